@@ -1,0 +1,1 @@
+"""The command ``kfq``. Without the extra ``cli`` it says how to install it."""

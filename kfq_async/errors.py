@@ -1,0 +1,283 @@
+"""Every error of the package, and the masking that keeps people's data out of their words.
+
+KfqError
+├── EncodeError (ValueError)         the request cannot be written as JSON
+├── SessionError (RuntimeError)      the session is closed, or used from another loop or process
+├── TransportError                   the network gave no answer
+│   ├── ConnectError                 no connection was made
+│   │   ├── ConnectTimeout (TimeoutError)
+│   │   └── CertificateError         the other side could not prove who it is
+│   ├── PoolTimeout (TimeoutError)   ``total`` ended while the call waited for its turn
+│   ├── AttemptTimeout (TimeoutError)  ``read`` ended before the answer was complete
+│   ├── TotalTimeout (TimeoutError)  ``total`` ended during an attempt
+│   ├── ConnectionLost               the connection broke before the answer was complete
+│   └── GatewayError                 a proxy answered 502, 503 or 504 for the platform
+├── UnexpectedAnswer                 something answered, but not in a form of the platform
+├── DecodeError                      the platform said yes, and its result is not readable
+├── ApiError                         the platform said no
+│   ├── CredentialsError             token, developer or permission
+│   ├── ParameterError               a field is missing, blank or malformed
+│   ├── SignatureError               the signature was not accepted
+│   │   ├── ClockError               the timestamp is out of range
+│   │   └── NonceError               the nonce was seen before
+│   ├── BusinessError                the platform's rules forbid it
+│   ├── TooFrequentError             too many calls; this one was not executed
+│   ├── NotFoundError                the platform does not have this operation
+│   └── ServerError                  the platform failed on its side
+└── OutcomeUnknown                   a write that must not be repeated blindly may have happened
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "ApiError",
+    "AttemptTimeout",
+    "BusinessError",
+    "CertificateError",
+    "ClockError",
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionLost",
+    "CredentialsError",
+    "DecodeError",
+    "EncodeError",
+    "GatewayError",
+    "KfqError",
+    "NonceError",
+    "NotFoundError",
+    "OutcomeUnknown",
+    "ParameterError",
+    "Phase",
+    "PoolTimeout",
+    "ServerError",
+    "SessionError",
+    "SignatureError",
+    "TooFrequentError",
+    "TotalTimeout",
+    "TransportError",
+    "UnexpectedAnswer",
+    "mask_words",
+]
+
+_LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
+_ADDRESS = re.compile(r"[^\s\"'<>:,;，。；：]+@[^\s\"'<>,;，。；：]+")
+_DIGITS = re.compile(r"\d(?:[\s-]?\d){3,}[Xx]?")
+_NUMBER = re.compile(r"(?=[A-Za-z]*\d)[A-Za-z0-9]{6,}")
+
+
+def mask_words(words: str, echoes: Iterable[str] = ()) -> str:
+    """Return ``words`` without links, addresses, numbers, and the given ``echoes``.
+
+    The platform repeats what it was sent; ``echoes`` are the values that must not come back in a log.
+    """
+    for echo in sorted(echoes, key=len, reverse=True):
+        words = words.replace(echo, "***")
+    words = _LINK.sub("<link>", words)
+    words = _ADDRESS.sub("<address>", words)
+    words = _DIGITS.sub("***", words)
+    return _NUMBER.sub("***", words)
+
+
+class Phase(StrEnum):
+    """How far a call got, as far as anyone can know."""
+
+    NOT_SENT = "not_sent"
+    """No byte of the request can have been acted on."""
+    SENT = "sent"
+    """The platform may have acted on it."""
+    ANSWERED = "answered"
+    """The platform said so itself."""
+
+
+class KfqError(Exception):
+    """Root of everything this package raises on purpose; catch it to catch all.
+
+    Its text is fit for a log: it holds no token, no link and no person's data.
+    """
+
+    phase: Phase
+    operation: str | None = None
+    """The operation, as ``METHOD /path``."""
+    attempts: int = 0
+    """Requests made for this call, the last one included."""
+    client_request_id: str | None = None
+    """The id under which the same request can be asked again."""
+    unique_code: str | None = None
+    """The serial number (流水号) of the last attempt."""
+
+    def __init__(self, text: str, *, phase: Phase = Phase.NOT_SENT) -> None:
+        super().__init__(text)
+        self.phase = phase
+
+    def __str__(self) -> str:
+        text = str(self.args[0])
+        if self.operation is None:
+            return text
+        times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        return f"{self.operation}: {text} [{self.phase}, {times}, uniqueCode {self.unique_code}]"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(cls: type[KfqError], args: tuple[Any, ...], state: dict[str, Any]) -> KfqError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class EncodeError(KfqError, ValueError):
+    """The request holds something that JSON cannot carry; mend the field that the text names."""
+
+
+class SessionError(KfqError, RuntimeError):
+    """The session cannot be used here: make one per event loop and process, and use it before closing it."""
+
+
+class TransportError(KfqError):
+    """The network gave no complete answer; ``phase`` says whether the platform may have acted."""
+
+
+class ConnectError(TransportError):
+    """No connection was made, so nothing was sent; check host, port and network, then ask again."""
+
+
+class ConnectTimeout(ConnectError, TimeoutError):
+    """Making the connection took longer than ``Timeouts.connect``; nothing was sent."""
+
+
+class CertificateError(ConnectError):
+    """TLS failed before anything was sent; pass the right CA as ``ssl`` or mend the host's certificate."""
+
+
+class PoolTimeout(TransportError, TimeoutError):
+    """``Timeouts.total`` ended while the call waited for its turn; allow more time, or ask less at once."""
+
+
+class AttemptTimeout(TransportError, TimeoutError):
+    """The answer was not complete within ``Timeouts.read``; the platform may have acted."""
+
+
+class TotalTimeout(TransportError, TimeoutError):
+    """``Timeouts.total`` ended during an attempt; ``phase`` says whether the request had left."""
+
+
+class ConnectionLost(TransportError):
+    """The connection broke before the answer was complete; the platform may have acted."""
+
+
+class GatewayError(TransportError):
+    """A proxy answered 502, 503 or 504 in the platform's place; the platform may have acted."""
+
+    def __init__(self, http_status: int, *, retry_after: float | None = None) -> None:
+        super().__init__(f"a gateway answered HTTP {http_status} instead of the platform", phase=Phase.SENT)
+        self.http_status = http_status
+        self.retry_after = retry_after
+
+
+class UnexpectedAnswer(KfqError):
+    """What answered did not speak the platform's protocol; the text says what came and what to check."""
+
+    def __init__(self, text: str, *, http_status: int, phase: Phase = Phase.SENT) -> None:
+        super().__init__(text, phase=phase)
+        self.http_status = http_status
+
+
+class DecodeError(KfqError):
+    """The platform reported success, but a key that the result needs is missing or mistyped.
+
+    ``problems`` lists each as ``what is wrong @ path``. The operation has taken effect.
+    """
+
+    def __init__(self, problems: tuple[str, ...], *, phase: Phase = Phase.ANSWERED) -> None:
+        super().__init__("unreadable: " + "; ".join(problems), phase=phase)
+        self.problems = problems
+
+
+class ApiError(KfqError):
+    """The platform answered, and not with success; ``code`` and ``message`` hold its own words."""
+
+    code: int | None
+    message: str | None
+    """The platform's words, unmasked: they may hold personal data."""
+    http_status: int
+    retry_after: float | None = None
+    """What the answer's ``Retry-After`` asked for, in seconds."""
+    envelope: Any = None
+    """The `Envelope` that it came in, where there was one."""
+
+    def __init__(
+        self,
+        code: int | None,
+        message: str | None,
+        *,
+        http_status: int,
+        meaning: str = "",
+        hint: str = "",
+        echoes: Iterable[str] = (),
+    ) -> None:
+        words = f" “{mask_words(message, echoes)}”" if message else ""
+        name = f"code {code}" if code is not None else "no code"
+        text = f"the platform refused with {name}{f' ({meaning})' if meaning else ''}{words}"
+        super().__init__(f"{text}. {hint}" if hint else text, phase=Phase.ANSWERED)
+        self.code = code
+        self.message = message
+        self.http_status = http_status
+
+
+class CredentialsError(ApiError):
+    """The token, the developer behind it or its permissions were refused; asking again cannot help."""
+
+
+class ParameterError(ApiError):
+    """A field is missing, blank, too long or malformed, or names something that does not exist."""
+
+
+class SignatureError(ApiError):
+    """The signature was not accepted; check the private key and what it signs."""
+
+
+class ClockError(SignatureError):
+    """The timestamp is out of the platform's range, although the clock was corrected once."""
+
+
+class NonceError(SignatureError):
+    """The platform has seen this nonce, so an earlier copy of the request may have been accepted."""
+
+
+class BusinessError(ApiError):
+    """The platform's rules forbid it; its words say why."""
+
+
+class TooFrequentError(ApiError):
+    """Too many calls in a second; this one was not executed and can be asked again later."""
+
+
+class NotFoundError(ApiError):
+    """The platform has no such operation, or not by this method; check base URL and edition."""
+
+
+class ServerError(ApiError):
+    """The platform failed on its own side."""
+
+
+class OutcomeUnknown(KfqError):
+    """The operation cannot be repeated safely and may have taken effect: look before asking again.
+
+    ``happened`` is the error that left it open.
+    """
+
+    def __init__(self, happened: KfqError) -> None:
+        super().__init__(
+            f"it may have taken effect ({type(happened).__name__}: {happened.args[0]}); "
+            "look at the platform before asking again",
+            phase=happened.phase,
+        )
+        self.happened = happened

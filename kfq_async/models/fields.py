@@ -1,0 +1,84 @@
+"""What the models' fields are made of: type checks, masks and fresh ids.
+
+Nothing here knows a particular model.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import attrs
+
+
+MODEL = "model"
+"""Key of a field's metadata that names the model inside."""
+
+
+def new_id() -> str:
+    """Return 32 hexadecimal characters, straight from the operating system's randomness each time.
+
+    No pool: forked workers would share it.
+    """
+    return os.urandom(16).hex()
+
+
+def mask(value: object) -> str:
+    """Show that a field is set without showing what it holds."""
+    return "None" if value is None else "'***'"
+
+
+def mask_extra(value: Mapping[str, object]) -> str:
+    """Show the names of unknown keys without what they hold."""
+    return f"<{', '.join(sorted(value))}>" if value else "{}"
+
+
+def text(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Accept a ``str`` or ``None``."""
+    if value is not None and not isinstance(value, str):
+        raise _mismatch(instance, attribute, value, "a str", "write numbers and codes as text")
+
+
+def integer(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Accept an ``int`` or ``None``; a ``bool`` is no number here."""
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise _mismatch(instance, attribute, value, "an int", "write it without quotes")
+
+
+def texts(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Accept a tuple of ``str`` or ``None``; see `as_tuple`, which runs before."""
+    if value is None:
+        return
+    if not isinstance(value, tuple):
+        raise _mismatch(instance, attribute, value, "a sequence of str", "write a list, even for one")
+    for index, item in enumerate(value):
+        if not isinstance(item, str):
+            raise _mismatch(instance, attribute, item, "a str", "write numbers and codes as text", index=f"[{index}]")
+
+
+def model(kind: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """Accept an instance of ``kind`` or ``None``."""
+
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value is not None and not isinstance(value, kind):
+            raise _mismatch(instance, attribute, value, f"a {kind.__name__}", f"write {kind.__name__}(...)")
+
+    return check
+
+
+def as_tuple(value: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Turn any sequence but a bare string into a tuple; what is none is left for `texts` to refuse."""
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
+        return tuple(value)
+    return cast("tuple[str, ...] | None", value)
+
+
+def _mismatch(
+    instance: object, attribute: attrs.Attribute[Any], value: object, wanted: str, remedy: str, *, index: str = ""
+) -> TypeError:
+    path = f"{type(instance).__name__}.{attribute.name}{index}"
+    return TypeError(f"{path} must be {wanted}, not {type(value).__name__}: {remedy}")

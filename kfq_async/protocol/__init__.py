@@ -1,0 +1,1 @@
+"""How it is written: pure functions and values, without I/O, clock or randomness."""

@@ -1,0 +1,134 @@
+"""Reading an answer: a pure function of status, headers and body (protocol section 1.5).
+
+Success is an envelope; everything else is one error, returned and not raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from attrs import frozen
+from yarl import URL
+
+from kfq_async.errors import (
+    ConnectionLost,
+    GatewayError,
+    KfqError,
+    Phase,
+    TooFrequentError,
+    UnexpectedAnswer,
+)
+from kfq_async.protocol.codes import meaning_of
+from kfq_async.protocol.envelope import Envelope, parse_envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from kfq_async.protocol.operation import Operation
+
+__all__ = ["CONTEXT_PATH", "RawAnswer", "read_answer", "retry_after"]
+
+CONTEXT_PATH = "/resrun-paas"
+_GATEWAY = frozenset({502, 503, 504})
+
+
+@frozen
+class RawAnswer:
+    """An HTTP answer as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def read_answer(
+    raw: RawAnswer,
+    operation: Operation[Any, Any],
+    base_url: str,
+    echoes: Callable[[], Iterable[str]] = tuple,
+) -> Envelope | KfqError:
+    """Return the envelope of a success, or the error that the answer amounts to.
+
+    ``echoes`` returns the values of the request that must not come back in an error's text.
+    """
+    try:
+        envelope = parse_envelope(raw.body)
+    except orjson.JSONDecodeError as problem:
+        if raw.status == 200 and problem.pos >= len(problem.doc) and raw.body.lstrip().startswith(b"{"):
+            return ConnectionLost("the answer was cut short", phase=Phase.SENT)
+        envelope = None
+    if envelope is None:
+        return _foreign(raw, base_url)
+    if envelope.ok:
+        return envelope
+    error, meaning = meaning_of(envelope, raw.status)
+    refusal = error(
+        envelope.code,
+        envelope.message,
+        http_status=raw.status,
+        meaning=meaning,
+        hint=_hint(raw.status, operation),
+        echoes=echoes(),
+    )
+    refusal.retry_after = retry_after(raw.headers)
+    refusal.envelope = envelope
+    return refusal
+
+
+def _hint(status: int, operation: Operation[Any, Any]) -> str:
+    if status == 404 and operation.hosted_only:
+        return "A self-hosted platform built from the open source does not have this operation"
+    return ""
+
+
+def _foreign(raw: RawAnswer, base_url: str) -> KfqError:
+    status = raw.status
+    if status in _GATEWAY:
+        return GatewayError(status, retry_after=retry_after(raw.headers))
+    if status == 429:
+        error = TooFrequentError(None, None, http_status=status, meaning="too frequent")
+        error.retry_after = retry_after(raw.headers)
+        return error
+    if 300 <= status < 400:
+        host = _host(raw.headers.get("Location", ""))
+        return UnexpectedAnswer(
+            f"HTTP {status} redirects to {host}; redirects are not followed, so set base_url to the platform's own",
+            http_status=status,
+            phase=Phase.ANSWERED,
+        )
+    kind = raw.headers.get("Content-Type", "").partition(";")[0].strip() or "no content type"
+    text = f"HTTP {status} with {len(raw.body)} bytes of {kind} is not in the platform's form"
+    if CONTEXT_PATH not in URL(base_url).path:
+        text += f"; base_url lacks the context path, did you mean {base_url}{CONTEXT_PATH} ?"
+    elif raw.body.lstrip()[:1] == b"<":
+        text += "; a page came instead of an answer, so check base_url and what stands in between"
+    phase = Phase.ANSWERED if 400 <= status < 500 else Phase.SENT
+    return UnexpectedAnswer(text, http_status=status, phase=phase)
+
+
+def _host(location: str) -> str:
+    try:
+        return URL(location).host or "another path"
+    except ValueError:
+        return "an unreadable address"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return ``Retry-After`` in seconds; a date counts from the answer's own ``Date``, so no clock is needed."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdecimal():
+        return float(value[:9])
+    then, now = _date(value), _date(headers.get("Date", ""))
+    return None if then is None or now is None else max(0.0, (then - now).total_seconds())
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else moment

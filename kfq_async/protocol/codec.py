@@ -1,0 +1,187 @@
+"""Models to and from JSON: snake_case here, camelCase there. cattrs is imported here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import attrs
+import orjson
+from cattrs import Converter, transform_error
+from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
+from cattrs.fns import identity
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.v import format_exception
+
+from kfq_async.errors import DecodeError, EncodeError
+
+__all__ = ["camel", "decode", "encode", "fields_of"]
+
+T = TypeVar("T")
+EXTRA = "extra"
+"""The field of a result that keeps what the model does not know; requests have none and refuse such keys."""
+
+
+def camel(name: str) -> str:
+    """Return the wire's name of a field: ``opr_ident_info`` is ``oprIdentInfo``."""
+    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
+
+
+def fields_of(request: object) -> dict[str, object]:
+    """Return a request's fields by their wire names, without those that are ``None``.
+
+    A plain mapping is taken as it is, by a copy of its first level.
+    """
+    if isinstance(request, Mapping):
+        return dict(request)
+    fields: dict[str, object] = _converter.unstructure(request)
+    return fields
+
+
+def encode(fields: Mapping[str, object]) -> bytes:
+    """Write fields as a compact JSON object in UTF-8, or raise `EncodeError` with the path of what cannot be."""
+    try:
+        return orjson.dumps(fields)
+    except TypeError as problem:
+        text = f"{_culprit(fields, '$') or '$'}: {problem}"
+    raise EncodeError(f"the request cannot be written as JSON: {text}")
+
+
+def _culprit(value: object, path: str) -> str | None:
+    """Return the path of the innermost value that JSON cannot carry."""
+    if isinstance(value, Mapping):
+        inside = [(f"{path}.{key}" if isinstance(key, str) else path, item) for key, item in value.items()]
+    elif isinstance(value, list | tuple):
+        inside = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+    else:
+        inside = []
+    for where, item in inside:
+        try:
+            orjson.dumps(item)
+        except TypeError:
+            return _culprit(item, where)
+    return path
+
+
+def decode(kind: type[T], raw: object, *, path: str = "$.result") -> T:
+    """Build a model from plain JSON data, or raise `DecodeError` with what is wrong at which path."""
+    try:
+        return _converter.structure(raw, kind)
+    except (BaseValidationError, _WrongType) as problem:
+        problems = transform_error(problem, path=path, format_exception=_words)
+    raise DecodeError(tuple(_as_sent(problem) for problem in problems))
+
+
+def _words(problem: BaseException, kind: type | None) -> str:
+    if isinstance(problem, KeyError):
+        return "required key missing"
+    if isinstance(problem, ForbiddenExtraKeysError):
+        return f"unknown key {', '.join(sorted(problem.extra_fields))}"
+    if isinstance(problem, _WrongType):
+        return str(problem)
+    return format_exception(problem, kind)
+
+
+def _as_sent(problem: str) -> str:
+    """Turn the attribute names in a path into the wire's."""
+    what, at, path = problem.rpartition(" @ ")
+    return f"{what}{at}{camel(path)}"
+
+
+class _WrongType(TypeError):
+    pass
+
+
+def _json_name(value: object) -> str:
+    names = {NoneType: "null", bool: "a boolean", dict: "an object", list: "a list", str: "a string"}
+    return names.get(type(value), "a number")
+
+
+def _exactly(kind: type, wanted: str) -> Callable[[object, object], object]:
+    def check(value: object, _: object) -> object:
+        if type(value) is kind:
+            return value
+        raise _WrongType(f"expected {wanted}, not {_json_name(value)}")
+
+    return check
+
+
+def _tuple_hook(kind: Any, converter: Converter) -> Callable[[object, object], object]:
+    (item, _) = get_args(kind)
+    hook = converter.get_structure_hook(item)
+
+    def structure(value: object, _: object) -> tuple[object, ...]:
+        if type(value) is not list:
+            raise _WrongType(f"expected a list, not {_json_name(value)}")
+        return tuple(one(index, part) for index, part in enumerate(value))
+
+    def one(index: int, part: object) -> object:
+        try:
+            return hook(part, item)
+        except _WrongType as problem:
+            raise _WrongType(f"item {index}: {problem}") from None
+
+    return structure
+
+
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _required(kind: Any) -> Any:
+    """Return ``X`` for ``X | None``, else the type itself."""
+    if get_origin(kind) in (Union, UnionType):
+        (kind,) = (part for part in get_args(kind) if part is not NoneType)
+    return kind
+
+
+def _unstructure_hook(cls: type, converter: Converter) -> Callable[[Any], dict[str, object]]:
+    def settled(kind: Any) -> Callable[[Any], Any]:
+        if not attrs.has(kind):
+            return identity
+        hook = converter.get_unstructure_hook(kind)
+        return lambda value: None if value is None else hook(value)
+
+    whole: Callable[[Any], dict[str, object]] = make_dict_unstructure_fn(
+        cls, converter, **_overrides(cls, lambda kind: {"unstruct_hook": settled(kind)})
+    )
+    return lambda value: {key: item for key, item in whole(value).items() if item is not None}
+
+
+def _structure_hook(cls: type, converter: Converter) -> Callable[[Any, Any], Any]:
+    known = {camel(name) for name in attrs.fields_dict(cls)}
+    tolerant = EXTRA in known
+    known.discard(EXTRA)
+    renamed = _overrides(cls)
+    if tolerant:
+        renamed[EXTRA] = override(omit=True)
+    whole: Callable[[Any, Any], Any] = make_dict_structure_fn(
+        cls, converter, _cattrs_forbid_extra_keys=not tolerant, **renamed
+    )
+
+    def structure(data: Any, kind: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise _WrongType(f"expected an object, not {_json_name(data)}")
+        result = whole(data, kind)
+        unknown = data.keys() - known
+        return attrs.evolve(result, extra={key: data[key] for key in unknown}) if unknown else result
+
+    return structure
+
+
+def _overrides(cls: type, more: Callable[[Any], dict[str, Any]] = lambda _: {}) -> dict[str, Any]:
+    attrs.resolve_types(cls)
+    return {
+        name: override(rename=camel(name), **more(_required(attribute.type)))
+        for name, attribute in attrs.fields_dict(cls).items()
+    }
+
+
+_converter = Converter(detailed_validation=True)
+_converter.register_structure_hook(str, _exactly(str, "a string"))
+_converter.register_structure_hook(int, _exactly(int, "an integer"))
+_converter.register_structure_hook_factory(_is_tuple)(_tuple_hook)
+_converter.register_structure_hook_factory(attrs.has)(_structure_hook)
+_converter.register_unstructure_hook_factory(attrs.has)(_unstructure_hook)

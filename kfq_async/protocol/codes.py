@@ -1,0 +1,99 @@
+"""The platform's numbers: what each means and which error it becomes (protocol sections 2.2 to 2.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kfq_async.errors import (
+    ApiError,
+    BusinessError,
+    ClockError,
+    CredentialsError,
+    NonceError,
+    NotFoundError,
+    ParameterError,
+    ServerError,
+    SignatureError,
+    TooFrequentError,
+)
+from kfq_async.protocol.envelope import Form
+
+if TYPE_CHECKING:
+    from kfq_async.protocol.envelope import Envelope
+
+__all__ = ["IN_DOUBT", "TOO_FREQUENT_WORDS", "meaning_of"]
+
+TOO_FREQUENT_WORDS = "请勿频繁操作"
+"""The rate limit shows itself by code 999999 or by these words, in any envelope (protocol section 1.8)."""
+TOO_FREQUENT = 999_999
+IN_DOUBT = frozenset({91000, 43000})
+"""Failures of the platform that can pass, and may have come after it acted."""
+
+_Meaning = tuple[type[ApiError], str]
+
+_API: dict[int, _Meaning] = {
+    20000: (SignatureError, "signature verification failed"),
+    21000: (ParameterError, "a parameter is missing, or names what does not exist"),
+    22000: (ParameterError, "a parameter is blank"),
+    23000: (ParameterError, "a parameter has a wrong format, length or value"),
+    23001: (ParameterError, "mobile number invalid"),
+    24000: (ParameterError, "parameter type unsupported"),
+    24001: (SignatureError, "signature charset problem on the server's side"),
+    25000: (ParameterError, "the body is not a JSON object"),
+    26000: (SignatureError, "signature verification failed"),
+    31000: (BusinessError, "business failure"),
+    31100: (BusinessError, "already verified, nothing to do"),
+    31101: (BusinessError, "the enterprise's operator is not verified"),
+    31102: (BusinessError, "not verified, change not possible"),
+    31103: (BusinessError, "identity order does not exist"),
+    31104: (BusinessError, "subject does not exist"),
+    31105: (BusinessError, "this person is not the enterprise's operator"),
+    31106: (BusinessError, "the mobile number must be the one verified"),
+    32000: (BusinessError, "account already bound"),
+    32001: (BusinessError, "target enterprise not registered"),
+    32002: (BusinessError, "target user not registered"),
+    32003: (BusinessError, "target user closed"),
+    32004: (BusinessError, "account closed"),
+    40000: (CredentialsError, "token missing, or application id invalid"),
+    41000: (CredentialsError, "token invalid"),
+    41001: (ClockError, "timestamp out of range"),
+    41002: (NonceError, "nonce repeated"),
+    41003: (BusinessError, "no balance"),
+    42000: (CredentialsError, "developer disabled, or without permission for this"),
+    43000: (ServerError, "call timed out on the platform's side"),
+    51000: (ParameterError, "taken for SQL injection"),
+    52000: (ParameterError, "taken for cross-site scripting"),
+    91000: (ServerError, "unknown server error"),
+}
+_INTERNAL: dict[int, _Meaning] = {
+    401: (CredentialsError, "login needed"),
+    404: (NotFoundError, "unknown path, interface switched off, or caller's address barred"),
+    405: (NotFoundError, "wrong method for this path"),
+    500: (ServerError, "unhandled failure in the platform"),
+    510: (CredentialsError, "no permission"),
+    550: (CredentialsError, "no permission"),
+}
+_FRAMEWORK: dict[int, _Meaning] = {
+    404: (NotFoundError, "the platform does not know this path"),
+    405: (NotFoundError, "wrong method for this path"),
+    500: (ServerError, "unhandled failure in the platform"),
+}
+
+
+def meaning_of(envelope: Envelope, http_status: int) -> _Meaning:
+    """Return the error class of an envelope that is not success, and the meaning in our words."""
+    if (
+        envelope.code == TOO_FREQUENT
+        or http_status == 429
+        or (envelope.message is not None and TOO_FREQUENT_WORDS in envelope.message)
+    ):
+        return TooFrequentError, "too frequent"
+    if envelope.form is Form.FRAMEWORK:
+        return _FRAMEWORK.get(http_status, (ApiError, f"the framework's error document, HTTP {http_status}"))
+    if envelope.form is Form.INTERNAL and envelope.code in _INTERNAL:
+        return _INTERNAL[envelope.code]
+    if envelope.code is None:
+        return ApiError, "refused without a number"
+    if 32100 <= envelope.code <= 32299:
+        return BusinessError, "signing is not possible in this state"
+    return _API.get(envelope.code, (ApiError, "a number that is not documented"))

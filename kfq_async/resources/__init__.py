@@ -1,0 +1,1 @@
+"""What can be asked: one resource per file, each method one line over the session's ``send``."""

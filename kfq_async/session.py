@@ -1,0 +1,235 @@
+"""`AsyncSession`: settings, lifetime and the resources. Everything a call does is in `kfq_async.transport`."""
+
+from __future__ import annotations
+
+import os
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+import attrs
+from yarl import URL
+
+from kfq_async._version import __version__
+from kfq_async.errors import DecodeError
+from kfq_async.protocol.codec import decode
+from kfq_async.protocol.operation import Answer, Operation
+from kfq_async.protocol.requests import API_PATH, prepare
+from kfq_async.protocol.signing import Rsa2Signer
+from kfq_async.resources.auth import Auth
+from kfq_async.transport.call import Call, Settings, Shared
+from kfq_async.transport.settings import RetryPolicy, Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from ssl import SSLContext
+    from types import TracebackType
+
+    from aiohttp import BaseConnector
+
+    from kfq_async.protocol.signing import Signer
+
+__all__ = ["HOSTED", "AsyncSession"]
+
+HOSTED = "https://home.kaifangqian.com/resrun-paas"
+"""Base URL of the hosted platform, context path included (protocol section 1.1)."""
+
+RequestT = TypeVar("RequestT")
+ResultT = TypeVar("ResultT")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class AsyncSession:
+    """A door to the platform for one tenant, over one shared connector.
+
+    Creating it opens nothing and needs no event loop; it belongs to the loop of its first call. Use it in
+    ``async with``, or close it with `aclose`.
+
+    ``limit`` is the number of attempts under way at a time; the rest wait, and only ``timeouts.total`` counts
+    meanwhile. A ``connector`` that you pass in is never closed, and lowers ``limit`` to what it allows.
+    ``proxy`` is a URL, ``ssl`` a context with your own CA, and ``trust_env`` reads proxies from the environment.
+    ``clock`` returns seconds since the epoch. Raises `ValueError` or `TypeError`, naming the argument.
+    """
+
+    def __init__(
+        self,
+        app_auth_token: str,
+        *,
+        base_url: str = HOSTED,
+        signer: Signer | None = None,
+        timeouts: Timeouts = Timeouts(),
+        retry: RetryPolicy = RetryPolicy(),
+        limit: int = 100,
+        connector: BaseConnector | None = None,
+        proxy: str | None = None,
+        ssl: SSLContext | None = None,
+        trust_env: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if isinstance(limit, bool) or not isinstance(limit, int):
+            raise TypeError(f"limit must be an int, not {type(limit).__name__}")
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1, not {limit}")
+        if connector is not None and ssl is not None:
+            raise ValueError("ssl belongs to the connector that you passed: set it there")
+        self._settings = Settings(
+            app_auth_token=_token(app_auth_token),
+            base_url=_base_url(base_url),
+            signer=signer,
+            timeouts=_of_type(Timeouts, "timeouts", timeouts),
+            retry=_of_type(RetryPolicy, "retry", retry),
+        )
+        self._owner = True
+        self._shared = Shared(
+            limit=limit,
+            connector=connector,
+            proxy=proxy,
+            ssl=ssl,
+            trust_env=trust_env,
+            clock=clock,
+            headers={"User-Agent": f"kfq-async/{__version__}"},
+        )
+        self._urls: dict[str, URL] = {}
+        self.auth = Auth(self.send)
+        """Identification of enterprises."""
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """Make a session from ``KFQ_APP_AUTH_TOKEN``, ``KFQ_BASE_URL`` and ``KFQ_PRIVATE_KEY``.
+
+        The last two may be absent; with a key, requests are signed by `Rsa2Signer`. ``options`` are those of the
+        class and win over the environment. Raises `ValueError`, naming the variable.
+        """
+        token = options.pop("app_auth_token", None) or os.environ.get("KFQ_APP_AUTH_TOKEN")
+        if not token:
+            raise ValueError("KFQ_APP_AUTH_TOKEN is not set: it holds the appAuthToken of your enterprise")
+        if base_url := os.environ.get("KFQ_BASE_URL"):
+            options.setdefault("base_url", base_url)
+        key = os.environ.get("KFQ_PRIVATE_KEY")
+        if key and "signer" not in options:
+            try:
+                options["signer"] = Rsa2Signer(key.replace("\\n", "\n"))
+            except ValueError as problem:
+                raise ValueError(f"KFQ_PRIVATE_KEY: {problem}") from None
+        return cls(token, **options)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._shared.closed else f"limit={self._shared.limit}"
+        return f"<{type(self).__name__} {self._settings.base_url} {state}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections. A second time does nothing, and neither does it on a view."""
+        if self._owner:
+            await self._shared.aclose()
+
+    def for_token(self, app_auth_token: str) -> Self:
+        """Return a view for another tenant; it shares connections, slots and clock."""
+        return self._view(app_auth_token=_token(app_auth_token))
+
+    def with_options(self, **options: Any) -> Self:
+        """Return a view with other ``timeouts``, ``retry`` or ``signer``; it shares connections, slots and clock.
+
+        Raises `TypeError` for any other name, since the rest belongs to the shared connections.
+        """
+        kinds = {"timeouts": Timeouts, "retry": RetryPolicy, "signer": object}
+        for name, value in options.items():
+            if name not in kinds:
+                raise TypeError(
+                    f"with_options takes {', '.join(kinds)}, not {name}: that is set when a session is made"
+                )
+            _of_type(kinds[name], name, value)
+        return self._view(**options)
+
+    def _view(self, **changes: Any) -> Self:
+        view = object.__new__(type(self))
+        view._settings = attrs.evolve(self._settings, **changes)
+        view._owner = False
+        view._shared = self._shared
+        view._urls = self._urls
+        view.auth = Auth(view.send)
+        return view
+
+    async def send(
+        self,
+        operation: Operation[RequestT, ResultT],
+        request: RequestT | Mapping[str, object] = _NOTHING,
+        *,
+        extra_body: Mapping[str, object] = _NOTHING,
+        extra_headers: Mapping[str, str] = _NOTHING,
+    ) -> Answer[ResultT]:
+        """Ask for any operation, known to this package or not, and return the whole `Answer`.
+
+        ``request`` is the operation's model or a plain mapping by the wire's names; ``extra_body`` and
+        ``extra_headers`` add what is not documented. Raises `KfqError` for what happens on the way, `TypeError`
+        and `ValueError` for what cannot be asked.
+        """
+        prepared = prepare(
+            operation,
+            request,
+            url=self._url(operation.path),
+            extra_body=extra_body,
+            extra_headers=extra_headers,
+        )
+        call = Call(self._shared, self._settings, prepared)
+        envelope = await call.run()
+        try:
+            result = (
+                cast("ResultT", envelope.result)
+                if operation.result is None
+                else decode(operation.result, envelope.result)
+            )
+            return Answer(result=result, envelope=envelope, attempts=call.attempts)
+        except DecodeError as problem:
+            unreadable = problem
+        raise call.explained(unreadable)
+
+    def _url(self, path: str) -> URL:
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = URL(f"{self._settings.base_url}{API_PATH}{path}")
+        return url
+
+
+def _token(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"app_auth_token must be a str, not {type(value).__name__}")
+    if not value:
+        raise ValueError("app_auth_token must not be empty: it is issued in the platform's administration pages")
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ValueError("app_auth_token must be printable ASCII without blanks; is a line break or a quote in it?")
+    return value
+
+
+def _base_url(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"base_url must be a str, not {type(value).__name__}")
+    try:
+        url = URL(value)
+    except ValueError:
+        url = URL()
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError(f"base_url must be like {HOSTED}, with http:// or https:// and a host, not {_shown(value)!r}")
+    if url.user is not None or url.password is not None:
+        raise ValueError("base_url must not hold a user name or password")
+    if url.query_string or url.fragment:
+        raise ValueError(f"base_url must end with the context path, without query or fragment, as {HOSTED} does")
+    return str(url).rstrip("/")
+
+
+def _shown(value: str) -> str:
+    """Leave out what stands before an ``@``."""
+    return value.rpartition("@")[2]
+
+
+def _of_type(kind: Any, name: str, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, not {type(value).__name__}")
+    return value

@@ -1,0 +1,174 @@
+"""One attempt over aiohttp: bytes out, bytes in, and its exceptions turned into ours, as values.
+
+`aiohttp.ClientSession` is built here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from aiohttp import ClientRequest, ClientResponse, ClientTimeout, DummyCookieJar
+
+from kfq_async.errors import (
+    AttemptTimeout,
+    CertificateError,
+    ConnectError,
+    ConnectionLost,
+    ConnectTimeout,
+    KfqError,
+    Phase,
+    TotalTimeout,
+    UnexpectedAnswer,
+)
+from kfq_async.protocol.answers import RawAnswer
+from kfq_async.protocol.requests import STATIC_HEADERS
+from kfq_async.transport.deadlines import Expiry, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp.connector import Connection
+
+    from kfq_async.protocol.requests import Outgoing
+    from kfq_async.transport.settings import Timeouts
+
+__all__ = ["LARGEST_ANSWER", "open_http", "transmit"]
+
+LARGEST_ANSWER = 8 * 1024 * 1024
+"""Bytes of an answer, after decompression, beyond which it is refused as it arrives."""
+
+_watch: ContextVar[Watch] = ContextVar("kfq_async.watch")
+
+_NOT_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientConnectorCertificateError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+)
+_CERTIFICATE = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)
+
+
+class _Request(ClientRequest):
+    """A request that tells its watch when it has a connection: from then on bytes may have left."""
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        _watch.get().connected(self.loop.time())
+        return await super().send(conn)
+
+
+def open_http(
+    connector: aiohttp.BaseConnector,
+    *,
+    owner: bool,
+    proxy: str | None,
+    trust_env: bool,
+    headers: Mapping[str, str],
+) -> aiohttp.ClientSession:
+    """Open the one client session; no cookies, since tenants share it, and no time-outs but ours."""
+    return aiohttp.ClientSession(
+        connector=connector,
+        connector_owner=owner,
+        cookie_jar=DummyCookieJar(),
+        headers={**STATIC_HEADERS, **headers},
+        proxy=proxy,
+        raise_for_status=False,
+        request_class=_Request,
+        timeout=ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
+        trust_env=trust_env,
+    )
+
+
+async def transmit(
+    http: aiohttp.ClientSession, outgoing: Outgoing, watch: Watch, timeouts: Timeouts, method: str
+) -> RawAnswer | KfqError:
+    """Send once and read the whole answer; whatever goes wrong comes back as a value.
+
+    Raises only `asyncio.CancelledError` from outside. On every path but success the connection is dropped.
+    """
+    watch.begin(timeouts, asyncio.get_running_loop().time())
+    token = _watch.set(watch)
+    response = None
+    try:
+        response = await http.request(
+            method,
+            outgoing.url,
+            data=outgoing.body,
+            headers=outgoing.headers,
+            allow_redirects=False,
+            timeout=_connect_timeout(timeouts.connect),
+        )
+        body = await _read(response)
+        if body is None:
+            response.close()
+            return UnexpectedAnswer(f"the answer is larger than {LARGEST_ANSWER} bytes", http_status=response.status)
+        return RawAnswer(response.status, response.headers, body)
+    except asyncio.CancelledError:
+        if response is not None:
+            response.close()
+        expiry = watch.claim()
+        if expiry is None:
+            raise
+        error = _expired(expiry, timeouts, begun=watch.begun)
+    except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+        if response is not None:
+            response.close()
+        error = _translated(problem, timeouts, outgoing.url.host or "", begun=watch.begun)
+    finally:
+        watch.end()
+        _watch.reset(token)
+    return error
+
+
+@lru_cache(maxsize=64)
+def _connect_timeout(seconds: float) -> ClientTimeout:
+    return ClientTimeout(total=None, connect=seconds)
+
+
+async def _read(response: ClientResponse) -> bytes | None:
+    """Return the whole body, or ``None`` as soon as it is too large."""
+    chunks = []
+    size = 0
+    while chunk := await response.content.readany():
+        size += len(chunk)
+        if size > LARGEST_ANSWER:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _expired(expiry: Expiry, timeouts: Timeouts, *, begun: bool) -> KfqError:
+    phase = Phase.SENT if begun else Phase.NOT_SENT
+    if expiry is Expiry.TOTAL:
+        return TotalTimeout(f"the call's {timeouts.total} s ended during an attempt", phase=phase)
+    return AttemptTimeout(f"no complete answer within {timeouts.read} s", phase=Phase.SENT)
+
+
+def _translated(problem: BaseException, timeouts: Timeouts, host: str, *, begun: bool) -> KfqError:
+    """Turn one of aiohttp's exceptions into ours; of theirs only the class is named, since they print URLs."""
+    name = type(problem).__name__
+    if isinstance(problem, _NOT_SENT) and not begun:
+        if isinstance(problem, _CERTIFICATE):
+            return CertificateError(f"{host} could not prove who it is ({name}{_verify_message(problem)})")
+        if isinstance(problem, TimeoutError):
+            return ConnectTimeout(f"no connection to {host} within {timeouts.connect} s")
+        return ConnectError(f"no connection to {host} ({name}{_errno(problem)})")
+    if isinstance(problem, TimeoutError):
+        return AttemptTimeout(f"no complete answer in time ({name})", phase=Phase.SENT)
+    return ConnectionLost(f"the connection broke before the answer was complete ({name})", phase=Phase.SENT)
+
+
+def _verify_message(problem: Any) -> str:
+    inner = getattr(problem, "certificate_error", None) or getattr(problem, "os_error", None)
+    message = getattr(inner, "verify_message", None) or getattr(inner, "reason", None)
+    return f": {message}" if isinstance(message, str) else ""
+
+
+def _errno(problem: BaseException) -> str:
+    code = errno.errorcode.get(getattr(problem, "errno", None) or 0)
+    return f", {code}" if code else ""

@@ -1,0 +1,273 @@
+"""One call from its slot to its outcome, and what all calls of a session share (the design's section 4)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from math import inf
+from typing import TYPE_CHECKING
+
+import aiohttp
+from attrs import field, frozen
+
+from kfq_async.errors import (
+    ApiError,
+    ClockError,
+    KfqError,
+    OutcomeUnknown,
+    Phase,
+    PoolTimeout,
+    SessionError,
+    TotalTimeout,
+)
+from kfq_async.models.fields import mask, new_id
+from kfq_async.protocol.answers import read_answer
+from kfq_async.protocol.envelope import Envelope
+from kfq_async.protocol.signing import Signer
+from kfq_async.transport.attempt import open_http, transmit
+from kfq_async.transport.deadlines import Ticker, Watch
+from kfq_async.transport.retrying import repeat
+from kfq_async.transport.settings import RetryPolicy, Timeouts
+from kfq_async.transport.verdicts import Verdict, verdict_on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from ssl import SSLContext
+
+    from kfq_async.protocol.requests import Prepared
+
+__all__ = ["KEEP_ALIVE", "Call", "Settings", "Shared"]
+
+KEEP_ALIVE = 15.0
+"""Seconds that an idle connection is kept; servers usually close theirs after 20 to 75."""
+
+
+@frozen(kw_only=True)
+class Settings:
+    """What one view of a session may have of its own."""
+
+    app_auth_token: str = field(repr=mask)
+    base_url: str
+    signer: Signer | None = field(repr=mask)
+    timeouts: Timeouts
+    retry: RetryPolicy
+
+
+class Shared:
+    """What all views of a session share: connections, slots, the ticker, the clock's offset, the loop.
+
+    It opens nothing before the first call, and belongs to the event loop and process of that call.
+    """
+
+    def __init__(
+        self,
+        *,
+        limit: int,
+        connector: aiohttp.BaseConnector | None,
+        proxy: str | None,
+        ssl: SSLContext | None,
+        trust_env: bool,
+        clock: Callable[[], float],
+        headers: Mapping[str, str],
+    ) -> None:
+        self.limit = limit
+        self.ticker = Ticker()
+        self.clock_offset = 0.0
+        """Seconds to add to the local clock, learnt from the platform."""
+        self._connector = connector
+        self._proxy = proxy
+        self._ssl = ssl
+        self._trust_env = trust_env
+        self._clock = clock
+        self._headers = headers
+        self._slots: asyncio.Semaphore | None = None
+        self._http: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._closed
+
+    def enter(self) -> tuple[aiohttp.ClientSession, asyncio.Semaphore]:
+        """Return connections and slots for use here and now, or raise `SessionError`."""
+        if self._closed:
+            raise SessionError("the session is closed; make a new one, or close it later")
+        loop = asyncio.get_running_loop()
+        if self._http is None or self._slots is None:
+            self._http, self._slots = self._open()
+            self._loop = loop
+            self._pid = os.getpid()
+        elif os.getpid() != self._pid:
+            raise SessionError("the session was used before this process was forked; make one in each process")
+        elif loop is not self._loop:
+            raise SessionError("the session belongs to the event loop of its first call; make one for each loop")
+        return self._http, self._slots
+
+    def _open(self) -> tuple[aiohttp.ClientSession, asyncio.Semaphore]:
+        limit = self.limit
+        connector = self._connector
+        if connector is None:
+            connector = aiohttp.TCPConnector(
+                limit=limit, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl if self._ssl is not None else True
+            )
+        else:
+            limit = min(limit, connector.limit or limit, connector.limit_per_host or limit)
+        http = open_http(
+            connector,
+            owner=self._connector is None,
+            proxy=self._proxy,
+            trust_env=self._trust_env,
+            headers=self._headers,
+        )
+        return http, asyncio.Semaphore(limit)
+
+    async def aclose(self) -> None:
+        """Close the connections; a second time does nothing."""
+        self._closed = True
+        http, self._http = self._http, None
+        if http is None:
+            return
+        if asyncio.get_running_loop() is not self._loop:
+            self._http = http
+            raise SessionError("the session must be closed in the event loop of its first call")
+        self.ticker.stop()
+        await http.close()
+
+    def now_ms(self) -> int:
+        """Return the platform's time in milliseconds, as far as it is known."""
+        return round((self._clock() + self.clock_offset) * 1000)
+
+    def learn_clock(self, error: ApiError) -> bool:
+        """Take over the platform's clock from its answer, or return ``False`` if it shows none."""
+        if error.envelope is None or error.envelope.timestamp is None:
+            return False
+        self.clock_offset = error.envelope.timestamp.timestamp() - self._clock()
+        return True
+
+
+class Call:
+    """One call: at most ``retry.attempts`` attempts, at most ``timeouts.total`` seconds, one outcome."""
+
+    def __init__(self, shared: Shared, settings: Settings, prepared: Prepared) -> None:
+        self.attempts = 0
+        self._shared = shared
+        self._settings = settings
+        self._prepared = prepared
+        self._unique_code: str | None = None
+        self._sent = False
+        self._clock_corrected = False
+
+    async def run(self) -> Envelope:
+        """Return the envelope of a success, or raise the one `KfqError` that says what happened."""
+        outcome = await self._outcome()
+        if isinstance(outcome, Envelope):
+            return outcome
+        raise self.explained(outcome)
+
+    def explained(self, error: KfqError) -> KfqError:
+        """Complete an error with what is known about the call; in doubt, it was sent."""
+        verdict = self._verdict(error)
+        self._complete(error)
+        return self._complete(OutcomeUnknown(error)) if verdict is Verdict.UNKNOWN else error
+
+    def _complete(self, error: KfqError) -> KfqError:
+        if self._sent:
+            error.phase = Phase.SENT
+        error.operation = self._prepared.operation.name
+        error.attempts = self.attempts
+        error.client_request_id = self._prepared.client_request_id
+        error.unique_code = self._unique_code
+        return error
+
+    async def _outcome(self) -> Envelope | KfqError:
+        task = asyncio.current_task()
+        if task is None:
+            raise SessionError("a call must run in an asyncio task; await it from a coroutine of one")
+        loop = task.get_loop()
+        total = self._settings.timeouts.total
+        watch = Watch(task, inf if total is None else loop.time() + total)
+        self._shared.ticker.add(watch)
+        try:
+            outcome = await self._attempt(watch)
+            if isinstance(outcome, KfqError):
+                outcome = await repeat(
+                    outcome,
+                    lambda: self._attempt(watch),
+                    again=self._again,
+                    policy=self._settings.retry,
+                    remaining=lambda: watch.total_at - loop.time(),
+                )
+        except asyncio.CancelledError:
+            if watch.claim() is None:
+                raise
+            outcome = TotalTimeout(f"the call's {total} s ended between two attempts")
+        finally:
+            self._shared.ticker.discard(watch)
+            watch.settle()
+        return outcome
+
+    async def _attempt(self, watch: Watch) -> Envelope | KfqError:
+        """Wait for a slot, send once, and read what comes."""
+        http, slots = self._shared.enter()
+        try:
+            await slots.acquire()
+        except asyncio.CancelledError:
+            if watch.claim() is None:
+                raise
+            waited = True
+        else:
+            waited = False
+        if waited:
+            return PoolTimeout(
+                f"the call's {self._settings.timeouts.total} s ended while it waited for one of the session's "
+                f"{self._shared.limit} slots"
+            )
+        try:
+            outcome = await self._transmit(http, watch)
+        finally:
+            slots.release()
+        if isinstance(outcome, KfqError):
+            self._sent = self._sent or outcome.phase is Phase.SENT
+            self._complete(outcome)
+        return outcome
+
+    async def _transmit(self, http: aiohttp.ClientSession, watch: Watch) -> Envelope | KfqError:
+        settings, prepared = self._settings, self._prepared
+        self.attempts += 1
+        self._unique_code = new_id()
+        outgoing = prepared.write(
+            settings.app_auth_token,
+            nonce=new_id(),
+            timestamp=str(self._shared.now_ms()),
+            unique_code=self._unique_code,
+            signer=settings.signer,
+        )
+        raw = await transmit(http, outgoing, watch, settings.timeouts, prepared.operation.method)
+        if isinstance(raw, KfqError):
+            return raw
+        return read_answer(raw, prepared.operation, settings.base_url, self._echoes)
+
+    def _echoes(self) -> set[str]:
+        return self._prepared.echoes() | {self._settings.app_auth_token}
+
+    def _verdict(self, error: KfqError) -> Verdict:
+        return verdict_on(
+            error,
+            self._prepared.operation.idempotency,
+            has_key=self._prepared.client_request_id is not None,
+            repeat_sent=self._settings.retry.repeat_sent,
+        )
+
+    def _again(self, error: KfqError) -> bool:
+        """Whether to attempt again after ``error``; a refused clock is corrected on the way, once."""
+        if self._verdict(error) is not Verdict.AGAIN:
+            return False
+        if not isinstance(error, ClockError):
+            return True
+        if self._clock_corrected or not self._shared.learn_clock(error):
+            return False
+        self._clock_corrected = True
+        return True

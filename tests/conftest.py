@@ -1,0 +1,70 @@
+"""What all tests share: no blocking calls in the loop, a sandbox, a mock of aiohttp that fits its version."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
+
+import pytest
+from aiohttp import ClientResponse
+from aioresponses import aioresponses
+from blockbuster import BlockBuster, blockbuster_ctx
+
+from kfq_async import AsyncSession
+from kfq_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+VECTORS = Path(__file__).parent / "wire" / "rsa2.json"
+
+
+@pytest.fixture(autouse=True)
+def _no_blocking() -> Iterator[BlockBuster]:
+    """A blocking call of the package inside the event loop fails the test.
+
+    The sandbox's SQLite may: it takes microseconds, and nobody's service runs in it.
+    """
+    with blockbuster_ctx("kfq_async", excluded_modules=["kfq_async.sandbox.store"]) as blockbuster:
+        yield blockbuster
+
+
+class _Response(ClientResponse):
+    """aioresponses does not know the argument that aiohttp has needed since 3.14."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("stream_writer", Mock(output_size=0))
+        super().__init__(*args, **kwargs)
+
+
+@pytest.fixture
+def mocked() -> Iterator[Callable[..., None]]:
+    """Script one answer of aiohttp: ``mocked(url, payload=...)``."""
+    with aioresponses() as mock:
+
+        def script(url: str, **options: Any) -> None:
+            mock.post(url, response_class=_Response, **options)
+
+        yield script
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """A sandbox in the test's own event loop."""
+    async with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def session(sandbox: Sandbox) -> AsyncIterator[AsyncSession]:
+    """A session with the sandbox."""
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Any:
+    """Signatures measured from the platform's own code, with a key made for them alone."""
+    return json.loads(VECTORS.read_text(encoding="utf-8"))
