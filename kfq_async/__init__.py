@@ -29,6 +29,24 @@ from kfq_async.errors import (
     TransportError,
     UnexpectedAnswer,
 )
+from kfq_async.models.contracts import (
+    Annex,
+    ContractDraft,
+    ContractDraftRequest,
+    ContractSigner,
+    ContractStatus,
+    ContractTask,
+    ContractTasks,
+    ContractTasksRequest,
+    ContractUser,
+    InternalNode,
+    PositionParam,
+    RelationDoc,
+    SignDocument,
+    SignTemplateParam,
+    TaskParty,
+    TemplateParam,
+)
 from kfq_async.models.identity import (
     CorpIdentConfig,
     CorpIdentInfo,
@@ -41,11 +59,15 @@ from kfq_async.protocol.envelope import Envelope
 from kfq_async.protocol.operation import Answer, Idempotency, Operation, Placement
 from kfq_async.protocol.signing import CanonicalRsa2Signer, Rsa2Signer, Signer, Unsigned
 from kfq_async.resources.auth import CORP_IDENT_LINK
+from kfq_async.resources.contracts import CONTRACT_DRAFT, CONTRACT_TASKS
 from kfq_async.session import AsyncSession
 from kfq_async.transport.settings import RetryPolicy, Timeouts
 
 __all__ = [
+    "CONTRACT_DRAFT",
+    "CONTRACT_TASKS",
     "CORP_IDENT_LINK",
+    "Annex",
     "Answer",
     "ApiError",
     "AsyncSession",
@@ -57,6 +79,14 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionLost",
+    "ContractDraft",
+    "ContractDraftRequest",
+    "ContractSigner",
+    "ContractStatus",
+    "ContractTask",
+    "ContractTasks",
+    "ContractTasksRequest",
+    "ContractUser",
     "CorpIdentConfig",
     "CorpIdentInfo",
     "CorpIdentLink",
@@ -67,6 +97,7 @@ __all__ = [
     "Envelope",
     "GatewayError",
     "Idempotency",
+    "InternalNode",
     "KfqError",
     "NonceError",
     "NotFoundError",
@@ -78,12 +109,18 @@ __all__ = [
     "Phase",
     "Placement",
     "PoolTimeout",
+    "PositionParam",
+    "RelationDoc",
     "RetryPolicy",
     "Rsa2Signer",
     "ServerError",
     "SessionError",
+    "SignDocument",
+    "SignTemplateParam",
     "SignatureError",
     "Signer",
+    "TaskParty",
+    "TemplateParam",
     "Timeouts",
     "TooFrequentError",
     "TotalTimeout",

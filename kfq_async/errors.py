@@ -66,23 +66,28 @@ __all__ = [
     "mask_words",
 ]
 
-_LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
-_ADDRESS = re.compile(r"[^\s\"'<>:,;，。；：]+@[^\s\"'<>,;，。；：]+")
-_DIGITS = re.compile(r"\d(?:[\s-]?\d){3,}[Xx]?")
-_NUMBER = re.compile(r"(?=[A-Za-z]*\d)[A-Za-z0-9]{6,}")
+_LONGEST = 500
+"""Characters of the platform's words that an error repeats."""
+# Each starts where a run of its characters starts, so that a long run is not searched again from each of them.
+_LINK = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://[^\s\"'<>]+")
+_ADDRESS = re.compile(r"(?<![^\s\"'<>:,;，。；：@])[^\s\"'<>:,;，。；：@]+@[^\s\"'<>,;，。；：]+")
+_DIGITS = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]*\d(?:[\s-]?\d){3,}[A-Za-z0-9]*")
+_NUMBER = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d)[A-Za-z0-9]{6,}")
 
 
 def mask_words(words: str, echoes: Iterable[str] = ()) -> str:
     """Return ``words`` without links, addresses, numbers, and the given ``echoes``.
 
-    The platform repeats what it was sent; ``echoes`` are the values that must not come back in a log.
+    The platform repeats what it was sent; ``echoes`` are the values that must not come back in a log. What is
+    longer than 500 characters is cut.
     """
     for echo in sorted(echoes, key=len, reverse=True):
         words = words.replace(echo, "***")
     words = _LINK.sub("<link>", words)
     words = _ADDRESS.sub("<address>", words)
     words = _DIGITS.sub("***", words)
-    return _NUMBER.sub("***", words)
+    words = _NUMBER.sub("***", words)
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
 
 
 class Phase(StrEnum):
@@ -121,14 +126,16 @@ class KfqError(Exception):
         if self.operation is None:
             return text
         times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
-        return f"{self.operation}: {text} [{self.phase}, {times}, uniqueCode {self.unique_code}]"
+        code = f", uniqueCode {self.unique_code}" if self.unique_code else ""
+        return f"{self.operation}: {text} [{self.phase}, {times}{code}]"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
 def _rebuild(cls: type[KfqError], args: tuple[Any, ...], state: dict[str, Any]) -> KfqError:
-    error = cls.__new__(cls, *args)
+    error = cls.__new__(cls)
+    error.args = args  # an OSError, and so a TimeoutError, does not take them in __new__ here
     error.__dict__.update(state)
     return error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -17,7 +18,9 @@ from kfq_async.protocol.operation import Answer, Operation
 from kfq_async.protocol.requests import API_PATH, prepare
 from kfq_async.protocol.signing import Rsa2Signer
 from kfq_async.resources.auth import Auth
+from kfq_async.resources.contracts import Contracts
 from kfq_async.transport.call import Call, Settings, Shared
+from kfq_async.transport.pacing import PLATFORM_LIMIT
 from kfq_async.transport.settings import RetryPolicy, Timeouts
 
 if TYPE_CHECKING:
@@ -48,6 +51,8 @@ class AsyncSession:
     ``limit`` is the number of attempts under way at a time; the rest wait, and only ``timeouts.total`` counts
     meanwhile. A ``connector`` that you pass in is never closed, and lowers ``limit`` to what it allows.
     ``proxy`` is a URL, ``ssl`` a context with your own CA, and ``trust_env`` reads proxies from the environment.
+    ``pacing`` is how many times a second a path is asked that the platform limits: the platform counts per IP
+    address, so a process among several takes its share, and ``None`` switches pacing off.
     ``clock`` returns seconds since the epoch. Raises `ValueError` or `TypeError`, naming the argument.
     """
 
@@ -64,6 +69,7 @@ class AsyncSession:
         proxy: str | None = None,
         ssl: SSLContext | None = None,
         trust_env: bool = False,
+        pacing: float | None = PLATFORM_LIMIT,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if isinstance(limit, bool) or not isinstance(limit, int):
@@ -86,12 +92,15 @@ class AsyncSession:
             proxy=proxy,
             ssl=ssl,
             trust_env=trust_env,
+            pacing=_pacing(pacing),
             clock=clock,
             headers={"User-Agent": f"kfq-async/{__version__}"},
         )
         self._urls: dict[str, URL] = {}
         self.auth = Auth(self.send)
         """Identification of enterprises."""
+        self.contracts = Contracts(self.send)
+        """Contracts, and where they stand."""
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -100,18 +109,21 @@ class AsyncSession:
         The last two may be absent; with a key, requests are signed by `Rsa2Signer`. ``options`` are those of the
         class and win over the environment. Raises `ValueError`, naming the variable.
         """
-        token = options.pop("app_auth_token", None) or os.environ.get("KFQ_APP_AUTH_TOKEN")
-        if not token:
+        readers: dict[str, tuple[str, Callable[[str], object]]] = {
+            "app_auth_token": ("KFQ_APP_AUTH_TOKEN", _token),
+            "base_url": ("KFQ_BASE_URL", _base_url),
+            "signer": ("KFQ_PRIVATE_KEY", lambda key: Rsa2Signer(key.replace("\\n", "\n"))),
+        }
+        for option, (variable, read) in readers.items():
+            value = os.environ.get(variable)
+            if value and option not in options:
+                try:
+                    options[option] = read(value)
+                except ValueError as problem:
+                    raise ValueError(f"{variable}: {problem}") from None
+        if "app_auth_token" not in options:
             raise ValueError("KFQ_APP_AUTH_TOKEN is not set: it holds the appAuthToken of your enterprise")
-        if base_url := os.environ.get("KFQ_BASE_URL"):
-            options.setdefault("base_url", base_url)
-        key = os.environ.get("KFQ_PRIVATE_KEY")
-        if key and "signer" not in options:
-            try:
-                options["signer"] = Rsa2Signer(key.replace("\\n", "\n"))
-            except ValueError as problem:
-                raise ValueError(f"KFQ_PRIVATE_KEY: {problem}") from None
-        return cls(token, **options)
+        return cls(**options)
 
     def __repr__(self) -> str:
         state = "closed" if self._shared.closed else f"limit={self._shared.limit}"
@@ -155,6 +167,7 @@ class AsyncSession:
         view._shared = self._shared
         view._urls = self._urls
         view.auth = Auth(view.send)
+        view.contracts = Contracts(view.send)
         return view
 
     async def send(
@@ -227,6 +240,16 @@ def _base_url(value: object) -> str:
 def _shown(value: str) -> str:
     """Leave out what stands before an ``@``."""
     return value.rpartition("@")[2]
+
+
+def _pacing(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"pacing must be a number of calls a second, or None, not {type(value).__name__}")
+    if not 0 < value < inf:
+        raise ValueError(f"pacing must be more than 0 calls a second, or None to switch it off, not {value}")
+    return value
 
 
 def _of_type(kind: Any, name: str, value: Any) -> Any:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import orjson
 from attrs import frozen
 from multidict import CIMultiDict
 
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+PAUSE = 0.05
+"""Seconds between the pieces of a slow answer."""
 SUCCESS = {"orderNo": "N1", "authUrl": "https://example.com/a?code=SECRET"}
 
 
@@ -24,42 +29,56 @@ class Seen:
     body: bytes
 
 
-Script = Callable[[int, Seen], Awaitable[bytes | None]]
+Script = Callable[[int, Seen], Awaitable[bytes | tuple[bytes, ...] | None]]
 
 
 class HandMade:
     """Calls ``script`` with the number of the request, from 0, and writes what it returns.
 
-    ``None`` closes the connection without an answer.
+    ``None`` closes the connection without an answer; a tuple is written piece by piece, slowly.
     """
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, *, ssl: SSLContext | None = None) -> None:
         self.seen: list[Seen] = []
         self.connections = 0
         self._script = script
+        self._ssl = ssl
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
 
     @property
     def origin(self) -> str:
+        """``http://host:port``."""
         assert self._server is not None
         host, port = self._server.sockets[0].getsockname()
-        return f"http://{host}:{port}"
+        return f"{'http' if self._ssl is None else 'https'}://{host}:{port}"
 
     @property
     def base_url(self) -> str:
+        """What a session takes."""
         return f"{self.origin}/resrun-paas"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._ssl)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
+        self.vanish()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def saw(self, number: int = 1) -> None:
+        """Wait until so many requests have come."""
+        while len(self.seen) < number:
+            self._news.clear()
+            await self._news.wait()
+
+    def vanish(self) -> None:
+        """Refuse new connections from here on."""
+        assert self._server is not None
+        self._server.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -67,7 +86,7 @@ class HandMade:
         self._tasks.add(task)
         self.connections += 1
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while await self._exchange(reader, writer):
                     pass
         finally:
@@ -78,15 +97,22 @@ class HandMade:
         head = await reader.readuntil(b"\r\n\r\n")
         start, *lines = head.decode("latin-1").split("\r\n")
         method, target, _ = start.split(" ")
-        headers = CIMultiDict(line.split(": ", 1) for line in lines if line)
+        headers = CIMultiDict[str]()
+        for line in filter(None, lines):
+            name, _, value = line.partition(":")
+            headers.add(name, value.strip())
         body = await reader.readexactly(int(headers.get("Content-Length", 0)))
         self.seen.append(Seen(method, target, headers, body))
+        self._news.set()
         answer = await self._script(len(self.seen) - 1, self.seen[-1])
         if answer is None:
             return False
-        writer.write(answer)
-        await writer.drain()
-        return b"connection: close" not in answer.lower()
+        for piece in (answer,) if isinstance(answer, bytes) else answer:
+            writer.write(piece)
+            await writer.drain()
+            if piece is not answer:
+                await asyncio.sleep(PAUSE)
+        return isinstance(answer, bytes) and b"connection: close" not in answer.lower()
 
 
 def answer(body: object, status: int = 200, **headers: str) -> bytes:

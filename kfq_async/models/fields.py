@@ -50,7 +50,7 @@ def integer(instance: object, attribute: attrs.Attribute[Any], value: object) ->
 
 
 def texts(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """Accept a tuple of ``str`` or ``None``; see `as_tuple`, which runs before."""
+    """Accept a tuple of ``str`` or ``None``; see `as_texts`, which runs before."""
     if value is None:
         return
     if not isinstance(value, tuple):
@@ -70,11 +70,33 @@ def model(kind: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
     return check
 
 
-def as_tuple(value: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Turn any sequence but a bare string into a tuple; what is none is left for `texts` to refuse."""
+def models(kind: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """Accept a tuple of instances of ``kind`` or ``None``; see `as_tuple`, which runs before."""
+
+    def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if value is None:
+            return
+        if not isinstance(value, tuple):
+            raise _mismatch(instance, attribute, value, f"a sequence of {kind.__name__}", "write a list, even for one")
+        for index, item in enumerate(value):
+            if not isinstance(item, kind):
+                raise _mismatch(
+                    instance, attribute, item, f"a {kind.__name__}", f"write {kind.__name__}(...)", index=f"[{index}]"
+                )
+
+    return check
+
+
+def as_texts(value: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Turn any sequence of texts but a bare string into a tuple; `texts` refuses what is none."""
+    return as_tuple(value)
+
+
+def as_tuple(value: Sequence[Any] | None) -> tuple[Any, ...] | None:
+    """Turn any sequence but a bare string into a tuple; what is none is left for the validator to refuse."""
     if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
         return tuple(value)
-    return cast("tuple[str, ...] | None", value)
+    return cast("tuple[Any, ...] | None", value)
 
 
 def _mismatch(

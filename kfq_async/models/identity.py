@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from kfq_async.models.fields import MODEL, as_tuple, integer, mask, mask_extra, model, new_id, text, texts
+from kfq_async.models.fields import MODEL, as_texts, integer, mask, mask_extra, model, new_id, text, texts
 
 
 @frozen(kw_only=True)
@@ -32,9 +32,9 @@ class CorpIdentInfo:
 class CorpIdentConfig:
     """How the enterprise may be identified (企业实名认证配置)."""
 
-    corp_verify_methods: tuple[str, ...] | None = field(default=None, converter=as_tuple, validator=texts)
+    corp_verify_methods: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
     """企业验证方式: any of ``legalRep``, ``invite``, ``letter``."""
-    unmodifiable_params: tuple[str, ...] | None = field(default=None, converter=as_tuple, validator=texts)
+    unmodifiable_params: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
     """不可编辑字段: wire names of pre-filled fields that the operator may not edit."""
 
 
@@ -58,9 +58,9 @@ class OprIdentInfo:
 class OprIdentConfig:
     """How the operator may be identified (经办人实名认证配置)."""
 
-    person_verify_methods: tuple[str, ...] | None = field(default=None, converter=as_tuple, validator=texts)
+    person_verify_methods: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
     """Ways to identify the person; the documented example is ``face`` and ``mobile``."""
-    unmodifiable_params: tuple[str, ...] | None = field(default=None, converter=as_tuple, validator=texts)
+    unmodifiable_params: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
     """Wire names of pre-filled fields that the operator may not edit."""
 
 

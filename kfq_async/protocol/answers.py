@@ -58,7 +58,7 @@ def read_answer(
     try:
         envelope = parse_envelope(raw.body)
     except orjson.JSONDecodeError as problem:
-        if raw.status == 200 and problem.pos >= len(problem.doc) and raw.body.lstrip().startswith(b"{"):
+        if raw.status == 200 and _cut_short(raw.body, problem):
             return ConnectionLost("the answer was cut short", phase=Phase.SENT)
         envelope = None
     if envelope is None:
@@ -77,6 +77,17 @@ def read_answer(
     refusal.retry_after = retry_after(raw.headers)
     refusal.envelope = envelope
     return refusal
+
+
+def _cut_short(body: bytes, problem: orjson.JSONDecodeError) -> bool:
+    """Tell an object that ends too early, be it within a character, from one that is malformed."""
+    if not body.lstrip().startswith(b"{"):
+        return False
+    try:
+        body.decode()
+    except UnicodeDecodeError as broken:
+        return broken.reason == "unexpected end of data"
+    return problem.pos >= len(problem.doc)
 
 
 def _hint(status: int, operation: Operation[Any, Any]) -> str:
@@ -129,6 +140,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
     return None if moment.tzinfo is None else moment

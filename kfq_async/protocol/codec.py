@@ -23,6 +23,9 @@ T = TypeVar("T")
 EXTRA = "extra"
 """The field of a result that keeps what the model does not know; requests have none and refuse such keys."""
 
+_DEEPEST = 255
+"""Levels that orjson writes, and one."""
+
 
 def camel(name: str) -> str:
     """Return the wire's name of a field: ``opr_ident_info`` is ``oprIdentInfo``."""
@@ -45,24 +48,32 @@ def encode(fields: Mapping[str, object]) -> bytes:
     try:
         return orjson.dumps(fields)
     except TypeError as problem:
-        text = f"{_culprit(fields, '$') or '$'}: {problem}"
+        text = f"{_culprit(fields)}: {problem}"
     raise EncodeError(f"the request cannot be written as JSON: {text}")
 
 
-def _culprit(value: object, path: str) -> str | None:
-    """Return the path of the innermost value that JSON cannot carry."""
-    if isinstance(value, Mapping):
-        inside = [(f"{path}.{key}" if isinstance(key, str) else path, item) for key, item in value.items()]
-    elif isinstance(value, list | tuple):
-        inside = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
-    else:
-        inside = []
-    for where, item in inside:
-        try:
-            orjson.dumps(item)
-        except TypeError:
-            return _culprit(item, where)
+def _culprit(value: object) -> str:
+    """Return the path of the innermost value that JSON cannot carry, or of the 255th level of what has no end."""
+    path = "$"
+    for _ in range(_DEEPEST):
+        for step, item in _inside(value):
+            try:
+                orjson.dumps(item)
+            except TypeError:
+                path, value = path + step, item
+                break
+        else:
+            break
     return path
+
+
+def _inside(value: object) -> list[tuple[str, object]]:
+    """Return what a value holds, each with its step in the path."""
+    if isinstance(value, Mapping):
+        return [(f".{key}", item) for key, item in value.items() if isinstance(key, str)]
+    if isinstance(value, list | tuple):
+        return [(f"[{index}]", item) for index, item in enumerate(value)]
+    return []
 
 
 def decode(kind: type[T], raw: object, *, path: str = "$.result") -> T:
@@ -139,9 +150,12 @@ def _required(kind: Any) -> Any:
 
 def _unstructure_hook(cls: type, converter: Converter) -> Callable[[Any], dict[str, object]]:
     def settled(kind: Any) -> Callable[[Any], Any]:
-        if not attrs.has(kind):
+        inner = get_args(kind)[0] if _is_tuple(kind) else kind
+        if not attrs.has(inner):
             return identity
-        hook = converter.get_unstructure_hook(kind)
+        hook = converter.get_unstructure_hook(inner)
+        if _is_tuple(kind):
+            return lambda value: None if value is None else [hook(item) for item in value]
         return lambda value: None if value is None else hook(value)
 
     whole: Callable[[Any], dict[str, object]] = make_dict_unstructure_fn(

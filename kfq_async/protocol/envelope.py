@@ -17,6 +17,9 @@ SUCCESS = 10000
 _SECONDS_END = 100_000_000_000
 """Below it a timestamp counts seconds (until the year 5138), from it on milliseconds."""
 
+_LONGEST_CODE = 18
+"""Digits of a code in a string that still fit the 64 bits of one that is a number."""
+
 
 class Form(StrEnum):
     """Which envelope it is."""
@@ -74,8 +77,8 @@ def parse_envelope(body: bytes) -> Envelope | None:
 
 def _envelope(form: Form, data: dict[str, object]) -> Envelope | None:
     code = data.pop("code", None)
-    if type(code) is str and code.isascii() and code.isdecimal():
-        code = int(code[:9])
+    if type(code) is str and code.isascii() and code.isdecimal() and len(code) <= _LONGEST_CODE:
+        code = int(code)
     if code is not None and type(code) is not int:
         return None
     message = data.pop("message", None)

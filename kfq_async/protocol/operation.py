@@ -61,6 +61,8 @@ class Operation(Generic[RequestT, ResultT]):
     result: type[ResultT] | None = field(default=None, kw_only=True)
     credentials: Placement = field(default=Placement.HEADERS, kw_only=True)
     idempotency: Idempotency = field(default=Idempotency.NONE, kw_only=True)
+    paced: bool = field(default=False, kw_only=True)
+    """Whether the platform limits how often it is asked (protocol section 1.8)."""
     hosted_only: bool = field(default=False, kw_only=True)
     """Whether a platform built from the open source lacks it."""
 

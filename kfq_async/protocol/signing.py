@@ -150,9 +150,9 @@ def load_public_key(key: PublicKey) -> RSAPublicKey:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
-    if isinstance(key, RSAPublicKey):
-        return key
-    loaded = _load(key, "public", load_pem_public_key, load_der_public_key, {})
+    loaded: object = key
+    if not isinstance(key, RSAPublicKey):
+        loaded = _load(key, "public", load_pem_public_key, load_der_public_key, {})
     if not isinstance(loaded, RSAPublicKey):
         raise ValueError("the public key is not an RSA key")
     if loaded.key_size < 1024:
@@ -164,8 +164,10 @@ def _load(
     key: str | bytes, kind: str, pem: Callable[..., Any], der: Callable[..., Any], options: dict[str, Any]
 ) -> object:
     """Find out in which of the three forms ``key`` is, and load it."""
-    raw = key.encode() if isinstance(key, str) else bytes(key)
+    if not isinstance(key, str | bytes):
+        raise ValueError(f"the {kind} key must be a str, bytes or an RSA {kind} key, not {type(key).__name__}")
     try:
+        raw = key.encode() if isinstance(key, str) else key
         if b"-----BEGIN" in raw:
             return pem(raw.strip(), **options)
         if raw[:1] != b"\x30":

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import struct
 import time
 from hmac import compare_digest
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import orjson
 from aiohttp import web
@@ -15,12 +13,15 @@ from aiohttp import web
 from kfq_async.protocol.answers import CONTEXT_PATH
 from kfq_async.protocol.requests import API_PATH
 from kfq_async.sandbox import pages
+from kfq_async.sandbox.accidents import Accidents
+from kfq_async.sandbox.checks import Reply
+from kfq_async.sandbox.faults import KINDS, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from kfq_async.sandbox.faults import Faults
-    from kfq_async.sandbox.state import Platform, Reply
+    from kfq_async.sandbox.state import Platform
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,35 +32,57 @@ LARGEST_BODY = 100 * 1024 * 1024
 """Bytes, as the bundled proxy allows (protocol section 1.7)."""
 
 
-def make_app(platform: Platform, faults: Callable[[], Faults], clock: Callable[[], float]) -> web.Application:
-    """Build the application; ``clock`` returns seconds since the epoch."""
-    site = _Site(platform, faults, clock)
+def make_app(
+    platform: Platform, faults: Faults, fail: Callable[[list[Fault], int], None], clock: Callable[[], float]
+) -> web.Application:
+    """Build the application; ``fail`` replaces the faults, ``clock`` returns seconds since the epoch."""
+    site = _Site(platform, faults, fail, clock)
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[site.misfortune])
-    app.router.add_post(f"{API}/auth/corp/ident/link", site.corp_ident_link)
-    app.router.add_route("*", f"{API}/auth/corp/ident/link", site.wrong_method)
+    for method, path, handler in (
+        ("POST", "/auth/corp/ident/link", site.corp_ident_link),
+        ("POST", "/contract/draft", site.contract_draft),
+        ("GET", "/contract/tasks", site.contract_tasks),
+    ):
+        app.router.add_route(method, f"{API}{path}", handler)
+        app.router.add_route("*", f"{API}{path}", site.wrong_method)
     app.router.add_get("/sandbox/identify/{order_no}", site.identify)
     app.router.add_get("/sandbox/orders", site.orders)
-    app.router.add_route("*", "/{path:.*}", site.elsewhere)
+    app.router.add_get("/sandbox/faults", site.faults)
+    app.router.add_put("/sandbox/faults", site.set_faults)
+    app.router.add_route("*", "/{path:(?s:.*)}", site.elsewhere)
     return app
 
 
 class _Site:
     """The handlers, over one platform."""
 
-    def __init__(self, platform: Platform, faults: Callable[[], Faults], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, platform: Platform, faults: Faults, fail: Callable[[list[Fault], int], None], clock: Callable[[], float]
+    ) -> None:
         self._platform = platform
         self._faults = faults
+        self._fail = fail
         self._clock = clock
+        self._accidents = Accidents(self._now_ms)
+        self._connections: WeakSet[object] = WeakSet()
 
     async def corp_ident_link(self, request: web.Request) -> web.Response:
         body = await request.read()
         now = self._clock() * 1000
-        origin = f"{request.scheme}://{request.host}"
+        host = request.host.encode("ascii", "backslashreplace").decode()  # JSON could not carry an invalid one
+        origin = f"{request.scheme}://{host}"
         reply = self._platform.corp_ident_link(request.headers, body, now_ms=now, origin=origin)
-        return self._envelope_a(reply)
+        return self._envelope(reply)
+
+    async def contract_draft(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        return self._envelope(self._platform.contracts.draft(body, now_ms=self._clock() * 1000))
+
+    async def contract_tasks(self, request: web.Request) -> web.Response:
+        return self._envelope(self._platform.contracts.tasks(request.query))
 
     async def identify(self, request: web.Request) -> web.Response:
-        order = self._platform.store.by_number(request.match_info["order_no"])
+        order = self._platform.store.orders.one("order_no = ?", request.match_info["order_no"])
         if order is None or not compare_digest(order.code.encode(), request.query.get("code", "").encode()):
             return _html(pages.not_found(), status=404)
         return _html(pages.identify(order))
@@ -72,19 +95,35 @@ class _Site:
                 "companyName": order.company_name,
                 "createdAt": order.created_at,
             }
-            for order in self._platform.store
+            for order in self._platform.store.orders.all()
         ]
         return _json({"count": len(listed), "orders": listed})
 
+    async def faults(self, _: web.Request) -> web.Response:
+        """List what can go wrong, and what is still to come."""
+        kinds = {name: kind.what for name, kind in KINDS.items()}
+        return _json({"faults": [str(fault) for fault in self._faults.left()], "kinds": kinds})
+
+    async def set_faults(self, request: web.Request) -> web.Response:
+        """Replace the faults: ``{"faults": ["drop*1"], "seed": 0}``. JSON alone, which no foreign page can send."""
+        try:
+            if request.content_type != "application/json":
+                raise ValueError("Content-Type must be application/json")
+            given = orjson.loads(await request.read())
+            faults = [Fault.parse(text) for text in given["faults"]]
+            self._fail(faults, int(given.get("seed", 0)))
+        except (ValueError, TypeError, KeyError, AttributeError) as problem:
+            return _json({"error": f'send {{"faults": ["drop*1"], "seed": 0}}: {problem}'}, status=400)
+        return await self.faults(request)
+
     async def wrong_method(self, _: web.Request) -> web.Response:
         """Answer as the platform's internal handler does, with HTTP 200 (protocol section 1.5, form B)."""
-        code, message = 405, "沙箱：请求方式不符"
-        return _json({"success": False, "message": message, "code": code, "result": None, "timestamp": self._now_ms()})
+        return self._envelope(Reply(405, "沙箱：请求方式不符", internal=True))
 
     async def elsewhere(self, request: web.Request) -> web.Response:
         """Answer for a path that does not exist: the framework below the context path, the web server above it."""
         if request.path.startswith(f"{CONTEXT_PATH}/"):
-            return _envelope_c(404, request.path)
+            return self._envelope_c(404, request.path)
         if request.method in {"GET", "HEAD"}:
             return _html(pages.web_application())
         return _html(pages.method_not_allowed(), status=405)
@@ -92,45 +131,36 @@ class _Site:
     @web.middleware
     async def misfortune(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let the fault happen whose turn it is."""
-        fault = self._faults().draw() if request.path.startswith(API) else None
-        if fault is None:
-            return await handler(request)
-        if fault.kind == "lose":
-            return _reset(request)
-        response = await handler(request)
-        if fault.kind == "delay":
-            await asyncio.sleep(fault.seconds)
-            return response
-        return _reset(request)
+        reused = self._seen(request)
+        fault = self._faults.draw(reused=reused) if request.path.startswith(API) else None
+        try:
+            if fault is None:
+                return await handler(request)
+            return await self._accidents.happen(fault, request, lambda: handler(request))
+        except web.HTTPRequestEntityTooLarge:
+            return _html(pages.too_large(), status=413)
 
-    def _envelope_a(self, reply: Reply) -> web.Response:
-        return _json(
-            {"code": reply.code, "message": reply.message, "result": reply.result, "timestamp": self._now_ms()}
-        )
+    def _seen(self, request: web.Request) -> bool:
+        """Tell whether this connection has carried a request before."""
+        reused = request.transport in self._connections
+        self._connections.add(request.transport)
+        return reused
+
+    def _envelope(self, reply: Reply) -> web.Response:
+        envelope = {"code": reply.code, "message": reply.message, "result": reply.result, "timestamp": self._now_ms()}
+        return _json({"success": False, **envelope} if reply.internal else envelope)
+
+    def _envelope_c(self, status: int, path: str) -> web.Response:
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._clock()))
+        return _json({"timestamp": moment, "status": status, "error": "Not Found", "path": path}, status=status)
 
     def _now_ms(self) -> int:
         return round(self._clock() * 1000)
 
 
-def _envelope_c(status: int, path: str) -> web.Response:
-    moment = time.strftime("%Y-%m-%d %H:%M:%S")
-    document = {"timestamp": moment, "status": status, "error": "Not Found", "path": path}
+def _json(document: object, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(document), status=status, content_type="application/json")
-
-
-def _json(document: object) -> web.Response:
-    return web.Response(body=orjson.dumps(document), content_type="application/json")
 
 
 def _html(page: str, status: int = 200) -> web.Response:
     return web.Response(text=page, status=status, content_type="text/html", headers=pages.HEADERS)
-
-
-def _reset(request: web.Request) -> web.Response:
-    """Break the connection as a crashed server does, with a reset."""
-    transport = request.transport
-    if transport is not None:
-        connection = transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        transport.abort()
-    return web.Response()

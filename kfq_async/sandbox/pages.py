@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kfq_async.sandbox.store import Order
 
-__all__ = ["HEADERS", "identify", "method_not_allowed", "not_found", "web_application"]
+__all__ = ["HEADERS", "identify", "method_not_allowed", "not_found", "too_large", "web_application"]
 
 _STYLE = """
 body{font:16px/1.6 system-ui,"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif;margin:0;
@@ -62,6 +62,11 @@ def not_found() -> str:
 def method_not_allowed() -> str:
     """What the platform's web server answers to a POST outside the context path."""
     return _page("405 Not Allowed", "<h1>405 Not Allowed</h1>")
+
+
+def too_large() -> str:
+    """What the platform's web server answers to a body that is too large."""
+    return _page("413 Request Entity Too Large", "<h1>413 Request Entity Too Large</h1>")
 
 
 def web_application() -> str:

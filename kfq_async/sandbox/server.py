@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import threading
 import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from kfq_async.protocol.answers import CONTEXT_PATH
 from kfq_async.sandbox.app import make_app
-from kfq_async.sandbox.faults import Fault, Faults
+from kfq_async.sandbox.faults import KINDS, Fault, Faults, Stage
+from kfq_async.sandbox.listener import Listener
 from kfq_async.sandbox.state import SAMPLE_TOKEN, Platform
-from kfq_async.sandbox.store import Order, Store
+from kfq_async.sandbox.store import Contract, Order, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
 __all__ = ["Sandbox"]
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Keep out what clients do wrong below HTTP: aiohttp would report it as an error, with a traceback."""
+    problem = record.exc_info[1] if record.exc_info else None
+    return not isinstance(problem, HttpProcessingError | ConnectionError)
+
+
+_logger = logging.getLogger(__name__)
+_logger.addFilter(_is_ours)
 
 
 class Sandbox:
@@ -56,10 +69,11 @@ class Sandbox:
         self._tokens = tuple(tokens)
         self._strict = strict
         self._seed = seed
-        self._faults = Faults(tuple(faults), seed)
+        self._faults = Faults(faults, seed)
         self._clock = clock
         self._platform: Platform | None = None
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
         self._thread: _Thread | None = None
 
     @property
@@ -81,11 +95,23 @@ class Sandbox:
     @property
     def orders(self) -> tuple[Order, ...]:
         """All orders, oldest first."""
-        return tuple(self._running().store)
+        return tuple(self._running().store.orders.all())
+
+    @property
+    def contracts(self) -> tuple[Contract, ...]:
+        """All contracts, oldest first."""
+        return tuple(self._running().store.contracts.all())
 
     def fail(self, *faults: Fault) -> None:
         """Replace the faults from here on; without any, all goes well."""
-        self._faults = Faults(faults, self._seed)
+        self._fail(faults, self._seed)
+
+    def _fail(self, faults: Iterable[Fault], seed: int) -> None:
+        faults = tuple(faults)
+        self._faults.set(faults, seed)
+        for fault in faults:
+            if KINDS[fault.kind].stage is Stage.LISTENING and self._listener is not None:
+                self._listener.refuse(fault.seconds)
 
     def _running(self) -> Platform:
         if self._platform is None:
@@ -94,22 +120,35 @@ class Sandbox:
 
     async def start(self) -> None:
         """Listen; afterwards `base_url` holds the port."""
+        if self._runner is not None:
+            raise RuntimeError("the sandbox is running already")
         store = await asyncio.to_thread(Store, self._state)
         self._platform = Platform(store, tokens=self._tokens, strict=self._strict)
-        app = make_app(self._platform, lambda: self._faults, self._clock)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
-        await self._runner.setup()
+        app = make_app(self._platform, self._faults, self._fail, self._clock)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            auto_decompress=False,  # compressed are answers only (protocol section 1.7)
+            handle_signals=False,
+            logger=_logger,
+            shutdown_timeout=0.5,
+        )
         try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
-        except OSError:
+            await self._runner.setup()
+            self._listener = Listener(self._runner, self._faults)
+            self._port = await self._listener.open(self._host, self._port)
+        except BaseException:
             await self.stop()
             raise
-        self._port = self._runner.addresses[0][1]
+        self._fail(self._faults.left(), self._seed)
 
     async def stop(self) -> None:
         """Close the port and the state file."""
+        listener, self._listener = self._listener, None
         runner, self._runner = self._runner, None
         platform, self._platform = self._platform, None
+        if listener is not None:
+            await listener.close()
         if runner is not None:
             await runner.cleanup()
         if platform is not None:
@@ -123,13 +162,15 @@ class Sandbox:
         await self.stop()
 
     def __enter__(self) -> Self:
-        self._thread = _Thread(self)
-        self._thread.open()
+        thread = _Thread(self)
+        thread.open()
+        self._thread = thread
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._thread is not None:
-            self._thread.close()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.close()
 
 
 class _Thread:
@@ -144,7 +185,11 @@ class _Thread:
     def open(self) -> None:
         """Return when the sandbox listens, or raise what kept it from that."""
         self._thread.start()
-        self._up.result()
+        try:
+            self._up.result()
+        except Exception:
+            self._thread.join()
+            raise
 
     def close(self) -> None:
         """Return when everything is closed."""

@@ -58,7 +58,11 @@ class _Request(ClientRequest):
     """A request that tells its watch when it has a connection: from then on bytes may have left."""
 
     async def send(self, conn: Connection) -> ClientResponse:
-        _watch.get().connected(self.loop.time())
+        watch = _watch.get()
+        if watch.begun:
+            # aiohttp repeats a lost GET by itself; whether that is safe is not for it to say.
+            raise aiohttp.ServerDisconnectedError
+        watch.connected(self.loop.time())
         return await super().send(conn)
 
 

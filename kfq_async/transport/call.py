@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from attrs import field, frozen
@@ -26,6 +26,7 @@ from kfq_async.protocol.envelope import Envelope
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import open_http, transmit
 from kfq_async.transport.deadlines import Ticker, Watch
+from kfq_async.transport.pacing import Pace
 from kfq_async.transport.retrying import repeat
 from kfq_async.transport.settings import RetryPolicy, Timeouts
 from kfq_async.transport.verdicts import Verdict, verdict_on
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from ssl import SSLContext
 
+    from kfq_async.protocol.operation import Operation
     from kfq_async.protocol.requests import Prepared
 
 __all__ = ["KEEP_ALIVE", "Call", "Settings", "Shared"]
@@ -67,9 +69,12 @@ class Shared:
         proxy: str | None,
         ssl: SSLContext | None,
         trust_env: bool,
+        pacing: float | None,
         clock: Callable[[], float],
         headers: Mapping[str, str],
     ) -> None:
+        if connector is not None:
+            limit = min(limit, connector.limit or limit, connector.limit_per_host or limit)
         self.limit = limit
         self.ticker = Ticker()
         self.clock_offset = 0.0
@@ -78,6 +83,8 @@ class Shared:
         self._proxy = proxy
         self._ssl = ssl
         self._trust_env = trust_env
+        self._pacing = pacing
+        self._paces: dict[str, Pace] = {}
         self._clock = clock
         self._headers = headers
         self._slots: asyncio.Semaphore | None = None
@@ -107,14 +114,11 @@ class Shared:
         return self._http, self._slots
 
     def _open(self) -> tuple[aiohttp.ClientSession, asyncio.Semaphore]:
-        limit = self.limit
         connector = self._connector
         if connector is None:
             connector = aiohttp.TCPConnector(
-                limit=limit, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl if self._ssl is not None else True
+                limit=self.limit, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl if self._ssl is not None else True
             )
-        else:
-            limit = min(limit, connector.limit or limit, connector.limit_per_host or limit)
         http = open_http(
             connector,
             owner=self._connector is None,
@@ -122,7 +126,7 @@ class Shared:
             trust_env=self._trust_env,
             headers=self._headers,
         )
-        return http, asyncio.Semaphore(limit)
+        return http, asyncio.Semaphore(self.limit)
 
     async def aclose(self) -> None:
         """Close the connections; a second time does nothing."""
@@ -135,6 +139,15 @@ class Shared:
             raise SessionError("the session must be closed in the event loop of its first call")
         self.ticker.stop()
         await http.close()
+
+    def pace(self, operation: Operation[Any, Any]) -> Pace | None:
+        """Return the turns of an operation's path, or ``None`` if it has none to wait for."""
+        if self._pacing is None or not operation.paced:
+            return None
+        pace = self._paces.get(operation.path)
+        if pace is None:
+            pace = self._paces[operation.path] = Pace(self._pacing)
+        return pace
 
     def now_ms(self) -> int:
         """Return the platform's time in milliseconds, as far as it is known."""
@@ -189,7 +202,7 @@ class Call:
         loop = task.get_loop()
         total = self._settings.timeouts.total
         watch = Watch(task, inf if total is None else loop.time() + total)
-        self._shared.ticker.add(watch)
+        outcome: Envelope | KfqError
         try:
             outcome = await self._attempt(watch)
             if isinstance(outcome, KfqError):
@@ -204,6 +217,8 @@ class Call:
             if watch.claim() is None:
                 raise
             outcome = TotalTimeout(f"the call's {total} s ended between two attempts")
+        except SessionError as problem:
+            outcome = problem
         finally:
             self._shared.ticker.discard(watch)
             watch.settle()
@@ -212,8 +227,9 @@ class Call:
     async def _attempt(self, watch: Watch) -> Envelope | KfqError:
         """Wait for a slot, send once, and read what comes."""
         http, slots = self._shared.enter()
+        self._shared.ticker.add(watch)
         try:
-            await slots.acquire()
+            await self._slot(slots)
         except asyncio.CancelledError:
             if watch.claim() is None:
                 raise
@@ -222,10 +238,11 @@ class Call:
             waited = False
         if waited:
             return PoolTimeout(
-                f"the call's {self._settings.timeouts.total} s ended while it waited for one of the session's "
+                f"the call's {self._settings.timeouts.total} s ended while it waited for its turn: the session has "
                 f"{self._shared.limit} slots"
             )
         try:
+            self._shared.enter()  # it may have been closed meanwhile
             outcome = await self._transmit(http, watch)
         finally:
             slots.release()
@@ -233,6 +250,15 @@ class Call:
             self._sent = self._sent or outcome.phase is Phase.SENT
             self._complete(outcome)
         return outcome
+
+    async def _slot(self, slots: asyncio.Semaphore) -> None:
+        """Take a slot; a paced operation first waits for its turn, and holds no slot meanwhile."""
+        pace = self._shared.pace(self._prepared.operation)
+        if pace is None:
+            await slots.acquire()
+        else:
+            async with pace.turn():
+                await slots.acquire()
 
     async def _transmit(self, http: aiohttp.ClientSession, watch: Watch) -> Envelope | KfqError:
         settings, prepared = self._settings, self._prepared

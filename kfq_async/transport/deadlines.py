@@ -97,8 +97,8 @@ class Ticker:
         self._watches.discard(watch)
 
     def stop(self) -> None:
-        """Leave no timer behind."""
-        if self._timer is not None:
+        """Leave no timer behind, unless a call is still under way."""
+        if self._timer is not None and not self._watches:
             self._timer.cancel()
             self._timer = None
 

@@ -87,7 +87,7 @@ def verdict_on(error: KfqError, idempotency: Idempotency, *, has_key: bool, repe
             row = _SAFE
         case Idempotency.KEYED:
             row = _KEYLESS if not has_key else _KEYED if repeat_sent else _KEYED_ONCE
-        case Idempotency.NONE:
+        case _:
             row = _NONE
     return row.get(failure_of(error), Verdict.RAISE)
 

@@ -1,0 +1,13 @@
+"""Print the lowest versions that pyproject.toml allows for its direct dependencies, as constraints for pip."""
+
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+extras = project["optional-dependencies"]
+for text in [*project["dependencies"], *extras["cli"], *extras["test"]]:
+    requirement = Requirement(text)
+    for bound in requirement.specifier:
+        print(f"{requirement.name}=={bound.version}")

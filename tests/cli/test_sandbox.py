@@ -1,0 +1,108 @@
+"""`kfq sandbox` as a process."""
+
+import json
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from kfq_async.cli.app import run
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the command and yield its process and the first line that it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kfq_async", "sandbox", "--port", "0", *options], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield process, process.stdout.readline()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+def orders(base_url: str) -> int:
+    """Count the orders of a running sandbox."""
+    with urllib.request.urlopen(base_url.replace("/resrun-paas", "/sandbox/orders"), timeout=10) as answer:
+        return int(json.load(answer)["count"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serves_until_it_is_interrupted(number: signal.Signals) -> None:
+    """It prints base URL and token, serves, and ends with status 0 on Ctrl-C and on SIGTERM."""
+    with serving() as (process, line):
+        base_url = line.split()[2]
+        assert base_url.endswith("/resrun-paas")
+        assert "PV9LQWZA" in line
+        assert orders(base_url) == 0
+        process.send_signal(number)
+        assert process.wait(timeout=20) == 0
+
+
+def test_keeps_its_orders_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --state an order is there again after a restart."""
+    state = tmp_path / "sandbox.db"
+    with serving("--state", str(state)) as (_, line):
+        assert run(["link", "--company-name", "甲", "--token", "PV9LQWZA", "--base-url", line.split()[2]]) == 0
+    with serving("--state", str(state)) as (_, line):
+        assert orders(line.split()[2]) == 1
+    assert "orderNo" in capsys.readouterr().out
+    with closing(sqlite3.connect(state)) as database:
+        assert database.execute("SELECT company_name FROM orders").fetchall() == [("甲",)]
+
+
+def test_its_faults_happen() -> None:
+    """With --fault the first request loses its answer, and the client's repetition gets it."""
+    with serving("--fault", "drop*1", "--token", "TENANT01") as (_, line):
+        ran = subprocess.run(
+            [
+                *(sys.executable, "-m", "kfq_async", "link", "--company-name", "甲", "--json"),
+                *("--token", "TENANT01", "--base-url", line.split()[2]),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(ran.stdout)["attempts"] == 2
+        assert orders(line.split()[2]) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--fault", "explode"], "'explode' is no fault"),
+        (["--fault", "drop@2"], "between 0 and 1"),
+        (["--port", "70000"], "port"),
+        (["--state", "/nowhere/at/all.db"], "/nowhere/at/all.db: No such file or directory"),
+    ],
+)
+def test_wrong_use_is_said(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong option exits with 2 and names what is wrong."""
+    assert run(["sandbox", *options]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_taken_port_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """A port that somebody else listens on is named."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert run(["sandbox", "--port", str(port)]) == 2
+    assert f"port {port}" in capsys.readouterr().err
+
+
+def test_a_foreign_state_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is no state of the sandbox is refused and left as it is."""
+    state = tmp_path / "letter.txt"
+    state.write_text("Dear Sir or Madam, " * 100)
+    assert run(["sandbox", "--state", str(state)]) == 2
+    assert "letter.txt is not a state file" in capsys.readouterr().err.replace("\n", " ")
+    assert state.read_text().startswith("Dear Sir")

@@ -1,0 +1,538 @@
+"""The sandbox over HTTP: what a client sees, a careless one and a hostile one included."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import hashlib
+import io
+import logging
+import re
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import aiohttp
+import orjson
+import pytest
+
+from kfq_async.protocol.requests import API_PATH
+from kfq_async.sandbox import SAMPLE_TOKEN, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+API = f"/resrun-paas{API_PATH}"
+PATH = f"{API}/auth/corp/ident/link"
+NOW = 1_775_010_802.0
+NONE: Mapping[str, bytes | None] = MappingProxyType({})
+
+
+def credentials(now: float | None = None, **changes: str) -> dict[str, str]:
+    """Return good headers but for the ``changes``."""
+    milliseconds = round((time.time() if now is None else now) * 1000)
+    headers = {"appAuthToken": SAMPLE_TOKEN, "timestamp": f"{milliseconds}", "nonce": f"{uuid4()}", "sign": ""}
+    return headers | changes
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client that knows nothing of the platform."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+        yield session
+
+
+async def post(http: aiohttp.ClientSession, sandbox: Sandbox, body: object = (), **options: Any) -> dict[str, Any]:
+    """Ask for a link and return the envelope, which is A with HTTP 200 whatever it says."""
+    data = io.BytesIO(body if isinstance(body, bytes) else orjson.dumps(body or {}))
+    headers = options.pop("headers", None) or credentials(**options)
+    async with http.post(sandbox.origin + PATH, data=data, headers=headers) as response:
+        assert response.status == 200
+        assert response.content_type == "application/json"
+        envelope: dict[str, Any] = await response.json()
+    assert list(envelope) == ["code", "message", "result", "timestamp"]
+    assert type(envelope["code"]) is int
+    assert type(envelope["timestamp"]) is int
+    return envelope
+
+
+async def raw(sandbox: Sandbox, data: bytes) -> bytes:
+    """Send bytes as they are and return all that comes back."""
+    host, port = sandbox.origin.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(data)
+        return await asyncio.wait_for(reader.read(), 20)
+    finally:
+        writer.close()
+
+
+def request(
+    method: str = "POST", path: bytes = PATH.encode(), body: bytes = b"{}", changes: Mapping[str, bytes | None] = NONE
+) -> bytes:
+    """Write a request with good headers but for the ``changes``; ``None`` leaves one out."""
+    headers: dict[str, bytes | None] = {name: value.encode() for name, value in credentials().items()}
+    headers |= {"Host": b"127.0.0.1", "Connection": b"close", "Content-Length": str(len(body)).encode()}
+    headers |= changes
+    lines = b"".join(name.encode() + b": " + value + b"\r\n" for name, value in headers.items() if value is not None)
+    return method.encode() + b" " + path + b" HTTP/1.1\r\n" + lines + b"\r\n" + body
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what would have been printed as an error; asyncio's debug mode may warn of a slow machine."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def status(answer: bytes) -> int:
+    """Return the HTTP status of an answer."""
+    return int(answer.split(b" ", 2)[1])
+
+
+async def test_success(http: aiohttp.ClientSession) -> None:
+    """A good request is answered with 10000, the order's number, its page and the time in milliseconds."""
+    async with Sandbox(clock=lambda: NOW) as sandbox:
+        envelope = await post(http, sandbox, {"accountName": "13800138000"}, now=NOW)
+        (order,) = sandbox.orders
+        assert envelope == {
+            "code": 10000,
+            "message": "成功",
+            "result": {
+                "orderNo": order.order_no,
+                "authUrl": f"{sandbox.origin}/sandbox/identify/{order.order_no}?code={order.code}",
+            },
+            "timestamp": 1_775_010_802_000,
+        }
+
+
+async def test_header_names_in_any_case(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """Names of headers are taken in any case, as always in HTTP."""
+    headers = {name.upper(): value for name, value in credentials().items()}
+    assert (await post(http, sandbox, headers=headers))["code"] == 10000
+
+
+@pytest.mark.parametrize(
+    ("changes", "body", "code"),
+    [
+        ({"appAuthToken": ""}, {}, 40000),
+        ({"appAuthToken": "ANOTHER"}, {}, 41000),
+        ({"timestamp": ""}, {}, 21000),
+        ({"timestamp": "yesterday"}, {}, 23000),
+        ({"timestamp": f"{round(NOW * 1000) - 300_000}"}, {}, 10000),
+        ({"timestamp": f"{round(NOW * 1000) - 300_001}"}, {}, 41001),
+        ({"timestamp": f"{round(NOW * 1000) + 300_000}"}, {}, 10000),
+        ({"timestamp": f"{round(NOW * 1000) + 300_001}"}, {}, 41001),
+        ({"nonce": ""}, {}, 21000),
+        ({}, b"", 25000),
+        ({}, b"accountName=a", 25000),
+        ({}, b"[]", 25000),
+        ({}, {"companyName": "a"}, 23000),
+        ({}, {"corpIdentInfo": {"company": "a"}}, 23000),
+        ({}, {"accountName": 1}, 23000),
+        ({}, {"corpIdentInfo": {"companyName": 1}}, 23000),
+        ({}, {"accountName": None, "corpIdentInfo": {"companyName": None}}, 10000),
+    ],
+)
+async def test_answers_come_in_envelope_a(
+    http: aiohttp.ClientSession, changes: dict[str, str], body: object, code: int
+) -> None:
+    """Whatever the platform says to a request, it says with HTTP 200 in its own envelope."""
+    async with Sandbox(clock=lambda: NOW) as sandbox:
+        envelope = await post(http, sandbox, body, now=NOW, **changes)
+        assert envelope["code"] == code
+        assert (envelope["result"] is None) == (code != 10000)
+        assert len(sandbox.orders) == (code == 10000)
+
+
+async def test_missing_token(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """A request without any of the headers misses the token first."""
+    assert (await post(http, sandbox, headers={"Accept": "*/*"}))["code"] == 40000
+
+
+async def test_lenient(http: aiohttp.ClientSession) -> None:
+    """With ``strict=False`` undocumented fields pass, at both levels."""
+    async with Sandbox(strict=False) as sandbox:
+        assert (await post(http, sandbox, {"new": 1, "corpIdentInfo": {"new": 1}}))["code"] == 10000
+
+
+async def test_nonce(http: aiohttp.ClientSession) -> None:
+    """A nonce counts once per token, until its life of ten minutes is over."""
+    now = NOW
+    async with Sandbox(clock=lambda: now, tokens=["A", "B"]) as sandbox:
+
+        async def again(token: str) -> int:
+            code: int = (await post(http, sandbox, now=now, nonce="n", appAuthToken=token))["code"]
+            return code
+
+        assert [await again("A"), await again("A"), await again("B"), await again("B")] == [10000, 41002, 10000, 41002]
+        now += 600.001
+        assert [await again("A"), await again("A")] == [10000, 41002]
+
+
+async def test_promise_about_the_id(http: aiohttp.ClientSession) -> None:
+    """Same id and same body, in any order of keys: same order and page; other body: refused; other token: its own."""
+    async with Sandbox(tokens=["A", "B"]) as sandbox:
+        body = {"clientRequestId": "row-1", "accountName": "a"}
+        first = await post(http, sandbox, body, appAuthToken="A")
+        again = await post(http, sandbox, dict(reversed(body.items())), appAuthToken="A")
+        other = await post(http, sandbox, body | {"accountName": "b"}, appAuthToken="A")
+        theirs = await post(http, sandbox, body | {"accountName": "b"}, appAuthToken="B")
+        assert again["result"] == first["result"]
+        assert (other["code"], other["result"]) == (31000, None)
+        assert theirs["result"]["orderNo"] != first["result"]["orderNo"]
+        assert len(sandbox.orders) == 2
+
+
+@pytest.mark.parametrize("body", [{}, {"clientRequestId": ""}, {"clientRequestId": None}])
+async def test_no_id_new_order(http: aiohttp.ClientSession, sandbox: Sandbox, body: dict[str, str | None]) -> None:
+    """Without an id every request makes an order."""
+    numbers = {(await post(http, sandbox, body))["result"]["orderNo"] for _ in range(3)}
+    assert {order.order_no for order in sandbox.orders} == numbers
+    assert len(numbers) == 3
+
+
+async def test_same_id_many_at_once(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """However many workers ask at the same moment under one id, there is one order, and all of them get it."""
+    answers = await asyncio.gather(*(post(http, sandbox, {"clientRequestId": "row-1"}) for _ in range(100)))
+    assert {answer["result"]["orderNo"] for answer in answers} == {order.order_no for order in sandbox.orders}
+    assert len(sandbox.orders) == 1
+
+
+async def test_many_nonces(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """Thousands of requests with ids, nonces and companies of their own become as many orders, none mixed up."""
+
+    async def one(number: int) -> None:
+        body = {"clientRequestId": f"row-{number}", "corpIdentInfo": {"companyName": f"公司{number}"}}
+        assert (await post(http, sandbox, body))["code"] == 10000
+
+    await asyncio.gather(*(one(number) for number in range(2000)))
+    assert {(order.client_request_id, order.company_name) for order in sandbox.orders} == {
+        (f"row-{number}", f"公司{number}") for number in range(2000)
+    }
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_wrong_method(http: aiohttp.ClientSession, method: str) -> None:
+    """A wrong method on the operation's path is envelope B with code 405, under HTTP 200."""
+    async with (
+        Sandbox(clock=lambda: NOW) as sandbox,
+        http.request(method, sandbox.origin + PATH, headers=credentials()) as response,
+    ):
+        assert response.status == 200
+        assert await response.json() == {
+            "success": False,
+            "message": "沙箱：请求方式不符",
+            "code": 405,
+            "result": None,
+            "timestamp": 1_775_010_802_000,
+        }
+        assert sandbox.orders == ()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/resrun-paas/", "/resrun-paas/nothing", f"{API}/contract/finish", f"{PATH}/"])
+async def test_unknown_path(http: aiohttp.ClientSession, method: str, path: str) -> None:
+    """What does not exist below the context path is envelope C with HTTP 404, dated by the sandbox's clock."""
+    async with (
+        Sandbox(clock=lambda: NOW) as sandbox,
+        http.request(method, sandbox.origin + path, headers=credentials()) as response,
+    ):
+        assert response.status == 404
+        assert await response.json() == {
+            "timestamp": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(NOW)),
+            "status": 404,
+            "error": "Not Found",
+            "path": path,
+        }
+
+
+@pytest.mark.parametrize("path", ["/", "/resrun-paas", "/resrun-paasx/a", f"{API_PATH}/auth/corp/ident/link"])
+async def test_outside_the_context_path(http: aiohttp.ClientSession, sandbox: Sandbox, path: str) -> None:
+    """Outside the context path a GET looks like a success and a POST is an HTML 405, as with the bundled web server."""
+    async with http.get(sandbox.origin + path) as response:
+        assert (response.status, response.content_type) == (200, "text/html")
+        assert "/resrun-paas" in await response.text()
+    async with http.post(sandbox.origin + path, json={}) as response:
+        assert (response.status, response.content_type) == (405, "text/html")
+        assert "405 Not Allowed" in await response.text()
+    async with http.head(sandbox.origin + path) as response:
+        assert response.status == 200
+
+
+async def test_page_behind_the_link(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """The link of the answer opens a page that names the company, with markup as text and a policy that fits."""
+    company = "<script>alert(1)</script>"
+    envelope = await post(http, sandbox, {"corpIdentInfo": {"companyName": company}})
+    async with http.get(envelope["result"]["authUrl"]) as response:
+        page = await response.text()
+        policy = response.headers["Content-Security-Policy"]
+        assert (response.status, response.content_type, response.charset) == (200, "text/html", "utf-8")
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "no-store"
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 2
+    assert "<script" not in page
+    assert envelope["result"]["orderNo"] in page
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}';" in policy
+    assert "default-src 'none'" in policy
+
+
+async def test_page_needs_the_secret(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """Without the order's own secret there is no page, and the company is not named."""
+    for name in ("甲公司", "乙公司"):
+        await post(http, sandbox, {"corpIdentInfo": {"companyName": name}})
+    order, other = sandbox.orders
+    page = f"{sandbox.origin}/sandbox/identify/{order.order_no}"
+    wrong = ["", "?code=", "?code=x", f"?code={other.code}", f"?code={order.code}x", f"?kode={order.code}"]
+    urls = [page + query for query in wrong] + [page.lower() + f"?code={order.code}", page[:-1] + f"?code={order.code}"]
+    for url in urls:
+        async with http.get(url) as response:
+            assert (response.status, response.content_type) == (404, "text/html")
+            assert "Content-Security-Policy" in response.headers
+            text = await response.text()
+        assert "链接无效" in text
+        assert "甲公司" not in text
+    async with http.get(f"{page}?code={order.code}") as response:
+        assert response.status == 200
+
+
+async def test_page_is_read_only(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """A POST to the page is refused as anywhere outside the interface."""
+    url = (await post(http, sandbox))["result"]["authUrl"]
+    async with http.post(url) as response:
+        assert response.status == 405
+
+
+async def test_orders_are_listed(http: aiohttp.ClientSession) -> None:
+    """The list of orders tells number, id, company and time, oldest first, and no secret."""
+    async with Sandbox(clock=lambda: NOW) as sandbox:
+        url = f"{sandbox.origin}/sandbox/orders"
+        async with http.get(url) as response:
+            assert await response.json() == {"count": 0, "orders": []}
+        await post(http, sandbox, {"clientRequestId": "row-1", "corpIdentInfo": {"companyName": "甲"}}, now=NOW)
+        await post(http, sandbox, {"accountName": "13800138000"}, now=NOW)
+        async with http.get(url) as response:
+            text = await response.text()
+        first, second = sandbox.orders
+        assert orjson.loads(text) == {
+            "count": 2,
+            "orders": [
+                {"orderNo": first.order_no, "clientRequestId": "row-1", "companyName": "甲", "createdAt": NOW},
+                {
+                    "orderNo": second.order_no,
+                    "clientRequestId": None,
+                    "companyName": "（未填写企业名称）",
+                    "createdAt": NOW,
+                },
+            ],
+        }
+        for secret in (first.code, second.code, SAMPLE_TOKEN, "13800138000"):
+            assert secret not in text
+
+
+async def test_link_leads_where_the_caller_came(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """The page's address begins with the host that the caller used, so a forwarded port works."""
+    envelope = await post(http, sandbox, headers=credentials(Host="localhost:8080"))
+    assert envelope["result"]["authUrl"].startswith("http://localhost:8080/sandbox/identify/")
+
+
+async def test_too_large(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """A body beyond 100 MiB is the bundled proxy's HTML 413, makes no order and leaves the sandbox well."""
+
+    async def much() -> AsyncIterator[bytes]:
+        for _ in range(101):
+            yield bytes(1024 * 1024)
+
+    async with http.post(sandbox.origin + PATH, data=much(), headers=credentials()) as response:
+        assert (response.status, response.content_type) == (413, "text/html")
+        assert "413 Request Entity Too Large" in await response.text()
+    assert sandbox.orders == ()
+    assert (await post(http, sandbox))["code"] == 10000
+
+
+async def test_large(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """A body of several megabytes, as a scanned licence makes it, is taken whole."""
+    licence = "A" * 8_000_000
+    assert (await post(http, sandbox, {"corpIdentInfo": {"license": licence}}))["code"] == 10000
+    assert orjson.loads(sandbox.orders[0].request)["corpIdentInfo"]["license"] == licence
+
+
+CHUNKED = {"Content-Length": None, "Transfer-Encoding": b"chunked"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"nonce": b"n" * 8000}, 10000),
+        ({"nonce": b"\xff\xfe"}, 10000),
+        ({"nonce": b"n,n;n=\t'\""}, 10000),
+        ({"uniqueCode": b"\xff" * 4000}, 10000),
+        ({"sign": b"s" * 8000}, 10000),
+        ({"Cookie": b"a=\xff; \x80=; ;;"}, 10000),
+        ({"X-Forwarded-For": b"::::,,,"}, 10000),
+        ({"Content-Type": b"text/plain; charset=\xff"}, 10000),
+        ({"Content-Type": b"multipart/form-data"}, 10000),
+        ({"Content-Encoding": b"gzip"}, 10000),
+        ({"Content-Encoding": b"br"}, 10000),
+        ({"appAuthToken": b"\xff"}, 41000),
+        ({"appAuthToken": b"T" * 8000}, 41000),
+        ({"timestamp": b"9" * 8000}, 41001),
+        ({"timestamp": b"\xd9\xa1\xd9\xa2"}, 23000),
+        ({"Host": b"h" * 8000}, 10000),
+        ({"Host": b"\xff\xfe"}, 10000),
+        ({"Host": b"\xe4\xb8\xad"}, 10000),
+        ({"Host": b"<script>:99999999"}, 10000),
+        ({"Host": b""}, 10000),
+    ],
+)
+async def test_hostile_headers(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, changes: dict[str, bytes | None], code: int
+) -> None:
+    """Headers that are long, not UTF-8 or nonsense get an answer in the platform's form and are no error here."""
+    answer = await raw(sandbox, request(changes=changes))
+    assert status(answer) == 200
+    envelope = orjson.loads(answer.partition(b"\r\n\r\n")[2])
+    assert envelope["code"] == code
+    assert errors(caplog) == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (b"/resrun-paas/../sandbox/orders", 404),
+        (b"/resrun-paas/..%2f..%2fsandbox%2forders", 404),
+        (b"/resrun-paas%2Fnothing", 404),
+        (b"/resrun-paas/%ff%00%0a%0d", 404),
+        (b"/resrun-paas/%ed%a0%80", 404),
+        (b"/resrun-paas/" + b"a/" * 3000, 404),
+        (b"/resrun-paas/x?%ff=%00&&=&=%ed%a0%80", 404),
+        (PATH.encode() + b"%20", 404),
+        (b"http://elsewhere.example/resrun-paas/x", 404),
+        (b"/../../../../etc/passwd", None),
+        (b"//resrun-paas/x", None),
+        (b"/%2e%2e/%2e%2e", None),
+        (b"/%0a", None),
+        (b"/%", None),
+        (b"/sandbox/orders;x", None),
+        (b"/sandbox/", None),
+    ],
+)
+async def test_hostile_paths(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, method: str, path: bytes, expected: int | None
+) -> None:
+    """Paths that try to climb, hide or break are unknown ones: 404 below the context path, a page or 405 outside."""
+    answer = await raw(sandbox, request(method, path, b""))
+    assert status(answer) == expected or (expected is None and status(answer) == {"GET": 200, "POST": 405}[method])
+    assert (b"text/html" in answer) == (expected is None)
+    assert b"root:" not in answer
+    assert errors(caplog) == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        b"",
+        b"?code=%ff",
+        b"?code=%ed%a0%80",
+        b"?code=%00",
+        b"?code",
+        b"?code=a&code=b",
+        b"?" + b"&" * 5000,
+        b"?code[]=a",
+    ],
+)
+async def test_hostile_codes(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, query: bytes) -> None:
+    """A secret that is no text at all is a wrong secret."""
+    await raw(sandbox, request())
+    number = sandbox.orders[0].order_no.encode()
+    for name in (number, b"%ff%00", b"a%2Fb", b"'%20OR%201=1--"):
+        assert status(await raw(sandbox, request("GET", b"/sandbox/identify/" + name + query, b""))) == 404
+    assert errors(caplog) == []
+
+
+@pytest.mark.parametrize("body", [gzip.compress(b"{}"), b"no gzip at all", gzip.compress(bytes(200 * 1024 * 1024), 1)])
+async def test_compressed_body(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, body: bytes) -> None:
+    """A compressed body is not unpacked, so it is no JSON object, and a bomb does not go off."""
+    answer = await raw(sandbox, request(body=body, changes={"Content-Encoding": b"gzip"}))
+    assert status(answer) == 200
+    assert b'"code":25000' in answer
+    assert errors(caplog) == []
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /?\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET * HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http://[::1/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        request(changes={"Transfer-Encoding": b"chunked"}),
+        request(changes={"Content-Length": b"-1"}),
+        request(changes=CHUNKED, body=b"zz\r\n"),
+    ],
+)
+async def test_not_http(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, garbage: bytes) -> None:
+    """What is not HTTP is refused with 400, without a traceback, and the next client is served."""
+    assert status(await raw(sandbox, garbage)) == 400
+    assert b'"code":10000' in await raw(sandbox, request())
+    assert errors(caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("begun", "rest"),
+    [
+        (request(changes={"Content-Length": b"50"}, body=b""), b""),
+        (request(changes={"Content-Length": b"50"}, body=b"{"), b"}"),
+        (request(changes=CHUNKED, body=b"1\r\n{\r\n"), b"5\r\n"),
+        (request(changes=CHUNKED, body=b"1\r\n{\r\n"), b"zz\r\n"),
+    ],
+)
+async def test_client_that_goes_away(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, begun: bytes, rest: bytes
+) -> None:
+    """A client that leaves in the middle of its request, or goes astray there, makes no order and no noise."""
+    host, port = sandbox.origin.removeprefix("http://").split(":")
+    for _ in range(5):
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(begun)
+        await asyncio.sleep(0.01)
+        writer.write(rest)
+        await asyncio.sleep(0.01)
+        writer.close()
+        await writer.wait_closed()
+    assert b'"code":10000' in await raw(sandbox, request())
+    assert len(sandbox.orders) == 1
+    assert errors(caplog) == []
+
+
+async def test_no_cookies_no_foreign_origins(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """No answer sets a cookie or lets a page from elsewhere read it."""
+    for path in ("/", "/sandbox/orders", "/resrun-paas/x", PATH):
+        async with http.get(sandbox.origin + path, headers={"Origin": "https://evil.example"}) as response:
+            assert "Set-Cookie" not in response.headers
+            assert not [name for name in response.headers if name.lower().startswith("access-control-")]
+
+
+async def test_a_bug_is_not_hidden(caplog: pytest.LogCaptureFixture) -> None:
+    """What goes wrong inside the sandbox itself is still logged, under the package's own name."""
+
+    def broken() -> float:
+        raise LookupError("no clock")
+
+    async with Sandbox(clock=broken) as sandbox:
+        assert status(await raw(sandbox, request())) == 500
+    (record,) = (record for record in caplog.records if record.levelno >= logging.ERROR)
+    assert record.name.startswith("kfq_async.")
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], LookupError)

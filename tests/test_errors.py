@@ -1,0 +1,331 @@
+"""The tree of errors: what can be caught, what survives a process, and what never reaches a log."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import re
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import kfq_async
+from kfq_async import errors
+from kfq_async.errors import (
+    ApiError,
+    AttemptTimeout,
+    BusinessError,
+    CertificateError,
+    ClockError,
+    ConnectError,
+    ConnectionLost,
+    ConnectTimeout,
+    CredentialsError,
+    DecodeError,
+    EncodeError,
+    GatewayError,
+    KfqError,
+    NonceError,
+    NotFoundError,
+    OutcomeUnknown,
+    ParameterError,
+    Phase,
+    PoolTimeout,
+    ServerError,
+    SessionError,
+    SignatureError,
+    TooFrequentError,
+    TotalTimeout,
+    TransportError,
+    UnexpectedAnswer,
+    mask_words,
+)
+from kfq_async.protocol.envelope import parse_envelope
+
+API_ERRORS = (
+    ApiError,
+    BusinessError,
+    ClockError,
+    CredentialsError,
+    NonceError,
+    NotFoundError,
+    ParameterError,
+    ServerError,
+    SignatureError,
+    TooFrequentError,
+)
+PLAIN_ERRORS = (
+    AttemptTimeout,
+    CertificateError,
+    ConnectError,
+    ConnectTimeout,
+    ConnectionLost,
+    EncodeError,
+    KfqError,
+    PoolTimeout,
+    SessionError,
+    TotalTimeout,
+    TransportError,
+)
+
+
+def refused(kind: type[ApiError] = ApiError) -> ApiError:
+    """Make a refusal with everything that an answer can give it."""
+    error = kind(31000, "手机号13800138000已存在", http_status=200, meaning="business failure", hint="Look there")
+    error.retry_after = 2.5
+    error.envelope = parse_envelope('{"code":31000,"message":"手机号13800138000已存在","traceId":"t"}'.encode())
+    return error
+
+
+def complete(error: KfqError) -> KfqError:
+    """Give an error what a call adds to it."""
+    error.operation = "POST /auth/corp/ident/link"
+    error.attempts = 3
+    error.client_request_id = "client-1"
+    error.unique_code = "unique-1"
+    error.phase = Phase.SENT
+    return error
+
+
+EXAMPLES: list[KfqError] = [
+    *(kind("the text") for kind in PLAIN_ERRORS),
+    *(refused(kind) for kind in API_ERRORS),
+    GatewayError(502, retry_after=3.0),
+    UnexpectedAnswer("HTTP 200 with a page", http_status=200),
+    DecodeError(("required key missing @ $.result.orderNo",)),
+    OutcomeUnknown(complete(refused(ServerError))),
+]
+
+
+def contents(error: KfqError) -> dict[str, Any]:
+    """Return everything that an error holds, errors inside it included."""
+    attributes = {
+        name: contents(value) if isinstance(value, KfqError) else value for name, value in vars(error).items()
+    }
+    return {"class": type(error), "args": error.args, **attributes}
+
+
+def drawn() -> dict[str, tuple[str, ...]]:
+    """Read the tree in the module's docstring: each class and its bases."""
+    tree: dict[str, tuple[str, ...]] = {}
+    above: list[str] = []
+    line = re.compile(r"^((?:[│ ] {3})*(?:[├└]── )?)(\w+)(?: \((\w+)\))?(?: {2,}\S.*)?$", re.MULTILINE)
+    for branch, name, builtin in line.findall(errors.__doc__ or ""):
+        del above[len(branch) // 4 :]
+        tree[name] = (*above[-1:], *([builtin] if builtin else []))
+        above.append(name)
+    return tree
+
+
+def test_the_drawn_tree_is_the_real_one() -> None:
+    """The tree in the docstring shows every class of error with its bases."""
+    classes = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, KfqError)]
+    real = {kind.__name__: tuple(base.__name__ for base in kind.__bases__) for kind in classes}
+    assert drawn() == real | {"KfqError": ()}
+
+
+def test_every_error_has_an_example_here() -> None:
+    """No class of error is left out of the tests below."""
+    assert {type(error).__name__ for error in EXAMPLES} == drawn().keys()
+
+
+def order(name: str) -> tuple[int, str]:
+    """Sort constants, then classes, then the rest."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
+
+
+@pytest.mark.parametrize("module", [errors, kfq_async], ids=["errors", "kfq_async"])
+def test_all_is_sorted_and_names_what_exists(module: ModuleType) -> None:
+    """``__all__`` is sorted, and every name in it can be imported."""
+    assert module.__all__ == sorted(module.__all__, key=order)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+def test_all_of_the_errors_are_exported() -> None:
+    """Every error can be imported from the package itself."""
+    public = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
+    assert set(errors.__all__) == {name for name in public if not name.startswith("_")}
+    assert set(errors.__all__) - {"mask_words"} <= set(kfq_async.__all__)
+
+
+def test_the_package_has_no_public_names_besides_all() -> None:
+    """Whatever the package binds without an underscore is in its ``__all__``."""
+    bound = {name for name, value in vars(kfq_async).items() if not isinstance(value, ModuleType)}
+    assert {name for name in bound if not name.startswith("_")} == set(kfq_async.__all__) - {"__version__"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "builtin"),
+    [
+        (ConnectTimeout, TimeoutError),
+        (PoolTimeout, TimeoutError),
+        (AttemptTimeout, TimeoutError),
+        (TotalTimeout, TimeoutError),
+        (EncodeError, ValueError),
+        (SessionError, RuntimeError),
+    ],
+)
+def test_builtin_kinds(kind: type[KfqError], builtin: type[Exception]) -> None:
+    """Code that knows only Python's own errors can catch the ones that mean the same."""
+    with pytest.raises(builtin, match=r"^the text$") as caught:
+        raise kind("the text")
+    assert isinstance(caught.value, KfqError)
+
+
+@pytest.mark.parametrize(
+    ("error", "phase"),
+    [
+        (ConnectError("x"), Phase.NOT_SENT),
+        (PoolTimeout("x"), Phase.NOT_SENT),
+        (ConnectionLost("x", phase=Phase.SENT), Phase.SENT),
+        (GatewayError(503), Phase.SENT),
+        (UnexpectedAnswer("x", http_status=200), Phase.SENT),
+        (UnexpectedAnswer("x", http_status=404, phase=Phase.ANSWERED), Phase.ANSWERED),
+        (DecodeError(("x",)), Phase.ANSWERED),
+        (ServerError(91000, None, http_status=200), Phase.ANSWERED),
+        (OutcomeUnknown(GatewayError(504)), Phase.SENT),
+        (OutcomeUnknown(ServerError(91000, None, http_status=200)), Phase.ANSWERED),
+    ],
+)
+def test_phases(error: KfqError, phase: Phase) -> None:
+    """Every error knows how far its call got, and one in doubt takes over the phase of what happened."""
+    assert error.phase is phase
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_pickling(error: KfqError, protocol: int) -> None:
+    """An error crosses to another process with everything that it knows."""
+    complete(error)
+    twin = pickle.loads(pickle.dumps(error, protocol))
+    assert contents(twin) == contents(error)
+    assert str(twin) == str(error)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_copying(error: KfqError, copied: Any) -> None:
+    """A copy of an error knows the same, and changing it leaves the original alone."""
+    complete(error)
+    twin = copied(error)
+    assert contents(twin) == contents(error)
+    twin.attempts = 4
+    assert error.attempts == 3
+
+
+def test_a_refusal_keeps_the_platforms_words() -> None:
+    """Code, message, status, waiting time and envelope can be read from an `ApiError` as they came."""
+    error = refused()
+    assert (error.code, error.message, error.http_status) == (31000, "手机号13800138000已存在", 200)
+    assert error.retry_after == 2.5
+    assert error.envelope.extra == {"traceId": "t"}
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (KfqError("the text"), "the text"),
+        (GatewayError(502), "a gateway answered HTTP 502 instead of the platform"),
+        (DecodeError(("this @ $.a", "that @ $.b")), "unreadable: this @ $.a; that @ $.b"),
+        (ApiError(None, None, http_status=500), "the platform refused with no code"),
+        (ApiError(27, "", http_status=200), "the platform refused with code 27"),
+        (ApiError(27, "in deserunt", http_status=200), "the platform refused with code 27 “in deserunt”"),
+        (refused(), "the platform refused with code 31000 (business failure) “手机号***已存在”. Look there"),
+        (
+            OutcomeUnknown(ConnectionLost("cut short")),
+            "it may have taken effect (ConnectionLost: cut short); look at the platform before asking again",
+        ),
+    ],
+)
+def test_texts(error: KfqError, text: str) -> None:
+    """An error's text says what happened, in one line."""
+    assert str(error) == text
+
+
+@pytest.mark.parametrize(("attempts", "words"), [(0, "0 attempts"), (1, "1 attempt"), (2, "2 attempts")])
+def test_the_text_of_a_finished_call(attempts: int, words: str) -> None:
+    """Once the call is known, the text names it and what to quote to the platform's support."""
+    error = complete(KfqError("the text"))
+    error.attempts = attempts
+    assert str(error) == f"POST /auth/corp/ident/link: the text [sent, {words}, uniqueCode unique-1]"
+
+
+@pytest.mark.parametrize(
+    ("words", "masked"),
+    [
+        ("", ""),
+        ("业务失败", "业务失败"),
+        ("code 27 of 100", "code 27 of 100"),
+        ("13800138000", "***"),
+        ("手机号13800138000已被使用", "手机号***已被使用"),
+        ("手机号１３８００１３８０００已被使用", "手机号***已被使用"),
+        ("+86 138 0013 8000", "+***"),
+        ("138-0013-8000，", "***，"),
+        ("卡号6222 0200 0000 0000 000无效", "卡号***无效"),
+        ("身份证11010119900101123X不符", "身份证***不符"),
+        ("身份证11010119900101123x不符", "身份证***不符"),
+        ("110101199001011234、110101199001011235", "***、***"),
+        ("信用代码91110000MA01234567不存在", "信用代码***不存在"),
+        ("appAuthToken无效PV9LQWZA，请检查", "appAuthToken无效***，请检查"),
+        ("邮箱：zhang.san@example.com，已存在", "邮箱：<address>，已存在"),
+        ("邮箱 张三@例子.中国 已存在", "邮箱 <address> 已存在"),
+        ("见 https://h.example/s?code=abcdef 。", "见 <link> 。"),
+        ("13800138000https://h.example/s", "<link>"),
+        ('href="weixin://dl/business?t=abc">', 'href="<link>">'),
+    ],
+)
+def test_mask_words(words: str, masked: str) -> None:
+    """Numbers, tokens, addresses and links leave the platform's words, and the rest stays readable."""
+    assert mask_words(words) == masked
+
+
+@pytest.mark.parametrize(
+    ("words", "echoes", "masked"),
+    [
+        ("张三不是某某科技有限公司的经办人", ["张三", "某某科技有限公司"], "***不是***的经办人"),
+        ("张三丰不存在", ["张三", "张三丰"], "***不存在"),
+        ("操作员 your-operator-user-id 重复", ["your-operator-user-id"], "操作员 *** 重复"),
+        ("abc", [], "abc"),
+    ],
+)
+def test_echoes(words: str, echoes: list[str], masked: str) -> None:
+    """What the caller sent does not come back in an error's words, longer values before their parts."""
+    assert mask_words(words, echoes) == masked
+
+
+mobiles = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
+secrets = st.one_of(
+    mobiles,
+    mobiles.map(lambda number: f"{number[:3]} {number[3:7]} {number[7:]}"),
+    st.from_regex(r"[1-9][0-9]{16}[0-9Xx]", fullmatch=True),
+    st.from_regex(r"62[0-9]{14,17}", fullmatch=True),
+    st.from_regex(r"9[0-9]{7}MA[0-9A-Z]{8}", fullmatch=True),
+    st.from_regex(r"[A-Z]{3}[0-9][A-Z0-9]{4}", fullmatch=True),
+    st.from_regex(r"[a-z]{1,8}\.[a-z]{1,8}@[a-z]{1,8}\.com", fullmatch=True),
+    st.from_regex(r"https://[a-z]{1,8}\.com/[A-Za-z]{8}\?code=[A-Za-z]{8}", fullmatch=True),
+)
+fillers = st.text("手机号身份证已被使用不存在。，：、 ", max_size=8)
+
+
+@given(before=fillers, secret=secrets, after=fillers, name=st.text("张王李赵三四五六", min_size=2, max_size=4))
+@example(before="手机号", secret="13800138000", after="已被使用", name="张三")
+def test_no_personal_data_in_any_text(before: str, secret: str, after: str, name: str) -> None:
+    """Neither an `ApiError` nor what wraps it prints a person's data; ``message`` holds it raw."""
+    message = f"{before}{secret}{after}{name}"
+    error = ApiError(31000, message, http_status=200, echoes=[name])
+    assert error.message == message
+    for text in (str(error), repr(error), str(OutcomeUnknown(error)), str(complete(OutcomeUnknown(error)))):
+        assert secret not in text
+        assert name not in text
+        assert not re.search(r"\d{6}|@|code=", text)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("run", ["a", "1", "a1", "1 ", "a.", "a@", "a:", "://", "张"])
+def test_endless_words_are_cut(run: str) -> None:
+    """An answer of megabytes neither stops the event loop while it is masked nor fills a log."""
+    assert len(mask_words(run * 300_000)) <= 501

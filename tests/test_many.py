@@ -1,0 +1,68 @@
+"""Many calls at once: none is lost, none times out for having had to wait, none makes two orders."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from yarl import URL
+
+from kfq_async import AsyncSession, CorpIdentLink, CorpIdentLinkRequest
+from kfq_async.sandbox import SAMPLE_TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SERVER = """
+import sys
+from kfq_async.sandbox import Sandbox
+
+with Sandbox() as sandbox:
+    print(sandbox.base_url, flush=True)
+    sys.stdin.read()
+"""
+
+
+@asynccontextmanager
+async def another_process() -> AsyncIterator[str]:
+    """Run a sandbox in a process of its own and yield its ``base_url``."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVER, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield (await process.stdout.readline()).decode().strip()
+    finally:
+        await process.communicate(b"")
+
+
+async def ask_for_many(number: int, base_url: str, **options: Any) -> tuple[set[str], dict[str, Any]]:
+    """Ask for so many links in one ``gather``; return the ids that were used and what the sandbox then lists."""
+    requests = [CorpIdentLinkRequest(account_name="13800138000") for _ in range(number)]
+    async with AsyncSession(SAMPLE_TOKEN, base_url=base_url, **options) as session:
+        links = await asyncio.gather(*map(session.auth.corp_ident_link, requests))
+    assert all(isinstance(link, CorpIdentLink) for link in links)
+    async with aiohttp.ClientSession() as http, http.get(URL(base_url).origin() / "sandbox" / "orders") as response:
+        listed: dict[str, Any] = await response.json()
+    assert {link.order_no for link in links} == {order["orderNo"] for order in listed["orders"]}
+    return {request.client_request_id or "" for request in requests}, listed
+
+
+async def test_ten_thousand_links_in_one_gather() -> None:
+    """Ten thousand calls over a hundred slots and the default time-outs end in ten thousand orders, one for each."""
+    async with another_process() as base_url:
+        ids, listed = await ask_for_many(10_000, base_url, limit=100)
+    assert len(ids) == listed["count"] == 10_000
+    assert ids == {order["clientRequestId"] for order in listed["orders"]}
+
+
+async def test_many_links_through_a_narrow_connector() -> None:
+    """The same holds over five connections of the caller's own, which stay the caller's."""
+    async with another_process() as base_url, aiohttp.TCPConnector(limit=5) as connector:
+        ids, listed = await ask_for_many(2_000, base_url, connector=connector)
+        assert not connector.closed
+    assert len(ids) == listed["count"] == 2_000
+    assert ids == {order["clientRequestId"] for order in listed["orders"]}

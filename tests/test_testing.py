@@ -1,0 +1,99 @@
+"""The pytest fixture that comes with the package: what the tests of a user's own service may rely on."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from kfq_async import AsyncSession, CorpIdentLinkRequest
+from kfq_async.sandbox import Fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kfq_async.sandbox import Sandbox
+
+A_USERS_TESTS = """
+import asyncio
+import threading
+import urllib.request
+
+import pytest
+
+from kfq_async import AsyncSession, CorpIdentLinkRequest
+
+
+async def link(sandbox):
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
+        return await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
+
+
+def test_plain(kfq_sandbox):
+    found = asyncio.run(link(kfq_sandbox))
+    assert [order.order_no for order in kfq_sandbox.orders] == [found.order_no]
+
+
+def test_fresh(kfq_sandbox):
+    assert kfq_sandbox.orders == ()
+
+
+def test_page(kfq_sandbox):
+    found = asyncio.run(link(kfq_sandbox))
+    with urllib.request.urlopen(found.auth_url) as page:
+        assert page.status == 200
+
+
+@pytest.mark.asyncio
+async def test_asynchronous(kfq_sandbox):
+    found = await link(kfq_sandbox)
+    assert [order.order_no for order in kfq_sandbox.orders] == [found.order_no]
+
+
+def test_gone():
+    assert "kfq-sandbox" not in [thread.name for thread in threading.enumerate()]
+"""
+
+
+def run_pytest(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Run pytest as a user would, with warnings as errors; return its exit status and what it printed."""
+    settings = ["-p", "no:cacheprovider", "-W", "error", "-o", "asyncio_default_fixture_loop_scope=function"]
+    command = [sys.executable, "-m", "pytest", *settings, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_fixture_serves_a_plain_test(kfq_sandbox: Sandbox) -> None:
+    """The fixture serves over real HTTP, and its orders are what was asked for."""
+
+    async def ask() -> str:
+        async with AsyncSession(kfq_sandbox.token, base_url=kfq_sandbox.base_url) as session:
+            return (await session.auth.corp_ident_link(CorpIdentLinkRequest())).order_no
+
+    number = asyncio.run(ask())
+    assert [order.order_no for order in kfq_sandbox.orders] == [number]
+
+
+async def test_fixture_serves_an_asynchronous_test(kfq_sandbox: Sandbox) -> None:
+    """The fixture serves a test with a loop of its own, and `fail` lets things go wrong there."""
+    kfq_sandbox.fail(Fault("lose", times=1))
+    async with AsyncSession(kfq_sandbox.token, base_url=kfq_sandbox.base_url) as session:
+        answer = await session.auth.corp_ident_link(CorpIdentLinkRequest())
+    assert [order.order_no for order in kfq_sandbox.orders] == [answer.order_no]
+
+
+def test_installed_with_the_package(tmp_path: Path) -> None:
+    """A project that has the package installed uses the fixture without importing anything, fresh in each test."""
+    (tmp_path / "test_service.py").write_text(A_USERS_TESTS, encoding="utf-8")
+    status, output = run_pytest(tmp_path, "-q")
+    assert status == 0, output
+    assert "5 passed" in output
+
+
+def test_explains_itself(tmp_path: Path) -> None:
+    """`pytest --fixtures` says what the fixture is and how to use it."""
+    status, output = run_pytest(tmp_path, "--fixtures")
+    assert status in {0, 5}, output
+    assert "kfq_sandbox" in output
+    assert "A fresh sandbox over real HTTP" in output

@@ -1,0 +1,127 @@
+"""What a type checker accepts, what it infers, and what it refuses; nothing here is run.
+
+Each refusal carries the code that it must have: an ignore that is not needed is an error in itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_type
+
+import kfq_async as kfq
+
+if TYPE_CHECKING:
+    import ssl
+
+    import aiohttp
+
+
+async def a_link(session: kfq.AsyncSession) -> None:
+    """The main operation: models in, model out."""
+    request = kfq.CorpIdentLinkRequest(
+        account_name="13800138000",
+        client_user_id=None,
+        corp_ident_info=kfq.CorpIdentInfo(company_name="a", credit_code="b", company_type=1, license=""),
+        corp_ident_config=kfq.CorpIdentConfig(corp_verify_methods=["legalRep"], unmodifiable_params=("companyName",)),
+        opr_ident_info=kfq.OprIdentInfo(name="a", id_card="b", id_card_type=1, mobile="c", bank_card=""),
+        opr_ident_config=kfq.OprIdentConfig(person_verify_methods=["face"]),
+        callback_page="https://your-domain.com/corp/callback",
+        auth_callback_url="https://your-domain.com/api/corp/auth/callback",
+        client_request_id=None,
+    )
+    link = await session.auth.corp_ident_link(request)
+    assert_type(link, kfq.CorpIdentLink)
+    assert_type(link.order_no, str)
+    assert_type(link.auth_url, str)
+    assert_type(link.extra["cost"], object)
+    assert_type(kfq.CorpIdentConfig().corp_verify_methods, tuple[str, ...] | None)
+    assert_type(request.client_request_id, str | None)
+
+
+async def any_operation(session: kfq.AsyncSession) -> None:
+    """`send` knows the result of an operation that has a model, and takes mappings for any."""
+    answer = await session.send(kfq.CORP_IDENT_LINK, kfq.CorpIdentLinkRequest())
+    assert_type(answer, kfq.Answer[kfq.CorpIdentLink])
+    assert_type(answer.result.auth_url, str)
+    assert_type(answer.attempts, int)
+    assert_type((await session.send(kfq.CORP_IDENT_LINK, {"accountName": "a"})).result, kfq.CorpIdentLink)
+    operation: kfq.Operation[Any, kfq.CorpIdentLink] = kfq.Operation(
+        "POST",
+        "/auth/person/ident/link",
+        result=kfq.CorpIdentLink,
+        credentials=kfq.Placement.PARAMETERS,
+        idempotency=kfq.Idempotency.KEYED,
+    )
+    added = await session.send(operation, {}, extra_body={"scene": 1}, extra_headers={"X-Trace": "t"})
+    assert_type(added.result, kfq.CorpIdentLink)
+
+
+async def settings(connector: aiohttp.BaseConnector, context: ssl.SSLContext) -> None:
+    """A session takes its settings by name, and its views are sessions."""
+    async with kfq.AsyncSession(
+        "PV9LQWZA",
+        base_url="https://h.example/resrun-paas",
+        signer=kfq.Rsa2Signer(b"key"),
+        timeouts=kfq.Timeouts(connect=5, read=30.0, total=None),
+        retry=kfq.RetryPolicy(attempts=5, initial=0.5, maximum=8, repeat_sent=False),
+        limit=100,
+        proxy="http://proxy.example",
+        ssl=context,
+    ) as session:
+        assert_type(session, kfq.AsyncSession)
+        assert_type(session.for_token("PV9LQWZB"), kfq.AsyncSession)
+        assert_type(session.with_options(retry=kfq.RetryPolicy(attempts=1)), kfq.AsyncSession)
+    await kfq.AsyncSession("PV9LQWZA", connector=connector, signer=kfq.CanonicalRsa2Signer("id", "key")).aclose()
+
+
+def failures(error: kfq.KfqError) -> None:
+    """What is known about a failure has types."""
+    assert_type(error.phase, kfq.Phase)
+    assert_type(error.operation, str | None)
+    assert_type(error.client_request_id, str | None)
+    if isinstance(error, kfq.ApiError):
+        assert_type(error.code, int | None)
+        assert_type(error.message, str | None)
+        assert_type(error.http_status, int)
+    if isinstance(error, kfq.OutcomeUnknown):
+        assert_type(error.happened, kfq.KfqError)
+
+
+class OwnSigner:
+    """Anything that signs is a signer."""
+
+    def sign(self, unsigned: kfq.Unsigned) -> str:
+        """Return a signature."""
+        return unsigned.nonce
+
+
+SIGNER: kfq.Signer = OwnSigner()
+
+
+async def refused(session: kfq.AsyncSession, link: kfq.CorpIdentLink) -> None:
+    """Mistakes that show before the program runs."""
+    kfq.CorpIdentLinkRequest(account_name=13800138000)  # type: ignore[arg-type]
+    kfq.CorpIdentLinkRequest(accountName="a")  # type: ignore[call-arg]
+    kfq.CorpIdentLinkRequest("a")  # type: ignore[call-arg]
+    kfq.CorpIdentLinkRequest(corp_ident_info=kfq.OprIdentInfo())  # type: ignore[arg-type]
+    kfq.CorpIdentLinkRequest(corp_ident_info={"company_name": "a"})  # type: ignore[arg-type]
+    kfq.CorpIdentInfo(company_type="1")  # type: ignore[arg-type]
+    kfq.CorpIdentConfig(corp_verify_methods=[1])  # type: ignore[list-item]
+    kfq.CorpIdentConfig(corp_verify_methods={"legalRep"})  # type: ignore[arg-type]
+    kfq.CorpIdentLink(order_no="a")  # type: ignore[call-arg]
+    link.auth_url = "b"  # type: ignore[misc]
+    link.extra["a"] = 1  # type: ignore[index]
+
+    session.auth.corp_ident_link(kfq.CorpIdentLinkRequest())  # type: ignore[unused-coroutine]
+    await session.auth.corp_ident_link({"accountName": "a"})  # type: ignore[arg-type]
+    await session.auth.corp_ident_links(kfq.CorpIdentLinkRequest())  # type: ignore[attr-defined]
+    await session.send(kfq.CORP_IDENT_LINK, kfq.CorpIdentInfo())  # type: ignore[misc]
+    await session.send("POST /a", {})  # type: ignore[arg-type]
+
+    kfq.AsyncSession(5)  # type: ignore[arg-type]
+    kfq.AsyncSession("PV9LQWZA", signer="key")  # type: ignore[arg-type]
+    kfq.AsyncSession("PV9LQWZA", timeouts=30)  # type: ignore[arg-type]
+    kfq.AsyncSession("PV9LQWZA", "https://h.example")  # type: ignore[call-arg]
+    kfq.Timeouts(read="30")  # type: ignore[arg-type]
+    kfq.RetryPolicy(attempts="5")  # type: ignore[arg-type]
+    with kfq.AsyncSession("PV9LQWZA"):  # type: ignore[attr-defined]
+        pass
