@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import orjson
 import pytest
-from servers import SUCCESS, HandMade, Seen, success
 
 from kfq_async import (
     CORP_IDENT_LINK,
@@ -36,6 +35,7 @@ from kfq_async import (
 )
 from kfq_async.protocol.signing import verify
 from kfq_async.session import HOSTED
+from servers import SUCCESS, HandMade, Seen, success
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

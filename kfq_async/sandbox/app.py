@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from hmac import compare_digest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from weakref import WeakSet
 
 import orjson
@@ -38,6 +39,7 @@ def make_app(
     """Build the application; ``fail`` replaces the faults, ``clock`` returns seconds since the epoch."""
     site = _Site(platform, faults, fail, clock)
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[site.misfortune])
+    app.on_shutdown.append(site.leave)
     for method, path, handler in (
         ("POST", "/auth/corp/ident/link", site.corp_ident_link),
         ("POST", "/contract/draft", site.contract_draft),
@@ -65,6 +67,7 @@ class _Site:
         self._clock = clock
         self._accidents = Accidents(self._now_ms)
         self._connections: WeakSet[object] = WeakSet()
+        self._handling: set[asyncio.Task[object]] = set()
 
     async def corp_ident_link(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -131,6 +134,9 @@ class _Site:
     @web.middleware
     async def misfortune(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let the fault happen whose turn it is."""
+        task = cast("asyncio.Task[object]", asyncio.current_task())
+        self._handling.add(task)
+        task.add_done_callback(self._handling.discard)
         reused = self._seen(request)
         fault = self._faults.draw(reused=reused) if request.path.startswith(API) else None
         try:
@@ -139,6 +145,12 @@ class _Site:
             return await self._accidents.happen(fault, request, lambda: handler(request))
         except web.HTTPRequestEntityTooLarge:
             return _html(pages.too_large(), status=413)
+
+    async def leave(self, _: web.Application) -> None:
+        """Let go of requests whose clients have left; nothing else waits for them."""
+        for task in self._handling:
+            task.cancel()
+        await asyncio.gather(*self._handling, return_exceptions=True)
 
     def _seen(self, request: web.Request) -> bool:
         """Tell whether this connection has carried a request before."""

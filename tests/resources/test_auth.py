@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from servers import HandMade, Seen, success
 
 from kfq_async import (
     CORP_IDENT_LINK,
@@ -25,6 +24,7 @@ from kfq_async import (
     Placement,
     __version__,
 )
+from servers import HandMade, Seen, success
 
 if TYPE_CHECKING:
     from collections.abc import Callable

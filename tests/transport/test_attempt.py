@@ -18,7 +18,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.x509.oid import NameOID
-from servers import SUCCESS, HandMade, Seen, answer, success
 
 from kfq_async import (
     AsyncSession,
@@ -41,6 +40,7 @@ from kfq_async import (
     UnexpectedAnswer,
 )
 from kfq_async.transport.attempt import LARGEST_ANSWER
+from servers import SUCCESS, HandMade, Seen, answer, success
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import pytest
 from attrs import evolve
-from servers import HandMade, Seen, answer, success
 
 from kfq_async import (
     ApiError,
@@ -52,6 +51,7 @@ from kfq_async import (
 from kfq_async.protocol.signing import string_to_sign, verify
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.sandbox import Fault, Sandbox
+from servers import HandMade, Seen, answer, success
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,10 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
-from servers import HandMade, Seen, success
 
 from kfq_async import AsyncSession, CorpIdentLinkRequest, Timeouts
 from kfq_async.transport.deadlines import Expiry, Ticker, Watch
+from servers import HandMade, Seen, success
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -1,0 +1,265 @@
+"""The fault matrix: what a call ends in, for every fault and every class of idempotency.
+
+Each row names a fault of the sandbox, the error that one such attempt amounts to, how far the request got, and what
+follows for an operation that is ``SAFE`` (``contract/tasks``), ``KEYED`` (``auth/corp/ident/link``) and ``NONE``
+(``contract/draft``). The faults happen over real sockets; ``/acted`` and ``/unacted`` say whether the platform acts
+all the same, which the client cannot know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from attrs import evolve, frozen
+
+from kfq_async import (
+    ApiError,
+    AsyncSession,
+    AttemptTimeout,
+    BusinessError,
+    ClockError,
+    ConnectionLost,
+    ContractDraftRequest,
+    ContractUser,
+    CorpIdentLinkRequest,
+    CredentialsError,
+    GatewayError,
+    KfqError,
+    NonceError,
+    NotFoundError,
+    OutcomeUnknown,
+    Phase,
+    RetryPolicy,
+    ServerError,
+    Timeouts,
+    TooFrequentError,
+    UnexpectedAnswer,
+)
+from kfq_async.resources.auth import CORP_IDENT_LINK
+from kfq_async.resources.contracts import CONTRACT_DRAFT, CONTRACT_TASKS
+from kfq_async.sandbox import Fault, Sandbox
+from kfq_async.sandbox.faults import KINDS, Stage
+
+WELL, AGAIN, RAISE, UNKNOWN = "well", "again", "raise", "unknown"
+SENT, ANSWERED = Phase.SENT, Phase.ANSWERED
+
+DRAFT = ContractDraftRequest(
+    send="0",
+    operator=ContractUser(name="李四", contact_type="MOBILE", contact="13800138000"),
+    sign_re_id="line-1",
+    signer_list=(),
+)
+
+
+@frozen
+class Row:
+    """One fault and what follows from it."""
+
+    fault: str
+    error: type[KfqError]
+    phase: Phase
+    safe: str
+    keyed: str
+    none: str
+    leaves: bool = False
+    """Whether the platform gives up when the client does, before it has acted."""
+
+
+ROWS = [
+    # what the network does                          SAFE   KEYED  NONE
+    Row("reset-connect", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("reset-reading", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("lose", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("drop", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("close", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("close/acted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("delay-reading:2", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN, leaves=True),
+    Row("delay-acting:2", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("delay:2", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
+    # what arrives of the answer
+    Row("delay:0.01", KfqError, SENT, WELL, WELL, WELL),
+    Row("gzip", KfqError, SENT, WELL, WELL, WELL),
+    Row("digits", KfqError, SENT, WELL, WELL, WELL),
+    Row("cut-head", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("cut-head/unacted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("cut-body", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("cut-body/unacted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("long-length", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("long-length/unacted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("short-length", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("trickle", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("trickle/unacted", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("endless", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("endless/unacted", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("bad-gzip", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("bad-gzip/unacted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("huge", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
+    Row("huge/unacted", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
+    # what a proxy, or somebody else, answers
+    Row("502", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("502/acted", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("503", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("503/acted", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("503:1", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("504", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("504/acted", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("html", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
+    Row("html/acted", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
+    Row("malformed", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
+    Row("malformed/acted", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
+    Row("list", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
+    Row("list/acted", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
+    Row("redirect", UnexpectedAnswer, ANSWERED, RAISE, RAISE, RAISE),
+    Row("413", UnexpectedAnswer, ANSWERED, RAISE, RAISE, RAISE),
+    Row("429", TooFrequentError, ANSWERED, AGAIN, AGAIN, AGAIN),
+    # what the platform answers
+    Row("framework-404", NotFoundError, ANSWERED, RAISE, RAISE, RAISE),
+    Row("framework-500", ServerError, ANSWERED, RAISE, RAISE, RAISE),
+    Row("framework-500/acted", ServerError, ANSWERED, RAISE, RAISE, RAISE),
+    Row("internal-401", CredentialsError, ANSWERED, RAISE, RAISE, RAISE),
+    Row("internal-500", ServerError, ANSWERED, RAISE, RAISE, RAISE),
+    Row("internal-500/acted", ServerError, ANSWERED, RAISE, RAISE, RAISE),
+    Row("code-null", ApiError, ANSWERED, RAISE, RAISE, RAISE),
+    Row("code-31000", BusinessError, ANSWERED, RAISE, RAISE, RAISE),
+    Row("code-41001", ClockError, ANSWERED, AGAIN, AGAIN, AGAIN),
+    Row("code-41002", NonceError, ANSWERED, AGAIN, AGAIN, UNKNOWN),
+    Row("code-41002/acted", NonceError, ANSWERED, AGAIN, AGAIN, UNKNOWN),
+    Row("code-43000", ServerError, ANSWERED, AGAIN, AGAIN, UNKNOWN),
+    Row("code-43000/acted", ServerError, ANSWERED, AGAIN, AGAIN, UNKNOWN),
+    Row("code-91000", ServerError, ANSWERED, AGAIN, AGAIN, UNKNOWN),
+    Row("code-91000/acted", ServerError, ANSWERED, AGAIN, AGAIN, UNKNOWN),
+    Row("frequent-a", TooFrequentError, ANSWERED, AGAIN, AGAIN, AGAIN),
+    Row("frequent-b", TooFrequentError, ANSWERED, AGAIN, AGAIN, AGAIN),
+    Row("frequent-c", TooFrequentError, ANSWERED, AGAIN, AGAIN, AGAIN),
+]
+APART = {"refuse", "close-idle"}
+"""Faults that need a test of their own: one has no requests to count, one needs a connection that was used."""
+
+RETRY = RetryPolicy(attempts=2, initial=0.02, maximum=0.02)
+TIMEOUTS = Timeouts(connect=2.0, read=0.5)
+
+
+@frozen
+class Outcome:
+    """How a call ended, and what exists afterwards."""
+
+    error: type[KfqError] | None
+    happened: type[KfqError] | None
+    phase: Phase | None
+    attempts: int
+    made: int
+
+
+Call = Callable[[AsyncSession, str], Awaitable[int]]
+
+
+async def keyed(session: AsyncSession, _: str) -> int:
+    """Ask for a link."""
+    return (await session.send(CORP_IDENT_LINK, CorpIdentLinkRequest(account_name="a@example.com"))).attempts
+
+
+async def safe(session: AsyncSession, contract_id: str) -> int:
+    """Ask where a contract stands."""
+    return (await session.send(CONTRACT_TASKS, {"contractId": contract_id})).attempts
+
+
+async def none(session: AsyncSession, _: str) -> int:
+    """Draft a contract."""
+    return (await session.send(CONTRACT_DRAFT, DRAFT)).attempts
+
+
+@asynccontextmanager
+async def prepared() -> AsyncIterator[tuple[Sandbox, str]]:
+    """A sandbox with one contract to ask about."""
+    async with Sandbox() as sandbox:
+        async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
+            contract = await session.contracts.draft(DRAFT)
+        yield sandbox, contract.contract_id
+
+
+def made(sandbox: Sandbox) -> int:
+    """Count what calls have made, apart from the contract to ask about."""
+    return len(sandbox.orders) + len(sandbox.contracts) - 1
+
+
+async def outcome(call: Call, fault: Fault, expected: Outcome) -> Outcome:
+    """Let one call meet a fault, and wait until the platform has done what it was going to do."""
+    async with prepared() as (sandbox, contract_id):
+        sandbox.fail(fault)
+        async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=RETRY, timeouts=TIMEOUTS) as session:
+            try:
+                attempts = await call(session, contract_id)
+                seen = Outcome(None, None, None, attempts, 0)
+            except KfqError as error:
+                happened = type(error.happened) if isinstance(error, OutcomeUnknown) else None
+                seen = Outcome(type(error), happened, error.phase, error.attempts, 0)
+        for _ in range(400):
+            if made(sandbox) == expected.made:
+                break
+            await asyncio.sleep(0.01)
+        return evolve(seen, made=made(sandbox))
+
+
+def expect(row: Row, follows: str, fault: Fault, *, makes: bool) -> Outcome:
+    """Say in full what a cell of the table means; a fault without a number of times never ends."""
+    once = fault.times == 1
+    acted = int(fault.acted and makes and not row.leaves)
+    if follows == WELL:
+        return Outcome(None, None, None, 1, int(makes))
+    if follows == AGAIN and once:
+        return Outcome(None, None, None, 2, int(makes))
+    if follows == AGAIN:
+        return Outcome(row.error, None, row.phase, 2, acted)
+    if follows == RAISE:
+        return Outcome(row.error, None, row.phase, 1, acted)
+    return Outcome(OutcomeUnknown, row.error, row.phase, 1, acted)
+
+
+@pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
+async def test_every_fault(row: Row, times: int | None) -> None:
+    """Whatever goes wrong, a call ends as its class says, and says truthfully what may have happened."""
+    fault = evolve(Fault.parse(row.fault), times=times)
+    calls: list[tuple[Call, Outcome]] = [
+        (safe, expect(row, row.safe, fault, makes=False)),
+        (keyed, expect(row, row.keyed, fault, makes=True)),
+        (none, expect(row, row.none, fault, makes=True)),
+    ]
+    seen = await asyncio.gather(*(outcome(call, fault, expected) for call, expected in calls))
+    assert seen == [expected for _, expected in calls]
+
+
+def test_no_fault_is_forgotten() -> None:
+    """Every fault that the sandbox knows has its row."""
+    assert {Fault.parse(row.fault).kind for row in ROWS} | APART == set(KINDS)
+    assert KINDS["refuse"].stage is Stage.LISTENING
+
+
+@pytest.mark.parametrize("call", [safe, keyed, none])
+async def test_a_refused_connection_is_tried_again(call: Call) -> None:
+    """While nobody listens nothing was sent, so every class asks again until somebody does."""
+    async with prepared() as (sandbox, contract_id):
+        sandbox.fail(Fault("refuse", seconds=0.6))
+        await asyncio.sleep(0.05)
+        async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
+            assert await call(session, contract_id) > 1
+        assert made(sandbox) == (0 if call is safe else 1)
+
+
+@pytest.mark.parametrize("call", [safe, keyed, none])
+async def test_a_stale_connection_counts_as_sent(call: Call) -> None:
+    """A connection that the server closes at its reuse may have carried the request: only a draft is not repeated."""
+    async with prepared() as (sandbox, contract_id):
+        async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=RETRY) as session:
+            await session.contracts.tasks(contract_id)
+            sandbox.fail(Fault("close-idle", times=1))
+            if call is none:
+                with pytest.raises(OutcomeUnknown) as caught:
+                    await call(session, contract_id)
+                assert (type(caught.value.happened), caught.value.phase) == (ConnectionLost, SENT)
+            else:
+                assert await call(session, contract_id) == 2
+        assert made(sandbox) == (1 if call is keyed else 0)
