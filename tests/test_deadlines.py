@@ -1,0 +1,91 @@
+"""`Timeouts.total` under every fault: the promise is a quarter of a second."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kfq_async import AsyncSession, CorpIdentLinkRequest, KfqError, RetryPolicy, Timeouts
+from kfq_async.sandbox import Fault, Sandbox
+from kfq_async.sandbox.faults import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+TOTAL = 0.6
+TOLERANCE = 0.25
+
+
+class Stalls:
+    """How long the event loop was kept from running at the longest, which is nobody's promise."""
+
+    longest = 0.0
+
+
+@asynccontextmanager
+async def stalls() -> AsyncIterator[Stalls]:
+    """Watch the loop, since the machine may be busy with something else."""
+    seen = Stalls()
+    loop = asyncio.get_running_loop()
+
+    async def watch() -> None:
+        while True:
+            before = loop.time()
+            await asyncio.sleep(0.005)
+            seen.longest = max(seen.longest, loop.time() - before - 0.005)
+
+    task = asyncio.create_task(watch())
+    try:
+        yield seen
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_total_holds_under_every_fault(kind: str, sandbox: Sandbox) -> None:
+    """Whatever goes wrong, for good, a call ends within a quarter of a second of its ``total``."""
+    seconds = 5.0 if kind.startswith(("delay", "refuse")) else KINDS[kind].seconds
+    timeouts = Timeouts(connect=5, read=30, total=TOTAL)
+    retry = RetryPolicy(attempts=50, initial=0.05, maximum=0.1)
+    loop = asyncio.get_running_loop()
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url, timeouts=timeouts, retry=retry) as session:
+        await session.auth.corp_ident_link(CorpIdentLinkRequest())
+        sandbox.fail(Fault(kind, seconds=seconds))
+        await asyncio.sleep(0.02)
+        async with stalls() as seen:
+            began = loop.time()
+            try:
+                await session.auth.corp_ident_link(CorpIdentLinkRequest())
+            except KfqError as error:
+                assert error.phase in {"sent", "answered", "not_sent"}  # noqa: PT017
+            took = loop.time() - began
+    assert took <= TOTAL + TOLERANCE + seen.longest
+
+
+async def test_total_holds_while_waiting_for_a_slot(sandbox: Sandbox) -> None:
+    """A thousand calls that wait for the only slot all end when their ``total`` does."""
+    sandbox.fail(Fault("delay", seconds=5.0))
+    loop = asyncio.get_running_loop()
+    timeouts = Timeouts(total=TOTAL)
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url, limit=1, timeouts=timeouts) as session:
+        async with stalls() as seen:
+            began = loop.time()
+            calls = (session.auth.corp_ident_link(CorpIdentLinkRequest()) for _ in range(1000))
+            ended = await asyncio.gather(*calls, return_exceptions=True)
+            took = loop.time() - began
+        assert {type(end).__name__ for end in ended} == {"PoolTimeout", "TotalTimeout"}
+    assert took <= TOTAL + TOLERANCE + seen.longest
+
+
+async def test_waiting_for_a_slot_is_no_time_of_the_connection(sandbox: Sandbox) -> None:
+    """``connect`` and ``read`` do not count the wait for a slot, however long the queue is."""
+    sandbox.fail(Fault("delay", seconds=0.1))
+    timeouts = Timeouts(connect=0.5, read=0.5)
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url, limit=2, timeouts=timeouts) as session:
+        calls = (session.auth.corp_ident_link(CorpIdentLinkRequest()) for _ in range(20))
+        assert len(await asyncio.gather(*calls)) == 20
+    assert len(sandbox.orders) == 20
