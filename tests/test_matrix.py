@@ -81,6 +81,7 @@ ROWS = [
     Row("delay:2", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
     # what arrives of the answer
     Row("delay:0.01", KfqError, SENT, WELL, WELL, WELL),
+    Row("trickle:0", KfqError, SENT, WELL, WELL, WELL),
     Row("gzip", KfqError, SENT, WELL, WELL, WELL),
     Row("digits", KfqError, SENT, WELL, WELL, WELL),
     Row("cut-head", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),

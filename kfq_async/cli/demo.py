@@ -9,7 +9,7 @@ import re
 import sys
 import urllib.request
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def demo(*, file: Path | None = None, limit: int = 20, seed: int = 7) -> int:
     limit
         Requests under way at a time.
     seed
-        The same seed lets the same requests go wrong.
+        The same seed draws the same accidents, in the order in which requests arrive.
     """
     companies = read_companies(file)
     return asyncio.run(_run(companies, limit, seed, _console()))
@@ -182,7 +182,7 @@ async def _sandbox_process(seed: int) -> AsyncIterator[str]:
             raise UsageError("the sandbox did not start; its own words are above")
         yield found[0]
     finally:
-        if process.returncode is None:
+        with suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
 

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from kfq_async.cli.options import UsageError
 from kfq_async.sandbox import SAMPLE_TOKEN, Fault, Sandbox
+from kfq_async.sandbox.faults import KINDS
 
 __all__ = ["sandbox"]
 
@@ -24,6 +25,7 @@ def sandbox(
     fault: Annotated[list[str] | None, Parameter(negative=())] = None,
     seed: int = 0,
     strict: bool = True,
+    faults: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Serve the platform's protocol on loopback, to develop and test against.
 
@@ -38,13 +40,19 @@ def sandbox(
     token
         An accepted appAuthToken, repeatable. The default is that of the published sample, PV9LQWZA.
     fault
-        Something that goes wrong, repeatable: KIND, KIND:SECONDS, each with *TIMES or @PROBABILITY, as in
-        delay:0.3@0.05. Kinds: delay (answer late), drop (act, then no answer), lose (do not act, no answer).
+        Something that goes wrong, repeatable: KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY], as in
+        delay:0.3@0.05, drop*2 or 502/acted. --faults lists the kinds.
     seed
-        The same seed lets the same requests go wrong.
+        The same seed draws the same accidents, in the order in which requests arrive.
     strict
         Refuse fields that are not documented, so that a typo fails here first.
+    faults
+        List what can go wrong, and exit.
     """
+    if faults:
+        for name, kind in KINDS.items():
+            sys.stdout.write(f"{name:16}{kind.what}\n")
+        return 0
     try:
         box = Sandbox(
             port=port,

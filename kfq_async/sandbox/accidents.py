@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import socket
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import orjson
 from aiohttp import web
@@ -145,32 +145,38 @@ def _digits(body: bytes) -> web.Response:
     return web.Response(body=orjson.dumps(document), content_type=_JSON)
 
 
+def _transport(request: web.Request) -> asyncio.Transport:
+    """Return the connection's transport; while a request is handled there is one."""
+    return cast("asyncio.Transport", request.transport)
+
+
 def _write(request: web.Request, data: bytes) -> web.Response:
     """Put bytes on the wire past the framework, and close the connection."""
-    if request.transport is not None:
-        request.transport.write(data)
+    _transport(request).write(data)
     request.protocol.force_close()
     return web.Response()
 
 
 async def _trickle(request: web.Request, body: bytes, seconds: float) -> web.Response:
+    transport = _transport(request)
     for byte in _head(len(body)) + body:
-        if request.transport is None or request.transport.is_closing():
-            break
-        request.transport.write(bytes([byte]))
+        transport.write(bytes([byte]))
         await asyncio.sleep(seconds)
-    return _write(request, b"")
+        if transport.is_closing():
+            break
+    request.protocol.force_close()
+    return web.Response()
 
 
 async def _endless(request: web.Request, _body: bytes, _seconds: float) -> web.Response:
     """Send chunks until the client leaves."""
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-    if request.transport is not None:
-        request.transport.write(head + b'9\r\n{"code": \r\n')
-    while request.transport is not None and not request.transport.is_closing():
-        request.transport.write(b"1\r\n \r\n")
+    transport = _transport(request)
+    transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+    transport.write(b'9\r\n{"code": \r\n')
+    while not transport.is_closing():
+        transport.write(b"1\r\n \r\n")
         await asyncio.sleep(0.02)
-    return _write(request, b"")
+    return web.Response()
 
 
 def reset(request: web.Request) -> web.Response:

@@ -56,14 +56,15 @@ class Listener:
         self._runner = runner
         self._faults = faults
         self._loop = asyncio.get_running_loop()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._address = ("", 0)
         self._refusal: asyncio.Task[None] | None = None
 
     async def open(self, host: str, port: int) -> int:
         """Listen and return the port; 0 takes a free one. Raises `OSError` if it is taken."""
-        self._server = await self._loop.create_server(self._gate, host, port, backlog=BACKLOG)
-        self._address = host, self._server.sockets[0].getsockname()[1]
+        server = await self._loop.create_server(self._gate, host, port, backlog=BACKLOG)
+        self._servers.append(server)
+        self._address = host, server.sockets[0].getsockname()[1]
         return self._address[1]
 
     def refuse(self, seconds: float) -> None:
@@ -75,15 +76,17 @@ class Listener:
         if self._refusal is not None:
             self._refusal.cancel()
             await asyncio.gather(self._refusal, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
+        self._stop_listening()
 
     def _begin_refusal(self, seconds: float) -> None:
         if self._refusal is not None:
             self._refusal.cancel()
-        if self._server is not None:
-            self._server.close()
+        self._stop_listening()
         self._refusal = self._loop.create_task(self._listen_after(seconds))
+
+    def _stop_listening(self) -> None:
+        while self._servers:
+            self._servers.pop().close()
 
     async def _listen_after(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

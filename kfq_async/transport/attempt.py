@@ -111,6 +111,8 @@ async def transmit(
         if body is None:
             response.close()
             return UnexpectedAnswer(f"the answer is larger than {LARGEST_ANSWER} bytes", http_status=response.status)
+        if response.connection is not None:
+            response.close()  # whole, and yet its connection cannot be used again, as after an upgrade
         return RawAnswer(response.status, response.headers, body)
     except asyncio.CancelledError:
         if response is not None:

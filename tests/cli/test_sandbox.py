@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from kfq_async.cli.app import run
+from kfq_async.sandbox.faults import KINDS
 
 
 @contextmanager
@@ -106,3 +107,10 @@ def test_a_foreign_state_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
     assert run(["sandbox", "--state", str(state)]) == 2
     assert "letter.txt is not a state file" in capsys.readouterr().err.replace("\n", " ")
     assert state.read_text().startswith("Dear Sir")
+
+
+def test_lists_what_can_go_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    """--faults lists every kind of fault with what it does."""
+    assert run(["sandbox", "--faults"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n{name} " in f"\n{shown}" for name in KINDS)
