@@ -5,6 +5,7 @@ from kfq_async.errors import (
     ApiError,
     AttemptTimeout,
     BusinessError,
+    CallbackRejected,
     CertificateError,
     ClockError,
     ConnectError,
@@ -21,6 +22,7 @@ from kfq_async.errors import (
     ParameterError,
     Phase,
     PoolTimeout,
+    Rejection,
     ServerError,
     SessionError,
     SignatureError,
@@ -55,6 +57,13 @@ from kfq_async.models.identity import (
     OprIdentConfig,
     OprIdentInfo,
 )
+from kfq_async.models.notifications import (
+    CallbackType,
+    ContractEvent,
+    EventSigner,
+    IdentityNotification,
+    IdentityStatus,
+)
 from kfq_async.protocol.envelope import Envelope
 from kfq_async.protocol.operation import Answer, Idempotency, Operation, Placement
 from kfq_async.protocol.signing import CanonicalRsa2Signer, Rsa2Signer, Signer, Unsigned
@@ -73,6 +82,8 @@ __all__ = [
     "AsyncSession",
     "AttemptTimeout",
     "BusinessError",
+    "CallbackRejected",
+    "CallbackType",
     "CanonicalRsa2Signer",
     "CertificateError",
     "ClockError",
@@ -81,6 +92,7 @@ __all__ = [
     "ConnectionLost",
     "ContractDraft",
     "ContractDraftRequest",
+    "ContractEvent",
     "ContractSigner",
     "ContractStatus",
     "ContractTask",
@@ -95,8 +107,11 @@ __all__ = [
     "DecodeError",
     "EncodeError",
     "Envelope",
+    "EventSigner",
     "GatewayError",
     "Idempotency",
+    "IdentityNotification",
+    "IdentityStatus",
     "InternalNode",
     "KfqError",
     "NonceError",
@@ -110,6 +125,7 @@ __all__ = [
     "Placement",
     "PoolTimeout",
     "PositionParam",
+    "Rejection",
     "RelationDoc",
     "RetryPolicy",
     "Rsa2Signer",

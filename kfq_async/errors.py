@@ -24,7 +24,8 @@ KfqError
 │   ├── TooFrequentError             too many calls; this one was not executed
 │   ├── NotFoundError                the platform does not have this operation
 │   └── ServerError                  the platform failed on its side
-└── OutcomeUnknown                   a write that must not be repeated blindly may have happened
+├── OutcomeUnknown                   a write that must not be repeated blindly may have happened
+└── CallbackRejected                 what came to a callback URL was not accepted
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ __all__ = [
     "ApiError",
     "AttemptTimeout",
     "BusinessError",
+    "CallbackRejected",
     "CertificateError",
     "ClockError",
     "ConnectError",
@@ -56,6 +58,7 @@ __all__ = [
     "ParameterError",
     "Phase",
     "PoolTimeout",
+    "Rejection",
     "ServerError",
     "SessionError",
     "SignatureError",
@@ -288,3 +291,89 @@ class OutcomeUnknown(KfqError):
             phase=happened.phase,
         )
         self.happened = happened
+
+
+class Rejection(StrEnum):
+    """Why a notification was not accepted; each is answered with a number of the platform's and an HTTP status."""
+
+    HEADER_MISSING = "header_missing"
+    """A header of the signature is absent or blank."""
+    HEADER_REPEATED = "header_repeated"
+    """A header of the signature occurs twice, so two readers could see two values."""
+    HEADER_MALFORMED = "header_malformed"
+    """A header of the signature is no text."""
+    TIMESTAMP_MALFORMED = "timestamp_malformed"
+    """The timestamp is not a number of milliseconds."""
+    BODY_TOO_LARGE = "body_too_large"
+    """The body is larger than the receiver's bound."""
+    BODY_MALFORMED = "body_malformed"
+    """The body is not a JSON object in UTF-8."""
+    FIELD_MALFORMED = "field_malformed"
+    """A field of the body is missing or of a wrong type."""
+    WRONG_KIND = "wrong_kind"
+    """The body is another kind of notification than the one received here."""
+    UNKNOWN_PATH = "unknown_path"
+    """The path is not one that was made here: foreign, changed, or made under a secret that is gone."""
+    WRONG_APP = "wrong_app"
+    """The notification is addressed to another application."""
+    STALE = "stale"
+    """The timestamp is too far from this machine's clock, on either side."""
+    BAD_SIGNATURE = "bad_signature"
+    """The signature is not that of this request under any of the keys."""
+    REPLAYED = "replayed"
+    """The nonce was seen before, with another body."""
+    BUSY = "busy"
+    """The same notification is being handled at this moment."""
+    UNFINISHED = "unfinished"
+    """The handler needs longer than the sender can wait; it goes on."""
+    HANDLER_FAILED = "handler_failed"
+    """The handler raised; ``__cause__`` is what it raised."""
+    STORE_FAILED = "store_failed"
+    """The store could not be asked; ``__cause__`` is what it raised."""
+    CLOSING = "closing"
+    """The receiver is being closed."""
+
+
+_REJECTIONS: dict[Rejection, tuple[int, int, str]] = {
+    Rejection.HEADER_MISSING: (21000, 400, "a header is missing or blank"),
+    Rejection.HEADER_REPEATED: (23000, 400, "a header occurs more than once"),
+    Rejection.HEADER_MALFORMED: (23000, 400, "a header is not text"),
+    Rejection.TIMESTAMP_MALFORMED: (41001, 400, "the timestamp is not a number of milliseconds"),
+    Rejection.BODY_TOO_LARGE: (23000, 400, "the body is too large"),
+    Rejection.BODY_MALFORMED: (25000, 400, "the body is not a JSON object in UTF-8"),
+    Rejection.FIELD_MALFORMED: (23000, 400, "a field is missing or of a wrong type"),
+    Rejection.WRONG_KIND: (23000, 400, "this is another kind of notification"),
+    Rejection.UNKNOWN_PATH: (26000, 401, "this path was not given out here"),
+    Rejection.WRONG_APP: (41000, 401, "the appId is another application's"),
+    Rejection.STALE: (41001, 401, "the timestamp is out of range"),
+    Rejection.BAD_SIGNATURE: (26000, 401, "the signature does not fit"),
+    Rejection.REPLAYED: (41002, 401, "the nonce was used for something else"),
+    Rejection.BUSY: (91000, 503, "this notification is being handled, come again"),
+    Rejection.UNFINISHED: (91000, 503, "the handler is still at work, come again"),
+    Rejection.HANDLER_FAILED: (91000, 503, "the handler failed, come again"),
+    Rejection.STORE_FAILED: (91000, 503, "the store failed, come again"),
+    Rejection.CLOSING: (91000, 503, "the receiver is closing, come again"),
+}
+"""Number (protocol sections 2.2 and 5.5), HTTP status (400 malformed, 401 not authentic, 503 come again), words."""
+
+
+class CallbackRejected(KfqError):
+    """What came to a callback URL was not accepted; ``reason`` says why, and the sender may come again.
+
+    Its text names headers and fields, never what they held.
+    """
+
+    def __init__(self, reason: Rejection, detail: str = "") -> None:
+        words = _REJECTIONS[reason][2]
+        super().__init__(f"{words}: {detail}" if detail else words)
+        self.reason = reason
+
+    @property
+    def code(self) -> int:
+        """The platform's number for it (protocol section 5.5)."""
+        return _REJECTIONS[self.reason][0]
+
+    @property
+    def http_status(self) -> int:
+        """400 for what is malformed, 401 for what is not authentic, 503 for what should come again."""
+        return _REJECTIONS[self.reason][1]

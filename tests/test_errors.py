@@ -19,6 +19,7 @@ from kfq_async.errors import (
     ApiError,
     AttemptTimeout,
     BusinessError,
+    CallbackRejected,
     CertificateError,
     ClockError,
     ConnectError,
@@ -35,6 +36,7 @@ from kfq_async.errors import (
     ParameterError,
     Phase,
     PoolTimeout,
+    Rejection,
     ServerError,
     SessionError,
     SignatureError,
@@ -98,6 +100,7 @@ EXAMPLES: list[KfqError] = [
     UnexpectedAnswer("HTTP 200 with a page", http_status=200),
     DecodeError(("required key missing @ $.result.orderNo",)),
     OutcomeUnknown(complete(refused(ServerError))),
+    CallbackRejected(Rejection.HEADER_MISSING, "sign"),
 ]
 
 
@@ -235,6 +238,8 @@ def test_a_refusal_keeps_the_platforms_words() -> None:
         (ApiError(27, "", http_status=200), "the platform refused with code 27"),
         (ApiError(27, "in deserunt", http_status=200), "the platform refused with code 27 “in deserunt”"),
         (refused(), "the platform refused with code 31000 (business failure) “手机号***已存在”. Look there"),
+        (CallbackRejected(Rejection.STALE), "the timestamp is out of range"),
+        (CallbackRejected(Rejection.HEADER_MISSING, "sign"), "a header is missing or blank: sign"),
         (
             OutcomeUnknown(ConnectionLost("cut short")),
             "it may have taken effect (ConnectionLost: cut short); look at the platform before asking again",
@@ -329,3 +334,33 @@ def test_no_personal_data_in_any_text(before: str, secret: str, after: str, name
 def test_endless_words_are_cut(run: str) -> None:
     """An answer of megabytes neither stops the event loop while it is masked nor fills a log."""
     assert len(mask_words(run * 300_000)) <= 501
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "status"),
+    [
+        ("header_missing", 21000, 400),
+        ("header_repeated", 23000, 400),
+        ("header_malformed", 23000, 400),
+        ("timestamp_malformed", 41001, 400),
+        ("body_too_large", 23000, 400),
+        ("body_malformed", 25000, 400),
+        ("field_malformed", 23000, 400),
+        ("wrong_kind", 23000, 400),
+        ("unknown_path", 26000, 401),
+        ("wrong_app", 41000, 401),
+        ("stale", 41001, 401),
+        ("bad_signature", 26000, 401),
+        ("replayed", 41002, 401),
+        ("busy", 91000, 503),
+        ("unfinished", 91000, 503),
+        ("handler_failed", 91000, 503),
+        ("store_failed", 91000, 503),
+        ("closing", 91000, 503),
+    ],
+)
+def test_rejections(reason: str, code: int, status: int) -> None:
+    """Each reason is a plain word for programs, and has its number of the platform's and its HTTP status."""
+    error = CallbackRejected(Rejection(reason))
+    assert (error.reason, error.code, error.http_status) == (reason, code, status)
+    assert len(Rejection) == 18

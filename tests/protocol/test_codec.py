@@ -7,6 +7,7 @@ import inspect
 import pickle
 import pkgutil
 from decimal import Decimal
+from enum import Enum
 from types import MappingProxyType
 from typing import Any, Union, get_args, get_origin
 
@@ -69,7 +70,7 @@ def as_sent(value: Any) -> Any:
         return {camel(name): as_sent(getattr(value, name)) for name in names}
     if isinstance(value, tuple):
         return [as_sent(item) for item in value]
-    return str(value) if isinstance(value, str) else value
+    return value.value if isinstance(value, Enum) else value
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,126 @@
+"""Notifications as models: every documented field, unknown values readable, people's data hidden."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kfq_async import ContractEvent, ContractStatus, DecodeError, EventSigner, IdentityNotification, IdentityStatus
+from kfq_async.models.notifications import CallbackType, known_callback_type, known_identity_status
+from kfq_async.protocol.codec import camel, decode
+from senders import IDENTIFIED, SIGNED
+
+
+def test_identity_fields() -> None:
+    """Every documented key of an identity notification has its field, and nothing is left over."""
+    notification = decode(IdentityNotification, IDENTIFIED)
+    fields = attrs.asdict(notification)
+    assert fields.pop("extra") == {}
+    assert {camel(name): value for name, value in fields.items()} == IDENTIFIED
+
+
+def test_an_empty_notification() -> None:
+    """Any field may be absent or null, since the hosted platform's form is not documented."""
+    nothing = IdentityNotification()
+    assert decode(IdentityNotification, {}) == nothing
+    assert decode(IdentityNotification, dict.fromkeys(IDENTIFIED)) == nothing
+
+
+@pytest.mark.parametrize("model", [IdentityNotification, ContractEvent])
+def test_unknown_keys_are_kept(model: Any) -> None:
+    """What this version does not know can be read from ``extra``."""
+    known = IDENTIFIED if model is IdentityNotification else SIGNED
+    assert decode(model, {**known, "newKey": [1]}).extra == {"newKey": [1]}
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        (1, IdentityStatus.IDENTIFIED),
+        (2, IdentityStatus.IN_PROGRESS),
+        (3, IdentityStatus.WITHDRAWN),
+        (4, IdentityStatus.EXPIRED),
+    ],
+)
+def test_known_statuses(number: int, status: IdentityStatus) -> None:
+    """A status that is known can be compared with its name and with its number."""
+    notification = decode(IdentityNotification, {"orderStatus": number})
+    assert notification.order_status is status
+    assert notification.order_status == number
+
+
+@given(st.integers().filter(lambda number: number not in {1, 2, 3, 4}))
+def test_unknown_statuses(number: int) -> None:
+    """A status that nobody has documented stays the number that came."""
+    assert type(known_identity_status(number)) is int
+    assert known_identity_status(number) == number
+
+
+def test_event_fields() -> None:
+    """Every documented key of a contract event has its field."""
+    event = decode(ContractEvent, SIGNED)
+    assert event == ContractEvent(
+        contract_id="C1",
+        contract_status="SIGNING",
+        callback_type="SUBMIT_SIGN",
+        task_id="T1",
+        signer_type="ENTERPRISE",
+        signer_name="某某科技有限公司",
+        node_type="SEAL_NODE",
+        signer=EventSigner(name="李四", contact_type="MOBILE", contact="13800138000"),
+        reason="李四的电话13800138000",
+    )
+    assert event.contract_status is ContractStatus.SIGNING
+    assert event.callback_type is CallbackType.SUBMIT_SIGN
+
+
+@pytest.mark.parametrize("missing", ["contractId", "contractStatus", "callbackType"])
+def test_what_an_event_must_have(missing: str) -> None:
+    """An event without what is always sent is unreadable, and the error names the key."""
+    with pytest.raises(DecodeError, match=rf"required key missing @ \$\.result\.{missing}"):
+        decode(ContractEvent, {key: value for key, value in SIGNED.items() if key != missing})
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "kind"),
+    [
+        ("REFUSAL_WRIT", ContractStatus.REFUSAL_WRITE, CallbackType.REFUSAL_WRITE),
+        ("REFUSAL_WRITE", ContractStatus.REFUSAL_WRITE, CallbackType.REFUSAL_WRITE),
+        ("COMPLETE", ContractStatus.COMPLETED, CallbackType.COMPLETE),
+        ("COMPLETED", ContractStatus.COMPLETED, CallbackType.COMPLETE),
+    ],
+)
+def test_both_spellings(sent: str, status: ContractStatus, kind: CallbackType) -> None:
+    """The server's spelling and the published one are the same status, and the same event."""
+    event = decode(ContractEvent, {"contractId": "C1", "contractStatus": sent, "callbackType": sent})
+    assert (event.contract_status, event.callback_type) == (status, kind)
+
+
+def test_every_documented_event_is_known() -> None:
+    """The fourteen events of the platform have their names."""
+    assert len(CallbackType) == 14
+    assert all(known_callback_type(kind.value) is kind for kind in CallbackType)
+
+
+def test_unknown_events() -> None:
+    """An event or a status that this version does not know stays the text that came."""
+    event = decode(ContractEvent, {"contractId": "C1", "contractStatus": "NEW", "callbackType": "NEWER"})
+    assert (event.contract_status, event.callback_type) == ("NEW", "NEWER")
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "hidden"),
+    [
+        (IdentityNotification, IDENTIFIED, ["张三", "110101199001011234", "13800138000", "6222020200112233445"]),
+        (ContractEvent, SIGNED, ["某某", "李四", "13800138000"]),
+    ],
+)
+def test_people_are_hidden(model: Any, fields: dict[str, Any], hidden: list[str]) -> None:
+    """What a notification shows in a log names no person, not in unknown keys either."""
+    shown = repr(decode(model, {**fields, "phone2": hidden[0]}))
+    assert [secret for secret in hidden if secret in shown] == []
+    assert "phone2" in shown
