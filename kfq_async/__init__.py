@@ -1,6 +1,11 @@
 """Asyncio-native SDK for the open API of 开放签 (Kaifangqian), the platform for electronic signatures."""
 
 from kfq_async._version import __version__
+from kfq_async.callbacks import (
+    CallbackUrls,
+    CallbackVerifier,
+    ContractEventVerifier,
+)
 from kfq_async.errors import (
     ApiError,
     AttemptTimeout,
@@ -84,6 +89,8 @@ __all__ = [
     "BusinessError",
     "CallbackRejected",
     "CallbackType",
+    "CallbackUrls",
+    "CallbackVerifier",
     "CanonicalRsa2Signer",
     "CertificateError",
     "ClockError",
@@ -93,6 +100,7 @@ __all__ = [
     "ContractDraft",
     "ContractDraftRequest",
     "ContractEvent",
+    "ContractEventVerifier",
     "ContractSigner",
     "ContractStatus",
     "ContractTask",
