@@ -5,6 +5,7 @@ from kfq_async.callbacks import (
     CallbackUrls,
     CallbackVerifier,
     ContractEventVerifier,
+    MemoryStore,
 )
 from kfq_async.errors import (
     ApiError,
@@ -122,6 +123,7 @@ __all__ = [
     "IdentityStatus",
     "InternalNode",
     "KfqError",
+    "MemoryStore",
     "NonceError",
     "NotFoundError",
     "Operation",

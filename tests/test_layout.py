@@ -103,11 +103,22 @@ def test_the_protocol_has_neither_clock_nor_randomness(package: str) -> None:
 
 @pytest.mark.parametrize(
     ("package", "place"),
-    [("cattrs", "protocol/codec.py"), ("tenacity", "transport/retrying.py"), ("cryptography", "protocol/signing.py")],
+    [
+        ("cattrs", "protocol/codec.py"),
+        ("tenacity", "transport/retrying.py"),
+        ("cryptography", "protocol/signing.py"),
+        ("redis", "callbacks/stores_redis.py"),
+    ],
 )
 def test_libraries_behind_one_door(package: str, place: str) -> None:
     """A library that could be replaced is imported in one module."""
     assert importers_of(package) == {place}
+
+
+@pytest.mark.parametrize("package", ["aiohttp", "os", "random", "secrets", "socket"])
+def test_callbacks_do_no_http(package: str) -> None:
+    """What comes back is read, proved and answered as plain values, whatever serves it."""
+    assert {module for module in importers_of(package) if room_of(module) == "callbacks"} == set()
 
 
 def test_one_client_session() -> None:
@@ -148,7 +159,7 @@ def test_what_an_import_costs() -> None:
     done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True)
     libraries, modules = (set(line.split()) for line in done.stdout.splitlines())
     assert "aiohttp" in libraries
-    assert libraries & {"cryptography", "pytest", "sqlite3", "cyclopts", "rich", "hypothesis"} == set()
+    assert libraries & {"cryptography", "redis", "pytest", "sqlite3", "cyclopts", "rich", "hypothesis"} == set()
     assert {room_of(module.partition(".")[2].replace(".", "/")) for module in modules} <= {
         "_version",
         "callbacks",

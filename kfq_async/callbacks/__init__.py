@@ -1,7 +1,18 @@
 """What comes back unasked: bind its URLs, verify its signature, receive it once."""
 
 from kfq_async.callbacks.reading import Headers, PublicPath
+from kfq_async.callbacks.stores import Claim, MemoryStore, Store
 from kfq_async.callbacks.urls import CallbackUrls, Purpose
 from kfq_async.callbacks.verifiers import CallbackVerifier, ContractEventVerifier
 
-__all__ = ["CallbackUrls", "CallbackVerifier", "ContractEventVerifier", "Headers", "PublicPath", "Purpose"]
+__all__ = [
+    "CallbackUrls",
+    "CallbackVerifier",
+    "Claim",
+    "ContractEventVerifier",
+    "Headers",
+    "MemoryStore",
+    "PublicPath",
+    "Purpose",
+    "Store",
+]
