@@ -6,6 +6,9 @@ from kfq_async.callbacks import (
     CallbackVerifier,
     ContractEventVerifier,
     MemoryStore,
+    NotificationReceiver,
+    Received,
+    Reply,
 )
 from kfq_async.errors import (
     ApiError,
@@ -126,6 +129,7 @@ __all__ = [
     "MemoryStore",
     "NonceError",
     "NotFoundError",
+    "NotificationReceiver",
     "Operation",
     "OprIdentConfig",
     "OprIdentInfo",
@@ -135,8 +139,10 @@ __all__ = [
     "Placement",
     "PoolTimeout",
     "PositionParam",
+    "Received",
     "Rejection",
     "RelationDoc",
+    "Reply",
     "RetryPolicy",
     "Rsa2Signer",
     "ServerError",

@@ -86,6 +86,38 @@ def failures(error: kfq.KfqError) -> None:
         assert_type(error.happened, kfq.KfqError)
 
 
+async def identified(received: kfq.Received[kfq.IdentityNotification]) -> None:
+    """A handler of identity notifications."""
+    assert_type(received.notification.order_status, int | None)
+    assert_type(received.key, str)
+    assert_type(received.client_request_id, str | None)
+
+
+async def happened(received: kfq.Received[kfq.ContractEvent]) -> None:
+    """A handler of contract events."""
+    assert_type(received.notification.contract_status, str)
+
+
+async def what_comes_back(
+    urls: kfq.CallbackUrls, verifier: kfq.CallbackVerifier, events: kfq.ContractEventVerifier
+) -> None:
+    """The proof decides what the handler gets."""
+    receiver = kfq.NotificationReceiver(identified, urls=urls, verifier=verifier, store=kfq.MemoryStore())
+    kfq.NotificationReceiver(happened, verifier=events, rejected=print)
+    reply = await receiver.receive(b"", [(b"sign", b"x")], b"/path")
+    assert_type(reply, kfq.Reply)
+    assert_type(reply.status, int)
+    assert_type(reply.body, bytes)
+    assert_type(urls.bind(kfq.CorpIdentLinkRequest()), kfq.CorpIdentLinkRequest)
+    assert_type(urls.match("/path"), str)
+    assert_type(verifier.verify(b"", {"sign": "x"}, "/path"), kfq.IdentityNotification)
+    assert_type(events.verify(b"", {"sign": "x"}), kfq.ContractEvent)
+
+    kfq.NotificationReceiver(identified, verifier=events)  # type: ignore[arg-type]
+    kfq.NotificationReceiver(happened, urls=urls)  # type: ignore[arg-type]
+    kfq.CallbackUrls(["text"], page="", notify="")  # type: ignore[list-item]
+
+
 class OwnSigner:
     """Anything that signs is a signer."""
 
