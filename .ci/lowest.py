@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 
 project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 extras = project["optional-dependencies"]
-for text in [*project["dependencies"], *extras["cli"], *extras["test"]]:
+for text in [*project["dependencies"], *extras["cli"], *extras["redis"], *extras["test"]]:
     requirement = Requirement(text)
     for bound in requirement.specifier:
         print(f"{requirement.name}=={bound.version}")
