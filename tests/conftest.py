@@ -24,6 +24,18 @@ settings.load_profile("kfq")
 VECTORS = Path(__file__).parent / "wire" / "rsa2.json"
 
 
+SERVICES = {"redis", "redis_port", "chromium"}
+"""Fixtures that stand for programs which pip cannot install."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a program beside Python; ``.ci/run`` installs these programs and asks for the marked tests."""
+    for item in items:
+        if SERVICES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("services")
+
+
 @pytest.fixture(autouse=True)
 def _no_blocking() -> Iterator[BlockBuster]:
     """A blocking call of the package inside the event loop fails the test.

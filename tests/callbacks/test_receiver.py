@@ -303,10 +303,10 @@ async def test_the_loop_ends_under_a_handler() -> None:
     assert await deliver(receiver(handler, store=store)) == SUCCESS
 
 
-@pytest.fixture(params=["memory", "redis"])
-def shared(request: pytest.FixtureRequest, redis: Redis) -> Store:
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.services)])
+def shared(request: pytest.FixtureRequest) -> Store:
     """A store that several workers use."""
-    return MemoryStore() if request.param == "memory" else RedisStore(redis)
+    return MemoryStore() if request.param == "memory" else RedisStore(request.getfixturevalue("redis"))
 
 
 async def test_in_another_worker(shared: Store) -> None:

@@ -43,13 +43,16 @@ async def _age(client: Redis, seconds: float) -> None:
         await client.pexpire(key, await client.pttl(key) - round(seconds * 1000))
 
 
-@pytest.fixture(params=["memory", "redis", "redis that decodes"])
-async def kept(request: pytest.FixtureRequest, redis_port: int) -> AsyncIterator[tuple[Store, Pass]]:
+@pytest.fixture(
+    params=["memory", *(pytest.param(kind, marks=pytest.mark.services) for kind in ("redis", "redis that decodes"))]
+)
+async def kept(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Store, Pass]]:
     """Each kind of store, and what lets time pass for it."""
     if request.param == "memory":
         clock = Clock()
         yield MemoryStore(clock=clock), clock.tick
         return
+    redis_port = request.getfixturevalue("redis_port")
     async with Redis(host="127.0.0.1", port=redis_port, decode_responses=request.param != "redis") as client:
         await client.flushdb()
         yield RedisStore(client), lambda seconds: _age(client, seconds)
