@@ -20,7 +20,7 @@ app = App(
     name="kfq",
     help="Identification links of 开放签 (Kaifangqian): for one company, for many, and a sandbox to try them on.",
     version=__version__,
-    help_format="plaintext",
+    help_format="markdown",
     result_action="return_value",
 )
 app.command(demo)

@@ -17,7 +17,7 @@ Token = Annotated[str | None, Parameter(name="--token", env_var="KFQ_APP_AUTH_TO
 BaseUrl = Annotated[str, Parameter(name="--base-url", env_var="KFQ_BASE_URL")]
 """Where the platform is, context path included."""
 JsonOutput = Annotated[bool, Parameter(name="--json", negative=())]
-"""Print JSON instead of a table."""
+"""Print JSON instead of lines."""
 
 
 class UsageError(Exception):

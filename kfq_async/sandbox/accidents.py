@@ -86,6 +86,14 @@ _CANNED = {
 }
 
 
+def _numbered(kind: str) -> _Canned | None:
+    """Return the answer with any number of the platform's, or ``None`` for another kind of fault."""
+    form, _, number = kind.rpartition("-")
+    if form == "code":
+        return _refusal(int(number), "模拟的错误")
+    return _Canned(200, _internal(int(number), "沙箱：模拟的错误")) if form == "internal" else None
+
+
 class Accidents:
     """Lets faults happen to requests; ``now_ms`` reads the sandbox's clock in milliseconds."""
 
@@ -108,8 +116,9 @@ class Accidents:
             await asyncio.sleep(fault.seconds)
         if fault.kind in {"lose", "drop"}:
             return reset(request)
-        if fault.kind in _CANNED:
-            return self._canned(fault)
+        canned = _CANNED.get(fault.kind) or _numbered(fault.kind)
+        if canned is not None:
+            return self._canned(fault, canned)
         body = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b""
         if fault.kind in _RAW:
             return _write(request, _RAW[fault.kind](body))
@@ -117,8 +126,7 @@ class Accidents:
             return await _STREAMED[fault.kind](request, body, fault.seconds)
         return _ALTERED[fault.kind](body) if fault.kind in _ALTERED else answer
 
-    def _canned(self, fault: Fault) -> web.Response:
-        canned = _CANNED[fault.kind]
+    def _canned(self, fault: Fault, canned: _Canned) -> web.Response:
         headers = {"Location": "https://elsewhere.example/login?token=SECRET"} if fault.kind == "redirect" else {}
         if fault.seconds:
             headers["Retry-After"] = str(round(fault.seconds))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,7 +13,7 @@ from attrs import evolve, field, frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["KINDS", "Fault", "Faults", "Kind", "Stage"]
+__all__ = ["KINDS", "Fault", "Faults", "Kind", "Stage", "kind_of"]
 
 
 class Stage(Enum):
@@ -95,6 +96,22 @@ KINDS = {
     "callback-corrupt": _notifying("change a notification's orderStatus after it was signed"),
 }
 
+_NUMBERED = re.compile(r"(?:code-\d{3,6}|internal-\d{3})", re.ASCII)
+
+
+def kind_of(name: str) -> Kind:
+    """Return a kind by its name: one of `KINDS`, or ``code-NNNNN`` and ``internal-NNN`` for any other number.
+
+    Raises `ValueError` for a name that is neither.
+    """
+    kind = KINDS.get(name)
+    if kind is None and _NUMBERED.fullmatch(name):
+        kind = Kind(False, f"answer {name}")
+    if kind is None:
+        raise ValueError(f"fault {name!r} does not exist; there are {', '.join(KINDS)}")
+    return kind
+
+
 _ACTED = {"acted": True, "unacted": False}
 
 
@@ -102,8 +119,8 @@ _ACTED = {"acted": True, "unacted": False}
 class Fault:
     """One thing that goes wrong: for the next ``times`` requests, or with a ``probability``.
 
-    ``kind`` is one of `KINDS`. ``acted`` says whether the platform acts on the request all the same, for kinds
-    that leave it open. Raises `ValueError`, naming the argument.
+    ``kind`` is one of `KINDS`, or any number as ``code-21000`` and ``internal-510``. ``acted`` says whether the
+    platform acts on the request all the same, for kinds that leave it open. Raises `ValueError`, naming the argument.
     """
 
     kind: str = field()
@@ -112,14 +129,9 @@ class Fault:
     probability: float = field(default=1.0, kw_only=True)
     acted: bool = field(kw_only=True)
 
-    @kind.validator
-    def _known(self, _attribute: object, value: str) -> None:
-        if value not in KINDS:
-            raise ValueError(f"fault {value!r} does not exist; there are {', '.join(KINDS)}")
-
     @seconds.default
     def _usual_seconds(self) -> float:
-        return KINDS[self.kind].seconds if self.kind in KINDS else 0.0
+        return kind_of(self.kind).seconds
 
     @seconds.validator
     def _finite(self, _attribute: object, value: float) -> None:
@@ -138,17 +150,17 @@ class Fault:
 
     @acted.default
     def _usually_acted(self) -> bool:
-        return self.kind in KINDS and KINDS[self.kind].acted
+        return kind_of(self.kind).acted
 
     @acted.validator
     def _possible(self, _attribute: object, value: bool) -> None:  # noqa: FBT001  # attrs calls it so
-        kind = KINDS[self.kind]
+        kind = kind_of(self.kind)
         if value is not kind.acted and not kind.free:
             raise ValueError(f"fault {self.kind!r} is always {'acted on' if kind.acted else 'not acted on'}")
 
     def __str__(self) -> str:
         """Write the fault as `parse` reads it."""
-        acted = "" if self.acted is KINDS[self.kind].acted else "/acted" if self.acted else "/unacted"
+        acted = "" if self.acted is kind_of(self.kind).acted else "/acted" if self.acted else "/unacted"
         times = "" if self.times is None else f"*{self.times}"
         probability = "" if self.probability == 1 else f"@{self.probability:g}"
         return f"{self.kind}{acted}:{self.seconds:g}{times}{probability}"
@@ -198,7 +210,7 @@ class Faults:
     def draw(self, stage: Stage = Stage.HANDLING, *, reused: bool = True) -> Fault | None:
         """Return what goes wrong now, if anything does; ``reused`` says whether the connection was used before."""
         for index, (fault, left) in enumerate(self._left):
-            if left == 0 or KINDS[fault.kind].stage is not stage or (fault.kind == "close-idle" and not reused):
+            if left == 0 or kind_of(fault.kind).stage is not stage or (fault.kind == "close-idle" and not reused):
                 continue
             if self._random.random() >= fault.probability:
                 continue

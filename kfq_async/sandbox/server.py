@@ -17,7 +17,7 @@ from kfq_async.sandbox.app import make_app
 from kfq_async.sandbox.console import Console
 from kfq_async.sandbox.delivery import Delivery
 from kfq_async.sandbox.desk import Desk
-from kfq_async.sandbox.faults import KINDS, Fault, Faults, Stage
+from kfq_async.sandbox.faults import Fault, Faults, Stage, kind_of
 from kfq_async.sandbox.keys import kept_key, process_key, public_text
 from kfq_async.sandbox.listener import Listener
 from kfq_async.sandbox.operator_page import OperatorPage
@@ -53,6 +53,17 @@ _logger = logging.getLogger(__name__)
 _logger.addFilter(_is_ours)
 
 
+def _faults(faults: Iterable[Fault | str]) -> list[Fault]:
+    return [Fault.parse(fault) if isinstance(fault, str) else fault for fault in faults]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Sandbox:
     """The platform in a box, on a loopback port.
 
@@ -82,7 +93,7 @@ class Sandbox:
         state: str | Path | None = None,
         tokens: Iterable[str] = (SAMPLE_TOKEN,),
         strict: bool = True,
-        faults: Iterable[Fault] = (),
+        faults: Iterable[Fault | str] = (),
         seed: int = 0,
         clock: Callable[[], float] = time.time,
         app_id: str = APP_ID,
@@ -91,15 +102,19 @@ class Sandbox:
         callback_timeout: float = CALLBACK_TIMEOUT,
         callback_hosts: Iterable[str] = (),
     ) -> None:
-        if not ipaddress.ip_address(host).is_loopback:
+        if not _is_loopback(host):
             raise ValueError(f"host must be a loopback address such as 127.0.0.1, not {host}: this is no real platform")
+        if isinstance(tokens, str):
+            raise TypeError("tokens must be a list of tokens, not one str: write [token]")
         self._host = host
         self._port = port
         self._state = state
         self._tokens = tuple(tokens)
+        if not self._tokens or not all(self._tokens):
+            raise ValueError("tokens must hold at least one token, and none that is empty")
         self._strict = strict
         self._seed = seed
-        self._faults = Faults(faults, seed)
+        self._faults = Faults(_faults(faults), seed)
         self._clock = clock
         self._delivery = Delivery(
             app_id=app_id, retry_after=tuple(retry_after), timeout=callback_timeout, hosts=frozenset(callback_hosts)
@@ -183,7 +198,7 @@ class Sandbox:
 
         Raises `LookupError` for an unknown notification, and `ValueError` for another kind of fault.
         """
-        if fault is not None and KINDS[fault.kind].stage is not Stage.NOTIFYING:
+        if fault is not None and kind_of(fault.kind).stage is not Stage.NOTIFYING:
             raise ValueError(f"fault {fault.kind!r} cannot happen to a notification")
         self._open_desk().resend(notification_id, fault)
 
@@ -193,15 +208,15 @@ class Sandbox:
         await asyncio.wrap_future(desk.settled())
         return desk.notifications()
 
-    def fail(self, *faults: Fault) -> None:
-        """Replace the faults from here on; without any, all goes well."""
-        self._fail(faults, self._seed)
+    def fail(self, *faults: Fault | str) -> None:
+        """Replace the faults from here on, given as `Fault` or as text that it parses; without any, all goes well."""
+        self._fail(_faults(faults), self._seed)
 
     def _fail(self, faults: Iterable[Fault], seed: int) -> None:
         faults = tuple(faults)
         self._faults.set(faults, seed)
         for fault in faults:
-            if KINDS[fault.kind].stage is Stage.LISTENING and self._listener is not None:
+            if kind_of(fault.kind).stage is Stage.LISTENING and self._listener is not None:
                 self._listener.refuse(fault.seconds)
 
     def _running(self) -> Platform:

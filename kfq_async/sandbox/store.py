@@ -42,6 +42,12 @@ class Table(Generic[T]):
         statement = f"INSERT INTO {self._name} VALUES ({marks})"  # noqa: S608  # our own names
         self._database.execute(statement, self._row(value))
 
+    def add_once(self, value: T) -> bool:
+        """Keep a value, or return ``False`` if one is there already with its key or another that must be unique."""
+        marks = ", ".join("?" for _ in self._columns)
+        statement = f"INSERT OR IGNORE INTO {self._name} VALUES ({marks})"  # noqa: S608  # our own names
+        return self._database.execute(statement, self._row(value)).rowcount == 1
+
     def swap(self, old: T, new: T) -> bool:
         """Put a value in the place of an old one, unless somebody has changed that since: then return ``False``."""
         changes = ", ".join(f"{name} = ?" for name in self._columns)

@@ -1,82 +1,69 @@
 """`kfq demo`: the main job."""
 
-import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
-from attrs import frozen
 
 from kfq_async.cli import demo as command
 from kfq_async.cli.app import run
-from kfq_async.cli.demo import COLUMNS, read_companies
-from kfq_async.cli.options import UsageError
+from kfq_async.cli.companies import COLUMNS, read_companies
 from kfq_async.transport.settings import RetryPolicy
 
-HEADING = ",".join(COLUMNS)
 
-
-def write(tmp_path: Path, *rows: str, heading: str = HEADING) -> Path:
+def write(tmp_path: Path, *rows: str) -> Path:
     """Write a CSV."""
     file = tmp_path / "companies.csv"
-    file.write_text("\n".join([heading, *rows]) + "\n", encoding="utf-8")
+    file.write_text("\n".join([",".join(COLUMNS), *rows]) + "\n", encoding="utf-8")
     return file
+
+
+def answers(url: str) -> bool:
+    """Tell whether anybody answers."""
+    try:
+        urllib.request.urlopen(url, timeout=10).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_every_company_of_the_shipped_file_gets_its_link(capsys: pytest.CaptureFixture[str]) -> None:
     """Although answers are lost, each of the shipped companies ends with one link and one order."""
     assert run(["demo"]) == 0
-    *_, last = capsys.readouterr().out.strip().splitlines()
+    first, *_, last = capsys.readouterr().out.strip().splitlines()
     counts = [int(word) for word in last.split() if word.isdecimal()]
     companies, links, repeated, orders, duplicates = counts
     assert companies == links == orders == len(read_companies().requests) > 200
     assert repeated > 0
     assert duplicates == 0
-
-
-def test_poor_rows_are_named() -> None:
-    """Rows that repeat another or name nobody are left out by their line; blanks around values go."""
-    companies = read_companies()
-    assert [note.split()[1] for note in companies.notes] == ["62", "208", "233"]
-    values = json.dumps([str(request.corp_ident_info) for request in companies.requests], ensure_ascii=False)
-    assert "\u3000" not in values
-    assert "<script>" in values
+    assert first.startswith("companies.csv: line 62")
 
 
 def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """--file takes another CSV; a company without a name is shown as one, and brackets are no markup."""
-    file = write(tmp_path, "[red]甲[/red],,,,,,,", ",91110000MA01234567,,2,,,,")
-    assert run(["demo", "--file", str(file), "--limit", "1"]) == 0
+    """--file takes another CSV, and the accidents are told in plain words."""
+    file = write(tmp_path, "甲,,,,,,,", ",91110000MA01234567,,2,,,,")
+    assert run(["demo", "--file", str(file), "--limit", "1", "--all"]) == 0
     shown = capsys.readouterr().out
-    assert "[red]甲[/red]" in shown
-    assert "（无名称）" in shown
+    assert "accidents: 6 % answered 0.4 s late, 6 % acted on but the answer lost, 4 % lost" in shown
     assert "2 companies, 2 links" in shown
 
 
-@pytest.mark.parametrize(
-    ("rows", "heading", "said"),
-    [
-        (["甲"], "company_name,credit_code", "lacks the column legal_rep_name, company_type"),
-        ([], HEADING, "holds no company"),
-        ([",,张三,,,,,"], HEADING, "holds no company"),
-        (["甲,,,公司,,,,"], HEADING, "line 2: company_type must be 1, 2 or 3, not '公司'"),
-    ],
-)
-def test_a_poor_file_is_said(
-    rows: list[str], heading: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_companies_may_share_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two branches with one name, or two rows without any, are companies of their own and no duplicates."""
+    rows = ("甲,91110000MA01234567,,,,,,", "甲,91110000MA01234568,,,,,,", ",1,,,,,,", ",2,,,,,,")
+    assert run(["demo", "--file", str(write(tmp_path, *rows))]) == 0
+    assert "4 orders in the sandbox, 0 duplicates" in capsys.readouterr().out
+
+
+def test_a_poor_file_is_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that is no list of companies exits with 2 and names line and column."""
-    assert run(["demo", "--file", str(write(tmp_path, *rows, heading=heading))]) == 2
-    assert said in capsys.readouterr().err
-
-
-def test_an_unreadable_file_is_said(tmp_path: Path) -> None:
-    """A file that is not there, or not in UTF-8, is named with the remedy."""
-    with pytest.raises(UsageError, match="No such file"):
-        read_companies(tmp_path / "none.csv")
-    file = tmp_path / "gbk.csv"
-    file.write_bytes(f"{HEADING}\n甲,,,,,,,\n".encode("gb18030"))
-    with pytest.raises(UsageError, match="save it as CSV UTF-8"):
-        read_companies(file)
+    assert run(["demo", "--file", str(write(tmp_path, "甲,,,9,,,,"))]) == 2
+    assert "line 2: company_type must be 1, 2 or 3" in capsys.readouterr().err
 
 
 def test_a_limit_below_one_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +76,7 @@ def test_a_missing_link_is_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A company that cannot get its link makes the exit status 1, and its row says why."""
-    monkeypatch.setattr(command, "FAULTS", ("lose",))
+    monkeypatch.setattr(command, "FAULTS", {"lose": "all lost"})
     monkeypatch.setattr(command, "RETRY", RetryPolicy(attempts=1))
     assert run(["demo", "--file", str(write(tmp_path, "甲,,,,,,,"))]) == 1
     shown = capsys.readouterr().out
@@ -98,9 +85,9 @@ def test_a_missing_link_is_status_1(
 
 
 def test_a_second_order_is_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A company that ends with two orders makes the exit status 1."""
-    listed = [{"companyName": "甲"}, {"companyName": "甲"}]
-    monkeypatch.setattr(command, "_orders", lambda _: listed)
+    """An order under an id that nobody sent makes the exit status 1."""
+    ordered = command._ordered
+    monkeypatch.setattr(command, "_ordered", lambda base_url: [*ordered(base_url), "minted anew"])
     assert run(["demo", "--file", str(write(tmp_path, "甲,,,,,,,"))]) == 1
 
 
@@ -108,19 +95,27 @@ def test_a_sandbox_that_does_not_start_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """If the sandbox cannot start, the demo says so instead of waiting."""
-    monkeypatch.setattr(command, "FAULTS", ("nonsense",))
+    monkeypatch.setattr(command, "FAULTS", {"nonsense": "what nobody knows"})
     assert run(["demo", "--file", str(write(tmp_path, "甲,,,,,,,"))]) == 2
     assert "the sandbox did not start" in capsys.readouterr().err
 
 
-@frozen
-class _Terminal:
-    """Where the output goes, as far as rich asks."""
-
-    is_terminal: bool = True
-
-
-def test_a_terminal_keeps_its_own_width(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal the table fits it; a pipe gets lines wide enough for whole links."""
-    monkeypatch.setattr(command, "Console", lambda **options: _Terminal() if "width" not in options else options)
-    assert isinstance(command._console(), _Terminal)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_its_sandbox_ends_with_it(number: signal.Signals) -> None:
+    """However the demo is ended, it leaves no sandbox behind."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kfq_async", "demo", "--limit", "1"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    base_url = next(line.split()[2] for line in process.stdout if line.startswith("sandbox at"))
+    listing = base_url.replace("/resrun-paas", "/sandbox/orders")
+    assert answers(listing)
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    until = time.monotonic() + 20
+    while answers(listing):
+        assert time.monotonic() < until
+        time.sleep(0.05)

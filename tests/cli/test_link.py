@@ -2,6 +2,9 @@
 
 import io
 import json
+import signal
+import socket
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,15 +72,20 @@ def test_options_become_the_request(door: list[str], kfq_sandbox: Sandbox, capsy
     }
 
 
-def test_the_table_shows_the_whole_link(
-    door: list[str], kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+def test_the_link_is_in_one_piece(
+    door: list[str], kfq_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without --json a table shows order, link, id and attempts, however narrow the terminal is."""
+    """Without --json there is a line each for order, link, id and attempts, however narrow the terminal is."""
+    monkeypatch.setenv("COLUMNS", "40")
     assert run(["link", *door, "--company-name", "甲"]) == 0
-    shown = capsys.readouterr().out
     (order,) = kfq_sandbox.orders
-    assert order.order_no in shown
-    assert order.code in "".join(shown.split())
+    link = f"{kfq_sandbox.origin}/sandbox/identify/{order.order_no}?code={order.code}"
+    assert capsys.readouterr().out.splitlines() == [
+        f"orderNo: {order.order_no}",
+        f"authUrl: {link}",
+        f"clientRequestId: {order.client_request_id}",
+        "attempts: 1",
+    ]
 
 
 def test_the_environment_holds_token_and_base_url(
@@ -119,6 +127,8 @@ def test_standard_input_is_a_file_too(door: list[str], kfq_sandbox: Sandbox, mon
         (b"[]", "expected an object, not a list @ $"),
         (b'{"a":\n}', "is not JSON in UTF-8, line 2"),
         ("{“a”: 1}".encode("gb18030"), "is not JSON in UTF-8"),
+        (b"[" * 200_000, "is nested too deeply for a request"),
+        (b'{"corpIdentInfo": {"companyType": 99999999999999999999}}', "$.corpIdentInfo.companyType"),
     ],
 )
 def test_a_poor_file_is_said(
@@ -135,7 +145,12 @@ def test_a_poor_file_is_said(
     ("arguments", "said"),
     [
         ([], "say which company"),
-        (["--company-name", "甲", "--file", "x.json"], "leave out the options for corp_ident_info"),
+        (
+            ["--company-name", "甲", "--corp-verify-method", "letter", "--file", "x.json"],
+            "leave out --company-name, --corp-verify-method",
+        ),
+        (["--company-name", "\udcff"], "the request cannot be written as JSON: $.corpIdentInfo.companyName"),
+        (["--company-name", "甲", "--base-url", "http://foo..bar/resrun-paas"], "kfq: "),
         (["--file", "/nowhere.json"], "--file /nowhere.json: No such file"),
         (["--company-name", "甲", "--token", ""], "--token or in KFQ_APP_AUTH_TOKEN"),
         (["--company-name", "甲", "--base-url", "home.kaifangqian.com"], "base_url must be like https://"),
@@ -160,6 +175,66 @@ def test_a_failure_keeps_the_id(door: list[str], kfq_sandbox: Sandbox, capsys: p
     captured = capsys.readouterr()
     assert "ConnectionLost" in captured.err
     assert "--client-request-id again-1" in captured.err
+
+
+def test_a_refusal_is_not_to_be_asked_again(door: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """After a refusal there is no advice to ask the same again."""
+    assert run(["link", "--token", "WRONG001", *door[2:], "--company-name", "甲"]) == 1
+    said = capsys.readouterr().err
+    assert "CredentialsError" in said
+    assert "ask again" not in said
+
+
+def test_a_failure_of_the_platform_may_be_asked_again(
+    door: list[str], kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The platform's own failure may have come after it acted, so the id is shown, ready for a shell."""
+    kfq_sandbox.fail(Fault("internal-500"))
+    assert run(["link", *door, "--company-name", "甲", "--client-request-id", "my id", "--total", "2"]) == 1
+    said = capsys.readouterr().err
+    assert "ServerError" in said
+    assert "--client-request-id 'my id'" in said
+
+
+def test_without_an_id_nothing_can_be_asked_again(
+    door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A request whose id was set to null has no line that tells how to ask again."""
+    kfq_sandbox.fail(Fault("lose"))
+    file = tmp_path / "request.json"
+    file.write_text('{"corpIdentInfo": {"companyName": "甲"}, "clientRequestId": null}')
+    assert run(["link", *door, "--file", str(file), "--total", "0.3"]) == 1
+    said = capsys.readouterr().err
+    assert "ConnectionLost" in said
+    assert "ask again" not in said
+
+
+INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background would have it ignored
+from kfq_async.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_an_interrupt_keeps_the_id() -> None:
+    """Ctrl-C while the answer is awaited shows the id, since the order may exist by now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        base_url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        options = ["link", "--company-name", "甲", "--token", "TENANT01", "--base-url", base_url]
+        process = subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTIBLE, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        connection, _ = server.accept()
+        with connection:
+            sent = b""
+            while not sent.endswith(b"}"):
+                sent += connection.recv(65536)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=20)
+    chosen = json.loads(sent.partition(b"\r\n\r\n")[2])["clientRequestId"]
+    assert process.returncode == 130
+    assert said == f"To ask again for the same: --client-request-id {chosen}\n"
 
 
 def test_a_failure_as_json(door: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`kfq sandbox` as a process."""
 
 import json
+import shlex
 import signal
 import socket
 import sqlite3
@@ -18,10 +19,13 @@ from kfq_async.sandbox.faults import KINDS
 
 
 @contextmanager
-def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(*options: str, stdin: int | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the command and yield its process and the first line that it prints."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "kfq_async", "sandbox", "--port", "0", *options], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "kfq_async", "sandbox", "--port", "0", *options],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None
@@ -47,6 +51,36 @@ def test_serves_until_it_is_interrupted(number: signal.Signals) -> None:
         assert orders(base_url) == 0
         process.send_signal(number)
         assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("strays", ["", "what nobody reads\n"])
+def test_ends_with_its_standard_input(strays: str) -> None:
+    """With --until-eof it serves until the program that started it closes the pipe."""
+    with serving("--until-eof", stdin=subprocess.PIPE) as (process, line):
+        assert process.stdin is not None
+        process.stdin.write(strays)
+        process.stdin.flush()
+        assert orders(line.split()[2]) == 0
+        process.stdin.close()
+        assert process.wait(timeout=20) == 0
+        process.stdin = None
+
+
+def test_a_closed_standard_input_is_its_end() -> None:
+    """With --until-eof and no standard input at all it ends at once."""
+    command = [sys.executable, "-m", "kfq_async", "sandbox", "--port", "0", "--until-eof"]
+    ran = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *command], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("sandbox at")
+
+
+def test_prints_a_command_to_try(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its second line is a command that gets a link from it, whatever the token."""
+    with serving("--token", "it's") as (process, _):
+        assert process.stdout is not None
+        words = shlex.split(process.stdout.readline())
+        assert words[:2] == ["try:", "kfq"]
+        assert run(words[2:]) == 0
+    assert "authUrl: http://127.0.0.1" in capsys.readouterr().out
 
 
 def test_keeps_its_orders_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +131,10 @@ def test_tells_how_notifications_are_verified(tmp_path: Path, vectors: dict[str,
         (["--app-id", ""], "app_id"),
         (["--fault", "explode"], "'explode' is no fault"),
         (["--fault", "drop@2"], "between 0 and 1"),
-        (["--port", "70000"], "port"),
+        (["--port", "70000"], "--port must be from 0 to 65535, not 70000"),
+        (["--port", "-1"], "--port must be from 0 to 65535, not -1"),
+        (["--token", ""], "--token must be printable ASCII without blanks, and not empty"),
+        (["--token", "TENANT01", "--token", "a b"], "--token must be printable ASCII"),
         (["--state", "/nowhere/at/all.db"], "/nowhere/at/all.db: No such file or directory"),
     ],
 )
@@ -112,7 +149,7 @@ def test_a_taken_port_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert run(["sandbox", "--port", str(port)]) == 2
-    assert f"port {port}" in capsys.readouterr().err
+    assert f"--port {port}: " in capsys.readouterr().err
 
 
 def test_a_foreign_state_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 
-from kfq_async import AsyncSession, ConnectError, CorpIdentLinkRequest, RetryPolicy
-from kfq_async.sandbox import Fault, Sandbox
+from kfq_async import (
+    ApiError,
+    AsyncSession,
+    BusinessError,
+    ConnectError,
+    CorpIdentLinkRequest,
+    CredentialsError,
+    NotFoundError,
+    ParameterError,
+    RetryPolicy,
+)
+from kfq_async.sandbox import Fault, Order, Sandbox
 from kfq_async.sandbox.faults import KINDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ONCE = RetryPolicy(attempts=1)
 
@@ -114,3 +127,72 @@ async def test_large_answers_wait_for_slow_readers(sandbox: Sandbox) -> None:
         size += len(data)
     writer.close()
     assert size > 9 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "code"),
+    [
+        ("code-21000", ParameterError, 21000),
+        ("code-40000", CredentialsError, 40000),
+        ("code-41003", BusinessError, 41003),
+        ("code-51000", ParameterError, 51000),
+        ("code-77777", ApiError, 77777),
+        ("internal-404", NotFoundError, 404),
+        ("internal-405", NotFoundError, 405),
+        ("internal-510", CredentialsError, 510),
+    ],
+)
+async def test_every_number_can_be_answered(
+    kind: str, error: type[ApiError], code: int, session: AsyncSession, sandbox: Sandbox
+) -> None:
+    """Any number of the platform's can be asked for, in its own envelope and in the internal one."""
+    sandbox.fail(kind)
+    with pytest.raises(error) as caught:
+        await session.auth.corp_ident_link(CorpIdentLinkRequest())
+    assert (type(caught.value), caught.value.code) == (error, code)
+    assert str(Fault.parse(f"{kind}/acted")) == f"{kind}/acted:0"
+
+
+@pytest.mark.parametrize("kind", ["code-", "code-12", "code-1234567", "internal-1", "code-²000"])
+def test_what_is_no_number(kind: str) -> None:
+    """What only looks like a number is no fault."""
+    with pytest.raises(ValueError, match="does not exist"):
+        Fault(kind)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"tokens": "PV9LQWZA"}, TypeError, "write .token."),
+        ({"tokens": ()}, ValueError, "at least one token"),
+        ({"tokens": ["A", ""]}, ValueError, "none that is empty"),
+        ({"host": "localhost"}, ValueError, "host must be a loopback address such as 127.0.0.1, not localhost"),
+        ({"faults": ["explode"]}, ValueError, "'explode' is no fault"),
+    ],
+)
+def test_arguments_that_cannot_be(options: Any, error: type[Exception], said: str) -> None:
+    """What a sandbox cannot be made of is refused by its name."""
+    with pytest.raises(error, match=said):
+        Sandbox(**options)
+
+
+async def test_two_sandboxes_on_one_file_share_the_promise(tmp_path: Path) -> None:
+    """Two sandboxes that keep their state in one file make one order of one id, however close they are asked."""
+    state = tmp_path / "state.db"
+    request = CorpIdentLinkRequest(client_request_id="row-1")
+    async with Sandbox(state=state) as one, Sandbox(state=state) as two:
+        platform = one._running()
+        by_key = platform.store.orders.one
+        calls = []
+
+        def too_early(condition: str, *values: str) -> Order | None:
+            calls.append(values)
+            return None if len(calls) == 1 else by_key(condition, *values)
+
+        platform.store.orders.one = too_early  # type: ignore[method-assign]  # the other one writes in between
+        async with AsyncSession(one.token, base_url=two.base_url) as session:
+            first = await session.auth.corp_ident_link(request)
+        async with AsyncSession(one.token, base_url=one.base_url) as session:
+            second = await session.auth.corp_ident_link(request)
+        assert first.order_no == second.order_no
+        assert len(one.orders) == 1
