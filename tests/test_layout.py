@@ -115,6 +115,12 @@ def test_libraries_behind_one_door(package: str, place: str) -> None:
     assert importers_of(package) == {place}
 
 
+@pytest.mark.parametrize("framework", ["fastapi", "sanic"])
+def test_frameworks_behind_one_door(framework: str) -> None:
+    """A web framework is imported where it is integrated, and by the example that shows it."""
+    assert importers_of(framework) <= {f"integrations/{framework}.py", f"examples/{framework}_app.py"}
+
+
 @pytest.mark.parametrize("package", ["aiohttp", "os", "random", "secrets", "socket"])
 def test_callbacks_do_no_http(package: str) -> None:
     """What comes back is read, proved and answered as plain values, whatever serves it."""
@@ -159,7 +165,10 @@ def test_what_an_import_costs() -> None:
     done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True)
     libraries, modules = (set(line.split()) for line in done.stdout.splitlines())
     assert "aiohttp" in libraries
-    assert libraries & {"cryptography", "redis", "pytest", "sqlite3", "cyclopts", "rich", "hypothesis"} == set()
+    assert (
+        libraries & {"cryptography", "redis", "pytest", "sqlite3", "cyclopts", "rich", "hypothesis", "fastapi", "sanic"}
+        == set()
+    )
     assert {room_of(module.partition(".")[2].replace(".", "/")) for module in modules} <= {
         "_version",
         "callbacks",
