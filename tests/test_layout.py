@@ -107,7 +107,6 @@ def test_the_protocol_has_neither_clock_nor_randomness(package: str) -> None:
         ("cattrs", "protocol/codec.py"),
         ("tenacity", "transport/retrying.py"),
         ("cryptography", "protocol/signing.py"),
-        ("redis", "callbacks/stores_redis.py"),
     ],
 )
 def test_libraries_behind_one_door(package: str, place: str) -> None:
@@ -144,10 +143,15 @@ def test_the_sandbox_has_few_doors() -> None:
     assert users - {"sandbox"} <= {"cli", "testing", "examples"}
 
 
-def test_the_environment_is_read_in_two_places() -> None:
-    """Besides `AsyncSession.from_env` and the command line, nothing depends on the environment."""
+def test_a_store_in_redis_is_made_by_its_users() -> None:
+    """The package imports Redis for one store; the examples show the client that it is given."""
+    assert importers_of("redis") == {"callbacks/stores_redis.py", "examples/companies.py"}
+
+
+def test_the_environment_is_read_in_few_places() -> None:
+    """Besides `AsyncSession.from_env`, the command line and the examples, nothing depends on the environment."""
     readers = {room_of(module) for module in readers_of_the_environment()}
-    assert readers <= {"session", "cli"}
+    assert readers <= {"session", "cli", "examples"}
     assert "session" in readers
 
 
