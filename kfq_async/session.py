@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from math import inf
+from ssl import SSLContext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import attrs
+from aiohttp import BaseConnector
 from yarl import URL
 
 from kfq_async._version import __version__
@@ -25,10 +27,7 @@ from kfq_async.transport.settings import RetryPolicy, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from ssl import SSLContext
     from types import TracebackType
-
-    from aiohttp import BaseConnector
 
     from kfq_async.protocol.signing import Signer
 
@@ -78,10 +77,14 @@ class AsyncSession:
             raise ValueError(f"limit must be at least 1, not {limit}")
         if connector is not None and ssl is not None:
             raise ValueError("ssl belongs to the connector that you passed: set it there")
+        if connector is not None:
+            _of_type(BaseConnector, "connector", connector)
+        if ssl is not None:
+            _of_type(SSLContext, "ssl", ssl)
         self._settings = Settings(
             app_auth_token=_token(app_auth_token),
             base_url=_base_url(base_url),
-            signer=signer,
+            signer=_signer(signer),
             timeouts=_of_type(Timeouts, "timeouts", timeouts),
             retry=_of_type(RetryPolicy, "retry", retry),
         )
@@ -89,7 +92,7 @@ class AsyncSession:
         self._shared = Shared(
             limit=limit,
             connector=connector,
-            proxy=proxy,
+            proxy=None if proxy is None else _proxy(proxy),
             ssl=ssl,
             trust_env=trust_env,
             pacing=_pacing(pacing),
@@ -151,13 +154,17 @@ class AsyncSession:
 
         Raises `TypeError` for any other name, since the rest belongs to the shared connections.
         """
-        kinds = {"timeouts": Timeouts, "retry": RetryPolicy, "signer": object}
+        checks: dict[str, Callable[[Any], object]] = {
+            "timeouts": lambda value: _of_type(Timeouts, "timeouts", value),
+            "retry": lambda value: _of_type(RetryPolicy, "retry", value),
+            "signer": _signer,
+        }
         for name, value in options.items():
-            if name not in kinds:
+            if name not in checks:
                 raise TypeError(
-                    f"with_options takes {', '.join(kinds)}, not {name}: that is set when a session is made"
+                    f"with_options takes {', '.join(checks)}, not {name}: that is set when a session is made"
                 )
-            _of_type(kinds[name], name, value)
+            checks[name](value)
         return self._view(**options)
 
     def _view(self, **changes: Any) -> Self:
@@ -232,6 +239,8 @@ def _base_url(value: object) -> str:
         raise ValueError(f"base_url must be like {HOSTED}, with http:// or https:// and a host, not {_shown(value)!r}")
     if url.user is not None or url.password is not None:
         raise ValueError("base_url must not hold a user name or password")
+    if url.raw_host and any(not 0 < len(label) < 64 for label in url.raw_host.rstrip(".").split(".")):
+        raise ValueError(f"base_url holds no host that can be looked up: {_shown(value)!r}")
     if url.query_string or url.fragment:
         raise ValueError(f"base_url must end with the context path, without query or fragment, as {HOSTED} does")
     return str(url).rstrip("/")
@@ -240,6 +249,20 @@ def _base_url(value: object) -> str:
 def _shown(value: str) -> str:
     """Leave out what stands before an ``@``."""
     return value.rpartition("@")[2]
+
+
+def _proxy(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"proxy must be a str, not {type(value).__name__}")
+    if not value.startswith(("http://", "https://")):
+        raise ValueError(f"proxy must be a URL such as http://host:3128, not {_shown(value)!r}")
+    return value
+
+
+def _signer(value: Any) -> Any:
+    if value is not None and not callable(getattr(value, "sign", None)):
+        raise TypeError(f"signer must have a method sign, as Rsa2Signer(key) has, not be a {type(value).__name__}")
+    return value
 
 
 def _pacing(value: object) -> float | None:

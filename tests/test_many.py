@@ -62,7 +62,7 @@ async def test_ten_thousand_links_in_one_gather() -> None:
 async def test_many_links_through_a_narrow_connector() -> None:
     """The same holds over five connections of the caller's own, which stay the caller's."""
     async with another_process() as base_url, aiohttp.TCPConnector(limit=5) as connector:
-        ids, listed = await ask_for_many(2_000, base_url, connector=connector)
+        ids, listed = await ask_for_many(10_000, base_url, connector=connector)
         assert not connector.closed
-    assert len(ids) == listed["count"] == 2_000
+    assert len(ids) == listed["count"] == 10_000
     assert ids == {order["clientRequestId"] for order in listed["orders"]}

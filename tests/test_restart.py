@@ -47,7 +47,7 @@ async def test_killed_in_the_middle_of_five_thousand_links(tmp_path: Path) -> No
             process.send_signal(signal.SIGKILL)
             await asyncio.to_thread(process.communicate)
             assert not all(call.done() for call in calls)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.5)
             process, again = await asyncio.to_thread(start, state, int(base_url.split(":")[2].split("/")[0]))
             assert again == base_url
             links = await asyncio.gather(*calls)

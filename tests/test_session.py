@@ -15,6 +15,7 @@ import pytest
 
 from kfq_async import (
     CORP_IDENT_LINK,
+    Answer,
     AsyncSession,
     AttemptTimeout,
     ConnectError,
@@ -33,6 +34,7 @@ from kfq_async import (
     SessionError,
     Timeouts,
 )
+from kfq_async.protocol.answers import RawAnswer
 from kfq_async.protocol.signing import verify
 from kfq_async.session import HOSTED
 from servers import SUCCESS, HandMade, Seen, success
@@ -643,3 +645,123 @@ async def test_one_tenants_refusal_does_not_concern_another(session: AsyncSessio
     with pytest.raises(CredentialsError):
         await ask(session.for_token("FOREIGN"))
     assert (await ask(session)).order_no
+
+
+# What a session is made of, of a wrong kind
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"signer": "-----BEGIN PRIVATE KEY-----"}, TypeError, r"signer must have a method sign.*not be a str"),
+        ({"ssl": False}, TypeError, "ssl must be a SSLContext, not bool"),
+        ({"ssl": "ca.pem"}, TypeError, "ssl must be a SSLContext, not str"),
+        ({"connector": "x"}, TypeError, "connector must be a BaseConnector, not str"),
+        ({"proxy": "proxyhost:3128"}, ValueError, "proxy must be a URL such as http://host:3128"),
+        ({"proxy": 3128}, TypeError, "proxy must be a str, not int"),
+        ({"base_url": "http://foo..bar/resrun-paas"}, ValueError, "no host that can be looked up"),
+        ({"base_url": f"http://{'x' * 64}.example/resrun-paas"}, ValueError, "no host that can be looked up"),
+    ],
+)
+def test_arguments_of_a_wrong_kind(options: dict[str, Any], error: type[Exception], said: str) -> None:
+    """What cannot be used is refused when the session is made, by the argument's name, and not at the first call."""
+    with pytest.raises(error, match=said):
+        AsyncSession(TOKEN, **options)
+
+
+def test_a_view_checks_its_signer() -> None:
+    """A view refuses a signer that cannot sign."""
+    with pytest.raises(TypeError, match="signer must have a method sign"):
+        AsyncSession(TOKEN).with_options(signer="x")
+
+
+@pytest.mark.parametrize(
+    ("headers", "error", "said"),
+    [
+        ({"X": 1}, TypeError, "must map str to str; 'X' does not"),
+        ({1: "x"}, TypeError, "must map str to str; 1 does not"),
+        ({"X-A": "b\r\nX-C: d"}, ValueError, "the value of X-A must be printable ASCII"),
+        ({"X-名": "x"}, ValueError, "'X-名' is no name of a header"),
+        ({"Transfer-Encoding": "chunked"}, ValueError, "must not hold Transfer-Encoding"),
+        ({"SIGN": "x"}, ValueError, "must not hold SIGN"),
+    ],
+)
+async def test_headers_that_cannot_be_sent(headers: Any, error: type[Exception], said: str) -> None:
+    """An additional header that cannot be sent is refused by its name before anything is sent."""
+    async with HandMade(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+        with pytest.raises(error, match=said):
+            await session.send(CORP_IDENT_LINK, CorpIdentLinkRequest(), extra_headers=headers)
+        assert server.seen == []
+
+
+async def test_what_utf8_cannot_carry_names_its_field() -> None:
+    """A lone surrogate is refused with the field, in a query as in a body, and the error knows operation and id."""
+    async with HandMade(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+        with pytest.raises(EncodeError, match=r"\$\.contractId: a lone surrogate") as caught:
+            await session.contracts.tasks("\ud800 13800138000")
+        assert "13800138000" not in repr(caught.value) + str(caught.value)
+        request = CorpIdentLinkRequest(account_name="\ud800", client_request_id="row-1")
+        with pytest.raises(EncodeError, match=r"\$\.accountName") as caught:
+            await session.auth.corp_ident_link(request)
+        assert (caught.value.operation, caught.value.client_request_id) == ("POST /auth/corp/ident/link", "row-1")
+        assert server.seen == []
+
+
+async def test_added_headers_do_not_change_between_attempts() -> None:
+    """A mapping of headers that changes while a call is under way does not change the call."""
+    headers = {"X-Trace": "1"}
+
+    async def script(number: int, _seen: Seen) -> bytes | None:
+        headers["X-Trace"] = "2"
+        return success() if number else None
+
+    retry = RetryPolicy(initial=0.01)
+    async with HandMade(script) as server, AsyncSession(TOKEN, base_url=server.base_url, retry=retry) as session:
+        await session.send(CORP_IDENT_LINK, CorpIdentLinkRequest(), extra_headers=headers)
+        assert [seen.headers["X-Trace"] for seen in server.seen] == ["1", "1"]
+
+
+async def test_a_host_that_no_look_up_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host name that the look-up itself refuses is a connection that was not made."""
+    monkeypatch.setattr("kfq_async.session._base_url", str)
+    async with AsyncSession(TOKEN, base_url="http://foo..bar/resrun-paas", retry=RetryPolicy(attempts=1)) as session:
+        with pytest.raises(ConnectError, match=r"no connection to foo\.\.bar"):
+            await session.auth.corp_ident_link(CorpIdentLinkRequest())
+
+
+async def test_a_dead_proxy_is_named() -> None:
+    """When the proxy is not there, the error names it and not the platform."""
+    retry = RetryPolicy(attempts=1)
+    async with AsyncSession(
+        TOKEN, proxy="http://127.0.0.1:1", base_url="http://h.invalid/resrun-paas", retry=retry
+    ) as it:
+        with pytest.raises(ConnectError, match=r"no connection to the proxy 127\.0\.0\.1:1"):
+            await it.auth.corp_ident_link(CorpIdentLinkRequest())
+
+
+def test_plain_results_are_not_shown() -> None:
+    """An answer shows a model, which masks its secrets, and never plain data, which would not."""
+    link = CorpIdentLink(order_no="N1", auth_url="https://h.example/secret")
+    assert "N1" in repr(Answer(result=link, envelope=None, attempts=1))
+    assert "secret" not in repr(Answer(result={"authUrl": "secret"}, envelope=None, attempts=1))
+    assert "secret" not in repr(RawAnswer(200, {"Location": "secret"}, b"secret"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"credentials": "HEADERS"}, "Operation.credentials must be one of Placement.HEADERS"),
+        ({"idempotency": "SAFE"}, "Operation.idempotency must be one of Idempotency.SAFE"),
+    ],
+)
+def test_words_are_no_members(options: dict[str, Any], said: str) -> None:
+    """A word in place of a member is refused, since it would silently mean something else."""
+    with pytest.raises(TypeError, match=said):
+        Operation("POST", "/x", **options)
+
+
+def test_repeat_sent_is_a_decision() -> None:
+    """A word in place of True or False is refused."""
+    word: Any = "no"
+    with pytest.raises(TypeError, match=r"RetryPolicy\.repeat_sent must be True or False"):
+        RetryPolicy(repeat_sent=word)

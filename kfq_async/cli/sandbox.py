@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from kfq_async.cli.options import UsageError
 from kfq_async.sandbox import SAMPLE_TOKEN, Fault, Sandbox
 from kfq_async.sandbox.faults import KINDS
+from kfq_async.sandbox.server import APP_ID
 
 __all__ = ["sandbox"]
 
@@ -26,6 +27,9 @@ def sandbox(
     seed: int = 0,
     strict: bool = True,
     faults: Annotated[bool, Parameter(negative=())] = False,
+    app_id: str = APP_ID,
+    private_key: Path | None = None,
+    callback_host: Annotated[list[str] | None, Parameter(negative=())] = None,
 ) -> int:
     """Serve the platform's protocol on loopback, to develop and test against.
 
@@ -36,7 +40,7 @@ def sandbox(
     port
         Port on 127.0.0.1; 0 takes a free one.
     state
-        SQLite file that keeps the orders. Without it they are gone at the end.
+        SQLite file that keeps orders, notifications and key. Without it they are gone at the end.
     token
         An accepted appAuthToken, repeatable. The default is that of the published sample, PV9LQWZA.
     fault
@@ -48,10 +52,17 @@ def sandbox(
         Refuse fields that are not documented, so that a typo fails here first.
     faults
         List what can go wrong, and exit.
+    app_id
+        What stands in the header appId of the notifications to authCallbackUrl.
+    private_key
+        File with the RSA key that signs them, PEM or bare base64. Without it a key is made, and kept in the state
+        file if there is one.
+    callback_host
+        Host besides this machine that may be notified, repeatable.
     """
     if faults:
         for name, kind in KINDS.items():
-            sys.stdout.write(f"{name:16}{kind.what}\n")
+            sys.stdout.write(f"{name:20}{kind.what}\n")
         return 0
     try:
         box = Sandbox(
@@ -61,12 +72,15 @@ def sandbox(
             faults=[Fault.parse(text) for text in fault or []],
             seed=seed,
             strict=strict,
+            app_id=app_id,
+            private_key=None if private_key is None else private_key.read_bytes(),
+            callback_hosts=callback_host or [],
         )
         asyncio.run(_serve(box))
     except (ValueError, OverflowError) as problem:
         raise UsageError(str(problem)) from None
     except OSError as problem:
-        what = f"{state}" if problem.filename else f"port {port}"
+        what = f"{problem.filename}" if problem.filename else f"port {port}"
         raise UsageError(f"{what}: {problem.strerror or problem}") from None
     return 0
 
@@ -78,5 +92,7 @@ async def _serve(box: Sandbox) -> None:
         loop.add_signal_handler(number, end.set)
     async with box:
         sys.stdout.write(f"sandbox at {box.base_url} with token {box.token}; Ctrl-C ends it\n")
+        sys.stdout.write(f"console at {box.origin}/sandbox/\n")
+        sys.stdout.write(f"notifications have appId {box.app_id} and are verified with {box.public_key}\n")
         sys.stdout.flush()
         await end.wait()

@@ -46,7 +46,7 @@ def text(instance: object, attribute: attrs.Attribute[Any], value: object) -> No
 def integer(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Accept an ``int`` or ``None``; a ``bool`` is no number here."""
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise _mismatch(instance, attribute, value, "an int", "write it without quotes")
+        raise _mismatch(instance, attribute, value, "an int", "write a plain number")
 
 
 def texts(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:

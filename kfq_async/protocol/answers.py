@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from attrs import frozen
+from attrs import field, frozen
 from yarl import URL
 
 from kfq_async.errors import (
@@ -41,8 +41,8 @@ class RawAnswer:
     """An HTTP answer as it came."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 def read_answer(

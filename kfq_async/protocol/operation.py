@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen, has
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +46,18 @@ def _path(_instance: object, _attribute: object, value: str) -> None:
         raise ValueError(f"path must start with '/' and hold neither query nor fragment, not {value!r}")
 
 
+def _member(instance: object, attribute: Attribute[Any], value: object) -> None:
+    kind = {"credentials": Placement, "idempotency": Idempotency}[attribute.name]
+    if not isinstance(value, kind):
+        members = ", ".join(f"{kind.__name__}.{member.name}" for member in kind)
+        raise TypeError(f"{type(instance).__name__}.{attribute.name} must be one of {members}, not {value!r}")
+
+
+def _shown(result: object) -> str:
+    """Show a model, which masks its secrets by itself; plain data would show them."""
+    return repr(result) if has(type(result)) else "'***'"
+
+
 @frozen
 class Operation(Generic[RequestT, ResultT]):
     """One operation of the open API.
@@ -59,8 +71,8 @@ class Operation(Generic[RequestT, ResultT]):
     path: str = field(validator=_path)
     request: type[RequestT] | None = field(default=None, kw_only=True)
     result: type[ResultT] | None = field(default=None, kw_only=True)
-    credentials: Placement = field(default=Placement.HEADERS, kw_only=True)
-    idempotency: Idempotency = field(default=Idempotency.NONE, kw_only=True)
+    credentials: Placement = field(default=Placement.HEADERS, validator=_member, kw_only=True)
+    idempotency: Idempotency = field(default=Idempotency.NONE, validator=_member, kw_only=True)
     paced: bool = field(default=False, kw_only=True)
     """Whether the platform limits how often it is asked (protocol section 1.8)."""
     hosted_only: bool = field(default=False, kw_only=True)
@@ -76,7 +88,8 @@ class Operation(Generic[RequestT, ResultT]):
 class Answer(Generic[ResultT]):
     """What `AsyncSession.send` returns: the result and how it came."""
 
-    result: ResultT
+    result: ResultT = field(repr=_shown)
+    """The operation's model, or the plain JSON value of an operation without one."""
     envelope: Any = field(repr=False)
     """The `Envelope` that the result came in."""
     attempts: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -11,6 +12,7 @@ from attrs import field, frozen
 from multidict import CIMultiDict, istr
 from yarl import URL
 
+from kfq_async.errors import EncodeError
 from kfq_async.protocol.codec import camel, encode, fields_of
 from kfq_async.protocol.operation import Operation, Placement
 from kfq_async.protocol.signing import Unsigned
@@ -32,8 +34,13 @@ UNIQUE_CODE = istr("uniqueCode")
 STATIC_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 """The same for every request, so they are set once."""
 RESERVED_HEADERS = frozenset(
-    name.lower() for name in (APP_AUTH_TOKEN, NONCE, SIGN, TIMESTAMP, UNIQUE_CODE, "Content-Type", "Content-Length")
+    name.lower()
+    for name in (
+        *(APP_AUTH_TOKEN, NONCE, SIGN, TIMESTAMP, UNIQUE_CODE),
+        *("Connection", "Content-Length", "Content-Type", "Host", "Transfer-Encoding"),
+    )
 )
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 RESERVED_PARAMETERS = frozenset({str(APP_AUTH_TOKEN), str(UNIQUE_CODE)})
 
 
@@ -101,7 +108,7 @@ def prepare(
     """Encode a request once.
 
     Raises `TypeError` for a request that is neither the operation's model nor a mapping, `ValueError` for
-    additions that would overwrite what is there, and `EncodeError` for what JSON cannot carry.
+    additions that would overwrite what is there or cannot be sent, and `EncodeError` for what JSON cannot carry.
     """
     if not isinstance(request, Mapping | operation.request if operation.request else Mapping):
         wanted = f"a {operation.request.__name__} or a mapping" if operation.request else "a mapping"
@@ -112,17 +119,36 @@ def prepare(
     fields |= extra_body
     if operation.credentials is Placement.PARAMETERS and (doubled := fields.keys() & RESERVED_PARAMETERS):
         raise ValueError(f"{_listed(doubled)} must not be in the request: the session fills it in")
-    if doubled := {name for name in extra_headers if name.lower() in RESERVED_HEADERS}:
-        raise ValueError(f"extra_headers must not hold {_listed(doubled)}: the session fills it in")
     key = fields.get(REQUEST_ID)
-    return Prepared(
-        operation=operation,
-        url=url,
-        body=encode(fields) if operation.method == "POST" else None,
-        query=_as_text(fields) if operation.method == "GET" else {},
-        client_request_id=key if isinstance(key, str) and key else None,
-        extra_headers=extra_headers,
-    )
+    key = key if isinstance(key, str) and key else None
+    try:
+        return Prepared(
+            operation=operation,
+            url=url,
+            body=encode(fields) if operation.method == "POST" else None,
+            query=_as_text(fields) if operation.method == "GET" else {},
+            client_request_id=key,
+            extra_headers=_checked(extra_headers) if extra_headers else {},
+        )
+    except EncodeError as problem:
+        problem.operation = operation.name
+        problem.client_request_id = key
+        raise
+
+
+def _checked(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return a copy of headers that can be sent, or say which cannot."""
+    given: Mapping[Any, Any] = headers
+    for name, value in given.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"extra_headers must map str to str; {name!r} does not")
+        if name.lower() in RESERVED_HEADERS:
+            raise ValueError(f"extra_headers must not hold {name}: the session fills it in")
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"extra_headers: {name!r} is no name of a header")
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError(f"extra_headers: the value of {name} must be printable ASCII")
+    return dict(headers)
 
 
 def _join(left: bytes, right: bytes) -> bytes:
@@ -141,10 +167,20 @@ def _as_text(fields: Mapping[str, object]) -> dict[str, str]:
         if isinstance(value, bool):
             query[name] = "true" if value else "false"
         elif isinstance(value, str | int):
-            query[name] = str(value)
+            query[name] = _utf8(name, str(value))
         elif value is not None:
             raise TypeError(f"$.{name} must be a str, int or bool to travel in a query, not {type(value).__name__}")
     return query
+
+
+def _utf8(name: str, value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        problem = f"$.{name}: a lone surrogate cannot be written in UTF-8"
+    else:
+        return value
+    raise EncodeError(f"the request cannot be written as a query: {problem}")
 
 
 def _texts(value: object) -> Iterator[str]:

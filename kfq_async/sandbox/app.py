@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from hmac import compare_digest
 from typing import TYPE_CHECKING, cast
 from weakref import WeakSet
 
@@ -13,13 +12,14 @@ from aiohttp import web
 
 from kfq_async.protocol.answers import CONTEXT_PATH
 from kfq_async.protocol.requests import API_PATH
-from kfq_async.sandbox import pages
 from kfq_async.sandbox.accidents import Accidents
 from kfq_async.sandbox.checks import Reply
 from kfq_async.sandbox.faults import KINDS, Fault
+from kfq_async.sandbox.forms import html
+from kfq_async.sandbox.pages import frame
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from kfq_async.sandbox.faults import Faults
     from kfq_async.sandbox.state import Platform
@@ -34,9 +34,16 @@ LARGEST_BODY = 100 * 1024 * 1024
 
 
 def make_app(
-    platform: Platform, faults: Faults, fail: Callable[[list[Fault], int], None], clock: Callable[[], float]
+    platform: Platform,
+    faults: Faults,
+    fail: Callable[[list[Fault], int], None],
+    clock: Callable[[], float],
+    routes: Iterable[web.RouteDef],
 ) -> web.Application:
-    """Build the application; ``fail`` replaces the faults, ``clock`` returns seconds since the epoch."""
+    """Build the application around the ``routes`` of its pages.
+
+    ``fail`` replaces the faults, ``clock`` returns seconds since the epoch.
+    """
     site = _Site(platform, faults, fail, clock)
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[site.misfortune])
     app.on_shutdown.append(site.leave)
@@ -47,7 +54,7 @@ def make_app(
     ):
         app.router.add_route(method, f"{API}{path}", handler)
         app.router.add_route("*", f"{API}{path}", site.wrong_method)
-    app.router.add_get("/sandbox/identify/{order_no}", site.identify)
+    app.router.add_routes(routes)
     app.router.add_get("/sandbox/orders", site.orders)
     app.router.add_get("/sandbox/faults", site.faults)
     app.router.add_put("/sandbox/faults", site.set_faults)
@@ -83,12 +90,6 @@ class _Site:
 
     async def contract_tasks(self, request: web.Request) -> web.Response:
         return self._envelope(self._platform.contracts.tasks(request.query))
-
-    async def identify(self, request: web.Request) -> web.Response:
-        order = self._platform.store.orders.one("order_no = ?", request.match_info["order_no"])
-        if order is None or not compare_digest(order.code.encode(), request.query.get("code", "").encode()):
-            return _html(pages.not_found(), status=404)
-        return _html(pages.identify(order))
 
     async def orders(self, _: web.Request) -> web.Response:
         listed = [
@@ -128,8 +129,8 @@ class _Site:
         if request.path.startswith(f"{CONTEXT_PATH}/"):
             return self._envelope_c(404, request.path)
         if request.method in {"GET", "HEAD"}:
-            return _html(pages.web_application())
-        return _html(pages.method_not_allowed(), status=405)
+            return html(frame.web_application(), frame.headers())
+        return html(frame.method_not_allowed(), frame.headers(), 405)
 
     @web.middleware
     async def misfortune(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -144,7 +145,7 @@ class _Site:
                 return await handler(request)
             return await self._accidents.happen(fault, request, lambda: handler(request))
         except web.HTTPRequestEntityTooLarge:
-            return _html(pages.too_large(), status=413)
+            return html(frame.too_large(), frame.headers(), 413)
 
     async def leave(self, _: web.Application) -> None:
         """Let go of requests whose clients have left; nothing else waits for them."""
@@ -172,7 +173,3 @@ class _Site:
 
 def _json(document: object, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(document), status=status, content_type="application/json")
-
-
-def _html(page: str, status: int = 200) -> web.Response:
-    return web.Response(text=page, status=status, content_type="text/html", headers=pages.HEADERS)

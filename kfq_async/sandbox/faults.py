@@ -24,6 +24,8 @@ class Stage(Enum):
     """Before a request is read; counted in connections."""
     HANDLING = auto()
     """While a request is read, acted on and answered; counted in requests."""
+    NOTIFYING = auto()
+    """When the sandbox sends a notification; counted in attempts."""
 
 
 @frozen
@@ -38,6 +40,10 @@ class Kind:
     """Whether a fault may say otherwise."""
     seconds: float = 0.0
     """The duration, if the fault does not say otherwise."""
+
+
+def _notifying(what: str, seconds: float = 0.0) -> Kind:
+    return Kind(True, what, Stage.NOTIFYING, free=False, seconds=seconds)
 
 
 KINDS = {
@@ -83,6 +89,10 @@ KINDS = {
     "frequent-a": Kind(False, "answer too frequent as code 999999", free=False),
     "frequent-b": Kind(False, "answer too frequent in the internal envelope", free=False),
     "frequent-c": Kind(False, "answer too frequent in the framework's error document", free=False),
+    "callback-duplicate": _notifying("send a notification twice, to the letter, the second SECONDS after the first"),
+    "callback-delay": _notifying("sign a notification, and send it SECONDS later", 5.0),
+    "callback-reorder": _notifying("sign a notification, and send it after the next one, or after SECONDS", 5.0),
+    "callback-corrupt": _notifying("change a notification's orderStatus after it was signed"),
 }
 
 _ACTED = {"acted": True, "unacted": False}

@@ -18,12 +18,14 @@ from kfq_async.models.identity import CorpIdentLinkRequest
 from kfq_async.protocol.requests import REQUEST_ID
 from kfq_async.sandbox.checks import Refused, Reply, check_fields, check_token, json_object, success
 from kfq_async.sandbox.contracts import Contracts
-from kfq_async.sandbox.store import Order, Store
+from kfq_async.sandbox.records import Order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["SAMPLE_TOKEN", "Order", "Platform", "Reply"]
+    from kfq_async.sandbox.store import Store
+
+__all__ = ["SAMPLE_TOKEN", "Platform", "Reply", "page_url"]
 
 SAMPLE_TOKEN = "PV9LQWZA"  # noqa: S105  # the published sample's
 """The token of the published sample request."""

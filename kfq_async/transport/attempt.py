@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiohttp.connector import Connection
+    from yarl import URL
 
     from kfq_async.protocol.requests import Outgoing
     from kfq_async.transport.settings import Timeouts
@@ -50,6 +51,7 @@ _NOT_SENT = (
     aiohttp.ConnectionTimeoutError,
     aiohttp.ClientHttpProxyError,
     aiohttp.InvalidURL,
+    UnicodeError,  # a host that is no name, as the look-up says it
 )
 _CERTIFICATE = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)
 
@@ -121,10 +123,10 @@ async def transmit(
         if expiry is None:
             raise
         error = _expired(expiry, timeouts, begun=watch.begun)
-    except (aiohttp.ClientError, TimeoutError, OSError) as problem:
+    except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as problem:
         if response is not None:
             response.close()
-        error = _translated(problem, timeouts, outgoing.url.host or "", begun=watch.begun)
+        error = _translated(problem, timeouts, _peer(problem, outgoing.url), begun=watch.begun)
     finally:
         watch.end()
         _watch.reset(token)
@@ -160,6 +162,8 @@ def _translated(problem: BaseException, timeouts: Timeouts, host: str, *, begun:
     name = type(problem).__name__
     if isinstance(problem, _NOT_SENT) and not begun:
         if isinstance(problem, _CERTIFICATE):
+            if "WRONG_VERSION_NUMBER" in _verify_message(problem):
+                return CertificateError(f"{host} does not speak TLS: is its base_url http:// ?")
             return CertificateError(f"{host} could not prove who it is ({name}{_verify_message(problem)})")
         if isinstance(problem, TimeoutError):
             return ConnectTimeout(f"no connection to {host} within {timeouts.connect} s")
@@ -167,6 +171,13 @@ def _translated(problem: BaseException, timeouts: Timeouts, host: str, *, begun:
     if isinstance(problem, TimeoutError):
         return AttemptTimeout(f"no complete answer in time ({name})", phase=Phase.SENT)
     return ConnectionLost(f"the connection broke before the answer was complete ({name})", phase=Phase.SENT)
+
+
+def _peer(problem: BaseException, url: URL) -> str:
+    """Name the host and port that were not reached: the proxy's, where there is one."""
+    if isinstance(problem, aiohttp.ClientProxyConnectionError):
+        return f"the proxy {problem.host}:{problem.port}"
+    return f"{url.host}:{url.port}"
 
 
 def _verify_message(problem: Any) -> str:

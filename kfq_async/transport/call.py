@@ -42,6 +42,8 @@ __all__ = ["KEEP_ALIVE", "Call", "Settings", "Shared"]
 
 KEEP_ALIVE = 15.0
 """Seconds that an idle connection is kept; servers usually close theirs after 20 to 75."""
+LARGEST_OFFSET = 86_400.0
+"""Seconds that a clock is believed to be wrong; more is a mistake in the answer, which would harm all views."""
 
 
 @frozen(kw_only=True)
@@ -130,13 +132,12 @@ class Shared:
 
     async def aclose(self) -> None:
         """Close the connections; a second time does nothing."""
+        if self._http is not None and asyncio.get_running_loop() is not self._loop:
+            raise SessionError("the session must be closed in the event loop of its first call, while that runs")
         self._closed = True
         http, self._http = self._http, None
         if http is None:
             return
-        if asyncio.get_running_loop() is not self._loop:
-            self._http = http
-            raise SessionError("the session must be closed in the event loop of its first call")
         self.ticker.stop()
         await http.close()
 
@@ -157,7 +158,10 @@ class Shared:
         """Take over the platform's clock from its answer, or return ``False`` if it shows none."""
         if error.envelope is None or error.envelope.timestamp is None:
             return False
-        self.clock_offset = error.envelope.timestamp.timestamp() - self._clock()
+        offset = error.envelope.timestamp.timestamp() - self._clock()
+        if abs(offset) > LARGEST_OFFSET:
+            return False
+        self.clock_offset = offset
         return True
 
 
@@ -225,40 +229,42 @@ class Call:
         return outcome
 
     async def _attempt(self, watch: Watch) -> Envelope | KfqError:
-        """Wait for a slot, send once, and read what comes."""
+        """Wait for turn and slot, send once, and read what comes."""
         http, slots = self._shared.enter()
         self._shared.ticker.add(watch)
-        try:
-            await self._slot(slots)
-        except asyncio.CancelledError:
-            if watch.claim() is None:
-                raise
-            waited = True
-        else:
-            waited = False
-        if waited:
-            return PoolTimeout(
-                f"the call's {self._settings.timeouts.total} s ended while it waited for its turn: the session has "
-                f"{self._shared.limit} slots"
-            )
+        late = await self._wait(slots, watch)
+        if late is not None:
+            return late
         try:
             self._shared.enter()  # it may have been closed meanwhile
             outcome = await self._transmit(http, watch)
         finally:
             slots.release()
+            watch.end()
         if isinstance(outcome, KfqError):
             self._sent = self._sent or outcome.phase is Phase.SENT
             self._complete(outcome)
         return outcome
 
-    async def _slot(self, slots: asyncio.Semaphore) -> None:
-        """Take a slot; a paced operation first waits for its turn, and holds no slot meanwhile."""
+    async def _wait(self, slots: asyncio.Semaphore, watch: Watch) -> PoolTimeout | None:
+        """Take a slot, and before it a turn if the operation is paced; return the error if ``total`` ended first.
+
+        Who waits for a turn holds no slot, so that other operations go on.
+        """
         pace = self._shared.pace(self._prepared.operation)
-        if pace is None:
+        why = f"the session has {self._shared.limit} slots"
+        try:
+            if pace is not None:
+                why = f"this operation is sent every {pace.distance:.2g} s"
+                watch.turn = await pace.take()
             await slots.acquire()
+        except asyncio.CancelledError:
+            watch.end()
+            if watch.claim() is None:
+                raise
         else:
-            async with pace.turn():
-                await slots.acquire()
+            return None
+        return PoolTimeout(f"the call's {self._settings.timeouts.total} s ended while it waited for its turn: {why}")
 
     async def _transmit(self, http: aiohttp.ClientSession, watch: Watch) -> Envelope | KfqError:
         settings, prepared = self._settings, self._prepared

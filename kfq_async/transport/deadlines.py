@@ -8,6 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kfq_async.transport.pacing import Turn
     from kfq_async.transport.settings import Timeouts
 
 __all__ = ["Expiry", "Ticker", "Watch"]
@@ -31,7 +32,7 @@ class Watch:
     keeps them, so cancelling from outside always wins.
     """
 
-    __slots__ = ("_cancelling", "_expired", "_read", "_read_at", "_task", "begun", "total_at")
+    __slots__ = ("_cancelling", "_expired", "_read", "_read_at", "_task", "begun", "total_at", "turn")
 
     def __init__(self, task: asyncio.Task[object], total_at: float) -> None:
         self._task = task
@@ -42,6 +43,8 @@ class Watch:
         self.total_at = total_at
         self.begun = False
         """Whether the current attempt has a connection, so that bytes may have left."""
+        self.turn: Turn | None = None
+        """The turn of a paced operation, which is over when bytes begin to leave."""
 
     def begin(self, timeouts: Timeouts, now: float) -> None:
         """Start an attempt: ``read`` counts from the connection, and not later than ``connect`` from now."""
@@ -52,11 +55,15 @@ class Watch:
     def connected(self, now: float) -> None:
         """Note that the attempt has its connection."""
         self.begun = True
+        if self.turn is not None:
+            self.turn.over()
         self._read_at = now + self._read
 
     def end(self) -> None:
         """Note that the attempt is over; only ``total`` counts until the next one."""
         self._read_at = inf
+        if self.turn is not None:
+            self.turn.over()
 
     def expire(self, now: float) -> None:
         """Cancel the task if a deadline has passed."""

@@ -30,6 +30,11 @@ def _attempts(_instance: object, _attribute: object, value: object) -> None:
         raise ValueError(f"RetryPolicy.attempts counts the first one, so it must be at least 1, not {value}")
 
 
+def _boolean(instance: object, attribute: Attribute[Any], value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{type(instance).__name__}.{attribute.name} must be True or False, not {value!r}")
+
+
 @frozen
 class Timeouts:
     """Time limits in seconds, kept to within a quarter of a second.
@@ -59,7 +64,7 @@ class RetryPolicy:
     """The longest first wait, in seconds."""
     maximum: float = field(default=8.0, validator=_seconds)
     """The longest of all waits, in seconds."""
-    repeat_sent: bool = True
+    repeat_sent: bool = field(default=True, validator=_boolean)
     """Whether a request with a ``clientRequestId`` that may have arrived is repeated under the same id.
 
     Whether the hosted platform honours the id is not documented: ``False`` is for those who do not rely on it.

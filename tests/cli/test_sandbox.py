@@ -77,9 +77,24 @@ def test_its_faults_happen() -> None:
         assert orders(line.split()[2]) == 1
 
 
+def test_tells_how_notifications_are_verified(tmp_path: Path, vectors: dict[str, str]) -> None:
+    """It prints console, appId and public key, and signs with the key of a file if one is named."""
+    file = tmp_path / "key.txt"
+    file.write_text(vectors["privateKeyPkcs8"] + "\n")
+    with serving("--app-id", "APP", "--private-key", str(file)) as (process, line):
+        assert process.stdout is not None
+        origin = line.split()[2].removesuffix("/resrun-paas")
+        assert process.stdout.readline() == f"console at {origin}/sandbox/\n"
+        said = process.stdout.readline()
+        assert said == f"notifications have appId APP and are verified with {vectors['publicKeySpki']}\n"
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["--private-key", "/nowhere/key.pem"], "/nowhere/key.pem: No such file or directory"),
+        (["--private-key", __file__], "private key is neither PEM"),
+        (["--app-id", ""], "app_id"),
         (["--fault", "explode"], "'explode' is no fault"),
         (["--fault", "drop@2"], "between 0 and 1"),
         (["--port", "70000"], "port"),

@@ -78,9 +78,9 @@ def test_what_is_accepted(values: dict[str, Any], held: dict[str, object]) -> No
         ({"words": b"a"}, "Outer.words must be a str, not bytes: write numbers and codes as text"),
         ({"words": ["a"]}, "Outer.words must be a str, not list: write numbers and codes as text"),
         ({"words": UserString("a")}, "Outer.words must be a str, not UserString: write numbers and codes as text"),
-        ({"number": "1"}, "Outer.number must be an int, not str: write it without quotes"),
-        ({"number": True}, "Outer.number must be an int, not bool: write it without quotes"),
-        ({"number": 1.0}, "Outer.number must be an int, not float: write it without quotes"),
+        ({"number": "1"}, "Outer.number must be an int, not str: write a plain number"),
+        ({"number": True}, "Outer.number must be an int, not bool: write a plain number"),
+        ({"number": 1.0}, "Outer.number must be an int, not float: write a plain number"),
         (
             {"list_of_words": "abc"},
             "Outer.list_of_words must be a sequence of str, not str: write a list, even for one",

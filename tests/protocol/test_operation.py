@@ -52,5 +52,6 @@ def test_operations_are_values() -> None:
 def test_an_answer_shows_no_envelope() -> None:
     """An answer can be printed: the envelope, which repeats the result in plain, is left out."""
     assert (
-        repr(Answer(result=1, envelope={"authUrl": "https://h.example"}, attempts=2)) == "Answer(result=1, attempts=2)"
+        repr(Answer(result=1, envelope={"authUrl": "https://h.example"}, attempts=2))
+        == "Answer(result='***', attempts=2)"
     )

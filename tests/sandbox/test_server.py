@@ -6,13 +6,16 @@ import asyncio
 import socket
 import sys
 import threading
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kfq_async import AsyncSession, CorpIdentLinkRequest, KfqError, RetryPolicy
 from kfq_async.sandbox import SAMPLE_TOKEN, Fault, Sandbox
+from kfq_async.sandbox.keys import process_key
+from kfq_async.sandbox.records import Setting
+from kfq_async.sandbox.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +114,97 @@ def test_not_running() -> None:
         assert sandbox.orders == ()
     with pytest.raises(RuntimeError, match="not running"):
         _ = sandbox.orders
+
+
+def test_not_running_for_the_operator() -> None:
+    """Before start nobody can play the operator or look at notifications."""
+    sandbox = Sandbox()
+    for action in (sandbox.complete, sandbox.abandon, sandbox.expire, sandbox.review, sandbox.resend):
+        with pytest.raises(RuntimeError, match="not running"):
+            action("SBX1")
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = sandbox.notifications
+    with pytest.raises(RuntimeError, match="not running"):
+        asyncio.run(sandbox.settled())
+
+
+@pytest.mark.parametrize(("action", "status"), [("complete", 1), ("review", 2), ("abandon", 3), ("expire", 4)])
+async def test_playing_the_operator(action: str, status: int) -> None:
+    """A test moves an order on without a browser, once, and sees it at once."""
+    async with Sandbox() as sandbox:
+        number = await ask(sandbox)
+        after = getattr(sandbox, action)(number)
+        assert after.status == status
+        assert sandbox.orders == (after,)
+        with pytest.raises(ValueError, match=f"order {number} has orderStatus {status} already"):
+            getattr(sandbox, action)(number)
+        with pytest.raises(LookupError, match="there is no order SBX0"):
+            getattr(sandbox, action)("SBX0")
+
+
+def test_playing_the_operator_from_another_thread() -> None:
+    """With a sandbox in a thread the same works from a plain test, and from a loop of the test's own."""
+    with Sandbox(retry_after=()) as sandbox:
+        request = CorpIdentLinkRequest(auth_callback_url="http://127.0.0.1:1/")
+
+        async def link() -> str:
+            async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
+                return (await session.auth.corp_ident_link(request)).order_no
+
+        number = asyncio.run(link())
+        sandbox.review(number)
+        sandbox.complete(number)
+        notes = asyncio.run(sandbox.settled())
+        assert [(note.order_status, len(note.attempts)) for note in notes] == [(2, 1), (1, 1)]
+        sandbox.resend(notes[0].notification_id, Fault("callback-corrupt"))
+        assert [len(note.attempts) for note in asyncio.run(sandbox.settled())] == [2, 1]
+
+
+async def test_resend_refuses() -> None:
+    """A notification that does not exist, and a fault that happens to calls only, are refused by name."""
+    async with Sandbox() as sandbox:
+        with pytest.raises(LookupError, match="there is no notification N1"):
+            sandbox.resend("N1")
+        with pytest.raises(ValueError, match="fault 'drop' cannot happen to a notification"):
+            sandbox.resend("N1", Fault("drop"))
+
+
+async def test_key() -> None:
+    """Without a private key one is made at the start and stays; with one it is known beforehand."""
+    sandbox = Sandbox()
+    with pytest.raises(RuntimeError, match="makes its key when it starts"):
+        _ = sandbox.public_key
+    async with sandbox:
+        made = sandbox.public_key
+    assert sandbox.public_key == made
+    assert Sandbox(private_key=process_key()).public_key == made
+
+
+def test_vectors_key(vectors: dict[str, str]) -> None:
+    """A key in the bare base64 of the platform's pages is taken, and its public half shown in the same form."""
+    sandbox = Sandbox(app_id="APP", private_key=vectors["privateKeyPkcs8"])
+    assert sandbox.public_key == vectors["publicKeySpki"]
+    assert sandbox.app_id == "APP"
+    assert vectors["privateKeyPkcs8"][:20] not in repr(vars(sandbox))
+
+
+def test_poor_settings() -> None:
+    """What is no key, no schedule or no appId is refused when the sandbox is made."""
+    with pytest.raises(ValueError, match="private key is neither PEM"):
+        Sandbox(private_key="nonsense")
+    with pytest.raises(ValueError, match="retry_after"):
+        Sandbox(retry_after=[-1])
+    with pytest.raises(ValueError, match="app_id"):
+        Sandbox(app_id="")
+
+
+def test_a_state_file_with_a_broken_key(tmp_path: Path) -> None:
+    """A state file whose key was tampered with is refused at the start, and nothing is left open."""
+    path = tmp_path / "state.db"
+    with closing(Store(path)) as store:
+        store.settings.add(Setting(name="private key", value="nonsense"))
+    with pytest.raises(ValueError, match="private key is neither PEM"):
+        asyncio.run(Sandbox(state=path).start())
 
 
 async def test_port_taken() -> None:

@@ -67,6 +67,25 @@ def test_order_hides_its_secrets() -> None:
         assert secret not in shown
 
 
+def test_swap() -> None:
+    """A record is changed if it still is what it was when it was read, and left alone otherwise."""
+    with closing(Store(None)) as store:
+        store.orders.add(ORDER)
+        done, undone = evolve(ORDER, status=1, verified_at=5.0), evolve(ORDER, status=3)
+        assert store.orders.swap(ORDER, done)
+        assert not store.orders.swap(ORDER, undone)
+        assert store.orders.all() == [done]
+
+
+def test_newest_and_count() -> None:
+    """The newest few can be had, the newest first, beside how many there are."""
+    with closing(Store(None)) as store:
+        for number in ("SBX9", "SBX1", "SBX5"):
+            store.orders.add(evolve(ORDER, order_no=number, client_request_id=None))
+        assert [order.order_no for order in store.orders.newest(2)] == ["SBX5", "SBX1"]
+        assert store.orders.count() == 3
+
+
 def test_memory_is_forgotten() -> None:
     """Without a file nothing outlives the store."""
     with closing(Store(None)) as store:
@@ -125,6 +144,20 @@ def test_another_programs_database_is_refused(tmp_path: Path, schema: str) -> No
         database.execute(schema)
     before = path.read_bytes()
     with pytest.raises(ValueError, match=r"ledger\.db is not a state file of the sandbox \(it is another program's"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_another_versions_state_is_refused(tmp_path: Path) -> None:
+    """A state file of another version is refused with what to do, and left as it was."""
+    path = tmp_path / "state.db"
+    with closing(Store(path)) as store:
+        store.orders.add(ORDER)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 1")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"it was made by another version of the package: name a new file"):
         Store(path)
     assert path.read_bytes() == before
 

@@ -116,21 +116,23 @@ async def test_a_refused_connection_was_not_sent() -> None:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
         error = await ask(f"http://127.0.0.1:{port}/resrun-paas")
-    is_error(error, ConnectError, Phase.NOT_SENT, "no connection to 127.0.0.1 (ClientConnectorError, ECONNREFUSED)")
+    is_error(
+        error, ConnectError, Phase.NOT_SENT, f"no connection to 127.0.0.1:{port} (ClientConnectorError, ECONNREFUSED)"
+    )
 
 
 async def test_an_unknown_host_was_not_sent() -> None:
     """A name that does not resolve is a `ConnectError` too."""
     async with aiohttp.TCPConnector(resolver=NoNames()) as connector:
         error = await ask("http://nowhere.invalid/resrun-paas", connector=connector)
-    is_error(error, ConnectError, Phase.NOT_SENT, "no connection to nowhere.invalid (ClientConnectorDNSError)")
+    is_error(error, ConnectError, Phase.NOT_SENT, "no connection to nowhere.invalid:80 (ClientConnectorDNSError)")
 
 
 async def test_connecting_takes_too_long() -> None:
     """``Timeouts.connect`` ends an attempt that gets no connection; it is a `TimeoutError` as well."""
     async with Stuck() as connector:
         error = await ask("http://127.0.0.1/resrun-paas", connector=connector, timeouts=Timeouts(connect=0.2))
-    is_error(error, ConnectTimeout, Phase.NOT_SENT, "no connection to 127.0.0.1 within 0.2 s")
+    is_error(error, ConnectTimeout, Phase.NOT_SENT, "no connection to 127.0.0.1:80 within 0.2 s")
     assert isinstance(error, TimeoutError)
     assert isinstance(error, ConnectError)
 
@@ -187,7 +189,7 @@ async def test_a_foreign_certificate_stops_before_anything_is_sent(certificate: 
     async with HandMade(answers, ssl=server_side(certificate)) as server:
         error = await ask(server.base_url, retry=RetryPolicy(attempts=3))
         assert server.seen == []
-    is_error(error, CertificateError, Phase.NOT_SENT, "127.0.0.1 could not prove who it is")
+    is_error(error, CertificateError, Phase.NOT_SENT, "could not prove who it is")
     assert "self-signed certificate" in str(error)
 
 
@@ -203,7 +205,7 @@ async def test_no_tls_on_the_other_side() -> None:
     async with await asyncio.start_server(served, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         error = await ask(f"https://127.0.0.1:{port}/resrun-paas")
-    is_error(error, CertificateError, Phase.NOT_SENT, "127.0.0.1 could not prove who it is (ClientConnectorSSLError")
+    is_error(error, CertificateError, Phase.NOT_SENT, "does not speak TLS: is its base_url http://")
 
 
 async def test_an_own_authority(certificate: Path) -> None:
@@ -224,7 +226,7 @@ async def test_a_proxy_that_refuses() -> None:
         url = proxy.origin.replace("http://", "http://user:hunter2@")
         error = await ask("https://home.kaifangqian.com/resrun-paas", proxy=url)
         assert [(seen.method, seen.target) for seen in proxy.seen] == [("CONNECT", "home.kaifangqian.com:443")]
-    is_error(error, ConnectError, Phase.NOT_SENT, "no connection to home.kaifangqian.com (ClientHttpProxyError)")
+    is_error(error, ConnectError, Phase.NOT_SENT, "no connection to home.kaifangqian.com:443 (ClientHttpProxyError)")
     assert "hunter2" not in str(error)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
+import socket
 import time
 import traceback
 from itertools import count, pairwise
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
+from aiohttp import TCPConnector, ThreadedResolver
 from attrs import evolve
 
 from kfq_async import (
@@ -446,10 +448,15 @@ async def test_a_wrong_clock_within_attempts() -> None:
         assert (await session.send(CORP_IDENT_LINK, link_request())).attempts == 1
 
 
+def slow() -> float:
+    """Read a clock that is ten minutes behind the platform's answers."""
+    return 1775010802.0 - 600
+
+
 @pytest.mark.parametrize("operation", [QUERY, DRAFT, KEYED])
 async def test_any_operation_may_be_repeated_with_a_corrected_clock(operation: Operation[Any, Any]) -> None:
     """A refused timestamp ran nothing, so even a draft is sent again."""
-    async with HandMade(script_of(refused(41001), success())) as server, opened(server) as session:
+    async with HandMade(script_of(refused(41001), success())) as server, opened(server, clock=slow) as session:
         assert (await session.send(operation, {})).attempts == 2
 
 
@@ -463,9 +470,19 @@ async def test_a_clock_that_cannot_be_learnt(timestamp: object) -> None:
     assert type(error) is ClockError
 
 
+@pytest.mark.parametrize("timestamp", [0, 1, 4102444800000])
+async def test_a_clock_is_not_believed_to_be_days_wrong(timestamp: int) -> None:
+    """A nonsense time in an answer is not taken over, since it would harm every view."""
+    raw = answer({"code": 41001, "message": "…", "result": None, "timestamp": timestamp})
+    async with HandMade(script_of(raw)) as server, opened(server, clock=slow) as session:
+        error = await failed(session)
+        assert session._shared.clock_offset == 0.0
+    assert (type(error), error.attempts) == (ClockError, 1)
+
+
 async def test_a_clock_is_corrected_once() -> None:
     """When the corrected time is refused as well, the error is raised."""
-    async with HandMade(script_of(refused(41001))) as server, opened(server) as session:
+    async with HandMade(script_of(refused(41001))) as server, opened(server, clock=slow) as session:
         error = await failed(session)
         first, second = (int(seen.headers["timestamp"]) for seen in server.seen)
     assert (type(error), error.attempts) == (ClockError, 2)
@@ -636,6 +653,60 @@ async def test_nothing_else_is_paced(operation: Operation[Any, Any], pacing: flo
     ):
         await asyncio.gather(*(session.send(operation) for _ in range(10)))
         assert len(server.seen) == 10
+
+
+async def test_a_slow_connection_does_not_bunch_turns_up() -> None:
+    """The distance counts from the moment in which a request leaves, however long its connection took to make."""
+    times = []
+
+    async def script(_number: int, _seen: Seen) -> bytes:
+        times.append(asyncio.get_running_loop().time())
+        return success()
+
+    class Slow(ThreadedResolver):
+        """Needs half a turn to look a name up, the first time."""
+
+        async def resolve(self, *args: Any, **options: Any) -> Any:
+            await asyncio.sleep(0.15)
+            return await super().resolve(*args, **options)
+
+    async with HandMade(script) as server:
+        base_url = server.base_url.replace("127.0.0.1", "localhost")
+        connector = TCPConnector(resolver=Slow(), family=socket.AF_INET)
+        async with connector, AsyncSession("T", base_url=base_url, connector=connector) as session:
+            answers = await asyncio.gather(*(session.send(PACED) for _ in range(8)))
+    assert [each.attempts for each in answers] == [1] * 8
+    assert all(times[index + 5] - times[index] > 0.95 for index in range(3))
+
+
+async def test_each_failed_call_repeats_by_itself() -> None:
+    """A hundred calls at once whose first attempts fail make exactly two hundred requests, and mix nothing up."""
+    seen_ids: set[str] = set()
+
+    async def script(_number: int, seen: Seen) -> bytes | None:
+        body = orjson.loads(seen.body)
+        if body["clientRequestId"] not in seen_ids:
+            seen_ids.add(body["clientRequestId"])
+            return None
+        return success({"orderNo": body["accountName"], "authUrl": "u"})
+
+    async with HandMade(script) as server, opened(server) as session:
+        names = [f"operator {number}" for number in range(100)]
+        links = await asyncio.gather(
+            *(session.auth.corp_ident_link(CorpIdentLinkRequest(account_name=name)) for name in names)
+        )
+        assert len(server.seen) == 200
+    assert [link.order_no for link in links] == names
+
+
+@pytest.mark.parametrize("body", [b"x" * 9_000_000, b"<html>", b'{"code":10000,'])
+async def test_an_answer_that_is_not_used_holds_no_connection(body: bytes) -> None:
+    """Whatever an answer was, read or refused, its connection is free or closed when the call ends."""
+    async with HandMade(script_of(answer(body))) as server, opened(server, retry=ONCE) as session:
+        await failed(session)
+        assert session._shared._http is not None
+        assert session._shared._http.connector is not None
+        assert not session._shared._http.connector._acquired
 
 
 # Cancellation

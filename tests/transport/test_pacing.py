@@ -32,8 +32,9 @@ async def turns(pace: Pace, arrivals: list[float]) -> list[tuple[float, int]]:
 
     async def come(number: int, arrival: float) -> None:
         await asyncio.sleep(arrival)
-        async with pace.turn():
-            taken.append((loop.time(), number))
+        turn = await pace.take()
+        taken.append((loop.time(), number))
+        turn.over()
 
     await asyncio.gather(*(come(number, arrival) for number, arrival in enumerate(arrivals)))
     return taken
@@ -73,8 +74,7 @@ def test_one_that_leaves_takes_no_turn() -> None:
     async def run() -> float:
         pace = Pace(1)
         loop = asyncio.get_running_loop()
-        async with pace.turn():
-            pass
+        (await pace.take()).over()
         leaver = asyncio.create_task(turns(pace, [0.0]))
         stayer = asyncio.create_task(turns(pace, [0.1]))
         await asyncio.sleep(0.5)
