@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 
 project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 extras = project["optional-dependencies"]
-for text in [*project["dependencies"], *extras["cli"], *extras["redis"], *extras["test"]]:
+for text in [*project["dependencies"], *(text for name in extras if name != "dev" for text in extras[name])]:
     requirement = Requirement(text)
     for bound in requirement.specifier:
         print(f"{requirement.name}=={bound.version}")

@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from kfq_async import AsyncSession
 from kfq_async.sandbox import Sandbox
+from redis_server import redis, redis_port  # noqa: F401  # fixtures
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

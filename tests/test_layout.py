@@ -107,12 +107,17 @@ def test_the_protocol_has_neither_clock_nor_randomness(package: str) -> None:
         ("cattrs", "protocol/codec.py"),
         ("tenacity", "transport/retrying.py"),
         ("cryptography", "protocol/signing.py"),
-        ("redis", "callbacks/stores_redis.py"),
     ],
 )
 def test_libraries_behind_one_door(package: str, place: str) -> None:
     """A library that could be replaced is imported in one module; the sandbox alone makes keys, in one of its own."""
     assert importers_of(package) - {"sandbox/keys.py"} == {place}
+
+
+@pytest.mark.parametrize("framework", ["fastapi", "sanic"])
+def test_frameworks_behind_one_door(framework: str) -> None:
+    """A web framework is imported where it is integrated, and by the example that shows it."""
+    assert importers_of(framework) <= {f"integrations/{framework}.py", f"examples/{framework}_app.py"}
 
 
 @pytest.mark.parametrize("package", ["aiohttp", "os", "random", "secrets", "socket"])
@@ -141,10 +146,15 @@ def test_the_sandbox_has_few_doors() -> None:
     assert users - {"sandbox"} <= {"cli", "testing", "examples"}
 
 
-def test_the_environment_is_read_in_two_places() -> None:
-    """Besides `AsyncSession.from_env` and the command line, nothing depends on the environment."""
+def test_a_store_in_redis_is_made_by_its_users() -> None:
+    """The package imports Redis for one store; the examples show the client that it is given."""
+    assert importers_of("redis") == {"callbacks/stores_redis.py", "examples/companies.py"}
+
+
+def test_the_environment_is_read_in_few_places() -> None:
+    """Besides `AsyncSession.from_env`, the command line and the examples, nothing depends on the environment."""
     readers = {room_of(module) for module in readers_of_the_environment()}
-    assert readers <= {"session", "cli"}
+    assert readers <= {"session", "cli", "examples"}
     assert "session" in readers
 
 
@@ -162,7 +172,10 @@ def test_what_an_import_costs() -> None:
     done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True)
     libraries, modules = (set(line.split()) for line in done.stdout.splitlines())
     assert "aiohttp" in libraries
-    assert libraries & {"cryptography", "redis", "pytest", "sqlite3", "cyclopts", "rich", "hypothesis"} == set()
+    assert (
+        libraries & {"cryptography", "redis", "pytest", "sqlite3", "cyclopts", "rich", "hypothesis", "fastapi", "sanic"}
+        == set()
+    )
     assert {room_of(module.partition(".")[2].replace(".", "/")) for module in modules} <= {
         "_version",
         "callbacks",

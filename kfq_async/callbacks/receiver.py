@@ -136,7 +136,13 @@ class NotificationReceiver:
         self._unmarked: set[str] = set()
         """Handled here, while the store could not be told."""
 
+    @property
+    def max_body(self) -> int:
+        """The largest body in bytes, for what reads it."""
+        return self._max_body
+
     async def __aenter__(self) -> Self:
+        self._closing = False
         return self
 
     async def __aexit__(
@@ -145,7 +151,10 @@ class NotificationReceiver:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Accept nothing more, and wait for the handlers at work. A second time does no harm."""
+        """Accept nothing more until it is entered again, and wait for the handlers at work.
+
+        A second time does no harm.
+        """
         self._closing = True
         while self._tasks:
             await asyncio.wait(self._tasks)
@@ -162,6 +171,13 @@ class NotificationReceiver:
             refusal = problem
         else:
             return await self._answer(delivery)
+        return await self._refused(refusal)
+
+    async def refuse(self, reason: Rejection, detail: str = "") -> Reply:
+        """Report what could not even be read, as a body without end, and return what to answer."""
+        return await self._refused(CallbackRejected(reason, detail))
+
+    async def _refused(self, refusal: CallbackRejected) -> Reply:
         await self._report(refusal)
         return self._refuse(refusal)
 

@@ -1,0 +1,1 @@
+"""The package inside web frameworks: one module for each, imported by those who use it."""
