@@ -493,6 +493,7 @@ async def test_not_http(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, garb
         (request(changes=CHUNKED, body=b"1\r\n{\r\n"), b"5\r\n"),
         (request(changes=CHUNKED, body=b"1\r\n{\r\n"), b"zz\r\n"),
     ],
+    ids=["nothing", "a part", "a chunk", "a broken chunk"],
 )
 async def test_client_that_goes_away(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, begun: bytes, rest: bytes
