@@ -29,7 +29,7 @@ def sanic_name() -> str:
 @contextmanager
 def uvicorn_serving(app: FastAPI) -> Iterator[str]:
     """Serve it and yield ``http://127.0.0.1:port``; what the lifespan raises ends up here."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on", ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

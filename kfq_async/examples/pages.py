@@ -29,7 +29,7 @@ p{margin:.4rem 0;color:var(--soft)}
 label{display:block;margin:1.2rem 0 0;font-weight:600;font-size:.95rem}
 label small{font-weight:400;color:var(--soft)}
 input{display:block;width:100%;min-height:3rem;margin-top:.35rem;padding:.5rem .8rem;font:inherit;color:inherit;
-background:#fff;border:1px solid #bcc6d4;border-radius:10px}
+font-weight:400;background:#fff;border:1px solid #bcc6d4;border-radius:10px}
 input[type=hidden]{display:none}
 button,.button{display:block;width:100%;min-height:3rem;margin:1.8rem 0 0;padding:.65rem;border:0;border-radius:10px;
 background:var(--blue);color:#fff;font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}
