@@ -29,6 +29,11 @@ SERVICES = {"redis", "redis_port", "chromium"}
 """Fixtures that stand for programs which pip cannot install."""
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long value by its argument, since what is made anew in each run is no name."""
+    return argname if isinstance(val, str | bytes) and len(val) > 60 else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a program beside Python; ``.ci/run`` installs these programs and asks for the marked tests."""
