@@ -45,15 +45,19 @@ class Table(Generic[T]):
     def add_once(self, value: T) -> bool:
         """Keep a value, or return ``False`` if one is there already with its key or another that must be unique."""
         marks = ", ".join("?" for _ in self._columns)
-        statement = f"INSERT OR IGNORE INTO {self._name} VALUES ({marks})"  # noqa: S608  # our own names
-        return self._database.execute(statement, self._row(value)).rowcount == 1
+        statement = f"INSERT OR IGNORE INTO {self._name} VALUES ({marks}) RETURNING 1"  # noqa: S608  # our own names
+        return self._did(statement, self._row(value))
 
     def swap(self, old: T, new: T) -> bool:
         """Put a value in the place of an old one, unless somebody has changed that since: then return ``False``."""
         changes = ", ".join(f"{name} = ?" for name in self._columns)
         unchanged = " AND ".join(f"{name} IS ?" for name in self._columns)
-        statement = f"UPDATE {self._name} SET {changes} WHERE {unchanged}"  # noqa: S608  # our own names
-        return self._database.execute(statement, self._row(new) + self._row(old)).rowcount == 1
+        statement = f"UPDATE {self._name} SET {changes} WHERE {unchanged} RETURNING 1"  # noqa: S608  # our own names
+        return self._did(statement, self._row(new) + self._row(old))
+
+    def _did(self, statement: str, values: list[object]) -> bool:
+        """Run a statement that returns a row if it did anything; a row count could be another thread's."""
+        return bool(self._database.execute(statement, values).fetchall())
 
     def one(self, condition: str, *values: str) -> T | None:
         """Return the value that meets a condition in SQL, which is our own."""
