@@ -51,7 +51,7 @@ def _no_blocking() -> Iterator[BlockBuster]:
     with blockbuster_ctx("kfq_async") as blockbuster:
         for name, function in blockbuster.functions.items():
             if name.startswith("sqlite3"):
-                function.can_block_in("kfq_async/sandbox/store.py", {"_did", "_select", "add", "count"})
+                function.can_block_in("kfq_async/sandbox/store.py", {"_run"})
         yield blockbuster
 
 

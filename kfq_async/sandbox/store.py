@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import defaultdict
-from typing import TYPE_CHECKING, Generic, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import AttrsInstance, evolve, fields
 
 from kfq_async.sandbox.records import JOINED, Attempt, Contract, Notification, Order, Setting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 __all__ = ["Store"]
@@ -28,8 +29,9 @@ _VERSION = 2
 class Table(Generic[T]):
     """Values of one class, a column for each attribute; the first is the key."""
 
-    def __init__(self, database: sqlite3.Connection, name: str, kind: type[T]) -> None:
+    def __init__(self, database: sqlite3.Connection, lock: Lock, name: str, kind: type[T]) -> None:
         self._database = database
+        self._lock = lock
         self._name = name
         self._kind = kind
         self._columns = [attribute.name for attribute in fields(kind) if JOINED not in attribute.metadata]
@@ -40,7 +42,7 @@ class Table(Generic[T]):
         """Keep a value, for good before this returns."""
         marks = ", ".join("?" for _ in self._columns)
         statement = f"INSERT INTO {self._name} VALUES ({marks})"  # noqa: S608  # our own names
-        self._database.execute(statement, self._row(value))
+        self._run(statement, self._row(value))
 
     def add_once(self, value: T) -> bool:
         """Keep a value, or return ``False`` if one is there already with its key or another that must be unique."""
@@ -57,7 +59,12 @@ class Table(Generic[T]):
 
     def _did(self, statement: str, values: list[object]) -> bool:
         """Run a statement that returns a row if it did anything; a row count could be another thread's."""
-        return bool(self._database.execute(statement, values).fetchall())
+        return bool(self._run(statement, values))
+
+    def _run(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        """Run one statement at a time: threads share the connection, and with it its prepared statements."""
+        with self._lock:
+            return self._database.execute(statement, values).fetchall()
 
     def one(self, condition: str, *values: str) -> T | None:
         """Return the value that meets a condition in SQL, which is our own."""
@@ -75,12 +82,12 @@ class Table(Generic[T]):
     def count(self) -> int:
         """Return how many values there are."""
         query = f"SELECT count(*) FROM {self._name}"  # noqa: S608  # our own names
-        (number,) = self._database.execute(query).fetchone()
+        ((number,),) = self._run(query)
         return int(number)
 
     def _select(self, which: str, values: tuple[str, ...]) -> list[T]:
         query = f"SELECT {', '.join(self._columns)} FROM {self._name} {which}"  # noqa: S608  # our own names
-        rows = self._database.execute(query, values).fetchall()
+        rows = self._run(query, values)
         return [self._kind(**dict(zip(self._columns, row, strict=True))) for row in rows]
 
     def _row(self, value: T) -> list[object]:
@@ -102,11 +109,12 @@ class Store:
             # A killed process loses nothing that was committed; only a power failure could.
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
-            self.orders = Table(self._database, "orders", Order)
-            self.contracts = Table(self._database, "contracts", Contract)
-            self.notifications = Table(self._database, "notifications", Notification)
-            self.attempts = Table(self._database, "attempts", Attempt)
-            self.settings = Table(self._database, "settings", Setting)
+            lock = Lock()
+            self.orders = Table(self._database, lock, "orders", Order)
+            self.contracts = Table(self._database, lock, "contracts", Contract)
+            self.notifications = Table(self._database, lock, "notifications", Notification)
+            self.attempts = Table(self._database, lock, "attempts", Attempt)
+            self.settings = Table(self._database, lock, "settings", Setting)
             self._database.execute("CREATE UNIQUE INDEX IF NOT EXISTS by_key ON orders (token, client_request_id)")
             self._database.execute("CREATE INDEX IF NOT EXISTS by_notification ON attempts (notification_id)")
         except sqlite3.DatabaseError as problem:

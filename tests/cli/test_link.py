@@ -170,7 +170,7 @@ def test_wrong_use_is_said(
 def test_a_failure_keeps_the_id(door: list[str], kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """A failed call exits with 1 and shows the id under which the same can be asked again."""
     kfq_sandbox.fail(Fault("lose"))
-    options = [*door, "--company-name", "甲", "--client-request-id", "again-1", "--total", "0.3"]
+    options = [*door, "--company-name", "甲", "--client-request-id", "again-1", "--total", "1.5"]
     assert run(["link", *options]) == 1
     captured = capsys.readouterr()
     assert "ConnectionLost" in captured.err
