@@ -233,8 +233,12 @@ class Call:
         http, slots = self._shared.enter()
         self._shared.ticker.add(watch)
         late = await self._wait(slots, watch)
-        if late is not None:
-            return late
+        return await self._in_slot(http, slots, watch) if late is None else late
+
+    async def _in_slot(
+        self, http: aiohttp.ClientSession, slots: asyncio.Semaphore, watch: Watch
+    ) -> Envelope | KfqError:
+        """Send once from a slot that was taken, and give it back."""
         try:
             self._shared.enter()  # it may have been closed meanwhile
             outcome = await self._transmit(http, watch)
