@@ -25,6 +25,10 @@ KfqError
 │   ├── NotFoundError                the platform does not have this operation
 │   └── ServerError                  the platform failed on its side
 ├── OutcomeUnknown                   a write that must not be repeated blindly may have happened
+├── OnboardingError                  many companies cannot go on
+│   ├── SourceError (ValueError)     a file of companies cannot be read, or lacks what is needed
+│   ├── LedgerError                  the ledger cannot be used
+│   └── RunPaused                    what happened concerns every row, so the rest was not asked
 └── CallbackRejected                 what came to a callback URL was not accepted
 """
 
@@ -52,16 +56,20 @@ __all__ = [
     "EncodeError",
     "GatewayError",
     "KfqError",
+    "LedgerError",
     "NonceError",
     "NotFoundError",
+    "OnboardingError",
     "OutcomeUnknown",
     "ParameterError",
     "Phase",
     "PoolTimeout",
     "Rejection",
+    "RunPaused",
     "ServerError",
     "SessionError",
     "SignatureError",
+    "SourceError",
     "TooFrequentError",
     "TotalTimeout",
     "TransportError",
@@ -290,6 +298,29 @@ class OutcomeUnknown(KfqError):
             "look at the platform before asking again",
             phase=happened.phase,
         )
+        self.happened = happened
+
+
+class OnboardingError(KfqError):
+    """Many companies cannot go on; what is in the ledger stays, and the same call again continues."""
+
+
+class SourceError(OnboardingError, ValueError):
+    """A file of companies cannot be read, or lacks what is needed; the text names the row or column to mend."""
+
+
+class LedgerError(OnboardingError):
+    """The ledger cannot be used: it is another's, in use by another run, of another schema, or the disk is full."""
+
+
+class RunPaused(OnboardingError):
+    """Something happened that concerns every row, so the rest was not asked; mend it and run the same again.
+
+    ``happened`` is the error that showed it.
+    """
+
+    def __init__(self, happened: KfqError, advice: str) -> None:
+        super().__init__(f"paused: {happened.args[0]}. {advice}", phase=happened.phase)
         self.happened = happened
 
 

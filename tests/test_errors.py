@@ -30,16 +30,20 @@ from kfq_async.errors import (
     EncodeError,
     GatewayError,
     KfqError,
+    LedgerError,
     NonceError,
     NotFoundError,
+    OnboardingError,
     OutcomeUnknown,
     ParameterError,
     Phase,
     PoolTimeout,
     Rejection,
+    RunPaused,
     ServerError,
     SessionError,
     SignatureError,
+    SourceError,
     TooFrequentError,
     TotalTimeout,
     TransportError,
@@ -68,8 +72,11 @@ PLAIN_ERRORS = (
     ConnectionLost,
     EncodeError,
     KfqError,
+    LedgerError,
+    OnboardingError,
     PoolTimeout,
     SessionError,
+    SourceError,
     TotalTimeout,
     TransportError,
 )
@@ -100,6 +107,7 @@ EXAMPLES: list[KfqError] = [
     UnexpectedAnswer("HTTP 200 with a page", http_status=200),
     DecodeError(("required key missing @ $.result.orderNo",)),
     OutcomeUnknown(complete(refused(ServerError))),
+    RunPaused(complete(refused(CredentialsError)), "Set another token"),
     CallbackRejected(Rejection.HEADER_MISSING, "sign"),
 ]
 
@@ -170,6 +178,7 @@ def test_the_package_has_no_public_names_besides_all() -> None:
         (TotalTimeout, TimeoutError),
         (EncodeError, ValueError),
         (SessionError, RuntimeError),
+        (SourceError, ValueError),
     ],
 )
 def test_builtin_kinds(kind: type[KfqError], builtin: type[Exception]) -> None:
@@ -192,6 +201,7 @@ def test_builtin_kinds(kind: type[KfqError], builtin: type[Exception]) -> None:
         (ServerError(91000, None, http_status=200), Phase.ANSWERED),
         (OutcomeUnknown(GatewayError(504)), Phase.SENT),
         (OutcomeUnknown(ServerError(91000, None, http_status=200)), Phase.ANSWERED),
+        (RunPaused(GatewayError(504), "Wait"), Phase.SENT),
     ],
 )
 def test_phases(error: KfqError, phase: Phase) -> None:

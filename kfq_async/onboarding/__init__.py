@@ -1,0 +1,1 @@
+"""Many companies: rows become identification links, under a ledger that survives being killed."""
