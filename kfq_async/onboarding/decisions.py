@@ -1,0 +1,236 @@
+"""What is to be done with a row, given what the ledger holds, and what the end of a call makes of an entry. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import attrs
+from attrs import frozen
+
+from kfq_async.errors import (
+    ApiError,
+    CertificateError,
+    CredentialsError,
+    EncodeError,
+    KfqError,
+    NonceError,
+    NotFoundError,
+    ParameterError,
+    Phase,
+    ServerError,
+    SignatureError,
+    TooFrequentError,
+    UnexpectedAnswer,
+)
+from kfq_async.models.identity import CorpIdentLinkRequest
+from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.hashes import Hashes
+from kfq_async.onboarding.rows import Problem, Row
+
+if TYPE_CHECKING:
+    from kfq_async.models.identity import CorpIdentLink
+
+__all__ = ["Action", "Decision", "Rules", "advice_on", "decide", "next_generation", "released", "settled"]
+
+NO_BALANCE = 41003
+CHANGED = (
+    "its data changed while it is unknown how its request ended; put the old data back and run again, or open its next "
+    "generation on purpose"
+)
+LINKED_BEFORE = "its data changed after its link was made; the link stands, and a new generation would make another"
+
+
+class Action(StrEnum):
+    """What happens to a row."""
+
+    ASK = "ask"
+    """Send it, under the id in the entry."""
+    KNOWN = "known"
+    """Nothing: its end is in the ledger."""
+    STOP = "stop"
+    """Nothing: its data changed while it is unknown whether it was sent."""
+    REPEAT = "repeat"
+    """Nothing: an earlier row of the file is the same."""
+    INVALID = "invalid"
+    """Nothing: it must not be sent."""
+
+
+@frozen(kw_only=True)
+class Decision:
+    """What is done with one row."""
+
+    row: Row
+    action: Action
+    before: Entry | None = None
+    """The entry that the ledger had."""
+    entry: Entry | None = None
+    """The entry as it must stand in the ledger before anything is sent."""
+    request: CorpIdentLinkRequest | None = None
+    """What is sent, id included."""
+    problems: tuple[Problem, ...] = ()
+    """What was noticed, that of the row itself included."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an earlier run may have sent the same request."""
+        before, entry = self.before, self.entry
+        return (
+            before is not None
+            and entry is not None
+            and before.generation == entry.generation
+            and before.state is State.UNKNOWN
+        )
+
+
+@frozen(kw_only=True)
+class Rules:
+    """What decisions depend on besides row and entry."""
+
+    run: int
+    hashes: Hashes
+    new_id: Callable[[], str]
+    now: float
+    """Seconds since the epoch."""
+    bind: Callable[[CorpIdentLinkRequest], CorpIdentLinkRequest] = lambda request: request
+    """Completes a request that has its id, as `CallbackUrls.bind` does."""
+    retry_failed: bool = False
+    """Whether refused rows are asked again, as their next generation."""
+    strict: bool = False
+    """Whether a repeated row is an error."""
+
+
+def decide(row: Row, before: Entry | None, rules: Rules) -> Decision:
+    """Return what is to be done with ``row``, whose latest generation is ``before``."""
+    if row.invalid or row.request is None or row.key is None:
+        return Decision(row=row, action=Action.INVALID, problems=row.problems)
+    try:
+        return _decide(row, row.key, row.request, before, rules)
+    except EncodeError as problem:
+        return _invalid(row, str(problem))
+
+
+def _decide(row: Row, key: str, data: CorpIdentLinkRequest, before: Entry | None, rules: Rules) -> Decision:
+    def ask(entry: Entry | None) -> Decision:
+        """Open the first or the next generation, or go on with the one that is there."""
+        request_id = rules.new_id() if entry is None else entry.client_request_id
+        request = rules.bind(attrs.evolve(data, client_request_id=request_id))
+        opened = entry or Entry(
+            key=rules.hashes.key(key),
+            generation=1 if before is None else before.generation + 1,
+            client_request_id=request_id,
+            body=b"",
+            state=State.UNKNOWN,
+            number=row.number,
+            opened_at=rules.now,
+        )
+        opened = attrs.evolve(
+            opened,
+            state=State.UNKNOWN,
+            body=rules.hashes.body(request),
+            number=row.number,
+            run=rules.run,
+            label=row.label,
+        )
+        return Decision(row=row, action=Action.ASK, before=before, entry=opened, request=request, problems=row.problems)
+
+    if before is None:
+        return ask(None)
+    same = rules.hashes.body(rules.bind(attrs.evolve(data, client_request_id=before.client_request_id))) == before.body
+    if before.run == rules.run:
+        return _repeated(row, before, same=same, strict=rules.strict)
+    if before.state is State.UNSENT or (before.state is State.UNKNOWN and same):
+        return ask(before)
+    if before.state is State.REFUSED and (rules.retry_failed or not same):
+        return ask(None)
+    action = Action.STOP if before.state is State.UNKNOWN else Action.KNOWN
+    words = "" if same else CHANGED if action is Action.STOP else LINKED_BEFORE
+    return Decision(
+        row=row,
+        action=action,
+        before=before,
+        entry=attrs.evolve(before, number=row.number, run=rules.run),
+        problems=(*row.problems, *([Problem("", words, fatal=action is Action.STOP)] if words else ())),
+    )
+
+
+def _repeated(row: Row, first: Entry, *, same: bool, strict: bool) -> Decision:
+    if not same:
+        return _invalid(row, f"row {first.number} is the same company with other data: keep one of them, or name a key")
+    words = f"repeats row {first.number}, asked once"
+    if strict:
+        return _invalid(row, words)
+    problems = (*row.problems, Problem("", words, fatal=False))
+    return Decision(row=row, action=Action.REPEAT, before=first, problems=problems)
+
+
+def _invalid(row: Row, words: str) -> Decision:
+    return Decision(row=row, action=Action.INVALID, problems=(*row.problems, Problem("", words)))
+
+
+def next_generation(entry: Entry, *, new_id: str, now: float) -> Entry:
+    """Return the next generation of a company, which the next run asks for; the old one stays as it is."""
+    return Entry(
+        key=entry.key,
+        generation=entry.generation + 1,
+        client_request_id=new_id,
+        body=b"",
+        state=State.UNSENT,
+        number=entry.number,
+        label=entry.label,
+        opened_at=now,
+    )
+
+
+def released(entry: Entry, *, in_doubt: bool) -> Entry:
+    """Return the entry of a row that was to be asked and was not, because the run ended."""
+    return entry if in_doubt else attrs.evolve(entry, state=State.UNSENT)
+
+
+def settled(
+    entry: Entry, ended: CorpIdentLink | KfqError, *, attempts: int, in_doubt: bool, seconds: float, now: float
+) -> Entry:
+    """Return the entry after its call ended, with a link or an error.
+
+    ``in_doubt`` says that an earlier call may have been acted on. Doubt wins over everything but a link, and a
+    refusal of the request's form, which every copy of it met.
+    """
+    entry = attrs.evolve(entry, attempts=attempts, seconds=seconds, ended_at=now)
+    if not isinstance(ended, KfqError):
+        return attrs.evolve(
+            entry, state=State.LINKED, order_no=ended.order_no, auth_url=ended.auth_url, code=None, words=None
+        )
+    code = ended.code if isinstance(ended, ApiError) else None
+    return attrs.evolve(entry, state=_state_after(ended, in_doubt=in_doubt), code=code, words=str(ended.args[0]))
+
+
+def _state_after(error: KfqError, *, in_doubt: bool) -> State:
+    if isinstance(error, ParameterError):
+        return State.REFUSED
+    if in_doubt or error.phase is Phase.SENT:
+        return State.UNKNOWN
+    if error.phase is Phase.NOT_SENT or isinstance(error, TooFrequentError) or advice_on(error):
+        return State.UNSENT
+    if isinstance(error, ApiError) and not isinstance(error, ServerError | NonceError):
+        return State.REFUSED
+    return State.UNKNOWN
+
+
+def advice_on(error: KfqError) -> str | None:
+    """Return what to do about an error that concerns every row, or ``None`` if it is one row's."""
+    if isinstance(error, ApiError) and error.code == NO_BALANCE:
+        return "Top up the account"
+    if isinstance(error, CredentialsError):
+        return "Check the token and its permissions"
+    if isinstance(error, SignatureError) and not isinstance(error, NonceError):
+        return "Check the signer's key, and this machine's clock"
+    if isinstance(error, NotFoundError) or (isinstance(error, UnexpectedAnswer) and _of_the_address(error)):
+        return "Check the base URL, its context path, and what stands in between"
+    if isinstance(error, CertificateError):
+        return "Check the base URL and the CA"
+    return None
+
+
+def _of_the_address(error: UnexpectedAnswer) -> bool:
+    return 300 <= error.http_status < 400 or error.http_status in {401, 403, 404, 405, 407}

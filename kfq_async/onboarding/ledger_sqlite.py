@@ -1,0 +1,343 @@
+"""The ledger in a SQLite file: WAL, ``synchronous=FULL``, one runner at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import sqlite3
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import attrs
+from attrs import frozen
+
+from kfq_async.errors import LedgerError
+from kfq_async.models.notifications import IdentityStatus
+from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.hashes import SECRET_BYTES, Hashes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+
+__all__ = ["Run", "SqliteLedger"]
+
+T = TypeVar("T")
+
+_MARK = 0x6B66716C
+"""SQLite's ``application_id`` of a ledger: the letters ``kfql``."""
+_VERSION = 1
+"""SQLite's ``user_version`` of a ledger, one more with every change of its tables."""
+_PAGE = 500
+"""Entries that are read at a time."""
+_BUSY = 10.0
+"""Seconds that a notification waits while the runner writes."""
+
+_COLUMNS = tuple(attribute.name for attribute in attrs.fields(Entry))
+_TOLD = ("status", "status_at")
+"""What notifications write."""
+_SCHEMA = f"""
+CREATE TABLE entries (
+    key BLOB NOT NULL, generation INTEGER NOT NULL, client_request_id TEXT NOT NULL UNIQUE,
+    {", ".join(name for name in _COLUMNS[3:])},
+    PRIMARY KEY (key, generation)
+) WITHOUT ROWID;
+CREATE INDEX by_place ON entries (number, key, generation);
+CREATE TABLE runs (run INTEGER PRIMARY KEY, began_at REAL NOT NULL, ended_at REAL, counts TEXT);
+CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+"""
+_HOLDER = "SELECT value FROM facts WHERE name = 'holder'"
+_PUT = f"""
+INSERT INTO entries ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" for _ in _COLUMNS)})
+ON CONFLICT (key, generation) DO UPDATE SET
+    {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[3:] if name not in _TOLD)}
+"""  # noqa: S608  # our own names
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM entries"  # noqa: S608  # our own names
+_LATEST = f"{_SELECT} AS it WHERE generation = (SELECT max(generation) FROM entries WHERE key = it.key)"  # noqa: S608
+
+_FINISHED = f"""
+SELECT key FROM ({_LATEST}) WHERE (state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?)
+"""  # noqa: S608
+_COMPLETE = """
+UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ? AND (status IS NULL OR status = ?)
+"""
+
+
+@frozen(kw_only=True)
+class Run:
+    """A run of the ledger's past."""
+
+    run: int
+    began_at: float
+    """Seconds since the epoch."""
+    ended_at: float | None
+    """``None`` for a run that was killed, or is under way."""
+    counts: Mapping[str, Any]
+    """What whoever ran it wanted to be known, as how many rows were invalid."""
+
+
+class SqliteLedger:
+    """A ledger in the file ``path``; open it in ``async with``.
+
+    Beside it stand ``path.key``, which holds the secret of its hashes, and ``path.lock``; all are made with mode
+    0600. Give a ``secret`` of 32 bytes to keep that elsewhere. With ``alone=False`` it takes no lock: for a process
+    that receives notifications, or only reads.
+
+    Every method raises `LedgerError` for what a disk or another process does.
+    """
+
+    def __init__(self, path: str | Path, *, secret: bytes | None = None, alone: bool = True) -> None:
+        self.path = Path(path)
+        self._given = secret
+        self._alone = alone
+        self._secret = b""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kfq-ledger")
+        self._database: sqlite3.Connection | None = None
+        self._lock: sqlite3.Connection | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._do(self._open)
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the file and give the lock back; a second time does nothing."""
+        with suppress(RuntimeError):  # it is closed already
+            await self._do(self._close)
+        self._thread.shutdown(wait=False)
+
+    @property
+    def secret(self) -> bytes:
+        """The key of the hashes."""
+        return self._secret
+
+    async def find(self, keys: Collection[bytes]) -> Mapping[bytes, Entry]:
+        """Return the latest generation of each company that is there, by its key."""
+        return await self._do(partial(self._find, keys))
+
+    async def put(self, entries: Sequence[Entry]) -> None:
+        """Write all or none, on the disk before this returns."""
+        await self._do(partial(self._put, entries))
+
+    async def begin_run(self) -> int:
+        """Return the number of a new run."""
+        (run,) = await self._do(
+            lambda: self._write("INSERT INTO runs (began_at) VALUES (?) RETURNING run", (time.time(),))[0]
+        )
+        return int(run)
+
+    async def end_run(self, run: int, counts: Mapping[str, Any]) -> None:
+        """Note that a run ended, and what came of it: numbers only."""
+        values = (time.time(), json.dumps(counts), run)
+        await self._do(lambda: self._write("UPDATE runs SET ended_at = ?, counts = ? WHERE run = ?", values))
+
+    async def last_run(self) -> Run | None:
+        """Return the last run, or ``None`` if there was none."""
+        rows = await self._do(
+            lambda: self._run("SELECT run, began_at, ended_at, counts FROM runs ORDER BY run DESC LIMIT 1")
+        )
+        for run, began_at, ended_at, counts in rows:
+            return Run(run=run, began_at=began_at, ended_at=ended_at, counts=json.loads(counts or "{}"))
+        return None
+
+    async def complete(self, client_request_id: str, status: int, at: float) -> bool:
+        """Note what a notification told; a final status stays. Return ``False`` if no entry has this id."""
+        told = (int(status), at, client_request_id, IdentityStatus.IN_PROGRESS)
+
+        def work() -> bool:
+            self._write(_COMPLETE, told)
+            return bool(self._run("SELECT 1 FROM entries WHERE client_request_id = ?", (client_request_id,)))
+
+        return await self._do(work)
+
+    async def entries(self, states: Collection[State] = tuple(State)) -> AsyncIterator[Entry]:
+        """Iterate over the latest generations in these states, by the place of their rows."""
+        marks = ", ".join("?" for _ in states)
+        query = f"{_LATEST} AND state IN ({marks}) AND (number, key) > (?, ?) ORDER BY number, key LIMIT {_PAGE}"
+        place: tuple[object, ...] = (-1, b"")
+        while rows := await self._do(partial(self._run, query, (*states, *place))):
+            for row in rows:
+                entry = _entry(row)
+                place = (entry.number, entry.key)
+                yield entry
+
+    async def past(self, key: bytes) -> list[Entry]:
+        """Return all generations of a company, the latest first."""
+        rows = await self._do(partial(self._run, f"{_SELECT} WHERE key = ? ORDER BY generation DESC", (key,)))
+        return [_entry(row) for row in rows]
+
+    async def purge(self, before: float) -> int:
+        """Delete the companies that were finished before this moment, in seconds since the epoch; return how many.
+
+        Finished is what was refused, and what is identified, withdrawn or expired. Its past goes with it.
+        """
+        final = (IdentityStatus.IDENTIFIED, IdentityStatus.WITHDRAWN, IdentityStatus.EXPIRED)
+        values = (State.REFUSED, before, *final, before)
+
+        def work() -> int:
+            found = self._run(_FINISHED, values)
+            with self._transaction() as database:
+                database.executemany("DELETE FROM entries WHERE key = ?", found)
+            self._run("VACUUM")  # what was deleted must not stay readable in the file
+            self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+            return len(found)
+
+        return await self._do(work)
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        """Run ``work`` in the ledger's own thread, one after the other."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _translated, work, self.path)
+
+    def _open(self) -> None:
+        _private(self.path)
+        if self._alone:
+            self._lock = _locked(self.path.with_name(f"{self.path.name}.lock"), self.path)
+        self._database = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None)
+        self._claim()
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.execute("PRAGMA secure_delete=ON")
+        if self._alone:
+            self._write("INSERT OR REPLACE INTO facts VALUES ('holder', ?)", (_whoami(),))
+
+    def _claim(self) -> None:
+        """Make the tables of an empty file, and refuse any other database before touching it."""
+        ((mark,),) = self._run("PRAGMA application_id")
+        ((version,),) = self._run("PRAGMA user_version")
+        ((contents,),) = self._run("SELECT count(*) FROM sqlite_master")
+        if contents and mark != _MARK:
+            raise LedgerError(f"{self.path} is another program's database: name another file")
+        if contents and version != _VERSION:
+            raise LedgerError(
+                f"{self.path} has schema {version}, and this version of the package knows {_VERSION}: "
+                "use the version that made it, or name a new file"
+            )
+        self._secret = self._given or _secret(self.path.with_name(f"{self.path.name}.key"), fresh=not contents)
+        check = Hashes(self._secret).check()
+        if not contents:
+            with self._transaction() as database:
+                for statement in _SCHEMA.split(";"):
+                    database.execute(statement)
+                database.execute("INSERT INTO facts VALUES ('check', ?)", (check,))
+                database.execute(f"PRAGMA application_id = {_MARK}")
+                database.execute(f"PRAGMA user_version = {_VERSION}")
+        elif self._run("SELECT value FROM facts WHERE name = 'check'") != [(check,)]:
+            raise LedgerError(f"{self.path} was made under another secret than {self.path.name}.key holds: put it back")
+
+    def _close(self) -> None:
+        for database in (self._database, self._lock):
+            if database is not None:
+                database.close()
+        self._database = self._lock = None
+
+    def _find(self, keys: Collection[bytes]) -> dict[bytes, Entry]:
+        query = f"{_SELECT} WHERE key = ? ORDER BY generation DESC LIMIT 1"
+        return {key: _entry(row) for key in keys for row in self._run(query, (key,))}
+
+    def _put(self, entries: Sequence[Entry]) -> None:
+        with self._transaction() as database:
+            database.executemany(_PUT, [attrs.astuple(entry, recurse=False) for entry in entries])
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> list[Any]:
+        with self._transaction():
+            return self._run(statement, values)
+
+    def _run(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
+        if self._database is None:
+            raise LedgerError("the ledger is not open: use it inside async with")
+        return self._database.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._run("BEGIN IMMEDIATE")
+        assert self._database is not None  # noqa: S101  # _run has looked
+        try:
+            yield self._database
+        except BaseException:
+            self._database.rollback()
+            raise
+        self._database.commit()
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    return Entry(**values | {"state": State(values["state"])})
+
+
+def _translated(work: Callable[[], T], path: Path) -> T:
+    """Do some work, and turn what SQLite and the disk say into words that help."""
+    try:
+        return work()
+    except sqlite3.Error as problem:
+        text = f"{path}: {problem}"
+        if problem.sqlite_errorname == "SQLITE_FULL":
+            text = f"{path}: the disk is full; make room and run again, nothing that is done is lost"
+        elif problem.sqlite_errorname == "SQLITE_NOTADB":
+            text = f"{path} is no ledger: name another file"
+    except OSError as problem:
+        text = f"{problem.filename or path}: {problem.strerror}"
+    raise LedgerError(text)
+
+
+def _private(path: Path) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _secret(path: Path, *, fresh: bool) -> bytes:
+    """Read the file that holds the secret, or make it, on the disk before the ledger relies on it."""
+    if fresh and not path.exists():
+        made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(made, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(SECRET_BYTES) + "\n")
+            file.flush()
+            os.fsync(made)
+    try:
+        found = bytes.fromhex(path.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        raise LedgerError(f"{path} is missing: put it back, since without it the ledger knows no row again") from None
+    except ValueError:
+        found = b""
+    if len(found) != SECRET_BYTES:
+        raise LedgerError(f"{path} does not hold {SECRET_BYTES} bytes in hexadecimal digits: put it back")
+    return found
+
+
+def _locked(path: Path, ledger: Path) -> sqlite3.Connection:
+    """Take the lock, which the operating system gives back when this process ends, however it ends.
+
+    It is a database of its own, exclusively held, so that it works wherever SQLite does and the ledger stays readable.
+    """
+    _private(path)
+    lock = sqlite3.connect(path, timeout=0, isolation_level=None)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError:
+        lock.close()
+        raise LedgerError(f"{ledger} is in use by {_holder(ledger)}: wait for its end") from None
+    return lock
+
+
+def _holder(ledger: Path) -> str:
+    with closing(sqlite3.connect(ledger, timeout=_BUSY)) as database, suppress(sqlite3.Error):
+        for (holder,) in database.execute(_HOLDER):
+            return str(holder)
+    return "another process"
+
+
+def _whoami() -> str:
+    since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
+    return f"process {os.getpid()} on {socket.gethostname()}, since {since}"
