@@ -7,25 +7,24 @@ import time
 from collections.abc import AsyncIterable, Iterable
 from contextlib import suppress
 from enum import StrEnum
-from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from attrs import field, frozen
 
 from kfq_async.errors import KfqError, RunPaused, SessionError, TransportError, UnexpectedAnswer
-from kfq_async.models.fields import mask, new_id
-from kfq_async.onboarding.decisions import Action, Decision, Rules, advice_on, decide, released, settled
+from kfq_async.models.fields import mask
+from kfq_async.onboarding.decisions import Action, Decision, advice_on, released, settled
 from kfq_async.onboarding.entries import Entry, State
-from kfq_async.onboarding.hashes import Hashes
+from kfq_async.onboarding.planning import Planner
 from kfq_async.onboarding.rows import Problem, Row
 from kfq_async.onboarding.streams import Stream
 from kfq_async.resources.auth import CORP_IDENT_LINK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator
 
     from kfq_async.callbacks.urls import CallbackUrls
-    from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
+    from kfq_async.models.identity import CorpIdentLink
     from kfq_async.onboarding.ledger import Ledger
     from kfq_async.session import AsyncSession
 
@@ -153,7 +152,7 @@ class Onboarding:
         self._to_ask: Stream[Decision] = Stream(BATCH)
         self._ended: Stream[_Ended] = Stream(BATCH)
         self._outcomes: Stream[Outcome] = Stream(BATCH)
-        self._main: asyncio.Task[None] | None = None
+        self._main: asyncio.Task[None]
         self.run = 0
         """The number of this run in the ledger, once it has begun."""
 
@@ -163,19 +162,18 @@ class Onboarding:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._main is not None:
-            self._main.cancel()
-            await asyncio.gather(self._main, return_exceptions=True)
+        self._main.cancel()
+        await asyncio.gather(self._main, return_exceptions=True)
 
     def __aiter__(self) -> Self:
-        if self._main is None:
+        if not self.run:
             raise RuntimeError("an Onboarding runs inside async with")
         return self
 
     async def __anext__(self) -> Outcome:
         for outcome in await self._outcomes.take(1):
             return outcome
-        raise StopAsyncIteration
+        raise self._outcomes.error or StopAsyncIteration
 
     def stop(self) -> None:
         """Ask for nothing more; what is under way is finished, and then the iteration ends."""
@@ -196,46 +194,41 @@ class Onboarding:
                     self._to_ask.close()
                 self._ended.close()
                 reader.cancel()  # after a stop it may wait for a row that nobody needs
-            problem = self._paused
+            problem = self._paused or self._read.error
         except BaseExceptionGroup as group:
             problem = _first(group)
         finally:
             self._outcomes.close(problem)
 
     async def _take_in(self) -> None:
-        """Read rows ahead; a source that fails has its rows before that asked all the same."""
+        """Read rows ahead; if the source fails, the rows before that are asked all the same."""
+        problem: Exception | None = None
         try:
             if isinstance(self._rows, AsyncIterable):
                 async for row in self._rows:
                     await self._read.put(row)
             else:
                 rows = iter(self._rows)
-                while part := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
+                while problem is None:
+                    part, problem = await asyncio.to_thread(_part, rows)
                     for row in part:
                         await self._read.put(row)
-        except Exception as problem:  # noqa: BLE001  # it is raised where the rows are taken
-            self._read.close(problem)
-        else:
-            self._read.close()
+        except Exception as raised:  # noqa: BLE001  # it ends the iteration over the outcomes
+            problem = raised
+        self._read.close(None if isinstance(problem, StopIteration) else problem)
 
     async def _feed(self) -> None:
-        """Commit the ids of a batch of rows, and only then pass it on."""
-        hashes = Hashes(self._ledger.secret)
-        bind = self._callbacks.bind if self._callbacks else _unbound
+        """Pass rows on, or their outcomes if they need not be asked."""
+        planner = Planner(
+            self._ledger,
+            run=self.run,
+            retry_failed=self._retry_failed,
+            strict=self._strict,
+            callbacks=self._callbacks,
+            clock=self._clock,
+        )
         while (rows := await self._read.take()) and not self._stopping.is_set():
-            rules = Rules(
-                run=self.run,
-                hashes=hashes,
-                new_id=new_id,
-                now=self._clock(),
-                bind=bind,
-                retry_failed=self._retry_failed,
-                strict=self._strict,
-            )
-            found = await self._ledger.find({hashes.key(row.key) for row in rows if row.key is not None})
-            decisions = await asyncio.to_thread(_decide_all, rows, found, rules)
-            await self._ledger.put([entry for decision in decisions if (entry := decision.entry) is not None])
-            for decision in decisions:
+            for decision in await planner.decide(rows):
                 if decision.action is Action.ASK:
                     await self._to_ask.put(decision)
                 else:
@@ -313,21 +306,15 @@ class Onboarding:
                 )
 
 
-def _unbound(request: CorpIdentLinkRequest) -> CorpIdentLinkRequest:
-    return request
-
-
-def _decide_all(rows: Sequence[Row], found: Mapping[bytes, Entry], rules: Rules) -> list[Decision]:
-    """Decide row by row, so that a row finds an earlier one of the same company in its batch."""
-    latest = dict(found)
-    decisions = []
-    for row in rows:
-        before = None if row.key is None else latest.get(rules.hashes.key(row.key))
-        decision = decide(row, before, rules)
-        if decision.entry is not None:
-            latest[decision.entry.key] = decision.entry
-        decisions.append(decision)
-    return decisions
+def _part(rows: Iterator[Row]) -> tuple[list[Row], Exception | None]:
+    """Return the next rows, and what ended them, be it the end."""
+    part: list[Row] = []
+    try:
+        while len(part) < BATCH:
+            part.append(next(rows))
+    except Exception as problem:  # noqa: BLE001  # it is handed on
+        return part, problem
+    return part, None
 
 
 def _known(decision: Decision) -> Outcome:

@@ -24,7 +24,8 @@ class Stream(Generic[T]):
         self._size = size
         self._room = asyncio.Semaphore(size)
         self._items: asyncio.Queue[T | _End] = asyncio.Queue()
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
+        """What closed it, unless it just ended."""
 
     async def put(self, item: T) -> None:
         """Add an item, as soon as there is room."""
@@ -34,7 +35,7 @@ class Stream(Generic[T]):
     async def take(self, most: int | None = None) -> list[T]:
         """Wait for an item, and return it with those that are there already, ``most`` at the most.
 
-        Returns nothing when the stream was closed, after all that was put before; raises the error that closed it.
+        Returns nothing when the stream was closed, after all that was put before; see ``error`` then.
         """
         taken: list[T] = []
         item = await self._items.get()
@@ -45,11 +46,9 @@ class Stream(Generic[T]):
                 return taken
             item = self._items.get_nowait()
         self._items.put_nowait(item)  # for whoever takes next
-        if self._error is not None and not taken:
-            raise self._error
         return taken
 
     def close(self, error: BaseException | None = None) -> None:
         """Let those who take know that nothing more comes."""
-        self._error = error
+        self.error = self.error or error
         self._items.put_nowait(_END)

@@ -1,0 +1,72 @@
+"""Notifications that update the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from companies import rows
+from kfq_async import CallbackUrls, IdentityNotification, IdentityStatus, NotificationReceiver, Received
+from kfq_async.onboarding.completion import completing
+from kfq_async.onboarding.ledger_sqlite import SqliteLedger
+from kfq_async.onboarding.runner import Onboarding
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from kfq_async import AsyncSession
+    from kfq_async.sandbox import Sandbox
+
+URLS = CallbackUrls([b"s" * 32], page="https://shop.example/done", notify="https://shop.example/hooks")
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
+    """An empty ledger."""
+    async with SqliteLedger(tmp_path / "ledger") as ledger:
+        yield ledger
+
+
+def told(client_request_id: str | None, status: int | None) -> Received[IdentityNotification]:
+    """Return what a receiver hands on."""
+    notification = IdentityNotification(order_no="O1", order_status=status)
+    return Received(key="k", notification=notification, client_request_id=client_request_id)
+
+
+async def test_the_whole_way(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """A bound request, a notification to its URL, and the ledger knows that the company has finished."""
+    async with Onboarding(session, ledger, rows(2), callbacks=URLS) as run:
+        async for _ in run:
+            pass
+    (first, second) = [entry async for entry in ledger.entries()]
+    path = sandbox.orders[0].request.split('"authCallbackUrl":"https://shop.example')[1].split('"')[0]
+    receiver = NotificationReceiver(completing(ledger), urls=URLS)
+    reply = await receiver.receive(b'{"orderNo":"O1","orderStatus":1}', {}, path)
+    await receiver.aclose()
+    assert reply.body == b"success"
+    statuses = {entry.client_request_id: entry.status async for entry in ledger.entries()}
+    assert sandbox.orders[0].client_request_id is not None
+    assert statuses.pop(sandbox.orders[0].client_request_id) == IdentityStatus.IDENTIFIED
+    assert list(statuses.values()) == [None]
+    assert {first.status, second.status} == {None}
+
+
+async def test_a_handler_of_ones_own_comes_after(ledger: SqliteLedger) -> None:
+    """It hears of every notification, those of requests that the ledger does not know included."""
+    heard = []
+
+    async def then(received: Received[IdentityNotification]) -> None:
+        heard.append(received)
+
+    handler = completing(ledger, then)
+    await handler(told("elsewhere", 1))
+    await handler(told("elsewhere", None))
+    assert [received.notification.order_status for received in heard] == [1, None]
+
+
+async def test_a_notification_that_names_no_request(ledger: SqliteLedger) -> None:
+    """A receiver without bound URLs cannot serve a ledger, and hears how to mend that."""
+    with pytest.raises(ValueError, match=r"give the receiver urls=CallbackUrls"):
+        await completing(ledger)(told(None, 1))

@@ -1,0 +1,283 @@
+"""What is done with a row, as tables: state of the entry, whether the data changed, options."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import attrs
+import pytest
+
+from companies import row
+from kfq_async import (
+    ApiError,
+    BusinessError,
+    CertificateError,
+    ClockError,
+    ConnectError,
+    ConnectionLost,
+    CorpIdentLink,
+    CredentialsError,
+    DecodeError,
+    GatewayError,
+    KfqError,
+    NonceError,
+    NotFoundError,
+    ParameterError,
+    Phase,
+    ServerError,
+    SignatureError,
+    TooFrequentError,
+    UnexpectedAnswer,
+)
+from kfq_async.onboarding.decisions import (
+    Action,
+    Decision,
+    Rules,
+    advice_on,
+    decide,
+    next_generation,
+    released,
+    settled,
+)
+from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.hashes import Hashes
+from kfq_async.onboarding.rows import Problem, Row
+
+
+def rules(run: int = 1, *, retry_failed: bool = False, strict: bool = False) -> Rules:
+    """Return rules whose ids are ``id-1``, ``id-2`` ..."""
+    numbers = count(run * 10)
+    return Rules(
+        run=run,
+        hashes=Hashes(bytes(32)),
+        new_id=lambda: f"id-{next(numbers)}",
+        now=1000.0,
+        retry_failed=retry_failed,
+        strict=strict,
+    )
+
+
+def asked(data: Row | None = None) -> Entry:
+    """Return the entry of a row that was asked for in run 1."""
+    entry = decide(data or row(), None, rules()).entry
+    assert entry is not None
+    return entry
+
+
+def test_a_new_row() -> None:
+    """A company that the ledger does not know is asked under a fresh id, and until then its end is unknown."""
+    data = row(5)
+    decision = decide(data, None, rules())
+    assert decision.action is Action.ASK
+    assert data.request is not None
+    assert decision.request == attrs.evolve(data.request, client_request_id="id-10")
+    assert decision.entry == Entry(
+        key=Hashes(bytes(32)).key(decision.row.key or ""),
+        generation=1,
+        client_request_id="id-10",
+        body=Hashes(bytes(32)).body(decision.request),
+        state=State.UNKNOWN,
+        number=7,
+        run=1,
+        label="C5",
+        opened_at=1000.0,
+    )
+    assert not decision.in_doubt
+
+
+@pytest.mark.parametrize(
+    ("state", "changed", "retry_failed", "action", "generation", "words"),
+    [
+        (State.UNKNOWN, False, False, Action.ASK, 1, ""),
+        (State.UNKNOWN, True, False, Action.STOP, 1, "put the old data back"),
+        (State.UNKNOWN, True, True, Action.STOP, 1, "put the old data back"),
+        (State.UNSENT, False, False, Action.ASK, 1, ""),
+        (State.UNSENT, True, False, Action.ASK, 1, ""),
+        (State.LINKED, False, False, Action.KNOWN, 1, ""),
+        (State.LINKED, True, True, Action.KNOWN, 1, "the link stands"),
+        (State.REFUSED, False, False, Action.KNOWN, 1, ""),
+        (State.REFUSED, False, True, Action.ASK, 2, ""),
+        (State.REFUSED, True, False, Action.ASK, 2, ""),
+    ],
+)
+def test_a_row_that_is_known(
+    *, state: State, changed: bool, retry_failed: bool, action: Action, generation: int, words: str
+) -> None:
+    """One id for each row and generation; a next generation only after a definite refusal."""
+    before = attrs.evolve(asked(), state=state)
+    decision = decide(row(name="改名" if changed else None), before, rules(2, retry_failed=retry_failed))
+    assert decision.action is action
+    assert decision.entry is not None
+    assert decision.entry.generation == generation
+    assert (decision.entry.client_request_id == before.client_request_id) is (generation == 1)
+    assert decision.entry.run == 2
+    assert decision.in_doubt is (state is State.UNKNOWN)
+    assert (decision.request is not None) is (action is Action.ASK)
+    if action is Action.ASK:
+        assert decision.request is not None
+        assert decision.entry.state is State.UNKNOWN
+        assert decision.request.client_request_id == decision.entry.client_request_id
+        assert decision.entry.body == Hashes(bytes(32)).body(decision.request)
+    assert words in " ".join(map(str, decision.problems))
+    assert bool(decision.problems) is bool(words)
+
+
+def test_a_row_that_moved() -> None:
+    """A file may be sorted between runs: the company keeps its id, and its new place is noted."""
+    before = attrs.evolve(asked(), state=State.LINKED)
+    decision = decide(attrs.evolve(row(), number=99), before, rules(2))
+    assert decision.entry == attrs.evolve(before, number=99, run=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "strict", "action", "words"),
+    [
+        (None, False, Action.REPEAT, "repeats row 2, asked once"),
+        (None, True, Action.INVALID, "repeats row 2, asked once"),
+        ("另一家", False, Action.INVALID, "row 2 is the same company with other data"),
+    ],
+)
+def test_a_company_twice_in_a_file(*, name: str | None, strict: bool, action: Action, words: str) -> None:
+    """The second row of a company is not asked; with other data, or strictly, it is an error."""
+    again = attrs.evolve(row(name=name), number=8)
+    decision = decide(again, asked(), rules(strict=strict))
+    assert decision.action is action
+    assert decision.entry is None
+    assert words in str(decision.problems[-1])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        attrs.evolve(row(), key=None),
+        attrs.evolve(row(), request=None),
+        attrs.evolve(row(), problems=(Problem("信用代码", "is wrong"),)),
+    ],
+)
+def test_a_row_that_must_not_be_sent(broken: Row) -> None:
+    """Without key or request, or with a fatal problem, a row is invalid, whatever the ledger holds."""
+    decision = decide(broken, asked(), rules(2))
+    assert decision == Decision(row=broken, action=Action.INVALID, problems=broken.problems)
+
+
+def test_a_warning_stops_nothing() -> None:
+    """A problem that is not fatal goes along."""
+    problem = Problem("信用代码", "is odd", fatal=False)
+    decision = decide(attrs.evolve(row(), problems=(problem,)), None, rules())
+    assert decision.action is Action.ASK
+    assert decision.problems == (problem,)
+
+
+def test_a_row_that_json_cannot_carry() -> None:
+    """Such a row is invalid, and its words name the field and not what it holds."""
+    decision = decide(row(name="公\ud800司"), None, rules())
+    assert decision.action is Action.INVALID
+    assert "$.corpIdentInfo.companyName" in str(decision.problems[-1])
+    assert "公" not in str(decision.problems[-1])
+
+
+def test_next_generation() -> None:
+    """A generation opened on purpose is asked for by the next run, whatever its data; the old one is untouched."""
+    old = attrs.evolve(asked(), state=State.LINKED, order_no="O1", auth_url="https://x", status=4, status_at=9.0)
+    opened = next_generation(old, new_id="id-new", now=2000.0)
+    assert (opened.generation, opened.client_request_id, opened.state) == (2, "id-new", State.UNSENT)
+    assert (opened.order_no, opened.auth_url, opened.status) == (None, None, None)
+    decision = decide(row(), opened, rules(2))
+    assert decision.action is Action.ASK
+    assert decision.entry is not None
+    assert (decision.entry.generation, decision.entry.client_request_id) == (2, "id-new")
+
+
+def test_released() -> None:
+    """A row that was not asked after all is unsent, unless an earlier run may have sent it."""
+    assert released(asked(), in_doubt=False).state is State.UNSENT
+    assert released(asked(), in_doubt=True).state is State.UNKNOWN
+
+
+def test_settled_with_a_link() -> None:
+    """A link ends all doubt, and wipes an old refusal."""
+    entry = settled(
+        attrs.evolve(asked(), code=31000, words="x"),
+        CorpIdentLink(order_no="O1", auth_url="https://x"),
+        attempts=2,
+        in_doubt=True,
+        seconds=0.5,
+        now=1001.0,
+    )
+    assert (entry.state, entry.order_no, entry.auth_url, entry.code) == (State.LINKED, "O1", "https://x", None)
+    assert (entry.words, entry.attempts, entry.seconds, entry.ended_at) == (None, 2, 0.5, 1001.0)
+
+
+def api(kind: type[ApiError], code: int = 31000, *, phase: Phase = Phase.ANSWERED) -> ApiError:
+    """Return an answer of the platform that is not success."""
+    error = kind(code, "平台的话", http_status=200)
+    error.phase = phase
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "after_doubt"),
+    [
+        (ConnectError("x"), State.UNSENT, State.UNKNOWN),
+        (ConnectionLost("x", phase=Phase.SENT), State.UNKNOWN, State.UNKNOWN),
+        (GatewayError(502), State.UNKNOWN, State.UNKNOWN),
+        (DecodeError(("x",)), State.UNKNOWN, State.UNKNOWN),
+        (UnexpectedAnswer("x", http_status=200), State.UNKNOWN, State.UNKNOWN),
+        (UnexpectedAnswer("x", http_status=404, phase=Phase.ANSWERED), State.UNSENT, State.UNKNOWN),
+        (UnexpectedAnswer("x", http_status=413, phase=Phase.ANSWERED), State.UNKNOWN, State.UNKNOWN),
+        (api(BusinessError), State.REFUSED, State.UNKNOWN),
+        (api(BusinessError, phase=Phase.SENT), State.UNKNOWN, State.UNKNOWN),
+        (api(ParameterError), State.REFUSED, State.REFUSED),
+        (api(ParameterError, phase=Phase.SENT), State.REFUSED, State.REFUSED),
+        (api(TooFrequentError), State.UNSENT, State.UNKNOWN),
+        (api(TooFrequentError, phase=Phase.SENT), State.UNKNOWN, State.UNKNOWN),
+        (api(ServerError), State.UNKNOWN, State.UNKNOWN),
+        (api(NonceError), State.UNKNOWN, State.UNKNOWN),
+        (api(CredentialsError), State.UNSENT, State.UNKNOWN),
+        (api(BusinessError, 41003), State.UNSENT, State.UNKNOWN),
+        (api(ApiError), State.REFUSED, State.UNKNOWN),
+    ],
+)
+def test_settled_with_an_error(error: KfqError, state: State, after_doubt: State) -> None:
+    """Doubt wins, of this call and of earlier ones; only a refusal of the form is sure to have met every copy."""
+    for in_doubt, expected in ((False, state), (True, after_doubt)):
+        entry = settled(asked(), error, attempts=1, in_doubt=in_doubt, seconds=0.1, now=1001.0)
+        assert entry.state is expected
+        assert entry.words == error.args[0]
+        assert entry.code == getattr(error, "code", None)
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (api(BusinessError, 41003), "Top up"),
+        (api(CredentialsError, 40000), "token"),
+        (api(CredentialsError, 41000), "token"),
+        (api(CredentialsError, 42000), "token"),
+        (api(SignatureError), "signer's key"),
+        (api(ClockError), "clock"),
+        (api(NotFoundError), "base URL"),
+        (UnexpectedAnswer("x", http_status=302), "base URL"),
+        (UnexpectedAnswer("x", http_status=407), "base URL"),
+        (CertificateError("x"), "CA"),
+    ],
+)
+def test_what_concerns_every_row(error: KfqError, advice: str) -> None:
+    """The advice says what to mend before the run goes on."""
+    assert advice in (advice_on(error) or "")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        api(BusinessError),
+        api(ParameterError),
+        api(NonceError),
+        api(ServerError),
+        ConnectError("x"),
+        UnexpectedAnswer("x", http_status=413),
+    ],
+)
+def test_what_concerns_one_row(error: KfqError) -> None:
+    """One bad row never stops the others."""
+    assert advice_on(error) is None

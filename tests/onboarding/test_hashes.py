@@ -1,0 +1,48 @@
+"""Keyed hashes."""
+
+from __future__ import annotations
+
+import pytest
+
+from kfq_async import CorpIdentLinkRequest, EncodeError
+from kfq_async.onboarding.hashes import HASH_BYTES, SECRET_BYTES, Hashes
+
+SECRET = bytes(range(SECRET_BYTES))
+
+
+def test_the_same_is_recognised() -> None:
+    """Under one secret, the same text and the same request have the same hash each time."""
+    one, other = Hashes(SECRET), Hashes(SECRET)
+    request = CorpIdentLinkRequest(account_name="甲", client_request_id="id")
+    assert one.key("甲") == other.key("甲")
+    assert one.body(request) == other.body(request)
+    assert one.check() == other.check()
+    assert len(one.key("甲")) == HASH_BYTES
+
+
+def test_what_differs_differs() -> None:
+    """Another text, another field, another purpose or another secret make another hash."""
+    hashes, others = Hashes(SECRET), Hashes(bytes(SECRET_BYTES))
+    made = {
+        hashes.key(""),
+        hashes.key("甲"),
+        others.key("甲"),
+        hashes.check(),
+        others.check(),
+        hashes.body(CorpIdentLinkRequest(client_request_id="id")),
+        hashes.body(CorpIdentLinkRequest(client_request_id="id", account_name="甲")),
+    }
+    assert len(made) == 7
+
+
+def test_a_key_that_is_no_text_of_unicode() -> None:
+    """A key may hold anything that a file can; a request only what can be sent."""
+    assert Hashes(SECRET).key("\ud800") != Hashes(SECRET).key("?")
+    with pytest.raises(EncodeError):
+        Hashes(SECRET).body(CorpIdentLinkRequest(account_name="\ud800"))
+
+
+def test_a_short_secret_is_refused() -> None:
+    """A secret of another length is a mistake."""
+    with pytest.raises(ValueError, match=r"^a ledger's secret has 32 bytes, not 5$"):
+        Hashes(b"short")

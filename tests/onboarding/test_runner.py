@@ -1,0 +1,414 @@
+"""Many companies against the sandbox: every row has its outcome, and no company two orders."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from companies import PERSONAL, row, rows
+from kfq_async import (
+    AsyncSession,
+    CallbackUrls,
+    KfqError,
+    LedgerError,
+    RetryPolicy,
+    RunPaused,
+    SessionError,
+    SourceError,
+    Timeouts,
+)
+from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.ledger_sqlite import SqliteLedger
+from kfq_async.onboarding.rows import Problem
+from kfq_async.onboarding.runner import FAILURES, Ending, Onboarding, Outcome
+from kfq_async.sandbox import Fault, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from kfq_async.onboarding.rows import Row
+
+QUICK = RetryPolicy(attempts=2, initial=0.01, maximum=0.02)
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
+    """An empty ledger."""
+    async with SqliteLedger(tmp_path / "ledger") as ledger:
+        yield ledger
+
+
+async def outcomes_of(run: Onboarding) -> list[Outcome]:
+    """Run to the end, and return the outcomes by row."""
+    async with run:
+        return sorted([outcome async for outcome in run], key=lambda outcome: outcome.number)
+
+
+async def end_of(run: Onboarding, outcomes: list[Outcome], each: Callable[[], None] = lambda: None) -> None:
+    """Run to the end, be it an error, collecting the outcomes; ``each`` is called after each of them."""
+    async with run:
+        async for outcome in run:
+            outcomes.append(outcome)
+            each()
+
+
+async def outcomes_after(run: Onboarding) -> list[Outcome]:
+    """Go on to the end of a run that is open."""
+    return [outcome async for outcome in run]
+
+
+async def entries_of(ledger: SqliteLedger) -> list[Entry]:
+    """Return the latest generations."""
+    return [entry async for entry in ledger.entries()]
+
+
+def endings(outcomes: Sequence[Outcome]) -> Counter[tuple[Ending, bool]]:
+    """Count the outcomes by their ending, and whether they were asked now."""
+    return Counter((outcome.ending, outcome.asked) for outcome in outcomes)
+
+
+async def test_links_for_all(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """Each row gets its link, and the same run again asks nothing."""
+    first = await outcomes_of(Onboarding(session, ledger, rows(500)))
+    again = await outcomes_of(Onboarding(session, ledger, rows(500)))
+    assert endings(first) == {(Ending.LINKED, True): 500}
+    assert endings(again) == {(Ending.LINKED, False): 500}
+    assert [outcome.number for outcome in first] == list(range(2, 502))
+    orders = {order.client_request_id: order.order_no for order in sandbox.orders}
+    assert len(orders) == len(sandbox.orders) == 500
+    assert {outcome.order_no for outcome in first} == set(orders.values())
+    for before, after in zip(first, again, strict=True):
+        assert before.entry is not None
+        assert orders[before.entry.client_request_id] == before.order_no == after.order_no
+        assert before.auth_url == after.auth_url is not None
+
+
+async def test_an_outcome_is_in_the_ledger_when_it_is_given_out(session: AsyncSession, ledger: SqliteLedger) -> None:
+    """Whoever acts on an outcome can rely on it, even if the process dies right after."""
+    async with Onboarding(session, ledger, rows(300)) as run:
+        async for outcome in run:
+            assert outcome.entry is not None
+            assert await ledger.find([outcome.entry.key]) == {outcome.entry.key: outcome.entry}
+
+
+async def test_async_sources(session: AsyncSession, ledger: SqliteLedger) -> None:
+    """Rows may come from anything asynchronous, and one that trickles in is asked before the next one comes."""
+    linked = asyncio.Event()
+
+    async def trickle() -> AsyncIterator[Row]:
+        yield row(0)
+        await linked.wait()
+        yield row(1)
+
+    async with Onboarding(session, ledger, trickle()) as run:
+        numbers = []
+        async for outcome in run:
+            numbers.append(outcome.number)
+            linked.set()
+    assert numbers == [2, 3]
+
+
+async def test_faults(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """With answers lost on the way, each company still has one order."""
+    sandbox.fail(Fault("drop", probability=0.1), Fault("lose", probability=0.1))
+    found = await outcomes_of(
+        Onboarding(session.with_options(retry=RetryPolicy(initial=0.01)), ledger, rows(300), in_flight=50)
+    )
+    again = await outcomes_of(Onboarding(session, ledger, rows(300)))
+    assert {outcome.ending for outcome in again} == {Ending.LINKED}
+    assert len(found) == len(sandbox.orders) == 300
+
+
+async def test_unknown_is_asked_again_under_its_id(
+    session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger
+) -> None:
+    """Where every answer was lost, the next run asks for the same order."""
+    lossy = session.with_options(retry=QUICK)
+    sandbox.fail(Fault("drop"))
+    first = await outcomes_of(Onboarding(lossy, ledger, rows(5)))
+    sandbox.fail()
+    second = await outcomes_of(Onboarding(lossy, ledger, rows(5)))
+    assert endings(first) == {(Ending.UNKNOWN, True): 5}
+    assert all("connection broke" in outcome.reason for outcome in first)
+    assert endings(second) == {(Ending.LINKED, True): 5}
+    assert len(sandbox.orders) == 5
+
+
+async def test_a_row_changed_while_unknown(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """It is stopped and named, and goes on when the old data is back."""
+    sandbox.fail(Fault("drop"))
+    await outcomes_of(Onboarding(session.with_options(retry=QUICK), ledger, [row()]))
+    sandbox.fail()
+    (stopped,) = await outcomes_of(Onboarding(session, ledger, [row(name="改名")]))
+    (linked,) = await outcomes_of(Onboarding(session, ledger, [row()]))
+    assert (stopped.ending, stopped.asked) == (Ending.UNKNOWN, False)
+    assert "put the old data back" in stopped.reason
+    assert (linked.ending, len(sandbox.orders)) == (Ending.LINKED, 1)
+
+
+async def test_a_refused_row(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """It stays refused until its data changes or it is asked again on purpose; each time under another id."""
+    sandbox.fail(Fault("code-31000", times=1))
+    (refused,) = await outcomes_of(Onboarding(session, ledger, [row()]))
+    (still,) = await outcomes_of(Onboarding(session, ledger, [row()]))
+    sandbox.fail(Fault("code-31000", times=1))
+    (again,) = await outcomes_of(Onboarding(session, ledger, [row()], retry_failed=True))
+    (mended,) = await outcomes_of(Onboarding(session, ledger, [row(name="改名")]))
+    found = [refused, still, again, mended]
+    assert [(each.ending, each.asked) for each in found] == [
+        (Ending.REFUSED, True),
+        (Ending.REFUSED, False),
+        (Ending.REFUSED, True),
+        (Ending.LINKED, True),
+    ]
+    assert [each.entry.generation for each in found if each.entry] == [1, 1, 2, 3]
+    assert "31000" in refused.reason
+    assert refused.entry is not None
+    assert refused.entry.code == 31000
+
+
+async def test_invalid_and_repeated_rows(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """What must not be sent is not, the rest is; each row has its outcome."""
+    broken = attrs.evolve(row(1), problems=(Problem("信用代码", "is wrong"),))
+    odd = attrs.evolve(row(2), problems=(Problem("手机号", "is odd", fatal=False),))
+    again = attrs.evolve(row(2), number=9)
+    found = await outcomes_of(Onboarding(session, ledger, [broken, odd, again]))
+    assert [outcome.ending for outcome in found] == [Ending.INVALID, Ending.LINKED, Ending.REPEATED]
+    assert [outcome.reason for outcome in found] == [
+        "信用代码: is wrong",
+        "手机号: is odd",
+        "repeats row 4, asked once",
+    ]
+    assert (found[0].order_no, found[0].auth_url) == (None, None)
+    assert len(sandbox.orders) == 1
+
+
+async def test_strict(session: AsyncSession, ledger: SqliteLedger) -> None:
+    """Strictly, a repeated row is invalid."""
+    found = await outcomes_of(Onboarding(session, ledger, [row(), attrs.evolve(row(), number=9)], strict=True))
+    assert [outcome.ending for outcome in found] == [Ending.LINKED, Ending.INVALID]
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        ("code-40000", "Check the token"),
+        ("code-41000", "Check the token"),
+        ("code-42000", "Check the token"),
+        ("code-41003", "Top up the account"),
+    ],
+)
+async def test_what_concerns_every_row_pauses(
+    kind: str, advice: str, session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger
+) -> None:
+    """The run stops asking, leaves the rest pending, says what to do, and goes on when that is done."""
+    outcomes: list[Outcome] = []
+
+    def fail_after_thirty() -> None:
+        if len(outcomes) == 30:
+            sandbox.fail(Fault(kind))
+
+    with pytest.raises(RunPaused, match=advice) as paused:
+        await end_of(Onboarding(session, ledger, rows(1000), in_flight=5), outcomes, fail_after_thirty)
+    assert isinstance(paused.value.happened, KfqError)
+    counted = endings(outcomes)
+    assert 30 <= counted[Ending.LINKED, True] < 300
+    assert 1 <= counted[Ending.PENDING, True] <= 5
+    assert {ending for ending, _ in counted} == {Ending.LINKED, Ending.PENDING}
+    sandbox.fail()
+    again = await outcomes_of(Onboarding(session, ledger, rows(1000), in_flight=20))
+    assert endings(again)[Ending.LINKED, False] == counted[Ending.LINKED, True]
+    assert {ending for ending, _ in endings(again)} == {Ending.LINKED}
+    assert len(sandbox.orders) == 1000
+
+
+async def test_a_wrong_context_path_pauses(sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """A base URL without its context path is found out by the first answers."""
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url.removesuffix("/resrun-paas")) as session:
+        with pytest.raises(RunPaused, match=r"did you mean .*/resrun-paas .*Check the base URL"):
+            await outcomes_of(Onboarding(session, ledger, rows(100)))
+    assert {entry.state for entry in await entries_of(ledger)} == {State.UNSENT}
+
+
+async def test_nobody_answers(ledger: SqliteLedger) -> None:
+    """Twenty calls in a row without an answer pause the run, and nothing was sent."""
+    retry = RetryPolicy(attempts=1)
+    async with AsyncSession("TOKEN", base_url="http://127.0.0.1:9/resrun-paas", retry=retry) as session:
+        outcomes: list[Outcome] = []
+        with pytest.raises(RunPaused, match="20 calls in a row"):
+            await end_of(Onboarding(session, ledger, rows(1000), in_flight=1), outcomes)
+    assert endings(outcomes)[Ending.PENDING, True] == FAILURES
+
+
+async def test_single_failures_do_not_pause(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """Only failures in a row do: a run goes on through many of them."""
+    sandbox.fail(Fault("drop", probability=0.5))
+    once = session.with_options(retry=RetryPolicy(attempts=1))
+    found = await outcomes_of(Onboarding(once, ledger, rows(200), in_flight=5))
+    assert endings(found)[Ending.UNKNOWN, True] > FAILURES
+    assert endings(found)[Ending.LINKED, True] > FAILURES
+
+
+async def test_stopping(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """What is under way is finished, the rest is released, and the same run again continues."""
+    sandbox.fail(Fault("delay", seconds=0.02))
+    async with Onboarding(session, ledger, rows(1000), in_flight=5) as run:
+        outcomes = []
+        async for outcome in run:
+            outcomes.append(outcome)
+            run.stop()
+    counted = endings(outcomes)
+    assert counted.keys() <= {(Ending.LINKED, True), (Ending.PENDING, False)}
+    assert 1 <= counted[Ending.LINKED, True] < 50
+    sandbox.fail()
+    again = await outcomes_of(Onboarding(session, ledger, rows(1000), in_flight=20))
+    assert {outcome.ending for outcome in again} == {Ending.LINKED}
+    assert len(sandbox.orders) == 1000
+
+
+async def test_stopping_while_the_source_is_silent(session: AsyncSession, ledger: SqliteLedger) -> None:
+    """A source that has nothing to say does not keep the run from ending."""
+
+    async def silent() -> AsyncIterator[Row]:
+        yield row()
+        await asyncio.Event().wait()
+
+    async with Onboarding(session, ledger, silent()) as run:
+        async for _ in run:
+            run.stop()
+    assert [entry.state for entry in await entries_of(ledger)] == [State.LINKED]
+
+
+async def test_stopping_keeps_doubt(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """A row in doubt that was not asked again is still in doubt."""
+    sandbox.fail(Fault("drop"))
+    await outcomes_of(Onboarding(session.with_options(retry=QUICK), ledger, [row()]))
+    sandbox.fail()
+    run = Onboarding(session, ledger, [row()], per_second=0.001)
+    run._next_at = asyncio.get_running_loop().time() + 1000
+    async with run:
+        await asyncio.sleep(0.1)
+        run.stop()
+        (outcome,) = [outcome async for outcome in run]
+    assert (outcome.ending, outcome.asked) == (Ending.UNKNOWN, False)
+
+
+async def test_killed_without_a_word(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """Leaving in the middle cancels what is under way; each company has one order in the end all the same."""
+    sandbox.fail(Fault("delay", seconds=0.01))
+    async with Onboarding(session, ledger, rows(500), in_flight=20) as run:
+        async for outcome in run:
+            if outcome.number > 60:
+                break
+    sandbox.fail()
+    assert State.UNKNOWN in {entry.state for entry in await entries_of(ledger)}
+    again = await outcomes_of(Onboarding(session, ledger, rows(500), in_flight=20))
+    assert {outcome.ending for outcome in again} == {Ending.LINKED}
+    assert len(sandbox.orders) == 500
+
+
+async def test_at_most_so_many_at_a_time(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """No more than ``in_flight`` requests are under way."""
+    sandbox.fail(Fault("delay", seconds=0.02))
+    inside = most = 0
+    send = session.send
+
+    async def counting(*args: object) -> object:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        try:
+            return await send(*args)  # type: ignore[arg-type]
+        finally:
+            inside -= 1
+
+    session.send = counting  # type: ignore[method-assign, assignment]
+    await outcomes_of(Onboarding(session, ledger, rows(40), in_flight=4))
+    assert most == 4
+
+
+async def test_at_most_so_many_a_second(session: AsyncSession, ledger: SqliteLedger) -> None:
+    """Requests begin evenly spaced, so a run of eleven takes ten distances at the least."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await outcomes_of(Onboarding(session, ledger, rows(11), per_second=50))
+    assert loop.time() - began >= 0.2
+
+
+@pytest.mark.parametrize("kind", ["plain", "asynchronous"])
+async def test_a_source_that_fails(kind: str, session: AsyncSession, ledger: SqliteLedger) -> None:
+    """The rows before the failure are asked, and then the failure is raised."""
+
+    def plain() -> Iterator[Row]:
+        yield from rows(30)
+        raise SourceError("line 32: cannot be read")
+
+    async def asynchronous() -> AsyncIterator[Row]:
+        for each in plain():
+            yield each
+
+    source: Callable[[], Iterator[Row] | AsyncIterator[Row]] = plain if kind == "plain" else asynchronous
+    outcomes: list[Outcome] = []
+    with pytest.raises(SourceError, match="line 32"):
+        await end_of(Onboarding(session, ledger, source()), outcomes)
+    assert endings(outcomes) == {(Ending.LINKED, True): 30}
+
+
+async def test_a_ledger_that_fails(session: AsyncSession, ledger: SqliteLedger) -> None:
+    """When the ledger cannot be written any more, the run ends with its words."""
+    async with Onboarding(session, ledger, rows(500)) as run:
+        await anext(run)
+        await ledger._do(ledger._close)
+        for _ in range(2):
+            with pytest.raises(LedgerError, match="use it inside async with"):
+                await outcomes_after(run)
+
+
+async def test_a_session_that_is_closed(session: AsyncSession, ledger: SqliteLedger) -> None:
+    """A mistake of the caller's is raised, and is no outcome of a row."""
+    await session.aclose()
+    with pytest.raises(SessionError, match="closed"):
+        await outcomes_of(Onboarding(session, ledger, rows(3)))
+
+
+async def test_bound_urls(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """Each request carries URLs that name its id."""
+    urls = CallbackUrls([b"s" * 32], page="https://shop.example/done", notify="https://shop.example/hooks")
+    await outcomes_of(Onboarding(session, ledger, rows(2), callbacks=urls))
+    for order in sandbox.orders:
+        path = order.request.split('"authCallbackUrl":"https://shop.example')[1].split('"')[0]
+        assert urls.match(path) == order.client_request_id
+
+
+async def test_wrong_use(session: AsyncSession, ledger: SqliteLedger) -> None:
+    """Options out of range are named, and a run that was not opened says how it is."""
+    with pytest.raises(ValueError, match="in_flight must be at least 1, not 0"):
+        Onboarding(session, ledger, rows(1), in_flight=0)
+    with pytest.raises(ValueError, match="per_second must be more than 0"):
+        Onboarding(session, ledger, rows(1), per_second=0)
+    with pytest.raises(RuntimeError, match="inside async with"):
+        aiter(Onboarding(session, ledger, rows(1)))
+    async with Onboarding(session, ledger, rows(0)) as run:
+        assert [outcome async for outcome in run] == []
+
+
+async def test_no_personal_data(
+    session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the ledger's files nor the outcomes nor the log hold a person's data, whatever the platform says."""
+    caplog.set_level("DEBUG")
+    sandbox.fail(Fault("code-31000", probability=0.3), Fault("drop", probability=0.1))
+    quick = session.with_options(retry=QUICK, timeouts=Timeouts(total=10))
+    found = await outcomes_of(Onboarding(quick, ledger, rows(200)))
+    folder = ledger.path.parent
+    kept = b"".join(await asyncio.to_thread(lambda: [file.read_bytes() for file in folder.iterdir()]))
+    shown = "".join(map(repr, found)) + "".join(outcome.reason for outcome in found) + caplog.text
+    assert b"C199" in kept
+    for personal in PERSONAL:
+        assert personal.encode() not in kept
+        assert personal not in shown
