@@ -4,8 +4,9 @@ from kfq_async.onboarding.completion import completing
 from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.ledger import Ledger
 from kfq_async.onboarding.ledger_sqlite import Run, SqliteLedger
+from kfq_async.onboarding.outcomes import Ending, Outcome
 from kfq_async.onboarding.rows import Problem, Row
-from kfq_async.onboarding.runner import Ending, Onboarding, Outcome
+from kfq_async.onboarding.runner import Onboarding
 
 __all__ = [
     "Ending",

@@ -175,6 +175,16 @@ class SqliteLedger:
                 place = (entry.number, entry.key)
                 yield entry
 
+    async def copy(self, path: Path) -> None:
+        """Copy the ledger to another file, as it stands at this moment."""
+
+        def work() -> None:
+            _private(path)
+            with closing(sqlite3.connect(path)) as copy:
+                self._opened().backup(copy)
+
+        await self._do(work)
+
     async def past(self, key: bytes) -> list[Entry]:
         """Return all generations of a company, the latest first."""
         rows = await self._do(partial(self._run, f"{_SELECT} WHERE key = ? ORDER BY generation DESC", (key,)))
@@ -257,20 +267,23 @@ class SqliteLedger:
             return self._run(statement, values)
 
     def _run(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
+        return self._opened().execute(statement, values).fetchall()
+
+    def _opened(self) -> sqlite3.Connection:
         if self._database is None:
             raise LedgerError("the ledger is not open: use it inside async with")
-        return self._database.execute(statement, values).fetchall()
+        return self._database
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._run("BEGIN IMMEDIATE")
-        assert self._database is not None  # noqa: S101  # _run has looked
+        database = self._opened()
+        database.execute("BEGIN IMMEDIATE")
         try:
-            yield self._database
+            yield database
         except BaseException:
-            self._database.rollback()
+            database.rollback()
             raise
-        self._database.commit()
+        database.commit()
 
 
 def _entry(row: Sequence[Any]) -> Entry:

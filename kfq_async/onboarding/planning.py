@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+import attrs
+
 from kfq_async.models.fields import new_id
 from kfq_async.onboarding.decisions import Decision, Rules, decide
 from kfq_async.onboarding.hashes import Hashes
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from kfq_async.onboarding.rows import Row
 
 __all__ = ["Planner"]
+
+_NO_RUN = -1
+"""A run that no entry was seen in."""
 
 
 class Planner:
@@ -45,7 +50,19 @@ class Planner:
 
     async def decide(self, rows: Sequence[Row]) -> list[Decision]:
         """Return what is to be done with each row; what it relies on is in the ledger."""
-        rules = Rules(
+        decisions = await asyncio.to_thread(_decide_all, rows, await self._found(rows), self._rules())
+        await self._ledger.put([entry for decision in decisions if (entry := decision.entry) is not None])
+        return decisions
+
+    async def review(self, rows: Sequence[Row]) -> list[Decision]:
+        """Return how each row stands after the run, without changing anything; the run must be the last one."""
+        return await asyncio.to_thread(_review_all, rows, await self._found(rows), self._rules())
+
+    async def _found(self, rows: Sequence[Row]) -> Mapping[bytes, Entry]:
+        return await self._ledger.find({self._hashes.key(row.key) for row in rows if row.key is not None})
+
+    def _rules(self) -> Rules:
+        return Rules(
             run=self._run,
             hashes=self._hashes,
             new_id=new_id,
@@ -54,10 +71,6 @@ class Planner:
             retry_failed=self._retry_failed,
             strict=self._strict,
         )
-        found = await self._ledger.find({self._hashes.key(row.key) for row in rows if row.key is not None})
-        decisions = await asyncio.to_thread(_decide_all, rows, found, rules)
-        await self._ledger.put([entry for decision in decisions if (entry := decision.entry) is not None])
-        return decisions
 
 
 def _unbound(request: CorpIdentLinkRequest) -> CorpIdentLinkRequest:
@@ -74,4 +87,14 @@ def _decide_all(rows: Sequence[Row], found: Mapping[bytes, Entry], rules: Rules)
         if decision.entry is not None:
             latest[decision.entry.key] = decision.entry
         decisions.append(decision)
+    return decisions
+
+
+def _review_all(rows: Sequence[Row], found: Mapping[bytes, Entry], rules: Rules) -> list[Decision]:
+    """Decide again on each row by itself: at the place where its entry was seen, it is the first of its company."""
+    decisions = []
+    for row in rows:
+        before = None if row.key is None else found.get(rules.hashes.key(row.key))
+        first = before is not None and before.number == row.number
+        decisions.append(decide(row, before, attrs.evolve(rules, run=_NO_RUN) if first else rules))
     return decisions

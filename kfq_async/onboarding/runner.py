@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, Iterable
 from contextlib import suppress
-from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
 from attrs import field, frozen
@@ -14,9 +13,9 @@ from attrs import field, frozen
 from kfq_async.errors import KfqError, RunPaused, SessionError, TransportError, UnexpectedAnswer
 from kfq_async.models.fields import mask
 from kfq_async.onboarding.decisions import Action, Decision, advice_on, released, settled
-from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.entries import Entry
+from kfq_async.onboarding.outcomes import ENDINGS, Outcome, outcome_of
 from kfq_async.onboarding.planning import Planner
-from kfq_async.onboarding.rows import Problem, Row
 from kfq_async.onboarding.streams import Stream
 from kfq_async.resources.auth import CORP_IDENT_LINK
 
@@ -26,9 +25,10 @@ if TYPE_CHECKING:
     from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.models.identity import CorpIdentLink
     from kfq_async.onboarding.ledger import Ledger
+    from kfq_async.onboarding.rows import Row
     from kfq_async.session import AsyncSession
 
-__all__ = ["FAILURES", "IN_FLIGHT", "Ending", "Onboarding", "Outcome"]
+__all__ = ["FAILURES", "IN_FLIGHT", "Onboarding"]
 
 IN_FLIGHT = 10
 """Requests under way at a time, unless told otherwise: the platform's limits are not documented."""
@@ -36,64 +36,6 @@ FAILURES = 20
 """Calls in a row without an answer of the platform, after which a run pauses."""
 BATCH = 200
 """Rows whose ids are committed together, before the first of them is sent."""
-
-
-class Ending(StrEnum):
-    """How it ended for a row."""
-
-    LINKED = "linked"
-    """It has its link."""
-    REFUSED = "refused"
-    """The platform said no."""
-    INVALID = "invalid"
-    """It was never sent; ``problems`` say why."""
-    UNKNOWN = "unknown"
-    """It may have been acted on; the same run again asks under the same id, unless ``problems`` say otherwise."""
-    PENDING = "pending"
-    """Nothing of it was acted on; the same run again asks."""
-    REPEATED = "repeated"
-    """It is the same as an earlier row, whose outcome is its own."""
-
-
-_ENDINGS = {
-    State.LINKED: Ending.LINKED,
-    State.REFUSED: Ending.REFUSED,
-    State.UNKNOWN: Ending.UNKNOWN,
-    State.UNSENT: Ending.PENDING,
-}
-
-
-@frozen(kw_only=True)
-class Outcome:
-    """How it ended for one row; when it is given out, the ledger has it."""
-
-    number: int
-    """Where the row stands in its source."""
-    ending: Ending
-    asked: bool
-    """Whether it was sent in this run; otherwise its end was known before."""
-    entry: Entry | None = field(default=None, repr=False)
-    """What the ledger holds for it; ``None`` for an invalid row."""
-    problems: tuple[Problem, ...] = ()
-    """What was noticed about it, warnings included."""
-
-    @property
-    def order_no(self) -> str | None:
-        """Number of the identification order."""
-        return self.entry.order_no if self.entry else None
-
-    @property
-    def auth_url(self) -> str | None:
-        """The link; a secret."""
-        return self.entry.auth_url if self.entry else None
-
-    @property
-    def reason(self) -> str:
-        """Why it is not linked, or what is odd about it, without personal data."""
-        told = [str(problem) for problem in self.problems]
-        if self.entry is not None and self.entry.words and self.ending is not Ending.LINKED:
-            told.insert(0, self.entry.words)
-        return "; ".join(told)
 
 
 @frozen
@@ -232,7 +174,7 @@ class Onboarding:
                 if decision.action is Action.ASK:
                     await self._to_ask.put(decision)
                 else:
-                    await self._outcomes.put(_known(decision))
+                    await self._outcomes.put(outcome_of(decision))
 
     async def _ask(self) -> None:
         """Ask for one row after the other."""
@@ -298,7 +240,7 @@ class Onboarding:
                 await self._outcomes.put(
                     Outcome(
                         number=each.decision.row.number,
-                        ending=_ENDINGS[each.entry.state],
+                        ending=ENDINGS[each.entry.state],
                         asked=each.asked,
                         entry=each.entry,
                         problems=each.decision.problems,
@@ -315,14 +257,6 @@ def _part(rows: Iterator[Row]) -> tuple[list[Row], Exception | None]:
     except Exception as problem:  # noqa: BLE001  # it is handed on
         return part, problem
     return part, None
-
-
-def _known(decision: Decision) -> Outcome:
-    """Return the outcome of a row that is not asked."""
-    endings = {Action.INVALID: Ending.INVALID, Action.REPEAT: Ending.REPEATED, Action.STOP: Ending.UNKNOWN}
-    entry = decision.entry
-    ending = endings.get(decision.action) or (_ENDINGS[entry.state] if entry else Ending.PENDING)
-    return Outcome(number=decision.row.number, ending=ending, asked=False, entry=entry, problems=decision.problems)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

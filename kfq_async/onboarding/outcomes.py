@@ -1,0 +1,84 @@
+"""How it ended for a row, as whoever asked for it wants to know. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from attrs import field, frozen
+
+from kfq_async.onboarding.decisions import Action, Decision
+from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.rows import Problem
+
+__all__ = ["ENDINGS", "Ending", "Outcome", "outcome_of"]
+
+
+class Ending(StrEnum):
+    """How it ended for a row."""
+
+    LINKED = "linked"
+    """It has its link."""
+    REFUSED = "refused"
+    """The platform said no."""
+    INVALID = "invalid"
+    """It was never sent; ``problems`` say why."""
+    UNKNOWN = "unknown"
+    """It may have been acted on; the same run again asks under the same id, unless ``problems`` say otherwise."""
+    PENDING = "pending"
+    """Nothing of it was acted on; the same run again asks."""
+    REPEATED = "repeated"
+    """It is the same as an earlier row, whose outcome is its own."""
+
+
+ENDINGS = {
+    State.LINKED: Ending.LINKED,
+    State.REFUSED: Ending.REFUSED,
+    State.UNKNOWN: Ending.UNKNOWN,
+    State.UNSENT: Ending.PENDING,
+}
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """How it ended for one row; when it is given out, the ledger has it."""
+
+    number: int
+    """Where the row stands in its source."""
+    ending: Ending
+    asked: bool
+    """Whether it was sent in this run; otherwise its end was known before."""
+    entry: Entry | None = field(default=None, repr=False)
+    """What the ledger holds for it; ``None`` for an invalid row."""
+    problems: tuple[Problem, ...] = ()
+    """What was noticed about it, warnings included."""
+
+    @property
+    def order_no(self) -> str | None:
+        """Number of the identification order."""
+        return self.entry.order_no if self.entry else None
+
+    @property
+    def auth_url(self) -> str | None:
+        """The link; a secret."""
+        return self.entry.auth_url if self.entry else None
+
+    @property
+    def reason(self) -> str:
+        """Why it is not linked, or what is odd about it, without personal data."""
+        told = [str(problem) for problem in self.problems]
+        if self.entry is not None and self.entry.words and self.ending is not Ending.LINKED:
+            told.insert(0, self.entry.words)
+        return "; ".join(told)
+
+
+def outcome_of(decision: Decision) -> Outcome:
+    """Return the outcome of a row that is not asked now."""
+    endings = {Action.INVALID: Ending.INVALID, Action.REPEAT: Ending.REPEATED}
+    entry = decision.before
+    return Outcome(
+        number=decision.row.number,
+        ending=endings.get(decision.action) or (ENDINGS[entry.state] if entry else Ending.PENDING),
+        asked=False,
+        entry=None if decision.action is Action.INVALID else entry,
+        problems=decision.problems,
+    )
