@@ -1,0 +1,64 @@
+"""The report of a run in a real browser, at the width of a phone and of a desktop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.report import report
+from kfq_async.onboarding.rows import Problem
+from kfq_async.onboarding.statistics import Statistics
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
+LONG = "a-heading-that-never-ends-" * 20
+
+
+@pytest.fixture
+def html() -> str:
+    """A report with long words and long lists."""
+    statistics = Statistics()
+    for number in range(3, 9000, 2):
+        state = State.LINKED if number % 5 else State.UNKNOWN
+        statistics.add(
+            Entry(
+                key=b"",
+                generation=1,
+                client_request_id="",
+                body=b"",
+                state=state,
+                number=number,
+                attempts=1,
+                seconds=number / 3000,
+                ended_at=1_775_016_000.0 + number,
+            )
+        )
+    statistics.add_invalid(2, [Problem(LONG, LONG)])
+    return report(statistics, made_at=1_775_016_000.0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_it_fits_and_is_seen(page: Page, html: str, scheme: str) -> None:
+    """The page is no wider than the window, asks for nothing, and its words stand out from the ground."""
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    await page.set_content(html)
+    ground, ink = [
+        await page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color")
+    ]
+    dark = ("rgb(18, 22, 30)", "rgb(230, 234, 241)")
+    assert ((ground, ink) == dark) is (scheme == "dark")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    smallest = await page.evaluate(
+        "Math.min(...[...document.querySelectorAll('.chart')].map(it => it.getBoundingClientRect().width / 360))"
+    )
+    assert smallest > 0.85  # units of the drawing: its words are 10.5 of them
+
+
+async def test_it_prints_in_light(page: Page, html: str) -> None:
+    """On paper the ground is white, whatever the screen likes."""
+    await page.emulate_media(media="print", color_scheme="dark")
+    await page.set_content(html)
+    assert await page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
