@@ -31,11 +31,19 @@ def guarded(cell: str) -> str:
 
 def open_delimited(file: Path, encoding: str) -> Table:
     """Open a CSV or TSV; the delimiter is the one that parts the headings most often."""
-    delimiter = max(_DELIMITERS, key=lambda each: len(_headings(file, encoding, each)[1]))
+    delimiter = max(_DELIMITERS, key=partial(_width, file, encoding))
     number, headings = _headings(file, encoding, delimiter)
     if not headings:
         raise SourceError(f"{file} holds nothing but blanks; its first line must be the headings")
     return Table(file, headings, partial(_rows, file, encoding, delimiter, number, headings))
+
+
+def _width(file: Path, encoding: str, delimiter: str) -> int:
+    """Return how many headings a delimiter makes; none if it makes no table at all."""
+    try:
+        return len(_headings(file, encoding, delimiter)[1])
+    except SourceError:
+        return 0
 
 
 def _headings(file: Path, encoding: str, delimiter: str) -> tuple[int, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import defaultdict
 from contextlib import contextmanager
 from functools import partial
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["open_workbook"]
 
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-"""The stream in which a workbook with a password lies inside an OLE2 container."""
+_LOCKED = re.compile(
+    re.escape("EncryptedPackage".encode("utf-16-le"))
+    + rb"|\x09\x08\x10\x00\x00\x06\x05\x00.{12}(\x86\x00\x00\x00)?\x2f\x00",
+    re.DOTALL,
+)
+"""A password: the stream in which OLE2 holds a locked XLSX, or the record FILEPASS at the start of a locked XLS.
+calamine only says that it does not know such a file."""
 _EXACT = 10**15
 """A spreadsheet keeps 15 digits of a number; the others are lost when it is typed."""
 _TYPE_AGAIN = "format the column as text and type it again"
@@ -48,7 +54,7 @@ def open_workbook(file: Path, sheet: str | None) -> Table:
 def _opened(file: Path) -> Iterator[CalamineWorkbook]:
     """Open a workbook; what goes wrong inside is said in words."""
     try:
-        from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+        from python_calamine import CalamineError, CalamineWorkbook
     except ImportError:
         raise SourceError(f"{file}: a workbook needs an extra; pip install 'kfq-async[onboarding]'") from None
     try:
@@ -56,10 +62,8 @@ def _opened(file: Path) -> Iterator[CalamineWorkbook]:
         with file.open("rb") as stream, CalamineWorkbook.from_object(stream) as book:
             yield book
             return
-    except PasswordError:
-        locked = True
     except CalamineError:
-        locked = _ENCRYPTED in file.read_bytes()
+        locked = _LOCKED.search(file.read_bytes())
     except OSError as problem:
         raise SourceError(f"{file} cannot be read: {problem.strerror}") from None
     if locked:
@@ -129,7 +133,10 @@ def _text(value: Any) -> tuple[str, str]:
         case bool():
             return str(value).upper(), f"is a truth value; {_TYPE_AGAIN}"
         case int() | float() if abs(value) >= _EXACT:
-            return f"{value:.0f}", f"is a number of more than 15 digits and has lost some of them; {_TYPE_AGAIN}"
+            # Written as what it is now, so that no later run takes it for the whole number.
+            return repr(
+                float(value)
+            ).upper(), f"is a number of more than 15 digits and has lost some of them; {_TYPE_AGAIN}"
         case int() | float():
             return str(int(value) if value == int(value) else value), ""
         case dt.timedelta():
