@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kfq_async.onboarding.sources import FileSource
     from kfq_async.onboarding.tables import TableRow
 
-__all__ = ["Result", "check_output", "default_output", "write_output"]
+__all__ = ["Result", "appearing", "check_output", "default_output", "write_output"]
 
 
 @frozen
@@ -86,7 +86,7 @@ def write_output(source: FileSource, out: Path, results: Callable[[Sequence[Row]
     Raises `SourceError` for a name that ends in no known kind, and `OnboardingError` for what the disk refuses.
     """
     kept, headings = _columns(source.headings)
-    with _appearing(out) as file, writer_for(out)(file, headings) as write:
+    with appearing(out) as file, writer_for(out)(file, headings) as write:
         for batch in _batches(source.pairs()):
             found = results([row for _, row in batch])
             for (line, _), result in zip(batch, found, strict=True):
@@ -110,7 +110,7 @@ def _batches(pairs: Iterable[tuple[TableRow, Row]]) -> Iterator[list[tuple[Table
 
 
 @contextmanager
-def _appearing(out: Path) -> Iterator[Path]:
+def appearing(out: Path) -> Iterator[Path]:
     """Yield a file to write, in a folder of its own beside ``out``, and put it in its place when all went well."""
     try:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:

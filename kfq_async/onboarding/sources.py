@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kfq_async.models.identity import CorpIdentLinkRequest
     from kfq_async.onboarding.tables import TableRow
 
-__all__ = ["FileSource", "default_key", "request_rows"]
+__all__ = ["FileSource", "default_key", "key_text", "request_rows"]
 
 _NO_KEY = "has neither a credit code nor an account to be recognised by; fill one in, or name another column with --key"
 
@@ -81,6 +81,10 @@ class FileSource:
         """Iterate from the first row on; one of them is in memory at a time where the kind of file allows it."""
         return (row for _, row in self.pairs())
 
+    def count(self) -> int:
+        """Read the file once and return how many rows it has, or raise what will keep it from being read."""
+        return sum(1 for _ in self._table.rows())
+
     def pairs(self) -> Iterator[tuple[TableRow, Row]]:
         """Iterate over the rows together with their cells as the file has them."""
         return ((line, self._row(line)) for line in self._table.rows())
@@ -116,9 +120,13 @@ def default_key(request: CorpIdentLinkRequest) -> tuple[str | None, str | None]:
     The key is ``None`` where there is neither.
     """
     info = request.corp_ident_info
-    code = ((info and info.credit_code) or "").upper()
-    account = request.account_name or ""
-    return f"{code}\x1f{account}" if code or account else None, _label(code)
+    code, account = (info and info.credit_code) or "", request.account_name or ""
+    return key_text(code, account) if code or account else None, _label(code.upper())
+
+
+def key_text(code: str, account: str) -> str:
+    """Return the key of a credit code and an account, either of which may be empty."""
+    return f"{code.upper()}\x1f{account}"
 
 
 def _label(key: str) -> str | None:
