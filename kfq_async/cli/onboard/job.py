@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from attrs import field, frozen
 from rich.console import Console
@@ -43,6 +43,7 @@ __all__ = ["INTERRUPTED", "PAUSED", "Files", "Job", "rehearse"]
 PAUSED = 3
 """Exit status of a run that paused."""
 INTERRUPTED = 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NAMED = 20
 """Rows with a problem that are named on the screen; the output names them all."""
 
@@ -74,7 +75,13 @@ class Job:
     async def run(self) -> int:
         """Run to the end, a pause or an interruption; the files are written in any case. Return the exit status."""
         total = await asyncio.to_thread(self._checked)
-        async with SqliteLedger(self.files.ledger) as ledger, self.session() as session:
+        watcher, notes = Watcher(self.console, total), _Notes()
+        problem: OnboardingError | None = None
+        async with (
+            _Interrupts(watcher) as interrupts,
+            SqliteLedger(self.files.ledger) as ledger,
+            self.session() as session,
+        ):
             run = Onboarding(
                 session,
                 ledger,
@@ -85,26 +92,23 @@ class Job:
                 strict=self.strict,
                 callbacks=self.callbacks,
             )
-            notes = _Notes()
-            watcher = Watcher(self.console, total)
-            stopped = asyncio.Event()
-            problem: OnboardingError | None = None
-            with watcher:
-                async with _interruptible(run, stopped, watcher), run:
-                    try:
+            interrupts.stop = run.stop
+            try:
+                with watcher:
+                    async with run:
                         async for outcome in run:
                             watcher.note(outcome)
                             notes.note(outcome)
-                    except OnboardingError as raised:
-                        problem = raised
+            except OnboardingError as raised:
+                problem = raised
             if not isinstance(problem, LedgerError):
                 counts = {str(ending): count for ending, count in watcher.counts.items()}
                 await ledger.end_run(run.run, {**counts, "invalid_rows": notes.statistics.invalid.ranges()})
-                await self._write(ledger, run.run, notes)
+                problem = await self._written(ledger, run.run, notes) or problem
         self._tell(watcher, notes, problem)
         if problem is not None:
             return PAUSED
-        if stopped.is_set():
+        if interrupts.seen:
             return INTERRUPTED
         return 0 if set(watcher.counts) <= {Ending.LINKED, Ending.REPEATED} else 1
 
@@ -113,8 +117,17 @@ class Job:
         check_output(self.source, self.files.out)
         return self.source.count()
 
+    async def _written(self, ledger: SqliteLedger, run: int, notes: _Notes) -> OnboardingError | None:
+        """Write output and report from what the ledger holds, and return what kept us from it."""
+        try:
+            await self._write(ledger, run, notes)
+        except OnboardingError as problem:
+            return problem
+        for what, path in (("links", self.files.out), ("report", self.files.report)):
+            self.console.print(f"{what} in {path}", markup=False, highlight=False, soft_wrap=True)
+        return None
+
     async def _write(self, ledger: SqliteLedger, run: int, notes: _Notes) -> None:
-        """Write output and report from what the ledger holds, so that they are the same after any number of runs."""
         loop = asyncio.get_running_loop()
         planner = Planner(ledger, run=run, strict=self.strict, callbacks=self.callbacks)
 
@@ -131,9 +144,6 @@ class Job:
     def _tell(self, watcher: Watcher, notes: _Notes, problem: OnboardingError | None) -> None:
         show = self.console.print
         notes.show(self.console)
-        if not isinstance(problem, LedgerError):
-            for what, path in (("links", self.files.out), ("report", self.files.report)):
-                show(f"{what} in {path}", markup=False, highlight=False, soft_wrap=True)
         show(
             f"{watcher.counts.total()} companies: {counted(watcher.counts) or 'none'}; "
             f"{watcher.asked} asked in {watcher.seconds:.1f} s",
@@ -218,30 +228,44 @@ async def _copy_of(path: Path, copy: Path) -> AsyncIterator[SqliteLedger]:
         yield ledger
 
 
-@asynccontextmanager
-async def _interruptible(run: Onboarding, stopped: asyncio.Event, watcher: Watcher) -> AsyncIterator[None]:
-    """Let the first Ctrl-C finish what is under way, and the second one end at once."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
+class _Interrupts:
+    """Lets the first Ctrl-C finish what is under way, and the second one end at once."""
 
-    def interrupted() -> None:
-        if stopped.is_set() and task is not None:
-            task.cancel()
-            return
-        stopped.set()
-        run.stop()
-        watcher.say("Finishing the requests under way; Ctrl-C again ends at once, and loses nothing either.")
+    def __init__(self, watcher: Watcher) -> None:
+        self.seen = False
+        self._watcher = watcher
+        self._stop: Callable[[], None] = lambda: None
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        with suppress(NotImplementedError):  # on Windows, Ctrl-C ends at once
-            loop.add_signal_handler(number, interrupted)
-    try:
-        yield
-    finally:
-        for number in signals:
+    @property
+    def stop(self) -> Callable[[], None]:
+        """What finishes a run; set when there is one."""
+        return self._stop
+
+    @stop.setter
+    def stop(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        if self.seen:
+            stop()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.current_task()
+        for number in SIGNALS:
+            with suppress(NotImplementedError):  # on Windows, Ctrl-C ends at once
+                asyncio.get_running_loop().add_signal_handler(number, self._interrupted)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for number in SIGNALS:
             with suppress(NotImplementedError):
-                loop.remove_signal_handler(number)
+                asyncio.get_running_loop().remove_signal_handler(number)
+
+    def _interrupted(self) -> None:
+        if self.seen and self._task is not None:
+            self._task.cancel()
+            return
+        self.seen = True
+        self._stop()
+        self._watcher.say("Finishing the requests under way; Ctrl-C again ends at once, and loses nothing either.")
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -372,6 +372,38 @@ def test_the_ledger_fails_in_the_middle(
     assert "links in" not in said
 
 
+def test_an_output_that_cannot_be_written(
+    door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is sent it is found out, as far as that can be; afterwards the ledger has everything."""
+    source = write(tmp_path, 2)
+    (tmp_path / "folder").mkdir()
+    assert run(["onboard", str(source), *door, "--out", str(tmp_path / "folder" / "nowhere" / "links.csv")]) == 2
+    assert not kfq_sandbox.orders
+    (tmp_path / "report").mkdir()
+    assert run(["onboard", str(source), *door, "--report", str(tmp_path / "report")]) == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert "report cannot be written: Is a directory" in said
+    assert "The same command again continues" in said
+    assert run(["onboard", str(source), *door]) == 0
+    assert len(kfq_sandbox.orders) == 2
+
+
+def test_ctrl_c_before_the_run(door: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the ledger is being opened sends nothing, and ends as any other."""
+    source = write(tmp_path, 2)
+    opened = SqliteLedger._open
+
+    def interrupted(ledger: SqliteLedger) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        opened(ledger)
+
+    monkeypatch.setattr(SqliteLedger, "_open", interrupted)
+    assert run(["onboard", str(source), *door]) == 130
+    assert {row["认证状态"] for row in read(tmp_path / "companies.links.csv")} == {"pending"}
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c(times: int, kfq_sandbox: Sandbox, tmp_path: Path) -> None:
     """One Ctrl-C finishes what is under way and writes the files, a second one ends at once; both can be continued."""
