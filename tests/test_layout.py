@@ -107,6 +107,9 @@ def test_the_protocol_has_neither_clock_nor_randomness(package: str) -> None:
         ("cattrs", "protocol/codec.py"),
         ("tenacity", "transport/retrying.py"),
         ("cryptography", "protocol/signing.py"),
+        ("python_calamine", "onboarding/tables/workbooks.py"),
+        ("stdnum", "onboarding/checks.py"),
+        ("xlsxwriter", "onboarding/writers.py"),
     ],
 )
 def test_libraries_behind_one_door(package: str, place: str) -> None:
