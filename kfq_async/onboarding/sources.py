@@ -108,8 +108,9 @@ class FileSource:
     def _own_key(self, index: int, cells: Sequence[str], problems: list[Problem]) -> tuple[str | None, str | None]:
         field = self._columns.field_at(index)
         value, words = (FIELDS[field].read if field else as_id)(cells[index])
-        if words and field is None:
-            problems.append(Problem(column_name(self.headings, index), words))
+        name = column_name(self.headings, index)
+        if words and name not in {problem.column for problem in problems}:
+            problems.append(Problem(name, words))
         if value is None:
             return None, None
         key = str(value)

@@ -94,6 +94,10 @@ def test_a_key_that_lost_digits_is_said(tmp_path: Path) -> None:
     (row,) = FileSource(write(tmp_path, "编号,企业名称", "1.38E+10,甲"), key="编号")
     assert row.key is None
     assert said(row)[0].startswith("编号: is a number written as")
+    (row,) = FileSource(write_workbook(tmp_path / "a.xlsx", ["编号", "企业名称"], [10**16, "甲"]), key="编号")
+    assert row.key is None
+    (words,) = said(row)
+    assert words.startswith("编号: is a number of more than 15 digits")
 
 
 def test_a_code_that_is_a_persons_is_not_shown(tmp_path: Path) -> None:

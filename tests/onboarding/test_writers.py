@@ -119,7 +119,10 @@ def test_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         write(tmp_path / "a.xlsx")
 
 
-def test_a_full_disk_is_an_error_of_the_system() -> None:
-    """What the disk refuses comes as it does from every other file."""
-    with pytest.raises(OSError, match="No such file"):
-        write(Path("/nowhere/a.xlsx"))
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".xlsx"])
+def test_what_the_system_refuses_is_its_error(suffix: str, tmp_path: Path) -> None:
+    """A file that cannot be made is the error that the system gives, whichever library meets it."""
+    file = tmp_path / f"a{suffix}"
+    file.mkdir()
+    with pytest.raises(IsADirectoryError):
+        write(file, ("1", "", ""))

@@ -40,7 +40,8 @@ def open_workbook(file: Path, sheet: str | None) -> Table:
     """Open a sheet of a workbook; the first row that is not blank is its headings."""
     with _opened(file) as book:
         name, others, cells = _choose(file, book, sheet)
-    after, first = next(((number, row) for number, row in enumerate(cells.iter_rows(), 1) if _filled(row)), (0, []))
+    rows = enumerate(cells.iter_rows() if cells.height else (), 1)
+    after, first = next(((number, row) for number, row in rows if _filled(row)), (0, []))
     headings = trim([_text(value)[0] for value in first])
     if not headings:
         raise SourceError(f"{file}: the sheet {name} holds nothing; its first row must be the headings")
@@ -66,6 +67,11 @@ def _opened(file: Path) -> Iterator[CalamineWorkbook]:
         locked = _LOCKED.search(file.read_bytes())
     except OSError as problem:
         raise SourceError(f"{file} cannot be read: {problem.strerror}") from None
+    except BaseException as problem:
+        # What calamine does not foresee in a damaged file is a panic of Rust's, which is no Exception.
+        if type(problem).__name__ != "PanicException":
+            raise
+        locked = None
     if locked:
         raise SourceError(f"{file} is protected by a password; open it and save it without one")
     raise SourceError(f"{file} is no workbook, or a damaged one; open it and save it again as XLSX")

@@ -3,6 +3,7 @@
 import datetime as dt
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import xlsxwriter
@@ -201,6 +202,24 @@ def test_a_damaged_workbook_is_said(tmp_path: Path) -> None:
     file.write_bytes(XLS.read_bytes()[:3000])
     with pytest.raises(SourceError, match="is no workbook, or a damaged one"):
         open_table(file)
+
+
+class PanicException(BaseException):
+    """What PyO3 raises when Rust panics; it cannot be imported."""
+
+
+@pytest.mark.parametrize(("happens", "comes"), [(PanicException, SourceError), (KeyboardInterrupt, KeyboardInterrupt)])
+def test_a_panic_is_said(
+    happens: type[BaseException], comes: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that makes calamine panic is a damaged one; a person's Ctrl-C is none of this."""
+
+    def panic(*_: object) -> None:
+        raise happens
+
+    monkeypatch.setattr("python_calamine.CalamineWorkbook", SimpleNamespace(from_object=panic))
+    with pytest.raises(comes):
+        open_table(write_workbook(tmp_path / "a.xlsx", ["税号"]))
 
 
 def test_a_workbook_that_went_is_said(tmp_path: Path) -> None:
