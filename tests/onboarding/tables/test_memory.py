@@ -43,12 +43,12 @@ def peak(file: Path, rows: int) -> int:
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_what_streams_takes_no_more(suffix: str, tmp_path: Path) -> None:
-    """A CSV and JSON Lines take no more for 100,000 rows than for 1,000, but for 40 MiB."""
+    """A CSV and JSON Lines take no more for many rows than for 1,000, but for 400 bytes a row: 40 MiB for 100,000."""
     file = tmp_path / f"a{suffix}"
-    assert peak(file, 100_000) - peak(file, 1_000) < 40 * 1024
+    assert peak(file, 21_000) - peak(file, 1_000) < 8 * 1024
 
 
 def test_a_workbook_takes_a_kib_a_row(tmp_path: Path) -> None:
     """A workbook is in memory while it is read, at less than 1 KiB a row."""
     file = tmp_path / "a.xlsx"
-    assert peak(file, 30_000) - peak(file, 1_000) < 29_000
+    assert peak(file, 11_000) - peak(file, 1_000) < 10_000
