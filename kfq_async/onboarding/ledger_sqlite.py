@@ -6,13 +6,11 @@ import asyncio
 import json
 import os
 import secrets
-import socket
 import sqlite3
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -24,6 +22,7 @@ from kfq_async.errors import LedgerError
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.hashes import SECRET_BYTES, Hashes
+from kfq_async.onboarding.holders import this_process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
@@ -222,7 +221,7 @@ class SqliteLedger:
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute("PRAGMA secure_delete=ON")
         if self._alone:
-            self._write("INSERT OR REPLACE INTO facts VALUES ('holder', ?)", (_whoami(),))
+            self._write("INSERT OR REPLACE INTO facts VALUES ('holder', ?)", (this_process(),))
 
     def _claim(self) -> None:
         """Make the tables of an empty file, and refuse any other database before touching it."""
@@ -349,8 +348,3 @@ def _holder(ledger: Path) -> str:
         for (holder,) in database.execute(_HOLDER):
             return str(holder)
     return "another process"
-
-
-def _whoami() -> str:
-    since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
-    return f"process {os.getpid()} on {socket.gethostname()}, since {since}"
