@@ -50,6 +50,8 @@ LONGEST_WAIT = 300
 _KEEP = """
 INSERT INTO requests VALUES (%s, %s) ON CONFLICT (client_request_id) DO UPDATE SET sealed = excluded.sealed
 """
+_BY_LOCK = "CREATE INDEX kfq_jobs_by_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing')"
+"""procrastinate looks for other jobs under the lock of the one that it takes, and reads all that wait without this."""
 _UNDER_WAY = """
 SELECT lock FROM procrastinate_jobs
 WHERE (status = 'todo' AND queueing_lock = ANY(%(ids)s)) OR (status = 'doing' AND lock = ANY(%(ids)s))
@@ -118,12 +120,16 @@ class OnboardingJobs:
         are missing and none twice. Raises `LedgerError` if somebody else is at it.
         """
         counts: Counter[Ending] = Counter()
+        analysed = 0
         async with self.ledger.claimed():
             run = await self.ledger.begin_run()
             async for part in _parts(rows):
                 for outcome in await self._enqueue(part, run=run, retry_failed=retry_failed, strict=strict):
                     counts[outcome.ending] += 1
                     tell(outcome)
+                if counts.total() >= 2 * analysed:
+                    analysed = counts.total()
+                    await self._analyse()
         return counts
 
     async def work(
@@ -154,6 +160,12 @@ class OnboardingJobs:
             found = await (await connection.execute("SELECT to_regclass('procrastinate_jobs')")).fetchone()
             if found == (None,):
                 await connection.execute(tables)
+                await connection.execute(_BY_LOCK)
+
+    async def _analyse(self) -> None:
+        """Let the server know that there are many: it takes a job in milliseconds then, and in seconds otherwise."""
+        async with self.ledger.transaction() as transaction:
+            await transaction.connection.execute("ANALYZE procrastinate_jobs, entries, requests")
 
     async def _enqueue(self, rows: Sequence[Row], *, run: int, **options: bool) -> list[Outcome]:
         try:

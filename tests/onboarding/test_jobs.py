@@ -307,6 +307,20 @@ async def test_one_loader_at_a_time(jobs: OnboardingJobs, postgres: str) -> None
             await jobs.enqueue(rows(1))
 
 
+async def test_taking_a_job_does_not_read_them_all(jobs: OnboardingJobs) -> None:
+    """However many wait, the server reads a few of them for each that it gives out."""
+    await jobs.enqueue(rows(3000))
+    counters = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'procrastinate_jobs'"
+    async with jobs.ledger.pool.connection() as connection:
+        before = await (await connection.execute(counters)).fetchone()
+        for _ in range(20):
+            await connection.execute("SELECT procrastinate_fetch_job_v2('{kfq_onboarding}', NULL)")
+        after = await (await connection.execute(counters)).fetchone()
+    assert before is not None
+    assert after is not None
+    assert 20 <= after[0] - before[0] < 20 * 10
+
+
 async def test_opened_again(jobs: OnboardingJobs, postgres: str, session: AsyncSession, sandbox: Sandbox) -> None:
     """Another process finds the tables, and the jobs that wait in them."""
     await jobs.enqueue(rows(2))
