@@ -116,23 +116,21 @@ def _decide(row: Row, key: str, data: CorpIdentLinkRequest, before: Entry | None
         """Open the first or the next generation, or go on with the one that is there."""
         request_id = rules.new_id() if entry is None else entry.client_request_id
         request = rules.bind(attrs.evolve(data, client_request_id=request_id))
-        opened = entry or Entry(
-            key=rules.hashes.key(key),
-            generation=1 if before is None else before.generation + 1,
-            client_request_id=request_id,
-            body=b"",
-            state=State.UNKNOWN,
-            number=row.number,
-            opened_at=rules.now,
-        )
-        opened = attrs.evolve(
-            opened,
-            state=State.UNKNOWN,
-            body=rules.hashes.body(request),
-            number=row.number,
-            run=rules.run,
-            label=row.label,
-        )
+        body = rules.hashes.body(request)
+        if entry is not None:
+            opened = attrs.evolve(entry, state=State.UNKNOWN, body=body, number=row.number, run=rules.run)
+        else:
+            opened = Entry(
+                key=rules.hashes.key(key) if before is None else before.key,
+                generation=1 if before is None else before.generation + 1,
+                client_request_id=request_id,
+                body=body,
+                state=State.UNKNOWN,
+                number=row.number,
+                run=rules.run,
+                label=row.label,
+                opened_at=rules.now,
+            )
         return Decision(row=row, action=Action.ASK, before=before, entry=opened, request=request, problems=row.problems)
 
     if before is None:
@@ -196,13 +194,24 @@ def settled(
     ``in_doubt`` says that an earlier call may have been acted on. Doubt wins over everything but a link, and a
     refusal of the request's form, which every copy of it met.
     """
-    entry = attrs.evolve(entry, attempts=attempts, seconds=seconds, ended_at=now)
-    if not isinstance(ended, KfqError):
-        return attrs.evolve(
-            entry, state=State.LINKED, order_no=ended.order_no, auth_url=ended.auth_url, code=None, words=None
-        )
-    code = ended.code if isinstance(ended, ApiError) else None
-    return attrs.evolve(entry, state=_state_after(ended, in_doubt=in_doubt), code=code, words=str(ended.args[0]))
+    if isinstance(ended, KfqError):
+        state, words = _state_after(ended, in_doubt=in_doubt), str(ended.args[0])
+        code = ended.code if isinstance(ended, ApiError) else None
+        order_no = auth_url = None
+    else:
+        state, code, words = State.LINKED, None, None
+        order_no, auth_url = ended.order_no, ended.auth_url
+    return attrs.evolve(
+        entry,
+        state=state,
+        order_no=order_no,
+        auth_url=auth_url,
+        code=code,
+        words=words,
+        attempts=attempts,
+        seconds=seconds,
+        ended_at=now,
+    )
 
 
 def _state_after(error: KfqError, *, in_doubt: bool) -> State:

@@ -241,7 +241,7 @@ class OnboardingJobs:
             if entry.state in FINAL_STATES:
                 return entry.state
             entry = settled(entry, ended, now=self._clock(), **how)
-            await transaction.put([entry])
+            await transaction.settle([entry])
             if entry.state in FINAL_STATES:
                 await transaction.connection.execute(
                     "DELETE FROM requests WHERE client_request_id = %s", (client_request_id,)

@@ -38,6 +38,13 @@ class Ledger(EntryStore, Protocol):
     One runner uses it at a time; `complete` may be called meanwhile, from other processes too.
     """
 
+    async def settle(self, entries: Sequence[Entry]) -> None:
+        """Write how the calls of entries that are there ended, all of them or none, for good before this returns.
+
+        That is ``state``, ``order_no``, ``auth_url``, ``code``, ``words``, ``attempts``, ``seconds``, ``ended_at``.
+        """
+        ...
+
     async def begin_run(self) -> int:
         """Return the number of a new run, one more than the last."""
         ...

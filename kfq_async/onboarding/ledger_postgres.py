@@ -16,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from kfq_async.errors import LedgerError
 from kfq_async.models.notifications import IdentityStatus
-from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.entries import ENDED, FIXED, TOLD, Entry, State
 from kfq_async.onboarding.hashes import Hashes
 from kfq_async.onboarding.holders import this_process
 
@@ -34,8 +34,7 @@ _PAGE = 500
 """Entries that are read at a time."""
 
 _COLUMNS = tuple(attribute.name for attribute in attrs.fields(Entry))
-_TOLD = ("status", "status_at")
-"""What notifications write."""
+_CHANGING = tuple(name for name in _COLUMNS if name not in (*FIXED, *TOLD))
 _TABLES = """
 CREATE TABLE facts (name text PRIMARY KEY, value text NOT NULL);
 CREATE TABLE runs (run bigint PRIMARY KEY, began_at double precision NOT NULL);
@@ -54,8 +53,11 @@ CREATE TABLE requests (
 _PUT = f"""
 INSERT INTO entries ({", ".join(_COLUMNS)}) VALUES ({", ".join("%s" for _ in _COLUMNS)})
 ON CONFLICT (key, generation) DO UPDATE SET
-    {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[3:] if name not in _TOLD)}
+    {", ".join(f"{name} = excluded.{name}" for name in _CHANGING)}
 """  # noqa: S608  # our own names
+_SETTLE = f"""
+UPDATE entries SET {", ".join(f"{name} = %s" for name in ENDED)} WHERE key = %s AND generation = %s
+"""  # noqa: S608
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM entries"  # noqa: S608
 _LATEST = "generation = (SELECT max(generation) FROM entries AS other WHERE other.key = entries.key)"
 _FIND = f"{_SELECT} WHERE key = ANY(%s) AND {_LATEST}"
@@ -98,7 +100,12 @@ class PostgresTransaction:
     async def put(self, entries: Sequence[Entry]) -> None:
         """Write entries; what notifications wrote stays."""
         async with self.connection.cursor() as cursor:
-            await cursor.executemany(_PUT, [_values(entry) for entry in entries])
+            await cursor.executemany(_PUT, [_values(entry, _COLUMNS) for entry in entries])
+
+    async def settle(self, entries: Sequence[Entry]) -> None:
+        """Write how calls ended; the rest stays."""
+        async with self.connection.cursor() as cursor:
+            await cursor.executemany(_SETTLE, [_values(entry, (*ENDED, "key", "generation")) for entry in entries])
 
 
 class PostgresLedger:
@@ -196,6 +203,11 @@ class PostgresLedger:
         async with self.transaction() as transaction:
             await transaction.put(entries)
 
+    async def settle(self, entries: Sequence[Entry]) -> None:
+        """Write how calls ended, all or none, committed before this returns."""
+        async with self.transaction() as transaction:
+            await transaction.settle(entries)
+
     async def begin_run(self) -> int:
         """Return the number of a new run."""
         query = "INSERT INTO runs SELECT coalesce(max(run), 0) + 1, %s FROM runs RETURNING run"
@@ -272,8 +284,9 @@ async def _value(connection: Connection, query: str, values: Sequence[object]) -
     return None if row is None else row[0]
 
 
-def _values(entry: Entry) -> list[object]:
-    return [_storable(value) if isinstance(value, str) else value for value in attrs.astuple(entry, recurse=False)]
+def _values(entry: Entry, names: Sequence[str]) -> list[object]:
+    values = [getattr(entry, name) for name in names]
+    return [_storable(value) if isinstance(value, str) else value for value in values]
 
 
 def _storable(text: str) -> str:

@@ -11,7 +11,9 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from functools import partial
+from functools import cache, partial
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -20,7 +22,7 @@ from attrs import frozen
 
 from kfq_async.errors import LedgerError
 from kfq_async.models.notifications import IdentityStatus
-from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.entries import ENDED, FIXED, TOLD, Entry, State
 from kfq_async.onboarding.hashes import SECRET_BYTES, Hashes
 from kfq_async.onboarding.holders import this_process
 
@@ -41,33 +43,59 @@ _BUSY = 10.0
 """Seconds that a notification waits while the runner writes."""
 
 _COLUMNS = tuple(attribute.name for attribute in attrs.fields(Entry))
-_TOLD = ("status", "status_at")
-"""What notifications write."""
 _SCHEMA = f"""
 CREATE TABLE entries (
     key BLOB NOT NULL, generation INTEGER NOT NULL, client_request_id TEXT NOT NULL UNIQUE,
     {", ".join(name for name in _COLUMNS[3:])},
     PRIMARY KEY (key, generation)
-) WITHOUT ROWID;
-CREATE INDEX by_place ON entries (number, key, generation);
+);
 CREATE TABLE runs (run INTEGER PRIMARY KEY, began_at REAL NOT NULL, ended_at REAL, counts TEXT);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 _HOLDER = "SELECT value FROM facts WHERE name = 'holder'"
-_PUT = f"""
-INSERT INTO entries ({", ".join(_COLUMNS)}) VALUES ({", ".join("?" for _ in _COLUMNS)})
-ON CONFLICT (key, generation) DO UPDATE SET
-    {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[3:] if name not in _TOLD)}
-"""  # noqa: S608  # our own names
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM entries"  # noqa: S608  # our own names
 _LATEST = f"{_SELECT} AS it WHERE generation = (SELECT max(generation) FROM entries WHERE key = it.key)"  # noqa: S608
-
 _FINISHED = f"""
 SELECT key FROM ({_LATEST}) WHERE (state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?)
 """  # noqa: S608
 _COMPLETE = """
 UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ? AND (status IS NULL OR status = ?)
 """
+_CHUNKS = (64, 8, 1)
+"""Entries in one statement. Each statement gives way to the event loop's thread and waits for it again, so that many
+statements of one entry would cost both of them more than the writing does."""
+
+
+def _marks(columns: int, rows: int) -> str:
+    return ", ".join([f"({', '.join('?' * columns)})"] * rows)
+
+
+@cache
+def _put_statement(rows: int) -> str:
+    changing = [name for name in _COLUMNS if name not in FIXED and name not in TOLD]
+    return f"""
+        INSERT INTO entries ({", ".join(_COLUMNS)}) VALUES {_marks(len(_COLUMNS), rows)}
+        ON CONFLICT (key, generation) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in changing)}
+    """  # noqa: S608  # our own names
+
+
+@cache
+def _settle_statement(rows: int) -> str:
+    names = ", ".join(f"new_{name}" for name in ("key", "generation", *ENDED))
+    changes = ", ".join(f"{name} = new_{name}" for name in ENDED)
+    return f"""
+        WITH new ({names}) AS (VALUES {_marks(2 + len(ENDED), rows)})
+        UPDATE entries SET {changes} FROM new WHERE key = new_key AND generation = new_generation
+    """  # noqa: S608  # our own names
+
+
+@cache
+def _find_statement(rows: int) -> str:
+    return f"{_SELECT} WHERE key IN ({', '.join('?' * rows)}) ORDER BY generation"
+
+
+_put_values = attrgetter(*_COLUMNS)
+_settle_values = attrgetter("key", "generation", *ENDED)
 
 
 @frozen(kw_only=True)
@@ -130,7 +158,11 @@ class SqliteLedger:
 
     async def put(self, entries: Sequence[Entry]) -> None:
         """Write all or none, on the disk before this returns."""
-        await self._do(partial(self._put, entries))
+        await self._do(partial(self._write_all, entries, _put_statement, _put_values))
+
+    async def settle(self, entries: Sequence[Entry]) -> None:
+        """Write how the calls of entries that are there ended, all or none, on the disk before this returns."""
+        await self._do(partial(self._write_all, entries, _settle_statement, _settle_values))
 
     async def begin_run(self) -> int:
         """Return the number of a new run."""
@@ -164,15 +196,12 @@ class SqliteLedger:
         return await self._do(work)
 
     async def entries(self, states: Collection[State] = tuple(State)) -> AsyncIterator[Entry]:
-        """Iterate over the latest generations in these states, by the place of their rows."""
-        marks = ", ".join("?" for _ in states)
-        query = f"{_LATEST} AND state IN ({marks}) AND (number, key) > (?, ?) ORDER BY number, key LIMIT {_PAGE}"
-        place: tuple[object, ...] = (-1, b"")
-        while rows := await self._do(partial(self._run, query, (*states, *place))):
+        """Iterate over the latest generations in these states, by the place of their rows, as of this moment."""
+        query = f"{_LATEST} AND state IN ({', '.join('?' * len(states))}) ORDER BY number, key"
+        found = await self._do(lambda: self._opened().execute(query, tuple(states)))
+        while rows := await self._do(lambda: found.fetchmany(_PAGE)):
             for row in rows:
-                entry = _entry(row)
-                place = (entry.number, entry.key)
-                yield entry
+                yield _entry(row)
 
     async def copy(self, path: Path) -> None:
         """Copy the ledger to another file, as it stands at this moment."""
@@ -254,12 +283,19 @@ class SqliteLedger:
         self._database = self._lock = None
 
     def _find(self, keys: Collection[bytes]) -> dict[bytes, Entry]:
-        query = f"{_SELECT} WHERE key = ? ORDER BY generation DESC LIMIT 1"
-        return {key: _entry(row) for key in keys for row in self._run(query, (key,))}
+        found = {}
+        for part in _parts(list(keys)):
+            for row in self._run(_find_statement(len(part)), tuple(part)):
+                entry = _entry(row)  # by generation, so that the latest one comes last
+                found[entry.key] = entry
+        return found
 
-    def _put(self, entries: Sequence[Entry]) -> None:
+    def _write_all(
+        self, entries: Sequence[Entry], statement: Callable[[int], str], values: Callable[[Entry], tuple[object, ...]]
+    ) -> None:
         with self._transaction() as database:
-            database.executemany(_PUT, [attrs.astuple(entry, recurse=False) for entry in entries])
+            for part in _parts(entries):
+                database.execute(statement(len(part)), tuple(chain.from_iterable(map(values, part))))
 
     def _write(self, statement: str, values: tuple[object, ...]) -> list[Any]:
         with self._transaction():
@@ -288,6 +324,15 @@ class SqliteLedger:
 def _entry(row: Sequence[Any]) -> Entry:
     values = dict(zip(_COLUMNS, row, strict=True))
     return Entry(**values | {"state": State(values["state"])})
+
+
+def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Divide items into parts of few sizes, so that few statements need to be prepared."""
+    at = 0
+    for size in _CHUNKS:
+        while len(items) - at >= size:
+            yield items[at : at + size]
+            at += size
 
 
 def _translated(work: Callable[[], T], path: Path) -> T:

@@ -65,7 +65,7 @@ class Outcome:
     @property
     def reason(self) -> str:
         """Why it is not linked, or what is odd about it, without personal data."""
-        told = [str(problem) for problem in self.problems]
+        told = [str(problem) for problem in sorted(self.problems, key=lambda problem: not problem.fatal)]
         if self.entry is not None and self.entry.words and self.ending is not Ending.LINKED:
             told.insert(0, self.entry.words)
         return "; ".join(told)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterable, Iterable
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 from attrs import field, frozen
@@ -35,7 +37,13 @@ IN_FLIGHT = 10
 FAILURES = 20
 """Calls in a row without an answer of the platform, after which a run pauses."""
 BATCH = 200
-"""Rows whose ids are committed together, before the first of them is sent."""
+"""Rows that are read at a time, whose ids are committed together before the first of them is sent."""
+READ_AHEAD = 2
+"""Such batches that wait for their turn."""
+ENDED = 1000
+"""Calls that ended and wait to be written."""
+LINGER = 0.05
+"""Seconds in which calls that end are gathered: a commit on the disk costs as much as many rows do."""
 
 
 @frozen
@@ -90,10 +98,11 @@ class Onboarding:
         self._failures = 0
         self._paused: RunPaused | None = None
         self._stopping = asyncio.Event()
-        self._read: Stream[Row] = Stream(BATCH)
+        self._read: Stream[list[Row]] = Stream(READ_AHEAD)
         self._to_ask: Stream[Decision] = Stream(BATCH)
-        self._ended: Stream[_Ended] = Stream(BATCH)
-        self._outcomes: Stream[Outcome] = Stream(BATCH)
+        self._ended: Stream[_Ended] = Stream(ENDED)
+        self._outcomes: Stream[list[Outcome]] = Stream(READ_AHEAD)
+        self._given: deque[Outcome] = deque()
         self._main: asyncio.Task[None]
         self.run = 0
         """The number of this run in the ledger, once it has begun."""
@@ -113,9 +122,11 @@ class Onboarding:
         return self
 
     async def __anext__(self) -> Outcome:
-        for outcome in await self._outcomes.take(1):
-            return outcome
-        raise self._outcomes.error or StopAsyncIteration
+        if not self._given:
+            self._given.extend(chain.from_iterable(await self._outcomes.take()))
+        if not self._given:
+            raise self._outcomes.error or StopAsyncIteration
+        return self._given.popleft()
 
     def stop(self) -> None:
         """Ask for nothing more; what is under way is finished, and then the iteration ends."""
@@ -148,13 +159,12 @@ class Onboarding:
         try:
             if isinstance(self._rows, AsyncIterable):
                 async for row in self._rows:
-                    await self._read.put(row)
+                    await self._read.put([row])
             else:
                 rows = iter(self._rows)
                 while problem is None:
                     part, problem = await asyncio.to_thread(_part, rows)
-                    for row in part:
-                        await self._read.put(row)
+                    await self._read.put(part)
         except Exception as raised:  # noqa: BLE001  # it ends the iteration over the outcomes
             problem = raised
         self._read.close(None if isinstance(problem, StopIteration) else problem)
@@ -169,12 +179,14 @@ class Onboarding:
             callbacks=self._callbacks,
             clock=self._clock,
         )
-        while (rows := await self._read.take()) and not self._stopping.is_set():
-            for decision in await planner.decide(rows):
+        while (parts := await self._read.take()) and not self._stopping.is_set():
+            decisions = await planner.decide(list(chain.from_iterable(parts)))
+            known = [outcome_of(decision) for decision in decisions if decision.action is not Action.ASK]
+            if known:
+                await self._outcomes.put(known)
+            for decision in decisions:
                 if decision.action is Action.ASK:
                     await self._to_ask.put(decision)
-                else:
-                    await self._outcomes.put(outcome_of(decision))
 
     async def _ask(self) -> None:
         """Ask for one row after the other."""
@@ -234,18 +246,21 @@ class Onboarding:
 
     async def _settle(self) -> None:
         """Write what ended into the ledger, as much as there is at a time, and give it out after that."""
-        while ended := await self._ended.take():
-            await self._ledger.put([each.entry for each in ended])
-            for each in ended:
-                await self._outcomes.put(
-                    Outcome(
-                        number=each.decision.row.number,
-                        ending=ENDINGS[each.entry.state],
-                        asked=each.asked,
-                        entry=each.entry,
-                        problems=each.decision.problems,
-                    )
-                )
+        while ended := await self._ended.take(1):
+            await asyncio.sleep(LINGER)
+            ended += await self._ended.take() if self._ended.waiting else []
+            await self._ledger.settle([each.entry for each in ended])
+            await self._outcomes.put([_outcome(each) for each in ended])
+
+
+def _outcome(ended: _Ended) -> Outcome:
+    return Outcome(
+        number=ended.decision.row.number,
+        ending=ENDINGS[ended.entry.state],
+        asked=ended.asked,
+        entry=ended.entry,
+        problems=ended.decision.problems,
+    )
 
 
 def _part(rows: Iterator[Row]) -> tuple[list[Row], Exception | None]:

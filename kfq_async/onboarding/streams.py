@@ -22,14 +22,21 @@ class Stream(Generic[T]):
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._room = asyncio.Semaphore(size)
+        self._room = asyncio.Event()
         self._items: asyncio.Queue[T | _End] = asyncio.Queue()
         self.error: BaseException | None = None
         """What closed it, unless it just ended."""
 
+    @property
+    def waiting(self) -> bool:
+        """Whether `take` would return at once."""
+        return not self._items.empty()
+
     async def put(self, item: T) -> None:
         """Add an item, as soon as there is room."""
-        await self._room.acquire()
+        while self._items.qsize() >= self._size:
+            self._room.clear()
+            await self._room.wait()
         self._items.put_nowait(item)
 
     async def take(self, most: int | None = None) -> list[T]:
@@ -41,7 +48,7 @@ class Stream(Generic[T]):
         item = await self._items.get()
         while not isinstance(item, _End):
             taken.append(item)
-            self._room.release()
+            self._room.set()
             if len(taken) == (most or self._size) or self._items.empty():
                 return taken
             item = self._items.get_nowait()

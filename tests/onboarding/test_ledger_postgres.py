@@ -70,6 +70,13 @@ async def test_writes_over(ledger: PostgresLedger) -> None:
     assert written == attrs.evolve(entry(1), status=2, status_at=50.0)
 
 
+async def test_settles(ledger: PostgresLedger) -> None:
+    """The end of a call changes what it is about, and nothing that a later run wrote meanwhile."""
+    await ledger.put([attrs.evolve(entry(1, State.UNKNOWN), number=9, run=4, order_no=None, auth_url=None)])
+    await ledger.settle([entry(1), entry(2)])
+    assert await all_of(ledger) == [attrs.evolve(entry(1), number=9, run=4)]
+
+
 async def test_all_or_none(ledger: PostgresLedger) -> None:
     """If one entry cannot be written, none is: here an id that another company has, which the error does not show."""
     twice = attrs.evolve(entry(2), client_request_id="id-1-1")

@@ -1,0 +1,112 @@
+"""Kill ``kfq onboard`` at random instants, start it again each time, and look whether every company has one order.
+
+``python -m benchmarks.kill`` runs 5,000 invented companies against a sandbox that loses 10 % of what it is asked or
+answers, with 50 kills; exit status 1 if a company lacks its link, or has two orders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KFQ = (sys.executable, "-m", "kfq_async")
+FAULTS = ("drop@0.05", "lose@0.05")
+
+
+def main() -> int:
+    """Kill, continue, look."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=5000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    found = parser.parse_args()
+    chance = random.Random(found.seed)  # noqa: S311  # the same instants each time
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        source = folder / "companies.csv"
+        write_companies(source, found.rows)
+        with sandbox() as base_url:
+            killed = [life(source, base_url, chance) for _ in range(found.kills)]
+            began = time.monotonic()
+            status = onboard(source, base_url).wait()
+            print(f"{sum(killed)} of {found.kills} lives ended by SIGKILL, the last one went on for", end=" ")
+            print(f"{time.monotonic() - began:.1f} s and ended with status {status}")
+            return judge(folder / "companies.links.csv", ordered(base_url), found.rows, status)
+
+
+def write_companies(path: Path, count: int) -> None:
+    """Write invented companies, no two alike."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["企业名称", "统一社会信用代码", "经办人账号"])
+        rows.writerows([f"公司{number}", f"C{number:017d}", f"{number}@example.com"] for number in range(count))
+
+
+@contextmanager
+def sandbox() -> Iterator[str]:
+    """Run a sandbox with faults as a process of its own, and yield its base URL."""
+    faults = [argument for fault in FAULTS for argument in ("--fault", fault)]
+    command = [*KFQ, "sandbox", "--port", "0", "--seed", "1", "--until-eof", *faults]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found is not None
+        yield found[0]
+        process.terminate()
+
+
+def onboard(source: Path, base_url: str) -> subprocess.Popen[bytes]:
+    """Start the command."""
+    environment = {**os.environ, "KFQ_APP_AUTH_TOKEN": "PV9LQWZA", "KFQ_BASE_URL": base_url}
+    return subprocess.Popen([*KFQ, "onboard", source], env=environment, stderr=subprocess.DEVNULL)
+
+
+def life(source: Path, base_url: str, chance: random.Random) -> bool:
+    """Let it work for a while that begins with its first row, and kill it; return whether it was still alive."""
+    process = onboard(source, base_url)
+    ledger = source.with_suffix(".ledger-wal")
+    deadline = time.monotonic() + 30
+    before = ledger.stat().st_mtime_ns if ledger.exists() else 0
+    while process.poll() is None and time.monotonic() < deadline:
+        if ledger.exists() and ledger.stat().st_mtime_ns != before:
+            break
+        time.sleep(0.005)
+    time.sleep(chance.uniform(0, 0.6))
+    process.send_signal(signal.SIGKILL)
+    return process.wait() == -signal.SIGKILL
+
+
+def ordered(base_url: str) -> list[str]:
+    """Ask the sandbox which companies have orders."""
+    with urllib.request.urlopen(base_url.removesuffix("/resrun-paas") + "/sandbox/orders", timeout=60) as answer:  # noqa: S310
+        return [order["companyName"] for order in json.load(answer)["orders"]]
+
+
+def judge(output: Path, orders: list[str], rows: int, status: int) -> int:
+    """Compare orders and output with what was asked for."""
+    with output.open(encoding="utf-8-sig", newline="") as file:
+        linked = sum(row["认证链接"].startswith("http") for row in csv.DictReader(file))
+    doubled = [name for name, count in Counter(orders).items() if count > 1]
+    print(f"{rows} companies, {linked} links in the output, {len(orders)} orders, {len(doubled)} companies with two")
+    return int(status != 0 or linked != rows or len(orders) != rows or bool(doubled))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

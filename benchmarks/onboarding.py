@@ -1,0 +1,170 @@
+"""What a ledger costs, and how much memory many rows take: ``python -m benchmarks.onboarding``.
+
+Each measurement is a process of its own, against the fast server; with and without a ledger take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+import resource
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import kfq_async as kfq
+from kfq_async.onboarding import FileSource, Onboarding, Row, SqliteLedger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+IN_FLIGHT = 50
+HEADINGS = ("企业名称", "统一社会信用代码", "经办人账号")
+
+
+def main() -> int:
+    """Measure, and print two tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--many", type=int, default=100_000)
+    parser.add_argument("--child", nargs=3, metavar=("KIND", "ROWS", "URL"))
+    found = parser.parse_args()
+    if found.child:
+        kind, rows, url = found.child
+        print(json.dumps(asyncio.run(child(kind, int(rows), url))))
+        return 0
+    with server() as url:
+        costs(found.rows, found.rounds, url)
+        memory(found.many, url)
+    return 0
+
+
+def costs(rows: int, rounds: int, url: str) -> None:
+    """Compare a pool of workers without a ledger with a run that has one."""
+    measured = [(measure("plain", rows, url), measure("ledger", rows, url)) for _ in range(rounds)]
+    print(f"| {rows} links, {IN_FLIGHT} in flight, medians of {rounds} | links/s | CPU per link | ratio of links/s |")
+    print("|---|---:|---:|---:|")
+    rates = [median(rows / pair[which]["seconds"] for pair in measured) for which in (0, 1)]
+    ratio = median(plain["seconds"] / ledger["seconds"] for plain, ledger in measured)
+    for which, name in enumerate(("workers, no ledger", "Onboarding, SQLite ledger")):
+        cpu = median(pair[which]["cpu"] for pair in measured) / rows * 1e6
+        print(f"| {name} | {rates[which]:.0f} | {cpu:.0f} µs | {1.0 if which == 0 else ratio:.2f} |")
+
+
+def memory(many: int, url: str) -> None:
+    """Compare the peak of many rows with that of a thousand, for each kind of file."""
+    print(f"\n| peak of the process | 1,000 rows | {many:,} rows | difference | a row |\n|---|---:|---:|---:|---:|")
+    for kind in ("csv", "jsonl", "xlsx"):
+        few, more = (measure(kind, rows, url)["peak"] for rows in (1000, many))
+        print(
+            f"| {kind} | {few / 2**20:.1f} MiB | {more / 2**20:.1f} MiB | {(more - few) / 2**20:.1f} MiB "
+            f"| {(more - few) / (many - 1000):.0f} B |"
+        )
+
+
+def measure(kind: str, rows: int, url: str) -> dict[str, float]:
+    """Run one measurement in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.onboarding", "--child", kind, str(rows), url]
+    answer: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return answer
+
+
+async def child(kind: str, count: int, url: str) -> dict[str, float]:
+    """Make the links, and say what it took."""
+    with TemporaryDirectory() as folder:
+        rows: Iterable[Row] = made(count)
+        if kind in {"csv", "jsonl", "xlsx"}:
+            path = Path(folder) / f"companies.{kind}"
+            await asyncio.to_thread(write_in_another_process, path, count)
+            rows = FileSource(path)
+        async with kfq.AsyncSession("PV9LQWZA", base_url=url, limit=IN_FLIGHT) as session:
+            began, cpu = time.perf_counter(), time.process_time()
+            if kind == "plain":
+                await without(session, iter(rows))
+            else:
+                async with (
+                    SqliteLedger(Path(folder) / "ledger") as ledger,
+                    Onboarding(session, ledger, rows, in_flight=IN_FLIGHT) as run,
+                ):
+                    async for outcome in run:
+                        assert outcome.order_no
+            return {
+                "seconds": time.perf_counter() - began,
+                "cpu": time.process_time() - cpu,
+                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            }
+
+
+async def without(session: kfq.AsyncSession, rows: Iterator[Row]) -> None:
+    """Do what a developer would without a ledger: a pool of workers over the rows."""
+
+    async def worker() -> None:
+        for row in rows:
+            assert row.request is not None
+            await session.auth.corp_ident_link(row.request)
+
+    await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
+
+
+def made(count: int) -> Iterator[Row]:
+    """Yield rows of invented companies."""
+    for number in range(count):
+        name, code, account = company(number)
+        info = kfq.CorpIdentInfo(company_name=name, credit_code=code)
+        request = kfq.CorpIdentLinkRequest(account_name=account, corp_ident_info=info, client_request_id=f"id-{number}")
+        yield Row(number=number + 2, key=f"{code}\x1f{account}", request=request, label=code)
+
+
+def company(number: int) -> tuple[str, str, str]:
+    """Return an invented company."""
+    return f"公司{number}", f"C{number:017d}", f"{number}@example.com"
+
+
+def write_in_another_process(path: Path, count: int) -> None:
+    """Write the file without its memory being counted here."""
+    command = f"from benchmarks.onboarding import write; from pathlib import Path; write(Path({str(path)!r}), {count})"
+    subprocess.run([sys.executable, "-c", command], check=True)
+
+
+def write(path: Path, count: int) -> None:
+    """Write a file of invented companies."""
+    if path.suffix == ".xlsx":
+        import xlsxwriter  # noqa: PLC0415  # for one kind alone
+
+        with xlsxwriter.Workbook(path, {"constant_memory": True}) as book:
+            sheet = book.add_worksheet()
+            sheet.write_row(0, 0, HEADINGS)
+            for number in range(count):
+                sheet.write_row(number + 1, 0, company(number))
+        return
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if path.suffix == ".csv":
+            table = csv.writer(file)
+            table.writerow(HEADINGS)
+            table.writerows(company(number) for number in range(count))
+        else:
+            for number in range(count):
+                line = dict(zip(HEADINGS, company(number), strict=True))
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Run the fast server as a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.server"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/resrun-paas"
+        process.terminate()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

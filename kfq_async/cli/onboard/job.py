@@ -1,0 +1,286 @@
+"""One run of ``kfq onboard``: the file through the ledger to the platform, and back into a file of links."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+from attrs import field, frozen
+from rich.console import Console
+
+from kfq_async.callbacks.urls import CallbackUrls
+from kfq_async.cli.onboard.progress import Watcher, counted
+from kfq_async.errors import LedgerError, OnboardingError
+from kfq_async.onboarding import (
+    Ending,
+    FileSource,
+    Onboarding,
+    Outcome,
+    Result,
+    Row,
+    SqliteLedger,
+    Statistics,
+    report,
+    write_output,
+)
+from kfq_async.onboarding.decisions import Action
+from kfq_async.onboarding.outcomes import outcome_of
+from kfq_async.onboarding.outputs import appearing, check_output
+from kfq_async.onboarding.planning import Planner
+from kfq_async.onboarding.runner import BATCH
+from kfq_async.session import AsyncSession
+
+__all__ = ["INTERRUPTED", "PAUSED", "Files", "Job", "rehearse"]
+
+PAUSED = 3
+"""Exit status of a run that paused."""
+INTERRUPTED = 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+NAMED = 20
+"""Rows with a problem that are named on the screen; the output names them all."""
+
+
+@frozen
+class Files:
+    """Where everything is."""
+
+    source: Path
+    out: Path
+    ledger: Path
+    report: Path
+
+
+@frozen(kw_only=True)
+class Job:
+    """A run and its settings."""
+
+    files: Files
+    source: FileSource
+    session: Callable[[], AsyncSession] = field(repr=False)
+    in_flight: int
+    per_second: float | None
+    retry_failed: bool
+    strict: bool
+    callbacks: CallbackUrls | None = field(repr=False)
+    console: Console = field(repr=False)
+
+    async def run(self) -> int:
+        """Run to the end, a pause or an interruption; the files are written in any case. Return the exit status."""
+        total = await asyncio.to_thread(self._checked)
+        watcher, notes = Watcher(self.console, total), _Notes()
+        problem: OnboardingError | None = None
+        async with (
+            _Interrupts(watcher) as interrupts,
+            SqliteLedger(self.files.ledger) as ledger,
+            self.session() as session,
+        ):
+            run = Onboarding(
+                session,
+                ledger,
+                self.source,
+                in_flight=self.in_flight,
+                per_second=self.per_second,
+                retry_failed=self.retry_failed,
+                strict=self.strict,
+                callbacks=self.callbacks,
+            )
+            interrupts.stop = run.stop
+            try:
+                with watcher:
+                    async with run:
+                        async for outcome in run:
+                            watcher.note(outcome)
+                            notes.note(outcome)
+            except OnboardingError as raised:
+                problem = raised
+            if not isinstance(problem, LedgerError):
+                counts = {str(ending): count for ending, count in watcher.counts.items()}
+                await ledger.end_run(run.run, {**counts, "invalid_rows": notes.statistics.invalid.ranges()})
+                problem = await self._written(ledger, run.run, notes) or problem
+        self._tell(watcher, notes, problem)
+        if problem is not None:
+            return PAUSED
+        if interrupts.seen:
+            return INTERRUPTED
+        return 0 if set(watcher.counts) <= {Ending.LINKED, Ending.REPEATED} else 1
+
+    def _checked(self) -> int:
+        """Count the rows, and find out before anything is sent what would keep us from reading or writing."""
+        check_output(self.source, self.files.out)
+        return self.source.count()
+
+    async def _written(self, ledger: SqliteLedger, run: int, notes: _Notes) -> OnboardingError | None:
+        """Write output and report from what the ledger holds, and return what kept us from it."""
+        try:
+            await self._write(ledger, run, notes)
+        except OnboardingError as problem:
+            return problem
+        for what, path in (("links", self.files.out), ("report", self.files.report)):
+            self.console.print(f"{what} in {path}", markup=False, highlight=False, soft_wrap=True)
+        return None
+
+    async def _write(self, ledger: SqliteLedger, run: int, notes: _Notes) -> None:
+        loop = asyncio.get_running_loop()
+        planner = Planner(ledger, run=run, strict=self.strict, callbacks=self.callbacks)
+
+        def results(rows: Sequence[Row]) -> list[Result]:
+            decisions = asyncio.run_coroutine_threadsafe(planner.review(rows), loop).result()
+            return [_result(outcome_of(decision)) for decision in decisions]
+
+        await asyncio.to_thread(write_output, self.source, self.files.out, results)
+        async for entry in ledger.entries():
+            notes.statistics.add(entry)
+        page = report(notes.statistics, made_at=time.time())
+        await asyncio.to_thread(_write_text, self.files.report, page)
+
+    def _tell(self, watcher: Watcher, notes: _Notes, problem: OnboardingError | None) -> None:
+        show = self.console.print
+        notes.show(self.console)
+        show(
+            f"{watcher.counts.total()} companies: {counted(watcher.counts) or 'none'}; "
+            f"{watcher.asked} asked in {watcher.seconds:.1f} s",
+            style="bold",
+            highlight=False,
+            soft_wrap=True,
+        )
+        if problem is not None:
+            show(f"kfq: {problem}", style="red", markup=False, highlight=False, soft_wrap=True)
+        if problem is not None or watcher.counts[Ending.UNKNOWN] or watcher.counts[Ending.PENDING]:
+            show("The same command again continues where this one ended.", highlight=False)
+
+
+class _Notes:
+    """What is worth naming, in bounded memory."""
+
+    def __init__(self) -> None:
+        self.statistics = Statistics()
+        self._lines: list[str] = []
+        self._named = 0
+        self._warned = 0
+
+    def note(self, outcome: Outcome) -> None:
+        """Keep what is to be said about a row."""
+        if outcome.ending is Ending.INVALID:
+            self.statistics.add_invalid(outcome.number, outcome.problems)
+        if outcome.ending not in {Ending.LINKED, Ending.PENDING, Ending.REPEATED}:
+            self._named += 1
+            if len(self._lines) < NAMED:
+                self._lines.append(f"row {outcome.number}: {outcome.ending}: {outcome.reason}")
+        elif outcome.problems:
+            self._warned += 1
+
+    def show(self, console: Console) -> None:
+        """Print the first of them, and how many more there are."""
+        for line in self._lines:
+            console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        if (hidden := self._named - NAMED) > 0:
+            console.print(f"and {hidden} more rows without a link; the output says why", style="yellow")
+        if self._warned:
+            console.print(f"{self._warned} other rows look odd; the output says what, and --strict refuses them")
+
+
+def rehearse(job: Job) -> int:
+    """Read and check every row and compare it with the ledger, in a copy of it; nothing is sent or written."""
+    notes = _Notes()
+    with tempfile.TemporaryDirectory() as folder:
+        counts = asyncio.run(_rehearsed(job, Path(folder) / "ledger", notes))
+    notes.show(job.console)
+    told = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
+    job.console.print(f"{counts.total()} companies: {told or 'none'}; nothing was sent", style="bold", soft_wrap=True)
+    return 1 if counts[Ending.INVALID] else 0
+
+
+async def _rehearsed(job: Job, copy: Path, notes: _Notes) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    async with _copy_of(job.files.ledger, copy) as ledger:
+        planner = Planner(
+            ledger,
+            run=await ledger.begin_run(),
+            retry_failed=job.retry_failed,
+            strict=job.strict,
+            callbacks=job.callbacks,
+        )
+        rows = iter(job.source)
+        while part := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
+            for decision in await planner.decide(part):
+                outcome = outcome_of(decision)
+                counts["to ask" if decision.action is Action.ASK else outcome.ending] += 1
+                notes.note(outcome)
+    return counts
+
+
+@asynccontextmanager
+async def _copy_of(path: Path, copy: Path) -> AsyncIterator[SqliteLedger]:
+    secret = None
+    if await asyncio.to_thread(path.exists):
+        async with SqliteLedger(path, alone=False) as ledger:
+            secret = ledger.secret
+            await ledger.copy(copy)
+    async with SqliteLedger(copy, secret=secret) as ledger:
+        yield ledger
+
+
+class _Interrupts:
+    """Lets the first Ctrl-C finish what is under way, and the second one end at once."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.seen = False
+        self._watcher = watcher
+        self._stop: Callable[[], None] = lambda: None
+
+    @property
+    def stop(self) -> Callable[[], None]:
+        """What finishes a run; set when there is one."""
+        return self._stop
+
+    @stop.setter
+    def stop(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        if self.seen:
+            stop()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.current_task()
+        for number in SIGNALS:
+            with suppress(NotImplementedError):  # on Windows, Ctrl-C ends at once
+                asyncio.get_running_loop().add_signal_handler(number, self._interrupted)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for number in SIGNALS:
+            with suppress(NotImplementedError):
+                asyncio.get_running_loop().remove_signal_handler(number)
+
+    def _interrupted(self) -> None:
+        if self.seen and self._task is not None:
+            self._task.cancel()
+            return
+        self.seen = True
+        self._stop()
+        self._watcher.say("Finishing the requests under way; Ctrl-C again ends at once, and loses nothing either.")
+
+
+def _write_text(path: Path, text: str) -> None:
+    with appearing(path) as file:
+        file.write_text(text, encoding="utf-8")
+
+
+def _result(outcome: Outcome) -> Result:
+    ending: Any = outcome.ending
+    if outcome.entry is not None and ending is Ending.REPEATED:
+        ending = outcome.entry.state
+    return Result(
+        state=str(ending),
+        order_no=outcome.order_no,
+        auth_url=outcome.auth_url,
+        reason=outcome.reason,
+        client_request_id=outcome.entry.client_request_id if outcome.entry else None,
+    )

@@ -1,0 +1,93 @@
+"""What is seen of a run while it goes: a bar on a terminal, a line now and then in a file."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from kfq_async.onboarding import Ending, Outcome
+
+__all__ = ["Watcher", "counted"]
+
+EVERY = 30.0
+"""Seconds between two lines where the output is no terminal."""
+SHOWN = 0.2
+"""Seconds between two looks at the counts on a terminal."""
+
+
+def counted(counts: Counter[Ending]) -> str:
+    """Write counts, the usual endings first."""
+    return ", ".join(f"{counts[ending]} {ending}" for ending in Ending if counts[ending])
+
+
+class Watcher:
+    """Counts outcomes and shows them; used in ``with``."""
+
+    def __init__(self, console: Console, total: int | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.counts: Counter[Ending] = Counter()
+        self.asked = 0
+        """Rows that were sent in this run."""
+        self._console = console
+        self._total = total
+        self._clock = clock
+        self._began = self._said = clock()
+        self._progress = Progress(
+            TextColumn("companies"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[counts]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("companies", total=total, rate="", counts="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._show()
+        self._progress.stop()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been going on."""
+        return self._clock() - self._began
+
+    def say(self, words: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(words, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    def note(self, outcome: Outcome) -> None:
+        """Count one outcome, and show it if it is time."""
+        self.counts[outcome.ending] += 1
+        self.asked += outcome.asked
+        terminal = self._console.is_terminal
+        if self._clock() - self._said >= (SHOWN if terminal else EVERY):
+            self._said = self._clock()
+            if terminal:
+                self._show()
+            else:
+                self._console.print(self._line(), markup=False, highlight=False, soft_wrap=True)
+
+    def _show(self) -> None:
+        self._progress.update(
+            self._task, completed=self.counts.total(), rate=f"{self._rate():.0f}/s", counts=counted(self.counts)
+        )
+
+    def _line(self) -> str:
+        done, total = self.counts.total(), self._total
+        of = "" if total is None else f" of {total}"
+        left = "" if total is None or not self._rate() else f", {(total - done) / self._rate():.0f} s left"
+        return f"{done}{of} companies, {self._rate():.0f}/s{left}: {counted(self.counts)}"
+
+    def _rate(self) -> float:
+        return self.counts.total() / max(self.seconds, 0.001)

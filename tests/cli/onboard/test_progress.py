@@ -1,0 +1,62 @@
+"""What is seen of a run."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from kfq_async.cli.onboard.progress import Watcher
+from kfq_async.onboarding import Ending, Outcome
+
+
+def outcome(ending: Ending, *, asked: bool = True) -> Outcome:
+    """Return an outcome of this kind."""
+    return Outcome(number=1, ending=ending, asked=asked)
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """Return the time that was set."""
+        return self.now
+
+
+def test_a_line_now_and_then_in_a_file() -> None:
+    """Where nobody looks on, a line every half a minute says how far it is and how long it will take."""
+    file, clock = io.StringIO(), Clock()
+    with Watcher(Console(file=file, width=40), total=100, clock=clock) as watcher:
+        for clock.now in range(1, 41):
+            watcher.note(outcome(Ending.REFUSED if clock.now == 7 else Ending.LINKED))
+    assert file.getvalue() == "30 of 100 companies, 1/s, 70 s left: 29 linked, 1 refused\n"
+    assert watcher.counts == {Ending.LINKED: 39, Ending.REFUSED: 1}
+    assert watcher.asked == 40
+    assert watcher.seconds == 40
+
+
+def test_without_a_total() -> None:
+    """Where the number of rows is not known, neither is the time that is left."""
+    file, clock = io.StringIO(), Clock()
+    with Watcher(Console(file=file, width=40), total=None, clock=clock) as watcher:
+        clock.now = 40
+        watcher.note(outcome(Ending.INVALID, asked=False))
+    assert file.getvalue() == "1 companies, 0/s: 1 invalid\n"
+    assert watcher.asked == 0
+
+
+def test_a_bar_on_a_terminal() -> None:
+    """A terminal shows the bar, the rate and the counts."""
+    file, clock = io.StringIO(), Clock()
+    console = Console(file=file, force_terminal=True, width=200)
+    with Watcher(console, total=2, clock=clock) as watcher:
+        watcher.note(outcome(Ending.LINKED))
+        watcher.say("a word")
+        clock.now = 1
+        watcher.note(outcome(Ending.UNKNOWN))
+    shown = file.getvalue()
+    assert "2/2" in shown
+    assert "1 linked, 1 unknown" in shown
+    assert "a word" in shown
