@@ -10,28 +10,27 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-import attrs
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision, exceptions
 from procrastinate.jobs import Job
 from procrastinate.schema import SchemaManager
 
 from kfq_async.errors import KfqError, LedgerError, SessionError
 from kfq_async.onboarding.brake import Brake
-from kfq_async.onboarding.decisions import Action, advice_on, released, settled
-from kfq_async.onboarding.entries import FINAL_STATES, State
+from kfq_async.onboarding.decisions import Action, advice_on
+from kfq_async.onboarding.entries import State
 from kfq_async.onboarding.ledger_postgres import SCHEMA, PostgresLedger, lock_of
 from kfq_async.onboarding.outcomes import Ending, Outcome, outcome_of
 from kfq_async.onboarding.planning import Planner
-from kfq_async.onboarding.sealing import Seal
+from kfq_async.onboarding.waiting import WaitingRequests
 from kfq_async.resources.auth import CORP_IDENT_LINK
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from kfq_async.callbacks.urls import CallbackUrls
-    from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
+    from kfq_async.models.identity import CorpIdentLink
     from kfq_async.onboarding.decisions import Decision
     from kfq_async.onboarding.ledger_postgres import PostgresTransaction
     from kfq_async.onboarding.rows import Row
@@ -47,9 +46,6 @@ MOST_ATTEMPTS = 30
 LONGEST_WAIT = 300
 """Seconds between two runs of a job."""
 
-_KEEP = """
-INSERT INTO requests VALUES (%s, %s) ON CONFLICT (client_request_id) DO UPDATE SET sealed = excluded.sealed
-"""
 _BY_LOCK = "CREATE INDEX kfq_jobs_by_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing')"
 """procrastinate looks for other jobs under the lock of the one that it takes, and reads all that wait without this."""
 _UNDER_WAY = """
@@ -81,7 +77,7 @@ class OnboardingJobs:
             raise ValueError(f"stalled_after must be from 1 to 59 seconds, not {stalled_after}")
         self.ledger = PostgresLedger(conninfo, secret=secret, schema=schema, alone=False, connections=connections)
         """Where each company stands."""
-        self._seal = Seal(secret)
+        self._waiting = WaitingRequests(self.ledger, clock=clock)
         self._schema = schema
         self._callbacks = callbacks
         self._stalled_after = stalled_after
@@ -181,23 +177,16 @@ class OnboardingJobs:
 
     async def _defer(self, transaction: PostgresTransaction, decisions: Sequence[Decision]) -> None:
         """Let requests wait, each with one job."""
-        waiting = {}
-        for decision in decisions:
-            assert decision.entry is not None and decision.request is not None  # noqa: PT018, S101  # what is asked has both
-            entry = released(decision.entry, in_doubt=decision.in_doubt)  # the worker knows when it sends
-            waiting[entry.client_request_id] = entry, self._seal.seal(decision.request)
-        connection = transaction.connection
-        await transaction.put([entry for entry, _ in waiting.values()])
-        async with connection.cursor() as cursor:
-            await cursor.executemany(_KEEP, [(request_id, sealed) for request_id, (_, sealed) in waiting.items()])
-        under_way = {lock async for (lock,) in await connection.execute(_UNDER_WAY, {"ids": list(waiting)})}
+        waiting = await self._waiting.keep(transaction, decisions)
+        found = await transaction.connection.execute(_UNDER_WAY, {"ids": waiting})
+        under_way = {lock async for (lock,) in found}
         if missing := [_job(request_id) for request_id in waiting if request_id not in under_way]:
-            await self._app.job_manager.batch_defer_jobs_async(missing, connection=connection)
+            await self._app.job_manager.batch_defer_jobs_async(missing, connection=transaction.connection)
 
     async def _ask(self, context: JobContext, client_request_id: str) -> None:
         """Ask for one company, and settle its entry; what must be asked again is raised."""
         await self._brake.released()
-        begun = await self._begin(client_request_id)
+        begun = await self._waiting.begin(client_request_id)
         if begun is None:
             return
         request, in_doubt = begun
@@ -211,42 +200,11 @@ class OnboardingJobs:
         except KfqError as problem:
             ended, attempts = problem, problem.attempts
         self._brake.saw(ended)
-        state = await self._settle(
+        state = await self._waiting.settle(
             client_request_id, ended, attempts=attempts, in_doubt=in_doubt, seconds=time.monotonic() - began
         )
         if isinstance(ended, KfqError) and state in {State.UNKNOWN, State.UNSENT}:
             raise ended
-
-    async def _begin(self, client_request_id: str) -> tuple[CorpIdentLinkRequest, bool] | None:
-        """Note that it is about to be sent, and return the request, and whether it may have been sent before.
-
-        Returns ``None`` if it need not be sent: its end is known, or it was purged.
-        """
-        async with self.ledger.transaction() as transaction:
-            entry = await transaction.asked(client_request_id)
-            if entry is None or entry.state in FINAL_STATES:
-                return None
-            query = "SELECT sealed FROM requests WHERE client_request_id = %s"
-            async for (sealed,) in await transaction.connection.execute(query, (client_request_id,)):
-                await transaction.put([attrs.evolve(entry, state=State.UNKNOWN)])
-                return self._seal.open(sealed, client_request_id), entry.state is State.UNKNOWN
-        return None
-
-    async def _settle(self, client_request_id: str, ended: CorpIdentLink | KfqError, **how: Any) -> State | None:
-        """Write the end of a call, unless another worker, who took this one for dead, has written one already."""
-        async with self.ledger.transaction() as transaction:
-            entry = await transaction.asked(client_request_id)
-            if entry is None:
-                return None
-            if entry.state in FINAL_STATES:
-                return entry.state
-            entry = settled(entry, ended, now=self._clock(), **how)
-            await transaction.settle([entry])
-            if entry.state in FINAL_STATES:
-                await transaction.connection.execute(
-                    "DELETE FROM requests WHERE client_request_id = %s", (client_request_id,)
-                )
-            return entry.state
 
     async def _recover(self, timestamp: int) -> None:  # noqa: ARG002  # procrastinate tells each its time
         """Give the jobs of workers that were not heard of to others."""

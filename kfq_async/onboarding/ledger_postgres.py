@@ -8,7 +8,6 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-import attrs
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
@@ -16,7 +15,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from kfq_async.errors import LedgerError
 from kfq_async.models.notifications import IdentityStatus
-from kfq_async.onboarding.entries import ENDED, FIXED, TOLD, Entry, State
+from kfq_async.onboarding import postgres_sql as sql
+from kfq_async.onboarding.entries import ENDED, Entry, State
 from kfq_async.onboarding.hashes import Hashes
 from kfq_async.onboarding.holders import this_process
 
@@ -28,52 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "PostgresLedger", "PostgresTransaction", "lock_of"]
 
 SCHEMA = "kfq_onboarding"
-_VERSION = "1"
-"""Of the tables, one more with every change of them."""
-_PAGE = 500
-"""Entries that are read at a time."""
-
-_COLUMNS = tuple(attribute.name for attribute in attrs.fields(Entry))
-_CHANGING = tuple(name for name in _COLUMNS if name not in (*FIXED, *TOLD))
-_TABLES = """
-CREATE TABLE facts (name text PRIMARY KEY, value text NOT NULL);
-CREATE TABLE runs (run bigint PRIMARY KEY, began_at double precision NOT NULL);
-CREATE TABLE entries (
-    key bytea NOT NULL, generation integer NOT NULL, client_request_id text NOT NULL UNIQUE, body bytea NOT NULL,
-    state text NOT NULL, number bigint NOT NULL, run bigint NOT NULL, label text, order_no text, auth_url text,
-    code bigint, words text, attempts integer NOT NULL, seconds double precision, opened_at double precision NOT NULL,
-    ended_at double precision, status integer, status_at double precision,
-    PRIMARY KEY (key, generation)
-);
-CREATE INDEX by_place ON entries (number, key, generation);
-CREATE TABLE requests (
-    client_request_id text PRIMARY KEY REFERENCES entries (client_request_id) ON DELETE CASCADE, sealed bytea NOT NULL
-)
-"""
-_PUT = f"""
-INSERT INTO entries ({", ".join(_COLUMNS)}) VALUES ({", ".join("%s" for _ in _COLUMNS)})
-ON CONFLICT (key, generation) DO UPDATE SET
-    {", ".join(f"{name} = excluded.{name}" for name in _CHANGING)}
-"""  # noqa: S608  # our own names
-_SETTLE = f"""
-UPDATE entries SET {", ".join(f"{name} = %s" for name in ENDED)} WHERE key = %s AND generation = %s
-"""  # noqa: S608
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM entries"  # noqa: S608
-_LATEST = "generation = (SELECT max(generation) FROM entries AS other WHERE other.key = entries.key)"
-_FIND = f"{_SELECT} WHERE key = ANY(%s) AND {_LATEST}"
-_PART = f"""
-{_SELECT} WHERE state = ANY(%s) AND (number, key) > (%s, %s) AND {_LATEST} ORDER BY number, key LIMIT {_PAGE}
-"""
-_COMPLETE = """
-UPDATE entries SET status = %s, status_at = %s WHERE client_request_id = %s AND (status IS NULL OR status = %s)
-"""
-_SESSION = """
-SELECT set_config('search_path', %s, false), set_config('application_name', 'kfq_async onboarding', false),
-    set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-        ELSE current_setting('synchronous_commit') END, false)
-"""
-"""Settings of each connection; what is committed must survive a power cut, whatever the database's default."""
-_SET_FACT = "INSERT INTO facts VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
 class PostgresTransaction:
@@ -87,25 +41,25 @@ class PostgresTransaction:
     async def find(self, keys: Collection[bytes]) -> Mapping[bytes, Entry]:
         """Return the latest generation of each company that is there, by its key."""
         # In one order, so that two transactions never wait for each other.
-        found = await self.connection.execute(f"{_FIND} ORDER BY key FOR UPDATE", (list(keys),))
+        found = await self.connection.execute(f"{sql.FIND} ORDER BY key FOR UPDATE", (list(keys),))
         return {entry.key: entry async for entry in _entries(found)}
 
     async def asked(self, client_request_id: str) -> Entry | None:
         """Return the entry under this id."""
         found = await self.connection.execute(
-            f"{_SELECT} WHERE client_request_id = %s FOR UPDATE", (client_request_id,)
+            f"{sql.SELECT} WHERE client_request_id = %s FOR UPDATE", (client_request_id,)
         )
         return await anext(_entries(found), None)
 
     async def put(self, entries: Sequence[Entry]) -> None:
         """Write entries; what notifications wrote stays."""
         async with self.connection.cursor() as cursor:
-            await cursor.executemany(_PUT, [_values(entry, _COLUMNS) for entry in entries])
+            await cursor.executemany(sql.PUT, [_values(entry, sql.COLUMNS) for entry in entries])
 
     async def settle(self, entries: Sequence[Entry]) -> None:
         """Write how calls ended; the rest stays."""
         async with self.connection.cursor() as cursor:
-            await cursor.executemany(_SETTLE, [_values(entry, (*ENDED, "key", "generation")) for entry in entries])
+            await cursor.executemany(sql.SETTLE, [_values(entry, (*ENDED, "key", "generation")) for entry in entries])
 
 
 class PostgresLedger:
@@ -174,8 +128,8 @@ class PostgresLedger:
                 other = await _value(holder, "SELECT value FROM facts WHERE name = 'holder'", ())
                 raise LedgerError(f"the ledger {self._schema} is in use by {other}: wait for its end")
             fence = secrets.token_hex(16)
-            await holder.execute(_SET_FACT, ("holder", this_process()))
-            await holder.execute(_SET_FACT, ("fence", fence))
+            await holder.execute(sql.SET_FACT, ("holder", this_process()))
+            await holder.execute(sql.SET_FACT, ("fence", fence))
             self._fence = fence
             try:
                 yield
@@ -195,7 +149,7 @@ class PostgresLedger:
         """Return the latest generation of each company that is there, by its key."""
         with _translated():
             async with self.pool.connection() as connection:
-                found = await connection.execute(_FIND, (list(keys),))
+                found = await connection.execute(sql.FIND, (list(keys),))
                 return {entry.key: entry async for entry in _entries(found)}
 
     async def put(self, entries: Sequence[Entry]) -> None:
@@ -219,7 +173,7 @@ class PostgresLedger:
         told = (int(status), at, client_request_id, int(IdentityStatus.IN_PROGRESS))
         with _translated():
             async with self.pool.connection() as connection:
-                await connection.execute(_COMPLETE, told)
+                await connection.execute(sql.COMPLETE, told)
                 known = "SELECT 1 FROM entries WHERE client_request_id = %s"
                 return await _value(connection, known, (client_request_id,)) is not None
 
@@ -234,7 +188,7 @@ class PostgresLedger:
     async def _part(self, states: Collection[State], place: tuple[int, bytes]) -> list[Entry]:
         with _translated():
             async with self.pool.connection() as connection:
-                return [entry async for entry in _entries(await connection.execute(_PART, (list(states), *place)))]
+                return [entry async for entry in _entries(await connection.execute(sql.PART, (list(states), *place)))]
 
     async def _check_fence(self, connection: Connection) -> None:
         """Keep the transaction from one who lost the lock, and whoever takes the lock from going on before its end."""
@@ -248,14 +202,14 @@ class PostgresLedger:
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_of(f"{self._schema} tables"),))
             if await _value(connection, "SELECT to_regclass('facts')", ()) is None:
                 await connection.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(self._schema)))
-                await connection.execute(_TABLES)
-                await connection.execute(_SET_FACT, ("version", _VERSION))
-                await connection.execute(_SET_FACT, ("check", self._hashes.check().hex()))
+                await connection.execute(sql.TABLES)
+                await connection.execute(sql.SET_FACT, ("version", sql.VERSION))
+                await connection.execute(sql.SET_FACT, ("check", self._hashes.check().hex()))
             facts = dict(await (await connection.execute("SELECT name, value FROM facts")).fetchall())
-        if facts.get("version") != _VERSION:
+        if facts.get("version") != sql.VERSION:
             raise LedgerError(
                 f"the ledger {self._schema} has schema {facts.get('version')}, and this version of the package knows "
-                f"{_VERSION}: use the version that made it, or name another schema"
+                f"{sql.VERSION}: use the version that made it, or name another schema"
             )
         if facts.get("check") != self._hashes.check().hex():
             raise LedgerError(f"the ledger {self._schema} was made under another secret: give that one")
@@ -269,13 +223,13 @@ class PostgresLedger:
                 yield connection
 
     async def _configure(self, connection: Connection) -> None:
-        await connection.execute(_SESSION, (Identifier(self._schema).as_string(),))
+        await connection.execute(sql.SESSION, (Identifier(self._schema).as_string(),))
         await connection.commit()
 
 
 async def _entries(cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> AsyncIterator[Entry]:
     async for row in cursor:
-        values = dict(zip(_COLUMNS, row, strict=True))
+        values = dict(zip(sql.COLUMNS, row, strict=True))
         yield Entry(**values | {"state": State(values["state"])})
 
 

@@ -16,7 +16,6 @@ from kfq_async import (
     BusinessError,
     CallbackUrls,
     ConnectionLost,
-    CorpIdentLink,
     CredentialsError,
     LedgerError,
     RetryPolicy,
@@ -245,20 +244,6 @@ async def test_a_job_that_is_not_needed(
     await rows_of(jobs, gone)
     await run_all(jobs, session)
     assert (len(sandbox.orders), await statuses(jobs)) == (0, [])
-
-
-@pytest.mark.parametrize("meanwhile", ["UPDATE entries SET state = 'linked', order_no = 'O'", "DELETE FROM entries"])
-async def test_who_was_taken_for_dead_settles_nothing(jobs: OnboardingJobs, meanwhile: str) -> None:
-    """A worker that comes back when another one has settled the row, or it was purged, changes nothing."""
-    await jobs.enqueue(rows(1))
-    (entry,) = await entries_of(jobs)
-    assert await jobs._begin(entry.client_request_id) is not None
-    await rows_of(jobs, meanwhile)
-    before = await entries_of(jobs)
-    how: dict[str, Any] = {"attempts": 1, "in_doubt": False, "seconds": 1.0}
-    for ended in (ConnectionLost("lost"), CorpIdentLink(order_no="X", auth_url="https://x")):
-        await jobs._settle(entry.client_request_id, ended, **how)
-    assert await entries_of(jobs) == before
 
 
 async def test_jobs_of_dead_workers_are_given_to_others(
