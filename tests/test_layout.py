@@ -109,6 +109,9 @@ def test_the_protocol_has_neither_clock_nor_randomness(package: str) -> None:
         ("psycopg", "onboarding/ledger_postgres.py"),
         ("procrastinate", "onboarding/jobs.py"),
         ("psycopg_pool", "onboarding/ledger_postgres.py"),
+        ("python_calamine", "onboarding/tables/workbooks.py"),
+        ("stdnum", "onboarding/checks.py"),
+        ("xlsxwriter", "onboarding/writers.py"),
     ],
 )
 def test_libraries_behind_one_door(package: str, place: str) -> None:

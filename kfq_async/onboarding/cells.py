@@ -25,6 +25,8 @@ _LOST = "is a number written as 1.38E+10 and has lost digits; format the column 
 
 def tidy(text: str) -> str:
     """Return a text without what nobody typed: blanks around it, invisible characters, a leading apostrophe."""
+    if text.isalnum():  # nearly all are, Chinese too, and there is nothing to clean
+        return text
     return _INVISIBLE.sub("", text).strip().removeprefix("'").strip()
 
 

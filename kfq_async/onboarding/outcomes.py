@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
+from kfq_async.models.notifications import IdentityStatus
 from kfq_async.onboarding.decisions import Action, Decision
 from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.rows import Problem
@@ -35,6 +36,12 @@ ENDINGS = {
     State.REFUSED: Ending.REFUSED,
     State.UNKNOWN: Ending.UNKNOWN,
     State.UNSENT: Ending.PENDING,
+}
+
+
+_OVER = {
+    int(IdentityStatus.WITHDRAWN): "its order was withdrawn, and its next generation has to be opened on purpose",
+    int(IdentityStatus.EXPIRED): "its order expired, and its next generation has to be opened on purpose",
 }
 
 
@@ -68,6 +75,8 @@ class Outcome:
         told = [str(problem) for problem in sorted(self.problems, key=lambda problem: not problem.fatal)]
         if self.entry is not None and self.entry.words and self.ending is not Ending.LINKED:
             told.insert(0, self.entry.words)
+        if self.entry is not None and self.entry.status in _OVER:
+            told.insert(0, _OVER[self.entry.status])
         return "; ".join(told)
 
 

@@ -91,7 +91,9 @@ class FileSource:
 
     def _row(self, line: TableRow) -> Row:
         request, misread = self._columns.request(line.cells)
-        problems = [problem for problem in (*line.problems, *misread) if problem.column in self._matters]
+        problems = [problem for problem in line.problems if problem.column in self._matters]
+        said = {problem.column for problem in problems}
+        problems += [problem for problem in misread if problem.column not in said]
         if self._key is None:
             key, label = default_key(request)
         else:

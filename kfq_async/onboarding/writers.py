@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kfq_async.errors import SourceError
 from kfq_async.onboarding.tables.delimited import guarded
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    import xlsxwriter
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 __all__ = ["XLSX_ROWS", "Write", "require_xlsx", "writer_for"]
 
@@ -76,16 +77,23 @@ def _xlsx(file: Path, headings: Sequence[str]) -> Iterator[Write]:
 
     # Its temporary files go where the output goes, so that they are cleaned up with it.
     options = {"constant_memory": True, "tmpdir": str(file.parent), "use_zip64": True}
+    book = xlsxwriter.Workbook(str(file), options)
+    sheet = book.add_worksheet()
     try:
-        with xlsxwriter.Workbook(str(file), options) as book:
-            yield _sheet(book, headings)
+        yield _row_writer(sheet, book.add_format({"num_format": "@"}), headings)
+        book.close()
     except FileCreateError as problem:
         raise OSError(*problem.args[0].args) from None
+    finally:
+        # It leaves its own files open when the disk is full.
+        streams: set[Any] = {sheet.row_data_fh, sheet.fh}
+        for stream in streams - {None}:
+            with suppress(OSError):
+                stream.close()
 
 
-def _sheet(book: xlsxwriter.Workbook, headings: Sequence[str]) -> Write:
+def _row_writer(sheet: Worksheet, as_text: Format, headings: Sequence[str]) -> Write:
     """Return what writes the next row; columns are formatted as text, so that what is typed later stays one."""
-    sheet, as_text = book.add_worksheet(), book.add_format({"num_format": "@"})
     sheet.set_column(0, len(headings) - 1, 20, as_text)
     sheet.freeze_panes(1, 0)
     number = 0

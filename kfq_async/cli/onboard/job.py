@@ -76,7 +76,6 @@ class Job:
         """Run to the end, a pause or an interruption; the files are written in any case. Return the exit status."""
         total = await asyncio.to_thread(self._checked)
         watcher, notes = Watcher(self.console, total), _Notes()
-        problem: OnboardingError | None = None
         async with (
             _Interrupts(watcher) as interrupts,
             SqliteLedger(self.files.ledger) as ledger,
@@ -92,20 +91,11 @@ class Job:
                 strict=self.strict,
                 callbacks=self.callbacks,
             )
-            interrupts.stop = run.stop
-            try:
-                with watcher:
-                    async with run:
-                        async for outcome in run:
-                            watcher.note(outcome)
-                            notes.note(outcome)
-            except OnboardingError as raised:
-                problem = raised
+            interrupts.attach(run.stop)
+            problem = await _followed(run, watcher, notes)
             if not isinstance(problem, LedgerError):
-                counts = {str(ending): count for ending, count in watcher.counts.items()}
-                await ledger.end_run(run.run, {**counts, "invalid_rows": notes.statistics.invalid.ranges()})
-                problem = await self._written(ledger, run.run, notes) or problem
-        self._tell(watcher, notes, problem)
+                problem = await self._written(ledger, run.run, watcher, notes) or problem
+            self._tell(watcher, notes, problem)
         if problem is not None:
             return PAUSED
         if interrupts.seen:
@@ -117,9 +107,11 @@ class Job:
         check_output(self.source, self.files.out)
         return self.source.count()
 
-    async def _written(self, ledger: SqliteLedger, run: int, notes: _Notes) -> OnboardingError | None:
+    async def _written(self, ledger: SqliteLedger, run: int, watcher: Watcher, notes: _Notes) -> OnboardingError | None:
         """Write output and report from what the ledger holds, and return what kept us from it."""
+        counts = {str(ending): count for ending, count in watcher.counts.items()}
         try:
+            await ledger.end_run(run, {**counts, "invalid_rows": notes.statistics.invalid.ranges()})
             await self._write(ledger, run, notes)
         except OnboardingError as problem:
             return problem
@@ -155,6 +147,19 @@ class Job:
             show(f"kfq: {problem}", style="red", markup=False, highlight=False, soft_wrap=True)
         if problem is not None or watcher.counts[Ending.UNKNOWN] or watcher.counts[Ending.PENDING]:
             show("The same command again continues where this one ended.", highlight=False)
+
+
+async def _followed(run: Onboarding, watcher: Watcher, notes: _Notes) -> OnboardingError | None:
+    """Show a run until it ends, and return what ended it."""
+    try:
+        with watcher:
+            async with run:
+                async for outcome in run:
+                    watcher.note(outcome)
+                    notes.note(outcome)
+    except OnboardingError as problem:
+        return problem
+    return None
 
 
 class _Notes:
@@ -236,13 +241,8 @@ class _Interrupts:
         self._watcher = watcher
         self._stop: Callable[[], None] = lambda: None
 
-    @property
-    def stop(self) -> Callable[[], None]:
-        """What finishes a run; set when there is one."""
-        return self._stop
-
-    @stop.setter
-    def stop(self, stop: Callable[[], None]) -> None:
+    def attach(self, stop: Callable[[], None]) -> None:
+        """Take what finishes a run, now that there is one."""
         self._stop = stop
         if self.seen:
             stop()

@@ -62,7 +62,9 @@ def _is_suspicious(stream: IO[bytes]) -> bool:
 def _cells(stream: IO[bytes]) -> Iterator[tuple[int, int, str]]:
     for _, element in ET.iterparse(stream):  # noqa: S314  # as above
         if element.tag == f"{_MAIN}c" and (words := _wrong(element)):
-            yield *_place(element.get("r", "")), words
+            # The reference may be left out, and then nothing says where the cell is.
+            if reference := _REFERENCE.fullmatch(element.get("r", "")):
+                yield int(reference[2]), _column(reference[1]), words
         elif element.tag == f"{_MAIN}row":
             element.clear()
 
@@ -70,15 +72,13 @@ def _cells(stream: IO[bytes]) -> Iterator[tuple[int, int, str]]:
 def _wrong(cell: ET.Element) -> str:
     if cell.get("t") == "e":
         return _ERROR
+    # A formula whose value is an empty text says that it is a text.
     unvalued = cell.find(f"{_MAIN}f") is not None and not cell.findtext(f"{_MAIN}v")
     return _FORMULA if unvalued and cell.get("t") != "str" else ""
 
 
-def _place(reference: str) -> tuple[int, int]:
-    found = _REFERENCE.fullmatch(reference)
-    if found is None:
-        return 0, 0
+def _column(letters: str) -> int:
     column = 0
-    for letter in found[1]:
+    for letter in letters:
         column = column * 26 + ord(letter) - ord("A") + 1
-    return int(found[2]), column - 1
+    return column - 1

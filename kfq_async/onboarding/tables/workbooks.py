@@ -134,9 +134,7 @@ def _text(value: Any) -> tuple[str, str]:
             return str(value).upper(), f"is a truth value; {_TYPE_AGAIN}"
         case int() | float() if abs(value) >= _EXACT:
             # Written as what it is now, so that no later run takes it for the whole number.
-            return repr(
-                float(value)
-            ).upper(), f"is a number of more than 15 digits and has lost some of them; {_TYPE_AGAIN}"
+            return f"{value:.14E}", f"is a number of more than 15 digits and has lost some of them; {_TYPE_AGAIN}"
         case int() | float():
             return str(int(value) if value == int(value) else value), ""
         case dt.timedelta():

@@ -124,6 +124,20 @@ def test_rows_that_look_odd(door: list[str], tmp_path: Path, capsys: pytest.Capt
     assert {row["认证状态"] for row in read(tmp_path / "companies.links.csv")} == {"invalid"}
 
 
+def test_a_company_twice(door: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is asked for once, and both of its rows have the link; a column that is not used is named."""
+    source = tmp_path / "companies.csv"
+    source.write_text("企业名称,信用代码,经办人账号,备注\n" + "甲,C1,甲@example.com,\n" * 2, encoding="utf-8")
+    assert run(["onboard", str(source), *door]) == 0
+    first, second = read(tmp_path / "companies.links.csv")
+    assert first["认证链接"] == second["认证链接"]
+    assert [row["认证状态"] for row in (first, second)] == ["linked", "linked"]
+    assert "repeats row 2, asked once" in second["说明"]
+    said = capsys.readouterr().err
+    assert "columns not used: 备注" in said
+    assert "2 companies: 1 linked, 1 repeated" in said
+
+
 def test_a_pause(door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What concerns every row ends in status 3, with the files written; the same command continues."""
     source = write(tmp_path, 50)
@@ -231,18 +245,19 @@ def test_status_and_links(
     door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The ledger says how far the companies are, and whom to remind."""
-    source, ledger = write(tmp_path, 3, "没有键,,,,,,", "没有键,,,,,,"), str(tmp_path / "companies.ledger")
-    run(["onboard", str(source), *door])
+    source, ledger = write(tmp_path, 4, "没有键,,,,,,", "没有键,,,,,,"), str(tmp_path / "companies.ledger")
+    kfq_sandbox.fail(Fault("code-31000", times=1))
+    run(["onboard", str(source), *door, "--limit", "1"])
     _tell(tmp_path / "companies.ledger", kfq_sandbox.orders[0].client_request_id, 1)
     capsys.readouterr()
     assert run(["onboard", "status", ledger]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[:2] == ["3 companies: 3 linked", "of the linked ones: 2 no news, 1 identified"]
+    assert said[:2] == ["4 companies: 3 linked, 1 refused", "of the linked ones: 2 no news, 1 identified"]
     assert said[2].startswith("last run: 20")
-    assert said[3] == "invalid and never sent in it: rows 5-6"
+    assert said[3] == "invalid and never sent in it: rows 6-7"
     assert run(["onboard", "status", ledger, "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
-    assert values["companies"] == {"linked": 3}
+    assert values["companies"] == {"linked": 3, "refused": 1}
     assert values["linked"] == {"no news": 2, "identified": 1}
     assert values["last_run"]["invalid"] == 2
     assert run(["onboard", "links", ledger]) == 0
