@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from kfq_async import AsyncSession
 from kfq_async.sandbox import Sandbox
+from postgres_server import postgres, postgres_folder  # noqa: F401  # fixtures
 from redis_server import redis, redis_port  # noqa: F401  # fixtures
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ settings.load_profile("kfq")
 VECTORS = Path(__file__).parent / "wire" / "rsa2.json"
 
 
-SERVICES = {"redis", "redis_port", "chromium"}
+SERVICES = {"redis", "redis_port", "postgres", "chromium"}
 """Fixtures that stand for programs which pip cannot install."""
 
 

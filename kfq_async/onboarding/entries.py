@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from kfq_async.models.fields import mask
 
-__all__ = ["FINAL_STATES", "Entry", "State"]
+__all__ = ["ENDED", "FINAL_STATES", "FIXED", "TOLD", "Entry", "State"]
 
 
 class State(StrEnum):
@@ -64,3 +64,11 @@ class Entry:
     """An `IdentityStatus`, as a notification told; set by `Ledger.complete` and by nothing else."""
     status_at: float | None = None
     """When that was told, in seconds since the epoch."""
+
+
+FIXED = ("key", "generation", "client_request_id", "label", "opened_at")
+"""What never changes while a generation lasts."""
+TOLD = ("status", "status_at")
+"""What notifications change."""
+ENDED = ("state", "order_no", "auth_url", "code", "words", "attempts", "seconds", "ended_at")
+"""What the end of a call changes."""

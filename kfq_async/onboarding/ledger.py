@@ -9,14 +9,11 @@ from kfq_async.onboarding.entries import Entry, State
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
-__all__ = ["Ledger"]
+__all__ = ["EntryStore", "Ledger"]
 
 
-class Ledger(Protocol):
-    """Where the ids are before anything is sent, and the links afterwards.
-
-    One runner uses it at a time; `complete` may be called meanwhile, from other processes too.
-    """
+class EntryStore(Protocol):
+    """The part of a ledger that deciding on rows needs."""
 
     @property
     def secret(self) -> bytes:
@@ -33,6 +30,13 @@ class Ledger(Protocol):
         What `complete` wrote (``status``, ``status_at``) stays as it is.
         """
         ...
+
+
+class Ledger(EntryStore, Protocol):
+    """Where the ids are before anything is sent, and the links afterwards.
+
+    One runner uses it at a time; `complete` may be called meanwhile, from other processes too.
+    """
 
     async def settle(self, entries: Sequence[Entry]) -> None:
         """Write how the calls of entries that are there ended, all of them or none, for good before this returns.

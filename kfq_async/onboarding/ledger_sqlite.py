@@ -6,13 +6,11 @@ import asyncio
 import json
 import os
 import secrets
-import socket
 import sqlite3
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
 from functools import cache, partial
 from itertools import chain
 from operator import attrgetter
@@ -24,8 +22,9 @@ from attrs import frozen
 
 from kfq_async.errors import LedgerError
 from kfq_async.models.notifications import IdentityStatus
-from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.entries import ENDED, FIXED, TOLD, Entry, State
 from kfq_async.onboarding.hashes import SECRET_BYTES, Hashes
+from kfq_async.onboarding.holders import this_process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
@@ -44,12 +43,6 @@ _BUSY = 10.0
 """Seconds that a notification waits while the runner writes."""
 
 _COLUMNS = tuple(attribute.name for attribute in attrs.fields(Entry))
-_TOLD = ("status", "status_at")
-"""What notifications write."""
-_FIXED = ("key", "generation", "client_request_id", "label", "opened_at")
-"""What never changes while a generation lasts."""
-_ENDED = ("state", "order_no", "auth_url", "code", "words", "attempts", "seconds", "ended_at")
-"""What the end of a call changes."""
 _SCHEMA = f"""
 CREATE TABLE entries (
     key BLOB NOT NULL, generation INTEGER NOT NULL, client_request_id TEXT NOT NULL UNIQUE,
@@ -79,7 +72,7 @@ def _marks(columns: int, rows: int) -> str:
 
 @cache
 def _put_statement(rows: int) -> str:
-    changing = [name for name in _COLUMNS if name not in _FIXED and name not in _TOLD]
+    changing = [name for name in _COLUMNS if name not in FIXED and name not in TOLD]
     return f"""
         INSERT INTO entries ({", ".join(_COLUMNS)}) VALUES {_marks(len(_COLUMNS), rows)}
         ON CONFLICT (key, generation) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in changing)}
@@ -88,10 +81,10 @@ def _put_statement(rows: int) -> str:
 
 @cache
 def _settle_statement(rows: int) -> str:
-    names = ", ".join(f"new_{name}" for name in ("key", "generation", *_ENDED))
-    changes = ", ".join(f"{name} = new_{name}" for name in _ENDED)
+    names = ", ".join(f"new_{name}" for name in ("key", "generation", *ENDED))
+    changes = ", ".join(f"{name} = new_{name}" for name in ENDED)
     return f"""
-        WITH new ({names}) AS (VALUES {_marks(2 + len(_ENDED), rows)})
+        WITH new ({names}) AS (VALUES {_marks(2 + len(ENDED), rows)})
         UPDATE entries SET {changes} FROM new WHERE key = new_key AND generation = new_generation
     """  # noqa: S608  # our own names
 
@@ -102,7 +95,7 @@ def _find_statement(rows: int) -> str:
 
 
 _put_values = attrgetter(*_COLUMNS)
-_settle_values = attrgetter("key", "generation", *_ENDED)
+_settle_values = attrgetter("key", "generation", *ENDED)
 
 
 @frozen(kw_only=True)
@@ -257,7 +250,7 @@ class SqliteLedger:
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute("PRAGMA secure_delete=ON")
         if self._alone:
-            self._write("INSERT OR REPLACE INTO facts VALUES ('holder', ?)", (_whoami(),))
+            self._write("INSERT OR REPLACE INTO facts VALUES ('holder', ?)", (this_process(),))
 
     def _claim(self) -> None:
         """Make the tables of an empty file, and refuse any other database before touching it."""
@@ -400,8 +393,3 @@ def _holder(ledger: Path) -> str:
         for (holder,) in database.execute(_HOLDER):
             return str(holder)
     return "another process"
-
-
-def _whoami() -> str:
-    since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
-    return f"process {os.getpid()} on {socket.gethostname()}, since {since}"

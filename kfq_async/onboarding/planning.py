@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.models.identity import CorpIdentLinkRequest
     from kfq_async.onboarding.entries import Entry
-    from kfq_async.onboarding.ledger import Ledger
+    from kfq_async.onboarding.ledger import EntryStore
     from kfq_async.onboarding.rows import Row
 
 __all__ = ["Planner"]
@@ -32,7 +32,7 @@ class Planner:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: EntryStore,
         *,
         run: int,
         retry_failed: bool = False,

@@ -1,0 +1,109 @@
+"""Requests that wait: whoever begins one says so, and whoever comes too late changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from companies import request, rows
+from kfq_async import BusinessError, ConnectionLost, CorpIdentLink, KfqError
+from kfq_async.models.fields import new_id
+from kfq_async.onboarding.decisions import Rules, decide
+from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.hashes import Hashes
+from kfq_async.onboarding.ledger_postgres import PostgresLedger
+from kfq_async.onboarding.waiting import WaitingRequests
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SECRET = b"s" * 32
+HOW: dict[str, Any] = {"attempts": 1, "in_doubt": False, "seconds": 1.0}
+LINK = CorpIdentLink(order_no="X", auth_url="https://x")
+
+
+@pytest.fixture
+async def ledger(postgres: str) -> AsyncIterator[PostgresLedger]:
+    """A ledger in which one request waits."""
+    rules = Rules(run=1, hashes=Hashes(SECRET), new_id=new_id, now=1.0)
+    async with PostgresLedger(postgres, secret=SECRET) as ledger:
+        async with ledger.transaction() as transaction:
+            await WaitingRequests(ledger).keep(transaction, [decide(row, None, rules) for row in rows(1)])
+        yield ledger
+
+
+async def only(ledger: PostgresLedger) -> Entry:
+    """Return the one entry."""
+    (entry,) = [entry async for entry in ledger.entries()]
+    return entry
+
+
+async def count(ledger: PostgresLedger) -> int:
+    """Return how many requests wait."""
+    async with ledger.pool.connection() as connection:
+        ((number,),) = await (await connection.execute("SELECT count(*) FROM requests")).fetchall()
+        return int(number)
+
+
+async def test_begun_twice_is_in_doubt(ledger: PostgresLedger) -> None:
+    """Waiting is unsent; from the beginning until its end it is unknown, and the second who begins knows that."""
+    entry = await only(ledger)
+    assert entry.state is State.UNSENT
+    for in_doubt in (False, True):
+        begun = await WaitingRequests(ledger).begin(entry.client_request_id)
+        assert begun is not None
+        assert begun[0].opr_ident_info == request().opr_ident_info
+        assert begun[0].client_request_id == entry.client_request_id
+        assert begun[1] is in_doubt
+        assert (await only(ledger)).state is State.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("ended", "state", "left"),
+    [
+        (LINK, State.LINKED, 0),
+        (BusinessError(31000, "no", http_status=200), State.REFUSED, 0),
+        (ConnectionLost("lost"), State.UNSENT, 1),
+    ],
+)
+async def test_what_is_settled_waits_no_more(ledger: PostgresLedger, ended: Any, state: State, left: int) -> None:
+    """With an end, the request is gone; without one, it waits on."""
+    entry = await only(ledger)
+    assert await WaitingRequests(ledger, clock=lambda: 7.0).settle(entry.client_request_id, ended, **HOW) is state
+    assert ((await only(ledger)).ended_at, await count(ledger)) == (7.0, left)
+    begun = await WaitingRequests(ledger).begin(entry.client_request_id)
+    assert (begun is not None) is bool(left)
+
+
+async def test_who_was_taken_for_dead_settles_nothing(ledger: PostgresLedger) -> None:
+    """A worker that comes back when another one has settled the row changes nothing."""
+    waiting = WaitingRequests(ledger)
+    entry = await only(ledger)
+    await waiting.settle(entry.client_request_id, LINK, **HOW)
+    before = await only(ledger)
+    late: list[CorpIdentLink | KfqError] = [ConnectionLost("lost"), CorpIdentLink(order_no="Y", auth_url="https://y")]
+    assert [await waiting.settle(entry.client_request_id, ended, **HOW) for ended in late] == [State.LINKED] * 2
+    assert await only(ledger) == before
+
+
+async def test_who_was_purged_is_nobody(ledger: PostgresLedger) -> None:
+    """A company that was deleted while it was asked does not come back, and neither does its request."""
+    entry = await only(ledger)
+    async with ledger.pool.connection() as connection:
+        await connection.execute("DELETE FROM entries")
+    waiting = WaitingRequests(ledger)
+    assert await waiting.begin(entry.client_request_id) is None
+    assert await waiting.settle(entry.client_request_id, LINK, **HOW) is None
+    assert ([entry async for entry in ledger.entries()], await count(ledger)) == ([], 0)
+
+
+async def test_two_settle_at_once(ledger: PostgresLedger) -> None:
+    """Whoever is first is right, and the other one hears of it."""
+    entry = await only(ledger)
+    waiting = WaitingRequests(ledger)
+    ends = [CorpIdentLink(order_no=str(number), auth_url="https://x") for number in range(5)]
+    await asyncio.gather(*(waiting.settle(entry.client_request_id, ended, **HOW) for ended in ends))
+    assert (await only(ledger)).state is State.LINKED
+    assert await count(ledger) == 0
