@@ -121,7 +121,6 @@ async def transmit(
             response.close()
         error = _translated(problem, timeouts, _peer(problem, outgoing.url), begun=watch.begun)
     finally:
-        watch.end()
         current_watch.reset(token)
     return error
 

@@ -805,7 +805,7 @@ async def test_a_storm_of_cancellations_loses_no_slot() -> None:
         arrived = [orjson.loads(seen.body)["clientRequestId"] for seen in server.seen]  # cancelled ones may come late
         assert [arrived.count(request.client_request_id) for request in requests] == [1] * 12
         assert session._shared._slots is not None
-        assert session._shared._slots._value == 3
+        assert session._shared._slots.free == 3
 
 
 # What an error tells, and what it keeps to itself
