@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -40,6 +41,8 @@ RESERVED_HEADERS = frozenset(
         *("Connection", "Content-Length", "Content-Type", "Host", "Transfer-Encoding"),
     )
 )
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+"""One for all calls, since thousands may wait."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 RESERVED_PARAMETERS = frozenset({str(APP_AUTH_TOKEN), str(UNIQUE_CODE)})
 
@@ -127,9 +130,9 @@ def prepare(
             operation=operation,
             url=url,
             body=encode(fields) if operation.method == "POST" else None,
-            query=_as_text(fields) if operation.method == "GET" else {},
+            query=_as_text(fields) if operation.method == "GET" else _NOTHING,
             client_request_id=key,
-            extra_headers=_checked(extra_headers) if extra_headers else {},
+            extra_headers=_checked(extra_headers) if extra_headers else _NOTHING,
         )
     except EncodeError as problem:
         problem.operation = operation.name

@@ -79,6 +79,7 @@ class Shared:
         if connector is not None:
             limit = min(limit, connector.limit or limit, connector.limit_per_host or limit)
         self.limit = limit
+        self.slots = Slots(limit)
         self.ticker = Ticker()
         self.clock_offset = 0.0
         """Seconds to add to the local clock, learnt from the platform."""
@@ -90,7 +91,6 @@ class Shared:
         self._paces: dict[str, Pace] = {}
         self._clock = clock
         self._headers = headers
-        self._slots: Slots | None = None
         self._http: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
@@ -101,35 +101,34 @@ class Shared:
         """Whether `aclose` was called."""
         return self._closed
 
-    def enter(self) -> tuple[aiohttp.ClientSession, Slots]:
-        """Return connections and slots for use here and now, or raise `SessionError`."""
+    def enter(self) -> aiohttp.ClientSession:
+        """Return the connections for use here and now, or raise `SessionError`."""
         if self._closed:
             raise SessionError("the session is closed; make a new one, or close it later")
         loop = asyncio.get_running_loop()
-        if self._http is None or self._slots is None:
-            self._http, self._slots = self._open()
+        if self._http is None:
+            self._http = self._open()
             self._loop = loop
             self._pid = os.getpid()
         elif os.getpid() != self._pid:
             raise SessionError("the session was used before this process was forked; make one in each process")
         elif loop is not self._loop:
             raise SessionError("the session belongs to the event loop of its first call; make one for each loop")
-        return self._http, self._slots
+        return self._http
 
-    def _open(self) -> tuple[aiohttp.ClientSession, Slots]:
+    def _open(self) -> aiohttp.ClientSession:
         connector = self._connector
         if connector is None:
             connector = aiohttp.TCPConnector(
                 limit=self.limit, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl if self._ssl is not None else True
             )
-        http = open_http(
+        return open_http(
             connector,
             owner=self._connector is None,
             proxy=self._proxy,
             trust_env=self._trust_env,
             headers=self._headers,
         )
-        return http, Slots(self.limit)
 
     async def aclose(self) -> None:
         """Close the connections; a second time does nothing."""
@@ -188,7 +187,8 @@ class Call:
         total = self._settings.timeouts.total
         watch = Watch(task, inf if total is None else task.get_loop().time() + total)
         try:
-            outcome = await self._attempt(watch)
+            late = None if self._takes_slot() else await self._wait(watch)
+            outcome = await self._in_slot(watch) if late is None else late
             if isinstance(outcome, KfqError):
                 outcome = await self._repeat(outcome, watch)
         except asyncio.CancelledError:
@@ -230,50 +230,59 @@ class Call:
         )
 
     async def _attempt(self, watch: Watch) -> Envelope | KfqError:
-        """Wait for turn and slot, send once, read what comes, and give the slot back."""
-        shared, prepared = self._shared, self._prepared
-        http, slots = shared.enter()
-        waits = prepared.operation.paced or not slots.take()
-        if waits:
-            late = await self._wait(slots, watch)
-            if late is not None:
-                return late
-        try:
-            if waits:
-                shared.enter()  # it may have been closed meanwhile
-            shared.ticker.add(watch)
-            raw = await transmit(http, self._written(), watch, self._settings.timeouts, prepared.operation.method)
-            outcome = self._read(raw) if isinstance(raw, RawAnswer) else raw
-        finally:
-            slots.release()
-            watch.end()
-        if isinstance(outcome, KfqError):
-            self._sent = self._sent or outcome.phase is Phase.SENT
-            self._complete(outcome)
-        return outcome
+        """Wait for turn and slot, send once, and read what comes; `run` does so itself, to hold less while it waits."""
+        late = None if self._takes_slot() else await self._wait(watch)
+        return await self._in_slot(watch) if late is None else late
 
-    async def _wait(self, slots: Slots, watch: Watch) -> PoolTimeout | None:
+    def _takes_slot(self) -> bool:
+        """Take a slot at once if there is a free one and no turn to wait for."""
+        self._shared.enter()
+        return not self._prepared.operation.paced and self._shared.slots.take()
+
+    async def _wait(self, watch: Watch) -> PoolTimeout | None:
         """Take a slot, and before it a turn if the operation is paced; return the error if ``total`` ended first.
 
         Who waits for a turn holds no slot, so that other operations go on.
         """
         if watch.total_at != inf:
             self._shared.ticker.add(watch)
+        slots = self._shared.slots
         pace = self._shared.pace(self._prepared.operation)
-        why = f"the session has {self._shared.limit} slots"
+        turn = None
         try:
             if pace is not None:
-                why = f"this operation is sent every {pace.distance:.2g} s"
                 watch.turn = await pace.take()
             if not slots.take():
-                await slots.wait()
-        except asyncio.CancelledError:
+                turn = slots.join()
+                await turn
+        except BaseException as interruption:
+            if turn is not None:
+                slots.leave(turn)
             watch.end()
-            if watch.claim() is None:
+            if not isinstance(interruption, asyncio.CancelledError) or watch.claim() is None:
                 raise
         else:
             return None
+        why = f"the session has {self._shared.limit} slots"
+        if pace is not None:
+            why = f"this operation is sent every {pace.distance:.2g} s"
         return PoolTimeout(f"the call's {self._settings.timeouts.total} s ended while it waited for its turn: {why}")
+
+    async def _in_slot(self, watch: Watch) -> Envelope | KfqError:
+        """Send once from a slot that was taken, read what comes, and give the slot back."""
+        shared, prepared = self._shared, self._prepared
+        try:
+            http = shared.enter()  # it may have been closed meanwhile
+            shared.ticker.add(watch)
+            raw = await transmit(http, self._written(), watch, self._settings.timeouts, prepared.operation.method)
+            outcome = self._read(raw) if isinstance(raw, RawAnswer) else raw
+        finally:
+            shared.slots.release()
+            watch.end()
+        if isinstance(outcome, KfqError):
+            self._sent = self._sent or outcome.phase is Phase.SENT
+            self._complete(outcome)
+        return outcome
 
     def _written(self) -> Outgoing:
         """Write the next attempt, with fresh marks."""

@@ -30,19 +30,19 @@ class Slots:
             return True
         return False
 
-    async def wait(self) -> None:
-        """Wait for the next slot that is given back, after all who wait already."""
+    def join(self) -> asyncio.Future[None]:
+        """Queue for a slot; await what is returned, and `leave` if that is interrupted."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
-        try:
-            await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled():
-                self.release()  # the slot had come already
-            else:
-                with suppress(ValueError):  # `release` may have come past and dropped it
-                    self._waiting.remove(turn)
-            raise
+        return turn
+
+    def leave(self, turn: asyncio.Future[None]) -> None:
+        """Leave the queue, or pass on the slot that has come already."""
+        if turn.done() and not turn.cancelled():
+            self.release()
+        else:
+            with suppress(ValueError):  # `release` may have come past and dropped it
+                self._waiting.remove(turn)
 
     def release(self) -> None:
         """Give a slot back."""

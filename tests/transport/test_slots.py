@@ -10,11 +10,21 @@ import pytest
 from kfq_async.transport.slots import Slots
 
 
+async def taken(slots: Slots) -> None:
+    """Wait for a slot as a call does."""
+    turn = slots.join()
+    try:
+        await turn
+    except BaseException:
+        slots.leave(turn)
+        raise
+
+
 async def waiting(slots: Slots, number: int, log: list[int]) -> list[asyncio.Task[None]]:
     """Let so many tasks wait for a slot; each logs its number when it has one."""
 
     async def one(name: int) -> None:
-        await slots.wait()
+        await taken(slots)
         log.append(name)
 
     tasks = [asyncio.create_task(one(name)) for name in range(number)]
@@ -73,7 +83,7 @@ async def test_a_coroutine_that_is_closed_leaves_the_queue() -> None:
     """So it is with a coroutine that nobody will resume."""
     slots = Slots(1)
     slots.take()
-    abandoned = slots.wait()
+    abandoned = taken(slots)
     abandoned.send(None)
     abandoned.close()
     slots.release()
@@ -88,7 +98,7 @@ async def test_no_slot_is_lost_whatever_is_cancelled(seed: int) -> None:
     async def one() -> None:
         nonlocal users, most
         if not slots.take():
-            await slots.wait()
+            await taken(slots)
         try:
             users += 1
             most = max(most, users)
