@@ -97,7 +97,7 @@ class AsyncSession:
             trust_env=trust_env,
             pacing=_pacing(pacing),
             clock=clock,
-            headers={"User-Agent": f"kfq-async/{__version__}"},
+            headers={"Host": _host(self._settings.base_url), "User-Agent": f"kfq-async/{__version__}"},
         )
         self._urls: dict[str, URL] = {}
         self.auth = Auth(self.send)
@@ -244,6 +244,11 @@ def _base_url(value: object) -> str:
     if url.query_string or url.fragment:
         raise ValueError(f"base_url must end with the context path, without query or fragment, as {HOSTED} does")
     return str(url).rstrip("/")
+
+
+def _host(base_url: str) -> str:
+    """Return what the ``Host`` header says: a port only if it is not the scheme's own."""
+    return URL(base_url).host_port_subcomponent or ""
 
 
 def _shown(value: str) -> str:

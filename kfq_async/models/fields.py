@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ def as_tuple(value: Sequence[Any] | None) -> tuple[Any, ...] | None:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
         return tuple(value)
     return cast("tuple[Any, ...] | None", value)
+
+
+for _converter in (as_texts, as_tuple):
+    # attrs asks for it once for each field; found out anew, that is a third of what importing the models costs.
+    _converter.__signature__ = signature(_converter)  # type: ignore[union-attr]
 
 
 def _mismatch(

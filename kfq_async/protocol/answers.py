@@ -5,12 +5,11 @@ Success is an envelope; everything else is one error, returned and not raised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from attrs import field, frozen
+from attrs import define, field
 from yarl import URL
 
 from kfq_async.errors import (
@@ -25,7 +24,7 @@ from kfq_async.protocol.codes import meaning_of
 from kfq_async.protocol.envelope import Envelope, parse_envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from kfq_async.protocol.operation import Operation
@@ -36,9 +35,9 @@ CONTEXT_PATH = "/resrun-paas"
 _GATEWAY = frozenset({502, 503, 504})
 
 
-@frozen
+@define(eq=False)
 class RawAnswer:
-    """An HTTP answer as it came."""
+    """An HTTP answer as it came. Nobody changes it; frozen, it would cost twice as much to make."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)

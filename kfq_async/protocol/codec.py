@@ -11,8 +11,7 @@ import attrs
 import orjson
 from cattrs import Converter, transform_error
 from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
-from cattrs.fns import identity
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.gen import make_dict_structure_fn, override
 from cattrs.v import format_exception
 
 from kfq_async.errors import DecodeError, EncodeError
@@ -37,7 +36,7 @@ def fields_of(request: object) -> dict[str, object]:
 
     A plain mapping is taken as it is, by a copy of its first level.
     """
-    if isinstance(request, Mapping):
+    if not attrs.has(type(request)) and isinstance(request, Mapping):
         return dict(request)
     fields: dict[str, object] = _converter.unstructure(request)
     return fields
@@ -46,7 +45,7 @@ def fields_of(request: object) -> dict[str, object]:
 def encode(fields: Mapping[str, object]) -> bytes:
     """Write fields as a compact JSON object in UTF-8, or raise `EncodeError` with the path of what cannot be."""
     try:
-        return orjson.dumps(fields)
+        return memoryview(orjson.dumps(fields)).tobytes()  # orjson's own keeps its buffer, several times as large
     except TypeError as problem:
         text = f"{_culprit(fields)}: {problem}"
     raise EncodeError(f"the request cannot be written as JSON: {text}")
@@ -149,26 +148,39 @@ def _required(kind: Any) -> Any:
 
 
 def _unstructure_hook(cls: type, converter: Converter) -> Callable[[Any], dict[str, object]]:
-    def settled(kind: Any) -> Callable[[Any], Any]:
-        inner = get_args(kind)[0] if _is_tuple(kind) else kind
-        if not attrs.has(inner):
-            return identity
-        hook = converter.get_unstructure_hook(inner)
-        if _is_tuple(kind):
-            return lambda value: None if value is None else [hook(item) for item in value]
-        return lambda value: None if value is None else hook(value)
+    """Write what is set, in the order of the fields; cattrs' own function writes the nulls too."""
+    attrs.resolve_types(cls)
+    steps = [
+        (name, camel(name), _item_hook(_required(attribute.type), converter))
+        for name, attribute in attrs.fields_dict(cls).items()
+    ]
 
-    whole: Callable[[Any], dict[str, object]] = make_dict_unstructure_fn(
-        cls, converter, **_overrides(cls, lambda kind: {"unstruct_hook": settled(kind)})
-    )
-    return lambda value: {key: item for key, item in whole(value).items() if item is not None}
+    def unstructure(model: Any) -> dict[str, object]:
+        fields = {}
+        for name, wire, hook in steps:
+            value = getattr(model, name)
+            if value is not None:
+                fields[wire] = value if hook is None else hook(value)
+        return fields
+
+    return unstructure
+
+
+def _item_hook(kind: Any, converter: Converter) -> Callable[[Any], Any] | None:
+    """Return what turns a field's value into plain data, or ``None`` where it is plain already."""
+    inner = get_args(kind)[0] if _is_tuple(kind) else kind
+    if not attrs.has(inner):
+        return None
+    hook = converter.get_unstructure_hook(inner)
+    return (lambda items: [hook(item) for item in items]) if _is_tuple(kind) else hook
 
 
 def _structure_hook(cls: type, converter: Converter) -> Callable[[Any, Any], Any]:
     known = {camel(name) for name in attrs.fields_dict(cls)}
     tolerant = EXTRA in known
     known.discard(EXTRA)
-    renamed = _overrides(cls)
+    attrs.resolve_types(cls)
+    renamed: dict[str, Any] = {name: override(rename=camel(name)) for name in attrs.fields_dict(cls)}
     if tolerant:
         renamed[EXTRA] = override(omit=True)
     whole: Callable[[Any, Any], Any] = make_dict_structure_fn(
@@ -176,21 +188,14 @@ def _structure_hook(cls: type, converter: Converter) -> Callable[[Any, Any], Any
     )
 
     def structure(data: Any, kind: Any) -> Any:
-        if not isinstance(data, Mapping):
+        if type(data) is not dict and not isinstance(data, Mapping):
             raise _WrongType(f"expected an object, not {_json_name(data)}")
         result = whole(data, kind)
-        unknown = data.keys() - known
-        return attrs.evolve(result, extra={key: data[key] for key in unknown}) if unknown else result
+        if known.issuperset(data):
+            return result
+        return attrs.evolve(result, extra={key: item for key, item in data.items() if key not in known})
 
     return structure
-
-
-def _overrides(cls: type, more: Callable[[Any], dict[str, Any]] = lambda _: {}) -> dict[str, Any]:
-    attrs.resolve_types(cls)
-    return {
-        name: override(rename=camel(name), **more(_required(attribute.type)))
-        for name, attribute in attrs.fields_dict(cls).items()
-    }
 
 
 _converter = Converter(detailed_validation=True)

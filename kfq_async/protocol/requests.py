@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import orjson
-from attrs import field, frozen
+from attrs import define, field
 from multidict import CIMultiDict, istr
 from yarl import URL
 
@@ -40,20 +41,22 @@ RESERVED_HEADERS = frozenset(
         *("Connection", "Content-Length", "Content-Type", "Host", "Transfer-Encoding"),
     )
 )
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+"""One for all calls, since thousands may wait."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 RESERVED_PARAMETERS = frozenset({str(APP_AUTH_TOKEN), str(UNIQUE_CODE)})
 
 
-@frozen
+@define(eq=False)
 class Outgoing:
-    """One attempt, as it goes on the wire."""
+    """One attempt, as it goes on the wire. Nobody changes it; frozen, it would cost twice as much to make."""
 
     url: URL = field(repr=False)
     headers: CIMultiDict[str] = field(repr=False)
     body: bytes | None = field(repr=False)
 
 
-@frozen
+@define(eq=False)
 class Prepared:
     """One call, encoded once: from here on neither its fields nor its ``clientRequestId`` change."""
 
@@ -71,13 +74,7 @@ class Prepared:
     ) -> Outgoing:
         """Complete the request for one attempt; ``timestamp`` is in milliseconds."""
         url, body, query = self.url, self.body, self.query
-        headers = CIMultiDict(self.extra_headers)
-        if self.operation.credentials is Placement.HEADERS:
-            headers[APP_AUTH_TOKEN] = app_auth_token
-            headers[NONCE] = nonce
-            headers[TIMESTAMP] = timestamp
-            headers[UNIQUE_CODE] = unique_code
-        else:
+        if self.operation.credentials is Placement.PARAMETERS:
             credentials = {str(APP_AUTH_TOKEN): app_auth_token, str(UNIQUE_CODE): unique_code}
             if body is None:
                 query = {**credentials, **query}
@@ -85,11 +82,17 @@ class Prepared:
                 body = _join(encode(credentials), body)
         if query:
             url = URL(f"{url}?{urlencode(query, quote_via=quote)}", encoded=True)
-        headers[SIGN] = (
-            ""
-            if signer is None
-            else signer.sign(Unsigned(body=body, query=query, nonce=nonce, timestamp=timestamp, uri=url.raw_path_qs))
-        )
+        signature = ""
+        if signer is not None:
+            unsigned = Unsigned(body=body, query=query, nonce=nonce, timestamp=timestamp, uri=url.raw_path_qs)
+            signature = signer.sign(unsigned)
+        headers = CIMultiDict(self.extra_headers)
+        if self.operation.credentials is Placement.HEADERS:
+            headers[APP_AUTH_TOKEN] = app_auth_token
+            headers[NONCE] = nonce
+            headers[TIMESTAMP] = timestamp
+            headers[UNIQUE_CODE] = unique_code
+        headers[SIGN] = signature
         return Outgoing(url, headers, body)
 
     def echoes(self) -> set[str]:
@@ -110,13 +113,14 @@ def prepare(
     Raises `TypeError` for a request that is neither the operation's model nor a mapping, `ValueError` for
     additions that would overwrite what is there or cannot be sent, and `EncodeError` for what JSON cannot carry.
     """
-    if not isinstance(request, Mapping | operation.request if operation.request else Mapping):
+    if type(request) is not operation.request and not isinstance(request, (Mapping, operation.request or Mapping)):
         wanted = f"a {operation.request.__name__} or a mapping" if operation.request else "a mapping"
         raise TypeError(f"{operation.name} takes {wanted}, not {type(request).__name__}")
     fields = fields_of(request)
-    if doubled := fields.keys() & extra_body.keys():
-        raise ValueError(f"extra_body must only add fields; the request has {_listed(doubled)} already")
-    fields |= extra_body
+    if extra_body:
+        if doubled := fields.keys() & extra_body.keys():
+            raise ValueError(f"extra_body must only add fields; the request has {_listed(doubled)} already")
+        fields |= extra_body
     if operation.credentials is Placement.PARAMETERS and (doubled := fields.keys() & RESERVED_PARAMETERS):
         raise ValueError(f"{_listed(doubled)} must not be in the request: the session fills it in")
     key = fields.get(REQUEST_ID)
@@ -126,9 +130,9 @@ def prepare(
             operation=operation,
             url=url,
             body=encode(fields) if operation.method == "POST" else None,
-            query=_as_text(fields) if operation.method == "GET" else {},
+            query=_as_text(fields) if operation.method == "GET" else _NOTHING,
             client_request_id=key,
-            extra_headers=_checked(extra_headers) if extra_headers else {},
+            extra_headers=_checked(extra_headers) if extra_headers else _NOTHING,
         )
     except EncodeError as problem:
         problem.operation = operation.name

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from aiohttp import ClientRequest, ClientResponse, ClientTimeout, DummyCookieJar
+from aiohttp import ClientRequest, ClientTimeout, DummyCookieJar, hdrs
+from multidict import CIMultiDict, istr
 
 from kfq_async.errors import (
     AttemptTimeout,
@@ -28,11 +28,12 @@ from kfq_async.errors import (
 from kfq_async.protocol.answers import RawAnswer
 from kfq_async.protocol.requests import STATIC_HEADERS
 from kfq_async.transport.deadlines import Expiry, Watch
+from kfq_async.transport.request import Request, current_watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiohttp.connector import Connection
+    from aiohttp import ClientResponse
     from yarl import URL
 
     from kfq_async.protocol.requests import Outgoing
@@ -42,8 +43,6 @@ __all__ = ["LARGEST_ANSWER", "open_http", "transmit"]
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes of an answer, after decompression, beyond which it is refused as it arrives."""
-
-_watch: ContextVar[Watch] = ContextVar("kfq_async.watch")
 
 _NOT_SENT = (
     aiohttp.ClientConnectorError,
@@ -56,18 +55,6 @@ _NOT_SENT = (
 _CERTIFICATE = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)
 
 
-class _Request(ClientRequest):
-    """A request that tells its watch when it has a connection: from then on bytes may have left."""
-
-    async def send(self, conn: Connection) -> ClientResponse:
-        watch = _watch.get()
-        if watch.begun:
-            # aiohttp repeats a lost GET by itself; whether that is safe is not for it to say.
-            raise aiohttp.ServerDisconnectedError
-        watch.connected(self.loop.time())
-        return await super().send(conn)
-
-
 def open_http(
     connector: aiohttp.BaseConnector,
     *,
@@ -76,15 +63,21 @@ def open_http(
     trust_env: bool,
     headers: Mapping[str, str],
 ) -> aiohttp.ClientSession:
-    """Open the one client session; no cookies, since tenants share it, and no time-outs but ours."""
+    """Open the one client session; no cookies, since tenants share it, and no time-outs but ours.
+
+    ``headers`` are sent with every request, ``Host`` first among them.
+    """
+    whole = {**headers, **STATIC_HEADERS, hdrs.ACCEPT_ENCODING: ClientRequest.DEFAULT_HEADERS[hdrs.ACCEPT_ENCODING]}
+    if connector.force_close:
+        whole[hdrs.CONNECTION] = "close"
     return aiohttp.ClientSession(
         connector=connector,
         connector_owner=owner,
         cookie_jar=DummyCookieJar(),
-        headers={**STATIC_HEADERS, **headers},
+        headers=CIMultiDict({istr(name): value for name, value in whole.items()}),
         proxy=proxy,
         raise_for_status=False,
-        request_class=_Request,
+        request_class=Request,
         timeout=ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
         trust_env=trust_env,
     )
@@ -98,7 +91,7 @@ async def transmit(
     Raises only `asyncio.CancelledError` from outside. On every path but success the connection is dropped.
     """
     watch.begin(timeouts, asyncio.get_running_loop().time())
-    token = _watch.set(watch)
+    token = current_watch.set(watch)
     response = None
     try:
         response = await http.request(
@@ -128,8 +121,7 @@ async def transmit(
             response.close()
         error = _translated(problem, timeouts, _peer(problem, outgoing.url), begun=watch.begun)
     finally:
-        watch.end()
-        _watch.reset(token)
+        current_watch.reset(token)
     return error
 
 
@@ -140,9 +132,13 @@ def _connect_timeout(seconds: float) -> ClientTimeout:
 
 async def _read(response: ClientResponse) -> bytes | None:
     """Return the whole body, or ``None`` as soon as it is too large."""
+    content = response.content
+    if content.is_eof():  # it came with the head, as small answers do
+        body = content.read_nowait()
+        return body if len(body) <= LARGEST_ANSWER else None
     chunks = []
     size = 0
-    while chunk := await response.content.readany():
+    while chunk := await content.readany():
         size += len(chunk)
         if size > LARGEST_ANSWER:
             return None

@@ -21,22 +21,23 @@ from kfq_async.errors import (
     TotalTimeout,
 )
 from kfq_async.models.fields import mask, new_id
-from kfq_async.protocol.answers import read_answer
-from kfq_async.protocol.envelope import Envelope
+from kfq_async.protocol.answers import RawAnswer, read_answer
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import open_http, transmit
 from kfq_async.transport.deadlines import Ticker, Watch
 from kfq_async.transport.pacing import Pace
 from kfq_async.transport.retrying import repeat
 from kfq_async.transport.settings import RetryPolicy, Timeouts
+from kfq_async.transport.slots import Slots
 from kfq_async.transport.verdicts import Verdict, verdict_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from ssl import SSLContext
 
+    from kfq_async.protocol.envelope import Envelope
     from kfq_async.protocol.operation import Operation
-    from kfq_async.protocol.requests import Prepared
+    from kfq_async.protocol.requests import Outgoing, Prepared
 
 __all__ = ["KEEP_ALIVE", "Call", "Settings", "Shared"]
 
@@ -78,6 +79,7 @@ class Shared:
         if connector is not None:
             limit = min(limit, connector.limit or limit, connector.limit_per_host or limit)
         self.limit = limit
+        self.slots = Slots(limit)
         self.ticker = Ticker()
         self.clock_offset = 0.0
         """Seconds to add to the local clock, learnt from the platform."""
@@ -89,7 +91,6 @@ class Shared:
         self._paces: dict[str, Pace] = {}
         self._clock = clock
         self._headers = headers
-        self._slots: asyncio.Semaphore | None = None
         self._http: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
@@ -100,35 +101,34 @@ class Shared:
         """Whether `aclose` was called."""
         return self._closed
 
-    def enter(self) -> tuple[aiohttp.ClientSession, asyncio.Semaphore]:
-        """Return connections and slots for use here and now, or raise `SessionError`."""
+    def enter(self) -> aiohttp.ClientSession:
+        """Return the connections for use here and now, or raise `SessionError`."""
         if self._closed:
             raise SessionError("the session is closed; make a new one, or close it later")
         loop = asyncio.get_running_loop()
-        if self._http is None or self._slots is None:
-            self._http, self._slots = self._open()
+        if self._http is None:
+            self._http = self._open()
             self._loop = loop
             self._pid = os.getpid()
         elif os.getpid() != self._pid:
             raise SessionError("the session was used before this process was forked; make one in each process")
         elif loop is not self._loop:
             raise SessionError("the session belongs to the event loop of its first call; make one for each loop")
-        return self._http, self._slots
+        return self._http
 
-    def _open(self) -> tuple[aiohttp.ClientSession, asyncio.Semaphore]:
+    def _open(self) -> aiohttp.ClientSession:
         connector = self._connector
         if connector is None:
             connector = aiohttp.TCPConnector(
                 limit=self.limit, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl if self._ssl is not None else True
             )
-        http = open_http(
+        return open_http(
             connector,
             owner=self._connector is None,
             proxy=self._proxy,
             trust_env=self._trust_env,
             headers=self._headers,
         )
-        return http, asyncio.Semaphore(self.limit)
 
     async def aclose(self) -> None:
         """Close the connections; a second time does nothing."""
@@ -168,6 +168,8 @@ class Shared:
 class Call:
     """One call: at most ``retry.attempts`` attempts, at most ``timeouts.total`` seconds, one outcome."""
 
+    __slots__ = ("_clock_corrected", "_prepared", "_sent", "_settings", "_shared", "_unique_code", "attempts")
+
     def __init__(self, shared: Shared, settings: Settings, prepared: Prepared) -> None:
         self.attempts = 0
         self._shared = shared
@@ -179,10 +181,28 @@ class Call:
 
     async def run(self) -> Envelope:
         """Return the envelope of a success, or raise the one `KfqError` that says what happened."""
-        outcome = await self._outcome()
-        if isinstance(outcome, Envelope):
-            return outcome
-        raise self.explained(outcome)
+        task = asyncio.current_task()
+        if task is None:
+            raise self.explained(SessionError("a call must run in an asyncio task; await it from a coroutine of one"))
+        total = self._settings.timeouts.total
+        watch = Watch(task, inf if total is None else task.get_loop().time() + total)
+        try:
+            late = None if self._takes_slot() else await self._wait(watch)
+            outcome = await self._in_slot(watch) if late is None else late
+            if isinstance(outcome, KfqError):
+                outcome = await self._repeat(outcome, watch)
+        except asyncio.CancelledError:
+            if watch.claim() is None:
+                raise
+            outcome = TotalTimeout(f"the call's {total} s ended between two attempts")
+        except SessionError as problem:
+            outcome = problem
+        finally:
+            self._shared.ticker.discard(watch)
+            watch.settle()
+        if isinstance(outcome, KfqError):
+            raise self.explained(outcome)
+        return outcome
 
     def explained(self, error: KfqError) -> KfqError:
         """Complete an error with what is known about the call; in doubt, it was sent."""
@@ -199,92 +219,85 @@ class Call:
         error.unique_code = self._unique_code
         return error
 
-    async def _outcome(self) -> Envelope | KfqError:
-        task = asyncio.current_task()
-        if task is None:
-            raise SessionError("a call must run in an asyncio task; await it from a coroutine of one")
-        loop = task.get_loop()
-        total = self._settings.timeouts.total
-        watch = Watch(task, inf if total is None else loop.time() + total)
-        outcome: Envelope | KfqError
-        try:
-            outcome = await self._attempt(watch)
-            if isinstance(outcome, KfqError):
-                outcome = await repeat(
-                    outcome,
-                    lambda: self._attempt(watch),
-                    again=self._again,
-                    policy=self._settings.retry,
-                    remaining=lambda: watch.total_at - loop.time(),
-                )
-        except asyncio.CancelledError:
-            if watch.claim() is None:
-                raise
-            outcome = TotalTimeout(f"the call's {total} s ended between two attempts")
-        except SessionError as problem:
-            outcome = problem
-        finally:
-            self._shared.ticker.discard(watch)
-            watch.settle()
-        return outcome
+    async def _repeat(self, first: KfqError, watch: Watch) -> Envelope | KfqError:
+        clock = asyncio.get_running_loop().time
+        return await repeat(
+            first,
+            lambda: self._attempt(watch),
+            again=self._again,
+            policy=self._settings.retry,
+            remaining=lambda: watch.total_at - clock(),
+        )
 
     async def _attempt(self, watch: Watch) -> Envelope | KfqError:
-        """Wait for turn and slot, send once, and read what comes."""
-        http, slots = self._shared.enter()
-        self._shared.ticker.add(watch)
-        late = await self._wait(slots, watch)
-        return await self._in_slot(http, slots, watch) if late is None else late
+        """Wait for turn and slot, send once, and read what comes; `run` does so itself, to hold less while it waits."""
+        late = None if self._takes_slot() else await self._wait(watch)
+        return await self._in_slot(watch) if late is None else late
 
-    async def _in_slot(
-        self, http: aiohttp.ClientSession, slots: asyncio.Semaphore, watch: Watch
-    ) -> Envelope | KfqError:
-        """Send once from a slot that was taken, and give it back."""
+    def _takes_slot(self) -> bool:
+        """Take a slot at once if there is a free one and no turn to wait for."""
+        self._shared.enter()
+        return not self._prepared.operation.paced and self._shared.slots.take()
+
+    async def _wait(self, watch: Watch) -> PoolTimeout | None:
+        """Take a slot, and before it a turn if the operation is paced; return the error if ``total`` ended first.
+
+        Who waits for a turn holds no slot, so that other operations go on.
+        """
+        if watch.total_at != inf:
+            self._shared.ticker.add(watch)
+        slots = self._shared.slots
+        pace = self._shared.pace(self._prepared.operation)
+        turn = None
         try:
-            self._shared.enter()  # it may have been closed meanwhile
-            outcome = await self._transmit(http, watch)
+            if pace is not None:
+                watch.turn = await pace.take()
+            if not slots.take():
+                turn = slots.join()
+                await turn
+        except BaseException as interruption:
+            if turn is not None:
+                slots.leave(turn)
+            watch.end()
+            if not isinstance(interruption, asyncio.CancelledError) or watch.claim() is None:
+                raise
+        else:
+            return None
+        why = f"the session has {self._shared.limit} slots"
+        if pace is not None:
+            why = f"this operation is sent every {pace.distance:.2g} s"
+        return PoolTimeout(f"the call's {self._settings.timeouts.total} s ended while it waited for its turn: {why}")
+
+    async def _in_slot(self, watch: Watch) -> Envelope | KfqError:
+        """Send once from a slot that was taken, read what comes, and give the slot back."""
+        shared, prepared = self._shared, self._prepared
+        try:
+            http = shared.enter()  # it may have been closed meanwhile
+            shared.ticker.add(watch)
+            raw = await transmit(http, self._written(), watch, self._settings.timeouts, prepared.operation.method)
+            outcome = self._read(raw) if isinstance(raw, RawAnswer) else raw
         finally:
-            slots.release()
+            shared.slots.release()
             watch.end()
         if isinstance(outcome, KfqError):
             self._sent = self._sent or outcome.phase is Phase.SENT
             self._complete(outcome)
         return outcome
 
-    async def _wait(self, slots: asyncio.Semaphore, watch: Watch) -> PoolTimeout | None:
-        """Take a slot, and before it a turn if the operation is paced; return the error if ``total`` ended first.
-
-        Who waits for a turn holds no slot, so that other operations go on.
-        """
-        pace = self._shared.pace(self._prepared.operation)
-        why = f"the session has {self._shared.limit} slots"
-        try:
-            if pace is not None:
-                why = f"this operation is sent every {pace.distance:.2g} s"
-                watch.turn = await pace.take()
-            await slots.acquire()
-        except asyncio.CancelledError:
-            watch.end()
-            if watch.claim() is None:
-                raise
-        else:
-            return None
-        return PoolTimeout(f"the call's {self._settings.timeouts.total} s ended while it waited for its turn: {why}")
-
-    async def _transmit(self, http: aiohttp.ClientSession, watch: Watch) -> Envelope | KfqError:
-        settings, prepared = self._settings, self._prepared
+    def _written(self) -> Outgoing:
+        """Write the next attempt, with fresh marks."""
         self.attempts += 1
         self._unique_code = new_id()
-        outgoing = prepared.write(
-            settings.app_auth_token,
+        return self._prepared.write(
+            self._settings.app_auth_token,
             nonce=new_id(),
             timestamp=str(self._shared.now_ms()),
             unique_code=self._unique_code,
-            signer=settings.signer,
+            signer=self._settings.signer,
         )
-        raw = await transmit(http, outgoing, watch, settings.timeouts, prepared.operation.method)
-        if isinstance(raw, KfqError):
-            return raw
-        return read_answer(raw, prepared.operation, settings.base_url, self._echoes)
+
+    def _read(self, raw: RawAnswer) -> Envelope | KfqError:
+        return read_answer(raw, self._prepared.operation, self._settings.base_url, self._echoes)
 
     def _echoes(self) -> set[str]:
         return self._prepared.echoes() | {self._settings.app_auth_token}

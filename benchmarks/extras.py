@@ -1,0 +1,44 @@
+"""What is no link: importing, and one signature."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from statistics import median
+
+from benchmarks.processes import ENVIRONMENT, ROOT
+
+DEPENDENCIES = "import aiohttp, attrs, cattrs, cattrs.gen, cattrs.v, multidict, orjson, tenacity, yarl"
+PACKAGE = "import kfq_async"
+_IMPORT = "import time; began = time.process_time(); {}; print(time.process_time() - began)"
+
+
+def _seconds(code: str) -> float:
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
+
+
+def import_times(rounds: int) -> tuple[float, float]:
+    """Return the CPU seconds of importing the dependencies alone, and the package with them; interleaved medians."""
+    pairs = [(_seconds(_IMPORT.format(DEPENDENCIES)), _seconds(_IMPORT.format(PACKAGE))) for _ in range(rounds)]
+    return median(alone for alone, _ in pairs), median(whole for _, whole in pairs)
+
+
+_SIGN = """
+import time
+from benchmarks.contestants import private_key
+from kfq_async.protocol.signing import sign
+key, times = private_key(), []
+for _ in range(400):
+    began = time.process_time()
+    sign(b"x" * 250, key)
+    times.append(time.process_time() - began)
+print(sorted(times)[200])
+"""
+
+
+def signature_time() -> float:
+    """Return the CPU seconds of one signature, which no caller can avoid."""
+    return _seconds(_SIGN)

@@ -1,0 +1,77 @@
+"""The scenarios of the guard, under valgrind: ``instructions.py SCENARIO TIMES BASE_URL``.
+
+It imports nothing but the package, from wherever PYTHONPATH says, and counts only after a warm-up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import kfq_async as kfq
+
+
+def request() -> kfq.CorpIdentLinkRequest:
+    """Make the README's request."""
+    return kfq.CorpIdentLinkRequest(
+        account_name="13800138000",
+        corp_ident_info=kfq.CorpIdentInfo(company_name="某某科技有限公司", credit_code="91110000MA01234567"),
+        callback_page="https://your-domain.com/corp/callback",
+    )
+
+
+def counting(state: str) -> None:
+    """Let valgrind count, or count no longer."""
+    command = ["callgrind_control", "-i", state, str(os.getpid())]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+async def links(session: kfq.AsyncSession, times: int, in_flight: int) -> None:
+    """Get so many links, so many at a time."""
+    left = iter(range(times))
+
+    async def worker() -> None:
+        for _ in left:
+            await session.auth.corp_ident_link(request())
+
+    await asyncio.gather(*(worker() for _ in range(in_flight)))
+
+
+async def codec(_session: kfq.AsyncSession, times: int, _in_flight: int) -> None:
+    """Write requests and read answers without a network."""
+    from kfq_async.protocol.codec import decode, encode, fields_of  # noqa: PLC0415  # only here
+    from kfq_async.protocol.envelope import parse_envelope  # noqa: PLC0415
+
+    body = '{"code":10000,"message":"成功","result":{"orderNo":"N1","authUrl":"https://h.example"},"timestamp":1}'
+    for _ in range(times):
+        encode(fields_of(request()))
+        envelope = parse_envelope(body.encode())
+        assert envelope is not None
+        decode(kfq.CorpIdentLink, envelope.result)
+
+
+Scenario = Callable[[kfq.AsyncSession, int, int], Coroutine[Any, Any, None]]
+SCENARIOS: dict[str, tuple[Scenario, int]] = {
+    "one": (links, 1),
+    "fifty": (links, 50),
+    "gather": (links, 1000),
+    "codec": (codec, 1),
+}
+
+
+async def main(name: str, times: int, base_url: str) -> None:
+    """Run a scenario to warm up, and once more to be counted."""
+    scenario, in_flight = SCENARIOS[name]
+    async with kfq.AsyncSession("PV9LQWZA", base_url=base_url, limit=100) as session:
+        await scenario(session, 200, min(in_flight, 100))
+        counting("on")
+        await scenario(session, times, in_flight)
+        counting("off")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3]))

@@ -1,0 +1,115 @@
+"""Interleaved rounds: every case once, then every case again, so that what disturbs the machine disturbs all alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import median, quantiles
+from typing import TYPE_CHECKING
+
+from benchmarks.processes import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LIMIT = 100
+"""Slots of a session, and connections of everybody else, unless more are in flight."""
+
+
+@dataclass
+class Case:
+    """One contestant in one situation, and what it cost, in microseconds of CPU per link, round by round."""
+
+    name: str
+    in_flight: int
+    links: int = 0
+    """Links of one measurement; 0 stands for as many as take about ``seconds``."""
+    loop: str = "asyncio"
+    tls: bool = False
+    costs: list[float] = field(default_factory=list)
+    peaks: list[float] = field(default_factory=list)
+    """Megabytes above the idle process."""
+
+    @property
+    def key(self) -> tuple[str, str, bool]:
+        """What tells its process from others."""
+        return self.name, self.loop, self.tls
+
+    @property
+    def cost(self) -> float:
+        """The median."""
+        return median(self.costs)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The middle half of the rounds."""
+        if len(self.costs) == 1:
+            return self.costs[0], self.costs[0]
+        low, _, high = quantiles(self.costs, n=4, method="inclusive")
+        return low, high
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The base URLs, and the authority behind the second."""
+
+    plain: str
+    tls: str
+    ca_file: str
+
+
+class Clients:
+    """The processes of the cases, started when first asked for and then kept."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+        self._started: dict[tuple[str, str, bool], Client] = {}
+
+    def of(self, case: Case) -> Client:
+        """Return the process of a case."""
+        if case.key not in self._started:
+            url = self._servers.tls if case.tls else self._servers.plain
+            ca_file = self._servers.ca_file if case.tls else None
+            self._started[case.key] = Client(case.name, url, loop=case.loop, ca_file=ca_file)
+        return self._started[case.key]
+
+    def close(self) -> None:
+        """End them all."""
+        for client in self._started.values():
+            client.__exit__(None, None, None)
+        self._started.clear()
+
+
+def _measure(case: Case, clients: Clients) -> None:
+    got = clients.of(case).measure(case.links, case.in_flight, max(LIMIT, case.in_flight if not _all(case) else 0))
+    case.costs.append(got["cpu"] / case.links * 1e6)
+    case.peaks.append((got["peak"] - got["rss"]) / 1e6)
+
+
+def _all(case: Case) -> bool:
+    return case.in_flight >= case.links
+
+
+def _calibrate(case: Case, clients: Clients, seconds: float) -> None:
+    """Choose the number of links after two trials, which are the warm-up as well."""
+    least = max(50, round(case.in_flight * 1.2))  # with no more than are in flight it would be a gather
+    for _ in range(2):
+        case.links = least
+        _measure(case, clients)
+    case.links = max(least, round(seconds * 1e6 / case.costs[-1]))
+
+
+def run(cases: Sequence[Case], servers: Servers, *, rounds: int, seconds: float) -> None:
+    """Fill in the cases' costs."""
+    clients = Clients(servers)
+    try:
+        for case in cases:
+            if not case.links:
+                _calibrate(case, clients, seconds)
+                case.costs.clear()
+                case.peaks.clear()
+        for number in range(rounds):
+            print(f"round {number + 1} of {rounds}", flush=True)
+            for case in cases:
+                _measure(case, clients)
+    finally:
+        clients.close()

@@ -1,0 +1,111 @@
+"""The request on the wire: what every one carries, and the ways that are out of the ordinary."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from kfq_async import AsyncSession, Idempotency, Operation, Placement
+from kfq_async._version import __version__
+from servers import HandMade, Seen, success
+
+TOKEN = "PV9LQWZA"
+POST = Operation[Any, Any]("POST", "/some/path")
+GET = Operation[Any, Any]("GET", "/some/path", credentials=Placement.PARAMETERS, idempotency=Idempotency.SAFE)
+STATIC = ["Host", "User-Agent", "Accept", "Content-Type", "Accept-Encoding"]
+OWN = ["appAuthToken", "nonce", "timestamp", "uniqueCode", "sign"]
+
+
+async def succeed(_number: int, _seen: Seen) -> bytes:
+    """Answer with success."""
+    return success()
+
+
+async def seen_of(operation: Operation[Any, Any], request: dict[str, object], **more: Any) -> tuple[Seen, str]:
+    """Send once; return what came to the server, and the server's host and port."""
+    async with HandMade(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+        await session.send(operation, request, **more)
+        return server.seen[0], server.origin.removeprefix("http://")
+
+
+async def test_a_post() -> None:
+    """The host comes first, as HTTP wants it, what is always the same next, and the body's length last."""
+    seen, host = await seen_of(POST, {"a": "合同"})
+    assert list(seen.headers) == [*STATIC, *OWN, "Content-Length"]
+    assert seen.headers["Host"] == host
+    assert seen.headers["User-Agent"] == f"kfq-async/{__version__}"
+    assert seen.headers["Accept"] == seen.headers["Content-Type"] == "application/json"
+    assert "gzip" in seen.headers["Accept-Encoding"]
+    assert seen.target == "/resrun-paas/kaifangqian/openAPI/V2/some/path"
+    assert orjson.loads(seen.body) == {"a": "合同"}
+
+
+async def test_a_get() -> None:
+    """A query carries no body, and so no length."""
+    seen, _ = await seen_of(GET, {"a": "1"})
+    assert list(seen.headers) == [*STATIC, "sign"]
+    assert seen.body == b""
+
+
+async def test_extra_headers_replace_what_is_usual() -> None:
+    """A header that the caller sets goes out once, with the caller's value."""
+    seen, _ = await seen_of(POST, {}, extra_headers={"user-agent": "mine", "Accept": "*/*", "X-Trace": "1"})
+    assert seen.headers.getall("User-Agent") == ["mine"]
+    assert seen.headers.getall("Accept") == ["*/*"]
+    assert seen.headers.getall("X-Trace") == ["1"]
+
+
+@pytest.mark.parametrize("size", [65_000, 66_000, 1_000_000])
+async def test_a_body_of_any_size(size: int) -> None:
+    """Small bodies leave in one piece with the head, large ones as the other side reads them."""
+    seen, _ = await seen_of(POST, {"a": "x" * size})
+    assert orjson.loads(seen.body) == {"a": "x" * size}
+    assert seen.headers.getall("Content-Length") == [str(len(seen.body))]
+    assert seen.headers.getall("Content-Type") == ["application/json"]
+
+
+async def test_through_a_proxy_without_tls() -> None:
+    """A proxy is given the whole URL, and the platform's name as the host."""
+    base_url = "http://platform.example/resrun-paas"
+    async with (
+        HandMade(succeed) as proxy,
+        AsyncSession(TOKEN, base_url=base_url, proxy=proxy.origin) as session,
+    ):
+        await session.send(POST, {"a": 1})
+        assert proxy.seen[0].target == f"{base_url}/kaifangqian/openAPI/V2/some/path"
+        assert proxy.seen[0].headers["Host"] == "platform.example"
+        assert proxy.seen[0].body == b'{"a":1}'
+
+
+async def test_a_connector_that_keeps_nothing() -> None:
+    """The server is told when its connection will not be used again."""
+    async with HandMade(succeed) as server, aiohttp.TCPConnector(force_close=True) as connector:
+        async with AsyncSession(TOKEN, base_url=server.base_url, connector=connector) as session:
+            await session.send(POST, {})
+            await session.send(POST, {})
+        assert server.connections == 2
+        assert [seen.headers["Connection"] for seen in server.seen] == ["close", "close"]
+
+
+async def test_a_server_that_is_asked_first() -> None:
+    """With ``Expect: 100-continue`` the body waits for the server's word."""
+    order: list[object] = []
+
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        order.append(head.endswith(b"\r\n\r\n") and b"{" not in head)
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        order.append(await reader.readexactly(7))
+        writer.write(success())
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(served, "127.0.0.1", 0) as server:
+        base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/resrun-paas"
+        async with AsyncSession(TOKEN, base_url=base_url) as session:
+            await session.send(POST, {"a": 1}, extra_headers={"Expect": "100-continue"})
+    assert order == [True, b'{"a":1}']
