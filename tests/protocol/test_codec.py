@@ -235,6 +235,12 @@ def test_models_of_ones_own() -> None:
         decode(Price, {"amount": "much"})
 
 
+def test_requests_of_ones_own() -> None:
+    """`Operation.request` takes any attrs class too, with fields that are required and those that are not."""
+    price = Price(amount=1.5, parts=(CorpIdentInfo(company_name="a"),))
+    assert fields_of(price) == {"amount": 1.5, "parts": [{"companyName": "a"}], "extra": {}}
+
+
 def test_plain_types() -> None:
     """A result need not be an object."""
     assert decode(str, "a") == "a"
