@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 INTRODUCTION = """\
 CPU time of the client process per link, in microseconds: the median of {rounds} interleaved rounds, and the middle half
-of them. In front, in bold, the ratio to what a developer writes by hand with aiohttp and `json`, in the same situation.
+of them. In front, in bold, the ratio to what a developer writes by hand with aiohttp and `json`, in the same situation: the
+median of the ratios in each round, since the machine's own speed changes from one round to the next.
 The server is in its own process on another core and gives every request the same answer; glibc's allocator thresholds
 are pinned in all processes, since it moves them by itself. `kfq_async` runs with its default settings: each link
 includes the request object, made and checked, and the answer, read and checked. "tuned" is by hand with all that is
@@ -73,9 +74,9 @@ def verdicts(got: Measured) -> list[tuple[str, float, float, bool]]:
     """Return each target: what, measured, wanted, and whether less is better."""
 
     def ratio(name: str, in_flight: int, to: str, loop: str = "asyncio") -> float:
-        return _find(got.main, name, in_flight, loop).cost / _find(got.main, to, in_flight).cost
+        return _find(got.main, name, in_flight, loop).ratio(_find(got.main, to, in_flight))
 
-    tls = _find(got.tls, of.SDK, 50).cost / _find(got.tls, of.JSON, 50).cost
+    tls = _find(got.tls, of.SDK, 50).ratio(_find(got.tls, of.JSON, 50))
     gathered, beside = _find(got.gather, of.SDK, of.GATHERED), _find(got.gather, of.SDK, 50)
     unsigned, signed = (_find(got.signing, name, 50).cost for name in (of.SDK, of.SIGNED))
     peak = next(case for case in got.memory if (case.name, case.links) == (of.SDK, of.GATHERED)).peaks[0]
@@ -89,7 +90,7 @@ def verdicts(got: Measured) -> list[tuple[str, float, float, bool]]:
         ("by hand with orjson, tuned, 50 in flight", ratio(of.SDK, 50, of.TUNED), 1.15, True),
         ("requests in threads, times cheaper at 50", ratio(of.OTHERS[1], 50, of.SDK), 8, False),
         ("httpx, times cheaper at 50", ratio(of.OTHERS[0], 50, of.SDK), 20, False),
-        ("gather of 10,000, to 50 in flight", gathered.cost / beside.cost, 1.10, True),
+        ("gather of 10,000, to 50 in flight", gathered.ratio(beside), 1.10, True),
         ("gather of 10,000, peak in MB over idle", peak, 24, True),
         ("import, to the dependencies alone", whole / alone, 1.15, True),
         ("signed, to unsigned and the RSA operation", signed / (unsigned + got.signature), 1.05, True),

@@ -37,7 +37,7 @@ def _scale(value: float, low: float, high: float) -> float:
 
 
 def _row(case: Case, base: Case, y: float, high: float) -> list[str]:
-    ratio = case.cost / base.cost
+    ratio = case.ratio(base)
     first, last = (bound / base.cost for bound in case.spread)
     colour = COLOURS[case.name.startswith(SDK)]
     x = _scale(ratio, 0.4, high)
@@ -85,7 +85,7 @@ def draw(groups: Mapping[str, Sequence[Case]], curves: Mapping[str, Sequence[Cas
     title = "CPU of the client per link, as a ratio to aiohttp and json by hand"
     parts = [_text(WIDTH / 2, 28, title, size=16, anchor="middle", weight="bold")]
     parts.append(_text(WIDTH / 2, 46, "median and middle half of the rounds; less is better", anchor="middle"))
-    ratios = [case.cost / base_of(cases, case).cost for cases in groups.values() for case in cases]
+    ratios = [case.ratio(base_of(cases, case)) for cases in groups.values() for case in cases]
     high = max(2.5, *ratios) * 1.3
     y = 80.0
     for name, cases in groups.items():

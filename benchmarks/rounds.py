@@ -39,6 +39,10 @@ class Case:
         """The median."""
         return median(self.costs)
 
+    def ratio(self, base: Case) -> float:
+        """The median of the ratios, round by round: what slows the machine for a while slows both."""
+        return median(own / other for own, other in zip(self.costs, base.costs, strict=True))
+
     @property
     def spread(self) -> tuple[float, float]:
         """The middle half of the rounds."""

@@ -58,7 +58,7 @@ def rows(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 def cell(case: Case, base: Case) -> str:
     """Write the ratio, the median and the middle half of the rounds."""
     low, high = case.spread
-    return f"**{case.cost / base.cost:.2f}** ({case.cost:.0f}, {low:.0f} to {high:.0f})"
+    return f"**{case.ratio(base):.2f}** ({case.cost:.0f}, {low:.0f} to {high:.0f})"
 
 
 def base_of(cases: Sequence[Case], case: Case) -> Case:

@@ -45,4 +45,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; nothing is left to say
         return 1
+    except OSError as problem:  # as a full disk behind our output
+        errors.print(f"kfq: {problem.strerror}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
     return status if isinstance(status, int) else 0

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from kfq_async.session import HOSTED
 
-__all__ = ["DEFAULT_BASE_URL", "BaseUrl", "JsonOutput", "Token", "UsageError"]
+__all__ = ["DEFAULT_BASE_URL", "BaseUrl", "JsonOutput", "Token", "UsageError", "plain"]
 
 DEFAULT_BASE_URL = HOSTED
 
@@ -18,6 +18,11 @@ BaseUrl = Annotated[str, Parameter(name="--base-url", env_var="KFQ_BASE_URL")]
 """Where the platform is, context path included."""
 JsonOutput = Annotated[bool, Parameter(name="--json", negative=())]
 """Print JSON instead of lines."""
+
+
+def plain(text: str) -> str:
+    """Return text as one line, in which a blank stands for whatever would command a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 class UsageError(Exception):

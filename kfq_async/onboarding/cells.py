@@ -20,7 +20,10 @@ _WHOLE = re.compile(r"([0-9]+)\.0+")
 _ROUNDED = re.compile(r"[0-9]+(\.[0-9]+)?E\+[0-9]+|[0-9]+\.[0-9]+E[0-9]+", re.IGNORECASE)
 _SEPARATORS = re.compile("[,，、;；]")
 _COMPANY_TYPES = {"1": 1, "企业": 1, "公司": 1, "2": 2, "个体工商户": 2, "个体户": 2, "3": 3, "其他": 3, "其它": 3}
-_LOST = "is a number written as 1.38E+10 and has lost digits; format the column as text, type it again, and save it"
+_LOST = (
+    "is a number in scientific notation, as 1.38E+10, and has lost digits; "
+    "format the column as text, type it again, and save it"
+)
 
 
 def tidy(text: str) -> str:

@@ -11,13 +11,15 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Segment", "bar", "columns"]
+__all__ = ["Segment", "apart", "bar", "columns"]
 
 WIDTH, HEIGHT = 360, 200
 """Units of a chart: those of a telephone's screen, so that its words stay readable there."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 352, 24, 156
 _WIDEST = 40.0
 """Units of a column."""
+_LABEL = 75.0
+"""Units of a label, and of the space beside it."""
 
 
 @frozen
@@ -59,7 +61,7 @@ def columns(
     see it.
     """
     top = _round_up(max(counts, default=0))
-    slot = min((_RIGHT - _LEFT) / max(len(counts), 1), _WIDEST)
+    slot = _slot(len(counts))
     drawn = [_scale(part * top / 4, top) for part in range(5) if top % 4 == 0 or part in {0, 4}]
     drawn += [_column(place, count, top, slot, style) for place, count in enumerate(counts) if count]
     drawn += [_tick(_LEFT + place * slot, label) for place, label in ticks]
@@ -69,6 +71,15 @@ def columns(
         f'<text x="0" y="10">{escape(upright)}</text>'
         f'<text class="end" x="{_RIGHT}" y="{HEIGHT - 8}">{escape(along)}</text></svg>'
     )
+
+
+def apart(count: int) -> int:
+    """Return how many columns a label takes, where there are so many of them."""
+    return math.ceil(_LABEL / _slot(count))
+
+
+def _slot(count: int) -> float:
+    return min((_RIGHT - _LEFT) / max(count, 1), _WIDEST)
 
 
 def _round_up(count: int) -> int:

@@ -156,4 +156,6 @@ def _hint(wanted: str, headings: Sequence[str]) -> str:
         return "; the first row looks like data, put a row of headings above it"
     close = nearest(wanted, headings)
     guess = f"; did you mean {close}?" if close else ";"
-    return f"{guess} the headings are {', '.join(heading.strip() for heading in headings if heading.strip())}"
+    there = [heading.strip() for heading in headings if heading.strip()]
+    alone = "; if that is a title, delete the row, and if it is a cover, choose another sheet"
+    return f"{guess} the headings are {', '.join(there)}{alone if len(there) == 1 else ''}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import attrs
 from attrs import frozen
@@ -24,20 +24,18 @@ from kfq_async.errors import (
     TooFrequentError,
     UnexpectedAnswer,
 )
-from kfq_async.models.identity import CorpIdentLinkRequest
+from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
 from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.hashes import Hashes
 from kfq_async.onboarding.rows import Problem, Row
 
-if TYPE_CHECKING:
-    from kfq_async.models.identity import CorpIdentLink
-
 __all__ = ["Action", "Decision", "Rules", "advice_on", "decide", "next_generation", "released", "settled"]
 
 NO_BALANCE = 41003
+_LINK = re.compile(r"https?://[!-~]{1,4000}")
 CHANGED = (
-    "its data changed while it is unknown how its request ended; put the old data back and run again, or open its next "
-    "generation on purpose"
+    "its data, or the callback URLs, changed while it is unknown how its request ended; put the old ones back and run "
+    "again, or open its next generation on purpose"
 )
 LINKED_BEFORE = "its data changed after its link was made; the link stands, and a new generation would make another"
 
@@ -104,7 +102,7 @@ class Rules:
 def decide(row: Row, before: Entry | None, rules: Rules) -> Decision:
     """Return what is to be done with ``row``, whose latest generation is ``before``."""
     if row.invalid or row.request is None or row.key is None:
-        return Decision(row=row, action=Action.INVALID, problems=row.problems)
+        return _unfit(row, before, rules)
     try:
         return _decide(row, row.key, row.request, before, rules)
     except EncodeError as problem:
@@ -153,6 +151,15 @@ def _decide(row: Row, key: str, data: CorpIdentLinkRequest, before: Entry | None
     )
 
 
+def _unfit(row: Row, before: Entry | None, rules: Rules) -> Decision:
+    """Send nothing, and hide nothing: what was asked before, when the row was in order, stands."""
+    actions = {State.LINKED: Action.KNOWN, State.UNKNOWN: Action.STOP}
+    if before is None or before.run == rules.run or before.state not in actions:
+        return Decision(row=row, action=Action.INVALID, problems=row.problems)
+    entry = attrs.evolve(before, number=row.number, run=rules.run)
+    return Decision(row=row, action=actions[before.state], before=before, entry=entry, problems=row.problems)
+
+
 def _repeated(row: Row, first: Entry, *, same: bool, strict: bool) -> Decision:
     if not same:
         return _invalid(row, f"row {first.number} is the same company with other data: keep one of them, or name a key")
@@ -194,6 +201,9 @@ def settled(
     ``in_doubt`` says that an earlier call may have been acted on. Doubt wins over everything but a link, and a
     refusal of the request's form, which every copy of it met.
     """
+    if isinstance(ended, CorpIdentLink) and not _LINK.fullmatch(ended.auth_url):
+        # The platform made an order, so it is no refusal; and what is no web address must not reach a spreadsheet.
+        ended = UnexpectedAnswer("the platform's link is no web address of http or https", http_status=200)
     if isinstance(ended, KfqError):
         state, words = _state_after(ended, in_doubt=in_doubt), str(ended.args[0])
         code = ended.code if isinstance(ended, ApiError) else None

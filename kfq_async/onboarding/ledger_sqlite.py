@@ -185,6 +185,17 @@ class SqliteLedger:
             return Run(run=run, began_at=began_at, ended_at=ended_at, counts=json.loads(counts or "{}"))
         return None
 
+    async def settle_on(self, name: str, value: str) -> str:
+        """Keep a fact about the whole ledger when it is first told, and return what is kept."""
+
+        def work() -> str:
+            with self._transaction() as database:
+                database.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, value))
+            ((kept,),) = self._run("SELECT value FROM facts WHERE name = ?", (name,))
+            return str(kept)
+
+        return await self._do(work)
+
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:
         """Note what a notification told; a final status stays. Return ``False`` if no entry has this id."""
         told = (int(status), at, client_request_id, IdentityStatus.IN_PROGRESS)
@@ -343,6 +354,8 @@ def _translated(work: Callable[[], T], path: Path) -> T:
         text = f"{path}: {problem}"
         if problem.sqlite_errorname == "SQLITE_FULL":
             text = f"{path}: the disk is full; make room and run again, nothing that is done is lost"
+        elif problem.sqlite_errorname.startswith("SQLITE_CORRUPT"):
+            text = f"{path} is damaged: restore it from a backup, together with {path.name}.key"
         elif problem.sqlite_errorname == "SQLITE_NOTADB":
             text = f"{path} is no ledger: name another file"
     except OSError as problem:

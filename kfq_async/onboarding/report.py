@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from kfq_async.models.notifications import IdentityStatus
-from kfq_async.onboarding.charts import Segment, bar, columns
+from kfq_async.onboarding.charts import Segment, apart, bar, columns
 from kfq_async.onboarding.entries import State
 from kfq_async.onboarding.report_style import STYLE
 from kfq_async.onboarding.statistics import MOST_ATTEMPTS
@@ -111,7 +111,7 @@ def _throughput(statistics: Statistics, zone: tzinfo) -> str:
     width = statistics.timeline.width
     first, last = parts[0][0], parts[-1][0] + width
     words = f"{_when(first, zone)} – {_when(last, zone)} {_zone(first, zone)}"
-    every = max(-(-len(parts) // 4), 1)
+    every = apart(len(parts))
     form = _form(width, last - first)
     ticks = [
         (place, datetime.fromtimestamp(parts[place][0], zone).strftime(form)) for place in range(0, len(parts), every)

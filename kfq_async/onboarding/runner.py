@@ -18,6 +18,7 @@ from kfq_async.onboarding.decisions import Action, Decision, advice_on, released
 from kfq_async.onboarding.entries import Entry
 from kfq_async.onboarding.outcomes import ENDINGS, Outcome, outcome_of
 from kfq_async.onboarding.planning import Planner
+from kfq_async.onboarding.rows import Row
 from kfq_async.onboarding.streams import Stream
 from kfq_async.resources.auth import CORP_IDENT_LINK
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.models.identity import CorpIdentLink
     from kfq_async.onboarding.ledger import Ledger
-    from kfq_async.onboarding.rows import Row
     from kfq_async.session import AsyncSession
 
 __all__ = ["FAILURES", "IN_FLIGHT", "Onboarding"]
@@ -159,7 +159,7 @@ class Onboarding:
         try:
             if isinstance(self._rows, AsyncIterable):
                 async for row in self._rows:
-                    await self._read.put([row])
+                    await self._read.put([_checked(row)])
             else:
                 rows = iter(self._rows)
                 while problem is None:
@@ -263,12 +263,18 @@ def _outcome(ended: _Ended) -> Outcome:
     )
 
 
+def _checked(row: object) -> Row:
+    if not isinstance(row, Row):
+        raise TypeError(f"rows must be of Row, not {type(row).__name__}: request_rows(requests) makes them of requests")
+    return row
+
+
 def _part(rows: Iterator[Row]) -> tuple[list[Row], Exception | None]:
     """Return the next rows, and what ended them, be it the end."""
     part: list[Row] = []
     try:
         while len(part) < BATCH:
-            part.append(next(rows))
+            part.append(_checked(next(rows)))
     except Exception as problem:  # noqa: BLE001  # it is handed on
         return part, problem
     return part, None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from kfq_async.errors import SourceError
 from kfq_async.onboarding.cells import as_id
 from kfq_async.onboarding.checks import check, require_checks
 from kfq_async.onboarding.columns import FIELDS, PERSONAL, Columns
@@ -32,6 +33,12 @@ _PERSONS = re.compile(
     r"[0-9]{6}(18|19|20)[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])[0-9]{3}[0-9Xx]"
     r"|[0-9]{8}(0[1-9]|1[0-2])([0-2][0-9]|3[01])[0-9]{3}|(\+?86)?1[3-9][0-9]{9}|.*@.*"
 )
+
+
+_PARTS = {"corpIdentInfo", "corpIdentConfig", "oprIdentInfo", "oprIdentConfig"}
+_CODE = re.compile(r"[159ANY][1-9][0-9]{6}[0-9A-Z]{10}")
+_OWN_NUMBER = re.compile(r"(?=.*[0-9])[A-Za-z0-9._/-]{1,40}")
+_LONG = re.compile("[0-9]{8}")
 
 
 class FileSource:
@@ -60,6 +67,11 @@ class FileSource:
             require_checks()
         self.path = Path(path)
         self._table = open_table(self.path, sheet=sheet, encoding=encoding)
+        if nested := _PARTS & set(self._table.headings):
+            raise SourceError(
+                f"{self.path} holds requests in the platform's form ({', '.join(sorted(nested))}); write a column for "
+                "each field, as company_name, or use request_rows"
+            )
         self._columns = Columns.of(self._table.headings, columns, keyed=key is not None)
         self._key = None if key is None else self._columns.find(key)
         self._checks, self._strict = checks, strict
@@ -133,8 +145,12 @@ def key_text(code: str, account: str) -> str:
 
 
 def _label(key: str) -> str | None:
-    """Return what may be shown of a key: not what looks like a person's, in whatever column it was put."""
-    return None if not key or _PERSONS.fullmatch(key) else key
+    """Return what may be shown of a key: a credit code, or a short number of one's own, in whatever column it was put.
+
+    Names have no digits, and the numbers of people, phones and cards have many.
+    """
+    shown = _CODE.fullmatch(key) or (_OWN_NUMBER.fullmatch(key) and not _LONG.search(key))
+    return key if shown and not _PERSONS.fullmatch(key) else None
 
 
 async def request_rows(

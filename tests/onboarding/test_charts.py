@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from kfq_async.onboarding.charts import Segment, bar, columns
+from kfq_async.onboarding.charts import Segment, apart, bar, columns
 
 NASTY = "<b>\"'&"
 
@@ -21,6 +21,12 @@ def scale(counts: list[int]) -> list[str]:
     """Return the numbers of the upright axis."""
     picture = ET.fromstring(columns(counts, [], words="w", upright="", along="", style="time"))
     return [each.text for each in picture.iter("text") if each.text]
+
+
+@pytest.mark.parametrize(("count", "columns_apart"), [(1, 2), (3, 2), (7, 2), (30, 8), (120, 30)])
+def test_labels_have_room(count: int, columns_apart: int) -> None:
+    """However many columns there are, labels do not run into each other."""
+    assert apart(count) == columns_apart
 
 
 def test_a_bar_has_the_shares_of_its_parts() -> None:

@@ -89,8 +89,8 @@ def test_a_new_row() -> None:
     ("state", "changed", "retry_failed", "action", "generation", "words"),
     [
         (State.UNKNOWN, False, False, Action.ASK, 1, ""),
-        (State.UNKNOWN, True, False, Action.STOP, 1, "put the old data back"),
-        (State.UNKNOWN, True, True, Action.STOP, 1, "put the old data back"),
+        (State.UNKNOWN, True, False, Action.STOP, 1, "put the old ones back"),
+        (State.UNKNOWN, True, True, Action.STOP, 1, "put the old ones back"),
         (State.UNSENT, False, False, Action.ASK, 1, ""),
         (State.UNSENT, True, False, Action.ASK, 1, ""),
         (State.LINKED, False, False, Action.KNOWN, 1, ""),
@@ -155,9 +155,21 @@ def test_a_company_twice_in_a_file(*, name: str | None, strict: bool, action: Ac
     ],
 )
 def test_a_row_that_must_not_be_sent(broken: Row) -> None:
-    """Without key or request, or with a fatal problem, a row is invalid, whatever the ledger holds."""
-    decision = decide(broken, asked(), rules(2))
-    assert decision == Decision(row=broken, action=Action.INVALID, problems=broken.problems)
+    """Without key or request, or with a fatal problem, a row is invalid if nothing was asked for it before."""
+    for before in (None, *(attrs.evolve(asked(), state=state) for state in (State.UNSENT, State.REFUSED))):
+        decision = decide(broken, before, rules(2))
+        assert decision == Decision(row=broken, action=Action.INVALID, problems=broken.problems)
+
+
+@pytest.mark.parametrize(("state", "action"), [(State.LINKED, Action.KNOWN), (State.UNKNOWN, Action.STOP)])
+def test_what_was_asked_before_is_not_hidden(state: State, action: Action) -> None:
+    """A row that has become invalid keeps its link, or its doubt, and says what is wrong."""
+    broken = attrs.evolve(row(), problems=(Problem("信用代码", "is wrong"),), number=9)
+    before = attrs.evolve(asked(), state=state)
+    decision = decide(broken, before, rules(2))
+    assert (decision.action, decision.problems) == (action, broken.problems)
+    assert decision.entry == attrs.evolve(before, number=9, run=2)
+    assert decide(broken, before, rules(1)).action is Action.INVALID
 
 
 def test_a_warning_stops_nothing() -> None:
@@ -206,6 +218,15 @@ def test_settled_with_a_link() -> None:
     )
     assert (entry.state, entry.order_no, entry.auth_url, entry.code) == (State.LINKED, "O1", "https://x", None)
     assert (entry.words, entry.attempts, entry.seconds, entry.ended_at) == (None, 2, 0.5, 1001.0)
+
+
+@pytest.mark.parametrize("auth_url", ["", "javascript:alert(1)", "https://", "https://x y", "https://" + "x" * 5000])
+def test_settled_with_a_link_that_is_none(auth_url: str) -> None:
+    """The platform made an order, and yet there is nothing to open: that is neither a link nor a refusal."""
+    link = CorpIdentLink(order_no="O1", auth_url=auth_url)
+    entry = settled(asked(), link, attempts=1, in_doubt=False, seconds=0.1, now=1001.0)
+    assert (entry.state, entry.auth_url) == (State.UNKNOWN, None)
+    assert "no web address" in (entry.words or "")
 
 
 def api(kind: type[ApiError], code: int = 31000, *, phase: Phase = Phase.ANSWERED) -> ApiError:

@@ -120,6 +120,28 @@ async def test_runs(ledger: SqliteLedger) -> None:
     assert run.ended_at >= run.began_at
 
 
+async def test_facts(ledger: SqliteLedger, path: Path) -> None:
+    """The first one to tell a fact settles it, for other openings too."""
+    assert await ledger.settle_on("platform", "https://one.example") == "https://one.example"
+    async with SqliteLedger(path, alone=False) as other:
+        assert await other.settle_on("platform", "https://two.example") == "https://one.example"
+
+
+async def test_a_damaged_ledger(path: Path) -> None:
+    """Where pages are overwritten, the words say that a backup is needed, and of what."""
+    async with SqliteLedger(path) as ledger:
+        await ledger.put([entry(number) for number in range(500)])
+
+    def damage() -> None:
+        whole = bytearray(path.read_bytes())
+        whole[8192:-4096] = b"\xaa" * (len(whole) - 12288)
+        path.write_bytes(whole)
+
+    await asyncio.to_thread(damage)
+    with pytest.raises(LedgerError, match=r"is damaged: restore it from a backup, together with companies"):
+        await SqliteLedger(path).__aenter__()
+
+
 async def test_purge(ledger: SqliteLedger, path: Path) -> None:
     """What was finished before the moment is gone, its past too; what is open stays, and so does what came later."""
     made = [

@@ -58,6 +58,11 @@ async def end_of(run: Onboarding, outcomes: list[Outcome], each: Callable[[], No
             each()
 
 
+async def _each(items: Sequence[object]) -> AsyncIterator[object]:
+    for item in items:
+        yield item
+
+
 async def outcomes_after(run: Onboarding) -> list[Outcome]:
     """Go on to the end of a run that is open."""
     return [outcome async for outcome in run]
@@ -148,7 +153,7 @@ async def test_a_row_changed_while_unknown(session: AsyncSession, sandbox: Sandb
     (stopped,) = await outcomes_of(Onboarding(session, ledger, [row(name="改名")]))
     (linked,) = await outcomes_of(Onboarding(session, ledger, [row()]))
     assert (stopped.ending, stopped.asked) == (Ending.UNKNOWN, False)
-    assert "put the old data back" in stopped.reason
+    assert "put the old ones back" in stopped.reason
     assert (linked.ending, len(sandbox.orders)) == (Ending.LINKED, 1)
 
 
@@ -394,6 +399,9 @@ async def test_wrong_use(session: AsyncSession, ledger: SqliteLedger) -> None:
         Onboarding(session, ledger, rows(1), per_second=0)
     with pytest.raises(RuntimeError, match="inside async with"):
         aiter(Onboarding(session, ledger, rows(1)))
+    for wrong in ([row().request], _each([row().request])):
+        with pytest.raises(TypeError, match="request_rows"):
+            await outcomes_of(Onboarding(session, ledger, wrong))  # type: ignore[arg-type]
     async with Onboarding(session, ledger, rows(0)) as run:
         assert [outcome async for outcome in run] == []
 

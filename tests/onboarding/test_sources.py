@@ -67,33 +67,44 @@ def test_a_row_without_a_key_is_said(tmp_path: Path) -> None:
     assert "--key" in words
     (row,) = FileSource(write(tmp_path, "企业名称,税号", "甲,9.1E+17"))
     (words,) = said(row)
-    assert words.startswith("税号: is a number written as")
+    assert words.startswith("税号: is a number in scientific notation")
 
 
 @pytest.mark.parametrize(
     ("key", "cells", "text", "label"),
     [
         ("编号", "A-1,甲,张三", "A-1", "A-1"),
-        ("企业名称", "A-1,甲,张三", "甲", "甲"),
-        ("company_name", "A-1,甲,张三", "甲", "甲"),
+        ("企业名称", "A-1,甲,张三", "甲", None),
+        ("company_name", "A-1,甲,张三", "甲", None),
         ("法人", "A-1,甲,张三", "张三", None),
         ("编号", "110101199001011237,甲,张三", "110101199001011237", None),
         ("编号", "13800138000,甲,张三", "13800138000", None),
+        ("编号", "6222020200112233445,甲,张三", "6222020200112233445", None),
+        ("编号", "王秘密,甲,张三", "王秘密", None),
+        ("编号", "91110000MA01234567,甲,张三", "91110000MA01234567", "91110000MA01234567"),
         ("编号", ",甲,张三", None, None),
     ],
 )
 def test_a_column_as_the_key(key: str, cells: str, text: str | None, label: str | None, tmp_path: Path) -> None:
-    """A named column is the key; it is shown unless it is a person's, by its column or by its look."""
+    """A named column is the key; it is shown if it is a number of one's own, and no name or number of a person's."""
     (row,) = FileSource(write(tmp_path, "编号,企业名称,法人", cells), key=key)
     assert (row.key, row.label) == (text, label)
     assert row.invalid is (text is None)
+
+
+def test_requests_in_the_platforms_form_are_refused(tmp_path: Path) -> None:
+    """Objects inside objects would be left out, so such a file is refused before any of it is sent."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"accountName": "a@example.com", "corpIdentInfo": {"companyName": "甲"}}\n', encoding="utf-8")
+    with pytest.raises(SourceError, match=r"in the platform's form \(corpIdentInfo\); write a column for each field"):
+        FileSource(path)
 
 
 def test_a_key_that_lost_digits_is_said(tmp_path: Path) -> None:
     """A key that may be another company's by now is not used."""
     (row,) = FileSource(write(tmp_path, "编号,企业名称", "1.38E+10,甲"), key="编号")
     assert row.key is None
-    assert said(row)[0].startswith("编号: is a number written as")
+    assert said(row)[0].startswith("编号: is a number in scientific notation")
     (row,) = FileSource(write_workbook(tmp_path / "a.xlsx", ["编号", "企业名称"], [10**16, "甲"]), key="编号")
     assert row.key is None
     (words,) = said(row)

@@ -16,7 +16,7 @@ from rich.console import Console
 from kfq_async.cli.onboard.job import INTERRUPTED, Files, Job, rehearse
 from kfq_async.cli.onboard.ledgers import Reissue, links_of, reissue_in, status_of
 from kfq_async.cli.onboard.options import OnboardOptions, callback_urls, column_names, in_flight, per_second
-from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, JsonOutput, Token, UsageError
+from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, JsonOutput, Token, UsageError, plain
 from kfq_async.errors import LedgerError, OnboardingError
 from kfq_async.onboarding import FileSource, SqliteLedger, default_output
 from kfq_async.session import AsyncSession
@@ -55,7 +55,7 @@ def onboard(
     console = Console(stderr=True, highlight=False)
     job = _job(source, options, token, base_url, console)
     for notice in job.source.notices:
-        console.print(notice, style="dim", markup=False, soft_wrap=True)
+        console.print(plain(notice), style="dim", markup=False, soft_wrap=True)
     try:
         return rehearse(job) if options.dry_run else asyncio.run(job.run())
     except OnboardingError as problem:
@@ -88,6 +88,8 @@ def _job(source: Path, options: OnboardOptions, token: str | None, base_url: str
             ledger=options.ledger or source.with_suffix(".ledger"),
             report=options.report or source.with_suffix(".report.html"),
         ),
+        platform=base_url,
+        key=options.key,
         source=rows,
         session=lambda: session,
         in_flight=limit,
@@ -170,7 +172,9 @@ def reissue(
     numbers = _with(ledger, lambda opened: reissue_in(opened, wanted))
     shown = f": rows {', '.join(map(str, numbers[:20]))}{' …' if len(numbers) > 20 else ''}" if numbers else ""
     Console(highlight=False).print(
-        f"{len(numbers)} companies have a new generation{shown}. Run kfq onboard again to ask for them.", soft_wrap=True
+        f"{len(numbers)} {'company has' if len(numbers) == 1 else 'companies have'} a new generation{shown}. "
+        "Run kfq onboard again to ask for them.",
+        soft_wrap=True,
     )
     return 0
 
@@ -210,4 +214,4 @@ def _with(path: Path, use: Callable[[SqliteLedger], Awaitable[T]], *, alone: boo
 
 
 def _cell(value: object) -> str:
-    return "-" if value is None else str(value)
+    return "-" if value is None else plain(str(value))

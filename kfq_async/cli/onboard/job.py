@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import tempfile
 import time
@@ -18,7 +19,8 @@ from rich.console import Console
 
 from kfq_async.callbacks.urls import CallbackUrls
 from kfq_async.cli.onboard.progress import Watcher, counted
-from kfq_async.errors import LedgerError, OnboardingError
+from kfq_async.cli.options import plain
+from kfq_async.errors import LedgerError, OnboardingError, SourceError
 from kfq_async.onboarding import (
     Ending,
     FileSource,
@@ -44,6 +46,9 @@ PAUSED = 3
 """Exit status of a run that paused."""
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+BESIDE = ("-wal", "-shm", ".key", ".lock")
+"""Ends of the names of what stands beside a ledger."""
+DEFAULT_KEY = "credit code and account"
 NAMED = 20
 """Rows with a problem that are named on the screen; the output names them all."""
 
@@ -57,12 +62,28 @@ class Files:
     ledger: Path
     report: Path
 
+    def check(self) -> None:
+        """Raise `SourceError` if two of them are one, or one cannot be where it is to be."""
+        beside = {f"the ledger's {end}": self.ledger.with_name(f"{self.ledger.name}{end}") for end in BESIDE}
+        named = {"the input": self.source, "--ledger": self.ledger, **beside}
+        named |= {"--out": self.out, "--report": self.report}
+        seen: dict[Path, str] = {}
+        for name, path in named.items():
+            if (other := seen.setdefault(path.resolve(), name)) != name:
+                raise SourceError(f"{name} and {other} are one file, {path}: choose another name")
+        for name, path in named.items():
+            if path.is_dir() or not os.access(path.parent, os.W_OK):
+                raise SourceError(f"{name}: {path} cannot be written; choose a file in a folder of yours that is there")
+
 
 @frozen(kw_only=True)
 class Job:
     """A run and its settings."""
 
     files: Files
+    platform: str
+    """Its base URL."""
+    key: str | None
     source: FileSource
     session: Callable[[], AsyncSession] = field(repr=False)
     in_flight: int
@@ -74,13 +95,14 @@ class Job:
 
     async def run(self) -> int:
         """Run to the end, a pause or an interruption; the files are written in any case. Return the exit status."""
-        total = await asyncio.to_thread(self._checked)
+        total = await asyncio.to_thread(self.checked)
         watcher, notes = Watcher(self.console, total), _Notes()
         async with (
             _Interrupts(watcher) as interrupts,
             SqliteLedger(self.files.ledger) as ledger,
             self.session() as session,
         ):
+            await self.claim(ledger)
             run = Onboarding(
                 session,
                 ledger,
@@ -93,6 +115,8 @@ class Job:
             )
             interrupts.attach(run.stop)
             problem = await _followed(run, watcher, notes)
+            if unread := total - watcher.counts.total():
+                watcher.counts[Ending.PENDING] += unread
             if not isinstance(problem, LedgerError):
                 problem = await self._written(ledger, run.run, watcher, notes) or problem
             self._tell(watcher, notes, problem)
@@ -102,8 +126,19 @@ class Job:
             return INTERRUPTED
         return 0 if set(watcher.counts) <= {Ending.LINKED, Ending.REPEATED} else 1
 
-    def _checked(self) -> int:
+    async def claim(self, ledger: SqliteLedger) -> None:
+        """Raise `LedgerError` if the ledger is of another platform or by another key: all would be asked again."""
+        facts = {
+            "platform": (self.platform, "name another --ledger for another platform"),
+            "key": (self.key or DEFAULT_KEY, "give the same --key again, or name another --ledger"),
+        }
+        for name, (own, advice) in facts.items():
+            if (kept := await ledger.settle_on(name, own)) != own:
+                raise LedgerError(f"{self.files.ledger} has the {name} {kept}, not {own}: {advice}")
+
+    def checked(self) -> int:
         """Count the rows, and find out before anything is sent what would keep us from reading or writing."""
+        self.files.check()
         check_output(self.source, self.files.out)
         return self.source.count()
 
@@ -144,8 +179,9 @@ class Job:
             soft_wrap=True,
         )
         if problem is not None:
-            show(f"kfq: {problem}", style="red", markup=False, highlight=False, soft_wrap=True)
-        if problem is not None or watcher.counts[Ending.UNKNOWN] or watcher.counts[Ending.PENDING]:
+            show(plain(f"kfq: {problem}"), style="red", markup=False, highlight=False, soft_wrap=True)
+        open_still = watcher.counts[Ending.UNKNOWN] or watcher.counts[Ending.PENDING]
+        if (problem is not None or open_still) and not isinstance(problem, LedgerError):
             show("The same command again continues where this one ended.", highlight=False)
 
 
@@ -165,8 +201,9 @@ async def _followed(run: Onboarding, watcher: Watcher, notes: _Notes) -> Onboard
 class _Notes:
     """What is worth naming, in bounded memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, warnings: bool = False) -> None:
         self.statistics = Statistics()
+        self._warnings = warnings
         self._lines: list[str] = []
         self._named = 0
         self._warned = 0
@@ -175,11 +212,12 @@ class _Notes:
         """Keep what is to be said about a row."""
         if outcome.ending is Ending.INVALID:
             self.statistics.add_invalid(outcome.number, outcome.problems)
-        if outcome.ending not in {Ending.LINKED, Ending.PENDING, Ending.REPEATED}:
+        odd = bool(outcome.problems)
+        if outcome.ending not in {Ending.LINKED, Ending.PENDING, Ending.REPEATED} or (odd and self._warnings):
             self._named += 1
             if len(self._lines) < NAMED:
-                self._lines.append(f"row {outcome.number}: {outcome.ending}: {outcome.reason}")
-        elif outcome.problems:
+                self._lines.append(plain(f"row {outcome.number}: {outcome.ending}: {outcome.reason}"))
+        elif odd:
             self._warned += 1
 
     def show(self, console: Console) -> None:
@@ -187,14 +225,16 @@ class _Notes:
         for line in self._lines:
             console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
         if (hidden := self._named - NAMED) > 0:
-            console.print(f"and {hidden} more rows without a link; the output says why", style="yellow")
+            told = "like them" if self._warnings else "without a link; the output says why"
+            console.print(f"and {hidden} more rows {told}", style="yellow")
         if self._warned:
             console.print(f"{self._warned} other rows look odd; the output says what, and --strict refuses them")
 
 
 def rehearse(job: Job) -> int:
     """Read and check every row and compare it with the ledger, in a copy of it; nothing is sent or written."""
-    notes = _Notes()
+    notes = _Notes(warnings=True)
+    job.checked()
     with tempfile.TemporaryDirectory() as folder:
         counts = asyncio.run(_rehearsed(job, Path(folder) / "ledger", notes))
     notes.show(job.console)
@@ -206,6 +246,7 @@ def rehearse(job: Job) -> int:
 async def _rehearsed(job: Job, copy: Path, notes: _Notes) -> Counter[str]:
     counts: Counter[str] = Counter()
     async with _copy_of(job.files.ledger, copy) as ledger:
+        await job.claim(ledger)
         planner = Planner(
             ledger,
             run=await ledger.begin_run(),
@@ -279,8 +320,8 @@ def _result(outcome: Outcome) -> Result:
         ending = outcome.entry.state
     return Result(
         state=str(ending),
-        order_no=outcome.order_no,
+        order_no=outcome.order_no and plain(outcome.order_no),
         auth_url=outcome.auth_url,
-        reason=outcome.reason,
+        reason=plain(outcome.reason),
         client_request_id=outcome.entry.client_request_id if outcome.entry else None,
     )

@@ -80,14 +80,19 @@ class Watcher:
 
     def _show(self) -> None:
         self._progress.update(
-            self._task, completed=self.counts.total(), rate=f"{self._rate():.0f}/s", counts=counted(self.counts)
+            self._task, completed=self._done, rate=f"{self._rate():.0f}/s", counts=counted(self.counts)
         )
 
     def _line(self) -> str:
-        done, total = self.counts.total(), self._total
+        done, total = self._done, self._total
         of = "" if total is None else f" of {total}"
         left = "" if total is None or not self._rate() else f", {(total - done) / self._rate():.0f} s left"
         return f"{done}{of} companies, {self._rate():.0f}/s{left}: {counted(self.counts)}"
 
     def _rate(self) -> float:
-        return self.counts.total() / max(self.seconds, 0.001)
+        return self.asked / max(self.seconds, 0.001)
+
+    @property
+    def _done(self) -> int:
+        """Rows that are not to be asked any more; after Ctrl-C, those that were released come as pending."""
+        return self.counts.total() - self.counts[Ending.PENDING]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import errno
+import io
 import json
 import os
 import signal
@@ -17,6 +19,8 @@ import pytest
 
 from companies import PERSONAL
 from kfq_async.cli.app import run
+from kfq_async.cli.onboard import job
+from kfq_async.errors import OnboardingError
 from kfq_async.onboarding import SqliteLedger
 from kfq_async.sandbox import Fault, Sandbox
 
@@ -143,6 +147,7 @@ def test_a_pause(door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: 
     source = write(tmp_path, 50)
     assert run(["onboard", str(source), "--token", "WRONG", *door[2:]]) == 3
     said = capsys.readouterr().err
+    assert "50 companies: 50 pending; " in said
     assert "paused: the platform refused with code 41000" in said
     assert "Check the token" in said
     assert "The same command again continues" in said
@@ -156,14 +161,16 @@ def test_a_rehearsal(door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, caps
     source = write(tmp_path, 3, "没有键,,,,,,")
     before = sorted(tmp_path.iterdir())
     assert run(["onboard", str(source), "--dry-run"]) == 1
-    assert "4 companies: 1 invalid, 3 to ask; nothing was sent" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "4 companies: 1 invalid, 3 to ask; nothing was sent" in said
+    assert "row 2: pending: 统一社会信用代码: " in said
     assert sorted(tmp_path.iterdir()) == before
     assert not kfq_sandbox.orders
     run(["onboard", str(source), *door])
     write(tmp_path, 5)
     files = {path: path.read_bytes() for path in tmp_path.iterdir() if path.suffix in {".ledger", ".html", ".csv"}}
     capsys.readouterr()
-    assert run(["onboard", str(source), "--dry-run"]) == 0
+    assert run(["onboard", str(source), *door, "--dry-run"]) == 0
     assert "5 companies: 3 linked, 2 to ask; nothing was sent" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in files} == files
 
@@ -199,7 +206,8 @@ def test_bound_urls(door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, monke
         (["companies.csv", "--token", "T", "--rate", "fast"], "--rate must be like"),
         (["companies.csv", "--token", "T", "--limit", "0"], "--limit must be at least 1"),
         (["companies.csv", "--token", "T", "--base-url", "nonsense"], "base_url must be like"),
-        (["companies.csv", "--token", "T", "--ledger", "companies.csv"], "is no ledger"),
+        (["companies.csv", "--token", "T", "--ledger", "no.ledger"], "is no ledger"),
+        (["companies.csv", "--token", "T", "--column", "company_name"], "--column takes field=heading"),
         (["status", "nowhere.ledger"], "there is no such ledger"),
         (["status", "companies.csv"], "is no ledger"),
         (["reissue", "companies.csv"], "say which: --expired, --withdrawn or --key"),
@@ -214,6 +222,7 @@ def test_wrong_use(
 ) -> None:
     """Status 2, and words that say what to change."""
     write(tmp_path, 1)
+    (tmp_path / "no.ledger").write_text("no ledger" * 1000)
     monkeypatch.chdir(tmp_path)
     assert run(["onboard", *arguments]) == 2
     assert words in " ".join(capsys.readouterr().err.split())
@@ -268,6 +277,21 @@ def test_status_and_links(
     assert {(link["status"], link["key"][0]) for link in left} == {(None, "C")}
 
 
+def test_an_output_that_is_full(
+    door: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What keeps us from printing is said in a line."""
+
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    run(["onboard", str(write(tmp_path, 1)), *door])
+    monkeypatch.setattr("sys.stdout", Full())
+    assert run(["onboard", "links", str(tmp_path / "companies.ledger")]) == 1
+    assert "kfq: No space left on device" in capsys.readouterr().err
+
+
 def test_an_empty_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A ledger in which nothing has been done says so."""
     _tell(tmp_path / "l", "nobody", 1)
@@ -302,7 +326,8 @@ def test_reissue(
         _tell(tmp_path / "companies.ledger", kfq_sandbox.orders[order].client_request_id, status)
     capsys.readouterr()
     assert run(["onboard", "reissue", ledger, *options]) == 0
-    assert f"{len(rows)} companies have a new generation: rows {', '.join(map(str, rows))}." in capsys.readouterr().out
+    said = f"a new generation: rows {', '.join(map(str, rows))}."
+    assert said in capsys.readouterr().out
     assert run(["onboard", str(source), *door]) == 0
     made = [order for order in kfq_sandbox.orders if order.order_no not in first]
     assert sorted(order.company_name for order in made) == [f"公司{row - 2}" for row in rows]
@@ -387,18 +412,86 @@ def test_the_ledger_fails_in_the_middle(
     assert "links in" not in said
 
 
-def test_an_output_that_cannot_be_written(
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--report", "companies.csv"], "--report and the input are one file"),
+        (["--out", "./companies.csv"], "--out and the input are one file"),
+        (["--report", "companies.links.csv"], "--report and --out are one file"),
+        (["--report", "companies.ledger.key"], "--report and the ledger's .key are one file"),
+        (["--out", "l.csv", "--ledger", "l.csv"], "--out and --ledger are one file"),
+        (["--report", "nowhere/report.html"], "--report: nowhere/report.html cannot be written"),
+        (["--ledger", "folder"], "--ledger: folder cannot be written"),
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_files_that_are_in_the_way(
+    *,
+    options: list[str],
+    words: str,
+    more: list[str],
+    door: list[str],
+    kfq_sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No file is written over another, and what cannot be written is found out before anything is sent."""
+    source = write(tmp_path, 1)
+    before = source.read_bytes()
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert run(["onboard", "companies.csv", *door, *options, *more]) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+    assert source.read_bytes() == before
+    assert not kfq_sandbox.orders
+
+
+def test_a_ledger_of_another_platform(
     door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Links of a rehearsal at home never stand in for those of the platform, and another key asks nobody twice."""
+    source = str(write(tmp_path, 3))
+    assert run(["onboard", source, *door]) == 0
+    for options, words in (
+        ([*door[:2], "--base-url", "http://127.0.0.1:9/x"], "name another --ledger for another platform"),
+        ([*door, "--key", "企业名称"], "has the key credit code and account, not 企业名称: give the same --key again"),
+    ):
+        for more in ([], ["--dry-run"]):
+            assert run(["onboard", source, *options, *more]) == 2
+            assert words in " ".join(capsys.readouterr().err.split())
+    assert len(kfq_sandbox.orders) == 3
+
+
+def test_words_that_command_a_terminal(door: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a file or the platform says is shown as one line of plain text."""
+    source = tmp_path / "companies.csv"
+    source.write_text("企业名称,信用代码,备\x1b[2J注\n,,x\n", encoding="utf-8")
+    assert run(["onboard", str(source), *door]) == 1
+    assert "columns not used: 备 [2J注" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written(
+    door: list[str],
+    kfq_sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Before anything is sent it is found out, as far as that can be; afterwards the ledger has everything."""
     source = write(tmp_path, 2)
     (tmp_path / "folder").mkdir()
     assert run(["onboard", str(source), *door, "--out", str(tmp_path / "folder" / "nowhere" / "links.csv")]) == 2
     assert not kfq_sandbox.orders
-    (tmp_path / "report").mkdir()
-    assert run(["onboard", str(source), *door, "--report", str(tmp_path / "report")]) == 3
+
+    def full(path: Path, _: str) -> None:
+        raise OnboardingError(f"{path} cannot be written: No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(job, "_write_text", full)
+        assert run(["onboard", str(source), *door]) == 3
     said = " ".join(capsys.readouterr().err.split())
-    assert "report cannot be written: Is a directory" in said
+    assert "companies.report.html cannot be written: No space left" in said
     assert "The same command again continues" in said
     assert run(["onboard", str(source), *door]) == 0
     assert len(kfq_sandbox.orders) == 2
