@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 INTRODUCTION = """\
 CPU time of the client process per link, in microseconds: the median of {rounds} interleaved rounds, and the middle half
-of them. In front, in bold, the ratio to what a developer writes by hand with aiohttp and `json`, in the same situation: the
-median of the ratios in each round, since the machine's own speed changes from one round to the next.
+of them. In front, in bold, the ratio to what a developer writes by hand with aiohttp and `json`, in the same situation:
+the median of the ratios in each round, since the machine's own speed changes from one round to the next.
 The server is in its own process on another core and gives every request the same answer; glibc's allocator thresholds
 are pinned in all processes, since it moves them by itself. `kfq_async` runs with its default settings: each link
 includes the request object, made and checked, and the answer, read and checked. "tuned" is by hand with all that is
