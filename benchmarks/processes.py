@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": "4194304",  # glibc moves both by itself, and with them the cost of a receive buffer
     "MALLOC_TRIM_THRESHOLD_": "16777216",
+    "PYTHONDONTWRITEBYTECODE": "",  # an installed package is not compiled at each import
     "PYTHONHASHSEED": "0",
 }
 
