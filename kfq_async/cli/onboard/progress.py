@@ -45,17 +45,18 @@ class Watcher:
             TimeRemainingColumn(),
             TextColumn("{task.fields[counts]}"),
             console=console,
-            disable=not console.is_terminal,
         )
         self._task = self._progress.add_task("companies", total=total, rate="", counts="")
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        if self._console.is_terminal:
+            self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._show()
-        self._progress.stop()
+        if self._console.is_terminal:
+            self._show()
+            self._progress.stop()
 
     @property
     def seconds(self) -> float:
