@@ -24,7 +24,7 @@ CASES = [
     *((name, in_flight, "asyncio") for in_flight in (1, 50, 500) for name in (JSON, SDK, TUNED)),
     *((name, 50, "uvloop") for name in (JSON, SDK)),
 ]
-LINKS = {1: 150, 50: 400, 500: 1500}
+LINKS = {1: 150, 50: 400, 500: 600}
 WARM_UP = 200
 
 
