@@ -55,7 +55,7 @@ class Entry:
     attempts: int = 0
     """Requests made for it by its last call."""
     seconds: float | None = None
-    """How long its last call took, the wait for a slot excluded."""
+    """How long its last call took, its waits and repetitions included."""
     opened_at: float = 0.0
     """When the generation was opened, in seconds since the epoch."""
     ended_at: float | None = None
