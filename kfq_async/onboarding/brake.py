@@ -7,13 +7,12 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from kfq_async.errors import KfqError, TransportError, UnexpectedAnswer
-from kfq_async.onboarding.decisions import advice_on
-from kfq_async.onboarding.runner import FAILURES
+from kfq_async.onboarding.watching import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kfq_async.errors import KfqError
     from kfq_async.models.identity import CorpIdentLink
 
 __all__ = ["Brake"]
@@ -35,7 +34,7 @@ class Brake:
         self._clock = clock
         self._pause = first
         self._until = clock()
-        self._failures = 0
+        self._watch = Watch()
 
     async def released(self) -> None:
         """Wait until something may begin."""
@@ -44,16 +43,10 @@ class Brake:
 
     def saw(self, ended: CorpIdentLink | KfqError) -> None:
         """Take note of how a call ended: pause for what concerns every row, also twenty calls without an answer."""
-        self._failures = self._failures + 1 if isinstance(ended, TransportError | UnexpectedAnswer) else 0
-        advice = self._advice_on(ended) if isinstance(ended, KfqError) else None
+        advice = self._watch.saw(ended)
         if advice is not None and self._clock() >= self._until:  # others that were under way saw the same
             _log.warning("paused for %g s: %s. %s", self._pause, ended, advice)
             self._until = self._clock() + self._pause
             self._pause = min(2 * self._pause, self._longest)
-        elif advice is None and not self._failures:
+        elif advice is None and not self._watch.failures:
             self._pause = self._first
-
-    def _advice_on(self, error: KfqError) -> str | None:
-        if self._failures >= FAILURES:
-            return "Check the network and the base URL"
-        return advice_on(error)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
 
-import attrs
 from attrs import frozen
 
 from kfq_async.errors import (
@@ -25,11 +25,15 @@ from kfq_async.errors import (
     UnexpectedAnswer,
 )
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
+from kfq_async.onboarding.bodies import written
 from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.hashes import Hashes
 from kfq_async.onboarding.rows import Problem, Row
 
-__all__ = ["Action", "Decision", "Rules", "advice_on", "decide", "next_generation", "released", "settled"]
+if TYPE_CHECKING:
+    from kfq_async.onboarding.calls import CallEnd
+
+__all__ = ["Action", "Ask", "Decision", "Rules", "advice_on", "decide", "next_generation", "released", "settled"]
 
 NO_BALANCE = 41003
 _LINK = re.compile(r"https?://[!-~]{1,4000}")
@@ -41,45 +45,53 @@ LINKED_BEFORE = "its data changed after its link was made; the link stands, and 
 
 
 class Action(StrEnum):
-    """What happens to a row."""
+    """What happens to a row that is not sent."""
 
-    ASK = "ask"
-    """Send it, under the id in the entry."""
     KNOWN = "known"
-    """Nothing: its end is in the ledger."""
+    """Its end is in the ledger."""
     STOP = "stop"
-    """Nothing: its data changed while it is unknown whether it was sent."""
+    """Its data changed while it is unknown whether it was sent."""
     REPEAT = "repeat"
-    """Nothing: an earlier row of the file is the same."""
+    """An earlier row of the file is the same."""
     INVALID = "invalid"
-    """Nothing: it must not be sent."""
+    """It must not be sent."""
 
 
 @frozen(kw_only=True)
 class Decision:
-    """What is done with one row."""
+    """What is done with a row that is not sent."""
 
     row: Row
     action: Action
     before: Entry | None = None
     """The entry that the ledger had."""
     entry: Entry | None = None
-    """The entry as it must stand in the ledger before anything is sent."""
-    request: CorpIdentLinkRequest | None = None
-    """What is sent, id included."""
+    """The entry as it must stand in the ledger afterwards, if it changes."""
     problems: tuple[Problem, ...] = ()
     """What was noticed, that of the row itself included."""
 
+
+class Ask(NamedTuple):
+    """A row that is sent. A named tuple, since one is made for each company."""
+
+    row: Row
+    before: Entry | None
+    """The entry that the ledger had."""
+    entry: Entry
+    """The entry as it must stand in the ledger before anything is sent."""
+    fields: Mapping[str, object]
+    """What is sent, by the wire's names, id included; personal data."""
+    in_doubt: bool
+    """Whether an earlier run may have sent the same request."""
+
+    def __repr__(self) -> str:
+        """Leave out what is sent."""
+        return f"{type(self).__name__}(row={self.row!r}, entry={self.entry!r}, in_doubt={self.in_doubt})"
+
     @property
-    def in_doubt(self) -> bool:
-        """Whether an earlier run may have sent the same request."""
-        before, entry = self.before, self.entry
-        return (
-            before is not None
-            and entry is not None
-            and before.generation == entry.generation
-            and before.state is State.UNKNOWN
-        )
+    def problems(self) -> tuple[Problem, ...]:
+        """What was noticed about the row: warnings."""
+        return self.row.problems
 
 
 @frozen(kw_only=True)
@@ -91,64 +103,69 @@ class Rules:
     new_id: Callable[[], str]
     now: float
     """Seconds since the epoch."""
-    bind: Callable[[CorpIdentLinkRequest], CorpIdentLinkRequest] = lambda request: request
-    """Completes a request that has its id, as `CallbackUrls.bind` does."""
+    write: Callable[[CorpIdentLinkRequest, str], Mapping[str, object]] = written
+    """Returns a request's fields under an id."""
     retry_failed: bool = False
     """Whether refused rows are asked again, as their next generation."""
     strict: bool = False
     """Whether a repeated row is an error."""
 
 
-def decide(row: Row, before: Entry | None, rules: Rules) -> Decision:
-    """Return what is to be done with ``row``, whose latest generation is ``before``."""
-    if row.invalid or row.request is None or row.key is None:
+def decide(row: Row, key: bytes | None, before: Entry | None, rules: Rules) -> Decision | Ask:
+    """Return what is to be done with ``row``, whose hashed key is ``key`` and whose latest generation ``before``."""
+    if row.request is None or key is None or row.invalid:
         return _unfit(row, before, rules)
     try:
-        return _decide(row, row.key, row.request, before, rules)
+        if before is None:
+            return _opened(row, row.request, key, None, rules)
+        return _known(row, row.request, before, rules)
     except EncodeError as problem:
         return _invalid(row, str(problem))
 
 
-def _decide(row: Row, key: str, data: CorpIdentLinkRequest, before: Entry | None, rules: Rules) -> Decision:
-    def ask(entry: Entry | None) -> Decision:
-        """Open the first or the next generation, or go on with the one that is there."""
-        request_id = rules.new_id() if entry is None else entry.client_request_id
-        request = rules.bind(attrs.evolve(data, client_request_id=request_id))
-        body = rules.hashes.body(request)
-        if entry is not None:
-            opened = attrs.evolve(entry, state=State.UNKNOWN, body=body, number=row.number, run=rules.run)
-        else:
-            opened = Entry(
-                key=rules.hashes.key(key) if before is None else before.key,
-                generation=1 if before is None else before.generation + 1,
-                client_request_id=request_id,
-                body=body,
-                state=State.UNKNOWN,
-                number=row.number,
-                run=rules.run,
-                label=row.label,
-                opened_at=rules.now,
-            )
-        return Decision(row=row, action=Action.ASK, before=before, entry=opened, request=request, problems=row.problems)
-
-    if before is None:
-        return ask(None)
-    same = rules.hashes.body(rules.bind(attrs.evolve(data, client_request_id=before.client_request_id))) == before.body
+def _known(row: Row, data: CorpIdentLinkRequest, before: Entry, rules: Rules) -> Decision | Ask:
+    fields = rules.write(data, before.client_request_id)
+    body = rules.hashes.body(fields)
+    same = body == before.body
     if before.run == rules.run:
         return _repeated(row, before, same=same, strict=rules.strict)
     if before.state is State.UNSENT or (before.state is State.UNKNOWN and same):
-        return ask(before)
+        return Ask(
+            row=row,
+            before=before,
+            entry=before._replace(state=State.UNKNOWN, body=body, number=row.number, run=rules.run),
+            fields=fields,
+            in_doubt=before.state is State.UNKNOWN,
+        )
     if before.state is State.REFUSED and (rules.retry_failed or not same):
-        return ask(None)
+        return _opened(row, data, before.key, before, rules)
     action = Action.STOP if before.state is State.UNKNOWN else Action.KNOWN
     words = "" if same else CHANGED if action is Action.STOP else LINKED_BEFORE
     return Decision(
         row=row,
         action=action,
         before=before,
-        entry=attrs.evolve(before, number=row.number, run=rules.run),
+        entry=before._replace(number=row.number, run=rules.run),
         problems=(*row.problems, *([Problem("", words, fatal=action is Action.STOP)] if words else ())),
     )
+
+
+def _opened(row: Row, data: CorpIdentLinkRequest, key: bytes, before: Entry | None, rules: Rules) -> Ask:
+    """Ask under a fresh id, for the first generation or the next."""
+    request_id = rules.new_id()
+    fields = rules.write(data, request_id)
+    entry = Entry.opened(
+        key=key,
+        generation=1 if before is None else before.generation + 1,
+        client_request_id=request_id,
+        body=rules.hashes.body(fields),
+        state=State.UNKNOWN,
+        number=row.number,
+        run=rules.run,
+        label=row.label,
+        opened_at=rules.now,
+    )
+    return Ask(row=row, before=before, entry=entry, fields=fields, in_doubt=False)
 
 
 def _unfit(row: Row, before: Entry | None, rules: Rules) -> Decision:
@@ -156,7 +173,7 @@ def _unfit(row: Row, before: Entry | None, rules: Rules) -> Decision:
     actions = {State.LINKED: Action.KNOWN, State.UNKNOWN: Action.STOP}
     if before is None or before.run == rules.run or before.state not in actions:
         return Decision(row=row, action=Action.INVALID, problems=row.problems)
-    entry = attrs.evolve(before, number=row.number, run=rules.run)
+    entry = before._replace(number=row.number, run=rules.run)
     return Decision(row=row, action=actions[before.state], before=before, entry=entry, problems=row.problems)
 
 
@@ -176,13 +193,14 @@ def _invalid(row: Row, words: str) -> Decision:
 
 def next_generation(entry: Entry, *, new_id: str, now: float) -> Entry:
     """Return the next generation of a company, which the next run asks for; the old one stays as it is."""
-    return Entry(
+    return Entry.opened(
         key=entry.key,
         generation=entry.generation + 1,
         client_request_id=new_id,
         body=b"",
-        state=State.UNSENT,
         number=entry.number,
+        state=State.UNSENT,
+        run=0,
         label=entry.label,
         opened_at=now,
     )
@@ -190,36 +208,36 @@ def next_generation(entry: Entry, *, new_id: str, now: float) -> Entry:
 
 def released(entry: Entry, *, in_doubt: bool) -> Entry:
     """Return the entry of a row that was to be asked and was not, because the run ended."""
-    return entry if in_doubt else attrs.evolve(entry, state=State.UNSENT)
+    return entry if in_doubt else entry._replace(state=State.UNSENT)
 
 
-def settled(
-    entry: Entry, ended: CorpIdentLink | KfqError, *, attempts: int, in_doubt: bool, seconds: float, now: float
-) -> Entry:
+def settled(entry: Entry, end: CallEnd, *, in_doubt: bool, now: float) -> Entry:
     """Return the entry after its call ended, with a link or an error.
 
     ``in_doubt`` says that an earlier call may have been acted on. Doubt wins over everything but a link, and a
     refusal of the request's form, which every copy of it met.
     """
+    ended = end.result
     if isinstance(ended, CorpIdentLink) and not _LINK.fullmatch(ended.auth_url):
         # The platform made an order, so it is no refusal; and what is no web address must not reach a spreadsheet.
         ended = UnexpectedAnswer("the platform's link is no web address of http or https", http_status=200)
+    code: int | None = None
+    words: str | None = None
+    order_no: str | None = None
+    auth_url: str | None = None
     if isinstance(ended, KfqError):
         state, words = _state_after(ended, in_doubt=in_doubt), str(ended.args[0])
         code = ended.code if isinstance(ended, ApiError) else None
-        order_no = auth_url = None
     else:
-        state, code, words = State.LINKED, None, None
-        order_no, auth_url = ended.order_no, ended.auth_url
-    return attrs.evolve(
-        entry,
+        state, order_no, auth_url = State.LINKED, ended.order_no, ended.auth_url
+    return entry.ended(
         state=state,
         order_no=order_no,
         auth_url=auth_url,
         code=code,
         words=words,
-        attempts=attempts,
-        seconds=seconds,
+        attempts=end.attempts,
+        seconds=end.seconds,
         ended_at=now,
     )
 

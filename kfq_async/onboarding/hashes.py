@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from kfq_async.protocol.codec import encode, fields_of
+from kfq_async.protocol.codec import encode
 
 if TYPE_CHECKING:
-    from kfq_async.models.identity import CorpIdentLinkRequest
+    from collections.abc import Mapping
 
 __all__ = ["HASH_BYTES", "SECRET_BYTES", "Hashes"]
 
@@ -22,19 +22,29 @@ class Hashes:
     def __init__(self, secret: bytes) -> None:
         if len(secret) != SECRET_BYTES:
             raise ValueError(f"a ledger's secret has {SECRET_BYTES} bytes, not {len(secret)}")
-        self._secret = secret
+        self._key = _begun(secret, b"key")
+        self._body = _begun(secret, b"body")
+        self._check = _begun(secret, b"check")
 
     def key(self, text: str) -> bytes:
         """Hash what a company is recognised by."""
-        return self._hash(text.encode("utf-8", "surrogatepass"), b"key")
+        return _continued(self._key, text.encode("utf-8", "surrogatepass"))
 
-    def body(self, request: CorpIdentLinkRequest) -> bytes:
+    def body(self, fields: Mapping[str, object]) -> bytes:
         """Hash a request as it is sent; raises `EncodeError` for what cannot be sent."""
-        return self._hash(encode(fields_of(request)), b"body")
+        return _continued(self._body, encode(fields))
 
     def check(self) -> bytes:
         """Return what tells this secret from others."""
-        return self._hash(b"", b"check")
+        return self._check.digest()
 
-    def _hash(self, data: bytes, purpose: bytes) -> bytes:
-        return hashlib.blake2b(data, digest_size=HASH_BYTES, key=self._secret, person=purpose).digest()
+
+def _begun(secret: bytes, purpose: bytes) -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=HASH_BYTES, key=secret, person=purpose)
+
+
+def _continued(begun: hashlib.blake2b, data: bytes) -> bytes:
+    """Hash data after what was begun, which stays as it is; to begin anew would take as long again."""
+    copied = begun.copy()
+    copied.update(data)
+    return copied.digest()

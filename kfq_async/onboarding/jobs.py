@@ -8,30 +8,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterable, Iterable
-from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision, exceptions
 from procrastinate.jobs import Job
 from procrastinate.schema import SchemaManager
 
-from kfq_async.errors import KfqError, LedgerError, SessionError
+from kfq_async.errors import KfqError, LedgerError
 from kfq_async.onboarding.brake import Brake
-from kfq_async.onboarding.decisions import Action, advice_on
+from kfq_async.onboarding.calls import ask
+from kfq_async.onboarding.decisions import Ask, advice_on
 from kfq_async.onboarding.entries import State
 from kfq_async.onboarding.ledger_postgres import SCHEMA, PostgresLedger, lock_of
 from kfq_async.onboarding.outcomes import Ending, Outcome, outcome_of
 from kfq_async.onboarding.planning import Planner
+from kfq_async.onboarding.reading import BATCH, reading
+from kfq_async.onboarding.streams import Stream
 from kfq_async.onboarding.waiting import WaitingRequests
-from kfq_async.resources.auth import CORP_IDENT_LINK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 
     from kfq_async.callbacks.urls import CallbackUrls
-    from kfq_async.models.identity import CorpIdentLink
-    from kfq_async.onboarding.decisions import Decision
     from kfq_async.onboarding.ledger_postgres import PostgresTransaction
     from kfq_async.onboarding.rows import Row
     from kfq_async.session import AsyncSession
@@ -39,8 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["OnboardingJobs"]
 
 QUEUE = "kfq_onboarding"
-BATCH = 200
-"""Rows whose entries and jobs are committed together."""
 MOST_ATTEMPTS = 30
 """Runs of a job whose outcome stays unknown, in two hours; then it failed, and the next `enqueue` makes another."""
 LONGEST_WAIT = 300
@@ -117,15 +113,18 @@ class OnboardingJobs:
         """
         counts: Counter[Ending] = Counter()
         analysed = 0
-        async with self.ledger.claimed():
+        read: Stream[Row] = Stream(BATCH)
+        async with self.ledger.claimed(), reading(rows, read):
             run = await self.ledger.begin_run()
-            async for part in _parts(rows):
+            while part := await read.take():
                 for outcome in await self._enqueue(part, run=run, retry_failed=retry_failed, strict=strict):
                     counts[outcome.ending] += 1
                     tell(outcome)
                 if counts.total() >= 2 * analysed:
                     analysed = counts.total()
                     await self._analyse()
+        if read.error is not None:
+            raise read.error
         return counts
 
     async def work(
@@ -168,16 +167,16 @@ class OnboardingJobs:
             async with self.ledger.transaction() as transaction:
                 planner = Planner(transaction, run=run, callbacks=self._callbacks, clock=self._clock, **options)
                 decisions = await planner.decide(rows)
-                await self._defer(transaction, [each for each in decisions if each.action is Action.ASK])
+                await self._defer(transaction, [each for each in decisions if isinstance(each, Ask)])
         except exceptions.ProcrastinateException as problem:
             text = f"procrastinate: {type(problem).__name__}; apply its migrations if it was upgraded, and try again"
         else:
             return [outcome_of(decision) for decision in decisions]
         raise LedgerError(text)
 
-    async def _defer(self, transaction: PostgresTransaction, decisions: Sequence[Decision]) -> None:
+    async def _defer(self, transaction: PostgresTransaction, asks: Sequence[Ask]) -> None:
         """Let requests wait, each with one job."""
-        waiting = await self._waiting.keep(transaction, decisions)
+        waiting = await self._waiting.keep(transaction, asks)
         found = await transaction.connection.execute(_UNDER_WAY, {"ids": waiting})
         under_way = {lock async for (lock,) in found}
         if missing := [_job(request_id) for request_id in waiting if request_id not in under_way]:
@@ -189,22 +188,12 @@ class OnboardingJobs:
         begun = await self._waiting.begin(client_request_id)
         if begun is None:
             return
-        request, in_doubt = begun
-        began = time.monotonic()
-        ended: CorpIdentLink | KfqError
-        try:
-            answer = await context.additional_context["session"].send(CORP_IDENT_LINK, request)
-            ended, attempts = answer.result, answer.attempts
-        except SessionError:
-            raise
-        except KfqError as problem:
-            ended, attempts = problem, problem.attempts
-        self._brake.saw(ended)
-        state = await self._waiting.settle(
-            client_request_id, ended, attempts=attempts, in_doubt=in_doubt, seconds=time.monotonic() - began
-        )
-        if isinstance(ended, KfqError) and state in {State.UNKNOWN, State.UNSENT}:
-            raise ended
+        fields, in_doubt = begun
+        end = await ask(context.additional_context["session"], fields)
+        self._brake.saw(end.result)
+        state = await self._waiting.settle(client_request_id, end, in_doubt=in_doubt)
+        if isinstance(end.result, KfqError) and state in {State.UNKNOWN, State.UNSENT}:
+            raise end.result
 
     async def _recover(self, timestamp: int) -> None:  # noqa: ARG002  # procrastinate tells each its time
         """Give the jobs of workers that were not heard of to others."""
@@ -233,20 +222,3 @@ def _job(client_request_id: str) -> Job:
         task_name="ask",
         task_kwargs={"client_request_id": client_request_id},
     )
-
-
-async def _parts(rows: Iterable[Row] | AsyncIterable[Row]) -> AsyncIterator[list[Row]]:
-    """Read as many rows at a time as are committed together; a plain iterable is read in a thread."""
-    if not isinstance(rows, AsyncIterable):
-        iterator = iter(rows)
-        while part := await asyncio.to_thread(lambda: list(islice(iterator, BATCH))):
-            yield part
-        return
-    part = []
-    async for row in rows:
-        part.append(row)
-        if len(part) == BATCH:
-            yield part
-            part = []
-    if part:
-        yield part

@@ -27,7 +27,7 @@ class EntryStore(Protocol):
     async def put(self, entries: Sequence[Entry]) -> None:
         """Write all of them or none, by key and generation, for good before this returns.
 
-        What `complete` wrote (``status``, ``status_at``) stays as it is.
+        No two of them have both in common. What `complete` wrote (``status``, ``status_at``) stays as it is.
         """
         ...
 
@@ -41,7 +41,8 @@ class Ledger(EntryStore, Protocol):
     async def settle(self, entries: Sequence[Entry]) -> None:
         """Write how the calls of entries that are there ended, all of them or none, for good before this returns.
 
-        That is ``state``, ``order_no``, ``auth_url``, ``code``, ``words``, ``attempts``, ``seconds``, ``ended_at``.
+        No two of them have key and generation in common. What changes is ``state``, ``order_no``, ``auth_url``,
+        ``code``, ``words``, ``attempts``, ``seconds``, ``ended_at``.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
@@ -135,6 +135,8 @@ class PostgresLedger:
                 yield
             finally:
                 self._fence = None
+                with suppress(psycopg.Error):  # it is broken; a closed one would keep the lock for a moment more
+                    await holder.execute("SELECT pg_advisory_unlock(%s)", (lock_of(self._schema),))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
@@ -229,8 +231,8 @@ class PostgresLedger:
 
 async def _entries(cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> AsyncIterator[Entry]:
     async for row in cursor:
-        values = dict(zip(sql.COLUMNS, row, strict=True))
-        yield Entry(**values | {"state": State(values["state"])})
+        entry = Entry._make(row)
+        yield entry._replace(state=State(entry.state))
 
 
 async def _value(connection: Connection, query: str, values: Sequence[object]) -> Any:

@@ -10,92 +10,34 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from functools import cache, partial
+from contextlib import closing, contextmanager, nullcontext, suppress
+from functools import partial
 from itertools import chain
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import attrs
 from attrs import frozen
 
 from kfq_async.errors import LedgerError
 from kfq_async.models.notifications import IdentityStatus
-from kfq_async.onboarding.entries import ENDED, FIXED, TOLD, Entry, State
+from kfq_async.onboarding import sqlite_sql as sql
+from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.hashes import SECRET_BYTES, Hashes
 from kfq_async.onboarding.holders import this_process
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 
 __all__ = ["Run", "SqliteLedger"]
 
 T = TypeVar("T")
 
-_MARK = 0x6B66716C
-"""SQLite's ``application_id`` of a ledger: the letters ``kfql``."""
-_VERSION = 1
-"""SQLite's ``user_version`` of a ledger, one more with every change of its tables."""
-_PAGE = 500
-"""Entries that are read at a time."""
 _BUSY = 10.0
 """Seconds that a notification waits while the runner writes."""
-
-_COLUMNS = tuple(attribute.name for attribute in attrs.fields(Entry))
-_SCHEMA = f"""
-CREATE TABLE entries (
-    key BLOB NOT NULL, generation INTEGER NOT NULL, client_request_id TEXT NOT NULL UNIQUE,
-    {", ".join(name for name in _COLUMNS[3:])},
-    PRIMARY KEY (key, generation)
-);
-CREATE TABLE runs (run INTEGER PRIMARY KEY, began_at REAL NOT NULL, ended_at REAL, counts TEXT);
-CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-"""
-_HOLDER = "SELECT value FROM facts WHERE name = 'holder'"
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM entries"  # noqa: S608  # our own names
-_LATEST = f"{_SELECT} AS it WHERE generation = (SELECT max(generation) FROM entries WHERE key = it.key)"  # noqa: S608
-_FINISHED = f"""
-SELECT key FROM ({_LATEST}) WHERE (state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?)
-"""  # noqa: S608
-_COMPLETE = """
-UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ? AND (status IS NULL OR status = ?)
-"""
-_CHUNKS = (64, 8, 1)
-"""Entries in one statement. Each statement gives way to the event loop's thread and waits for it again, so that many
-statements of one entry would cost both of them more than the writing does."""
-
-
-def _marks(columns: int, rows: int) -> str:
-    return ", ".join([f"({', '.join('?' * columns)})"] * rows)
-
-
-@cache
-def _put_statement(rows: int) -> str:
-    changing = [name for name in _COLUMNS if name not in FIXED and name not in TOLD]
-    return f"""
-        INSERT INTO entries ({", ".join(_COLUMNS)}) VALUES {_marks(len(_COLUMNS), rows)}
-        ON CONFLICT (key, generation) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in changing)}
-    """  # noqa: S608  # our own names
-
-
-@cache
-def _settle_statement(rows: int) -> str:
-    names = ", ".join(f"new_{name}" for name in ("key", "generation", *ENDED))
-    changes = ", ".join(f"{name} = new_{name}" for name in ENDED)
-    return f"""
-        WITH new ({names}) AS (VALUES {_marks(2 + len(ENDED), rows)})
-        UPDATE entries SET {changes} FROM new WHERE key = new_key AND generation = new_generation
-    """  # noqa: S608  # our own names
-
-
-@cache
-def _find_statement(rows: int) -> str:
-    return f"{_SELECT} WHERE key IN ({', '.join('?' * rows)}) ORDER BY generation"
-
-
-_put_values = attrgetter(*_COLUMNS)
-_settle_values = attrgetter("key", "generation", *ENDED)
+_PLAIN: dict[str, Callable[[Any], object]] = {"key": bytearray, "body": bytearray, "state": str}
+"""What makes a field's value one of those that sqlite3 binds as they are."""
+_STATEMENTS = 8
+"""Those kept prepared: of many entries, one takes some hundred kilobytes."""
 
 
 @frozen(kw_only=True)
@@ -158,11 +100,11 @@ class SqliteLedger:
 
     async def put(self, entries: Sequence[Entry]) -> None:
         """Write all or none, on the disk before this returns."""
-        await self._do(partial(self._write_all, entries, _put_statement, _put_values))
+        await self._do(partial(self._write_all, entries, sql.PUT, sql.put))
 
     async def settle(self, entries: Sequence[Entry]) -> None:
         """Write how the calls of entries that are there ended, all or none, on the disk before this returns."""
-        await self._do(partial(self._write_all, entries, _settle_statement, _settle_values))
+        await self._do(partial(self._write_all, entries, sql.SETTLED, sql.settle))
 
     async def begin_run(self) -> int:
         """Return the number of a new run."""
@@ -201,16 +143,16 @@ class SqliteLedger:
         told = (int(status), at, client_request_id, IdentityStatus.IN_PROGRESS)
 
         def work() -> bool:
-            self._write(_COMPLETE, told)
+            self._write(sql.COMPLETE, told)
             return bool(self._run("SELECT 1 FROM entries WHERE client_request_id = ?", (client_request_id,)))
 
         return await self._do(work)
 
     async def entries(self, states: Collection[State] = tuple(State)) -> AsyncIterator[Entry]:
         """Iterate over the latest generations in these states, by the place of their rows, as of this moment."""
-        query = f"{_LATEST} AND state IN ({', '.join('?' * len(states))}) ORDER BY number, key"
+        query = f"{sql.LATEST} AND state IN ({', '.join('?' * len(states))}) ORDER BY number, key"
         found = await self._do(lambda: self._opened().execute(query, tuple(states)))
-        while rows := await self._do(lambda: found.fetchmany(_PAGE)):
+        while rows := await self._do(lambda: found.fetchmany(sql.PAGE)):
             for row in rows:
                 yield _entry(row)
 
@@ -226,7 +168,7 @@ class SqliteLedger:
 
     async def past(self, key: bytes) -> list[Entry]:
         """Return all generations of a company, the latest first."""
-        rows = await self._do(partial(self._run, f"{_SELECT} WHERE key = ? ORDER BY generation DESC", (key,)))
+        rows = await self._do(partial(self._run, f"{sql.SELECT} WHERE key = ? ORDER BY generation DESC", (key,)))
         return [_entry(row) for row in rows]
 
     async def purge(self, before: float) -> int:
@@ -238,7 +180,7 @@ class SqliteLedger:
         values = (State.REFUSED, before, *final, before)
 
         def work() -> int:
-            found = self._run(_FINISHED, values)
+            found = self._run(sql.FINISHED, values)
             with self._transaction() as database:
                 database.executemany("DELETE FROM entries WHERE key = ?", found)
             self._run("VACUUM")  # what was deleted must not stay readable in the file
@@ -255,7 +197,7 @@ class SqliteLedger:
         _private(self.path)
         if self._alone:
             self._lock = _locked(self.path.with_name(f"{self.path.name}.lock"), self.path)
-        self._database = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None)
+        self._database = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None, cached_statements=_STATEMENTS)
         self._claim()
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
@@ -268,22 +210,22 @@ class SqliteLedger:
         ((mark,),) = self._run("PRAGMA application_id")
         ((version,),) = self._run("PRAGMA user_version")
         ((contents,),) = self._run("SELECT count(*) FROM sqlite_master")
-        if contents and mark != _MARK:
+        if contents and mark != sql.MARK:
             raise LedgerError(f"{self.path} is another program's database: name another file")
-        if contents and version != _VERSION:
+        if contents and version != sql.VERSION:
             raise LedgerError(
-                f"{self.path} has schema {version}, and this version of the package knows {_VERSION}: "
+                f"{self.path} has schema {version}, and this version of the package knows {sql.VERSION}: "
                 "use the version that made it, or name a new file"
             )
         self._secret = self._given or _secret(self.path.with_name(f"{self.path.name}.key"), fresh=not contents)
         check = Hashes(self._secret).check()
         if not contents:
             with self._transaction() as database:
-                for statement in _SCHEMA.split(";"):
+                for statement in sql.SCHEMA.split(";"):
                     database.execute(statement)
                 database.execute("INSERT INTO facts VALUES ('check', ?)", (check,))
-                database.execute(f"PRAGMA application_id = {_MARK}")
-                database.execute(f"PRAGMA user_version = {_VERSION}")
+                database.execute(f"PRAGMA application_id = {sql.MARK}")
+                database.execute(f"PRAGMA user_version = {sql.VERSION}")
         elif self._run("SELECT value FROM facts WHERE name = 'check'") != [(check,)]:
             raise LedgerError(f"{self.path} was made under another secret than {self.path.name}.key holds: put it back")
 
@@ -296,17 +238,18 @@ class SqliteLedger:
     def _find(self, keys: Collection[bytes]) -> dict[bytes, Entry]:
         found = {}
         for part in _parts(list(keys)):
-            for row in self._run(_find_statement(len(part)), tuple(part)):
+            for row in self._run(sql.find(len(part)), tuple(map(bytearray, part))):
                 entry = _entry(row)  # by generation, so that the latest one comes last
                 found[entry.key] = entry
         return found
 
     def _write_all(
-        self, entries: Sequence[Entry], statement: Callable[[int], str], values: Callable[[Entry], tuple[object, ...]]
+        self, entries: Sequence[Entry], names: tuple[str, ...], statement: Callable[[tuple[str, ...], int], str]
     ) -> None:
-        with self._transaction() as database:
-            for part in _parts(entries):
-                database.execute(statement(len(part)), tuple(chain.from_iterable(map(values, part))))
+        steps = [_filled(statement, _columns(part, names)) for part in _parts(entries)]
+        with self._transaction() if len(steps) > 1 else nullcontext():  # one statement is a transaction by itself
+            for step in steps:
+                self._run(*step)
 
     def _write(self, statement: str, values: tuple[object, ...]) -> list[Any]:
         with self._transaction():
@@ -333,17 +276,35 @@ class SqliteLedger:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    return Entry(**values | {"state": State(values["state"])})
+    entry = Entry._make(row)
+    return entry._replace(state=State(entry.state))
+
+
+def _columns(entries: Sequence[Entry], names: tuple[str, ...]) -> dict[str, Iterable[object]]:
+    """Return these fields of all entries by their names, without those that are ``None`` in every one.
+
+    sqlite3 binds what is exactly a str, int, float or bytearray, and asks around for an adapter of all else, bytes and
+    ``None`` included, for as long as SQLite needs to write it.
+    """
+    columns: dict[str, Iterable[object]] = {}
+    for name, column in zip(Entry._fields, zip(*entries, strict=True), strict=True):
+        if name in names and column.count(None) < len(column):
+            plain = _PLAIN.get(name)
+            columns[name] = map(plain, column) if plain else column
+    return columns
+
+
+def _filled(
+    statement: Callable[[tuple[str, ...], int], str], columns: dict[str, Iterable[object]]
+) -> tuple[str, tuple[object, ...]]:
+    """Return the statement for these columns, and its values row by row."""
+    values = tuple(chain.from_iterable(zip(*columns.values(), strict=True)))
+    return statement(tuple(columns), len(values) // len(columns)), values
 
 
 def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Divide items into parts of few sizes, so that few statements need to be prepared."""
-    at = 0
-    for size in _CHUNKS:
-        while len(items) - at >= size:
-            yield items[at : at + size]
-            at += size
+    """Divide items into as few parts as statements can hold."""
+    return (items[at : at + sql.MOST] for at in range(0, len(items), sql.MOST))
 
 
 def _translated(work: Callable[[], T], path: Path) -> T:
@@ -403,6 +364,6 @@ def _locked(path: Path, ledger: Path) -> sqlite3.Connection:
 
 def _holder(ledger: Path) -> str:
     with closing(sqlite3.connect(ledger, timeout=_BUSY)) as database, suppress(sqlite3.Error):
-        for (holder,) in database.execute(_HOLDER):
+        for (holder,) in database.execute(sql.HOLDER):
             return str(holder)
     return "another process"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from kfq_async.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ async def move(source: Ledger, target: Ledger) -> int:
     count = 0
     batch: list[Entry] = []
     async for entry in source.entries():
-        batch.append(attrs.evolve(entry, run=0))  # the runs of the other ledger have numbers of their own
+        batch.append(entry._replace(run=0))  # the runs of the other ledger have numbers of their own
         count += 1
         if len(batch) == _BATCH:
             await target.put(batch)

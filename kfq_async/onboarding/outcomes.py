@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-
-from attrs import field, frozen
+from typing import TYPE_CHECKING, NamedTuple
 
 from kfq_async.models.notifications import IdentityStatus
-from kfq_async.onboarding.decisions import Action, Decision
+from kfq_async.onboarding.decisions import Action, Ask, Decision
 from kfq_async.onboarding.entries import Entry, State
-from kfq_async.onboarding.rows import Problem
 
-__all__ = ["ENDINGS", "Ending", "Outcome", "outcome_of"]
+if TYPE_CHECKING:
+    from kfq_async.onboarding.rows import Problem
+
+__all__ = ["Ending", "Outcome", "outcome_of"]
 
 
 class Ending(StrEnum):
@@ -31,7 +32,7 @@ class Ending(StrEnum):
     """It is the same as an earlier row, whose outcome is its own."""
 
 
-ENDINGS = {
+_ENDINGS = {
     State.LINKED: Ending.LINKED,
     State.REFUSED: Ending.REFUSED,
     State.UNKNOWN: Ending.UNKNOWN,
@@ -45,8 +46,7 @@ _OVER = {
 }
 
 
-@frozen(kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How it ended for one row; when it is given out, the ledger has it."""
 
     number: int
@@ -54,10 +54,17 @@ class Outcome:
     ending: Ending
     asked: bool
     """Whether it was sent in this run; otherwise its end was known before."""
-    entry: Entry | None = field(default=None, repr=False)
+    entry: Entry | None = None
     """What the ledger holds for it; ``None`` for an invalid row."""
     problems: tuple[Problem, ...] = ()
     """What was noticed about it, warnings included."""
+
+    def __repr__(self) -> str:
+        """Leave the entry out."""
+        return (
+            f"{type(self).__name__}(number={self.number}, ending={self.ending!r}, asked={self.asked}, "
+            f"problems={self.problems!r})"
+        )
 
     @property
     def order_no(self) -> str | None:
@@ -80,14 +87,18 @@ class Outcome:
         return "; ".join(told)
 
 
-def outcome_of(decision: Decision) -> Outcome:
+def outcome_after(ask: Ask, entry: Entry, *, asked: bool) -> Outcome:
+    """Return the outcome of a row whose entry is ``entry`` now."""
+    ending = Ending.LINKED if entry.state is State.LINKED else _ENDINGS[entry.state]  # enumerations are hashed slowly
+    return Outcome(ask.row.number, ending, asked, entry, ask.row.problems)
+
+
+def outcome_of(decision: Decision | Ask) -> Outcome:
     """Return the outcome of a row that is not asked now."""
-    endings = {Action.INVALID: Ending.INVALID, Action.REPEAT: Ending.REPEATED}
     entry = decision.before
-    return Outcome(
-        number=decision.row.number,
-        ending=endings.get(decision.action) or (ENDINGS[entry.state] if entry else Ending.PENDING),
-        asked=False,
-        entry=None if decision.action is Action.INVALID else entry,
-        problems=decision.problems,
-    )
+    ending = _ENDINGS[entry.state] if entry else Ending.PENDING
+    if isinstance(decision, Decision) and decision.action is Action.REPEAT:
+        ending = Ending.REPEATED
+    if isinstance(decision, Decision) and decision.action is Action.INVALID:
+        ending, entry = Ending.INVALID, None
+    return Outcome(number=decision.row.number, ending=ending, asked=False, entry=entry, problems=decision.problems)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import attrs
-
 from kfq_async.onboarding.entries import ENDED, FIXED, TOLD, Entry
 
 VERSION = "1"
@@ -11,7 +9,7 @@ VERSION = "1"
 PAGE = 500
 """Entries that are read at a time."""
 
-COLUMNS = tuple(attribute.name for attribute in attrs.fields(Entry))
+COLUMNS = Entry._fields
 CHANGING = tuple(name for name in COLUMNS if name not in (*FIXED, *TOLD))
 TABLES = """
 CREATE TABLE facts (name text PRIMARY KEY, value text NOT NULL);

@@ -42,4 +42,6 @@ class Row:
     @property
     def invalid(self) -> bool:
         """Whether the row must not be sent."""
-        return self.key is None or self.request is None or any(problem.fatal for problem in self.problems)
+        if self.key is None or self.request is None:
+            return True
+        return bool(self.problems) and any(problem.fatal for problem in self.problems)

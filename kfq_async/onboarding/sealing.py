@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import orjson
 
 from kfq_async.errors import LedgerError
-from kfq_async.models.identity import CorpIdentLinkRequest
-from kfq_async.protocol.codec import decode, encode, fields_of
+from kfq_async.protocol.codec import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Seal"]
 
@@ -30,29 +29,31 @@ class Seal:
         self._key = hashlib.blake2b(b"", digest_size=32, key=secret, person=b"seal").digest()
         self._random = random
 
-    def seal(self, request: CorpIdentLinkRequest) -> bytes:
-        """Return the request, id included, so that nobody can read it without the secret."""
+    def seal(self, fields: Mapping[str, object], client_request_id: str) -> bytes:
+        """Return a request's fields so that nobody can read them without the secret, bound to its id."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce = self._random(_NONCE_BYTES)
-        return nonce + AESGCM(self._key).encrypt(
-            nonce, encode(fields_of(request)), _bound_to(request.client_request_id)
-        )
+        return nonce + AESGCM(self._key).encrypt(nonce, encode(fields), _bound_to(client_request_id))
 
-    def open(self, sealed: bytes, client_request_id: str) -> CorpIdentLinkRequest:
-        """Return the request with this id; raises `LedgerError` for what was not sealed for it under this secret."""
+    def open(self, sealed: bytes, client_request_id: str) -> dict[str, object]:
+        """Return the fields of the request with this id.
+
+        Raises `LedgerError` for what was not sealed for it under this secret.
+        """
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
-            fields = AESGCM(self._key).decrypt(nonce, text, _bound_to(client_request_id))
+            text = AESGCM(self._key).decrypt(nonce, text, _bound_to(client_request_id))
         except (InvalidTag, ValueError):
-            fields = b""
-        if not fields:
+            text = b""
+        if not text:
             raise LedgerError("a waiting request was not sealed here: it was changed, or moved from another ledger")
-        return decode(CorpIdentLinkRequest, orjson.loads(fields), path="$")
+        fields: dict[str, object] = orjson.loads(text)
+        return fields
 
 
-def _bound_to(client_request_id: str | None) -> bytes:
+def _bound_to(client_request_id: str) -> bytes:
     return f"kfq_async request {client_request_id}".encode()

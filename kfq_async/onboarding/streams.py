@@ -3,59 +3,78 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Generic, TypeVar
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["Stream"]
 
 T = TypeVar("T")
 
 
-class _End:
-    pass
-
-
-_END = _End()
-
-
 class Stream(Generic[T]):
-    """Items in order, at most ``size`` of them waiting; several may take, and it can be closed, with an error too."""
+    """Items in order, of which hardly more than ``size`` wait; it can be closed, with an error too.
+
+    Iterate over it to take one after the other, as several tasks may, or `take` all that is there. asyncio's own
+    queue has no end before Python 3.13, and hands on single items alone.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._items: deque[T] = deque()
+        self._arrived = asyncio.Event()
         self._room = asyncio.Event()
-        self._items: asyncio.Queue[T | _End] = asyncio.Queue()
+        self._closed = asyncio.Event()
         self.error: BaseException | None = None
         """What closed it, unless it just ended."""
 
-    @property
-    def waiting(self) -> bool:
-        """Whether `take` would return at once."""
-        return not self._items.empty()
-
-    async def put(self, item: T) -> None:
-        """Add an item, as soon as there is room."""
-        while self._items.qsize() >= self._size:
+    async def put(self, items: Iterable[T]) -> None:
+        """Add items at once, as soon as there is room for one of them."""
+        while len(self._items) >= self._size:
             self._room.clear()
             await self._room.wait()
-        self._items.put_nowait(item)
+        self.add(items)
 
-    async def take(self, most: int | None = None) -> list[T]:
-        """Wait for an item, and return it with those that are there already, ``most`` at the most.
+    def add(self, items: Iterable[T]) -> None:
+        """Add items without waiting for room."""
+        self._items.extend(items)
+        self._arrived.set()
+
+    async def take(self, *, linger: float = 0.0) -> list[T]:
+        """Wait for an item, then ``linger`` seconds for more unless the stream ends, and return all that are there.
 
         Returns nothing when the stream was closed, after all that was put before; see ``error`` then.
         """
-        taken: list[T] = []
-        item = await self._items.get()
-        while not isinstance(item, _End):
-            taken.append(item)
-            self._room.set()
-            if len(taken) == (most or self._size) or self._items.empty():
-                return taken
-            item = self._items.get_nowait()
-        self._items.put_nowait(item)  # for whoever takes next
+        if await self._filled() and linger:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(linger):
+                    await self._closed.wait()
+        taken = list(self._items)
+        self._items.clear()
+        self._room.set()
         return taken
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        if not self._items and not await self._filled():
+            raise StopAsyncIteration
+        self._room.set()
+        return self._items.popleft()
+
+    async def _filled(self) -> bool:
+        """Wait until there is an item, and return whether there is; without one it is closed."""
+        while not self._items and not self._closed.is_set():
+            self._arrived.clear()
+            await self._arrived.wait()
+        return bool(self._items)
 
     def close(self, error: BaseException | None = None) -> None:
         """Let those who take know that nothing more comes."""
         self.error = self.error or error
-        self._items.put_nowait(_END)
+        self._closed.set()
+        self._arrived.set()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
-
-import attrs
+from typing import TYPE_CHECKING
 
 from kfq_async.onboarding.decisions import released, settled
 from kfq_async.onboarding.entries import FINAL_STATES, State
@@ -14,9 +12,8 @@ from kfq_async.onboarding.sealing import Seal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kfq_async.errors import KfqError
-    from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
-    from kfq_async.onboarding.decisions import Decision
+    from kfq_async.onboarding.calls import CallEnd
+    from kfq_async.onboarding.decisions import Ask
     from kfq_async.onboarding.ledger_postgres import PostgresLedger, PostgresTransaction
 
 __all__ = ["WaitingRequests"]
@@ -34,21 +31,20 @@ class WaitingRequests:
         self._seal = Seal(ledger.secret)
         self._clock = clock
 
-    async def keep(self, transaction: PostgresTransaction, decisions: Sequence[Decision]) -> list[str]:
+    async def keep(self, transaction: PostgresTransaction, asks: Sequence[Ask]) -> list[str]:
         """Let the requests of rows that are to be asked wait, in place of those that wait already; return their ids."""
         entries, sealed = [], []
-        for decision in decisions:
-            assert decision.entry is not None and decision.request is not None  # noqa: PT018, S101  # what is asked has both
-            entry = released(decision.entry, in_doubt=decision.in_doubt)  # whoever sends it says so, in `begin`
+        for ask in asks:
+            entry = released(ask.entry, in_doubt=ask.in_doubt)  # whoever sends it says so, in `begin`
             entries.append(entry)
-            sealed.append((entry.client_request_id, self._seal.seal(decision.request)))
+            sealed.append((entry.client_request_id, self._seal.seal(ask.fields, entry.client_request_id)))
         await transaction.put(entries)
         async with transaction.connection.cursor() as cursor:
             await cursor.executemany(_KEEP, sealed)
         return [entry.client_request_id for entry in entries]
 
-    async def begin(self, client_request_id: str) -> tuple[CorpIdentLinkRequest, bool] | None:
-        """Note that it is about to be sent, and return the request, and whether it may have been sent before.
+    async def begin(self, client_request_id: str) -> tuple[dict[str, object], bool] | None:
+        """Note that it is about to be sent, and return its fields, and whether it may have been sent before.
 
         Returns ``None`` if it need not be sent: its end is known, or it was purged.
         """
@@ -58,14 +54,14 @@ class WaitingRequests:
             if entry is None or entry.state in FINAL_STATES:
                 return None
             async for (sealed,) in await transaction.connection.execute(query, (client_request_id,)):
-                await transaction.put([attrs.evolve(entry, state=State.UNKNOWN)])
+                await transaction.put([entry._replace(state=State.UNKNOWN)])
                 return self._seal.open(sealed, client_request_id), entry.state is State.UNKNOWN
         return None
 
-    async def settle(self, client_request_id: str, ended: CorpIdentLink | KfqError, **how: Any) -> State | None:
+    async def settle(self, client_request_id: str, end: CallEnd, *, in_doubt: bool) -> State | None:
         """Write the end of a call, and return the state of its entry, or ``None`` if it was purged.
 
-        What another worker has settled, who took this one for dead, stays. ``how`` is what `settled` needs to know.
+        What another worker has settled, who took this one for dead, stays.
         """
         async with self._ledger.transaction() as transaction:
             entry = await transaction.asked(client_request_id)
@@ -73,7 +69,7 @@ class WaitingRequests:
                 return None
             if entry.state in FINAL_STATES:
                 return entry.state
-            entry = settled(entry, ended, now=self._clock(), **how)
+            entry = settled(entry, end, in_doubt=in_doubt, now=self._clock())
             await transaction.settle([entry])
             if entry.state in FINAL_STATES:
                 gone = "DELETE FROM requests WHERE client_request_id = %s"

@@ -36,7 +36,7 @@ def fields_of(request: object) -> dict[str, object]:
 
     A plain mapping is taken as it is, by a copy of its first level.
     """
-    if not attrs.has(type(request)) and isinstance(request, Mapping):
+    if type(request) is dict or (not attrs.has(type(request)) and isinstance(request, Mapping)):
         return dict(request)
     fields: dict[str, object] = _converter.unstructure(request)
     return fields

@@ -113,7 +113,9 @@ def prepare(
     Raises `TypeError` for a request that is neither the operation's model nor a mapping, `ValueError` for
     additions that would overwrite what is there or cannot be sent, and `EncodeError` for what JSON cannot carry.
     """
-    if type(request) is not operation.request and not isinstance(request, (Mapping, operation.request or Mapping)):
+    if type(request) not in (operation.request, dict) and not isinstance(
+        request, (Mapping, operation.request or Mapping)
+    ):
         wanted = f"a {operation.request.__name__} or a mapping" if operation.request else "a mapping"
         raise TypeError(f"{operation.name} takes {wanted}, not {type(request).__name__}")
     fields = fields_of(request)

@@ -9,7 +9,7 @@ import pytest
 
 from kfq_async import BusinessError, ConnectError, CorpIdentLink, CredentialsError, KfqError
 from kfq_async.onboarding.brake import Brake
-from kfq_async.onboarding.runner import FAILURES
+from kfq_async.onboarding.watching import FAILURES
 
 LINK = CorpIdentLink(order_no="1", auth_url="https://secret")
 REFUSED_TOKEN = CredentialsError(41000, "token invalid", http_status=200)

@@ -7,7 +7,7 @@ from itertools import count
 import attrs
 import pytest
 
-from companies import row
+from companies import PERSONAL, row
 from kfq_async import (
     ApiError,
     BusinessError,
@@ -29,8 +29,10 @@ from kfq_async import (
     TooFrequentError,
     UnexpectedAnswer,
 )
+from kfq_async.onboarding.calls import CallEnd
 from kfq_async.onboarding.decisions import (
     Action,
+    Ask,
     Decision,
     Rules,
     advice_on,
@@ -42,6 +44,9 @@ from kfq_async.onboarding.decisions import (
 from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.hashes import Hashes
 from kfq_async.onboarding.rows import Problem, Row
+from kfq_async.protocol.codec import fields_of
+
+HASHES = Hashes(bytes(32))
 
 
 def rules(run: int = 1, *, retry_failed: bool = False, strict: bool = False) -> Rules:
@@ -49,7 +54,7 @@ def rules(run: int = 1, *, retry_failed: bool = False, strict: bool = False) -> 
     numbers = count(run * 10)
     return Rules(
         run=run,
-        hashes=Hashes(bytes(32)),
+        hashes=HASHES,
         new_id=lambda: f"id-{next(numbers)}",
         now=1000.0,
         retry_failed=retry_failed,
@@ -57,25 +62,30 @@ def rules(run: int = 1, *, retry_failed: bool = False, strict: bool = False) -> 
     )
 
 
+def decided(data: Row, before: Entry | None, own: Rules) -> Decision | Ask:
+    """Decide on a row under the hash of its key."""
+    return decide(data, None if data.key is None else HASHES.key(data.key), before, own)
+
+
 def asked(data: Row | None = None) -> Entry:
     """Return the entry of a row that was asked for in run 1."""
-    entry = decide(data or row(), None, rules()).entry
-    assert entry is not None
-    return entry
+    decision = decided(data or row(), None, rules())
+    assert isinstance(decision, Ask)
+    return decision.entry
 
 
 def test_a_new_row() -> None:
     """A company that the ledger does not know is asked under a fresh id, and until then its end is unknown."""
     data = row(5)
-    decision = decide(data, None, rules())
-    assert decision.action is Action.ASK
+    decision = decided(data, None, rules())
+    assert isinstance(decision, Ask)
     assert data.request is not None
-    assert decision.request == attrs.evolve(data.request, client_request_id="id-10")
+    assert decision.fields == fields_of(attrs.evolve(data.request, client_request_id="id-10"))
     assert decision.entry == Entry(
-        key=Hashes(bytes(32)).key(decision.row.key or ""),
+        key=HASHES.key(data.key or ""),
         generation=1,
         client_request_id="id-10",
-        body=Hashes(bytes(32)).body(decision.request),
+        body=HASHES.body(decision.fields),
         state=State.UNKNOWN,
         number=7,
         run=1,
@@ -85,48 +95,55 @@ def test_a_new_row() -> None:
     assert not decision.in_doubt
 
 
+def test_nothing_personal_is_shown() -> None:
+    """What is asked can be logged: neither its fields nor a link of its past are in its words."""
+    before = asked()._replace(state=State.REFUSED, auth_url="https://secret.example")
+    shown = repr(decided(row(), before, rules(2, retry_failed=True)))
+    assert "client_request_id='id-20'" in shown
+    for personal in (*PERSONAL, "secret.example"):
+        assert personal not in shown
+
+
 @pytest.mark.parametrize(
     ("state", "changed", "retry_failed", "action", "generation", "words"),
     [
-        (State.UNKNOWN, False, False, Action.ASK, 1, ""),
+        (State.UNKNOWN, False, False, None, 1, ""),
         (State.UNKNOWN, True, False, Action.STOP, 1, "put the old ones back"),
         (State.UNKNOWN, True, True, Action.STOP, 1, "put the old ones back"),
-        (State.UNSENT, False, False, Action.ASK, 1, ""),
-        (State.UNSENT, True, False, Action.ASK, 1, ""),
+        (State.UNSENT, False, False, None, 1, ""),
+        (State.UNSENT, True, False, None, 1, ""),
         (State.LINKED, False, False, Action.KNOWN, 1, ""),
         (State.LINKED, True, True, Action.KNOWN, 1, "the link stands"),
         (State.REFUSED, False, False, Action.KNOWN, 1, ""),
-        (State.REFUSED, False, True, Action.ASK, 2, ""),
-        (State.REFUSED, True, False, Action.ASK, 2, ""),
+        (State.REFUSED, False, True, None, 2, ""),
+        (State.REFUSED, True, False, None, 2, ""),
     ],
 )
 def test_a_row_that_is_known(
-    *, state: State, changed: bool, retry_failed: bool, action: Action, generation: int, words: str
+    *, state: State, changed: bool, retry_failed: bool, action: Action | None, generation: int, words: str
 ) -> None:
-    """One id for each row and generation; a next generation only after a definite refusal."""
-    before = attrs.evolve(asked(), state=state)
-    decision = decide(row(name="改名" if changed else None), before, rules(2, retry_failed=retry_failed))
-    assert decision.action is action
+    """One id for each row and generation; a next generation only after a definite refusal; no action is to ask."""
+    before = asked()._replace(state=state)
+    decision = decided(row(name="改名" if changed else None), before, rules(2, retry_failed=retry_failed))
     assert decision.entry is not None
     assert decision.entry.generation == generation
     assert (decision.entry.client_request_id == before.client_request_id) is (generation == 1)
     assert decision.entry.run == 2
-    assert decision.in_doubt is (state is State.UNKNOWN)
-    assert (decision.request is not None) is (action is Action.ASK)
-    if action is Action.ASK:
-        assert decision.request is not None
+    assert (None if isinstance(decision, Ask) else decision.action) is action
+    if isinstance(decision, Ask):
+        assert decision.in_doubt is (state is State.UNKNOWN)
         assert decision.entry.state is State.UNKNOWN
-        assert decision.request.client_request_id == decision.entry.client_request_id
-        assert decision.entry.body == Hashes(bytes(32)).body(decision.request)
+        assert decision.fields["clientRequestId"] == decision.entry.client_request_id
+        assert decision.entry.body == HASHES.body(decision.fields)
     assert words in " ".join(map(str, decision.problems))
     assert bool(decision.problems) is bool(words)
 
 
 def test_a_row_that_moved() -> None:
     """A file may be sorted between runs: the company keeps its id, and its new place is noted."""
-    before = attrs.evolve(asked(), state=State.LINKED)
-    decision = decide(attrs.evolve(row(), number=99), before, rules(2))
-    assert decision.entry == attrs.evolve(before, number=99, run=2)
+    before = asked()._replace(state=State.LINKED)
+    decision = decided(attrs.evolve(row(), number=99), before, rules(2))
+    assert decision.entry == before._replace(number=99, run=2)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +157,9 @@ def test_a_row_that_moved() -> None:
 def test_a_company_twice_in_a_file(*, name: str | None, strict: bool, action: Action, words: str) -> None:
     """The second row of a company is not asked; with other data, or strictly, it is an error."""
     again = attrs.evolve(row(name=name), number=8)
-    decision = decide(again, asked(), rules(strict=strict))
-    assert decision.action is action
-    assert decision.entry is None
+    decision = decided(again, asked(), rules(strict=strict))
+    assert isinstance(decision, Decision)
+    assert (decision.action, decision.entry) == (action, None)
     assert words in str(decision.problems[-1])
 
 
@@ -156,8 +173,8 @@ def test_a_company_twice_in_a_file(*, name: str | None, strict: bool, action: Ac
 )
 def test_a_row_that_must_not_be_sent(broken: Row) -> None:
     """Without key or request, or with a fatal problem, a row is invalid if nothing was asked for it before."""
-    for before in (None, *(attrs.evolve(asked(), state=state) for state in (State.UNSENT, State.REFUSED))):
-        decision = decide(broken, before, rules(2))
+    for before in (None, *(asked()._replace(state=state) for state in (State.UNSENT, State.REFUSED))):
+        decision = decided(broken, before, rules(2))
         assert decision == Decision(row=broken, action=Action.INVALID, problems=broken.problems)
 
 
@@ -165,24 +182,30 @@ def test_a_row_that_must_not_be_sent(broken: Row) -> None:
 def test_what_was_asked_before_is_not_hidden(state: State, action: Action) -> None:
     """A row that has become invalid keeps its link, or its doubt, and says what is wrong."""
     broken = attrs.evolve(row(), problems=(Problem("信用代码", "is wrong"),), number=9)
-    before = attrs.evolve(asked(), state=state)
-    decision = decide(broken, before, rules(2))
-    assert (decision.action, decision.problems) == (action, broken.problems)
-    assert decision.entry == attrs.evolve(before, number=9, run=2)
-    assert decide(broken, before, rules(1)).action is Action.INVALID
+    before = asked()._replace(state=state)
+    decision = decided(broken, before, rules(2))
+    assert decision == Decision(
+        row=broken,
+        action=action,
+        before=before,
+        entry=before._replace(number=9, run=2),
+        problems=broken.problems,
+    )
+    assert decided(broken, before, rules(1)) == Decision(row=broken, action=Action.INVALID, problems=broken.problems)
 
 
 def test_a_warning_stops_nothing() -> None:
     """A problem that is not fatal goes along."""
     problem = Problem("信用代码", "is odd", fatal=False)
-    decision = decide(attrs.evolve(row(), problems=(problem,)), None, rules())
-    assert decision.action is Action.ASK
+    decision = decided(attrs.evolve(row(), problems=(problem,)), None, rules())
+    assert isinstance(decision, Ask)
     assert decision.problems == (problem,)
 
 
 def test_a_row_that_json_cannot_carry() -> None:
     """Such a row is invalid, and its words name the field and not what it holds."""
-    decision = decide(row(name="公\ud800司"), None, rules())
+    decision = decided(row(name="公\ud800司"), None, rules())
+    assert isinstance(decision, Decision)
     assert decision.action is Action.INVALID
     assert "$.corpIdentInfo.companyName" in str(decision.problems[-1])
     assert "公" not in str(decision.problems[-1])
@@ -190,13 +213,12 @@ def test_a_row_that_json_cannot_carry() -> None:
 
 def test_next_generation() -> None:
     """A generation opened on purpose is asked for by the next run, whatever its data; the old one is untouched."""
-    old = attrs.evolve(asked(), state=State.LINKED, order_no="O1", auth_url="https://x", status=4, status_at=9.0)
+    old = asked()._replace(state=State.LINKED, order_no="O1", auth_url="https://x", status=4, status_at=9.0)
     opened = next_generation(old, new_id="id-new", now=2000.0)
     assert (opened.generation, opened.client_request_id, opened.state) == (2, "id-new", State.UNSENT)
     assert (opened.order_no, opened.auth_url, opened.status) == (None, None, None)
-    decision = decide(row(), opened, rules(2))
-    assert decision.action is Action.ASK
-    assert decision.entry is not None
+    decision = decided(row(), opened, rules(2))
+    assert isinstance(decision, Ask)
     assert (decision.entry.generation, decision.entry.client_request_id) == (2, "id-new")
 
 
@@ -208,23 +230,25 @@ def test_released() -> None:
 
 def test_settled_with_a_link() -> None:
     """A link ends all doubt, and wipes an old refusal."""
-    entry = settled(
-        attrs.evolve(asked(), code=31000, words="x"),
-        CorpIdentLink(order_no="O1", auth_url="https://x"),
+    before = asked()._replace(code=31000, words="x", status=2, status_at=9.0)
+    end = CallEnd(CorpIdentLink(order_no="O1", auth_url="https://x"), attempts=2, seconds=0.5)
+    assert settled(before, end, in_doubt=True, now=1001.0) == before._replace(
+        state=State.LINKED,
+        order_no="O1",
+        auth_url="https://x",
+        code=None,
+        words=None,
         attempts=2,
-        in_doubt=True,
         seconds=0.5,
-        now=1001.0,
+        ended_at=1001.0,
     )
-    assert (entry.state, entry.order_no, entry.auth_url, entry.code) == (State.LINKED, "O1", "https://x", None)
-    assert (entry.words, entry.attempts, entry.seconds, entry.ended_at) == (None, 2, 0.5, 1001.0)
 
 
 @pytest.mark.parametrize("auth_url", ["", "javascript:alert(1)", "https://", "https://x y", "https://" + "x" * 5000])
 def test_settled_with_a_link_that_is_none(auth_url: str) -> None:
     """The platform made an order, and yet there is nothing to open: that is neither a link nor a refusal."""
     link = CorpIdentLink(order_no="O1", auth_url=auth_url)
-    entry = settled(asked(), link, attempts=1, in_doubt=False, seconds=0.1, now=1001.0)
+    entry = settled(asked(), CallEnd(link, 1, 0.1), in_doubt=False, now=1001.0)
     assert (entry.state, entry.auth_url) == (State.UNKNOWN, None)
     assert "no web address" in (entry.words or "")
 
@@ -262,7 +286,7 @@ def api(kind: type[ApiError], code: int = 31000, *, phase: Phase = Phase.ANSWERE
 def test_settled_with_an_error(error: KfqError, state: State, after_doubt: State) -> None:
     """Doubt wins, of this call and of earlier ones; only a refusal of the form is sure to have met every copy."""
     for in_doubt, expected in ((False, state), (True, after_doubt)):
-        entry = settled(asked(), error, attempts=1, in_doubt=in_doubt, seconds=0.1, now=1001.0)
+        entry = settled(asked(), CallEnd(error, 1, 0.1), in_doubt=in_doubt, now=1001.0)
         assert entry.state is expected
         assert entry.words == error.args[0]
         assert entry.code == getattr(error, "code", None)

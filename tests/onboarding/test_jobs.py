@@ -21,9 +21,10 @@ from kfq_async import (
     RetryPolicy,
 )
 from kfq_async.onboarding.entries import Entry, State
-from kfq_async.onboarding.jobs import BATCH, LONGEST_WAIT, MOST_ATTEMPTS, OnboardingJobs, _Again
+from kfq_async.onboarding.jobs import LONGEST_WAIT, MOST_ATTEMPTS, OnboardingJobs, _Again
 from kfq_async.onboarding.ledger_postgres import PostgresLedger
 from kfq_async.onboarding.outcomes import Ending, Outcome
+from kfq_async.onboarding.reading import BATCH
 from kfq_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -332,7 +333,7 @@ async def test_tables_that_cannot_be_made(postgres: str) -> None:
 
 
 async def test_a_source_that_fails(jobs: OnboardingJobs) -> None:
-    """What was read before stays, and the same call again goes on."""
+    """The rows before its failure have their jobs, and the same call again goes on."""
 
     def source() -> Iterator[Row]:
         yield from rows(BATCH + 10)
@@ -340,7 +341,7 @@ async def test_a_source_that_fails(jobs: OnboardingJobs) -> None:
 
     with pytest.raises(OSError, match="the disk is gone"):
         await jobs.enqueue(source())
-    assert await statuses(jobs) == ["todo"] * BATCH
+    assert await statuses(jobs) == ["todo"] * (BATCH + 10)
     assert await jobs.enqueue(rows(BATCH + 20)) == {Ending.PENDING: BATCH + 20}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import attrs
 import psycopg
 import pytest
 
@@ -67,19 +66,19 @@ async def test_writes_over(ledger: PostgresLedger) -> None:
     assert await ledger.complete("id-1-1", 2, 50.0)
     await ledger.put([entry(1)])
     (written,) = await all_of(ledger)
-    assert written == attrs.evolve(entry(1), status=2, status_at=50.0)
+    assert written == entry(1)._replace(status=2, status_at=50.0)
 
 
 async def test_settles(ledger: PostgresLedger) -> None:
     """The end of a call changes what it is about, and nothing that a later run wrote meanwhile."""
-    await ledger.put([attrs.evolve(entry(1, State.UNKNOWN), number=9, run=4, order_no=None, auth_url=None)])
+    await ledger.put([entry(1, State.UNKNOWN)._replace(number=9, run=4, order_no=None, auth_url=None)])
     await ledger.settle([entry(1), entry(2)])
-    assert await all_of(ledger) == [attrs.evolve(entry(1), number=9, run=4)]
+    assert await all_of(ledger) == [entry(1)._replace(number=9, run=4)]
 
 
 async def test_all_or_none(ledger: PostgresLedger) -> None:
     """If one entry cannot be written, none is: here an id that another company has, which the error does not show."""
-    twice = attrs.evolve(entry(2), client_request_id="id-1-1")
+    twice = entry(2)._replace(client_request_id="id-1-1")
     await ledger.put([entry(1)])
     with pytest.raises(LedgerError, match="unique") as caught:
         await ledger.put([entry(3), twice])
@@ -114,7 +113,7 @@ async def test_runs_are_numbered(ledger: PostgresLedger, postgres: str) -> None:
 
 async def test_texts_that_the_database_cannot_hold(ledger: PostgresLedger) -> None:
     """A zero character or half a character in somebody's words does not cost the entry."""
-    await ledger.put([attrs.evolve(entry(1), words="a\0b\udc80")])
+    await ledger.put([entry(1)._replace(words="a\0b\udc80")])
     (written,) = await all_of(ledger)
     assert written.words == "a�b?"
 

@@ -8,7 +8,6 @@ import sqlite3
 import stat
 from typing import TYPE_CHECKING
 
-import attrs
 import pytest
 
 from kfq_async import LedgerError
@@ -68,12 +67,12 @@ async def test_writes_over(ledger: SqliteLedger) -> None:
     assert await ledger.complete("id-1-1", 2, 50.0)
     await ledger.put([entry(1)])
     (written,) = await all_of(ledger)
-    assert written == attrs.evolve(entry(1), status=2, status_at=50.0)
+    assert written == entry(1)._replace(status=2, status_at=50.0)
 
 
 async def test_all_or_none(ledger: SqliteLedger) -> None:
     """If one entry cannot be written, none is: here an id that another company has."""
-    twice = attrs.evolve(entry(2), client_request_id="id-1-1")
+    twice = entry(2)._replace(client_request_id="id-1-1")
     await ledger.put([entry(1)])
     with pytest.raises(LedgerError, match="UNIQUE"):
         await ledger.put([entry(3), twice])
@@ -83,7 +82,7 @@ async def test_all_or_none(ledger: SqliteLedger) -> None:
 async def test_iterates_in_the_order_of_the_file(ledger: SqliteLedger) -> None:
     """All companies in these states once, by row, over many pages, though two may have stood at one place."""
     states = (State.LINKED, State.REFUSED)
-    made = [attrs.evolve(entry(number, states[number % 2]), number=number // 3) for number in range(1100)]
+    made = [entry(number, states[number % 2])._replace(number=number // 3) for number in range(1100)]
     await ledger.put(list(reversed(made)))
     assert await all_of(ledger) == sorted(made, key=lambda each: (each.number, each.key))
     assert len(await all_of(ledger, State.REFUSED)) == 550
@@ -146,7 +145,7 @@ async def test_purge(ledger: SqliteLedger, path: Path) -> None:
     """What was finished before the moment is gone, its past too; what is open stays, and so does what came later."""
     made = [
         entry(1, State.REFUSED),
-        attrs.evolve(entry(2, State.REFUSED), ended_at=300.0),
+        entry(2, State.REFUSED)._replace(ended_at=300.0),
         entry(3),
         entry(4),
         entry(5),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import attrs
 import pytest
 
 from companies import row
-from kfq_async.onboarding.decisions import Action, Decision
+from kfq_async.onboarding.decisions import Action, Ask, Decision
 from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.outcomes import Ending, Outcome, outcome_of
 from kfq_async.onboarding.rows import Problem
@@ -23,11 +22,11 @@ ODD = Problem("信用代码", "is odd", fatal=False)
     [
         (ENTRY, Ending.LINKED, (), ""),
         (None, Ending.INVALID, (ODD, FATAL), "手机号: is wrong; 信用代码: is odd"),
-        (attrs.evolve(ENTRY, words="refused"), Ending.REFUSED, (ODD,), "refused; 信用代码: is odd"),
-        (attrs.evolve(ENTRY, words="of old"), Ending.LINKED, (), ""),
-        (attrs.evolve(ENTRY, status=1), Ending.LINKED, (), ""),
-        (attrs.evolve(ENTRY, status=3), Ending.LINKED, (), "its order was withdrawn, and its next"),
-        (attrs.evolve(ENTRY, status=4), Ending.LINKED, (ODD,), "its order expired, and its next"),
+        (ENTRY._replace(words="refused"), Ending.REFUSED, (ODD,), "refused; 信用代码: is odd"),
+        (ENTRY._replace(words="of old"), Ending.LINKED, (), ""),
+        (ENTRY._replace(status=1), Ending.LINKED, (), ""),
+        (ENTRY._replace(status=3), Ending.LINKED, (), "its order was withdrawn, and its next"),
+        (ENTRY._replace(status=4), Ending.LINKED, (ODD,), "its order expired, and its next"),
     ],
 )
 def test_reasons(entry: Entry | None, ending: Ending, problems: tuple[Problem, ...], reason: str) -> None:
@@ -45,13 +44,22 @@ def test_reasons(entry: Entry | None, ending: Ending, problems: tuple[Problem, .
         (Action.STOP, State.UNKNOWN, Ending.UNKNOWN),
         (Action.REPEAT, State.LINKED, Ending.REPEATED),
         (Action.INVALID, State.LINKED, Ending.INVALID),
-        (Action.ASK, State.UNSENT, Ending.PENDING),
-        (Action.ASK, None, Ending.PENDING),
     ],
 )
 def test_outcome_of(action: Action, state: State | None, ending: Ending) -> None:
     """A row that is not asked stands as the ledger has it; one that is invalid has no entry."""
-    before = attrs.evolve(ENTRY, state=state) if state else None
+    before = ENTRY._replace(state=state) if state else None
     outcome = outcome_of(Decision(row=row(), action=action, before=before))
     assert outcome.ending is ending
     assert (outcome.entry is None) is (ending is Ending.INVALID or before is None)
+
+
+@pytest.mark.parametrize(
+    ("state", "ending"),
+    [(State.UNSENT, Ending.PENDING), (None, Ending.PENDING), (State.UNKNOWN, Ending.UNKNOWN)],
+)
+def test_outcome_of_a_row_that_would_be_asked(state: State | None, ending: Ending) -> None:
+    """Until it is asked, it stands as it did before."""
+    before = ENTRY._replace(state=state) if state else None
+    ask = Ask(row=row(), before=before, entry=ENTRY, fields={}, in_doubt=False)
+    assert outcome_of(ask) == Outcome(number=row().number, ending=ending, asked=False, entry=before)

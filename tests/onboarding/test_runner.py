@@ -25,7 +25,8 @@ from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.ledger_sqlite import SqliteLedger
 from kfq_async.onboarding.outcomes import Ending, Outcome
 from kfq_async.onboarding.rows import Problem
-from kfq_async.onboarding.runner import FAILURES, Onboarding
+from kfq_async.onboarding.runner import Onboarding
+from kfq_async.onboarding.watching import FAILURES
 from kfq_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:

@@ -3,49 +3,94 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import chain
+
+import pytest
 
 from kfq_async.onboarding.streams import Stream
 
 
+async def all_of(stream: Stream[int]) -> list[int]:
+    """Take one after the other to the end."""
+    return [item async for item in stream]
+
+
 async def test_takes_what_is_there() -> None:
-    """Who takes gets all that waits, up to the size of the stream or what was asked for."""
+    """Who takes gets all that waits, and who iterates one after the other, in the order of the putting."""
     stream: Stream[int] = Stream(3)
-    for number in range(3):
-        await stream.put(number)
-    assert await stream.take(1) == [0]
-    assert await stream.take() == [1, 2]
+    await stream.put(range(5))
+    assert await anext(stream) == 0
+    assert await stream.take() == [1, 2, 3, 4]
 
 
 async def test_waits_for_room() -> None:
-    """Nobody puts more than the size until somebody takes."""
-    stream: Stream[int] = Stream(1)
-    await stream.put(1)
-    waiting = asyncio.create_task(stream.put(2))
+    """Nobody puts while the size is reached, until somebody takes, be it one."""
+    stream: Stream[int] = Stream(2)
+    await stream.put([1, 2])
+    waiting = asyncio.create_task(stream.put([3]))
     await asyncio.sleep(0)
     assert not waiting.done()
-    assert await stream.take() == [1]
+    assert await anext(stream) == 1
     await waiting
-    assert await stream.take() == [2]
+    waiting = asyncio.create_task(stream.put([4]))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    assert await stream.take() == [2, 3]
+    await waiting
+    assert await stream.take() == [4]
 
 
 async def test_waits_for_an_item() -> None:
-    """Who takes from an empty stream waits for the next item."""
+    """Who takes from an empty stream waits for the next item, and nothing put adds none."""
     stream: Stream[int] = Stream(1)
     waiting = asyncio.create_task(stream.take())
+    await stream.put([])
     await asyncio.sleep(0)
-    await stream.put(1)
+    assert not waiting.done()
+    await stream.put([1])
     assert await waiting == [1]
 
 
-async def test_ends_for_everybody() -> None:
-    """After it is closed and empty, all who take get nothing, as often as they ask."""
-    stream: Stream[int] = Stream(2)
-    await stream.put(1)
-    waiting = [asyncio.create_task(stream.take()) for _ in range(3)]
+async def test_lingers() -> None:
+    """Who has time gets what comes meanwhile, and waits no longer than the stream goes on."""
+    stream: Stream[int] = Stream(9)
+    await stream.put([1])
+    waiting = asyncio.create_task(stream.take(linger=0.05))
+    await asyncio.sleep(0.01)
+    await stream.put([2])
+    assert await waiting == [1, 2]
+    await stream.put([3])
     stream.close()
-    assert sorted([await taken for taken in waiting]) == [[], [], [1]]
+    async with asyncio.timeout(10):
+        assert await stream.take(linger=1000) == [3]
+        assert await stream.take(linger=1000) == []
+
+
+async def test_ends_for_everybody() -> None:
+    """After it is closed and empty, all who take get nothing, as often as they ask; no item is given twice."""
+    stream: Stream[int] = Stream(2)
+    waiting = [asyncio.create_task(all_of(stream)) for _ in range(3)]
+    await asyncio.sleep(0)
+    for number in range(9):
+        await stream.put([number])
+    stream.close()
+    taken = await asyncio.gather(*waiting)
+    assert sorted(chain.from_iterable(taken)) == list(range(9))
     assert await stream.take() == []
+    assert await all_of(stream) == []
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
     assert stream.error is None
+
+
+async def test_who_gives_up_takes_nothing_along() -> None:
+    """An item goes to those who still wait when another one was cancelled at that moment."""
+    stream: Stream[int] = Stream(2)
+    waiting = [asyncio.create_task(anext(stream)) for _ in range(2)]
+    await asyncio.sleep(0)
+    await stream.put([1])
+    waiting[0].cancel()
+    assert await waiting[1] == 1
 
 
 async def test_keeps_the_first_error() -> None:

@@ -10,7 +10,9 @@ import pytest
 from companies import request, rows
 from kfq_async import BusinessError, ConnectionLost, CorpIdentLink, KfqError
 from kfq_async.models.fields import new_id
-from kfq_async.onboarding.decisions import Rules, decide
+from kfq_async.onboarding.bodies import written
+from kfq_async.onboarding.calls import CallEnd
+from kfq_async.onboarding.decisions import Ask, Rules, decide
 from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.hashes import Hashes
 from kfq_async.onboarding.ledger_postgres import PostgresLedger
@@ -20,17 +22,24 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 SECRET = b"s" * 32
-HOW: dict[str, Any] = {"attempts": 1, "in_doubt": False, "seconds": 1.0}
 LINK = CorpIdentLink(order_no="X", auth_url="https://x")
+
+
+async def settle(waiting: WaitingRequests, entry: Entry, ended: CorpIdentLink | KfqError) -> State | None:
+    """Write the end of a call that was the only one."""
+    return await waiting.settle(entry.client_request_id, CallEnd(ended, 1, 1.0), in_doubt=False)
 
 
 @pytest.fixture
 async def ledger(postgres: str) -> AsyncIterator[PostgresLedger]:
     """A ledger in which one request waits."""
     rules = Rules(run=1, hashes=Hashes(SECRET), new_id=new_id, now=1.0)
+    (row,) = rows(1)
+    ask = decide(row, rules.hashes.key(row.key or ""), None, rules)
+    assert isinstance(ask, Ask)
     async with PostgresLedger(postgres, secret=SECRET) as ledger:
         async with ledger.transaction() as transaction:
-            await WaitingRequests(ledger).keep(transaction, [decide(row, None, rules) for row in rows(1)])
+            await WaitingRequests(ledger).keep(transaction, [ask])
         yield ledger
 
 
@@ -54,8 +63,7 @@ async def test_begun_twice_is_in_doubt(ledger: PostgresLedger) -> None:
     for in_doubt in (False, True):
         begun = await WaitingRequests(ledger).begin(entry.client_request_id)
         assert begun is not None
-        assert begun[0].opr_ident_info == request().opr_ident_info
-        assert begun[0].client_request_id == entry.client_request_id
+        assert begun[0] == written(request(), entry.client_request_id)
         assert begun[1] is in_doubt
         assert (await only(ledger)).state is State.UNKNOWN
 
@@ -71,7 +79,7 @@ async def test_begun_twice_is_in_doubt(ledger: PostgresLedger) -> None:
 async def test_what_is_settled_waits_no_more(ledger: PostgresLedger, ended: Any, state: State, left: int) -> None:
     """With an end, the request is gone; without one, it waits on."""
     entry = await only(ledger)
-    assert await WaitingRequests(ledger, clock=lambda: 7.0).settle(entry.client_request_id, ended, **HOW) is state
+    assert await settle(WaitingRequests(ledger, clock=lambda: 7.0), entry, ended) is state
     assert ((await only(ledger)).ended_at, await count(ledger)) == (7.0, left)
     begun = await WaitingRequests(ledger).begin(entry.client_request_id)
     assert (begun is not None) is bool(left)
@@ -81,10 +89,10 @@ async def test_who_was_taken_for_dead_settles_nothing(ledger: PostgresLedger) ->
     """A worker that comes back when another one has settled the row changes nothing."""
     waiting = WaitingRequests(ledger)
     entry = await only(ledger)
-    await waiting.settle(entry.client_request_id, LINK, **HOW)
+    await settle(waiting, entry, LINK)
     before = await only(ledger)
     late: list[CorpIdentLink | KfqError] = [ConnectionLost("lost"), CorpIdentLink(order_no="Y", auth_url="https://y")]
-    assert [await waiting.settle(entry.client_request_id, ended, **HOW) for ended in late] == [State.LINKED] * 2
+    assert [await settle(waiting, entry, ended) for ended in late] == [State.LINKED] * 2
     assert await only(ledger) == before
 
 
@@ -95,7 +103,7 @@ async def test_who_was_purged_is_nobody(ledger: PostgresLedger) -> None:
         await connection.execute("DELETE FROM entries")
     waiting = WaitingRequests(ledger)
     assert await waiting.begin(entry.client_request_id) is None
-    assert await waiting.settle(entry.client_request_id, LINK, **HOW) is None
+    assert await settle(waiting, entry, LINK) is None
     assert ([entry async for entry in ledger.entries()], await count(ledger)) == ([], 0)
 
 
@@ -104,6 +112,6 @@ async def test_two_settle_at_once(ledger: PostgresLedger) -> None:
     entry = await only(ledger)
     waiting = WaitingRequests(ledger)
     ends = [CorpIdentLink(order_no=str(number), auth_url="https://x") for number in range(5)]
-    await asyncio.gather(*(waiting.settle(entry.client_request_id, ended, **HOW) for ended in ends))
+    await asyncio.gather(*(settle(waiting, entry, ended) for ended in ends))
     assert (await only(ledger)).state is State.LINKED
     assert await count(ledger) == 0

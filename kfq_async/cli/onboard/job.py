@@ -33,11 +33,11 @@ from kfq_async.onboarding import (
     report,
     write_output,
 )
-from kfq_async.onboarding.decisions import Action
+from kfq_async.onboarding.decisions import Ask
 from kfq_async.onboarding.outcomes import outcome_of
 from kfq_async.onboarding.outputs import appearing, check_output
 from kfq_async.onboarding.planning import Planner
-from kfq_async.onboarding.runner import BATCH
+from kfq_async.onboarding.reading import BATCH
 from kfq_async.session import AsyncSession
 
 __all__ = ["INTERRUPTED", "PAUSED", "Files", "Job", "rehearse"]
@@ -258,7 +258,7 @@ async def _rehearsed(job: Job, copy: Path, notes: _Notes) -> Counter[str]:
         while part := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
             for decision in await planner.decide(part):
                 outcome = outcome_of(decision)
-                counts["to ask" if decision.action is Action.ASK else outcome.ending] += 1
+                counts["to ask" if isinstance(decision, Ask) else outcome.ending] += 1
                 notes.note(outcome)
     return counts
 
