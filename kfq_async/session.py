@@ -17,7 +17,7 @@ from kfq_async._version import __version__
 from kfq_async.errors import DecodeError
 from kfq_async.protocol.codec import decode
 from kfq_async.protocol.operation import Answer, Operation
-from kfq_async.protocol.requests import API_PATH, prepare
+from kfq_async.protocol.requests import API_PATH, Encoded, prepare
 from kfq_async.protocol.signing import Rsa2Signer
 from kfq_async.resources.auth import Auth
 from kfq_async.resources.contracts import Contracts
@@ -180,7 +180,7 @@ class AsyncSession:
     async def send(
         self,
         operation: Operation[RequestT, ResultT],
-        request: RequestT | Mapping[str, object] = _NOTHING,
+        request: RequestT | Mapping[str, object] | Encoded = _NOTHING,
         *,
         extra_body: Mapping[str, object] = _NOTHING,
         extra_headers: Mapping[str, str] = _NOTHING,

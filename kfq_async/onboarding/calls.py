@@ -9,9 +9,8 @@ from kfq_async.errors import KfqError, SessionError
 from kfq_async.resources.auth import CORP_IDENT_LINK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from kfq_async.models.identity import CorpIdentLink
+    from kfq_async.protocol.requests import Encoded
     from kfq_async.session import AsyncSession
 
 __all__ = ["CallEnd", "ask"]
@@ -27,12 +26,12 @@ class CallEnd(NamedTuple):
     """How long it took, its waits and repetitions included."""
 
 
-async def ask(session: AsyncSession, fields: Mapping[str, object]) -> CallEnd:
+async def ask(session: AsyncSession, request: Encoded) -> CallEnd:
     """Ask for a link; raises `SessionError`, which is the caller's mistake, and no other `KfqError`."""
     began = time.monotonic()
     ended: CorpIdentLink | KfqError
     try:
-        answer = await session.send(CORP_IDENT_LINK, fields)
+        answer = await session.send(CORP_IDENT_LINK, request)
         ended, attempts = answer.result, answer.attempts
     except SessionError:
         raise

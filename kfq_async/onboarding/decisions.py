@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +29,7 @@ from kfq_async.onboarding.bodies import written
 from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.hashes import Hashes
 from kfq_async.onboarding.rows import Problem, Row
+from kfq_async.protocol.requests import Encoded
 
 if TYPE_CHECKING:
     from kfq_async.onboarding.calls import CallEnd
@@ -79,14 +80,10 @@ class Ask(NamedTuple):
     """The entry that the ledger had."""
     entry: Entry
     """The entry as it must stand in the ledger before anything is sent."""
-    fields: Mapping[str, object]
-    """What is sent, by the wire's names, id included; personal data."""
+    request: Encoded
+    """What is sent."""
     in_doubt: bool
     """Whether an earlier run may have sent the same request."""
-
-    def __repr__(self) -> str:
-        """Leave out what is sent."""
-        return f"{type(self).__name__}(row={self.row!r}, entry={self.entry!r}, in_doubt={self.in_doubt})"
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -103,8 +100,8 @@ class Rules:
     new_id: Callable[[], str]
     now: float
     """Seconds since the epoch."""
-    write: Callable[[CorpIdentLinkRequest, str], Mapping[str, object]] = written
-    """Returns a request's fields under an id."""
+    write: Callable[[CorpIdentLinkRequest, str], Encoded] = written
+    """Writes a request under an id."""
     retry_failed: bool = False
     """Whether refused rows are asked again, as their next generation."""
     strict: bool = False
@@ -124,8 +121,8 @@ def decide(row: Row, key: bytes | None, before: Entry | None, rules: Rules) -> D
 
 
 def _known(row: Row, data: CorpIdentLinkRequest, before: Entry, rules: Rules) -> Decision | Ask:
-    fields = rules.write(data, before.client_request_id)
-    body = rules.hashes.body(fields)
+    request = rules.write(data, before.client_request_id)
+    body = rules.hashes.body(request.body)
     same = body == before.body
     if before.run == rules.run:
         return _repeated(row, before, same=same, strict=rules.strict)
@@ -134,7 +131,7 @@ def _known(row: Row, data: CorpIdentLinkRequest, before: Entry, rules: Rules) ->
             row=row,
             before=before,
             entry=before._replace(state=State.UNKNOWN, body=body, number=row.number, run=rules.run),
-            fields=fields,
+            request=request,
             in_doubt=before.state is State.UNKNOWN,
         )
     if before.state is State.REFUSED and (rules.retry_failed or not same):
@@ -153,19 +150,19 @@ def _known(row: Row, data: CorpIdentLinkRequest, before: Entry, rules: Rules) ->
 def _opened(row: Row, data: CorpIdentLinkRequest, key: bytes, before: Entry | None, rules: Rules) -> Ask:
     """Ask under a fresh id, for the first generation or the next."""
     request_id = rules.new_id()
-    fields = rules.write(data, request_id)
+    request = rules.write(data, request_id)
     entry = Entry.opened(
         key=key,
         generation=1 if before is None else before.generation + 1,
         client_request_id=request_id,
-        body=rules.hashes.body(fields),
+        body=rules.hashes.body(request.body),
         state=State.UNKNOWN,
         number=row.number,
         run=rules.run,
         label=row.label,
         opened_at=rules.now,
     )
-    return Ask(row=row, before=before, entry=entry, fields=fields, in_doubt=False)
+    return Ask(row=row, before=before, entry=entry, request=request, in_doubt=False)
 
 
 def _unfit(row: Row, before: Entry | None, rules: Rules) -> Decision:

@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
-
-from kfq_async.protocol.codec import encode
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["HASH_BYTES", "SECRET_BYTES", "Hashes"]
 
@@ -30,9 +24,9 @@ class Hashes:
         """Hash what a company is recognised by."""
         return _continued(self._key, text.encode("utf-8", "surrogatepass"))
 
-    def body(self, fields: Mapping[str, object]) -> bytes:
-        """Hash a request as it is sent; raises `EncodeError` for what cannot be sent."""
-        return _continued(self._body, encode(fields))
+    def body(self, body: bytes) -> bytes:
+        """Hash a request's body as it is sent."""
+        return _continued(self._body, body)
 
     def check(self) -> bytes:
         """Return what tells this secret from others."""

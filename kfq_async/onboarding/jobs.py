@@ -188,8 +188,8 @@ class OnboardingJobs:
         begun = await self._waiting.begin(client_request_id)
         if begun is None:
             return
-        fields, in_doubt = begun
-        end = await ask(context.additional_context["session"], fields)
+        request, in_doubt = begun
+        end = await ask(context.additional_context["session"], request)
         self._brake.saw(end.result)
         state = await self._waiting.settle(client_request_id, end, in_doubt=in_doubt)
         if isinstance(end.result, KfqError) and state in {State.UNKNOWN, State.UNSENT}:

@@ -156,7 +156,7 @@ class Onboarding:
             if self._stopping.is_set():
                 outcome = outcome_after(each, released(each.entry, in_doubt=each.in_doubt), asked=False)
             else:
-                end = await ask(self._session, each.fields)
+                end = await ask(self._session, each.request)
                 if advice := self._watch.saw(end.result):
                     self._pause(end.result, advice)
                 entry = settled(each.entry, end, in_doubt=each.in_doubt, now=self._clock())

@@ -9,13 +9,11 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-import orjson
-
 from kfq_async.errors import LedgerError
-from kfq_async.protocol.codec import encode
+from kfq_async.protocol.requests import Encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 __all__ = ["Seal"]
 
@@ -29,30 +27,26 @@ class Seal:
         self._key = hashlib.blake2b(b"", digest_size=32, key=secret, person=b"seal").digest()
         self._random = random
 
-    def seal(self, fields: Mapping[str, object], client_request_id: str) -> bytes:
-        """Return a request's fields so that nobody can read them without the secret, bound to its id."""
+    def seal(self, request: Encoded) -> bytes:
+        """Return the request so that nobody can read it without the secret."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce = self._random(_NONCE_BYTES)
-        return nonce + AESGCM(self._key).encrypt(nonce, encode(fields), _bound_to(client_request_id))
+        return nonce + AESGCM(self._key).encrypt(nonce, request.body, _bound_to(request.client_request_id))
 
-    def open(self, sealed: bytes, client_request_id: str) -> dict[str, object]:
-        """Return the fields of the request with this id.
-
-        Raises `LedgerError` for what was not sealed for it under this secret.
-        """
+    def open(self, sealed: bytes, client_request_id: str) -> Encoded:
+        """Return the request with this id; raises `LedgerError` for what was not sealed for it under this secret."""
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
-            text = AESGCM(self._key).decrypt(nonce, text, _bound_to(client_request_id))
+            body = AESGCM(self._key).decrypt(nonce, text, _bound_to(client_request_id))
         except (InvalidTag, ValueError):
-            text = b""
-        if not text:
+            body = b""
+        if not body:
             raise LedgerError("a waiting request was not sealed here: it was changed, or moved from another ledger")
-        fields: dict[str, object] = orjson.loads(text)
-        return fields
+        return Encoded(body, client_request_id)
 
 
 def _bound_to(client_request_id: str) -> bytes:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kfq_async.onboarding.calls import CallEnd
     from kfq_async.onboarding.decisions import Ask
     from kfq_async.onboarding.ledger_postgres import PostgresLedger, PostgresTransaction
+    from kfq_async.protocol.requests import Encoded
 
 __all__ = ["WaitingRequests"]
 
@@ -37,14 +38,14 @@ class WaitingRequests:
         for ask in asks:
             entry = released(ask.entry, in_doubt=ask.in_doubt)  # whoever sends it says so, in `begin`
             entries.append(entry)
-            sealed.append((entry.client_request_id, self._seal.seal(ask.fields, entry.client_request_id)))
+            sealed.append((entry.client_request_id, self._seal.seal(ask.request)))
         await transaction.put(entries)
         async with transaction.connection.cursor() as cursor:
             await cursor.executemany(_KEEP, sealed)
         return [entry.client_request_id for entry in entries]
 
-    async def begin(self, client_request_id: str) -> tuple[dict[str, object], bool] | None:
-        """Note that it is about to be sent, and return its fields, and whether it may have been sent before.
+    async def begin(self, client_request_id: str) -> tuple[Encoded, bool] | None:
+        """Note that it is about to be sent, and return the request, and whether it may have been sent before.
 
         Returns ``None`` if it need not be sent: its end is known, or it was purged.
         """

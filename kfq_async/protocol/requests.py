@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from kfq_async.protocol.signing import Signer
 
-__all__ = ["API_PATH", "Outgoing", "Prepared", "prepare"]
+__all__ = ["API_PATH", "Encoded", "Outgoing", "Prepared", "prepare"]
 
 API_PATH = "/kaifangqian/openAPI/V2"
 REQUEST_ID = camel("client_request_id")
@@ -45,6 +45,18 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 """One for all calls, since thousands may wait."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 RESERVED_PARAMETERS = frozenset({str(APP_AUTH_TOKEN), str(UNIQUE_CODE)})
+
+
+class Encoded(NamedTuple):
+    """A request that was written before its call, to be sent byte for byte as it is."""
+
+    body: bytes
+    """The fields as JSON, the id included."""
+    client_request_id: str
+
+    def __repr__(self) -> str:
+        """Leave the body out, which may hold personal data."""
+        return f"{type(self).__name__}(<{len(self.body)}>, client_request_id={self.client_request_id!r})"
 
 
 @define(eq=False)
@@ -110,9 +122,12 @@ def prepare(
 ) -> Prepared:
     """Encode a request once.
 
-    Raises `TypeError` for a request that is neither the operation's model nor a mapping, `ValueError` for
-    additions that would overwrite what is there or cannot be sent, and `EncodeError` for what JSON cannot carry.
+    Raises `TypeError` for a request that is neither the operation's model nor a mapping nor `Encoded`, and for
+    additions to the latter; `ValueError` for additions that would overwrite what is there or cannot be sent, and
+    `EncodeError` for what JSON cannot carry.
     """
+    if type(request) is Encoded:
+        return _as_it_is(operation, request, url, extra_body, extra_headers)
     if type(request) not in (operation.request, dict) and not isinstance(
         request, (Mapping, operation.request or Mapping)
     ):
@@ -140,6 +155,25 @@ def prepare(
         problem.operation = operation.name
         problem.client_request_id = key
         raise
+
+
+def _as_it_is(
+    operation: Operation[Any, Any],
+    request: Encoded,
+    url: URL,
+    extra_body: Mapping[str, object],
+    extra_headers: Mapping[str, str],
+) -> Prepared:
+    if extra_body or operation.method != "POST" or operation.credentials is not Placement.HEADERS:
+        raise TypeError(f"{operation.name} needs the request's fields here, and not what is written already")
+    return Prepared(
+        operation=operation,
+        url=url,
+        body=request.body,
+        query=_NOTHING,
+        client_request_id=request.client_request_id,
+        extra_headers=_checked(extra_headers) if extra_headers else _NOTHING,
+    )
 
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:

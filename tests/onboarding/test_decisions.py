@@ -29,6 +29,7 @@ from kfq_async import (
     TooFrequentError,
     UnexpectedAnswer,
 )
+from kfq_async.onboarding.bodies import written
 from kfq_async.onboarding.calls import CallEnd
 from kfq_async.onboarding.decisions import (
     Action,
@@ -44,7 +45,6 @@ from kfq_async.onboarding.decisions import (
 from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.hashes import Hashes
 from kfq_async.onboarding.rows import Problem, Row
-from kfq_async.protocol.codec import fields_of
 
 HASHES = Hashes(bytes(32))
 
@@ -80,12 +80,12 @@ def test_a_new_row() -> None:
     decision = decided(data, None, rules())
     assert isinstance(decision, Ask)
     assert data.request is not None
-    assert decision.fields == fields_of(attrs.evolve(data.request, client_request_id="id-10"))
+    assert decision.request == written(data.request, "id-10")
     assert decision.entry == Entry(
         key=HASHES.key(data.key or ""),
         generation=1,
         client_request_id="id-10",
-        body=HASHES.body(decision.fields),
+        body=HASHES.body(decision.request.body),
         state=State.UNKNOWN,
         number=7,
         run=1,
@@ -133,8 +133,8 @@ def test_a_row_that_is_known(
     if isinstance(decision, Ask):
         assert decision.in_doubt is (state is State.UNKNOWN)
         assert decision.entry.state is State.UNKNOWN
-        assert decision.fields["clientRequestId"] == decision.entry.client_request_id
-        assert decision.entry.body == HASHES.body(decision.fields)
+        assert decision.request.client_request_id == decision.entry.client_request_id
+        assert decision.entry.body == HASHES.body(decision.request.body)
     assert words in " ".join(map(str, decision.problems))
     assert bool(decision.problems) is bool(words)
 

@@ -9,6 +9,7 @@ from kfq_async.onboarding.decisions import Action, Ask, Decision
 from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.outcomes import Ending, Outcome, outcome_of
 from kfq_async.onboarding.rows import Problem
+from kfq_async.protocol.requests import Encoded
 
 ENTRY = Entry(
     key=b"k" * 16, generation=1, client_request_id="id", body=b"b" * 16, state=State.LINKED, number=2, order_no="O1"
@@ -61,5 +62,5 @@ def test_outcome_of(action: Action, state: State | None, ending: Ending) -> None
 def test_outcome_of_a_row_that_would_be_asked(state: State | None, ending: Ending) -> None:
     """Until it is asked, it stands as it did before."""
     before = ENTRY._replace(state=state) if state else None
-    ask = Ask(row=row(), before=before, entry=ENTRY, fields={}, in_doubt=False)
+    ask = Ask(row=row(), before=before, entry=ENTRY, request=Encoded(b"{}", "id"), in_doubt=False)
     assert outcome_of(ask) == Outcome(number=row().number, ending=ending, asked=False, entry=before)

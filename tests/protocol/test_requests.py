@@ -24,7 +24,7 @@ from kfq_async import (
     Placement,
     Unsigned,
 )
-from kfq_async.protocol.requests import API_PATH, Outgoing, Prepared, prepare
+from kfq_async.protocol.requests import API_PATH, Encoded, Outgoing, Prepared, prepare
 
 BASE = f"https://h.example/resrun-paas{API_PATH}"
 DRAFT: Operation[Any, Any] = Operation("POST", "/contract/draft", credentials=Placement.PARAMETERS)
@@ -311,6 +311,25 @@ def test_echoes() -> None:
     call = prepared(CORP_IDENT_LINK, request, extra_body={"scene": [{"a": "李四"}, True, None]})
     assert call.echoes() == {"张三", "某某科技", "legalRep", "invite", "c-1", "李四"}
     assert prepared(TASKS, {"contractId": "N-1", "size": 10}).echoes() == {"N-1", "10"}
+
+
+def test_what_is_written_already() -> None:
+    """It is sent byte for byte as it is, under its id, and headers can be added."""
+    call = prepared(CORP_IDENT_LINK, Encoded(b'{"a" : 1}', "c-9"), extra_headers={"X-Trace": "t"})
+    assert (written(call).body, call.client_request_id) == (b'{"a" : 1}', "c-9")
+    assert written(call).headers["x-trace"] == "t"
+    assert written(prepared(CORP_IDENT_LINK, Encoded(b"{}", "c-9"))).body == b"{}"
+    assert repr(Encoded(b"SECRET", "c-9")) == "Encoded(<6>, client_request_id='c-9')"
+
+
+@pytest.mark.parametrize(
+    ("operation", "additions"),
+    [(CORP_IDENT_LINK, {"extra_body": {"a": 1}}), (DRAFT, {}), (TASKS, {}), (ORDER, {})],
+)
+def test_what_is_written_already_is_not_changed(operation: Operation[Any, Any], additions: dict[str, Any]) -> None:
+    """Where fields would have to be added or moved, it is refused."""
+    with pytest.raises(TypeError, match="needs the request's fields here"):
+        prepared(operation, Encoded(b"{}", "c-9"), **additions)
 
 
 def test_calls_and_attempts_can_be_printed() -> None:
