@@ -10,40 +10,17 @@ import pytest
 
 from companies import PERSONAL, rows
 from kfq_async import AsyncSession, LedgerError
-from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.ledger_postgres import PostgresLedger
 from kfq_async.onboarding.outcomes import Ending
 from kfq_async.onboarding.runner import Onboarding
+from ledgers import all_of, entry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from kfq_async.onboarding.ledger import Ledger
     from kfq_async.sandbox import Sandbox
 
 SECRET = b"s" * 32
-
-
-def entry(number: int, state: State = State.LINKED, *, generation: int = 1) -> Entry:
-    """Return an entry of the company with this number."""
-    return Entry(
-        key=number.to_bytes(16, "big"),
-        generation=generation,
-        client_request_id=f"id-{number}-{generation}",
-        body=b"b" * 16,
-        state=state,
-        number=number,
-        label=f"C{number}",
-        order_no="O1",
-        auth_url="https://x",
-        seconds=0.25,
-        ended_at=100.5,
-    )
-
-
-async def all_of(ledger: Ledger, *states: State) -> list[Entry]:
-    """Return the latest generations in these states."""
-    return [each async for each in ledger.entries(states or tuple(State))]
 
 
 @pytest.fixture
@@ -51,64 +28,6 @@ async def ledger(postgres: str) -> AsyncIterator[PostgresLedger]:
     """An empty ledger."""
     async with PostgresLedger(postgres, secret=SECRET) as ledger:
         yield ledger
-
-
-async def test_finds_the_latest_generation(ledger: PostgresLedger) -> None:
-    """Of each company that is there the last generation, and nothing for the others."""
-    await ledger.put([entry(1), entry(2), entry(1, State.UNSENT, generation=2)])
-    found = await ledger.find([entry(1).key, entry(2).key, entry(3).key])
-    assert found == {entry(1).key: entry(1, State.UNSENT, generation=2), entry(2).key: entry(2)}
-
-
-async def test_writes_over(ledger: PostgresLedger) -> None:
-    """The same company and generation is changed, and what a notification told stays."""
-    await ledger.put([entry(1, State.UNKNOWN)])
-    assert await ledger.complete("id-1-1", 2, 50.0)
-    await ledger.put([entry(1)])
-    (written,) = await all_of(ledger)
-    assert written == entry(1)._replace(status=2, status_at=50.0)
-
-
-async def test_settles(ledger: PostgresLedger) -> None:
-    """The end of a call changes what it is about, and nothing that a later run wrote meanwhile."""
-    await ledger.put([entry(1, State.UNKNOWN)._replace(number=9, run=4, order_no=None, auth_url=None)])
-    await ledger.settle([entry(1), entry(2)])
-    assert await all_of(ledger) == [entry(1)._replace(number=9, run=4)]
-
-
-async def test_all_or_none(ledger: PostgresLedger) -> None:
-    """If one entry cannot be written, none is: here an id that another company has, which the error does not show."""
-    twice = entry(2)._replace(client_request_id="id-1-1")
-    await ledger.put([entry(1)])
-    with pytest.raises(LedgerError, match="unique") as caught:
-        await ledger.put([entry(3), twice])
-    assert "id-1-1" not in str(caught.value)
-    assert await all_of(ledger) == [entry(1)]
-
-
-async def test_in_the_order_of_the_file(ledger: PostgresLedger) -> None:
-    """More entries than are read at a time come in the order of their rows, those of one state alone if wished."""
-    written = [entry(number, list(State)[number % 4]) for number in range(1200)]
-    await ledger.put(written[::-1])
-    assert await all_of(ledger) == written
-    assert await all_of(ledger, State.REFUSED) == [each for each in written if each.state is State.REFUSED]
-
-
-async def test_a_final_status_stays(ledger: PostgresLedger) -> None:
-    """What came late does not undo an end; an id that is not there is said to be none of the ledger's."""
-    await ledger.put([entry(1)])
-    told = [await ledger.complete("id-1-1", status, float(status)) for status in (2, 1, 2, 4)]
-    (written,) = await all_of(ledger)
-    assert (told, written.status, written.status_at) == ([True] * 4, 1, 1.0)
-    assert not await ledger.complete("somebody-else", 1, 1.0)
-
-
-async def test_runs_are_numbered(ledger: PostgresLedger, postgres: str) -> None:
-    """Each run has the next number, in whichever process."""
-    assert [await ledger.begin_run(), await ledger.begin_run()] == [1, 2]
-    await ledger.aclose()
-    async with PostgresLedger(postgres, secret=SECRET) as again:
-        assert await again.begin_run() == 3
 
 
 async def test_texts_that_the_database_cannot_hold(ledger: PostgresLedger) -> None:

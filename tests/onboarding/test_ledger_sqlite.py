@@ -11,33 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kfq_async import LedgerError
-from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.entries import State
 from kfq_async.onboarding.ledger_sqlite import SqliteLedger
+from ledgers import all_of, entry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
-
-
-def entry(number: int, state: State = State.LINKED, *, generation: int = 1) -> Entry:
-    """Return an entry of the company with this number."""
-    return Entry(
-        key=number.to_bytes(16, "big"),
-        generation=generation,
-        client_request_id=f"id-{number}-{generation}",
-        body=b"b" * 16,
-        state=state,
-        number=number,
-        label=f"C{number}",
-        order_no="O1",
-        auth_url="https://x",
-        ended_at=100.0,
-    )
-
-
-async def all_of(ledger: SqliteLedger, *states: State) -> list[Entry]:
-    """Return the latest generations in these states."""
-    return [each async for each in ledger.entries(states or tuple(State))]
 
 
 @pytest.fixture
@@ -53,54 +33,10 @@ async def ledger(path: Path) -> AsyncIterator[SqliteLedger]:
         yield ledger
 
 
-async def test_finds_the_latest_generation(ledger: SqliteLedger) -> None:
-    """Of each company that is there the last generation, and nothing for the others."""
+async def test_the_past(ledger: SqliteLedger) -> None:
+    """All generations of a company, the latest first."""
     await ledger.put([entry(1), entry(2), entry(1, State.UNSENT, generation=2)])
-    found = await ledger.find([entry(1).key, entry(2).key, entry(3).key])
-    assert found == {entry(1).key: entry(1, State.UNSENT, generation=2), entry(2).key: entry(2)}
     assert await ledger.past(entry(1).key) == [entry(1, State.UNSENT, generation=2), entry(1)]
-
-
-async def test_writes_over(ledger: SqliteLedger) -> None:
-    """The same company and generation is changed, and what a notification told stays."""
-    await ledger.put([entry(1, State.UNKNOWN)])
-    assert await ledger.complete("id-1-1", 2, 50.0)
-    await ledger.put([entry(1)])
-    (written,) = await all_of(ledger)
-    assert written == entry(1)._replace(status=2, status_at=50.0)
-
-
-async def test_all_or_none(ledger: SqliteLedger) -> None:
-    """If one entry cannot be written, none is: here an id that another company has."""
-    twice = entry(2)._replace(client_request_id="id-1-1")
-    await ledger.put([entry(1)])
-    with pytest.raises(LedgerError, match="UNIQUE"):
-        await ledger.put([entry(3), twice])
-    assert await all_of(ledger) == [entry(1)]
-
-
-async def test_iterates_in_the_order_of_the_file(ledger: SqliteLedger) -> None:
-    """All companies in these states once, by row, over many pages, though two may have stood at one place."""
-    states = (State.LINKED, State.REFUSED)
-    made = [entry(number, states[number % 2])._replace(number=number // 3) for number in range(1100)]
-    await ledger.put(list(reversed(made)))
-    assert await all_of(ledger) == sorted(made, key=lambda each: (each.number, each.key))
-    assert len(await all_of(ledger, State.REFUSED)) == 550
-
-
-@pytest.mark.parametrize(("told", "kept"), [((2, 1), 1), ((2, 2, 4), 4), ((1, 2), 1), ((3, 1), 3), ((7, 1), 7)])
-async def test_a_final_status_stays(told: tuple[int, ...], kept: int, ledger: SqliteLedger) -> None:
-    """Notifications overtake each other: only news about an order in progress is taken."""
-    await ledger.put([entry(1)])
-    for at, status in enumerate(told):
-        assert await ledger.complete("id-1-1", status, float(at))
-    (written,) = await all_of(ledger)
-    assert written.status == kept
-
-
-async def test_a_status_for_another_request(ledger: SqliteLedger) -> None:
-    """A notification about an order that is not in the ledger changes nothing, and the ledger says so."""
-    assert not await ledger.complete("id-9-1", 1, 1.0)
 
 
 async def test_runs(ledger: SqliteLedger) -> None:
