@@ -28,6 +28,12 @@ def new_id() -> str:
     return os.urandom(16).hex()
 
 
+def two_ids() -> tuple[str, str]:
+    """Return two like `new_id`, for one question to the operating system, which lets other threads in meanwhile."""
+    digits = os.urandom(32).hex()
+    return digits[:32], digits[32:]
+
+
 def mask(value: object) -> str:
     """Show that a field is set without showing what it holds."""
     return "None" if value is None else "'***'"

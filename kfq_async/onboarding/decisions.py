@@ -62,7 +62,8 @@ class Action(StrEnum):
 class Decision:
     """What is done with a row that is not sent."""
 
-    row: Row
+    number: int
+    """Where the row stands in its source."""
     action: Action
     before: Entry | None = None
     """The entry that the ledger had."""
@@ -73,9 +74,8 @@ class Decision:
 
 
 class Ask(NamedTuple):
-    """A row that is sent. A named tuple, since one is made for each company."""
+    """A row that is sent. A named tuple, since one is made for each company; it does not hold the row any more."""
 
-    row: Row
     before: Entry | None
     """The entry that the ledger had."""
     entry: Entry
@@ -84,11 +84,13 @@ class Ask(NamedTuple):
     """What is sent."""
     in_doubt: bool
     """Whether an earlier run may have sent the same request."""
+    problems: tuple[Problem, ...]
+    """What was noticed about the row: warnings."""
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What was noticed about the row: warnings."""
-        return self.row.problems
+    def number(self) -> int:
+        """Where the row stands in its source."""
+        return self.entry.number
 
 
 @frozen(kw_only=True)
@@ -128,18 +130,18 @@ def _known(row: Row, data: CorpIdentLinkRequest, before: Entry, rules: Rules) ->
         return _repeated(row, before, same=same, strict=rules.strict)
     if before.state is State.UNSENT or (before.state is State.UNKNOWN and same):
         return Ask(
-            row=row,
             before=before,
             entry=before._replace(state=State.UNKNOWN, body=body, number=row.number, run=rules.run),
             request=request,
             in_doubt=before.state is State.UNKNOWN,
+            problems=row.problems,
         )
     if before.state is State.REFUSED and (rules.retry_failed or not same):
         return _opened(row, data, before.key, before, rules)
     action = Action.STOP if before.state is State.UNKNOWN else Action.KNOWN
     words = "" if same else CHANGED if action is Action.STOP else LINKED_BEFORE
     return Decision(
-        row=row,
+        number=row.number,
         action=action,
         before=before,
         entry=before._replace(number=row.number, run=rules.run),
@@ -162,16 +164,16 @@ def _opened(row: Row, data: CorpIdentLinkRequest, key: bytes, before: Entry | No
         label=row.label,
         opened_at=rules.now,
     )
-    return Ask(row=row, before=before, entry=entry, request=request, in_doubt=False)
+    return Ask(before, entry, request, in_doubt=False, problems=row.problems)
 
 
 def _unfit(row: Row, before: Entry | None, rules: Rules) -> Decision:
     """Send nothing, and hide nothing: what was asked before, when the row was in order, stands."""
     actions = {State.LINKED: Action.KNOWN, State.UNKNOWN: Action.STOP}
     if before is None or before.run == rules.run or before.state not in actions:
-        return Decision(row=row, action=Action.INVALID, problems=row.problems)
+        return Decision(number=row.number, action=Action.INVALID, problems=row.problems)
     entry = before._replace(number=row.number, run=rules.run)
-    return Decision(row=row, action=actions[before.state], before=before, entry=entry, problems=row.problems)
+    return Decision(number=row.number, action=actions[before.state], before=before, entry=entry, problems=row.problems)
 
 
 def _repeated(row: Row, first: Entry, *, same: bool, strict: bool) -> Decision:
@@ -181,11 +183,11 @@ def _repeated(row: Row, first: Entry, *, same: bool, strict: bool) -> Decision:
     if strict:
         return _invalid(row, words)
     problems = (*row.problems, Problem("", words, fatal=False))
-    return Decision(row=row, action=Action.REPEAT, before=first, problems=problems)
+    return Decision(number=row.number, action=Action.REPEAT, before=first, problems=problems)
 
 
 def _invalid(row: Row, words: str) -> Decision:
-    return Decision(row=row, action=Action.INVALID, problems=(*row.problems, Problem("", words)))
+    return Decision(number=row.number, action=Action.INVALID, problems=(*row.problems, Problem("", words)))
 
 
 def next_generation(entry: Entry, *, new_id: str, now: float) -> Entry:

@@ -82,7 +82,7 @@ class Entry(NamedTuple):
     ) -> Self:
         """Make one that has not ended; by keywords alone, the class itself would take three times as long."""
         first = (key, generation, client_request_id, body, number, state)
-        return cls._make((*first, *_NOT_ENDED, run, label, opened_at, None, None))
+        return cls._make(first + _NOT_ENDED + (run, label, opened_at, None, None))
 
     def ended(
         self,
@@ -98,7 +98,7 @@ class Entry(NamedTuple):
     ) -> Entry:
         """Return the entry after a call; ``_replace`` would take twice as long."""
         end = (state, order_no, auth_url, code, words, attempts, seconds, ended_at)
-        return Entry._make((*self[:_END], *end, *self[_AFTER_END:]))
+        return Entry._make(self[:_END] + end + self[_AFTER_END:])
 
     def __repr__(self) -> str:
         """Leave the link out, which is a secret."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -36,8 +36,8 @@ _BUSY = 10.0
 """Seconds that a notification waits while the runner writes."""
 _PLAIN: dict[str, Callable[[Any], object]] = {"key": bytearray, "body": bytearray, "state": str}
 """What makes a field's value one of those that sqlite3 binds as they are."""
-_STATEMENTS = 8
-"""Those kept prepared: of many entries, one takes some hundred kilobytes."""
+_STATEMENTS = 24
+"""Those kept prepared; of many entries, one takes some hundred kilobytes."""
 
 
 @frozen(kw_only=True)
@@ -303,8 +303,11 @@ def _filled(
 
 
 def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Divide items into as few parts as statements can hold."""
-    return (items[at : at + sql.MOST] for at in range(0, len(items), sql.MOST))
+    """Divide items into as few parts as statements can hold, and fill the last part up with its last item."""
+    for at in range(0, len(items), sql.SIZES[-1]):
+        part = items[at : at + sql.SIZES[-1]]
+        size = next(size for size in sql.SIZES if size >= len(part))
+        yield [*part, *repeat(part[-1], size - len(part))]
 
 
 def _translated(work: Callable[[], T], path: Path) -> T:

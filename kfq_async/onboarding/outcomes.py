@@ -90,7 +90,7 @@ class Outcome(NamedTuple):
 def outcome_after(ask: Ask, entry: Entry, *, asked: bool) -> Outcome:
     """Return the outcome of a row whose entry is ``entry`` now."""
     ending = Ending.LINKED if entry.state is State.LINKED else _ENDINGS[entry.state]  # enumerations are hashed slowly
-    return Outcome(ask.row.number, ending, asked, entry, ask.row.problems)
+    return Outcome(entry.number, ending, asked, entry, ask.problems)
 
 
 def outcome_of(decision: Decision | Ask) -> Outcome:
@@ -101,4 +101,4 @@ def outcome_of(decision: Decision | Ask) -> Outcome:
         ending = Ending.REPEATED
     if isinstance(decision, Decision) and decision.action is Action.INVALID:
         ending, entry = Ending.INVALID, None
-    return Outcome(number=decision.row.number, ending=ending, asked=False, entry=entry, problems=decision.problems)
+    return Outcome(number=decision.number, ending=ending, asked=False, entry=entry, problems=decision.problems)

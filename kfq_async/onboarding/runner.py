@@ -13,7 +13,7 @@ from kfq_async.onboarding.calls import ask
 from kfq_async.onboarding.decisions import Ask, released, settled
 from kfq_async.onboarding.outcomes import Outcome, outcome_after, outcome_of
 from kfq_async.onboarding.planning import Planner
-from kfq_async.onboarding.reading import BATCH, reading
+from kfq_async.onboarding.reading import reading
 from kfq_async.onboarding.streams import Stream
 from kfq_async.onboarding.watching import Watch
 
@@ -30,10 +30,14 @@ __all__ = ["IN_FLIGHT", "Onboarding"]
 
 IN_FLIGHT = 10
 """Requests under way at a time, unless told otherwise: the platform's limits are not documented."""
-ENDED = 1000
+ENDED = 2000
 """Calls that ended and wait to be written."""
 LINGER = 0.1
 """Seconds in which calls that end are gathered: a commit on the disk costs as much as many rows do."""
+AHEAD = 0.5
+"""Seconds, about, that ids are in the ledger before they are used: what waits there is unknown after a kill."""
+FEWEST, MOST = 50, 1000
+"""Rows whose ids are committed together, by how many are asked for in that time."""
 
 
 class Onboarding:
@@ -79,10 +83,10 @@ class Onboarding:
         self._watch = Watch()
         self._paused: RunPaused | None = None
         self._stopping = asyncio.Event()
-        self._read: Stream[Row] = Stream(BATCH)
-        self._to_ask: Stream[Ask] = Stream(BATCH)
+        self._read: Stream[Row] = Stream(MOST)
+        self._to_ask: Stream[Ask] = Stream(FEWEST)
         self._ended: Stream[Outcome] = Stream(ENDED)
-        self._outcomes: Stream[Outcome] = Stream(BATCH)
+        self._outcomes: Stream[Outcome] = Stream(ENDED)
         self._given: deque[Outcome] = deque()
         self._main: asyncio.Task[None]
         self.run = 0
@@ -142,11 +146,16 @@ class Onboarding:
             callbacks=self._callbacks,
             clock=self._clock,
         )
-        while (rows := await self._read.take()) and not self._stopping.is_set():
+        time_of = asyncio.get_running_loop().time
+        last = time_of()
+        while (rows := await self._read.take(self._to_ask.size)) and not self._stopping.is_set():
             decisions = await planner.decide(rows)
             known = [outcome_of(decision) for decision in decisions if not isinstance(decision, Ask)]
             await self._outcomes.put(known)
             await self._to_ask.put([decision for decision in decisions if isinstance(decision, Ask)])
+            now = time_of()
+            self._to_ask.size = _next_size(self._to_ask.size, now - last)
+            last = now
 
     async def _ask(self) -> None:
         """Ask for one row after the other."""
@@ -161,7 +170,9 @@ class Onboarding:
                     self._pause(end.result, advice)
                 entry = settled(each.entry, end, in_doubt=each.in_doubt, now=self._clock())
                 outcome = outcome_after(each, entry, asked=True)
-            await self._ended.put((outcome,))
+            self._ended.add((outcome,))
+            if self._ended.full:
+                await self._ended.room()
 
     async def _turn(self) -> None:
         """Wait until the next request may begin, or the run is stopped."""
@@ -182,6 +193,13 @@ class Onboarding:
         while ended := await self._ended.take(linger=LINGER):
             await self._ledger.settle([outcome.entry for outcome in ended if outcome.entry is not None])
             await self._outcomes.put(ended)
+
+
+def _next_size(size: int, seconds: float) -> int:
+    """Return how many rows are decided on next, after so many took so long."""
+    if seconds < AHEAD / 2:
+        return min(2 * size, MOST)
+    return max(size // 2, FEWEST) if seconds > 2 * AHEAD else size
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -10,9 +10,10 @@ VERSION = 1
 """SQLite's ``user_version`` of a ledger, one more with every change of its tables."""
 PAGE = 500
 """Entries that are read at a time."""
-MOST = 500
-"""Entries in one statement. Each statement gives way to the event loop's thread and waits for it again, so that many
-statements of a few entries would cost both of them more than the writing does."""
+SIZES = (1, 5, 20, 50, 100, 150, 200, 300, 400, 500)
+"""Entries in one statement. There are few sizes, since to prepare a statement takes SQLite as long as to run it, and
+prepared ones are kept. They are large, since each statement gives way to the event loop's thread and waits for it
+again: many statements of a few entries would cost both of them more than the writing does."""
 
 COLUMNS = Entry._fields
 SCHEMA = f"""

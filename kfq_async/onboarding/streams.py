@@ -23,19 +23,30 @@ class Stream(Generic[T]):
     """
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        self.size = size
         self._items: deque[T] = deque()
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
-        self._closed = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._closed = False
         self.error: BaseException | None = None
         """What closed it, unless it just ended."""
 
-    async def put(self, items: Iterable[T]) -> None:
-        """Add items at once, as soon as there is room for one of them."""
-        while len(self._items) >= self._size:
+    @property
+    def full(self) -> bool:
+        """Whether as many items wait as should."""
+        return len(self._items) >= self.size
+
+    async def room(self) -> None:
+        """Wait until it is not full; who takes is told to hurry."""
+        while self.full:
+            self._hurry.set()
             self._room.clear()
             await self._room.wait()
+
+    async def put(self, items: Iterable[T]) -> None:
+        """Add items at once, as soon as there is room for one of them."""
+        await self.room()
         self.add(items)
 
     def add(self, items: Iterable[T]) -> None:
@@ -43,19 +54,20 @@ class Stream(Generic[T]):
         self._items.extend(items)
         self._arrived.set()
 
-    async def take(self, *, linger: float = 0.0) -> list[T]:
-        """Wait for an item, then ``linger`` seconds for more unless the stream ends, and return all that are there.
+    async def take(self, most: int | None = None, *, linger: float = 0.0) -> list[T]:
+        """Wait for an item, then ``linger`` seconds for more, and return what is there, ``most`` items at the most.
 
-        Returns nothing when the stream was closed, after all that was put before; see ``error`` then.
+        It lingers no longer than somebody waits for room, or the stream ends. Returns nothing when the stream was
+        closed, after all that was put before; see ``error`` then.
         """
         if await self._filled() and linger:
             with suppress(TimeoutError):
                 async with asyncio.timeout(linger):
-                    await self._closed.wait()
-        taken = list(self._items)
-        self._items.clear()
+                    await self._hurry.wait()
         self._room.set()
-        return taken
+        if not self._closed:
+            self._hurry.clear()
+        return [self._items.popleft() for _ in range(min(len(self._items), most or len(self._items)))]
 
     def __aiter__(self) -> Self:
         return self
@@ -68,7 +80,7 @@ class Stream(Generic[T]):
 
     async def _filled(self) -> bool:
         """Wait until there is an item, and return whether there is; without one it is closed."""
-        while not self._items and not self._closed.is_set():
+        while not self._items and not self._closed:
             self._arrived.clear()
             await self._arrived.wait()
         return bool(self._items)
@@ -76,5 +88,6 @@ class Stream(Generic[T]):
     def close(self, error: BaseException | None = None) -> None:
         """Let those who take know that nothing more comes."""
         self.error = self.error or error
-        self._closed.set()
+        self._closed = True
+        self._hurry.set()
         self._arrived.set()

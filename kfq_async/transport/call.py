@@ -20,7 +20,7 @@ from kfq_async.errors import (
     SessionError,
     TotalTimeout,
 )
-from kfq_async.models.fields import mask, new_id
+from kfq_async.models.fields import mask, two_ids
 from kfq_async.protocol.answers import RawAnswer, read_answer
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import open_http, transmit
@@ -287,10 +287,10 @@ class Call:
     def _written(self) -> Outgoing:
         """Write the next attempt, with fresh marks."""
         self.attempts += 1
-        self._unique_code = new_id()
+        self._unique_code, nonce = two_ids()
         return self._prepared.write(
             self._settings.app_auth_token,
-            nonce=new_id(),
+            nonce=nonce,
             timestamp=str(self._shared.now_ms()),
             unique_code=self._unique_code,
             signer=self._settings.signer,

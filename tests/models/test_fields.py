@@ -24,6 +24,7 @@ from kfq_async.models.fields import (
     new_id,
     text,
     texts,
+    two_ids,
 )
 
 
@@ -138,23 +139,23 @@ def test_mask_extra(extra: dict[str, object], shown: str) -> None:
 
 def test_ids_are_random_and_plain() -> None:
     """An id is 32 hexadecimal characters, which fit the platform's columns, and none comes twice."""
-    ids = [new_id() for _ in range(1000)]
-    assert len(set(ids)) == 1000
+    ids = [new_id() for _ in range(1000)] + [one for _ in range(1000) for one in two_ids()]
+    assert len(set(ids)) == 3000
     assert all(re.fullmatch(r"[0-9a-f]{32}", one) for one in ids)
 
 
 FORKS = """
 import os
-from kfq_async.models.fields import new_id
+from kfq_async.models.fields import new_id, two_ids
 new_id()
 child = os.fork()
 if child:
     os.waitpid(child, 0)
-print(new_id(), flush=True)
+print(new_id(), *two_ids(), flush=True)
 """
 
 
 def test_forked_workers_do_not_share_ids() -> None:
     """Two workers forked from one process make different ids."""
     done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=True)
-    assert len(set(done.stdout.split())) == 2
+    assert len(set(done.stdout.split())) == 6

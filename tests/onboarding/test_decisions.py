@@ -175,7 +175,7 @@ def test_a_row_that_must_not_be_sent(broken: Row) -> None:
     """Without key or request, or with a fatal problem, a row is invalid if nothing was asked for it before."""
     for before in (None, *(asked()._replace(state=state) for state in (State.UNSENT, State.REFUSED))):
         decision = decided(broken, before, rules(2))
-        assert decision == Decision(row=broken, action=Action.INVALID, problems=broken.problems)
+        assert decision == Decision(number=broken.number, action=Action.INVALID, problems=broken.problems)
 
 
 @pytest.mark.parametrize(("state", "action"), [(State.LINKED, Action.KNOWN), (State.UNKNOWN, Action.STOP)])
@@ -185,13 +185,15 @@ def test_what_was_asked_before_is_not_hidden(state: State, action: Action) -> No
     before = asked()._replace(state=state)
     decision = decided(broken, before, rules(2))
     assert decision == Decision(
-        row=broken,
+        number=broken.number,
         action=action,
         before=before,
         entry=before._replace(number=9, run=2),
         problems=broken.problems,
     )
-    assert decided(broken, before, rules(1)) == Decision(row=broken, action=Action.INVALID, problems=broken.problems)
+    assert decided(broken, before, rules(1)) == Decision(
+        number=broken.number, action=Action.INVALID, problems=broken.problems
+    )
 
 
 def test_a_warning_stops_nothing() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from companies import row
 from kfq_async.onboarding.decisions import Action, Ask, Decision
 from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.outcomes import Ending, Outcome, outcome_of
@@ -50,7 +49,7 @@ def test_reasons(entry: Entry | None, ending: Ending, problems: tuple[Problem, .
 def test_outcome_of(action: Action, state: State | None, ending: Ending) -> None:
     """A row that is not asked stands as the ledger has it; one that is invalid has no entry."""
     before = ENTRY._replace(state=state) if state else None
-    outcome = outcome_of(Decision(row=row(), action=action, before=before))
+    outcome = outcome_of(Decision(number=2, action=action, before=before))
     assert outcome.ending is ending
     assert (outcome.entry is None) is (ending is Ending.INVALID or before is None)
 
@@ -62,5 +61,5 @@ def test_outcome_of(action: Action, state: State | None, ending: Ending) -> None
 def test_outcome_of_a_row_that_would_be_asked(state: State | None, ending: Ending) -> None:
     """Until it is asked, it stands as it did before."""
     before = ENTRY._replace(state=state) if state else None
-    ask = Ask(row=row(), before=before, entry=ENTRY, request=Encoded(b"{}", "id"), in_doubt=False)
-    assert outcome_of(ask) == Outcome(number=row().number, ending=ending, asked=False, entry=before)
+    ask = Ask(before, ENTRY, Encoded(b"{}", "id"), in_doubt=False, problems=(ODD,))
+    assert outcome_of(ask) == Outcome(number=2, ending=ending, asked=False, entry=before, problems=(ODD,))

@@ -25,7 +25,7 @@ from kfq_async.onboarding.entries import Entry, State
 from kfq_async.onboarding.ledger_sqlite import SqliteLedger
 from kfq_async.onboarding.outcomes import Ending, Outcome
 from kfq_async.onboarding.rows import Problem
-from kfq_async.onboarding.runner import Onboarding
+from kfq_async.onboarding.runner import Onboarding, _next_size
 from kfq_async.onboarding.watching import FAILURES
 from kfq_async.sandbox import Fault, Sandbox
 
@@ -422,3 +422,12 @@ async def test_no_personal_data(
     for personal in PERSONAL:
         assert personal.encode() not in kept
         assert personal not in shown
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "expected"),
+    [(50, 0.01, 100), (800, 0.01, 1000), (100, 0.5, 100), (400, 2.0, 200), (60, 2.0, 50)],
+)
+def test_ids_are_ahead_by_a_time(size: int, seconds: float, expected: int) -> None:
+    """The faster the platform, the more ids are committed together: what waits is in doubt after a kill."""
+    assert _next_size(size, seconds) == expected

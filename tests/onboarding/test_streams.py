@@ -20,7 +20,8 @@ async def test_takes_what_is_there() -> None:
     stream: Stream[int] = Stream(3)
     await stream.put(range(5))
     assert await anext(stream) == 0
-    assert await stream.take() == [1, 2, 3, 4]
+    assert await stream.take(2) == [1, 2]
+    assert await stream.take(9) == [3, 4]
 
 
 async def test_waits_for_room() -> None:
@@ -52,13 +53,21 @@ async def test_waits_for_an_item() -> None:
 
 
 async def test_lingers() -> None:
-    """Who has time gets what comes meanwhile, and waits no longer than the stream goes on."""
-    stream: Stream[int] = Stream(9)
+    """Who has time gets what comes meanwhile, and waits no longer than there is room, and the stream goes on."""
+    stream: Stream[int] = Stream(3)
     await stream.put([1])
     waiting = asyncio.create_task(stream.take(linger=0.05))
     await asyncio.sleep(0.01)
     await stream.put([2])
     assert await waiting == [1, 2]
+    for _ in range(2):
+        await stream.put([1, 2, 3])
+        waiting = asyncio.create_task(stream.take(linger=1000))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await stream.put([4])
+            assert await waiting == [1, 2, 3]
+        assert await stream.take() == [4]
     await stream.put([3])
     stream.close()
     async with asyncio.timeout(10):
