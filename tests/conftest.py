@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
-from blockbuster import BlockBuster, blockbuster_ctx
+from blockbuster import BlockBuster
 from hypothesis import settings
 
 from kfq_async import AsyncSession
@@ -43,19 +43,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("services")
 
 
-@pytest.fixture(autouse=True)
-def _no_blocking() -> Iterator[BlockBuster]:
-    """A blocking call of the package inside the event loop fails the test.
+@pytest.fixture(scope="session")
+def blockbuster() -> BlockBuster:
+    """What finds blocking calls of the package, to be switched on by each test.
 
-    The sandbox's SQLite may: it takes microseconds, and nobody's service runs in it. So may the tool that measures
-    coverage, which waits for itself in other threads.
+    The sandbox's SQLite may block: it takes microseconds, and nobody's service runs in it. So may the tool that
+    measures coverage, which waits for itself in other threads.
     """
-    with blockbuster_ctx("kfq_async") as blockbuster:
-        blockbuster.functions["threading.Lock.acquire"].can_block_in("coverage/collector.py", {"lock_data"})
-        for name, function in blockbuster.functions.items():
-            if name.startswith("sqlite3"):
-                function.can_block_in("kfq_async/sandbox/store.py", {"_run"})
-        yield blockbuster
+    blockbuster = BlockBuster("kfq_async")
+    blockbuster.functions["threading.Lock.acquire"].can_block_in("coverage/collector.py", {"lock_data"})
+    for name, function in blockbuster.functions.items():
+        if name.startswith("sqlite3"):
+            function.can_block_in("kfq_async/sandbox/store.py", {"_run"})
+    return blockbuster
+
+
+@pytest.fixture(autouse=True)
+def _no_blocking(blockbuster: BlockBuster) -> Iterator[BlockBuster]:
+    """A blocking call of the package inside the event loop fails the test."""
+    blockbuster.activate()
+    yield blockbuster
+    blockbuster.deactivate()
 
 
 class _Response(ClientResponse):

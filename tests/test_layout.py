@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,16 +33,17 @@ def room_of(module: str) -> str:
     return module.partition("/")[0].removesuffix(".py")
 
 
-def imports_of(module: str) -> set[str]:
+@cache
+def imports_of(module: str) -> frozenset[str]:
     """Return what a file imports anywhere in it, type checking included, as dotted names."""
-    names = set()
+    names: set[str] = set()
     for node in ast.walk(MODULES[module]):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: imports are written in full"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
 def rooms_used_by(module: str) -> set[str]:

@@ -42,6 +42,7 @@ from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.resources.contracts import CONTRACT_DRAFT, CONTRACT_TASKS
 from kfq_async.sandbox import Fault, Sandbox
 from kfq_async.sandbox.faults import KINDS, Stage
+from kfq_async.transport import retrying
 
 WELL, AGAIN, RAISE, UNKNOWN = "well", "again", "raise", "unknown"
 SENT, ANSWERED = Phase.SENT, Phase.ANSWERED
@@ -77,7 +78,7 @@ ROWS = [
     Row("close", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
     Row("close/acted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
     Row("delay-reading:2", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN, leaves=True),
-    Row("delay-acting:2", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("delay-acting:1", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
     Row("delay:2", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
     # what arrives of the answer
     Row("delay:0.01", KfqError, SENT, WELL, WELL, WELL),
@@ -221,8 +222,12 @@ def expect(row: Row, follows: str, fault: Fault, *, makes: bool) -> Outcome:
 
 @pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault)
-async def test_every_fault(row: Row, times: int | None) -> None:
-    """Whatever goes wrong, a call ends as its class says, and says truthfully what may have happened."""
+async def test_every_fault(row: Row, times: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong, a call ends as its class says, and says truthfully what may have happened.
+
+    How long it waits after what was too frequent is tested with the calls.
+    """
+    monkeypatch.setattr(retrying, "SHORTEST_TOO_FREQUENT", RETRY.initial)
     fault = evolve(Fault.parse(row.fault), times=times)
     calls: list[tuple[Call, Outcome]] = [
         (safe, expect(row, row.safe, fault, makes=False)),

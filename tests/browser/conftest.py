@@ -6,12 +6,15 @@ import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import async_playwright
+
+from kfq_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import pytest
     from playwright.async_api import Browser, Page
 
 ARGUMENTS = (
@@ -24,9 +27,12 @@ ARGUMENTS = (
 PHONE, DESKTOP = (375, 812), (1280, 800)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """A browser that has visited nothing."""
+    """A browser, started once: what has visited nothing is each new context in it.
+
+    It belongs to the loop in which it was started, so tests in a browser, and what they ask, run in that one.
+    """
     path = shutil.which("chromium")
     assert path is not None, "apt-get install chromium"
     async with async_playwright() as playwright:
@@ -35,7 +41,14 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest_asyncio.fixture(loop_scope="session")
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """A sandbox in the loop of the browser."""
+    async with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture(loop_scope="session", params=[PHONE, DESKTOP], ids=["phone", "desktop"])
 async def page(request: pytest.FixtureRequest, chromium: Browser) -> AsyncIterator[Page]:
     """A page in the size of a phone and of a desktop.
 

@@ -15,7 +15,7 @@ from yarl import URL
 from example_process import example
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from playwright.async_api import Browser, ConsoleMessage, Request
 
@@ -24,10 +24,21 @@ SCRIPT = "<script>alert(1)</script>"
 PICTURES = os.environ.get("PICTURES")
 """A folder to look at what the tests saw."""
 
-pytestmark = [
-    pytest.mark.parametrize("framework", ["fastapi", "sanic"]),
-    pytest.mark.parametrize("size", SIZES),
-]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.parametrize("size", SIZES)]
+
+
+@pytest.fixture(scope="module", params=["fastapi", "sanic"])
+def framework(request: pytest.FixtureRequest) -> str:
+    """One framework after the other."""
+    found: str = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def origin(framework: str) -> Iterator[str]:
+    """The example, which each visit begins anew with a form of its own."""
+    with example(framework) as origin:
+        yield origin
 
 
 @define(slots=False)  # Playwright leaves marks on the object whose methods it calls
@@ -93,53 +104,49 @@ async def fill_in(seen: Visit, origin: str, company: str) -> None:
     await seen.picture("2-identify")
 
 
-async def test_identified(chromium: Browser, framework: str, size: str) -> None:
+async def test_identified(chromium: Browser, framework: str, origin: str, size: str) -> None:
     """Fill in the form, identify the company on the platform's page, come back, and read that it is done."""
-    with example(framework) as origin:
-        async with visit(chromium, size, f"{framework}-{size}") as seen:
-            await fill_in(seen, origin, "某某科技有限公司")
-            await seen.page.get_by_role("button", name="完成认证").click()
-            await expect(seen.page.get_by_role("heading", name="企业已完成实名认证")).to_be_visible(timeout=10_000)
-            assert seen.page.url.startswith(f"{origin}/done/")
-            await expect(seen.page.get_by_text("某某科技有限公司")).to_be_visible()
-            await seen.fits()
-            await seen.picture("3-done")
+    async with visit(chromium, size, f"{framework}-{size}") as seen:
+        await fill_in(seen, origin, "某某科技有限公司")
+        await seen.page.get_by_role("button", name="完成认证").click()
+        await expect(seen.page.get_by_role("heading", name="企业已完成实名认证")).to_be_visible(timeout=10_000)
+        assert seen.page.url.startswith(f"{origin}/done/")
+        await expect(seen.page.get_by_text("某某科技有限公司")).to_be_visible()
+        await seen.fits()
+        await seen.picture("3-done")
 
 
-async def test_abandoned(chromium: Browser, framework: str, size: str) -> None:
+async def test_abandoned(chromium: Browser, framework: str, origin: str, size: str) -> None:
     """Who gives up comes back as well, and reads that the order was withdrawn."""
-    with example(framework) as origin:
-        async with visit(chromium, size, f"{framework}-{size}-abandoned") as seen:
-            await fill_in(seen, origin, "某某科技有限公司")
-            await seen.page.get_by_role("button", name="放弃认证").click()
-            await expect(seen.page.get_by_role("heading", name="认证已撤销")).to_be_visible(timeout=10_000)
-            await seen.picture("3-done")
-            await seen.page.get_by_role("link", name="认证另一家企业").click()
-            await expect(seen.page.get_by_label("企业名称")).to_have_value("")
+    async with visit(chromium, size, f"{framework}-{size}-abandoned") as seen:
+        await fill_in(seen, origin, "某某科技有限公司")
+        await seen.page.get_by_role("button", name="放弃认证").click()
+        await expect(seen.page.get_by_role("heading", name="认证已撤销")).to_be_visible(timeout=10_000)
+        await seen.picture("3-done")
+        await seen.page.get_by_role("link", name="认证另一家企业").click()
+        await expect(seen.page.get_by_label("企业名称")).to_have_value("")
 
 
-async def test_a_review(chromium: Browser, framework: str, size: str) -> None:
+async def test_a_review(chromium: Browser, framework: str, origin: str, size: str) -> None:
     """A page that waits leads back to the platform's, and looks again by itself."""
-    with example(framework) as origin:
-        async with visit(chromium, size, f"{framework}-{size}-review") as seen:
-            await fill_in(seen, origin, "某某科技有限公司")
-            await seen.page.get_by_role("button", name="提交并转入审核").click()
-            await expect(seen.page.get_by_role("heading", name="认证审核中")).to_be_visible(timeout=10_000)
-            await seen.fits()
-            await seen.picture("3-waiting")
-            await seen.page.get_by_role("link", name="继续认证").click()
-            await seen.page.get_by_role("button", name="完成认证").click()
-            await expect(seen.page.get_by_role("heading", name="企业已完成实名认证")).to_be_visible(timeout=10_000)
+    async with visit(chromium, size, f"{framework}-{size}-review") as seen:
+        await fill_in(seen, origin, "某某科技有限公司")
+        await seen.page.get_by_role("button", name="提交并转入审核").click()
+        await expect(seen.page.get_by_role("heading", name="认证审核中")).to_be_visible(timeout=10_000)
+        await seen.fits()
+        await seen.picture("3-waiting")
+        await seen.page.get_by_role("link", name="继续认证").click()
+        await seen.page.get_by_role("button", name="完成认证").click()
+        await expect(seen.page.get_by_role("heading", name="企业已完成实名认证")).to_be_visible(timeout=10_000)
 
 
-async def test_a_script_as_a_name(chromium: Browser, framework: str, size: str) -> None:
+async def test_a_script_as_a_name(chromium: Browser, framework: str, origin: str, size: str) -> None:
     """A company whose name is a script is shown as text, on every page that shows it."""
-    with example(framework) as origin:
-        async with visit(chromium, size, f"{framework}-{size}-script") as seen:
-            await fill_in(seen, origin, SCRIPT)
-            await seen.page.get_by_role("button", name="完成认证").click()
-            await expect(seen.page.get_by_text(SCRIPT)).to_be_visible(timeout=10_000)
-            await seen.fits()
-            console = f"{URL(next(url for url in seen.visited if '/sandbox/' in url)).origin()}/sandbox/"
-            await seen.page.goto(console)
-            await expect(seen.page.get_by_text(SCRIPT).first).to_be_visible()
+    async with visit(chromium, size, f"{framework}-{size}-script") as seen:
+        await fill_in(seen, origin, SCRIPT)
+        await seen.page.get_by_role("button", name="完成认证").click()
+        await expect(seen.page.get_by_text(SCRIPT)).to_be_visible(timeout=10_000)
+        await seen.fits()
+        console = f"{URL(next(url for url in seen.visited if '/sandbox/' in url)).origin()}/sandbox/"
+        await seen.page.goto(console)
+        await expect(seen.page.get_by_text(SCRIPT).first).to_be_visible()

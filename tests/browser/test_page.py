@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+import pytest_asyncio
 
 from kfq_async import (
     AsyncSession,
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 NASTY = "<script>alert(1)</script>"
 UNMODIFIABLE = ("companyName", "creditCode", "companyType")
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def service() -> AsyncIterator[HandMade]:
     """A service of the integrator's: a page to come back to, one that leads on, and one to be notified at."""
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LONG = "a-heading-that-never-ends-" * 20
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 
 @pytest.fixture
 def html() -> str:

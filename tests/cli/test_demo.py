@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from kfq_async.cli import demo as command
 from kfq_async.cli.app import run
 from kfq_async.cli.companies import COLUMNS, read_companies
+from kfq_async.sandbox import Sandbox
 from kfq_async.transport.settings import RetryPolicy
 
 
@@ -32,6 +35,19 @@ def answers(url: str) -> bool:
     return True
 
 
+@asynccontextmanager
+async def sandbox_here(seed: int) -> AsyncIterator[str]:
+    """The sandbox of the demo in its own event loop, for tests of what it does with the answers."""
+    async with Sandbox(faults=command.FAULTS, seed=seed) as sandbox:
+        yield sandbox.base_url
+
+
+@pytest.fixture
+def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process beside the demo."""
+    monkeypatch.setattr(command, "_sandbox_process", sandbox_here)
+
+
 def test_every_company_of_the_shipped_file_gets_its_link(capsys: pytest.CaptureFixture[str]) -> None:
     """Although answers are lost, each of the shipped companies ends with one link and one order."""
     assert run(["demo"]) == 0
@@ -44,6 +60,7 @@ def test_every_company_of_the_shipped_file_gets_its_link(capsys: pytest.CaptureF
     assert first.startswith("companies.csv: line 62")
 
 
+@pytest.mark.usefixtures("at_home")
 def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--file takes another CSV, and the accidents are told in plain words."""
     file = write(tmp_path, "甲,,,,,,,", ",91110000MA01234567,,2,,,,")
@@ -53,6 +70,7 @@ def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "2 companies, 2 links" in shown
 
 
+@pytest.mark.usefixtures("at_home")
 def test_companies_may_share_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two branches with one name, or two rows without any, are companies of their own and no duplicates."""
     rows = ("甲,91110000MA01234567,,,,,,", "甲,91110000MA01234568,,,,,,", ",1,,,,,,", ",2,,,,,,")
@@ -66,12 +84,14 @@ def test_a_poor_file_is_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "line 2: company_type must be 1, 2 or 3" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("at_home")
 def test_a_limit_below_one_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--limit 0 exits with 2."""
     assert run(["demo", "--file", str(write(tmp_path, "甲,,,,,,,")), "--limit", "0"]) == 2
     assert "limit must be at least 1" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("at_home")
 def test_a_missing_link_is_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,6 +104,7 @@ def test_a_missing_link_is_status_1(
     assert "connection broke" in shown
 
 
+@pytest.mark.usefixtures("at_home")
 def test_a_second_order_is_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An order under an id that nobody sent makes the exit status 1."""
     ordered = command._ordered

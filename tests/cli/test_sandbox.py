@@ -73,16 +73,6 @@ def test_a_closed_standard_input_is_its_end() -> None:
     assert ran.stdout.startswith("sandbox at")
 
 
-def test_prints_a_command_to_try(capsys: pytest.CaptureFixture[str]) -> None:
-    """It prints a command that gets a link from it, whatever the token."""
-    with serving("--token", "it's") as (process, _):
-        assert process.stdout is not None
-        line = next(line for line in process.stdout if line.startswith("try: kfq "))
-        words = shlex.split(line)
-        assert run(words[2:]) == 0
-    assert "authUrl: http://127.0.0.1" in capsys.readouterr().out
-
-
 def test_keeps_its_orders_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With --state an order is there again after a restart."""
     state = tmp_path / "sandbox.db"
@@ -95,32 +85,31 @@ def test_keeps_its_orders_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert database.execute("SELECT company_name FROM orders").fetchall() == [("甲",)]
 
 
-def test_its_faults_happen() -> None:
+def test_its_faults_happen(capsys: pytest.CaptureFixture[str]) -> None:
     """With --fault the first request loses its answer, and the client's repetition gets it."""
     with serving("--fault", "drop*1", "--token", "TENANT01") as (_, line):
-        ran = subprocess.run(
-            [
-                *(sys.executable, "-m", "kfq_async", "link", "--company-name", "甲", "--json"),
-                *("--token", "TENANT01", "--base-url", line.split()[2]),
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert json.loads(ran.stdout)["attempts"] == 2
+        door = ["--token", "TENANT01", "--base-url", line.split()[2]]
+        assert run(["link", "--company-name", "甲", "--json", *door]) == 0
+        assert json.loads(capsys.readouterr().out)["attempts"] == 2
         assert orders(line.split()[2]) == 1
 
 
-def test_tells_how_notifications_are_verified(tmp_path: Path, vectors: dict[str, str]) -> None:
-    """It prints console, appId and public key, and signs with the key of a file if one is named."""
+def test_tells_how_it_is_used(tmp_path: Path, vectors: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It prints console, appId and public key, and signs with the key of a file if one is named.
+
+    Then comes a command that gets a link from it, whatever the token.
+    """
     file = tmp_path / "key.txt"
     file.write_text(vectors["privateKeyPkcs8"] + "\n")
-    with serving("--app-id", "APP", "--private-key", str(file)) as (process, line):
+    with serving("--token", "it's", "--app-id", "APP", "--private-key", str(file)) as (process, line):
         assert process.stdout is not None
         origin = line.split()[2].removesuffix("/resrun-paas")
         assert process.stdout.readline() == f"console at {origin}/sandbox/\n"
         said = process.stdout.readline()
         assert said == f"notifications have appId APP and are verified with {vectors['publicKeySpki']}\n"
+        command = next(each for each in process.stdout if each.startswith("try: kfq "))
+        assert run(shlex.split(command)[2:]) == 0
+    assert "authUrl: http://127.0.0.1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

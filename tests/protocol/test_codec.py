@@ -8,6 +8,7 @@ import pickle
 import pkgutil
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Union, get_args, get_origin
 
@@ -43,6 +44,7 @@ json_values = st.recursive(
 )
 
 
+@cache
 def values_of(kind: Any) -> st.SearchStrategy[Any]:
     """Make values of a field's type."""
     if get_origin(kind) is tuple:
@@ -54,10 +56,12 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
     return {str: st.text(max_size=8), int: st.integers(-(2**63), 2**64 - 1)}[kind]
 
 
+@cache
 def objects_of(kind: type) -> st.SearchStrategy[Any]:
     """Make objects of a model; a ``client_request_id`` is always there, since one left out comes back fresh."""
     attrs.resolve_types(kind)
-    fields = {name: values_of(attribute.type) for name, attribute in attrs.fields_dict(kind).items() if name != "extra"}
+    types: dict[str, Any] = {name: attribute.type for name, attribute in attrs.fields_dict(kind).items()}
+    fields = {name: values_of(each) for name, each in types.items() if name != "extra"}
     if "client_request_id" in fields:
         fields["client_request_id"] = st.text(max_size=8)
     return st.builds(kind, **fields)

@@ -132,7 +132,7 @@ async def test_a_server_that_swallows_the_first_two_requests(signed: str, how: s
     request = link_request()
     async with (
         HandMade(script) as server,
-        opened(server, signer=signers[signed], timeouts=Timeouts(read=0.5)) as session,
+        opened(server, signer=signers[signed], timeouts=Timeouts(read=0.3)) as session,
     ):
         got = await session.send(CORP_IDENT_LINK, request)
     assert got.attempts == 3

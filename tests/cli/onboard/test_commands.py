@@ -344,9 +344,14 @@ def test_nothing_to_reissue(door: list[str], tmp_path: Path, capsys: pytest.Capt
 
 
 def test_reissue_where_it_is_not_clear(
-    door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    door: list[str],
+    kfq_sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A key of two companies or of none is refused, and so is one in doubt, unless on purpose."""
+    monkeypatch.setattr("kfq_async.transport.retrying.wait_after", lambda *_: 0.0)
     source = write(tmp_path, 1, "公司甲,C00000,甲@example.com,,,,", "公司乙,C00009,乙@example.com,,,,")
     ledger = str(tmp_path / "companies.ledger")
     kfq_sandbox.fail(Fault("drop"))
