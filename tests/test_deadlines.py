@@ -21,10 +21,14 @@ QUEUED = 0.6
 TOLERANCE = 0.25
 
 
-class Stalls:
-    """How long the event loop was kept from running at the longest, which is nobody's promise."""
+STALL = 0.05
+"""Seconds from which a pause of the loop is one."""
 
-    longest = 0.0
+
+class Stalls:
+    """How long the event loop was kept from running, which is nobody's promise; a call may meet several stalls."""
+
+    seconds = 0.0
 
 
 @asynccontextmanager
@@ -37,7 +41,8 @@ async def stalls() -> AsyncIterator[Stalls]:
         while True:
             before = loop.time()
             await asyncio.sleep(0.005)
-            seen.longest = max(seen.longest, loop.time() - before - 0.005)
+            late = loop.time() - before - 0.005
+            seen.seconds += late if late > STALL else 0.0
 
     task = asyncio.create_task(watch())
     try:
@@ -65,7 +70,7 @@ async def test_total_holds_under_every_fault(kind: str, sandbox: Sandbox) -> Non
             except KfqError as error:
                 assert error.phase in {"sent", "answered", "not_sent"}  # noqa: PT017
             took = loop.time() - began
-    assert took <= TOTAL + TOLERANCE + seen.longest
+    assert took <= TOTAL + TOLERANCE + seen.seconds
 
 
 async def test_total_holds_while_waiting_for_a_slot(sandbox: Sandbox) -> None:
@@ -84,7 +89,7 @@ async def test_total_holds_while_waiting_for_a_slot(sandbox: Sandbox) -> None:
         async with stalls() as seen:
             ended = await asyncio.gather(*(call() for _ in range(1000)))
     assert {type(error).__name__ for error, _ in ended} == {"PoolTimeout", "TotalTimeout"}
-    assert max(took for _, took in ended) <= QUEUED + TOLERANCE + seen.longest
+    assert max(took for _, took in ended) <= QUEUED + TOLERANCE + seen.seconds
 
 
 async def test_waiting_for_a_slot_is_no_time_of_the_connection(sandbox: Sandbox) -> None:
