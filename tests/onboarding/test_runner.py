@@ -339,6 +339,23 @@ async def test_at_most_so_many_at_a_time(session: AsyncSession, sandbox: Sandbox
     assert most == 4
 
 
+async def test_a_ledger_that_is_slower_than_the_platform(session: AsyncSession, ledger: SqliteLedger) -> None:
+    """Calls wait for it: no more ends are held than are written next, and those that are under way."""
+    run = Onboarding(session, ledger, rows(100), in_flight=10)
+    run._ended.size = 5
+    sizes = []
+    settle = ledger.settle
+
+    async def slowly(entries: Sequence[Entry]) -> None:
+        sizes.append(len(entries))
+        await asyncio.sleep(0.02)
+        await settle(entries)
+
+    ledger.settle = slowly  # type: ignore[method-assign]
+    assert endings(await outcomes_of(run)) == {(Ending.LINKED, True): 100}
+    assert max(sizes) <= 15
+
+
 async def test_at_most_so_many_a_second(session: AsyncSession, ledger: SqliteLedger) -> None:
     """Requests begin evenly spaced, so a run of eleven takes ten distances at the least."""
     loop = asyncio.get_running_loop()
