@@ -187,9 +187,9 @@ class AsyncSession:
     ) -> Answer[ResultT]:
         """Ask for any operation, known to this package or not, and return the whole `Answer`.
 
-        ``request`` is the operation's model or a plain mapping by the wire's names; ``extra_body`` and
-        ``extra_headers`` add what is not documented. Raises `KfqError` for what happens on the way, `TypeError`
-        and `ValueError` for what cannot be asked.
+        ``request`` is the operation's model or a plain mapping by the wire's names, or what the package itself has
+        written before (`Encoded`); ``extra_body`` and ``extra_headers`` add what is not documented. Raises `KfqError`
+        for what happens on the way, `TypeError` and `ValueError` for what cannot be asked.
         """
         prepared = prepare(
             operation,

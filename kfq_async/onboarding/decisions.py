@@ -153,7 +153,7 @@ def _opened(row: Row, data: CorpIdentLinkRequest, key: bytes, before: Entry | No
     """Ask under a fresh id, for the first generation or the next."""
     request_id = rules.new_id()
     request = rules.write(data, request_id)
-    entry = Entry.opened(
+    entry = Entry(
         key=key,
         generation=1 if before is None else before.generation + 1,
         client_request_id=request_id,
@@ -192,14 +192,13 @@ def _invalid(row: Row, words: str) -> Decision:
 
 def next_generation(entry: Entry, *, new_id: str, now: float) -> Entry:
     """Return the next generation of a company, which the next run asks for; the old one stays as it is."""
-    return Entry.opened(
+    return Entry(
         key=entry.key,
         generation=entry.generation + 1,
         client_request_id=new_id,
         body=b"",
         number=entry.number,
         state=State.UNSENT,
-        run=0,
         label=entry.label,
         opened_at=now,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from kfq_async.models.fields import mask
 
@@ -30,7 +30,7 @@ FINAL_STATES = frozenset({State.LINKED, State.REFUSED})
 class Entry(NamedTuple):
     """One generation of one company: a row of the ledger, in the order of its columns.
 
-    A named tuple, since three are made for each company, and a frozen class takes three times as long to make.
+    A named tuple, since two are made for each company, and a frozen class takes more than twice as long to make.
     """
 
     key: bytes
@@ -66,24 +66,6 @@ class Entry(NamedTuple):
     status_at: float | None = None
     """When that was told, in seconds since the epoch."""
 
-    @classmethod
-    def opened(
-        cls,
-        *,
-        key: bytes,
-        generation: int,
-        client_request_id: str,
-        body: bytes,
-        number: int,
-        state: State,
-        run: int,
-        label: str | None,
-        opened_at: float,
-    ) -> Self:
-        """Make one that has not ended; by keywords alone, the class itself would take three times as long."""
-        first = (key, generation, client_request_id, body, number, state)
-        return cls._make(first + _NOT_ENDED + (run, label, opened_at, None, None))
-
     def ended(
         self,
         *,
@@ -96,7 +78,7 @@ class Entry(NamedTuple):
         seconds: float,
         ended_at: float,
     ) -> Entry:
-        """Return the entry after a call; ``_replace`` would take twice as long."""
+        """Return the entry after a call; ``_replace`` takes nearly twice as long."""
         end = (state, order_no, auth_url, code, words, attempts, seconds, ended_at)
         return Entry._make(self[:_END] + end + self[_AFTER_END:])
 
@@ -116,4 +98,3 @@ ENDED = ("state", "order_no", "auth_url", "code", "words", "attempts", "seconds"
 """What the end of a call changes."""
 _END = Entry._fields.index(ENDED[0])
 _AFTER_END = _END + len(ENDED)
-_NOT_ENDED = tuple(Entry._field_defaults[name] for name in ENDED[1:])

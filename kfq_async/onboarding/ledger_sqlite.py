@@ -283,8 +283,8 @@ def _entry(row: Sequence[Any]) -> Entry:
 def _columns(entries: Sequence[Entry], names: tuple[str, ...]) -> dict[str, Iterable[object]]:
     """Return these fields of all entries by their names, without those that are ``None`` in every one.
 
-    sqlite3 binds what is exactly a str, int, float or bytearray, and asks around for an adapter of all else, bytes and
-    ``None`` included, for as long as SQLite needs to write it.
+    sqlite3 binds what is exactly a str, int, float or bytearray, and asks around for an adapter of all else each time,
+    bytes and ``None`` included.
     """
     columns: dict[str, Iterable[object]] = {}
     for name, column in zip(Entry._fields, zip(*entries, strict=True), strict=True):

@@ -170,9 +170,7 @@ class Onboarding:
                     self._pause(end.result, advice)
                 entry = settled(each.entry, end, in_doubt=each.in_doubt, now=self._clock())
                 outcome = outcome_after(each, entry, asked=True)
-            self._ended.add((outcome,))
-            if self._ended.full:
-                await self._ended.room()
+            await self._ended.put((outcome,))
 
     async def _turn(self) -> None:
         """Wait until the next request may begin, or the run is stopped."""

@@ -32,25 +32,12 @@ class Stream(Generic[T]):
         self.error: BaseException | None = None
         """What closed it, unless it just ended."""
 
-    @property
-    def full(self) -> bool:
-        """Whether as many items wait as should."""
-        return len(self._items) >= self.size
-
-    async def room(self) -> None:
-        """Wait until it is not full; who takes is told to hurry."""
-        while self.full:
+    async def put(self, items: Iterable[T]) -> None:
+        """Add items at once, as soon as there is room for one of them; who lingers meanwhile is told to hurry."""
+        while len(self._items) >= self.size:
             self._hurry.set()
             self._room.clear()
             await self._room.wait()
-
-    async def put(self, items: Iterable[T]) -> None:
-        """Add items at once, as soon as there is room for one of them."""
-        await self.room()
-        self.add(items)
-
-    def add(self, items: Iterable[T]) -> None:
-        """Add items without waiting for room."""
         self._items.extend(items)
         self._arrived.set()
 

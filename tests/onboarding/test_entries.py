@@ -1,4 +1,4 @@
-"""Entries, and the quick ways to make them."""
+"""Entries, and what the end of a call makes of them."""
 
 from __future__ import annotations
 
@@ -29,22 +29,6 @@ END: dict[str, Any] = {
     "seconds": 0.5,
     "ended_at": 8.0,
 }
-
-
-def test_opened() -> None:
-    """An entry that has not ended has nothing but what it was opened with."""
-    opened = Entry.opened(
-        key=b"k",
-        generation=2,
-        client_request_id="id",
-        body=b"b",
-        number=7,
-        state=State.UNKNOWN,
-        run=3,
-        label="C1",
-        opened_at=5.0,
-    )
-    assert opened == ENTRY._replace(status=None, status_at=None)
 
 
 def test_ended() -> None:
