@@ -10,6 +10,7 @@ from kfq_async.callbacks import (
     Received,
     Reply,
 )
+from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import (
     ApiError,
     AttemptTimeout,
@@ -83,7 +84,6 @@ from kfq_async.protocol.signing import CanonicalRsa2Signer, Rsa2Signer, Signer, 
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.resources.contracts import CONTRACT_DRAFT, CONTRACT_TASKS
 from kfq_async.session import AsyncSession
-from kfq_async.transport.settings import RetryPolicy, Timeouts
 
 __all__ = [
     "CONTRACT_DRAFT",

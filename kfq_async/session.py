@@ -14,6 +14,7 @@ from aiohttp import BaseConnector
 from yarl import URL
 
 from kfq_async._version import __version__
+from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import DecodeError
 from kfq_async.protocol.codec import decode
 from kfq_async.protocol.operation import Answer, Operation
@@ -22,8 +23,7 @@ from kfq_async.protocol.signing import Rsa2Signer
 from kfq_async.resources.auth import Auth
 from kfq_async.resources.contracts import Contracts
 from kfq_async.transport.call import Call, Settings, Shared
-from kfq_async.transport.pacing import PLATFORM_LIMIT
-from kfq_async.transport.settings import RetryPolicy, Timeouts
+from kfq_async.transport.limits import PLATFORM_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kfq_async import CorpIdentInfo, CorpIdentLinkRequest, OprIdentInfo
-from kfq_async.onboarding.rows import Row
+from kfq_async.onboarding.records import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kfq_async.onboarding.entries import Entry, State
+from kfq_async.onboarding.records import Entry, State
 
 if TYPE_CHECKING:
-    from kfq_async.onboarding.ledger import Ledger
+    from kfq_async.onboarding.ledgers.base import Ledger
 
 
 def entry(number: int, state: State = State.LINKED, *, generation: int = 1) -> Entry:

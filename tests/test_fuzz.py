@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from kfq_async import CORP_IDENT_LINK, AsyncSession, CorpIdentLinkRequest, KfqError, RetryPolicy, Timeouts
-from kfq_async.protocol.answers import RawAnswer, read_answer
 from kfq_async.protocol.envelope import Envelope
+from kfq_async.protocol.responses import RawAnswer, read_answer
 from servers import HandMade, Seen, success
 
 BASE = "https://home.kaifangqian.com/resrun-paas"

@@ -14,7 +14,7 @@ import kfq_async
 
 ROOT = Path(kfq_async.__file__).parent
 FLOORS = [
-    {"_version", "errors", "models"},
+    {"_version", "config", "errors", "models"},
     {"protocol"},
     {"callbacks", "resources", "sandbox", "transport"},
     {"session"},
@@ -107,13 +107,13 @@ def test_the_protocol_has_neither_clock_nor_randomness(package: str) -> None:
     ("package", "place"),
     [
         ("cattrs", "protocol/codec.py"),
-        ("tenacity", "transport/retrying.py"),
-        ("psycopg", "onboarding/ledger_postgres.py"),
-        ("procrastinate", "onboarding/jobs.py"),
-        ("psycopg_pool", "onboarding/ledger_postgres.py"),
-        ("python_calamine", "onboarding/tables/workbooks.py"),
-        ("stdnum", "onboarding/checks.py"),
-        ("xlsxwriter", "onboarding/writers.py"),
+        ("tenacity", "transport/retry.py"),
+        ("psycopg", "onboarding/ledgers/postgres.py"),
+        ("procrastinate", "onboarding/jobs/worker.py"),
+        ("psycopg_pool", "onboarding/ledgers/postgres.py"),
+        ("python_calamine", "onboarding/input/workbook.py"),
+        ("stdnum", "onboarding/input/validation.py"),
+        ("xlsxwriter", "onboarding/output/files.py"),
     ],
 )
 def test_libraries_behind_one_door(package: str, place: str) -> None:
@@ -138,7 +138,7 @@ def test_one_client_session() -> None:
 
     Those of the sandbox, which plays the platform, come from its sender.
     """
-    assert callers_of("ClientSession") == {"transport/attempt.py", "sandbox/sender.py"}
+    assert callers_of("ClientSession") == {"transport/attempt.py", "sandbox/notifications.py"}
 
 
 def test_resources_are_handed_what_they_use() -> None:
@@ -167,7 +167,7 @@ def test_the_environment_is_read_in_few_places() -> None:
 
 def test_what_cryptography_is_for() -> None:
     """Signatures of the protocol, the key of the sandbox, and the seal of requests that wait."""
-    assert importers_of("cryptography") == {"protocol/signing.py", "sandbox/keys.py", "onboarding/sealing.py"}
+    assert importers_of("cryptography") == {"protocol/signing.py", "sandbox/store.py", "onboarding/jobs/outbox.py"}
 
 
 UNWANTED = {
@@ -192,6 +192,7 @@ def test_what_an_import_costs() -> None:
     assert {room_of(module.partition(".")[2].replace(".", "/")) for module in modules} <= {
         "_version",
         "callbacks",
+        "config",
         "errors",
         "models",
         "protocol",

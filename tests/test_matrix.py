@@ -42,7 +42,7 @@ from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.resources.contracts import CONTRACT_DRAFT, CONTRACT_TASKS
 from kfq_async.sandbox import Fault, Sandbox
 from kfq_async.sandbox.faults import KINDS, Stage
-from kfq_async.transport import retrying
+from kfq_async.transport import retry as retrying
 
 WELL, AGAIN, RAISE, UNKNOWN = "well", "again", "raise", "unknown"
 SENT, ANSWERED = Phase.SENT, Phase.ANSWERED

@@ -34,7 +34,7 @@ from kfq_async import (
     SessionError,
     Timeouts,
 )
-from kfq_async.protocol.answers import RawAnswer
+from kfq_async.protocol.responses import RawAnswer
 from kfq_async.protocol.signing import verify
 from kfq_async.session import HOSTED
 from servers import SUCCESS, HandMade, Seen, success

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import worker_process
 from companies import PERSONAL, rows
-from kfq_async.onboarding.entries import State
-from kfq_async.onboarding.jobs import OnboardingJobs
+from kfq_async.onboarding.jobs.worker import OnboardingJobs
+from kfq_async.onboarding.records import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from kfq_async import AsyncSession, RetryPolicy, Timeouts
-from kfq_async.onboarding.jobs import OnboardingJobs
+from kfq_async.onboarding.jobs.worker import OnboardingJobs
 
 SECRET = b"s" * 32
 STALLED_AFTER = 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import orjson
 from attrs import frozen
 
-from kfq_async.callbacks.proofs import Received, proof
+from kfq_async.callbacks.authentication import Received, proof
 from kfq_async.callbacks.stores import Claim, MemoryStore
 from kfq_async.errors import CallbackRejected, Rejection
 from kfq_async.models.fields import new_id
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from types import TracebackType
 
-    from kfq_async.callbacks.proofs import Delivery
-    from kfq_async.callbacks.reading import Headers
+    from kfq_async.callbacks.authentication import Delivery
+    from kfq_async.callbacks.parsing import Headers
+    from kfq_async.callbacks.signatures import CallbackVerifier, ContractEventVerifier
     from kfq_async.callbacks.stores import Store
     from kfq_async.callbacks.urls import CallbackUrls
-    from kfq_async.callbacks.verifiers import CallbackVerifier, ContractEventVerifier
     from kfq_async.models.notifications import ContractEvent, IdentityNotification
 
 __all__ = ["NotificationReceiver", "Reply"]

@@ -13,7 +13,7 @@ import attrs
 from attrs import frozen
 from yarl import URL
 
-from kfq_async.callbacks.reading import PublicPath, public
+from kfq_async.callbacks.parsing import PublicPath, public
 from kfq_async.errors import CallbackRejected, Rejection
 
 if TYPE_CHECKING:

@@ -19,13 +19,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from kfq_async.cli.companies import Companies, read_companies
 from kfq_async.cli.options import UsageError
 from kfq_async.cli.report import Counts, Outcome, print_report
+from kfq_async.config import RetryPolicy
 from kfq_async.errors import KfqError
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
 from kfq_async.protocol.operation import Answer
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.sandbox import SAMPLE_TOKEN
 from kfq_async.session import AsyncSession
-from kfq_async.transport.settings import RetryPolicy
 
 __all__ = ["demo"]
 

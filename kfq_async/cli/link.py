@@ -16,12 +16,12 @@ from rich.text import Text
 
 from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, JsonOutput, Token, UsageError
 from kfq_async.cli.request import RequestOptions, read_request
+from kfq_async.config import Timeouts
 from kfq_async.errors import ApiError, KfqError, NonceError, ServerError, TooFrequentError
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
 from kfq_async.protocol.operation import Answer
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.session import AsyncSession
-from kfq_async.transport.settings import Timeouts
 
 __all__ = ["link"]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from kfq_async.config import Timeouts
 from kfq_async.errors import (
     ApiError,
     BusinessError,
@@ -24,13 +25,12 @@ from kfq_async.errors import (
     TooFrequentError,
 )
 from kfq_async.session import AsyncSession
-from kfq_async.transport.settings import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
 
     from kfq_async.callbacks import NotificationReceiver, Reply
-    from kfq_async.callbacks.reading import Headers
+    from kfq_async.callbacks.parsing import Headers
     from kfq_async.errors import KfqError
 
 __all__ = ["HttpError", "first_bytes", "http_error", "receive", "web_session"]

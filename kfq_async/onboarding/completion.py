@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from kfq_async.callbacks.proofs import Received
+    from kfq_async.callbacks.authentication import Received
     from kfq_async.models.notifications import IdentityNotification
-    from kfq_async.onboarding.ledger import Ledger
+    from kfq_async.onboarding.ledgers.base import Ledger
 
     Handler = Callable[[Received[IdentityNotification]], Awaitable[None]]
 

@@ -7,36 +7,62 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+import attrs
 from attrs import frozen
 
 from kfq_async.errors import (
     ApiError,
-    CertificateError,
-    CredentialsError,
     EncodeError,
     KfqError,
     NonceError,
-    NotFoundError,
     ParameterError,
     Phase,
     ServerError,
-    SignatureError,
     TooFrequentError,
     UnexpectedAnswer,
 )
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
-from kfq_async.onboarding.bodies import written
-from kfq_async.onboarding.entries import Entry, State
-from kfq_async.onboarding.hashes import Hashes
-from kfq_async.onboarding.rows import Problem, Row
-from kfq_async.protocol.requests import Encoded
+from kfq_async.onboarding.failures import advice_on
+from kfq_async.onboarding.ledgers.base import Hashes
+from kfq_async.onboarding.records import ENDINGS, Ending, Entry, Outcome, Problem, Row, State
+from kfq_async.protocol.codec import encode, fields_of
+from kfq_async.protocol.requests import REQUEST_ID, Encoded
 
 if TYPE_CHECKING:
-    from kfq_async.onboarding.calls import CallEnd
+    from kfq_async.callbacks.urls import CallbackUrls
+    from kfq_async.onboarding.records import CallEnd
 
-__all__ = ["Action", "Ask", "Decision", "Rules", "advice_on", "decide", "next_generation", "released", "settled"]
+__all__ = [
+    "Action",
+    "Ask",
+    "Decision",
+    "Rules",
+    "bound_to",
+    "decide",
+    "next_generation",
+    "outcome_of",
+    "released",
+    "settled",
+    "written",
+]
 
-NO_BALANCE = 41003
+
+def written(request: CorpIdentLinkRequest, request_id: str) -> Encoded:
+    """Write ``request`` under this id instead of its own; raises `EncodeError` for what cannot be sent."""
+    fields = fields_of(request)
+    fields[REQUEST_ID] = request_id  # it is the last field, so the order stays
+    return Encoded(encode(fields), request_id)
+
+
+def bound_to(callbacks: CallbackUrls) -> Callable[[CorpIdentLinkRequest, str], Encoded]:
+    """Return a function like `written` that also binds the URLs to the id."""
+
+    def bound(request: CorpIdentLinkRequest, request_id: str) -> Encoded:
+        return written(callbacks.bind(attrs.evolve(request, client_request_id=request_id)), request_id)
+
+    return bound
+
+
 _LINK = re.compile(r"https?://[!-~]{1,4000}")
 CHANGED = (
     "its data, or the callback URLs, changed while it is unknown how its request ended; put the old ones back and run "
@@ -252,20 +278,18 @@ def _state_after(error: KfqError, *, in_doubt: bool) -> State:
     return State.UNKNOWN
 
 
-def advice_on(error: KfqError) -> str | None:
-    """Return what to do about an error that concerns every row, or ``None`` if it is one row's."""
-    if isinstance(error, ApiError) and error.code == NO_BALANCE:
-        return "Top up the account"
-    if isinstance(error, CredentialsError):
-        return "Check the token and its permissions"
-    if isinstance(error, SignatureError) and not isinstance(error, NonceError):
-        return "Check the signer's key, and this machine's clock"
-    if isinstance(error, NotFoundError) or (isinstance(error, UnexpectedAnswer) and _of_the_address(error)):
-        return "Check the base URL, its context path, and what stands in between"
-    if isinstance(error, CertificateError):
-        return "Check the base URL and the CA"
-    return None
+def outcome_after(ask: Ask, entry: Entry, *, asked: bool) -> Outcome:
+    """Return the outcome of a row whose entry is ``entry`` now."""
+    ending = Ending.LINKED if entry.state is State.LINKED else ENDINGS[entry.state]  # enumerations are hashed slowly
+    return Outcome(entry.number, ending, asked, entry, ask.problems)
 
 
-def _of_the_address(error: UnexpectedAnswer) -> bool:
-    return 300 <= error.http_status < 400 or error.http_status in {401, 403, 404, 405, 407}
+def outcome_of(decision: Decision | Ask) -> Outcome:
+    """Return the outcome of a row that is not asked now."""
+    entry = decision.before
+    ending = ENDINGS[entry.state] if entry else Ending.PENDING
+    if isinstance(decision, Decision) and decision.action is Action.REPEAT:
+        ending = Ending.REPEATED
+    if isinstance(decision, Decision) and decision.action is Action.INVALID:
+        ending, entry = Ending.INVALID, None
+    return Outcome(number=decision.number, ending=ending, asked=False, entry=entry, problems=decision.problems)

@@ -5,28 +5,94 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import AsyncIterable, Iterable
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
-from kfq_async.errors import KfqError, RunPaused
-from kfq_async.onboarding.calls import ask
-from kfq_async.onboarding.decisions import Ask, released, settled
-from kfq_async.onboarding.outcomes import Outcome, outcome_after, outcome_of
-from kfq_async.onboarding.planning import Planner
-from kfq_async.onboarding.reading import reading
-from kfq_async.onboarding.streams import Stream
-from kfq_async.onboarding.watching import Watch
+from kfq_async.errors import KfqError, RunPaused, SessionError
+from kfq_async.onboarding.decisions import Ask, outcome_after, outcome_of, released, settled
+from kfq_async.onboarding.failures import Watch
+from kfq_async.onboarding.planner import Planner
+from kfq_async.onboarding.queues import Stream
+from kfq_async.onboarding.records import CallEnd, Outcome, Row
+from kfq_async.resources.auth import CORP_IDENT_LINK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.models.identity import CorpIdentLink
-    from kfq_async.onboarding.ledger import Ledger
-    from kfq_async.onboarding.rows import Row
+    from kfq_async.onboarding.ledgers.base import Ledger
+    from kfq_async.protocol.requests import Encoded
     from kfq_async.session import AsyncSession
 
-__all__ = ["IN_FLIGHT", "Onboarding"]
+__all__ = ["BATCH", "IN_FLIGHT", "Onboarding", "ask", "reading"]
+
+
+BATCH = 200
+"""Rows that are read at a time."""
+
+
+@asynccontextmanager
+async def reading(rows: Iterable[Row] | AsyncIterable[Row], into: Stream[Row]) -> AsyncIterator[None]:
+    """Put rows into a stream meanwhile, and close it after the last one, with the error of a source that fails.
+
+    A plain iterable is read in a thread, some rows at a time.
+    """
+    reader = asyncio.create_task(_read(rows, into))
+    try:
+        yield
+    finally:
+        reader.cancel()  # it may wait for a row that nobody needs any more
+        await asyncio.gather(reader, return_exceptions=True)
+
+
+async def _read(rows: Iterable[Row] | AsyncIterable[Row], into: Stream[Row]) -> None:
+    problem: Exception | None = None
+    try:
+        if isinstance(rows, AsyncIterable):
+            async for row in rows:
+                await into.put((_checked(row),))
+        else:
+            iterator = iter(rows)
+            while problem is None:
+                part, problem = await asyncio.to_thread(_part, iterator)
+                await into.put(part)
+    except Exception as raised:  # noqa: BLE001  # whoever takes the rows learns of it
+        problem = raised
+    into.close(None if isinstance(problem, StopIteration) else problem)
+
+
+def _part(rows: Iterator[Row]) -> tuple[list[Row], Exception | None]:
+    """Return the next rows, and what ended them, be it the end."""
+    part: list[Row] = []
+    try:
+        while len(part) < BATCH:
+            part.append(_checked(next(rows)))
+    except Exception as problem:  # noqa: BLE001  # it is handed on
+        return part, problem
+    return part, None
+
+
+def _checked(row: object) -> Row:
+    if not isinstance(row, Row):
+        raise TypeError(f"rows must be of Row, not {type(row).__name__}: request_rows(requests) makes them of requests")
+    return row
+
+
+async def ask(session: AsyncSession, request: Encoded) -> CallEnd:
+    """Ask for a link; raises `SessionError`, which is the caller's mistake, and no other `KfqError`."""
+    began = time.monotonic()
+    ended: CorpIdentLink | KfqError
+    try:
+        answer = await session.send(CORP_IDENT_LINK, request)
+        ended, attempts = answer.result, answer.attempts
+    except SessionError:
+        raise
+    except KfqError as problem:
+        ended, attempts = problem, problem.attempts
+    return CallEnd(ended, attempts, time.monotonic() - began)
+
 
 IN_FLIGHT = 10
 """Requests under way at a time, unless told otherwise: the platform's limits are not documented."""

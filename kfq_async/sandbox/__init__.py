@@ -5,8 +5,8 @@ repeated ``clientRequestId``. Assumptions of the sandbox say nothing about the h
 """
 
 from kfq_async.sandbox.faults import Fault
-from kfq_async.sandbox.records import Attempt, Contract, Notification, Order
+from kfq_async.sandbox.identity import SAMPLE_TOKEN
 from kfq_async.sandbox.server import Sandbox
-from kfq_async.sandbox.state import SAMPLE_TOKEN
+from kfq_async.sandbox.store import Attempt, Contract, Notification, Order
 
 __all__ = ["SAMPLE_TOKEN", "Attempt", "Contract", "Fault", "Notification", "Order", "Sandbox"]

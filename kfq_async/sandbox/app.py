@@ -10,19 +10,19 @@ from weakref import WeakSet
 import orjson
 from aiohttp import web
 
-from kfq_async.protocol.answers import CONTEXT_PATH
 from kfq_async.protocol.requests import API_PATH
-from kfq_async.sandbox.accidents import Accidents
+from kfq_async.protocol.responses import CONTEXT_PATH
 from kfq_async.sandbox.checks import Reply
+from kfq_async.sandbox.fault_injection import Accidents
 from kfq_async.sandbox.faults import KINDS, Fault
-from kfq_async.sandbox.forms import html
-from kfq_async.sandbox.pages import frame
+from kfq_async.sandbox.web import frame
+from kfq_async.sandbox.web.forms import html
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from kfq_async.sandbox.faults import Faults
-    from kfq_async.sandbox.state import Platform
+    from kfq_async.sandbox.identity import Platform
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

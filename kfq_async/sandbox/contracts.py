@@ -15,7 +15,7 @@ import orjson
 from kfq_async.models.contracts import ContractDraftRequest
 from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_WORDS
 from kfq_async.sandbox.checks import Refused, Reply, check_fields, check_token, json_object, success
-from kfq_async.sandbox.records import Contract
+from kfq_async.sandbox.store import Contract
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -18,7 +18,7 @@ from attrs import evolve
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kfq_async.sandbox.records import Order
+    from kfq_async.sandbox.store import Order
 
 __all__ = [
     "ABANDON",

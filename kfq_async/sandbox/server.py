@@ -5,37 +5,35 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import threading
 import time
-from typing import TYPE_CHECKING, Self
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Protocol, Self
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from kfq_async.protocol.answers import CONTEXT_PATH
+from kfq_async.protocol.responses import CONTEXT_PATH
 from kfq_async.protocol.signing import CanonicalRsa2Signer, load_private_key
 from kfq_async.sandbox.app import make_app
-from kfq_async.sandbox.console import Console
-from kfq_async.sandbox.delivery import Delivery
-from kfq_async.sandbox.desk import Desk
+from kfq_async.sandbox.fault_injection import Listener
 from kfq_async.sandbox.faults import Fault, Faults, Stage, kind_of
-from kfq_async.sandbox.keys import kept_key, process_key, public_text
-from kfq_async.sandbox.listener import Listener
-from kfq_async.sandbox.operator_page import OperatorPage
+from kfq_async.sandbox.identity import SAMPLE_TOKEN, Desk, Platform
+from kfq_async.sandbox.notifications import Delivery, Sender
 from kfq_async.sandbox.orders import ABANDON, COMPLETE, EXPIRE, REVIEW
-from kfq_async.sandbox.pages.console import About
-from kfq_async.sandbox.sender import Sender
-from kfq_async.sandbox.state import SAMPLE_TOKEN, Platform
-from kfq_async.sandbox.store import Store
-from kfq_async.sandbox.thread import SandboxThread
+from kfq_async.sandbox.store import Store, kept_key, process_key, public_text
+from kfq_async.sandbox.web.console import About, Console
+from kfq_async.sandbox.web.operator_page import OperatorPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from kfq_async.protocol.signing import PrivateKey
-    from kfq_async.sandbox.records import Contract, Notification, Order
+    from kfq_async.sandbox.store import Contract, Notification, Order
 
-__all__ = ["Sandbox"]
+__all__ = ["Sandbox", "SandboxThread"]
+
 
 APP_ID = "SANDBOX1"
 RETRY_AFTER = (0.5, 2.0, 5.0, 15.0, 60.0)
@@ -301,3 +299,50 @@ class Sandbox:
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.close()
+
+
+class Startable(Protocol):
+    """What the thread runs."""
+
+    async def start(self) -> None:
+        """Begin."""
+
+    async def stop(self) -> None:
+        """End."""
+
+
+class SandboxThread:
+    """Runs something that starts and stops, as a sandbox does, in a thread with an event loop of its own."""
+
+    def __init__(self, sandbox: Startable) -> None:
+        self._sandbox = sandbox
+        self._up: Future[None] = Future()
+        self._stop: Callable[[], object] = bool
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="kfq-sandbox", daemon=True)
+
+    def open(self) -> None:
+        """Return when the sandbox listens, or raise what kept it from that."""
+        self._thread.start()
+        try:
+            self._up.result()
+        except Exception:
+            self._thread.join()
+            raise
+
+    def close(self) -> None:
+        """Return when everything is closed."""
+        self._stop()
+        self._thread.join()
+
+    async def _serve(self) -> None:
+        end = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._stop = lambda: loop.call_soon_threadsafe(end.set)
+        try:
+            await self._sandbox.start()
+        except Exception as problem:  # noqa: BLE001  # it is raised in the thread that opens the sandbox
+            self._up.set_exception(problem)
+            return
+        self._up.set_result(None)
+        await end.wait()
+        await self._sandbox.stop()

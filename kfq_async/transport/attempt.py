@@ -25,8 +25,8 @@ from kfq_async.errors import (
     TotalTimeout,
     UnexpectedAnswer,
 )
-from kfq_async.protocol.answers import RawAnswer
 from kfq_async.protocol.requests import STATIC_HEADERS
+from kfq_async.protocol.responses import RawAnswer
 from kfq_async.transport.deadlines import Expiry, Watch
 from kfq_async.transport.request import Request, current_watch
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse
     from yarl import URL
 
+    from kfq_async.config import Timeouts
     from kfq_async.protocol.requests import Outgoing
-    from kfq_async.transport.settings import Timeouts
 
 __all__ = ["LARGEST_ANSWER", "open_http", "transmit"]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from attrs import field, frozen
 
+from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import (
     ApiError,
     ClockError,
@@ -21,13 +22,12 @@ from kfq_async.errors import (
     TotalTimeout,
 )
 from kfq_async.models.fields import mask, two_ids
-from kfq_async.protocol.answers import RawAnswer, read_answer
+from kfq_async.protocol.responses import RawAnswer, read_answer
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import open_http, transmit
 from kfq_async.transport.deadlines import Ticker, Watch
-from kfq_async.transport.pacing import Pace
-from kfq_async.transport.retrying import repeat
-from kfq_async.transport.settings import RetryPolicy, Timeouts
+from kfq_async.transport.limits import Pace
+from kfq_async.transport.retry import repeat
 from kfq_async.transport.slots import Slots
 from kfq_async.transport.verdicts import Verdict, verdict_on
 

@@ -8,8 +8,8 @@ from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kfq_async.transport.pacing import Turn
-    from kfq_async.transport.settings import Timeouts
+    from kfq_async.config import Timeouts
+    from kfq_async.transport.limits import Turn
 
 __all__ = ["Expiry", "Ticker", "Watch"]
 

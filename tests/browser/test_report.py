@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kfq_async.onboarding.entries import Entry, State
-from kfq_async.onboarding.report import report
-from kfq_async.onboarding.rows import Problem
-from kfq_async.onboarding.statistics import Statistics
+from kfq_async.onboarding.output.report import report
+from kfq_async.onboarding.output.statistics import Statistics
+from kfq_async.onboarding.records import Entry, Problem, State
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

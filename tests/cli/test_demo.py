@@ -15,8 +15,8 @@ import pytest
 from kfq_async.cli import demo as command
 from kfq_async.cli.app import run
 from kfq_async.cli.companies import COLUMNS, read_companies
+from kfq_async.config import RetryPolicy
 from kfq_async.sandbox import Sandbox
-from kfq_async.transport.settings import RetryPolicy
 
 
 def write(tmp_path: Path, *rows: str) -> Path:

@@ -20,8 +20,8 @@ from kfq_async import (
     OprIdentInfo,
 )
 from kfq_async.errors import ApiError
-from kfq_async.protocol.answers import RawAnswer, read_answer
 from kfq_async.protocol.codec import decode, encode, fields_of
+from kfq_async.protocol.responses import RawAnswer, read_answer
 from kfq_async.protocol.signing import canonical_json
 
 WIRE = json.loads((Path(__file__).parents[1] / "wire" / "corp_ident_link.json").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import pytest
 from companies import rows
 from kfq_async import CallbackUrls, IdentityNotification, IdentityStatus, NotificationReceiver, Received
 from kfq_async.onboarding.completion import completing
-from kfq_async.onboarding.ledger_sqlite import SqliteLedger
+from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
 from kfq_async.onboarding.runner import Onboarding
 
 if TYPE_CHECKING:

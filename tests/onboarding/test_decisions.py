@@ -7,10 +7,11 @@ from itertools import count
 import attrs
 import pytest
 
-from companies import PERSONAL, row
+from companies import PERSONAL, request, row
 from kfq_async import (
     ApiError,
     BusinessError,
+    CallbackUrls,
     CertificateError,
     ClockError,
     ConnectError,
@@ -18,6 +19,7 @@ from kfq_async import (
     CorpIdentLink,
     CredentialsError,
     DecodeError,
+    EncodeError,
     GatewayError,
     KfqError,
     NonceError,
@@ -29,22 +31,24 @@ from kfq_async import (
     TooFrequentError,
     UnexpectedAnswer,
 )
-from kfq_async.onboarding.bodies import written
-from kfq_async.onboarding.calls import CallEnd
 from kfq_async.onboarding.decisions import (
     Action,
     Ask,
     Decision,
     Rules,
-    advice_on,
+    bound_to,
     decide,
     next_generation,
+    outcome_of,
     released,
     settled,
+    written,
 )
-from kfq_async.onboarding.entries import Entry, State
-from kfq_async.onboarding.hashes import Hashes
-from kfq_async.onboarding.rows import Problem, Row
+from kfq_async.onboarding.failures import advice_on
+from kfq_async.onboarding.ledgers.base import Hashes
+from kfq_async.onboarding.records import CallEnd, Ending, Entry, Outcome, Problem, Row, State
+from kfq_async.protocol.codec import encode, fields_of
+from kfq_async.protocol.requests import Encoded
 
 HASHES = Hashes(bytes(32))
 
@@ -328,3 +332,81 @@ def test_what_concerns_every_row(error: KfqError, advice: str) -> None:
 def test_what_concerns_one_row(error: KfqError) -> None:
     """One bad row never stops the others."""
     assert advice_on(error) is None
+
+
+@pytest.mark.parametrize("own", [None, "its own"])
+def test_written(own: str | None) -> None:
+    """Byte for byte what a request with this id is sent as, whatever id it had."""
+    before = attrs.evolve(request(), client_request_id=own)
+    expected = fields_of(attrs.evolve(before, client_request_id="id-1"))
+    assert written(before, "id-1") == Encoded(encode(expected), "id-1")
+    assert before.client_request_id == own
+
+
+def test_bound() -> None:
+    """With URLs, they are bound to the id."""
+    urls = CallbackUrls([b"s" * 32], page="https://shop.example/done", notify="https://shop.example/hooks")
+    found = bound_to(urls)(request(), "id-1")
+    assert found == written(urls.bind(attrs.evolve(request(), client_request_id="id-1")), "id-1")
+    assert b'"authCallbackUrl":"https://shop.example/hooks/' in found.body
+
+
+def test_what_json_cannot_carry() -> None:
+    """It is named by its path."""
+    with pytest.raises(EncodeError, match=r"\$\.corpIdentInfo\.companyName"):
+        written(request(name="公\ud800司"), "id-1")
+
+
+ENTRY = Entry(
+    key=b"k" * 16, generation=1, client_request_id="id", body=b"b" * 16, state=State.LINKED, number=2, order_no="O1"
+)
+FATAL = Problem("手机号", "is wrong")
+ODD = Problem("信用代码", "is odd", fatal=False)
+
+
+@pytest.mark.parametrize(
+    ("entry", "ending", "problems", "reason"),
+    [
+        (ENTRY, Ending.LINKED, (), ""),
+        (None, Ending.INVALID, (ODD, FATAL), "手机号: is wrong; 信用代码: is odd"),
+        (ENTRY._replace(words="refused"), Ending.REFUSED, (ODD,), "refused; 信用代码: is odd"),
+        (ENTRY._replace(words="of old"), Ending.LINKED, (), ""),
+        (ENTRY._replace(status=1), Ending.LINKED, (), ""),
+        (ENTRY._replace(status=3), Ending.LINKED, (), "its order was withdrawn, and its next"),
+        (ENTRY._replace(status=4), Ending.LINKED, (ODD,), "its order expired, and its next"),
+    ],
+)
+def test_reasons(entry: Entry | None, ending: Ending, problems: tuple[Problem, ...], reason: str) -> None:
+    """What keeps a row from its link comes first, then what is odd about it."""
+    outcome = Outcome(number=2, ending=ending, asked=False, entry=entry, problems=problems)
+    assert outcome.reason.startswith(reason)
+    assert bool(outcome.reason) is bool(reason)
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "ending"),
+    [
+        (Action.KNOWN, State.LINKED, Ending.LINKED),
+        (Action.KNOWN, State.REFUSED, Ending.REFUSED),
+        (Action.STOP, State.UNKNOWN, Ending.UNKNOWN),
+        (Action.REPEAT, State.LINKED, Ending.REPEATED),
+        (Action.INVALID, State.LINKED, Ending.INVALID),
+    ],
+)
+def test_outcome_of(action: Action, state: State | None, ending: Ending) -> None:
+    """A row that is not asked stands as the ledger has it; one that is invalid has no entry."""
+    before = ENTRY._replace(state=state) if state else None
+    outcome = outcome_of(Decision(number=2, action=action, before=before))
+    assert outcome.ending is ending
+    assert (outcome.entry is None) is (ending is Ending.INVALID or before is None)
+
+
+@pytest.mark.parametrize(
+    ("state", "ending"),
+    [(State.UNSENT, Ending.PENDING), (None, Ending.PENDING), (State.UNKNOWN, Ending.UNKNOWN)],
+)
+def test_outcome_of_a_row_that_would_be_asked(state: State | None, ending: Ending) -> None:
+    """Until it is asked, it stands as it did before."""
+    before = ENTRY._replace(state=state) if state else None
+    ask = Ask(before, ENTRY, Encoded(b"{}", "id"), in_doubt=False, problems=(ODD,))
+    assert outcome_of(ask) == Outcome(number=2, ending=ending, asked=False, entry=before, problems=(ODD,))

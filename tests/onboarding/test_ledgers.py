@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kfq_async import LedgerError
-from kfq_async.onboarding.entries import State
-from kfq_async.onboarding.ledger_sqlite import SqliteLedger
+from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
+from kfq_async.onboarding.records import State
 from ledgers import all_of, entry
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from kfq_async.onboarding.ledger import Ledger
+    from kfq_async.onboarding.ledgers.base import Ledger
 
     Opening = Callable[[], AbstractAsyncContextManager[Ledger]]
 
@@ -31,7 +31,7 @@ def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Opening:
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Ledger]:
-        from kfq_async.onboarding.ledger_postgres import PostgresLedger
+        from kfq_async.onboarding.ledgers.postgres import PostgresLedger
 
         async with PostgresLedger(conninfo, secret=b"s" * 32) as ledger:
             yield ledger

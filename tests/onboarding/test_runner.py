@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
+from itertools import count
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
-from companies import PERSONAL, row, rows
+from companies import PERSONAL, request, row, rows
 from kfq_async import (
     AsyncSession,
+    BusinessError,
     CallbackUrls,
+    ConnectionLost,
+    CorpIdentLink,
     KfqError,
     LedgerError,
     RetryPolicy,
@@ -21,19 +26,21 @@ from kfq_async import (
     SourceError,
     Timeouts,
 )
-from kfq_async.onboarding.entries import Entry, State
-from kfq_async.onboarding.ledger_sqlite import SqliteLedger
-from kfq_async.onboarding.outcomes import Ending, Outcome
-from kfq_async.onboarding.rows import Problem
-from kfq_async.onboarding.runner import Onboarding, _next_size
-from kfq_async.onboarding.watching import FAILURES
+from kfq_async.onboarding.decisions import written
+from kfq_async.onboarding.failures import FAILURES
+from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
+from kfq_async.onboarding.queues import Stream
+from kfq_async.onboarding.records import Ending, Entry, Outcome, Problem, State
+from kfq_async.onboarding.runner import BATCH, Onboarding, _next_size, ask, reading
 from kfq_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
-    from kfq_async.onboarding.rows import Row
+    from kfq_async.onboarding.records import Row
+    from kfq_async.sandbox import Sandbox
+
 
 QUICK = RetryPolicy(attempts=2, initial=0.01, maximum=0.02)
 
@@ -448,3 +455,104 @@ async def test_no_personal_data(
 def test_ids_are_ahead_by_a_time(size: int, seconds: float, expected: int) -> None:
     """The faster the platform, the more ids are committed together: what waits is in doubt after a kill."""
     assert _next_size(size, seconds) == expected
+
+
+async def taken(stream: Stream[Row]) -> list[Row]:
+    """Take all rows."""
+    return [row async for row in stream]
+
+
+async def slowly() -> AsyncIterator[Row]:
+    """Yield rows as they come in from somewhere."""
+    for each in rows(3):
+        await asyncio.sleep(0)
+        yield each
+
+
+async def test_all_rows_in_their_order() -> None:
+    """Whatever the source, each row comes once."""
+    for source, expected in ((rows(2 * BATCH + 1), 2 * BATCH + 1), (iter(rows(3)), 3), (slowly(), 3), ([], 0)):
+        stream: Stream[Row] = Stream(BATCH)
+        async with reading(source, stream):
+            found = await taken(stream)
+        assert [each.number for each in found] == [each.number for each in rows(expected)]
+        assert stream.error is None
+
+
+async def test_no_more_than_is_needed() -> None:
+    """A source without end is read a little ahead, away from the loop's thread, and left when nobody takes."""
+    read = []
+    threads = set()
+
+    def endless() -> Iterator[Row]:
+        for number in count():
+            threads.add(threading.get_ident())
+            read.append(number)
+            yield row(number)
+
+    stream: Stream[Row] = Stream(BATCH)
+    async with reading(endless(), stream):
+        assert (await anext(stream)).number == row(0).number
+        await asyncio.sleep(0.05)
+        assert len(read) <= 3 * BATCH
+    assert threading.get_ident() not in threads
+
+
+async def test_reading_from_a_source_that_fails() -> None:
+    """The rows before come, and then its error."""
+
+    def failing() -> Iterator[Row]:
+        yield from rows(BATCH + 5)
+        raise OSError("gone")
+
+    async def failing_slowly() -> AsyncIterator[Row]:
+        for each in failing():
+            yield each
+
+    for source in (failing(), failing_slowly()):
+        stream: Stream[Row] = Stream(BATCH)
+        async with reading(source, stream):
+            assert len(await taken(stream)) == BATCH + 5
+        assert str(stream.error) == "gone"
+
+
+async def test_what_is_no_row() -> None:
+    """Requests by themselves are refused with advice."""
+    stream: Stream[Row] = Stream(BATCH)
+    async with reading([row(), row().request], stream):  # type: ignore[list-item]
+        assert len(await taken(stream)) == 1
+    with pytest.raises(TypeError, match="request_rows"):
+        raise stream.error or AssertionError
+
+
+QUICK = RetryPolicy(attempts=3, initial=0.01, maximum=0.02)
+
+
+async def test_a_link(session: AsyncSession, sandbox: Sandbox) -> None:
+    """A link is an end, with the requests that it took, and the time of all of them."""
+    sandbox.fail(Fault("drop", times=1))
+    end = await ask(session.with_options(retry=QUICK), written(request(), "id-1"))
+    assert isinstance(end.result, CorpIdentLink)
+    assert end.attempts == 2
+    assert end.seconds >= 0.005
+    assert [order.client_request_id for order in sandbox.orders] == ["id-1"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "attempts"),
+    [(Fault("code-31000"), BusinessError, 1), (Fault("drop"), ConnectionLost, 3)],
+)
+async def test_an_error(
+    session: AsyncSession, sandbox: Sandbox, fault: Fault, kind: type[Exception], attempts: int
+) -> None:
+    """A refusal is an end as well, and so is a network that fails."""
+    sandbox.fail(fault)
+    end = await ask(session.with_options(retry=QUICK), written(request(), "id-1"))
+    assert (type(end.result), end.attempts) == (kind, attempts)
+
+
+async def test_a_mistake(session: AsyncSession) -> None:
+    """What the caller did wrong is no end of a call."""
+    await session.aclose()
+    with pytest.raises(SessionError):
+        await ask(session, written(request(), "id-1"))

@@ -16,7 +16,7 @@ from kfq_async.sandbox.orders import (
     china_time,
     notification_body,
 )
-from kfq_async.sandbox.sheet import sheet_of
+from kfq_async.sandbox.web.order_form import sheet_of
 from orders import COMPANY, NOW, order_of
 
 ANSWERS = sheet_of(order_of()).answers({})

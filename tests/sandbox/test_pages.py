@@ -12,9 +12,9 @@ import orjson
 import pytest
 
 from kfq_async.sandbox import Attempt, Contract, Notification
-from kfq_async.sandbox.pages import frame
-from kfq_async.sandbox.pages.console import About, console
-from kfq_async.sandbox.pages.identify import identify, not_found
+from kfq_async.sandbox.web import frame
+from kfq_async.sandbox.web.console import About, console
+from kfq_async.sandbox.web.operator_page import identify, not_found
 from orders import COMPANY, NASTY, NOW, OPERATOR, order_of
 
 REQUEST: dict[str, Any] = {

@@ -13,9 +13,7 @@ import pytest
 
 from kfq_async import AsyncSession, CorpIdentLinkRequest, KfqError, RetryPolicy
 from kfq_async.sandbox import SAMPLE_TOKEN, Fault, Sandbox
-from kfq_async.sandbox.keys import process_key
-from kfq_async.sandbox.records import Setting
-from kfq_async.sandbox.store import Store
+from kfq_async.sandbox.store import Setting, Store, process_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from kfq_async.protocol.signing import load_public_key, sign, verify
 from kfq_async.sandbox import Order
-from kfq_async.sandbox.store import Store
+from kfq_async.sandbox.store import Store, kept_key, process_key, public_text
 
 ORDER = Order(
     order_no="SBX1",
@@ -177,3 +178,29 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         Store(path)
     assert caught.value.filename == str(path)
+
+
+def test_public_text() -> None:
+    """The public key is shown in bare base64, as the platform's pages show one, and verifies what was signed."""
+    text = public_text(process_key())
+    assert text.startswith("MII")
+    assert "\n" not in text
+    assert load_public_key(text).key_size == 2048
+    assert verify(b"message", sign(b"message", process_key()), text)
+
+
+def test_one_for_the_process() -> None:
+    """Asked twice, the process has one key."""
+    assert process_key() is process_key()
+
+
+def test_one_for_a_file(tmp_path: Path) -> None:
+    """A state file keeps its key over restarts, so that a service need not be told anew; another file has another."""
+    with closing(Store(tmp_path / "a.db")) as store:
+        first = public_text(kept_key(store))
+    with closing(Store(tmp_path / "a.db")) as store:
+        assert public_text(kept_key(store)) == first
+        assert "PRIVATE" not in repr(store.settings.all())
+        assert "MII" not in repr(store.settings.all())
+    with closing(Store(tmp_path / "b.db")) as store:
+        assert public_text(kept_key(store)) != first

@@ -33,11 +33,10 @@ from kfq_async.onboarding import (
     report,
     write_output,
 )
-from kfq_async.onboarding.decisions import Ask
-from kfq_async.onboarding.outcomes import outcome_of
-from kfq_async.onboarding.outputs import appearing, check_output
-from kfq_async.onboarding.planning import Planner
-from kfq_async.onboarding.reading import BATCH
+from kfq_async.onboarding.decisions import Ask, outcome_of
+from kfq_async.onboarding.output.files import appearing, check_output
+from kfq_async.onboarding.planner import Planner
+from kfq_async.onboarding.runner import BATCH
 from kfq_async.session import AsyncSession
 
 __all__ = ["INTERRUPTED", "PAUSED", "Files", "Job", "rehearse"]

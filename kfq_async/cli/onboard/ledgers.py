@@ -14,8 +14,8 @@ from kfq_async.models.fields import new_id
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.onboarding import Entry, SqliteLedger, State
 from kfq_async.onboarding.decisions import next_generation
-from kfq_async.onboarding.hashes import Hashes
-from kfq_async.onboarding.sources import key_text
+from kfq_async.onboarding.input.source import key_text
+from kfq_async.onboarding.ledgers.base import Hashes
 
 __all__ = ["Reissue", "Status", "links_of", "reissue_in", "status_of"]
 

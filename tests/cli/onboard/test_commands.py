@@ -351,7 +351,7 @@ def test_reissue_where_it_is_not_clear(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A key of two companies or of none is refused, and so is one in doubt, unless on purpose."""
-    monkeypatch.setattr("kfq_async.transport.retrying.wait_after", lambda *_: 0.0)
+    monkeypatch.setattr("kfq_async.transport.retry.wait_after", lambda *_: 0.0)
     source = write(tmp_path, 1, "公司甲,C00000,甲@example.com,,,,", "公司乙,C00009,乙@example.com,,,,")
     ledger = str(tmp_path / "companies.ledger")
     kfq_sandbox.fail(Fault("drop"))
@@ -409,7 +409,7 @@ def test_the_ledger_fails_in_the_middle(
     limited = "PRAGMA max_page_count = 40"
     opened = SqliteLedger._open
     monkeypatch.setattr(
-        "kfq_async.onboarding.ledger_sqlite.SqliteLedger._open", lambda ledger: (opened(ledger), ledger._run(limited))
+        "kfq_async.onboarding.ledgers.sqlite.SqliteLedger._open", lambda ledger: (opened(ledger), ledger._run(limited))
     )
     assert run(["onboard", str(source), *door]) == 3
     said = capsys.readouterr().err

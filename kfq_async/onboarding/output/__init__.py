@@ -1,0 +1,1 @@
+"""Run results: the output table, the HTML report, its charts and its statistics."""

@@ -1,0 +1,320 @@
+"""Reading an answer: success is an envelope, everything else is one error that says what to check."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kfq_async import CORP_IDENT_LINK, Operation
+from kfq_async.errors import (
+    ApiError,
+    BusinessError,
+    ConnectionLost,
+    CredentialsError,
+    GatewayError,
+    KfqError,
+    NotFoundError,
+    Phase,
+    ServerError,
+    TooFrequentError,
+    UnexpectedAnswer,
+)
+from kfq_async.protocol.envelope import Envelope
+from kfq_async.protocol.responses import RawAnswer, read_answer, retry_after
+
+BASE_URL = "https://h.example/resrun-paas"
+HTML = b"<!DOCTYPE html><html><body>index</body></html>"
+DRAFT: Operation[Any, Any] = Operation("POST", "/contract/draft")
+
+
+def read(
+    body: object,
+    status: int = 200,
+    *,
+    operation: Operation[Any, Any] = CORP_IDENT_LINK,
+    base_url: str = BASE_URL,
+    echoes: tuple[str, ...] = (),
+    **headers: str,
+) -> Envelope | KfqError:
+    """Read an answer; what is not bytes becomes JSON, and underscores in header names hyphens."""
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    sent = {"Content-Type": "application/json;charset=UTF-8"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    return read_answer(RawAnswer(status, sent, raw), operation, base_url, lambda: echoes)
+
+
+def refusal(body: object, status: int = 200, **options: Any) -> ApiError:
+    """Read an answer that must be the platform's no."""
+    error = read(body, status, **options)
+    assert isinstance(error, ApiError)
+    assert error.phase is Phase.ANSWERED
+    assert error.http_status == status
+    return error
+
+
+@pytest.mark.parametrize("code", [10000, "10000"])
+@pytest.mark.parametrize("status", [200, 201, 400, 429, 500, 502, 504])
+def test_success(code: object, status: int) -> None:
+    """Success is the API's envelope with code 10000, whatever the status around it says."""
+    envelope = read({"code": code, "message": "成功", "result": {"orderNo": "N1"}, "timestamp": 1716430000}, status)
+    assert isinstance(envelope, Envelope)
+    assert envelope.result == {"orderNo": "N1"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error", "code"),
+    [
+        ({"code": 31000, "message": "x", "result": None}, 200, BusinessError, 31000),
+        ({"code": "41000", "message": "x"}, 200, CredentialsError, 41000),
+        ({"code": None, "message": "x"}, 200, ApiError, None),
+        ({"success": False, "code": 500, "message": "操作失败，null"}, 200, ServerError, 500),
+        ({"success": True, "code": 401, "message": "x"}, 401, CredentialsError, 401),
+        ({"success": True, "code": 401, "message": "x"}, 200, CredentialsError, 401),
+        ({"success": False, "code": 405, "message": "x"}, 200, NotFoundError, 405),
+        ({"success": True, "code": 200, "message": "x"}, 200, ApiError, 200),
+        ({"status": 404, "error": "Not Found", "path": "/a"}, 404, NotFoundError, None),
+        ({"status": 500, "error": "x", "path": "/a", "trace": "java.lang…"}, 500, ServerError, None),
+        ({"success": False, "code": 500, "message": "请勿频繁操作"}, 200, TooFrequentError, 500),
+        ({"code": 999999, "message": "请勿频繁操作"}, 200, TooFrequentError, 999999),
+        ({"status": 500, "path": "/a", "message": "请勿频繁操作"}, 500, TooFrequentError, None),
+        ({"code": 91000, "message": "x"}, 502, ServerError, 91000),
+        ({"code": 31000, "message": "x"}, 503, BusinessError, 31000),
+        ({"code": 40000, "message": "x"}, 504, CredentialsError, 40000),
+    ],
+)
+def test_refusals(body: dict[str, Any], status: int, error: type[ApiError], code: int | None) -> None:
+    """A no in any envelope becomes the error of its meaning, and a gateway's status around it changes nothing."""
+    refused = refusal(body, status)
+    assert type(refused) is error
+    assert refused.code == code
+    assert refused.message == body.get("message")
+    assert refused.envelope.extra.keys() == body.keys() - {"code", "message", "result", "timestamp"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "hinted"),
+    [(CORP_IDENT_LINK, 404, True), (CORP_IDENT_LINK, 500, False), (DRAFT, 404, False)],
+)
+def test_what_a_self_hosted_platform_lacks(operation: Operation[Any, Any], status: int, hinted: bool) -> None:  # noqa: FBT001
+    """A 404 for an operation that only the hosted platform has says so."""
+    error = refusal({"status": status, "error": "x", "path": "/a"}, status, operation=operation)
+    assert ("self-hosted platform built from the open source does not have this operation" in str(error)) == hinted
+
+
+def test_the_platforms_words_are_masked_in_the_text() -> None:
+    """An error's text leaves out numbers and what the request carried, and its ``message`` does not."""
+    words = "张三的手机号13800138000与your-operator不符"
+    error = refusal({"code": 31000, "message": words}, echoes=("张三", "your-operator"))
+    assert str(error) == "the platform refused with code 31000 (business failure) “***的手机号***与***不符”"
+    assert error.message == words
+
+
+def test_a_stack_trace_stays_out_of_the_text() -> None:
+    """The framework's stack trace is kept for whoever asks, and printed nowhere."""
+    error = refusal({"status": 500, "path": "/a", "message": "x", "trace": "at com.example.Secret"}, 500)
+    assert "Secret" not in f"{error} {error!r} {error.envelope!r}"
+    assert error.envelope.extra["trace"] == "at com.example.Secret"
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("body", [HTML, b"", b"upstream timed out", b'{"error":"x"}', b"[]"])
+def test_a_gateway_speaks_for_the_platform(status: int, body: bytes) -> None:
+    """A gateway's status without an envelope leaves open whether the platform acted."""
+    error = read(body, status, Retry_After="7")
+    assert isinstance(error, GatewayError)
+    assert (error.http_status, error.retry_after, error.phase) == (status, 7.0, Phase.SENT)
+
+
+@pytest.mark.parametrize("body", [HTML, b"", b"slow down"])
+def test_429_without_an_envelope(body: bytes) -> None:
+    """A proxy's own limit counts as the platform's: not executed, to be asked again later."""
+    error = read(body, 429, Retry_After="7")
+    assert isinstance(error, TooFrequentError)
+    assert (error.code, error.message, error.retry_after) == (None, None, 7.0)
+    assert error.phase is Phase.ANSWERED
+
+
+def test_a_refusal_tells_how_long_to_wait() -> None:
+    """``Retry-After`` is read from a refusal in an envelope too."""
+    assert refusal({"code": 999999, "message": "x"}, Retry_After="3").retry_after == 3.0
+    assert refusal({"code": 999999, "message": "x"}).retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://login.example/s?token=SECRET", "login.example"),
+        ("https://user:SECRET@login.example/", "login.example"),
+        ("/login?token=SECRET", "another path"),
+        ("", "another path"),
+        ("http://[SECRET", "an unreadable address"),
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirects(status: int, location: str, shown: str) -> None:
+    """A redirect is not followed, and the error names where it points to by its host alone."""
+    error = read(HTML, status, Location=location)
+    assert isinstance(error, UnexpectedAnswer)
+    assert error.phase is Phase.ANSWERED
+    assert str(error).startswith(f"HTTP {status} redirects to {shown}; ")
+    assert "SECRET" not in str(error)
+
+
+def test_a_redirect_without_location() -> None:
+    """A redirect to nowhere is one all the same."""
+    assert "redirects to another path" in str(read(b"", 304))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "phase"),
+    [
+        (HTML, 200, Phase.SENT),
+        (b"", 200, Phase.SENT),
+        (b"null", 200, Phase.SENT),
+        (b"[]", 200, Phase.SENT),
+        (b"{}", 200, Phase.SENT),
+        (b'{"message":"x"}', 200, Phase.SENT),
+        (b'{"code":10000.0}', 200, Phase.SENT),
+        (b'{"code":true}', 200, Phase.SENT),
+        (b"{code:10000}", 200, Phase.SENT),
+        (b'{"code":10000}{', 200, Phase.SENT),
+        (b'{"code":10000,"message":"\xb3\xc9\xb9\xa6"}', 200, Phase.SENT),
+        (b'{"code":10000,"message":"a\nb"}', 200, Phase.SENT),
+        (b'\xef\xbb\xbf{"code":10000}', 200, Phase.SENT),
+        (b'{"a":' * 100_000, 200, Phase.SENT),
+        (b"[", 200, Phase.SENT),
+        (b'{"code":100', 201, Phase.SENT),
+        (HTML, 500, Phase.SENT),
+        (b'{"code":100', 500, Phase.SENT),
+        (HTML, 400, Phase.ANSWERED),
+        (HTML, 401, Phase.ANSWERED),
+        (HTML, 404, Phase.ANSWERED),
+        (HTML, 405, Phase.ANSWERED),
+        (HTML, 413, Phase.ANSWERED),
+    ],
+)
+def test_what_is_not_in_the_platforms_form(body: bytes, status: int, phase: Phase) -> None:
+    """Only a refusing status proves that nothing happened when something else answers."""
+    error = read(body, status)
+    assert type(error) is UnexpectedAnswer
+    assert (error.http_status, error.phase) == (status, phase)
+    assert f"HTTP {status} with {len(body)} bytes of application/json is not" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "base_url", "kind", "words"),
+    [
+        (HTML, "https://h.example", "text/html; charset=utf-8", f"with {len(HTML)} bytes of text/html is not in the"),
+        (
+            HTML,
+            "https://h.example",
+            "text/html",
+            "lacks the context path, did you mean https://h.example/resrun-paas ?",
+        ),
+        (b"x", "https://h.example", "text/plain", "did you mean https://h.example/resrun-paas ?"),
+        (HTML, BASE_URL, "text/html", "a page came instead of an answer, so check base_url and what stands in between"),
+        (b"  \n<html>", BASE_URL, "text/html", "a page came instead of an answer"),
+        (b"hello", BASE_URL, "", "HTTP 200 with 5 bytes of no content type is not in the platform's form"),
+    ],
+)
+def test_hints(body: bytes, base_url: str, kind: str, words: str) -> None:
+    """The text says what came, and what in the settings is the likely cause."""
+    assert words in str(read(body, base_url=base_url, Content_Type=kind))
+
+
+def test_no_content_type_at_all() -> None:
+    """An answer without ``Content-Type`` is described all the same."""
+    error = read_answer(RawAnswer(200, {}, b"x"), DRAFT, BASE_URL)
+    assert "1 bytes of no content type" in str(error)
+
+
+WHOLE = '{"code":10000,"message":"成功","result":{"orderNo":"\\u4e2dN1","n":[1.5e3,true,null]},"timestamp":1}'.encode()
+
+
+@pytest.mark.parametrize("blanks", [b"", b" \r\n"])
+def test_cut_short_anywhere(blanks: bytes) -> None:
+    """An answer that was cut, be it within a character, counts as a connection lost, which can be asked again."""
+    assert isinstance(read(blanks + WHOLE), Envelope)
+    for end in range(1, len(WHOLE)):
+        error = read(blanks + WHOLE[:end])
+        assert isinstance(error, ConnectionLost), WHOLE[:end]
+        assert error.phase is Phase.SENT
+
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("120", 120.0),
+        ("9" * 400, 999_999_999.0),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90.0),
+        (format_datetime(NOW - timedelta(seconds=90), usegmt=True), 0.0),
+        ("Fri, 02 Jan 2026 11:05:05 +0800", 60.0),
+        ("Fri, 02 Jan 2026 03:05:05 -0000", None),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("７", None),
+        ("soon", None),
+        ("Fri, 99 Foo 2026 03:04:05 GMT", None),
+        ("Fri, 02 Jan 99999999999999999999 03:04:05 GMT", None),
+        ("Fri, 02 Jan 2026 03:04:05 +99999999999999999999", None),
+    ],
+)
+def test_retry_after(value: str, seconds: float | None) -> None:
+    """Seconds and dates are read, dates by the answer's own clock, and nonsense is no wish at all."""
+    assert retry_after({"Retry-After": value, "Date": format_datetime(NOW, usegmt=True)}) == seconds
+
+
+@pytest.mark.parametrize("headers", [{}, {"Date": "Fri, 02 Jan 2026 03:04:05 GMT"}])
+def test_no_retry_after(headers: dict[str, str]) -> None:
+    """Without the header there is no wish."""
+    assert retry_after(headers) is None
+
+
+def test_a_date_without_a_clock() -> None:
+    """A date is worth nothing when the answer does not say what time it is there."""
+    assert retry_after({"Retry-After": "Fri, 02 Jan 2026 03:04:05 GMT"}) is None
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["code", "success", "message", "status", "path", "result"]), inner)
+    ),
+    max_leaves=8,
+)
+bodies = (
+    st.binary(max_size=60) | json_values.map(orjson.dumps) | st.integers(0, len(WHOLE)).map(lambda end: WHOLE[:end])
+)
+header_values = st.text(max_size=30) | st.datetimes().map(format_datetime)
+some_headers = st.dictionaries(
+    st.sampled_from(["Content-Type", "Location", "Retry-After", "Date"]), header_values, max_size=4
+)
+
+
+@given(
+    body=bodies, status=st.integers(100, 599), headers=some_headers, base_url=st.sampled_from([BASE_URL, "http://h"])
+)
+def test_any_answer(body: bytes, status: int, headers: dict[str, str], base_url: str) -> None:
+    """Whatever comes is either success or exactly one error with a phase and a text."""
+    outcome = read_answer(RawAnswer(status, headers, body), CORP_IDENT_LINK, base_url)
+    if isinstance(outcome, Envelope):
+        assert outcome.ok
+    else:
+        assert outcome.phase in {Phase.SENT, Phase.ANSWERED}
+        assert str(outcome)
+        assert not isinstance(outcome, UnexpectedAnswer) or (outcome.phase is Phase.ANSWERED) == (300 <= status < 500)
