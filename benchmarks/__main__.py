@@ -81,9 +81,9 @@ def verdicts(got: Measured) -> list[tuple[str, float, float, bool]]:
 
     tls = _find(got.tls, of.SDK, 50).ratio(_find(got.tls, of.JSON, 50))
     gathered, beside = _find(got.gather, of.SDK, of.GATHERED), _find(got.gather, of.SDK, 50)
-    unsigned, signed = (_find(got.signing, name, 50).cost for name in (of.SDK, of.SIGNED))
+    signing_input, signed = (_find(got.signing, name, 50).cost for name in (of.SDK, of.SIGNED))
     peak = next(case for case in got.memory if (case.name, case.links) == (of.SDK, of.GATHERED)).peaks[0]
-    alone, whole = got.imports
+    exclusive, whole = got.imports
     return [
         ("by hand with json, 1 in flight", ratio(of.SDK, 1, of.JSON), 0.90, True),
         ("by hand with json, 50 in flight", ratio(of.SDK, 50, of.JSON), 0.80, True),
@@ -95,8 +95,8 @@ def verdicts(got: Measured) -> list[tuple[str, float, float, bool]]:
         ("httpx, times cheaper at 50", ratio(of.OTHERS[0], 50, of.SDK), 20, False),
         ("gather of 10,000, to 50 in flight", gathered.ratio(beside), 1.10, True),
         ("gather of 10,000, peak in MB over idle", peak, 24, True),
-        ("import, to the dependencies alone", whole / alone, 1.15, True),
-        ("signed, to unsigned and the RSA operation", signed / (unsigned + got.signature), 1.05, True),
+        ("import, to the dependencies alone", whole / exclusive, 1.15, True),
+        ("signed, to unsigned and the RSA operation", signed / (signing_input + got.signature), 1.05, True),
     ]
 
 
@@ -138,7 +138,7 @@ def report(got: Measured, options: argparse.Namespace) -> str:
     signing = [[case.name, f"{case.cost:.0f}"] for case in got.signing]
     signing.append(["one signature alone, RSA-2048", f"{got.signature:.0f}"])
     gather = [[c.name, f"{c.in_flight:,}", f"{c.cost:.0f}", "{:.0f} to {:.0f}".format(*c.spread)] for c in got.gather]
-    alone, whole = (f"{seconds * 1000:.0f}" for seconds in got.imports)
+    exclusive, whole = (f"{seconds * 1000:.0f}" for seconds in got.imports)
     return "\n".join(
         [
             "# Results\n",
@@ -161,7 +161,7 @@ def report(got: Measured, options: argparse.Namespace) -> str:
             "## Peak memory of one `gather` over 100 connections\n",
             table.rows(["links", "variant", "MB over the idle process"], memory),
             "## Importing\n",
-            f"The dependencies alone {alone} ms of CPU, `kfq_async` with them {whole} ms.\n",
+            f"The dependencies alone {exclusive} ms of CPU, `kfq_async` with them {whole} ms.\n",
             "## Where the time of one link goes\n",
             "Samples of the innermost Python frame, 50 in flight; what a library does in C counts for its caller.\n",
             table.shares(got.layers, _find(got.main, of.SDK, 50).cost),

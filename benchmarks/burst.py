@@ -51,16 +51,16 @@ def make_app() -> FastAPI:
     client = Redis.from_url(os.environ["BURST_REDIS"], socket_timeout=10, max_connections=300)
     key, secret = os.environ["BURST_KEY"], bytes.fromhex(os.environ["BURST_SECRET"])
 
-    async def handle(received: kfq.Received[kfq.IdentityNotification]) -> None:
+    async def handle(received: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
         await client.hincrby("handled", received.key, 1)
 
-    async def nothing(_: kfq.Received[kfq.IdentityNotification]) -> None:
+    async def nothing(_: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
         pass
 
     urls = urls_of(secret)
     verifier = kfq.CallbackVerifier(key, app_id=APP_ID)
     store = RedisStore(client)
-    both = kfq.NotificationReceiver(handle, urls=urls, verifier=verifier, store=store, patience=30)
+    both = kfq.NotificationReceiver(handle, urls=urls, verifier=verifier, store=store, reply_timeout=30)
     receivers = {
         "/hooks": both,
         "/by-url": kfq.NotificationReceiver(nothing, urls=urls_of(secret, "/by-url")),
@@ -166,7 +166,7 @@ async def burst(origins: list[str], letters: Letters, count: int, redis: str) ->
     return seen, well and answers[True, 200] == len(genuine) + share
 
 
-async def alone(origin: str, letters: Letters) -> list[tuple[str, float]]:
+async def exclusive(origin: str, letters: Letters) -> list[tuple[str, float]]:
     """Measure each route one request after the other, in turn; microseconds in the median."""
     routes = {"bare route": "/bare", "bound URL": "/by-url", "signature": "/by-signature"}
     took: dict[str, list[float]] = {name: [] for name in routes}
@@ -227,7 +227,7 @@ def main(count: int) -> int:
         for port in ports:
             stack.enter_context(running(port, sys.executable, "-m", "benchmarks.burst", "--serve", str(port)))
         origins = [f"{BASE}:{port}" for port in ports]
-        costs = asyncio.run(alone(origins[0], letters))
+        costs = asyncio.run(exclusive(origins[0], letters))
         seen, well = asyncio.run(burst(origins, letters, count, redis))
     lines = ["# Burst", "", "| what | seen |", "|---|---|", *(f"| {name} | {value} |" for name, value in seen.items())]
     lines += [f"| verdict | {'all well' if well else 'NOT well'} |", ""]

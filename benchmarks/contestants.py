@@ -188,7 +188,7 @@ async def sdk(target: Target, *, signed: bool = False) -> AsyncIterator[Drive]:
     """This package with its default settings, the request object made and checked each time."""
     signer = kfq.Rsa2Signer(private_key()) if signed else None
     async with kfq.AsyncSession(
-        TOKEN, base_url=target.base_url, limit=target.limit, ssl=target.ca, signer=signer
+        TOKEN, base_url=target.base_url, concurrency=target.limit, ssl=target.ca, signer=signer
     ) as session:
 
         async def ask() -> kfq.CorpIdentLink:

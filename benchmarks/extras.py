@@ -24,7 +24,7 @@ def import_times(rounds: int) -> tuple[float, float]:
     """Return the CPU seconds of importing the dependencies alone, and the package with them; interleaved medians."""
     _seconds(_IMPORT.format(PACKAGE))  # compiles it
     pairs = [(_seconds(_IMPORT.format(DEPENDENCIES)), _seconds(_IMPORT.format(PACKAGE))) for _ in range(rounds)]
-    return median(alone for alone, _ in pairs), median(whole for _, whole in pairs)
+    return median(exclusive for exclusive, _ in pairs), median(whole for _, whole in pairs)
 
 
 _SIGN = """

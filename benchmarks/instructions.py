@@ -43,12 +43,12 @@ async def links(session: kfq.AsyncSession, times: int, in_flight: int) -> None:
 
 async def codec(_session: kfq.AsyncSession, times: int, _in_flight: int) -> None:
     """Write requests and read answers without a network."""
-    from kfq_async.protocol.codec import decode, encode, fields_of  # noqa: PLC0415  # only here
+    from kfq_async.protocol.codec import decode, encode, to_wire  # noqa: PLC0415  # only here
     from kfq_async.protocol.envelope import parse_envelope  # noqa: PLC0415
 
     body = '{"code":10000,"message":"成功","result":{"orderNo":"N1","authUrl":"https://h.example"},"timestamp":1}'
     for _ in range(times):
-        encode(fields_of(request()))
+        encode(to_wire(request()))
         envelope = parse_envelope(body.encode())
         assert envelope is not None
         decode(kfq.CorpIdentLink, envelope.result)
@@ -66,7 +66,7 @@ SCENARIOS: dict[str, tuple[Scenario, int]] = {
 async def main(name: str, times: int, base_url: str) -> None:
     """Run a scenario to warm up, and once more to be counted."""
     scenario, in_flight = SCENARIOS[name]
-    async with kfq.AsyncSession("PV9LQWZA", base_url=base_url, limit=100) as session:
+    async with kfq.AsyncSession("PV9LQWZA", base_url=base_url, concurrency=100) as session:
         await scenario(session, 200, min(in_flight, 100))
         counting("on")
         await scenario(session, times, in_flight)

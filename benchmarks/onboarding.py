@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from kfq_async.onboarding import Entry, Ledger, State
 
-IN_FLIGHT = 50
+CONCURRENCY = 50
 HEADINGS = ("企业名称", "统一社会信用代码", "经办人账号")
 
 
@@ -60,7 +60,7 @@ CONTESTANTS = {
 def costs(rows: int, rounds: int, url: str) -> None:
     """Compare a run that has a ledger with the same run without, and with a pool of workers of one's own."""
     measured = [{kind: measure(kind, rows, url) for kind in CONTESTANTS} for _ in range(rounds)]
-    print(f"| {rows} links, {IN_FLIGHT} in flight, medians of {rounds} | links/s | CPU per link | ratio of links/s |")
+    print(f"| {rows} links, {CONCURRENCY} in flight, medians of {rounds} | links/s | CPU per link | ratio of links/s |")
     print("|---|---:|---:|---:|")
     for kind, name in CONTESTANTS.items():
         rate = median(rows / each[kind]["seconds"] for each in measured)
@@ -127,14 +127,14 @@ async def child(kind: str, count: int, url: str) -> dict[str, float]:
             path = Path(folder) / f"companies.{kind}"
             await asyncio.to_thread(write_in_another_process, path, count)
             rows = FileSource(path)
-        async with kfq.AsyncSession("PV9LQWZA", base_url=url, limit=IN_FLIGHT) as session:
+        async with kfq.AsyncSession("PV9LQWZA", base_url=url, concurrency=CONCURRENCY) as session:
             began, cpu = time.perf_counter(), time.process_time()
             if kind == "plain":
                 await without(session, iter(rows))
             else:
                 kept: AbstractAsyncContextManager[Ledger]
                 kept = nullcontext(Forgetful()) if kind == "forgetful" else SqliteLedger(Path(folder) / "ledger")
-                async with kept as ledger, Onboarding(session, ledger, rows, in_flight=IN_FLIGHT) as run:
+                async with kept as ledger, Onboarding(session, ledger, rows, concurrency=CONCURRENCY) as run:
                     async for outcome in run:
                         assert outcome.order_no
             return {
@@ -159,7 +159,7 @@ async def without(session: kfq.AsyncSession, rows: Iterator[Row]) -> None:
             assert row.request is not None
             await session.auth.corp_ident_link(row.request)
 
-    await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
+    await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
 
 
 def made(count: int) -> Iterator[Row]:

@@ -158,8 +158,8 @@ async def _main(seconds: float, report: Path | None) -> int:
             assert process.stdout is not None
             base_url = process.stdout.readline().split()[2]
             before = len(asyncio.all_tasks())
-            timeouts = kfq.Timeouts(read=10)
-            async with kfq.AsyncSession("PV9LQWZA", base_url=base_url, limit=LIMIT, timeouts=timeouts) as session:
+            timeouts = kfq.Timeouts(attempt=10)
+            async with kfq.AsyncSession("PV9LQWZA", base_url=base_url, concurrency=LIMIT, timeouts=timeouts) as session:
                 soak = Soak(session, seconds)
                 await soak.run()
             await asyncio.sleep(0.5)

@@ -6,8 +6,8 @@ from kfq_async.callbacks import (
     CallbackVerifier,
     ContractEventVerifier,
     MemoryStore,
+    NotificationDelivery,
     NotificationReceiver,
-    Received,
     Reply,
 )
 from kfq_async.config import RetryPolicy, Timeouts
@@ -34,7 +34,7 @@ from kfq_async.errors import (
     ParameterError,
     Phase,
     PoolTimeout,
-    Rejection,
+    RejectionReason,
     RunPaused,
     ServerError,
     SessionError,
@@ -43,7 +43,7 @@ from kfq_async.errors import (
     TooFrequentError,
     TotalTimeout,
     TransportError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from kfq_async.models.contracts import (
     Annex,
@@ -79,8 +79,8 @@ from kfq_async.models.notifications import (
     IdentityStatus,
 )
 from kfq_async.protocol.envelope import Envelope
-from kfq_async.protocol.operation import Answer, Idempotency, Operation, Placement
-from kfq_async.protocol.signing import CanonicalRsa2Signer, Rsa2Signer, Signer, Unsigned
+from kfq_async.protocol.operation import ApiResponse, CredentialPlacement, Idempotency, Operation
+from kfq_async.protocol.signing import CanonicalRsa2Signer, Rsa2Signer, Signer, SigningInput
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.resources.contracts import CONTRACT_DRAFT, CONTRACT_TASKS
 from kfq_async.session import AsyncSession
@@ -90,8 +90,8 @@ __all__ = [
     "CONTRACT_TASKS",
     "CORP_IDENT_LINK",
     "Annex",
-    "Answer",
     "ApiError",
+    "ApiResponse",
     "AsyncSession",
     "AttemptTimeout",
     "BusinessError",
@@ -119,6 +119,7 @@ __all__ = [
     "CorpIdentInfo",
     "CorpIdentLink",
     "CorpIdentLinkRequest",
+    "CredentialPlacement",
     "CredentialsError",
     "DecodeError",
     "EncodeError",
@@ -134,6 +135,7 @@ __all__ = [
     "MemoryStore",
     "NonceError",
     "NotFoundError",
+    "NotificationDelivery",
     "NotificationReceiver",
     "OnboardingError",
     "Operation",
@@ -142,11 +144,9 @@ __all__ = [
     "OutcomeUnknown",
     "ParameterError",
     "Phase",
-    "Placement",
     "PoolTimeout",
     "PositionParam",
-    "Received",
-    "Rejection",
+    "RejectionReason",
     "RelationDoc",
     "Reply",
     "RetryPolicy",
@@ -158,6 +158,7 @@ __all__ = [
     "SignTemplateParam",
     "SignatureError",
     "Signer",
+    "SigningInput",
     "SourceError",
     "TaskParty",
     "TemplateParam",
@@ -165,7 +166,6 @@ __all__ = [
     "TooFrequentError",
     "TotalTimeout",
     "TransportError",
-    "UnexpectedAnswer",
-    "Unsigned",
+    "UnexpectedResponse",
     "__version__",
 ]

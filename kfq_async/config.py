@@ -44,7 +44,7 @@ class Timeouts:
 
     connect: float = field(default=5.0, validator=_seconds)
     """Making the connection: name look-up, TCP and TLS."""
-    read: float = field(default=30.0, validator=_seconds)
+    attempt: float = field(default=30.0, validator=_seconds)
     """The whole of one attempt after that, however steadily bytes arrive."""
     total: float | None = field(default=None, validator=_optional_seconds)
     """The whole call with its waits and repetitions; ``None`` sets no limit."""

@@ -8,11 +8,11 @@ KfqError
 │   │   ├── ConnectTimeout (TimeoutError)
 │   │   └── CertificateError         the other side could not prove who it is
 │   ├── PoolTimeout (TimeoutError)   ``total`` ended while the call waited for its turn
-│   ├── AttemptTimeout (TimeoutError)  ``read`` ended before the answer was complete
+│   ├── AttemptTimeout (TimeoutError)  ``attempt`` ended before the answer was complete
 │   ├── TotalTimeout (TimeoutError)  ``total`` ended during an attempt
 │   ├── ConnectionLost               the connection broke before the answer was complete
 │   └── GatewayError                 a proxy answered 502, 503 or 504 for the platform
-├── UnexpectedAnswer                 something answered, but not in a form of the platform
+├── UnexpectedResponse               something answered, but not in a form of the platform
 ├── DecodeError                      the platform said yes, and its result is not readable
 ├── ApiError                         the platform said no
 │   ├── CredentialsError             token, developer or permission
@@ -64,7 +64,7 @@ __all__ = [
     "ParameterError",
     "Phase",
     "PoolTimeout",
-    "Rejection",
+    "RejectionReason",
     "RunPaused",
     "ServerError",
     "SessionError",
@@ -73,8 +73,8 @@ __all__ = [
     "TooFrequentError",
     "TotalTimeout",
     "TransportError",
-    "UnexpectedAnswer",
-    "mask_words",
+    "UnexpectedResponse",
+    "redact",
 ]
 
 _LONGEST = 500
@@ -86,13 +86,13 @@ _DIGITS = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]*\d(?:[\s-]?\d){3,}[A-Za-z0-9]
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d)[A-Za-z0-9]{6,}")
 
 
-def mask_words(words: str, echoes: Iterable[str] = ()) -> str:
-    """Return ``words`` without links, addresses, numbers, and the given ``echoes``.
+def redact(words: str, sensitive_values: Iterable[str] = ()) -> str:
+    """Return ``words`` without links, addresses, numbers, and the given ``sensitive_values``.
 
-    The platform repeats what it was sent; ``echoes`` are the values that must not come back in a log. What is
+    The platform repeats what it was sent; ``sensitive_values`` are the values that must not come back in a log. What is
     longer than 500 characters is cut.
     """
-    for echo in sorted(echoes, key=len, reverse=True):
+    for echo in sorted(sensitive_values, key=len, reverse=True):
         words = words.replace(echo, "***")
     words = _LINK.sub("<link>", words)
     words = _ADDRESS.sub("<address>", words)
@@ -180,7 +180,7 @@ class PoolTimeout(TransportError, TimeoutError):
 
 
 class AttemptTimeout(TransportError, TimeoutError):
-    """The answer was not complete within ``Timeouts.read``; the platform may have acted."""
+    """The answer was not complete within ``Timeouts.attempt``; the platform may have acted."""
 
 
 class TotalTimeout(TransportError, TimeoutError):
@@ -200,7 +200,7 @@ class GatewayError(TransportError):
         self.retry_after = retry_after
 
 
-class UnexpectedAnswer(KfqError):
+class UnexpectedResponse(KfqError):
     """What answered did not speak the platform's protocol; the text says what came and what to check."""
 
     def __init__(self, text: str, *, http_status: int, phase: Phase = Phase.SENT) -> None:
@@ -239,9 +239,9 @@ class ApiError(KfqError):
         http_status: int,
         meaning: str = "",
         hint: str = "",
-        echoes: Iterable[str] = (),
+        sensitive_values: Iterable[str] = (),
     ) -> None:
-        words = f" “{mask_words(message, echoes)}”" if message else ""
+        words = f" “{redact(message, sensitive_values)}”" if message else ""
         name = f"code {code}" if code is not None else "no code"
         text = f"the platform refused with {name}{f' ({meaning})' if meaning else ''}{words}"
         super().__init__(f"{text}. {hint}" if hint else text, phase=Phase.ANSWERED)
@@ -289,16 +289,16 @@ class ServerError(ApiError):
 class OutcomeUnknown(KfqError):
     """The operation cannot be repeated safely and may have taken effect: look before asking again.
 
-    ``happened`` is the error that left it open.
+    ``original_error`` is the error that left it open.
     """
 
-    def __init__(self, happened: KfqError) -> None:
+    def __init__(self, original_error: KfqError) -> None:
         super().__init__(
-            f"it may have taken effect ({type(happened).__name__}: {happened.args[0]}); "
+            f"it may have taken effect ({type(original_error).__name__}: {original_error.args[0]}); "
             "look at the platform before asking again",
-            phase=happened.phase,
+            phase=original_error.phase,
         )
-        self.happened = happened
+        self.original_error = original_error
 
 
 class OnboardingError(KfqError):
@@ -316,15 +316,15 @@ class LedgerError(OnboardingError):
 class RunPaused(OnboardingError):
     """Something happened that concerns every row, so the rest was not asked; mend it and run the same again.
 
-    ``happened`` is the error that showed it.
+    ``original_error`` is the error that showed it.
     """
 
-    def __init__(self, happened: KfqError, advice: str) -> None:
-        super().__init__(f"paused: {happened.args[0]}. {advice}", phase=happened.phase)
-        self.happened = happened
+    def __init__(self, original_error: KfqError, advice: str) -> None:
+        super().__init__(f"paused: {original_error.args[0]}. {advice}", phase=original_error.phase)
+        self.original_error = original_error
 
 
-class Rejection(StrEnum):
+class RejectionReason(StrEnum):
     """Why a notification was not accepted; each is answered with a number of the platform's and an HTTP status."""
 
     HEADER_MISSING = "header_missing"
@@ -365,25 +365,25 @@ class Rejection(StrEnum):
     """The receiver is being closed."""
 
 
-_REJECTIONS: dict[Rejection, tuple[int, int, str]] = {
-    Rejection.HEADER_MISSING: (21000, 400, "a header is missing or blank"),
-    Rejection.HEADER_REPEATED: (23000, 400, "a header occurs more than once"),
-    Rejection.HEADER_MALFORMED: (23000, 400, "a header is not text"),
-    Rejection.TIMESTAMP_MALFORMED: (41001, 400, "the timestamp is not a number of milliseconds"),
-    Rejection.BODY_TOO_LARGE: (23000, 400, "the body is too large"),
-    Rejection.BODY_MALFORMED: (25000, 400, "the body is not a JSON object in UTF-8"),
-    Rejection.FIELD_MALFORMED: (23000, 400, "a field is missing or of a wrong type"),
-    Rejection.WRONG_KIND: (23000, 400, "this is another kind of notification"),
-    Rejection.UNKNOWN_PATH: (26000, 401, "this path was not given out here"),
-    Rejection.WRONG_APP: (41000, 401, "the appId is another application's"),
-    Rejection.STALE: (41001, 401, "the timestamp is out of range"),
-    Rejection.BAD_SIGNATURE: (26000, 401, "the signature does not fit"),
-    Rejection.REPLAYED: (41002, 401, "the nonce was used for something else"),
-    Rejection.BUSY: (91000, 503, "this notification is being handled, come again"),
-    Rejection.UNFINISHED: (91000, 503, "the handler is still at work, come again"),
-    Rejection.HANDLER_FAILED: (91000, 503, "the handler failed, come again"),
-    Rejection.STORE_FAILED: (91000, 503, "the store failed, come again"),
-    Rejection.CLOSING: (91000, 503, "the receiver is closing, come again"),
+_REJECTIONS: dict[RejectionReason, tuple[int, int, str]] = {
+    RejectionReason.HEADER_MISSING: (21000, 400, "a header is missing or blank"),
+    RejectionReason.HEADER_REPEATED: (23000, 400, "a header occurs more than once"),
+    RejectionReason.HEADER_MALFORMED: (23000, 400, "a header is not text"),
+    RejectionReason.TIMESTAMP_MALFORMED: (41001, 400, "the timestamp is not a number of milliseconds"),
+    RejectionReason.BODY_TOO_LARGE: (23000, 400, "the body is too large"),
+    RejectionReason.BODY_MALFORMED: (25000, 400, "the body is not a JSON object in UTF-8"),
+    RejectionReason.FIELD_MALFORMED: (23000, 400, "a field is missing or of a wrong type"),
+    RejectionReason.WRONG_KIND: (23000, 400, "this is another kind of notification"),
+    RejectionReason.UNKNOWN_PATH: (26000, 401, "this path was not given out here"),
+    RejectionReason.WRONG_APP: (41000, 401, "the appId is another application's"),
+    RejectionReason.STALE: (41001, 401, "the timestamp is out of range"),
+    RejectionReason.BAD_SIGNATURE: (26000, 401, "the signature does not fit"),
+    RejectionReason.REPLAYED: (41002, 401, "the nonce was used for something else"),
+    RejectionReason.BUSY: (91000, 503, "this notification is being handled, come again"),
+    RejectionReason.UNFINISHED: (91000, 503, "the handler is still at work, come again"),
+    RejectionReason.HANDLER_FAILED: (91000, 503, "the handler failed, come again"),
+    RejectionReason.STORE_FAILED: (91000, 503, "the store failed, come again"),
+    RejectionReason.CLOSING: (91000, 503, "the receiver is closing, come again"),
 }
 """Number (protocol sections 2.2 and 5.5), HTTP status (400 malformed, 401 not authentic, 503 come again), words."""
 
@@ -394,7 +394,7 @@ class CallbackRejected(KfqError):
     Its text names headers and fields, never what they held.
     """
 
-    def __init__(self, reason: Rejection, detail: str = "") -> None:
+    def __init__(self, reason: RejectionReason, detail: str = "") -> None:
         words = _REJECTIONS[reason][2]
         super().__init__(f"{words}: {detail}" if detail else words)
         self.reason = reason

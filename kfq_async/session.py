@@ -17,8 +17,8 @@ from kfq_async._version import __version__
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import DecodeError
 from kfq_async.protocol.codec import decode
-from kfq_async.protocol.operation import Answer, Operation
-from kfq_async.protocol.requests import API_PATH, Encoded, prepare
+from kfq_async.protocol.operation import ApiResponse, Operation
+from kfq_async.protocol.requests import API_PATH, EncodedRequest, prepare
 from kfq_async.protocol.signing import Rsa2Signer
 from kfq_async.resources.auth import Auth
 from kfq_async.resources.contracts import Contracts
@@ -47,11 +47,11 @@ class AsyncSession:
     Creating it opens nothing and needs no event loop; it belongs to the loop of its first call. Use it in
     ``async with``, or close it with `aclose`.
 
-    ``limit`` is the number of attempts under way at a time; the rest wait, and only ``timeouts.total`` counts
-    meanwhile. A ``connector`` that you pass in is never closed, and lowers ``limit`` to what it allows.
+    ``concurrency`` is the number of attempts under way at a time; the rest wait, and only ``timeouts.total`` counts
+    meanwhile. A ``connector`` that you pass in is never closed, and lowers ``concurrency`` to what it allows.
     ``proxy`` is a URL, ``ssl`` a context with your own CA, and ``trust_env`` reads proxies from the environment.
-    ``pacing`` is how many times a second a path is asked that the platform limits: the platform counts per IP
-    address, so a process among several takes its share, and ``None`` switches pacing off.
+    ``rate_limit`` is how many times a second a path is asked that the platform limits: the platform counts per IP
+    address, so a process among several takes its share, and ``None`` switches the limit off.
     ``clock`` returns seconds since the epoch. Raises `ValueError` or `TypeError`, naming the argument.
     """
 
@@ -63,18 +63,18 @@ class AsyncSession:
         signer: Signer | None = None,
         timeouts: Timeouts = Timeouts(),
         retry: RetryPolicy = RetryPolicy(),
-        limit: int = 100,
+        concurrency: int = 100,
         connector: BaseConnector | None = None,
         proxy: str | None = None,
         ssl: SSLContext | None = None,
         trust_env: bool = False,
-        pacing: float | None = PLATFORM_LIMIT,
+        rate_limit: float | None = PLATFORM_LIMIT,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if isinstance(limit, bool) or not isinstance(limit, int):
-            raise TypeError(f"limit must be an int, not {type(limit).__name__}")
-        if limit < 1:
-            raise ValueError(f"limit must be at least 1, not {limit}")
+        if isinstance(concurrency, bool) or not isinstance(concurrency, int):
+            raise TypeError(f"concurrency must be an int, not {type(concurrency).__name__}")
+        if concurrency < 1:
+            raise ValueError(f"concurrency must be at least 1, not {concurrency}")
         if connector is not None and ssl is not None:
             raise ValueError("ssl belongs to the connector that you passed: set it there")
         if connector is not None:
@@ -90,12 +90,12 @@ class AsyncSession:
         )
         self._owner = True
         self._shared = Shared(
-            limit=limit,
+            concurrency=concurrency,
             connector=connector,
             proxy=None if proxy is None else _proxy(proxy),
             ssl=ssl,
             trust_env=trust_env,
-            pacing=_pacing(pacing),
+            rate_limit=_rate_limit(rate_limit),
             clock=clock,
             headers={"Host": _host(self._settings.base_url), "User-Agent": f"kfq-async/{__version__}"},
         )
@@ -129,7 +129,7 @@ class AsyncSession:
         return cls(**options)
 
     def __repr__(self) -> str:
-        state = "closed" if self._shared.closed else f"limit={self._shared.limit}"
+        state = "closed" if self._shared.closed else f"concurrency={self._shared.concurrency}"
         return f"<{type(self).__name__} {self._settings.base_url} {state}>"
 
     async def __aenter__(self) -> Self:
@@ -180,16 +180,16 @@ class AsyncSession:
     async def send(
         self,
         operation: Operation[RequestT, ResultT],
-        request: RequestT | Mapping[str, object] | Encoded = _NOTHING,
+        request: RequestT | Mapping[str, object] | EncodedRequest = _NOTHING,
         *,
         extra_body: Mapping[str, object] = _NOTHING,
         extra_headers: Mapping[str, str] = _NOTHING,
-    ) -> Answer[ResultT]:
-        """Ask for any operation, known to this package or not, and return the whole `Answer`.
+    ) -> ApiResponse[ResultT]:
+        """Ask for any operation, known to this package or not, and return the whole `ApiResponse`.
 
         ``request`` is the operation's model or a plain mapping by the wire's names, or what the package itself has
-        written before (`Encoded`); ``extra_body`` and ``extra_headers`` add what is not documented. Raises `KfqError`
-        for what happens on the way, `TypeError` and `ValueError` for what cannot be asked.
+        written before (`EncodedRequest`); ``extra_body`` and ``extra_headers`` add what is not documented. Raises
+        `KfqError` for what happens on the way, `TypeError` and `ValueError` for what cannot be asked.
         """
         prepared = prepare(
             operation,
@@ -206,7 +206,7 @@ class AsyncSession:
                 if operation.result is None
                 else decode(operation.result, envelope.result)
             )
-            return Answer(result=result, envelope=envelope, attempts=call.attempts)
+            return ApiResponse(result=result, envelope=envelope, attempts=call.attempts)
         except DecodeError as problem:
             unreadable = problem
         raise call.explained(unreadable)
@@ -270,13 +270,13 @@ def _signer(value: Any) -> Any:
     return value
 
 
-def _pacing(value: object) -> float | None:
+def _rate_limit(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"pacing must be a number of calls a second, or None, not {type(value).__name__}")
+        raise TypeError(f"rate_limit must be a number of calls a second, or None, not {type(value).__name__}")
     if not 0 < value < inf:
-        raise ValueError(f"pacing must be more than 0 calls a second, or None to switch it off, not {value}")
+        raise ValueError(f"rate_limit must be more than 0 calls a second, or None to switch it off, not {value}")
     return value
 
 

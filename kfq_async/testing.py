@@ -18,8 +18,8 @@ __all__ = ["kfq_sandbox"]
 def kfq_sandbox() -> Iterator[Sandbox]:
     """A fresh sandbox over real HTTP, in a thread of its own, so it serves any kind of test.
 
-    Give ``base_url`` and ``token`` to your session; ``orders`` shows what was made, ``fail`` sets faults. ``complete``
-    and ``abandon`` play the operator, ``await settled()`` waits for the notifications that follow.
+    Give ``base_url`` and ``token`` to your session; ``orders`` shows what was made, ``inject_faults`` sets faults.
+    ``complete`` and ``abandon`` play the operator, ``await settled()`` waits for the notifications that follow.
     """
     with Sandbox() as sandbox:
         yield sandbox

@@ -61,7 +61,7 @@ def _wait(process: subprocess.Popen[str], port: int) -> None:
 
 
 @frozen
-class Answer:
+class ApiResponse:
     """What a browser gets, before it follows a redirection."""
 
     status: int
@@ -69,7 +69,7 @@ class Answer:
     location: str = ""
 
 
-async def ask(url: str, data: dict[str, str] | bytes | None = None) -> Answer:
+async def ask(url: str, data: dict[str, str] | bytes | None = None) -> ApiResponse:
     """Ask as a browser does: GET, or POST of a form."""
     async with (
         aiohttp.ClientSession() as http,
@@ -77,7 +77,7 @@ async def ask(url: str, data: dict[str, str] | bytes | None = None) -> Answer:
             "GET" if data is None else "POST", URL(url, encoded=True), data=data, allow_redirects=False
         ) as answer,
     ):
-        return Answer(answer.status, await answer.text(), answer.headers.get("Location", ""))
+        return ApiResponse(answer.status, await answer.text(), answer.headers.get("Location", ""))
 
 
 def key_of(page: str) -> str:

@@ -32,7 +32,7 @@ class Seen:
 Script = Callable[[int, Seen], Awaitable[bytes | tuple[bytes, ...] | None]]
 
 
-class HandMade:
+class ScriptedServer:
     """Calls ``script`` with the number of the request, from 0, and writes what it returns.
 
     ``None`` closes the connection without an answer; a tuple is written piece by piece, slowly.

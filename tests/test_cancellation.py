@@ -10,7 +10,7 @@ import pytest
 
 from kfq_async import AsyncSession, CorpIdentLinkRequest, KfqError, RetryPolicy, Timeouts
 from kfq_async.sandbox import Fault, Sandbox
-from servers import HandMade, Seen, success
+from servers import ScriptedServer, Seen, success
 
 LIMIT = 8
 CANCELLED = 4000
@@ -30,7 +30,7 @@ async def at_full_concurrency(session: AsyncSession, server: Gathering) -> None:
         assert len(await asyncio.gather(*calls)) == LIMIT
 
 
-class Gathering(HandMade):
+class Gathering(ScriptedServer):
     """Answers after a moment, or, once ``gathering``, only when as many requests are there as there are slots."""
 
     def __init__(self) -> None:
@@ -56,7 +56,10 @@ async def test_thousands_of_cancellations_lose_nothing() -> None:
     chance = random.Random(2)
     retry = RetryPolicy(attempts=4, initial=0.001, maximum=0.002)
     before = asyncio.all_tasks()
-    async with Gathering() as server, AsyncSession("T", base_url=server.base_url, limit=LIMIT, retry=retry) as session:
+    async with (
+        Gathering() as server,
+        AsyncSession("T", base_url=server.base_url, concurrency=LIMIT, retry=retry) as session,
+    ):
         for _ in range(CANCELLED // 40):
             tasks = [asyncio.create_task(one(session)) for _ in range(40)]
             for task in chance.sample(tasks, len(tasks)):
@@ -77,8 +80,8 @@ async def test_thousands_of_cancellations_lose_nothing() -> None:
 @pytest.mark.parametrize("kind", ["endless", "trickle", "delay", "502", "frequent-a", "lose"])
 async def test_inside_every_construct(kind: str, sandbox: Sandbox) -> None:
     """`asyncio.timeout`, `asyncio.wait_for` and `asyncio.TaskGroup` end a call at once, in an attempt or a wait."""
-    sandbox.fail(Fault(kind, seconds=5.0 if kind == "delay" else 0.05))
-    timeouts, retry = Timeouts(read=20), RetryPolicy(attempts=50, initial=5)
+    sandbox.inject_faults(Fault(kind, seconds=5.0 if kind == "delay" else 0.05))
+    timeouts, retry = Timeouts(attempt=20), RetryPolicy(attempts=50, initial=5)
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, timeouts=timeouts, retry=retry) as session:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
@@ -96,8 +99,8 @@ async def test_inside_every_construct(kind: str, sandbox: Sandbox) -> None:
 
 async def test_a_cancellation_is_not_taken_for_a_time_out(sandbox: Sandbox) -> None:
     """A call cancelled from outside in the moment of its own time-out is cancelled, and its task says so."""
-    sandbox.fail(Fault("delay", seconds=5.0))
-    async with AsyncSession(sandbox.token, base_url=sandbox.base_url, timeouts=Timeouts(read=0.05)) as session:
+    sandbox.inject_faults(Fault("delay", seconds=5.0))
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url, timeouts=Timeouts(attempt=0.05)) as session:
         for moment in range(30):
             task = asyncio.create_task(session.auth.corp_ident_link(CorpIdentLinkRequest()))
             await asyncio.sleep(0.09 + moment / 1000)

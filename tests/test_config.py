@@ -12,7 +12,7 @@ from kfq_async import RetryPolicy, Timeouts
 
 SECONDS: list[tuple[type, str]] = [
     (Timeouts, "connect"),
-    (Timeouts, "read"),
+    (Timeouts, "attempt"),
     (Timeouts, "total"),
     (RetryPolicy, "initial"),
     (RetryPolicy, "maximum"),
@@ -21,7 +21,7 @@ SECONDS: list[tuple[type, str]] = [
 
 def test_the_documented_defaults() -> None:
     """Without settings: 5 s to connect, 30 s to answer, no limit for the call, five attempts."""
-    assert Timeouts() == Timeouts(connect=5, read=30, total=None)
+    assert Timeouts() == Timeouts(connect=5, attempt=30, total=None)
     assert RetryPolicy() == RetryPolicy(attempts=5, initial=0.5, maximum=8, repeat_sent=True)
 
 
@@ -71,6 +71,6 @@ def test_attempts_are_counted_in_whole_numbers(value: Any) -> None:
 
 def test_settings_are_values() -> None:
     """Settings can be shared between sessions, since nobody can change them."""
-    assert hash(Timeouts(read=1)) == hash(Timeouts(read=1.0))
+    assert hash(Timeouts(attempt=1)) == hash(Timeouts(attempt=1.0))
     with pytest.raises(AttributeError):
-        Timeouts().read = 1.0  # type: ignore[misc]
+        Timeouts().attempt = 1.0  # type: ignore[misc]

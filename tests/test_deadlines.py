@@ -56,12 +56,12 @@ async def stalls() -> AsyncIterator[Stalls]:
 async def test_total_holds_under_every_fault(kind: str, sandbox: Sandbox) -> None:
     """Whatever goes wrong, for good, a call ends within a quarter of a second of its ``total``."""
     seconds = 5.0 if kind.startswith(("delay", "refuse")) else KINDS[kind].seconds
-    timeouts = Timeouts(connect=5, read=30, total=TOTAL)
+    timeouts = Timeouts(connect=5, attempt=30, total=TOTAL)
     retry = RetryPolicy(attempts=50, initial=0.05, maximum=0.1)
     loop = asyncio.get_running_loop()
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, timeouts=timeouts, retry=retry) as session:
         await session.with_options(timeouts=Timeouts()).auth.corp_ident_link(CorpIdentLinkRequest())
-        sandbox.fail(Fault(kind, seconds=seconds))
+        sandbox.inject_faults(Fault(kind, seconds=seconds))
         await asyncio.sleep(0.02)
         async with stalls() as seen:
             began = loop.time()
@@ -75,10 +75,10 @@ async def test_total_holds_under_every_fault(kind: str, sandbox: Sandbox) -> Non
 
 async def test_total_holds_while_waiting_for_a_slot(sandbox: Sandbox) -> None:
     """A thousand calls that wait for the only slot all end when their ``total`` does."""
-    sandbox.fail(Fault("delay", seconds=5.0))
+    sandbox.inject_faults(Fault("delay", seconds=5.0))
     loop = asyncio.get_running_loop()
     timeouts = Timeouts(total=QUEUED)
-    async with AsyncSession(sandbox.token, base_url=sandbox.base_url, limit=1, timeouts=timeouts) as session:
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url, concurrency=1, timeouts=timeouts) as session:
 
         async def call() -> tuple[KfqError, float]:
             began = loop.time()
@@ -94,9 +94,9 @@ async def test_total_holds_while_waiting_for_a_slot(sandbox: Sandbox) -> None:
 
 async def test_waiting_for_a_slot_is_no_time_of_the_connection(sandbox: Sandbox) -> None:
     """``connect`` and ``read`` do not count the wait for a slot, however long the queue is."""
-    sandbox.fail(Fault("delay", seconds=0.1))
-    timeouts = Timeouts(connect=0.5, read=0.5)
-    async with AsyncSession(sandbox.token, base_url=sandbox.base_url, limit=2, timeouts=timeouts) as session:
+    sandbox.inject_faults(Fault("delay", seconds=0.1))
+    timeouts = Timeouts(connect=0.5, attempt=0.5)
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url, concurrency=2, timeouts=timeouts) as session:
         calls = (session.auth.corp_ident_link(CorpIdentLinkRequest()) for _ in range(20))
         assert len(await asyncio.gather(*calls)) == 20
     assert len(sandbox.orders) == 20

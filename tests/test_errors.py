@@ -38,7 +38,7 @@ from kfq_async.errors import (
     ParameterError,
     Phase,
     PoolTimeout,
-    Rejection,
+    RejectionReason,
     RunPaused,
     ServerError,
     SessionError,
@@ -47,8 +47,8 @@ from kfq_async.errors import (
     TooFrequentError,
     TotalTimeout,
     TransportError,
-    UnexpectedAnswer,
-    mask_words,
+    UnexpectedResponse,
+    redact,
 )
 from kfq_async.protocol.envelope import parse_envelope
 
@@ -104,11 +104,11 @@ EXAMPLES: list[KfqError] = [
     *(kind("the text") for kind in PLAIN_ERRORS),
     *(refused(kind) for kind in API_ERRORS),
     GatewayError(502, retry_after=3.0),
-    UnexpectedAnswer("HTTP 200 with a page", http_status=200),
+    UnexpectedResponse("HTTP 200 with a page", http_status=200),
     DecodeError(("required key missing @ $.result.orderNo",)),
     OutcomeUnknown(complete(refused(ServerError))),
     RunPaused(complete(refused(CredentialsError)), "Set another token"),
-    CallbackRejected(Rejection.HEADER_MISSING, "sign"),
+    CallbackRejected(RejectionReason.HEADER_MISSING, "sign"),
 ]
 
 
@@ -160,7 +160,7 @@ def test_all_of_the_errors_are_exported() -> None:
     """Every error can be imported from the package itself."""
     public = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
     assert set(errors.__all__) == {name for name in public if not name.startswith("_")}
-    assert set(errors.__all__) - {"mask_words"} <= set(kfq_async.__all__)
+    assert set(errors.__all__) - {"redact"} <= set(kfq_async.__all__)
 
 
 def test_the_package_has_no_public_names_besides_all() -> None:
@@ -195,8 +195,8 @@ def test_builtin_kinds(kind: type[KfqError], builtin: type[Exception]) -> None:
         (PoolTimeout("x"), Phase.NOT_SENT),
         (ConnectionLost("x", phase=Phase.SENT), Phase.SENT),
         (GatewayError(503), Phase.SENT),
-        (UnexpectedAnswer("x", http_status=200), Phase.SENT),
-        (UnexpectedAnswer("x", http_status=404, phase=Phase.ANSWERED), Phase.ANSWERED),
+        (UnexpectedResponse("x", http_status=200), Phase.SENT),
+        (UnexpectedResponse("x", http_status=404, phase=Phase.ANSWERED), Phase.ANSWERED),
         (DecodeError(("x",)), Phase.ANSWERED),
         (ServerError(91000, None, http_status=200), Phase.ANSWERED),
         (OutcomeUnknown(GatewayError(504)), Phase.SENT),
@@ -248,8 +248,8 @@ def test_a_refusal_keeps_the_platforms_words() -> None:
         (ApiError(27, "", http_status=200), "the platform refused with code 27"),
         (ApiError(27, "in deserunt", http_status=200), "the platform refused with code 27 “in deserunt”"),
         (refused(), "the platform refused with code 31000 (business failure) “手机号***已存在”. Look there"),
-        (CallbackRejected(Rejection.STALE), "the timestamp is out of range"),
-        (CallbackRejected(Rejection.HEADER_MISSING, "sign"), "a header is missing or blank: sign"),
+        (CallbackRejected(RejectionReason.STALE), "the timestamp is out of range"),
+        (CallbackRejected(RejectionReason.HEADER_MISSING, "sign"), "a header is missing or blank: sign"),
         (
             OutcomeUnknown(ConnectionLost("cut short")),
             "it may have taken effect (ConnectionLost: cut short); look at the platform before asking again",
@@ -293,13 +293,13 @@ def test_the_text_of_a_finished_call(attempts: int, words: str) -> None:
         ('href="weixin://dl/business?t=abc">', 'href="<link>">'),
     ],
 )
-def test_mask_words(words: str, masked: str) -> None:
+def test_redact(words: str, masked: str) -> None:
     """Numbers, tokens, addresses and links leave the platform's words, and the rest stays readable."""
-    assert mask_words(words) == masked
+    assert redact(words) == masked
 
 
 @pytest.mark.parametrize(
-    ("words", "echoes", "masked"),
+    ("words", "sensitive_values", "masked"),
     [
         ("张三不是某某科技有限公司的经办人", ["张三", "某某科技有限公司"], "***不是***的经办人"),
         ("张三丰不存在", ["张三", "张三丰"], "***不存在"),
@@ -307,9 +307,9 @@ def test_mask_words(words: str, masked: str) -> None:
         ("abc", [], "abc"),
     ],
 )
-def test_echoes(words: str, echoes: list[str], masked: str) -> None:
+def test_echoes(words: str, sensitive_values: list[str], masked: str) -> None:
     """What the caller sent does not come back in an error's words, longer values before their parts."""
-    assert mask_words(words, echoes) == masked
+    assert redact(words, sensitive_values) == masked
 
 
 mobiles = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
@@ -331,7 +331,7 @@ fillers = st.text("手机号身份证已被使用不存在。，：、 ", max_si
 def test_no_personal_data_in_any_text(before: str, secret: str, after: str, name: str) -> None:
     """Neither an `ApiError` nor what wraps it prints a person's data; ``message`` holds it raw."""
     message = f"{before}{secret}{after}{name}"
-    error = ApiError(31000, message, http_status=200, echoes=[name])
+    error = ApiError(31000, message, http_status=200, sensitive_values=[name])
     assert error.message == message
     for text in (str(error), repr(error), str(OutcomeUnknown(error)), str(complete(OutcomeUnknown(error)))):
         assert secret not in text
@@ -343,7 +343,7 @@ def test_no_personal_data_in_any_text(before: str, secret: str, after: str, name
 @pytest.mark.parametrize("run", ["a", "1", "a1", "1 ", "a.", "a@", "a:", "://", "张"])
 def test_endless_words_are_cut(run: str) -> None:
     """An answer of megabytes neither stops the event loop while it is masked nor fills a log."""
-    assert len(mask_words(run * 300_000)) <= 501
+    assert len(redact(run * 300_000)) <= 501
 
 
 @pytest.mark.parametrize(
@@ -371,6 +371,6 @@ def test_endless_words_are_cut(run: str) -> None:
 )
 def test_rejections(reason: str, code: int, status: int) -> None:
     """Each reason is a plain word for programs, and has its number of the platform's and its HTTP status."""
-    error = CallbackRejected(Rejection(reason))
+    error = CallbackRejected(RejectionReason(reason))
     assert (error.reason, error.code, error.http_status) == (reason, code, status)
-    assert len(Rejection) == 18
+    assert len(RejectionReason) == 18

@@ -10,8 +10,8 @@ from multidict import CIMultiDict
 
 from kfq_async import CORP_IDENT_LINK, AsyncSession, CorpIdentLinkRequest, KfqError, RetryPolicy, Timeouts
 from kfq_async.protocol.envelope import Envelope
-from kfq_async.protocol.responses import RawAnswer, read_answer
-from servers import HandMade, Seen, success
+from kfq_async.protocol.responses import HttpResponse, read_response
+from servers import ScriptedServer, Seen, success
 
 BASE = "https://home.kaifangqian.com/resrun-paas"
 GOOD = success()
@@ -41,8 +41,8 @@ HEADERS = [
 )
 def test_every_answer_is_read(status: int, headers: dict[str, str], body: bytes) -> None:
     """Reading any status, headers and body gives an envelope of success or an error, and text that can be shown."""
-    raw = RawAnswer(status, CIMultiDict(headers), body)
-    outcome = read_answer(raw, CORP_IDENT_LINK, BASE)
+    raw = HttpResponse(status, CIMultiDict(headers), body)
+    outcome = read_response(raw, CORP_IDENT_LINK, BASE)
     assert (isinstance(outcome, Envelope) and outcome.ok) or (isinstance(outcome, KfqError) and str(outcome))
 
 
@@ -50,7 +50,7 @@ def _head(status: int, lines: list[str]) -> bytes:
     return "\r\n".join([f"HTTP/1.1 {status} X", *lines, "", ""]).encode("utf-8", "surrogateescape")
 
 
-class HangingUp(HandMade):
+class HangingUp(ScriptedServer):
     """Closes the connection after whatever it has written."""
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -84,7 +84,10 @@ def test_every_byte_on_the_wire(answers: list[bytes]) -> None:
         async def script(number: int, _seen: Seen) -> bytes:
             return answers[min(number, len(answers) - 1)]
 
-        timeouts, retry = Timeouts(connect=1, read=0.3, total=1), RetryPolicy(attempts=2, initial=0.001, maximum=0.001)
+        timeouts, retry = (
+            Timeouts(connect=1, attempt=0.3, total=1),
+            RetryPolicy(attempts=2, initial=0.001, maximum=0.001),
+        )
         async with (
             HangingUp(script) as server,
             AsyncSession("T", base_url=server.base_url, timeouts=timeouts, retry=retry) as session,

@@ -13,7 +13,7 @@ import pytest
 import kfq_async
 
 ROOT = Path(kfq_async.__file__).parent
-FLOORS = [
+LAYERS = [
     {"_version", "config", "errors", "models"},
     {"protocol"},
     {"callbacks", "resources", "sandbox", "transport"},
@@ -22,13 +22,13 @@ FLOORS = [
     {"cli", "examples"},
     {"__main__"},
 ]
-LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 MODULES = {
     path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in ROOT.rglob("*.py")
 }
 
 
-def room_of(module: str) -> str:
+def package_of(module: str) -> str:
     """Return the room of a file, as ``models`` for ``models/fields.py``."""
     return module.partition("/")[0].removesuffix(".py")
 
@@ -79,13 +79,13 @@ def readers_of_the_environment() -> set[str]:
 
 def test_every_room_is_on_a_floor() -> None:
     """A new module has its place in the house before it has its first line."""
-    assert {room_of(module) for module in MODULES} <= LEVEL.keys()
+    assert {package_of(module) for module in MODULES} <= LEVEL.keys()
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_arrows_go_down(module: str) -> None:
     """Each room imports only from itself and from rooms below it."""
-    room = room_of(module)
+    room = package_of(module)
     used = rooms_used_by(module) - {room}
     assert {other for other in used if LEVEL[other] >= LEVEL[room]} == set()
 
@@ -94,13 +94,13 @@ def test_arrows_go_down(module: str) -> None:
 @pytest.mark.parametrize("package", ["aiohttp", "asyncio", "tenacity"])
 def test_the_pure_rooms_do_no_io(room: str, package: str) -> None:
     """Models, protocol and errors know no network and no event loop."""
-    assert {module for module in importers_of(package) if room_of(module) == room} == set()
+    assert {module for module in importers_of(package) if package_of(module) == room} == set()
 
 
 @pytest.mark.parametrize("package", ["os", "random", "secrets", "socket", "time"])
 def test_the_protocol_has_neither_clock_nor_randomness(package: str) -> None:
     """What the protocol writes and reads depends on its arguments alone."""
-    assert {module for module in importers_of(package) if room_of(module) == "protocol"} == set()
+    assert {module for module in importers_of(package) if package_of(module) == "protocol"} == set()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_frameworks_behind_one_door(framework: str) -> None:
 @pytest.mark.parametrize("package", ["aiohttp", "os", "random", "secrets", "socket"])
 def test_callbacks_do_no_http(package: str) -> None:
     """What comes back is read, proved and answered as plain values, whatever serves it."""
-    assert {module for module in importers_of(package) if room_of(module) == "callbacks"} == set()
+    assert {module for module in importers_of(package) if package_of(module) == "callbacks"} == set()
 
 
 def test_one_client_session() -> None:
@@ -143,13 +143,13 @@ def test_one_client_session() -> None:
 
 def test_resources_are_handed_what_they_use() -> None:
     """Resources do not know the transport, so they work with any ``send``."""
-    users = {module for module in MODULES if room_of(module) == "resources" and "transport" in rooms_used_by(module)}
+    users = {module for module in MODULES if package_of(module) == "resources" and "transport" in rooms_used_by(module)}
     assert users == set()
 
 
 def test_the_sandbox_has_few_doors() -> None:
     """A service that runs in production does not load the sandbox."""
-    users = {room_of(module) for module in MODULES if "sandbox" in rooms_used_by(module)}
+    users = {package_of(module) for module in MODULES if "sandbox" in rooms_used_by(module)}
     assert users - {"sandbox"} <= {"cli", "testing", "examples"}
 
 
@@ -160,7 +160,7 @@ def test_a_store_in_redis_is_made_by_its_users() -> None:
 
 def test_the_environment_is_read_in_few_places() -> None:
     """Besides `AsyncSession.from_env`, the command line and the examples, nothing depends on the environment."""
-    readers = {room_of(module) for module in readers_of_the_environment()}
+    readers = {package_of(module) for module in readers_of_the_environment()}
     assert readers <= {"session", "cli", "examples"}
     assert "session" in readers
 
@@ -189,7 +189,7 @@ def test_what_an_import_costs() -> None:
     libraries, modules = (set(line.split()) for line in done.stdout.splitlines())
     assert "aiohttp" in libraries
     assert libraries.isdisjoint(UNWANTED)
-    assert {room_of(module.partition(".")[2].replace(".", "/")) for module in modules} <= {
+    assert {package_of(module.partition(".")[2].replace(".", "/")) for module in modules} <= {
         "_version",
         "callbacks",
         "config",

@@ -54,7 +54,7 @@ async def ask_for_many(number: int, base_url: str, **options: Any) -> tuple[set[
 async def test_ten_thousand_links_in_one_gather() -> None:
     """Ten thousand calls over a hundred slots and the default time-outs end in ten thousand orders, one for each."""
     async with another_process() as base_url:
-        ids, listed = await ask_for_many(10_000, base_url, limit=100)
+        ids, listed = await ask_for_many(10_000, base_url, concurrency=100)
     assert len(ids) == listed["count"] == 10_000
     assert ids == {order["clientRequestId"] for order in listed["orders"]}
 

@@ -36,7 +36,7 @@ from kfq_async import (
     ServerError,
     Timeouts,
     TooFrequentError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.resources.contracts import CONTRACT_DRAFT, CONTRACT_TASKS
@@ -98,8 +98,8 @@ ROWS = [
     Row("endless/unacted", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
     Row("bad-gzip", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
     Row("bad-gzip/unacted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("huge", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
-    Row("huge/unacted", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
+    Row("huge", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
+    Row("huge/unacted", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
     # what a proxy, or somebody else, answers
     Row("502", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
     Row("502/acted", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
@@ -108,14 +108,14 @@ ROWS = [
     Row("503:1", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
     Row("504", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
     Row("504/acted", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("html", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
-    Row("html/acted", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
-    Row("malformed", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
-    Row("malformed/acted", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
-    Row("list", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
-    Row("list/acted", UnexpectedAnswer, SENT, RAISE, RAISE, UNKNOWN),
-    Row("redirect", UnexpectedAnswer, ANSWERED, RAISE, RAISE, RAISE),
-    Row("413", UnexpectedAnswer, ANSWERED, RAISE, RAISE, RAISE),
+    Row("html", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
+    Row("html/acted", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
+    Row("malformed", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
+    Row("malformed/acted", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
+    Row("list", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
+    Row("list/acted", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
+    Row("redirect", UnexpectedResponse, ANSWERED, RAISE, RAISE, RAISE),
+    Row("413", UnexpectedResponse, ANSWERED, RAISE, RAISE, RAISE),
     Row("429", TooFrequentError, ANSWERED, AGAIN, AGAIN, AGAIN),
     # what the platform answers
     Row("framework-404", NotFoundError, ANSWERED, RAISE, RAISE, RAISE),
@@ -141,7 +141,7 @@ APART = {"refuse", "close-idle"}
 """Faults that need a test of their own: one has no requests to count, one needs a connection that was used."""
 
 RETRY = RetryPolicy(attempts=2, initial=0.02, maximum=0.02)
-TIMEOUTS = Timeouts(connect=2.0, read=0.5)
+TIMEOUTS = Timeouts(connect=2.0, attempt=0.5)
 
 
 @frozen
@@ -149,7 +149,7 @@ class Outcome:
     """How a call ended, and what exists afterwards."""
 
     error: type[KfqError] | None
-    happened: type[KfqError] | None
+    original_error: type[KfqError] | None
     phase: Phase | None
     attempts: int
     made: int
@@ -190,14 +190,14 @@ def made(sandbox: Sandbox) -> int:
 async def outcome(call: Call, fault: Fault, expected: Outcome) -> Outcome:
     """Let one call meet a fault, and wait until the platform has done what it was going to do."""
     async with prepared() as (sandbox, contract_id):
-        sandbox.fail(fault)
+        sandbox.inject_faults(fault)
         async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=RETRY, timeouts=TIMEOUTS) as session:
             try:
                 attempts = await call(session, contract_id)
                 seen = Outcome(None, None, None, attempts, 0)
             except KfqError as error:
-                happened = type(error.happened) if isinstance(error, OutcomeUnknown) else None
-                seen = Outcome(type(error), happened, error.phase, error.attempts, 0)
+                original_error = type(error.original_error) if isinstance(error, OutcomeUnknown) else None
+                seen = Outcome(type(error), original_error, error.phase, error.attempts, 0)
         for _ in range(400):
             if made(sandbox) == expected.made:
                 break
@@ -249,7 +249,7 @@ def test_no_fault_is_forgotten() -> None:
 async def test_a_refused_connection_is_tried_again(call: Call) -> None:
     """While nobody listens nothing was sent, so every class asks again until somebody does."""
     async with prepared() as (sandbox, contract_id):
-        sandbox.fail(Fault("refuse", seconds=0.6))
+        sandbox.inject_faults(Fault("refuse", seconds=0.6))
         await asyncio.sleep(0.05)
         async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
             assert await call(session, contract_id) > 1
@@ -262,11 +262,11 @@ async def test_a_stale_connection_counts_as_sent(call: Call) -> None:
     async with prepared() as (sandbox, contract_id):
         async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=RETRY) as session:
             await session.contracts.tasks(contract_id)
-            sandbox.fail(Fault("close-idle", times=1))
+            sandbox.inject_faults(Fault("close-idle", times=1))
             if call is none:
                 with pytest.raises(OutcomeUnknown) as caught:
                     await call(session, contract_id)
-                assert (type(caught.value.happened), caught.value.phase) == (ConnectionLost, SENT)
+                assert (type(caught.value.original_error), caught.value.phase) == (ConnectionLost, SENT)
             else:
                 assert await call(session, contract_id) == 2
         assert made(sandbox) == (1 if call is keyed else 0)

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from kfq_async import AsyncSession, CertificateError, CorpIdentLinkRequest, Phase
-from servers import HandMade, Seen, success
+from servers import ScriptedServer, Seen, success
 
 
 class ForwardProxy:
@@ -95,7 +95,7 @@ async def test_through_a_tunnel_to_a_private_authority(authority: trustme.CA) ->
     """A proxy opens one tunnel for all calls, and TLS inside it is checked against the given authority."""
     async with (
         ForwardProxy() as proxy,
-        HandMade(succeed, ssl=serving(authority, "127.0.0.1")) as server,
+        ScriptedServer(succeed, ssl=serving(authority, "127.0.0.1")) as server,
         AsyncSession("T", base_url=server.base_url, proxy=proxy.url, ssl=trusting(authority)) as session,
     ):
         for _ in range(3):
@@ -110,7 +110,7 @@ async def test_a_certificate_for_another_name(authority: trustme.CA, *, tunnelle
     """A certificate that is not the host's names the host, is not repeated, and nothing was sent."""
     async with (
         ForwardProxy() as proxy,
-        HandMade(succeed, ssl=serving(authority, "elsewhere.example")) as server,
+        ScriptedServer(succeed, ssl=serving(authority, "elsewhere.example")) as server,
         AsyncSession(
             "T", base_url=server.base_url, proxy=proxy.url if tunnelled else None, ssl=trusting(authority)
         ) as session,
@@ -124,7 +124,7 @@ async def test_a_certificate_for_another_name(authority: trustme.CA, *, tunnelle
 async def test_an_unknown_authority_is_refused_by_default(authority: trustme.CA) -> None:
     """Without ``ssl`` the system's authorities decide, and a private one is not among them."""
     async with (
-        HandMade(succeed, ssl=serving(authority, "127.0.0.1")) as server,
+        ScriptedServer(succeed, ssl=serving(authority, "127.0.0.1")) as server,
         AsyncSession("T", base_url=server.base_url) as session,
     ):
         with pytest.raises(CertificateError, match=r"127\.0\.0\.1 .*certificate verify failed|unable to get"):

@@ -15,29 +15,29 @@ import pytest
 
 from kfq_async import (
     CORP_IDENT_LINK,
-    Answer,
+    ApiResponse,
     AsyncSession,
     AttemptTimeout,
     ConnectError,
     CorpIdentLink,
     CorpIdentLinkRequest,
+    CredentialPlacement,
     CredentialsError,
     EncodeError,
     Envelope,
     KfqError,
     Operation,
     Phase,
-    Placement,
     PoolTimeout,
     RetryPolicy,
     Rsa2Signer,
     SessionError,
     Timeouts,
 )
-from kfq_async.protocol.responses import RawAnswer
+from kfq_async.protocol.responses import HttpResponse
 from kfq_async.protocol.signing import verify
 from kfq_async.session import HOSTED
-from servers import SUCCESS, HandMade, Seen, success
+from servers import SUCCESS, ScriptedServer, Seen, success
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -139,41 +139,41 @@ def test_a_base_url_that_cannot_be_one(base_url: Any, kind: type[Exception], wor
 @pytest.mark.parametrize("base_url", ["http://127.0.0.1:8899/resrun-paas", "http://127.0.0.1:8899/resrun-paas/"])
 def test_a_slash_at_the_end_does_not_matter(base_url: str) -> None:
     """With or without a slash at its end a base URL is the same."""
-    assert "http://127.0.0.1:8899/resrun-paas limit" in repr(AsyncSession(TOKEN, base_url=base_url))
+    assert "http://127.0.0.1:8899/resrun-paas concurrency" in repr(AsyncSession(TOKEN, base_url=base_url))
 
 
 @pytest.mark.parametrize(
-    ("limit", "kind", "words"),
+    ("concurrency", "kind", "words"),
     [
-        (0, ValueError, "limit must be at least 1, not 0"),
-        (-1, ValueError, "limit must be at least 1, not -1"),
-        (True, TypeError, "limit must be an int, not bool"),
-        ("100", TypeError, "limit must be an int, not str"),
-        (1.5, TypeError, "limit must be an int, not float"),
-        (None, TypeError, "limit must be an int, not NoneType"),
+        (0, ValueError, "concurrency must be at least 1, not 0"),
+        (-1, ValueError, "concurrency must be at least 1, not -1"),
+        (True, TypeError, "concurrency must be an int, not bool"),
+        ("100", TypeError, "concurrency must be an int, not str"),
+        (1.5, TypeError, "concurrency must be an int, not float"),
+        (None, TypeError, "concurrency must be an int, not NoneType"),
     ],
 )
-def test_a_limit_that_cannot_be_one(limit: Any, kind: type[Exception], words: str) -> None:
+def test_a_concurrency_that_cannot_be_one(concurrency: Any, kind: type[Exception], words: str) -> None:
     """A number of slots is a whole number from 1."""
     with pytest.raises(kind, match=words):
-        AsyncSession(TOKEN, limit=limit)
+        AsyncSession(TOKEN, concurrency=concurrency)
 
 
 @pytest.mark.parametrize(
-    ("pacing", "kind", "words"),
+    ("rate_limit", "kind", "words"),
     [
-        (0, ValueError, "pacing must be more than 0 calls a second"),
-        (-5, ValueError, "pacing must be more than 0 calls a second"),
-        (nan, ValueError, "pacing must be more than 0 calls a second"),
-        (inf, ValueError, "pacing must be more than 0 calls a second"),
-        (True, TypeError, "pacing must be a number of calls a second, or None, not bool"),
-        ("5", TypeError, "pacing must be a number of calls a second, or None, not str"),
+        (0, ValueError, "rate_limit must be more than 0 calls a second"),
+        (-5, ValueError, "rate_limit must be more than 0 calls a second"),
+        (nan, ValueError, "rate_limit must be more than 0 calls a second"),
+        (inf, ValueError, "rate_limit must be more than 0 calls a second"),
+        (True, TypeError, "rate_limit must be a number of calls a second, or None, not bool"),
+        ("5", TypeError, "rate_limit must be a number of calls a second, or None, not str"),
     ],
 )
-def test_a_pace_that_cannot_be_one(pacing: Any, kind: type[Exception], words: str) -> None:
+def test_a_rate_limit_that_cannot_be_one(rate_limit: Any, kind: type[Exception], words: str) -> None:
     """A pace is a positive number of calls a second, or ``None``."""
     with pytest.raises(kind, match=words):
-        AsyncSession(TOKEN, pacing=pacing)
+        AsyncSession(TOKEN, rate_limit=rate_limit)
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,8 @@ def test_a_session_can_be_made_anywhere() -> None:
 
 def test_repr_shows_no_secret(vectors: Any) -> None:
     """A session shows where it leads and how wide, and neither token nor key."""
-    session = AsyncSession(TOKEN, signer=Rsa2Signer(vectors["privateKeyPkcs8"]), limit=7)
-    assert repr(session) == f"<AsyncSession {HOSTED} limit=7>"
+    session = AsyncSession(TOKEN, signer=Rsa2Signer(vectors["privateKeyPkcs8"]), concurrency=7)
+    assert repr(session) == f"<AsyncSession {HOSTED} concurrency=7>"
     assert TOKEN not in repr(vars(session))
     assert repr(session.for_token("SECRET-2")) == repr(session)
 
@@ -238,7 +238,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 async def test_everything_from_the_environment(environment: Callable[..., None], vectors: Any) -> None:
     """Token, base URL and key come from their three variables, and requests are signed."""
-    async with HandMade(succeed) as server:
+    async with ScriptedServer(succeed) as server:
         environment(
             KFQ_APP_AUTH_TOKEN="FROM-ENV", KFQ_BASE_URL=server.base_url, KFQ_PRIVATE_KEY=vectors["privateKeyPkcs8"]
         )
@@ -251,13 +251,13 @@ async def test_everything_from_the_environment(environment: Callable[..., None],
 
 async def test_options_win_over_the_environment(environment: Callable[..., None], vectors: Any) -> None:
     """What is passed counts, also ``signer=None``, and a wrong value in the environment is then not even read."""
-    async with HandMade(succeed) as server:
+    async with ScriptedServer(succeed) as server:
         environment(KFQ_APP_AUTH_TOKEN="no token", KFQ_BASE_URL="nowhere", KFQ_PRIVATE_KEY="no key")
         async with AsyncSession.from_env(
-            app_auth_token=TOKEN, base_url=server.base_url, signer=None, limit=3
+            app_auth_token=TOKEN, base_url=server.base_url, signer=None, concurrency=3
         ) as session:
             await ask(session)
-            assert "limit=3" in repr(session)
+            assert "concurrency=3" in repr(session)
         (seen,) = server.seen
     assert (seen.headers["appAuthToken"], seen.headers["sign"]) == (TOKEN, "")
 
@@ -361,9 +361,9 @@ async def test_another_loop(sandbox: Sandbox) -> None:
 
 async def test_another_loop_takes_no_deadline_along() -> None:
     """After a refused use in another loop, time-outs still hold in the session's own."""
-    timeouts = Timeouts(read=0.2)
+    timeouts = Timeouts(attempt=0.2)
     async with (
-        HandMade(silent) as server,
+        ScriptedServer(silent) as server,
         AsyncSession(TOKEN, base_url=server.base_url, timeouts=timeouts, retry=ONCE) as session,
     ):
         with pytest.raises(AttemptTimeout):
@@ -436,7 +436,7 @@ async def test_a_view_for_another_tenant_shares_the_connection() -> None:
     async def script(_number: int, _seen: Seen) -> bytes:
         return success().replace(b"\r\n\r\n", b"\r\nSet-Cookie: tenant=first; Path=/\r\n\r\n", 1)
 
-    async with HandMade(script) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+    async with ScriptedServer(script) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         await ask(session)
         await ask(session.for_token("OTHER"))
         await ask(session)
@@ -447,7 +447,10 @@ async def test_a_view_for_another_tenant_shares_the_connection() -> None:
 
 async def test_a_view_shares_the_slots() -> None:
     """While a session's only slot is taken, its views wait too."""
-    async with HandMade(silent) as server, AsyncSession(TOKEN, base_url=server.base_url, limit=1) as session:
+    async with (
+        ScriptedServer(silent) as server,
+        AsyncSession(TOKEN, base_url=server.base_url, concurrency=1) as session,
+    ):
         busy = asyncio.create_task(ask(session))
         await server.saw()
         with pytest.raises(PoolTimeout):
@@ -466,7 +469,7 @@ async def test_closing_a_view_is_harmless(session: AsyncSession) -> None:
 
 async def test_a_view_with_other_options(vectors: Any) -> None:
     """A view's settings are its own, and the session keeps its."""
-    async with HandMade(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+    async with ScriptedServer(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         signing = session.with_options(signer=Rsa2Signer(vectors["privateKeyPkcs8"]), retry=ONCE)
         await ask(signing)
         await ask(session)
@@ -476,7 +479,7 @@ async def test_a_view_with_other_options(vectors: Any) -> None:
     assert signed == [True, False, False, True]
 
 
-@pytest.mark.parametrize("name", ["limit", "base_url", "connector", "app_auth_token", "oops"])
+@pytest.mark.parametrize("name", ["concurrency", "base_url", "connector", "app_auth_token", "oops"])
 def test_options_that_a_view_cannot_have(name: str) -> None:
     """What belongs to the shared connections cannot differ in a view, and the name is refused."""
     with pytest.raises(TypeError, match=f"with_options takes timeouts, retry, signer, not {name}"):
@@ -505,17 +508,17 @@ async def test_a_connector_of_the_callers_stays_open(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "limit"),
+    ("options", "concurrency"),
     [
-        ({"limit": 2}, 2),
+        ({"concurrency": 2}, 2),
         ({"limit_per_host": 2}, 2),
-        ({"limit": 5, "limit_per_host": 2}, 2),
-        ({"limit": 0, "limit_per_host": 2}, 2),
-        ({"limit": 0}, 8),
-        ({"limit": 100}, 8),
+        ({"concurrency": 5, "limit_per_host": 2}, 2),
+        ({"concurrency": 0, "limit_per_host": 2}, 2),
+        ({"concurrency": 0}, 8),
+        ({"concurrency": 100}, 8),
     ],
 )
-async def test_a_connector_lowers_the_limit(options: dict[str, Any], limit: int) -> None:
+async def test_a_connector_lowers_the_concurrency(options: dict[str, Any], concurrency: int) -> None:
     """No call queues inside the caller's connector, where waiting would count as connecting."""
     at_once, most = 0, []
 
@@ -527,20 +530,20 @@ async def test_a_connector_lowers_the_limit(options: dict[str, Any], limit: int)
         at_once -= 1
         return success()
 
-    async with HandMade(script) as server, aiohttp.TCPConnector(**options) as narrow:
+    async with ScriptedServer(script) as server, aiohttp.TCPConnector(**options) as narrow:
         timeouts = Timeouts(connect=0.4)
         async with AsyncSession(
-            TOKEN, base_url=server.base_url, connector=narrow, limit=8, timeouts=timeouts, retry=ONCE
+            TOKEN, base_url=server.base_url, connector=narrow, concurrency=8, timeouts=timeouts, retry=ONCE
         ) as session:
-            assert f"limit={limit}>" in repr(session)
+            assert f"concurrency={concurrency}>" in repr(session)
             await asyncio.gather(*(ask(session) for _ in range(10)))
-    assert max(most) == limit
+    assert max(most) == concurrency
 
 
 async def test_through_a_proxy(environment: Callable[..., None]) -> None:
     """With ``proxy`` a request goes to the proxy, which sees where it should go."""
     async with (
-        HandMade(succeed) as proxy,
+        ScriptedServer(succeed) as proxy,
         AsyncSession(TOKEN, base_url="http://kfq.invalid/resrun-paas", proxy=proxy.origin) as session,
     ):
         await ask(session)
@@ -554,7 +557,7 @@ async def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch, *, tr
     """The environment's proxy is used only on demand."""
     for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    async with HandMade(succeed) as proxy, HandMade(succeed) as server:
+    async with ScriptedServer(succeed) as proxy, ScriptedServer(succeed) as server:
         monkeypatch.setenv("http_proxy", proxy.origin)
         async with AsyncSession(TOKEN, base_url=server.base_url, trust_env=trusted) as session:
             await ask(session)
@@ -565,7 +568,7 @@ async def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch, *, tr
 
 
 async def test_send_returns_how_it_came(sandbox: Sandbox, session: AsyncSession) -> None:
-    """An `Answer` holds the result, the envelope that it came in, and the number of attempts."""
+    """An `ApiResponse` holds the result, the envelope that it came in, and the number of attempts."""
     got = await session.send(CORP_IDENT_LINK, REQUEST)
     assert got.result.order_no == sandbox.orders[0].order_no
     assert got.attempts == 1
@@ -589,7 +592,7 @@ async def test_an_operation_of_the_users_own(result: object) -> None:
     async def script(_number: int, _seen: Seen) -> bytes:
         return success(result)
 
-    async with HandMade(script) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+    async with ScriptedServer(script) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         assert (await session.send(OTHER)).result == result
         assert (await session.send(OTHER, {"a": {"b": [1, "二"]}})).result == result
         assert [orjson.loads(seen.body) for seen in server.seen] == [{}, {"a": {"b": [1, "二"]}}]
@@ -598,7 +601,7 @@ async def test_an_operation_of_the_users_own(result: object) -> None:
 
 async def test_what_is_not_documented_can_be_added() -> None:
     """``extra_body`` and ``extra_headers`` go out beside what the operation knows."""
-    async with HandMade(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+    async with ScriptedServer(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         await session.send(
             CORP_IDENT_LINK, REQUEST, extra_body={"appId": "A1"}, extra_headers={"X-Trace": "t-1", "User-Agent": "mine"}
         )
@@ -622,7 +625,10 @@ async def test_what_is_not_documented_can_be_added() -> None:
 )
 async def test_what_cannot_be_asked(options: dict[str, Any], kind: type[Exception], words: str) -> None:
     """A mistake in a request is raised at once, sends nothing, and takes no slot away."""
-    async with HandMade(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url, limit=1) as session:
+    async with (
+        ScriptedServer(succeed) as server,
+        AsyncSession(TOKEN, base_url=server.base_url, concurrency=1) as session,
+    ):
         for _ in range(2):
             with pytest.raises(kind, match=words):
                 await session.send(CORP_IDENT_LINK, REQUEST, **options)
@@ -632,7 +638,7 @@ async def test_what_cannot_be_asked(options: dict[str, Any], kind: type[Exceptio
 
 async def test_the_token_in_the_body(sandbox: Sandbox) -> None:
     """An operation of the contract family carries its credentials in the body, and an unknown one is a 404."""
-    operation = Operation[Any, Any]("POST", "/contract/unknown", credentials=Placement.PARAMETERS)
+    operation = Operation[Any, Any]("POST", "/contract/unknown", credentials=CredentialPlacement.PARAMETERS)
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
         with pytest.raises(KfqError) as caught:
             await session.send(operation, {"contractId": "1"})
@@ -688,7 +694,7 @@ def test_a_view_checks_its_signer() -> None:
 )
 async def test_headers_that_cannot_be_sent(headers: Any, error: type[Exception], said: str) -> None:
     """An additional header that cannot be sent is refused by its name before anything is sent."""
-    async with HandMade(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+    async with ScriptedServer(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         with pytest.raises(error, match=said):
             await session.send(CORP_IDENT_LINK, CorpIdentLinkRequest(), extra_headers=headers)
         assert server.seen == []
@@ -696,7 +702,7 @@ async def test_headers_that_cannot_be_sent(headers: Any, error: type[Exception],
 
 async def test_what_utf8_cannot_carry_names_its_field() -> None:
     """A lone surrogate is refused with the field, in a query as in a body, and the error knows operation and id."""
-    async with HandMade(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+    async with ScriptedServer(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         with pytest.raises(EncodeError, match=r"\$\.contractId: a lone surrogate") as caught:
             await session.contracts.tasks("\ud800 13800138000")
         assert "13800138000" not in repr(caught.value) + str(caught.value)
@@ -716,7 +722,7 @@ async def test_added_headers_do_not_change_between_attempts() -> None:
         return success() if number else None
 
     retry = RetryPolicy(initial=0.01)
-    async with HandMade(script) as server, AsyncSession(TOKEN, base_url=server.base_url, retry=retry) as session:
+    async with ScriptedServer(script) as server, AsyncSession(TOKEN, base_url=server.base_url, retry=retry) as session:
         await session.send(CORP_IDENT_LINK, CorpIdentLinkRequest(), extra_headers=headers)
         assert [seen.headers["X-Trace"] for seen in server.seen] == ["1", "1"]
 
@@ -742,15 +748,15 @@ async def test_a_dead_proxy_is_named() -> None:
 def test_plain_results_are_not_shown() -> None:
     """An answer shows a model, which masks its secrets, and never plain data, which would not."""
     link = CorpIdentLink(order_no="N1", auth_url="https://h.example/secret")
-    assert "N1" in repr(Answer(result=link, envelope=None, attempts=1))
-    assert "secret" not in repr(Answer(result={"authUrl": "secret"}, envelope=None, attempts=1))
-    assert "secret" not in repr(RawAnswer(200, {"Location": "secret"}, b"secret"))
+    assert "N1" in repr(ApiResponse(result=link, envelope=None, attempts=1))
+    assert "secret" not in repr(ApiResponse(result={"authUrl": "secret"}, envelope=None, attempts=1))
+    assert "secret" not in repr(HttpResponse(200, {"Location": "secret"}, b"secret"))
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"credentials": "HEADERS"}, "Operation.credentials must be one of Placement.HEADERS"),
+        ({"credentials": "HEADERS"}, "Operation.credentials must be one of CredentialPlacement.HEADERS"),
         ({"idempotency": "SAFE"}, "Operation.idempotency must be one of Idempotency.SAFE"),
     ],
 )

@@ -77,7 +77,7 @@ def test_fixture_serves_a_plain_test(kfq_sandbox: Sandbox) -> None:
 
 async def test_fixture_serves_an_asynchronous_test(kfq_sandbox: Sandbox) -> None:
     """The fixture serves a test with a loop of its own, and `fail` lets things go wrong there."""
-    kfq_sandbox.fail(Fault("lose", times=1))
+    kfq_sandbox.inject_faults(Fault("lose", times=1))
     async with AsyncSession(kfq_sandbox.token, base_url=kfq_sandbox.base_url) as session:
         answer = await session.auth.corp_ident_link(CorpIdentLinkRequest())
     assert [order.order_no for order in kfq_sandbox.orders] == [answer.order_no]

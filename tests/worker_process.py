@@ -16,7 +16,7 @@ async def main(conninfo: str, base_url: str) -> None:
     """Work until SIGINT."""
     retry = RetryPolicy(attempts=3, initial=0.01, maximum=0.05)
     jobs = OnboardingJobs(conninfo, secret=SECRET, stalled_after=STALLED_AFTER)
-    async with jobs, AsyncSession("PV9LQWZA", base_url=base_url, retry=retry, timeouts=Timeouts(read=5)) as session:
+    async with jobs, AsyncSession("PV9LQWZA", base_url=base_url, retry=retry, timeouts=Timeouts(attempt=5)) as session:
         sys.stdout.write("at work\n")
         sys.stdout.flush()
         await jobs.work(session, concurrency=5)

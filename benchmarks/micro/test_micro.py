@@ -12,7 +12,7 @@ import kfq_async as kfq
 from benchmarks.contestants import PATH, TOKEN, private_key
 from benchmarks.server import BODY
 from kfq_async.models.fields import new_id
-from kfq_async.protocol.codec import decode, encode, fields_of
+from kfq_async.protocol.codec import decode, encode, to_wire
 from kfq_async.protocol.envelope import parse_envelope
 from kfq_async.protocol.requests import prepare
 from kfq_async.protocol.signing import canonical_json, load_private_key, sign, verify
@@ -52,7 +52,7 @@ def test_id(benchmark: BenchmarkFixture) -> None:
 def test_codec_write(benchmark: BenchmarkFixture) -> None:
     """A request object becomes JSON."""
     request = make()
-    assert benchmark(lambda: encode(fields_of(request)))
+    assert benchmark(lambda: encode(to_wire(request)))
 
 
 def test_codec_read(benchmark: BenchmarkFixture) -> None:

@@ -1,10 +1,10 @@
 """What comes back unasked: bind its URLs, verify its signature, receive it once."""
 
-from kfq_async.callbacks.authentication import Received
+from kfq_async.callbacks.authentication import NotificationDelivery
 from kfq_async.callbacks.parsing import Headers, PublicPath
 from kfq_async.callbacks.receiver import NotificationReceiver, Reply
 from kfq_async.callbacks.signatures import CallbackVerifier, ContractEventVerifier
-from kfq_async.callbacks.stores import Claim, MemoryStore, Store
+from kfq_async.callbacks.stores import Claim, MemoryStore, NotificationStore
 from kfq_async.callbacks.urls import CallbackUrls, Purpose
 
 __all__ = [
@@ -14,10 +14,10 @@ __all__ = [
     "ContractEventVerifier",
     "Headers",
     "MemoryStore",
+    "NotificationDelivery",
     "NotificationReceiver",
+    "NotificationStore",
     "PublicPath",
     "Purpose",
-    "Received",
     "Reply",
-    "Store",
 ]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from kfq_async.errors import CallbackRejected, DecodeError, Rejection
+from kfq_async.errors import CallbackRejected, DecodeError, RejectionReason
 from kfq_async.models.notifications import ContractEvent, IdentityNotification
 from kfq_async.protocol.codec import decode
 from kfq_async.protocol.signing import canonical_json
@@ -15,13 +15,13 @@ from kfq_async.protocol.signing import canonical_json
 __all__ = [
     "Headers",
     "PublicPath",
+    "content_digest",
     "contract_event",
-    "digest_of",
     "header",
     "identity_notification",
-    "pairs_of",
+    "normalize_headers",
     "parse_object",
-    "public",
+    "to_public_path",
 ]
 
 Headers = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
@@ -37,7 +37,7 @@ _OTHER_KINDS = frozenset({"tenantType", "operatorUnionId", "finalSignType", "con
 ``orderStatus`` counts otherwise (protocol section 5.6); the others belong to a contract event."""
 
 
-def pairs_of(headers: Headers) -> tuple[tuple[str, str], ...]:
+def normalize_headers(headers: Headers) -> tuple[tuple[str, str], ...]:
     """Return headers as pairs of text that can be read many times, names in lower case."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return tuple((_latin(name).lower(), _latin(value)) for name, value in pairs)
@@ -47,12 +47,12 @@ def header(pairs: Iterable[tuple[str, str]], name: str) -> str:
     """Return the one value of a header; refuse it if it is missing, blank, repeated or no text."""
     values = [value for key, value in pairs if key == name.lower()]
     if len(values) > 1:
-        raise CallbackRejected(Rejection.HEADER_REPEATED, name)
+        raise CallbackRejected(RejectionReason.HEADER_REPEATED, name)
     value = values[0] if values else ""
     if not value.strip():
-        raise CallbackRejected(Rejection.HEADER_MISSING, name)
+        raise CallbackRejected(RejectionReason.HEADER_MISSING, name)
     if _is_no_text(value):
-        raise CallbackRejected(Rejection.HEADER_MALFORMED, name)
+        raise CallbackRejected(RejectionReason.HEADER_MALFORMED, name)
     return value
 
 
@@ -65,11 +65,11 @@ def _latin(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def public(path: str | bytes, public_path: PublicPath = "") -> str:
+def to_public_path(path: str | bytes, public_path: PublicPath = "") -> str:
     """Return the public path of a request, or refuse a path that is no text."""
     seen = path.decode("utf-8", "surrogateescape") if isinstance(path, bytes) else path
     if _is_no_text(seen):
-        raise CallbackRejected(Rejection.UNKNOWN_PATH)
+        raise CallbackRejected(RejectionReason.UNKNOWN_PATH)
     return public_path + seen if isinstance(public_path, str) else public_path(seen)
 
 
@@ -81,7 +81,7 @@ def parse_object(body: bytes) -> dict[str, object]:
     except ValueError:  # an integer of more digits than Python reads
         data = None
     if not isinstance(data, dict):
-        raise CallbackRejected(Rejection.BODY_MALFORMED)
+        raise CallbackRejected(RejectionReason.BODY_MALFORMED)
     return data
 
 
@@ -91,7 +91,7 @@ def identity_notification(data: Mapping[str, object]) -> IdentityNotification:
     Refuses the notifications of signing-intent orders and contracts, which can be told by their keys.
     """
     if other := sorted(data.keys() & _OTHER_KINDS):
-        raise CallbackRejected(Rejection.WRONG_KIND, f"it has {', '.join(other)}")
+        raise CallbackRejected(RejectionReason.WRONG_KIND, f"it has {', '.join(other)}")
     numbers = {name: _number(data[name]) for name in _INTEGERS if name in data}
     return _model(IdentityNotification, {**data, **numbers})
 
@@ -101,7 +101,7 @@ def contract_event(data: Mapping[str, object]) -> ContractEvent:
     return _model(ContractEvent, data)
 
 
-def digest_of(body: bytes) -> str:
+def content_digest(body: bytes) -> str:
     """Return the SHA-256 of a body's content, whatever its white space and the order of its keys."""
     return hashlib.sha256(_canonical(body).encode()).hexdigest()
 
@@ -113,7 +113,7 @@ def _canonical(body: bytes) -> str:
         return canonical_json(body)
     except ValueError:  # its text quotes the body, so it is not repeated
         pass
-    raise CallbackRejected(Rejection.BODY_MALFORMED)
+    raise CallbackRejected(RejectionReason.BODY_MALFORMED)
 
 
 def _number(value: object) -> object:
@@ -127,4 +127,4 @@ def _model(kind: type[ModelT], data: Mapping[str, object]) -> ModelT:
         return decode(kind, data, path="$")
     except DecodeError as problem:
         text = "; ".join(problem.problems)
-    raise CallbackRejected(Rejection.FIELD_MALFORMED, text)
+    raise CallbackRejected(RejectionReason.FIELD_MALFORMED, text)

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import orjson
 from attrs import frozen
 
-from kfq_async.callbacks.authentication import Received, proof
+from kfq_async.callbacks.authentication import NotificationDelivery, make_authenticator
 from kfq_async.callbacks.stores import Claim, MemoryStore
-from kfq_async.errors import CallbackRejected, Rejection
+from kfq_async.errors import CallbackRejected, RejectionReason
 from kfq_async.models.fields import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from types import TracebackType
 
-    from kfq_async.callbacks.authentication import Delivery
+    from kfq_async.callbacks.authentication import AuthenticatedDelivery
     from kfq_async.callbacks.parsing import Headers
     from kfq_async.callbacks.signatures import CallbackVerifier, ContractEventVerifier
-    from kfq_async.callbacks.stores import Store
+    from kfq_async.callbacks.stores import NotificationStore
     from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.models.notifications import ContractEvent, IdentityNotification
 
@@ -33,7 +33,7 @@ __all__ = ["NotificationReceiver", "Reply"]
 _LOG = logging.getLogger("kfq_async")
 _SUCCESS = b"success"
 """What the sender wants to read, and nothing else (protocol sections 5.5 and 6.6)."""
-_FAILURES = (Rejection.HANDLER_FAILED, Rejection.STORE_FAILED)
+_FAILURES = (RejectionReason.HANDLER_FAILED, RejectionReason.STORE_FAILED)
 
 
 @frozen
@@ -57,17 +57,17 @@ class NotificationReceiver:
     marked as done. That holds for as long as the store remembers. The handler gets a stable key to de-duplicate by,
     best in the transaction that does its work.
 
-    ``handler`` is asynchronous and takes a `Received`. ``urls`` and ``verifier`` are the proofs: one must be given,
-    and where both are, both must hold; nothing falls back from one to the other. With a `ContractEventVerifier` the
-    receiver takes contract events, otherwise identity notifications.
+    ``handler`` is asynchronous and takes a `NotificationDelivery`. ``urls`` and ``verifier`` are the proofs: one
+    must be given, and where both are, both must hold; nothing falls back from one to the other. With a
+    `ContractEventVerifier` the receiver takes contract events, otherwise identity notifications.
 
     ``store`` is this process's memory by default; workers that share the work must share a store. The times are in
     seconds. ``lease`` is how long a notification stays claimed when its worker dies; the handler should need less.
-    ``patience`` is how long `receive` waits: after it the answer is 503, the handler goes on to its end, and a later
-    delivery is told ``success``. ``remember`` is how long the store knows what was done; contract events have no id,
-    so that two with equal content within it are taken for one.
+    ``reply_timeout`` is how long `receive` waits: after it the answer is 503, the handler goes on to its end, and a
+    later delivery is told ``success``. ``retention`` is how long the store knows what was done; contract events
+    have no id, so that two with equal content within it are taken for one.
 
-    ``max_body`` is in bytes. ``rejected`` is called with every `CallbackRejected`, and may be asynchronous; what the
+    ``max_body`` is in bytes. ``on_rejected`` is called with every `CallbackRejected`, and may be asynchronous; what the
     handler raised is the ``__cause__``. ``clock`` returns seconds since the epoch. Close it with `aclose`, or use it
     in ``async with``. Raises `ValueError` for unusable settings.
     """
@@ -75,60 +75,65 @@ class NotificationReceiver:
     @overload
     def __init__(
         self,
-        handler: Callable[[Received[IdentityNotification]], Awaitable[object]],
+        handler: Callable[[NotificationDelivery[IdentityNotification]], Awaitable[object]],
         *,
         urls: CallbackUrls | None = None,
         verifier: CallbackVerifier | None = None,
-        store: Store | None = None,
+        store: NotificationStore | None = None,
         lease: float = 60.0,
-        patience: float = 3.0,
-        remember: float = 604_800.0,
+        reply_timeout: float = 3.0,
+        retention: float = 604_800.0,
         max_body: int = 65_536,
-        rejected: Callable[[CallbackRejected], object] | None = None,
+        on_rejected: Callable[[CallbackRejected], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None: ...
 
     @overload
     def __init__(
         self,
-        handler: Callable[[Received[ContractEvent]], Awaitable[object]],
+        handler: Callable[[NotificationDelivery[ContractEvent]], Awaitable[object]],
         *,
         urls: None = None,
         verifier: ContractEventVerifier,
-        store: Store | None = None,
+        store: NotificationStore | None = None,
         lease: float = 60.0,
-        patience: float = 3.0,
-        remember: float = 604_800.0,
+        reply_timeout: float = 3.0,
+        retention: float = 604_800.0,
         max_body: int = 65_536,
-        rejected: Callable[[CallbackRejected], object] | None = None,
+        on_rejected: Callable[[CallbackRejected], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None: ...
 
     def __init__(
         self,
-        handler: Callable[[Received[Any]], Awaitable[object]],
+        handler: Callable[[NotificationDelivery[Any]], Awaitable[object]],
         *,
         urls: CallbackUrls | None = None,
         verifier: CallbackVerifier | ContractEventVerifier | None = None,
-        store: Store | None = None,
+        store: NotificationStore | None = None,
         lease: float = 60.0,
-        patience: float = 3.0,
-        remember: float = 604_800.0,
+        reply_timeout: float = 3.0,
+        retention: float = 604_800.0,
         max_body: int = 65_536,
-        rejected: Callable[[CallbackRejected], object] | None = None,
+        on_rejected: Callable[[CallbackRejected], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._proof = proof(urls, verifier)
-        for name, value in {"lease": lease, "patience": patience, "remember": remember, "max_body": max_body}.items():
+        self._authenticator = make_authenticator(urls, verifier)
+        for name, value in {
+            "lease": lease,
+            "reply_timeout": reply_timeout,
+            "retention": retention,
+            "max_body": max_body,
+        }.items():
             if not value > 0:
                 raise ValueError(f"{name} must be more than 0, not {value}")
         self._handler = handler
         self._store = MemoryStore() if store is None else store
         self._lease = lease
-        self._patience = patience
-        self._remember = remember
+        self._reply_timeout = reply_timeout
+        self._retention = retention
         self._max_body = max_body
-        self._rejected = rejected
+        self._on_rejected = on_rejected
         self._clock = clock
         self._closing = False
         self._tasks: set[asyncio.Task[CallbackRejected | None]] = set()
@@ -166,14 +171,14 @@ class NotificationReceiver:
         without query. Cancelling it, as a server does when the sender hangs up, leaves the handler at work.
         """
         try:
-            delivery = self._proved(body, headers, path)
+            delivery = self._authenticated(body, headers, path)
         except CallbackRejected as problem:
             refusal = problem
         else:
             return await self._answer(delivery)
         return await self._refused(refusal)
 
-    async def refuse(self, reason: Rejection, detail: str = "") -> Reply:
+    async def refuse(self, reason: RejectionReason, detail: str = "") -> Reply:
         """Report what could not even be read, as a body without end, and return what to answer."""
         return await self._refused(CallbackRejected(reason, detail))
 
@@ -181,27 +186,27 @@ class NotificationReceiver:
         await self._report(refusal)
         return self._refuse(refusal)
 
-    def _proved(self, body: bytes, headers: Headers, path: str | bytes) -> Delivery:
+    def _authenticated(self, body: bytes, headers: Headers, path: str | bytes) -> AuthenticatedDelivery:
         if self._closing:
-            raise CallbackRejected(Rejection.CLOSING)
+            raise CallbackRejected(RejectionReason.CLOSING)
         if len(body) > self._max_body:
-            raise CallbackRejected(Rejection.BODY_TOO_LARGE, f"{len(body)} bytes")
-        return self._proof.prove(body, headers, path)
+            raise CallbackRejected(RejectionReason.BODY_TOO_LARGE, f"{len(body)} bytes")
+        return self._authenticator.authenticate(body, headers, path)
 
-    async def _answer(self, delivery: Delivery) -> Reply:
+    async def _answer(self, delivery: AuthenticatedDelivery) -> Reply:
         """Let a task of its own do the work, so that neither patience nor a cancelled request can cut it short."""
         task = asyncio.create_task(self._handle(delivery))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await asyncio.wait({task}, timeout=self._patience)
+        await asyncio.wait({task}, timeout=self._reply_timeout)
         if task.done() and not task.cancelled():
             refusal = task.result()
         else:
-            refusal = CallbackRejected(Rejection.UNFINISHED)
+            refusal = CallbackRejected(RejectionReason.UNFINISHED)
             await self._report(refusal)
         return Reply(200, _SUCCESS) if refusal is None else self._refuse(refusal)
 
-    async def _handle(self, delivery: Delivery) -> CallbackRejected | None:
+    async def _handle(self, delivery: AuthenticatedDelivery) -> CallbackRejected | None:
         """Return, and report, why it could not be handled, or ``None``."""
         try:
             await self._once(delivery)
@@ -210,10 +215,10 @@ class NotificationReceiver:
             return problem
         return None
 
-    async def _once(self, delivery: Delivery) -> None:
+    async def _once(self, delivery: AuthenticatedDelivery) -> None:
         """Handle it unless it is done; two at a time never, even if the lease runs out under a handler at work."""
         if delivery.name in self._running:
-            raise CallbackRejected(Rejection.BUSY)
+            raise CallbackRejected(RejectionReason.BUSY)
         self._running.add(delivery.name)
         try:
             await self._check_nonce(delivery)
@@ -222,23 +227,23 @@ class NotificationReceiver:
         finally:
             self._running.discard(delivery.name)
 
-    async def _check_nonce(self, delivery: Delivery) -> None:
+    async def _check_nonce(self, delivery: AuthenticatedDelivery) -> None:
         if delivery.nonce is None:
             return
         with _asking_the_store():
-            remember = self._proof.validity or self._remember
-            first = await self._store.first_use(delivery.nonce, delivery.content, remember=remember)
+            retention = self._authenticator.validity or self._retention
+            first = await self._store.register_nonce(delivery.nonce, delivery.content, retention=retention)
         if not first:
-            raise CallbackRejected(Rejection.REPLAYED)
+            raise CallbackRejected(RejectionReason.REPLAYED)
 
-    async def _claimed_and_run(self, delivery: Delivery) -> bool:
+    async def _claimed_and_run(self, delivery: AuthenticatedDelivery) -> bool:
         """Return whether the handler has run; when anything goes wrong, the claim is given back."""
         owner = new_id()
         try:
             with _asking_the_store():
                 claim = await self._store.claim(delivery.name, owner, lease=self._lease)
             if claim is Claim.HELD:
-                raise CallbackRejected(Rejection.BUSY)
+                raise CallbackRejected(RejectionReason.BUSY)
             if claim is Claim.GRANTED:
                 await self._run(delivery.received)
         except BaseException:
@@ -246,7 +251,7 @@ class NotificationReceiver:
             raise
         return claim is Claim.GRANTED
 
-    async def _run(self, received: Received[Any]) -> None:
+    async def _run(self, received: NotificationDelivery[Any]) -> None:
         try:
             await self._handler(received)
         except asyncio.CancelledError as problem:
@@ -258,12 +263,12 @@ class NotificationReceiver:
             error = problem
         else:
             return
-        raise CallbackRejected(Rejection.HANDLER_FAILED, type(error).__name__) from error
+        raise CallbackRejected(RejectionReason.HANDLER_FAILED, type(error).__name__) from error
 
     async def _mark(self, name: str) -> None:
         self._unmarked.add(name)
         with _asking_the_store():
-            await self._store.done(name, remember=self._remember)
+            await self._store.done(name, retention=self._retention)
         self._unmarked.discard(name)
 
     async def _release(self, name: str, owner: str) -> None:
@@ -275,10 +280,10 @@ class NotificationReceiver:
     async def _report(self, refusal: CallbackRejected) -> None:
         level = logging.ERROR if refusal.reason in _FAILURES else logging.INFO
         _LOG.log(level, "notification rejected: %s%s", refusal, _place(refusal.__cause__))
-        if self._rejected is None:
+        if self._on_rejected is None:
             return
         try:
-            answer = self._rejected(refusal)
+            answer = self._on_rejected(refusal)
             if inspect.isawaitable(answer):
                 await answer
         except Exception as problem:  # noqa: BLE001  # a hook that watches must not change the answer
@@ -301,7 +306,7 @@ def _asking_the_store() -> Iterator[None]:
     try:
         yield
     except Exception as problem:
-        raise CallbackRejected(Rejection.STORE_FAILED, type(problem).__name__) from problem
+        raise CallbackRejected(RejectionReason.STORE_FAILED, type(problem).__name__) from problem
 
 
 def _place(error: BaseException | None) -> str:

@@ -12,11 +12,11 @@ from kfq_async.callbacks.parsing import (
     contract_event,
     header,
     identity_notification,
-    pairs_of,
+    normalize_headers,
     parse_object,
-    public,
+    to_public_path,
 )
-from kfq_async.errors import CallbackRejected, Rejection
+from kfq_async.errors import CallbackRejected, RejectionReason
 from kfq_async.protocol.signing import load_public_key, string_to_sign, verify
 
 if TYPE_CHECKING:
@@ -69,13 +69,13 @@ class CallbackVerifier:
         ``body`` is the request's raw bytes, ``headers`` a mapping or pairs in any case, ``path`` the undecoded path
         without query.
         """
-        pairs = pairs_of(headers)
+        pairs = normalize_headers(headers)
         app_id, nonce, timestamp, signature = (header(pairs, name) for name in ("appId", "nonce", "timestamp", "sign"))
         if app_id != self._app_id:
-            raise CallbackRejected(Rejection.WRONG_APP)
+            raise CallbackRejected(RejectionReason.WRONG_APP)
         self._check_age(timestamp)
         data = parse_object(body)
-        uri = public(path, self._public_path)
+        uri = to_public_path(path, self._public_path)
         message = string_to_sign(app_id, body, nonce=nonce, timestamp=timestamp, uri=uri)
         _check_signature(message.encode(), signature, self._keys)
         return identity_notification(data)
@@ -84,10 +84,10 @@ class CallbackVerifier:
         if self._tolerance is None:
             return
         if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 20):
-            raise CallbackRejected(Rejection.TIMESTAMP_MALFORMED)
+            raise CallbackRejected(RejectionReason.TIMESTAMP_MALFORMED)
         now = round(self._clock() * 1000)  # a float of seconds is exact to far less than a millisecond
         if abs(now - int(timestamp)) > self._tolerance * 1000:
-            raise CallbackRejected(Rejection.STALE)
+            raise CallbackRejected(RejectionReason.STALE)
 
 
 class ContractEventVerifier:
@@ -105,13 +105,13 @@ class ContractEventVerifier:
 
     def verify(self, body: bytes, headers: Headers) -> ContractEvent:
         """Return the event, or raise `CallbackRejected`. ``body`` is the request's raw bytes."""
-        _check_signature(body, header(pairs_of(headers), "sign"), self._keys)
+        _check_signature(body, header(normalize_headers(headers), "sign"), self._keys)
         return contract_event(parse_object(body))
 
 
 def _check_signature(message: bytes, signature: str, keys: tuple[PublicKey, ...]) -> None:
     if not any(verify(message, signature, key) for key in keys):
-        raise CallbackRejected(Rejection.BAD_SIGNATURE)
+        raise CallbackRejected(RejectionReason.BAD_SIGNATURE)
 
 
 def _loaded(public_keys: Any) -> tuple[PublicKey, ...]:

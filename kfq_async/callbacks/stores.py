@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Claim", "MemoryStore", "Store"]
+__all__ = ["Claim", "MemoryStore", "NotificationStore"]
 
 
 class Claim(Enum):
@@ -23,7 +23,7 @@ class Claim(Enum):
     """It has been handled."""
 
 
-class Store(Protocol):
+class NotificationStore(Protocol):
     """The memory of a `NotificationReceiver`; each method is atomic, whoever shares the store.
 
     Keys and nonces are digests, so a store holds nobody's data. All times are seconds.
@@ -36,15 +36,15 @@ class Store(Protocol):
         """
         ...
 
-    async def done(self, key: str, *, remember: float) -> None:
-        """Remember for ``remember`` seconds that ``key`` was handled, whoever holds it now."""
+    async def done(self, key: str, *, retention: float) -> None:
+        """Remember for ``retention`` seconds that ``key`` was handled, whoever holds it now."""
         ...
 
     async def release(self, key: str, owner: str) -> None:
         """Give ``key`` back, if ``owner`` holds it and it is not done."""
         ...
 
-    async def first_use(self, nonce: str, digest: str, *, remember: float) -> bool:
+    async def register_nonce(self, nonce: str, digest: str, *, retention: float) -> bool:
         """Remember that ``nonce`` came with ``digest``; ``False`` if it has come with another."""
         ...
 
@@ -90,7 +90,7 @@ class MemoryStore:
 
     It holds at most ``limit`` notifications that are done, as many nonces and as many claims, some 300 bytes each.
     When it is full it forgets what was done longest ago, and grants no more claims, so choose ``limit`` above the
-    number of notifications within the receiver's ``remember``. ``clock`` returns seconds and never goes back.
+    number of notifications within the receiver's ``retention``. ``clock`` returns seconds and never goes back.
     """
 
     def __init__(self, *, limit: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
@@ -105,7 +105,7 @@ class MemoryStore:
         return len(self._claims) + len(self._done) + len(self._nonces)
 
     async def claim(self, key: str, owner: str, *, lease: float) -> Claim:
-        """Claim ``key``; see `Store`."""
+        """Claim ``key``; see `NotificationStore`."""
         now = self._clock()
         if self._done.get(key, now) is not None:
             return Claim.DONE
@@ -115,23 +115,23 @@ class MemoryStore:
         self._claims.put(key, owner, now + lease)
         return Claim.GRANTED
 
-    async def done(self, key: str, *, remember: float) -> None:
-        """Remember that ``key`` was handled; see `Store`."""
+    async def done(self, key: str, *, retention: float) -> None:
+        """Remember that ``key`` was handled; see `NotificationStore`."""
         now = self._clock()
         self._claims.drop(key)
         self._done.make_room(now)
-        self._done.put(key, "", now + remember)
+        self._done.put(key, "", now + retention)
 
     async def release(self, key: str, owner: str) -> None:
-        """Give ``key`` back; see `Store`."""
+        """Give ``key`` back; see `NotificationStore`."""
         if self._claims.get(key, self._clock()) == owner:
             self._claims.drop(key)
 
-    async def first_use(self, nonce: str, digest: str, *, remember: float) -> bool:
-        """Remember a nonce; see `Store`."""
+    async def register_nonce(self, nonce: str, digest: str, *, retention: float) -> bool:
+        """Remember a nonce; see `NotificationStore`."""
         now = self._clock()
         known = self._nonces.get(nonce, now)
         if known is None:
             self._nonces.make_room(now)
-            self._nonces.put(nonce, digest, now + remember)
+            self._nonces.put(nonce, digest, now + retention)
         return known in (None, digest)

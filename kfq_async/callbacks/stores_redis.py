@@ -24,7 +24,7 @@ _RELEASE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 """
-_FIRST_USE = """
+_REGISTER_NONCE = """
 local known = redis.call('GET', KEYS[1])
 if known then return known == ARGV[1] and 1 or 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -45,23 +45,23 @@ class RedisStore:
         self._prefix = prefix
         self._claim = client.register_script(_CLAIM)
         self._release = client.register_script(_RELEASE)
-        self._first_use = client.register_script(_FIRST_USE)
+        self._first_use = client.register_script(_REGISTER_NONCE)
 
     async def claim(self, key: str, owner: str, *, lease: float) -> Claim:
-        """Claim ``key``; see `Store`."""
+        """Claim ``key``; see `NotificationStore`."""
         return _CLAIMS[await self._claim(keys=[self._name(key)], args=[f"by {owner}", _milliseconds(lease)])]
 
-    async def done(self, key: str, *, remember: float) -> None:
-        """Remember that ``key`` was handled; see `Store`."""
-        await self._client.set(self._name(key), "done", px=_milliseconds(remember))
+    async def done(self, key: str, *, retention: float) -> None:
+        """Remember that ``key`` was handled; see `NotificationStore`."""
+        await self._client.set(self._name(key), "done", px=_milliseconds(retention))
 
     async def release(self, key: str, owner: str) -> None:
-        """Give ``key`` back; see `Store`."""
+        """Give ``key`` back; see `NotificationStore`."""
         await self._release(keys=[self._name(key)], args=[f"by {owner}"])
 
-    async def first_use(self, nonce: str, digest: str, *, remember: float) -> bool:
-        """Remember a nonce; see `Store`."""
-        known = await self._first_use(keys=[self._name(f"nonce:{nonce}")], args=[digest, _milliseconds(remember)])
+    async def register_nonce(self, nonce: str, digest: str, *, retention: float) -> bool:
+        """Remember a nonce; see `NotificationStore`."""
+        known = await self._first_use(keys=[self._name(f"nonce:{nonce}")], args=[digest, _milliseconds(retention)])
         return bool(known)
 
     def _name(self, key: str) -> str:

@@ -13,8 +13,8 @@ import attrs
 from attrs import frozen
 from yarl import URL
 
-from kfq_async.callbacks.parsing import PublicPath, public
-from kfq_async.errors import CallbackRejected, Rejection
+from kfq_async.callbacks.parsing import PublicPath, to_public_path
+from kfq_async.errors import CallbackRejected, RejectionReason
 
 if TYPE_CHECKING:
     from kfq_async.models.identity import CorpIdentLinkRequest
@@ -83,14 +83,14 @@ class CallbackUrls:
         ``purpose`` narrows it to the page's URLs or to those for notifications. Raises `CallbackRejected` for
         every other path. The time that it takes does not depend on how much of a MAC is right.
         """
-        base, _, segment = public(path, self._public_path).rpartition("/")
+        base, _, segment = to_public_path(path, self._public_path).rpartition("/")
         found = [
             self._is_bound(wanted, segment)
             for wanted, own in self._bases.items()
             if purpose in (None, wanted) and base == own.path
         ]
         if not any(found):
-            raise CallbackRejected(Rejection.UNKNOWN_PATH)
+            raise CallbackRejected(RejectionReason.UNKNOWN_PATH)
         return _decoded(segment.partition(".")[0])
 
     def _url(self, purpose: Purpose, request_id: str) -> str:

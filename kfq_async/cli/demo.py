@@ -22,7 +22,7 @@ from kfq_async.cli.report import Counts, Outcome, print_report
 from kfq_async.config import RetryPolicy
 from kfq_async.errors import KfqError
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
-from kfq_async.protocol.operation import Answer
+from kfq_async.protocol.operation import ApiResponse
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.sandbox import SAMPLE_TOKEN
 from kfq_async.session import AsyncSession
@@ -41,7 +41,7 @@ RETRY = RetryPolicy()
 def demo(
     *,
     file: Path | None = None,
-    limit: int = 20,
+    concurrency: int = 20,
     seed: int = 7,
     all_: Annotated[bool, Parameter(name="--all", negative=())] = False,
 ) -> int:
@@ -55,7 +55,7 @@ def demo(
     file
         CSV in UTF-8 with the columns company_name, credit_code, legal_rep_name, company_type, account_name,
         operator_name, id_card, mobile; the default ships with the package.
-    limit
+    concurrency
         Requests under way at a time.
     seed
         The same seed draws the same accidents, in the order in which requests arrive.
@@ -63,16 +63,16 @@ def demo(
         Show every company. A terminal otherwise shows the first ten, and those with more than one attempt or
         without a link; a file or a pipe always gets all.
     """
-    return asyncio.run(_run(read_companies(file), limit, seed, Console(highlight=False), everything=all_))
+    return asyncio.run(_run(read_companies(file), concurrency, seed, Console(highlight=False), everything=all_))
 
 
-async def _run(companies: Companies, limit: int, seed: int, console: Console, *, everything: bool) -> int:
+async def _run(companies: Companies, concurrency: int, seed: int, console: Console, *, everything: bool) -> int:
     for note in companies.notes:
         console.print(note, style="yellow", markup=False, soft_wrap=True)
     async with _sandbox_process(seed) as base_url:
         console.print(f"sandbox at {base_url}\naccidents: {', '.join(FAULTS.values())}", markup=False, soft_wrap=True)
         try:
-            session = AsyncSession(SAMPLE_TOKEN, base_url=base_url, limit=limit, retry=RETRY)
+            session = AsyncSession(SAMPLE_TOKEN, base_url=base_url, concurrency=concurrency, retry=RETRY)
         except ValueError as problem:
             raise UsageError(str(problem)) from None
         async with session:
@@ -117,7 +117,7 @@ async def _links(
 
 async def _link(session: AsyncSession, request: CorpIdentLinkRequest, progress: Progress, task: TaskID) -> Outcome:
     """Ask for one company; a failure is an outcome too, so that one never costs the others."""
-    answer: Answer[CorpIdentLink] | KfqError
+    answer: ApiResponse[CorpIdentLink] | KfqError
     try:
         answer = await session.send(CORP_IDENT_LINK, request)
     except KfqError as problem:

@@ -19,7 +19,7 @@ from kfq_async.cli.request import RequestOptions, read_request
 from kfq_async.config import Timeouts
 from kfq_async.errors import ApiError, KfqError, NonceError, ServerError, TooFrequentError
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
-from kfq_async.protocol.operation import Answer
+from kfq_async.protocol.operation import ApiResponse
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.session import AsyncSession
 
@@ -78,12 +78,12 @@ def link(
     return 0
 
 
-async def _ask(session: AsyncSession, request: CorpIdentLinkRequest) -> Answer[CorpIdentLink]:
+async def _ask(session: AsyncSession, request: CorpIdentLinkRequest) -> ApiResponse[CorpIdentLink]:
     async with session:
         return await session.send(CORP_IDENT_LINK, request)
 
 
-def _print_answer(answer: Answer[CorpIdentLink], request: CorpIdentLinkRequest, *, as_json: bool) -> None:
+def _print_answer(answer: ApiResponse[CorpIdentLink], request: CorpIdentLinkRequest, *, as_json: bool) -> None:
     shown = {
         "orderNo": answer.result.order_no,
         "authUrl": answer.result.auth_url,

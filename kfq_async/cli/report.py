@@ -13,7 +13,7 @@ from rich.text import Text
 
 from kfq_async.errors import KfqError
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
-from kfq_async.protocol.operation import Answer
+from kfq_async.protocol.operation import ApiResponse
 
 __all__ = ["Counts", "Outcome", "print_report"]
 
@@ -38,12 +38,12 @@ class Outcome:
     """How it went for one company."""
 
     request: CorpIdentLinkRequest
-    answer: Answer[CorpIdentLink] | KfqError = field(repr=False)
+    answer: ApiResponse[CorpIdentLink] | KfqError = field(repr=False)
 
     @property
     def linked(self) -> bool:
         """Whether it has its link."""
-        return isinstance(self.answer, Answer)
+        return isinstance(self.answer, ApiResponse)
 
     @property
     def smooth(self) -> bool:

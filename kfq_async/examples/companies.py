@@ -175,10 +175,10 @@ class Companies:
         client_request_id = self.urls.match(path, purpose=Purpose.PAGE)
         return await asyncio.to_thread(self._find, "client_request_id", client_request_id)
 
-    async def _notified(self, received: kfq.Received[kfq.IdentityNotification]) -> None:
+    async def _notified(self, received: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
         await asyncio.to_thread(self._settle, received)
 
-    def _settle(self, received: kfq.Received[kfq.IdentityNotification]) -> None:
+    def _settle(self, received: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
         """Take the key and do the work in one transaction: whoever comes second, from any worker, finds the key."""
         status = received.notification.order_status
         with self._transaction() as database:

@@ -10,7 +10,7 @@ from sanic.worker.loader import AppLoader
 import kfq_async as kfq
 from kfq_async.examples.companies import FORM_BYTES, HOOKS, Companies, Settings, options, platform, read_form
 from kfq_async.examples.pages import Page, form_page, message_page, state_page, to
-from kfq_async.integrations.sanic import http_error, keep_session, kfq_session, notification_blueprint, read_body
+from kfq_async.integrations.sanic import http_error, kfq_session, notification_blueprint, read_body, setup_kfq
 
 App = Sanic[Any, Any]
 AnyRequest = Request[Any, Any]
@@ -20,7 +20,7 @@ def make_app(name: str = "companies") -> App:
     """Make the application; each worker calls this."""
     companies = Companies(Settings.from_env())
     app: App = Sanic(name)
-    keep_session(app, receivers=[companies.receiver])
+    setup_kfq(app, receivers=[companies.receiver])
     app.blueprint(notification_blueprint(companies.receiver, HOOKS))
 
     @app.after_server_stop

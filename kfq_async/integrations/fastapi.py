@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect, HTTPConnection
 
 from kfq_async.callbacks import NotificationReceiver
-from kfq_async.errors import KfqError, Rejection
-from kfq_async.integrations.web import HttpError, first_bytes, http_error, receive, web_session
+from kfq_async.errors import KfqError, RejectionReason
+from kfq_async.integrations.web import HttpError, handle_notification, http_error, read_limited, web_session
 from kfq_async.session import AsyncSession
 
 __all__ = [
@@ -84,9 +84,9 @@ def notification_router(receiver: NotificationReceiver, path: str) -> APIRouter:
     @router.post(decoded + "/{segment}", include_in_schema=False)
     async def notified(request: Request) -> Response:
         try:
-            reply = await receive(receiver, request.stream(), request.headers.raw, raw_path(request))
+            reply = await handle_notification(receiver, request.stream(), request.headers.raw, raw_path(request))
         except ClientDisconnect:  # nobody reads the answer, but the receiver's hook should know
-            reply = await receiver.refuse(Rejection.BODY_MALFORMED, "the sender hung up")
+            reply = await receiver.refuse(RejectionReason.BODY_MALFORMED, "the sender hung up")
         return Response(reply.body, reply.status, media_type=reply.content_type)
 
     return router
@@ -102,7 +102,7 @@ def raw_path(request: Request) -> bytes:
 
 async def read_body(request: Request, limit: int) -> bytes | None:
     """Read a whole body, or return ``None`` as soon as it is larger than ``limit`` bytes."""
-    return await first_bytes(request.stream(), limit)
+    return await read_limited(request.stream(), limit)
 
 
 def add_error_handler(app: FastAPI, translate: Callable[[KfqError], HttpError] = http_error) -> None:

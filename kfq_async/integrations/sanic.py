@@ -10,17 +10,17 @@ from sanic.response import json, raw
 
 from kfq_async.callbacks import NotificationReceiver
 from kfq_async.errors import KfqError
-from kfq_async.integrations.web import HttpError, first_bytes, http_error, receive, web_session
+from kfq_async.integrations.web import HttpError, handle_notification, http_error, read_limited, web_session
 from kfq_async.session import AsyncSession
 
 __all__ = [
     "HttpError",
     "add_error_handler",
     "http_error",
-    "keep_session",
     "kfq_session",
     "notification_blueprint",
     "read_body",
+    "setup_kfq",
     "web_session",
 ]
 
@@ -28,7 +28,7 @@ App = Sanic[Any, Any]
 AnyRequest = Request[Any, Any]
 
 
-def keep_session(
+def setup_kfq(
     app: App,
     session_factory: Callable[[], AsyncSession] = web_session,
     *,
@@ -64,7 +64,7 @@ def kfq_session(request: AnyRequest) -> AsyncSession:
     """Return the worker's session; with Sanic Extensions: ``app.ext.add_dependency(AsyncSession, kfq_session)``."""
     session = getattr(request.app.ctx, "kfq_session", None)
     if session is None:
-        raise RuntimeError("there is no session: call keep_session(app) when you make the application")
+        raise RuntimeError("there is no session: call setup_kfq(app) when you make the application")
     assert isinstance(session, AsyncSession)  # noqa: S101  # set above
     return session
 
@@ -80,7 +80,7 @@ def notification_blueprint(receiver: NotificationReceiver, path: str, *, name: s
     async def notified(request: AnyRequest, segment: str = "") -> HTTPResponse:  # noqa: ARG001  # it is in the path
         # Sanic does not decode the path. The headers are text here, so they go back to the bytes that they were.
         headers = [(key.encode(), value.encode("utf-8", "surrogateescape").strip()) for key, value in _pairs(request)]
-        reply = await receive(receiver, _chunks(request), headers, request.path)
+        reply = await handle_notification(receiver, _chunks(request), headers, request.path)
         return raw(reply.body, reply.status, content_type=reply.content_type)
 
     exact = path.rstrip("/")
@@ -101,7 +101,7 @@ async def _chunks(request: AnyRequest) -> AsyncIterator[bytes]:
 
 async def read_body(request: AnyRequest, limit: int) -> bytes | None:
     """Read a whole body in a handler with ``stream=True``; ``None`` as soon as it is larger than ``limit`` bytes."""
-    return await first_bytes(_chunks(request), limit)
+    return await read_limited(_chunks(request), limit)
 
 
 def add_error_handler(app: App, translate: Callable[[KfqError], HttpError] = http_error) -> None:

@@ -20,7 +20,7 @@ from kfq_async.errors import (
     EncodeError,
     ParameterError,
     PoolTimeout,
-    Rejection,
+    RejectionReason,
     SessionError,
     TooFrequentError,
 )
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kfq_async.callbacks.parsing import Headers
     from kfq_async.errors import KfqError
 
-__all__ = ["HttpError", "first_bytes", "http_error", "receive", "web_session"]
+__all__ = ["HttpError", "handle_notification", "http_error", "read_limited", "web_session"]
 
 _LOG = logging.getLogger("kfq_async")
 _WEB_TIMEOUTS = Timeouts(total=10)
@@ -48,7 +48,7 @@ def web_session(**options: Any) -> AsyncSession:
     return AsyncSession.from_env(**{"timeouts": _WEB_TIMEOUTS, **options})
 
 
-async def first_bytes(chunks: AsyncIterable[bytes], limit: int) -> bytes | None:
+async def read_limited(chunks: AsyncIterable[bytes], limit: int) -> bytes | None:
     """Read a whole body, or return ``None`` as soon as it is larger than ``limit`` bytes."""
     body = bytearray()
     async for chunk in chunks:
@@ -58,13 +58,13 @@ async def first_bytes(chunks: AsyncIterable[bytes], limit: int) -> bytes | None:
     return bytes(body)
 
 
-async def receive(
+async def handle_notification(
     receiver: NotificationReceiver, chunks: AsyncIterable[bytes], headers: Headers, path: str | bytes
 ) -> Reply:
     """Give a request to a receiver, without reading more of the body than it takes."""
-    body = await first_bytes(chunks, receiver.max_body)
+    body = await read_limited(chunks, receiver.max_body)
     if body is None:
-        return await receiver.refuse(Rejection.BODY_TOO_LARGE, f"more than {receiver.max_body} bytes")
+        return await receiver.refuse(RejectionReason.BODY_TOO_LARGE, f"more than {receiver.max_body} bytes")
     return await receiver.receive(body, headers, path)
 
 
@@ -111,7 +111,7 @@ def http_error(error: KfqError) -> HttpError:
 
 def _status(error: KfqError) -> int:
     if isinstance(error, CallbackRejected):
-        return 404 if error.reason is Rejection.UNKNOWN_PATH else error.http_status
+        return 404 if error.reason is RejectionReason.UNKNOWN_PATH else error.http_status
     for kind, status in _STATUS:
         if isinstance(error, kind):
             return status

@@ -28,7 +28,7 @@ def new_id() -> str:
     return os.urandom(16).hex()
 
 
-def two_ids() -> tuple[str, str]:
+def new_id_pair() -> tuple[str, str]:
     """Return two like `new_id`, for one question to the operating system, which lets other threads in meanwhile."""
     digits = os.urandom(32).hex()
     return digits[:32], digits[32:]

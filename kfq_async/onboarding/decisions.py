@@ -19,45 +19,45 @@ from kfq_async.errors import (
     Phase,
     ServerError,
     TooFrequentError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
-from kfq_async.onboarding.failures import advice_on
+from kfq_async.onboarding.failures import systemic_failure_advice
 from kfq_async.onboarding.ledgers.base import Hashes
-from kfq_async.onboarding.records import ENDINGS, Ending, Entry, Outcome, Problem, Row, State
-from kfq_async.protocol.codec import encode, fields_of
-from kfq_async.protocol.requests import REQUEST_ID, Encoded
+from kfq_async.onboarding.records import OUTCOME_STATUSES, Entry, Outcome, OutcomeStatus, Problem, Row, State
+from kfq_async.protocol.codec import encode, to_wire
+from kfq_async.protocol.requests import REQUEST_ID, EncodedRequest
 
 if TYPE_CHECKING:
     from kfq_async.callbacks.urls import CallbackUrls
-    from kfq_async.onboarding.records import CallEnd
+    from kfq_async.onboarding.records import CallResult
 
 __all__ = [
     "Action",
-    "Ask",
     "Decision",
-    "Rules",
+    "DecisionContext",
+    "PendingRequest",
+    "apply_result",
     "bound_to",
     "decide",
+    "mark_pending",
     "next_generation",
     "outcome_of",
-    "released",
-    "settled",
     "written",
 ]
 
 
-def written(request: CorpIdentLinkRequest, request_id: str) -> Encoded:
+def written(request: CorpIdentLinkRequest, request_id: str) -> EncodedRequest:
     """Write ``request`` under this id instead of its own; raises `EncodeError` for what cannot be sent."""
-    fields = fields_of(request)
+    fields = to_wire(request)
     fields[REQUEST_ID] = request_id  # it is the last field, so the order stays
-    return Encoded(encode(fields), request_id)
+    return EncodedRequest(encode(fields), request_id)
 
 
-def bound_to(callbacks: CallbackUrls) -> Callable[[CorpIdentLinkRequest, str], Encoded]:
+def bound_to(callbacks: CallbackUrls) -> Callable[[CorpIdentLinkRequest, str], EncodedRequest]:
     """Return a function like `written` that also binds the URLs to the id."""
 
-    def bound(request: CorpIdentLinkRequest, request_id: str) -> Encoded:
+    def bound(request: CorpIdentLinkRequest, request_id: str) -> EncodedRequest:
         return written(callbacks.bind(attrs.evolve(request, client_request_id=request_id)), request_id)
 
     return bound
@@ -99,14 +99,14 @@ class Decision:
     """What was noticed, that of the row itself included."""
 
 
-class Ask(NamedTuple):
+class PendingRequest(NamedTuple):
     """A row that is sent. A named tuple, since one is made for each company; it does not hold the row any more."""
 
     before: Entry | None
     """The entry that the ledger had."""
     entry: Entry
     """The entry as it must stand in the ledger before anything is sent."""
-    request: Encoded
+    request: EncodedRequest
     """What is sent."""
     in_doubt: bool
     """Whether an earlier run may have sent the same request."""
@@ -120,7 +120,7 @@ class Ask(NamedTuple):
 
 
 @frozen(kw_only=True)
-class Rules:
+class DecisionContext:
     """What decisions depend on besides row and entry."""
 
     run: int
@@ -128,77 +128,79 @@ class Rules:
     new_id: Callable[[], str]
     now: float
     """Seconds since the epoch."""
-    write: Callable[[CorpIdentLinkRequest, str], Encoded] = written
+    write: Callable[[CorpIdentLinkRequest, str], EncodedRequest] = written
     """Writes a request under an id."""
-    retry_failed: bool = False
+    retry_refused: bool = False
     """Whether refused rows are asked again, as their next generation."""
     strict: bool = False
     """Whether a repeated row is an error."""
 
 
-def decide(row: Row, key: bytes | None, before: Entry | None, rules: Rules) -> Decision | Ask:
+def decide(row: Row, key: bytes | None, before: Entry | None, context: DecisionContext) -> Decision | PendingRequest:
     """Return what is to be done with ``row``, whose hashed key is ``key`` and whose latest generation ``before``."""
     if row.request is None or key is None or row.invalid:
-        return _unfit(row, before, rules)
+        return _unfit(row, before, context)
     try:
         if before is None:
-            return _opened(row, row.request, key, None, rules)
-        return _known(row, row.request, before, rules)
+            return _opened(row, row.request, key, None, context)
+        return _known(row, row.request, before, context)
     except EncodeError as problem:
         return _invalid(row, str(problem))
 
 
-def _known(row: Row, data: CorpIdentLinkRequest, before: Entry, rules: Rules) -> Decision | Ask:
-    request = rules.write(data, before.client_request_id)
-    body = rules.hashes.body(request.body)
+def _known(row: Row, data: CorpIdentLinkRequest, before: Entry, context: DecisionContext) -> Decision | PendingRequest:
+    request = context.write(data, before.client_request_id)
+    body = context.hashes.body(request.body)
     same = body == before.body
-    if before.run == rules.run:
-        return _repeated(row, before, same=same, strict=rules.strict)
-    if before.state is State.UNSENT or (before.state is State.UNKNOWN and same):
-        return Ask(
+    if before.run == context.run:
+        return _repeated(row, before, same=same, strict=context.strict)
+    if before.state is State.PENDING or (before.state is State.UNKNOWN and same):
+        return PendingRequest(
             before=before,
-            entry=before._replace(state=State.UNKNOWN, body=body, number=row.number, run=rules.run),
+            entry=before._replace(state=State.UNKNOWN, body=body, number=row.number, run=context.run),
             request=request,
             in_doubt=before.state is State.UNKNOWN,
             problems=row.problems,
         )
-    if before.state is State.REFUSED and (rules.retry_failed or not same):
-        return _opened(row, data, before.key, before, rules)
+    if before.state is State.REFUSED and (context.retry_refused or not same):
+        return _opened(row, data, before.key, before, context)
     action = Action.STOP if before.state is State.UNKNOWN else Action.KNOWN
     words = "" if same else CHANGED if action is Action.STOP else LINKED_BEFORE
     return Decision(
         number=row.number,
         action=action,
         before=before,
-        entry=before._replace(number=row.number, run=rules.run),
+        entry=before._replace(number=row.number, run=context.run),
         problems=(*row.problems, *([Problem("", words, fatal=action is Action.STOP)] if words else ())),
     )
 
 
-def _opened(row: Row, data: CorpIdentLinkRequest, key: bytes, before: Entry | None, rules: Rules) -> Ask:
+def _opened(
+    row: Row, data: CorpIdentLinkRequest, key: bytes, before: Entry | None, context: DecisionContext
+) -> PendingRequest:
     """Ask under a fresh id, for the first generation or the next."""
-    request_id = rules.new_id()
-    request = rules.write(data, request_id)
+    request_id = context.new_id()
+    request = context.write(data, request_id)
     entry = Entry(
         key=key,
         generation=1 if before is None else before.generation + 1,
         client_request_id=request_id,
-        body=rules.hashes.body(request.body),
+        body=context.hashes.body(request.body),
         state=State.UNKNOWN,
         number=row.number,
-        run=rules.run,
+        run=context.run,
         label=row.label,
-        opened_at=rules.now,
+        opened_at=context.now,
     )
-    return Ask(before, entry, request, in_doubt=False, problems=row.problems)
+    return PendingRequest(before, entry, request, in_doubt=False, problems=row.problems)
 
 
-def _unfit(row: Row, before: Entry | None, rules: Rules) -> Decision:
+def _unfit(row: Row, before: Entry | None, context: DecisionContext) -> Decision:
     """Send nothing, and hide nothing: what was asked before, when the row was in order, stands."""
     actions = {State.LINKED: Action.KNOWN, State.UNKNOWN: Action.STOP}
-    if before is None or before.run == rules.run or before.state not in actions:
+    if before is None or before.run == context.run or before.state not in actions:
         return Decision(number=row.number, action=Action.INVALID, problems=row.problems)
-    entry = before._replace(number=row.number, run=rules.run)
+    entry = before._replace(number=row.number, run=context.run)
     return Decision(number=row.number, action=actions[before.state], before=before, entry=entry, problems=row.problems)
 
 
@@ -224,18 +226,18 @@ def next_generation(entry: Entry, *, new_id: str, now: float) -> Entry:
         client_request_id=new_id,
         body=b"",
         number=entry.number,
-        state=State.UNSENT,
+        state=State.PENDING,
         label=entry.label,
         opened_at=now,
     )
 
 
-def released(entry: Entry, *, in_doubt: bool) -> Entry:
+def mark_pending(entry: Entry, *, in_doubt: bool) -> Entry:
     """Return the entry of a row that was to be asked and was not, because the run ended."""
-    return entry if in_doubt else entry._replace(state=State.UNSENT)
+    return entry if in_doubt else entry._replace(state=State.PENDING)
 
 
-def settled(entry: Entry, end: CallEnd, *, in_doubt: bool, now: float) -> Entry:
+def apply_result(entry: Entry, end: CallResult, *, in_doubt: bool, now: float) -> Entry:
     """Return the entry after its call ended, with a link or an error.
 
     ``in_doubt`` says that an earlier call may have been acted on. Doubt wins over everything but a link, and a
@@ -244,7 +246,7 @@ def settled(entry: Entry, end: CallEnd, *, in_doubt: bool, now: float) -> Entry:
     ended = end.result
     if isinstance(ended, CorpIdentLink) and not _LINK.fullmatch(ended.auth_url):
         # The platform made an order, so it is no refusal; and what is no web address must not reach a spreadsheet.
-        ended = UnexpectedAnswer("the platform's link is no web address of http or https", http_status=200)
+        ended = UnexpectedResponse("the platform's link is no web address of http or https", http_status=200)
     code: int | None = None
     words: str | None = None
     order_no: str | None = None
@@ -271,25 +273,27 @@ def _state_after(error: KfqError, *, in_doubt: bool) -> State:
         return State.REFUSED
     if in_doubt or error.phase is Phase.SENT:
         return State.UNKNOWN
-    if error.phase is Phase.NOT_SENT or isinstance(error, TooFrequentError) or advice_on(error):
-        return State.UNSENT
+    if error.phase is Phase.NOT_SENT or isinstance(error, TooFrequentError) or systemic_failure_advice(error):
+        return State.PENDING
     if isinstance(error, ApiError) and not isinstance(error, ServerError | NonceError):
         return State.REFUSED
     return State.UNKNOWN
 
 
-def outcome_after(ask: Ask, entry: Entry, *, asked: bool) -> Outcome:
+def outcome_after(ask: PendingRequest, entry: Entry, *, asked: bool) -> Outcome:
     """Return the outcome of a row whose entry is ``entry`` now."""
-    ending = Ending.LINKED if entry.state is State.LINKED else ENDINGS[entry.state]  # enumerations are hashed slowly
+    ending = (
+        OutcomeStatus.LINKED if entry.state is State.LINKED else OUTCOME_STATUSES[entry.state]
+    )  # enumerations are hashed slowly
     return Outcome(entry.number, ending, asked, entry, ask.problems)
 
 
-def outcome_of(decision: Decision | Ask) -> Outcome:
+def outcome_of(decision: Decision | PendingRequest) -> Outcome:
     """Return the outcome of a row that is not asked now."""
     entry = decision.before
-    ending = ENDINGS[entry.state] if entry else Ending.PENDING
+    ending = OUTCOME_STATUSES[entry.state] if entry else OutcomeStatus.PENDING
     if isinstance(decision, Decision) and decision.action is Action.REPEAT:
-        ending = Ending.REPEATED
+        ending = OutcomeStatus.REPEATED
     if isinstance(decision, Decision) and decision.action is Action.INVALID:
-        ending, entry = Ending.INVALID, None
+        ending, entry = OutcomeStatus.INVALID, None
     return Outcome(number=decision.number, ending=ending, asked=False, entry=entry, problems=decision.problems)

@@ -16,7 +16,7 @@ from kfq_async.errors import (
     NotFoundError,
     SignatureError,
     TransportError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from kfq_async.models.identity import CorpIdentLink
 
-__all__ = ["FAILURES", "Brake", "Watch"]
+__all__ = ["FAILURES", "CircuitBreaker", "SystemicFailureDetector"]
 
 
 NO_BALANCE = 41003
 
 
-def advice_on(error: KfqError) -> str | None:
+def systemic_failure_advice(error: KfqError) -> str | None:
     """Return what to do about an error that concerns every row, or ``None`` if it is one row's."""
     if isinstance(error, ApiError) and error.code == NO_BALANCE:
         return "Top up the account"
@@ -38,14 +38,14 @@ def advice_on(error: KfqError) -> str | None:
         return "Check the token and its permissions"
     if isinstance(error, SignatureError) and not isinstance(error, NonceError):
         return "Check the signer's key, and this machine's clock"
-    if isinstance(error, NotFoundError) or (isinstance(error, UnexpectedAnswer) and _of_the_address(error)):
+    if isinstance(error, NotFoundError) or (isinstance(error, UnexpectedResponse) and _of_the_address(error)):
         return "Check the base URL, its context path, and what stands in between"
     if isinstance(error, CertificateError):
         return "Check the base URL and the CA"
     return None
 
 
-def _of_the_address(error: UnexpectedAnswer) -> bool:
+def _of_the_address(error: UnexpectedResponse) -> bool:
     return 300 <= error.http_status < 400 or error.http_status in {401, 403, 404, 405, 407}
 
 
@@ -57,7 +57,7 @@ FAILURES = 20
 NOBODY_ANSWERS = f"{FAILURES} calls in a row had no answer of the platform: check the network and the base URL"
 
 
-class Watch:
+class SystemicFailureDetector:
     """Sees the ends of calls, one after the other."""
 
     def __init__(self) -> None:
@@ -69,11 +69,11 @@ class Watch:
         if not isinstance(ended, KfqError):
             self.failures = 0
             return None
-        self.failures = self.failures + 1 if isinstance(ended, TransportError | UnexpectedAnswer) else 0
-        return advice_on(ended) or (NOBODY_ANSWERS if self.failures >= FAILURES else None)
+        self.failures = self.failures + 1 if isinstance(ended, TransportError | UnexpectedResponse) else 0
+        return systemic_failure_advice(ended) or (NOBODY_ANSWERS if self.failures >= FAILURES else None)
 
 
-class Brake:
+class CircuitBreaker:
     """Lets nothing begin for a while, twice as long each time, until a call has been answered as it should be.
 
     Times are in seconds; ``clock`` must not go back.
@@ -87,7 +87,7 @@ class Brake:
         self._clock = clock
         self._pause = first
         self._until = clock()
-        self._watch = Watch()
+        self._watch = SystemicFailureDetector()
 
     async def released(self) -> None:
         """Wait until something may begin."""

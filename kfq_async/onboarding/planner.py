@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from kfq_async.models.fields import new_id
-from kfq_async.onboarding.decisions import Ask, Decision, Rules, bound_to, decide, written
+from kfq_async.onboarding.decisions import Decision, DecisionContext, PendingRequest, bound_to, decide, written
 from kfq_async.onboarding.ledgers.base import Hashes
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Planner:
         ledger: EntryStore,
         *,
         run: int,
-        retry_failed: bool = False,
+        retry_refused: bool = False,
         strict: bool = False,
         callbacks: CallbackUrls | None = None,
         clock: Callable[[], float] = time.time,
@@ -45,37 +45,37 @@ class Planner:
         self._ledger = ledger
         self._hashes = Hashes(ledger.secret)
         self._run = run
-        self._retry_failed = retry_failed
+        self._retry_refused = retry_refused
         self._strict = strict
         self._write = bound_to(callbacks) if callbacks else written
         self._clock = clock
 
-    async def decide(self, rows: Sequence[Row]) -> list[Decision | Ask]:
+    async def decide(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
         """Return what is to be done with each row; what it relies on is in the ledger."""
         keys = self._keys(rows)
         latest = dict(await self._found(keys))
-        rules = self._rules()
-        decisions: list[Decision | Ask] = []
+        context = self._rules()
+        decisions: list[Decision | PendingRequest] = []
         async for row, key in _by_and_by(zip(rows, keys, strict=True)):
-            decision = decide(row, key, None if key is None else latest.get(key), rules)
+            decision = decide(row, key, None if key is None else latest.get(key), context)
             if decision.entry is not None:
                 latest[decision.entry.key] = decision.entry  # for a later row of the same company
             decisions.append(decision)
         await self._ledger.put([entry for decision in decisions if (entry := decision.entry) is not None])
         return decisions
 
-    async def review(self, rows: Sequence[Row]) -> list[Decision | Ask]:
+    async def review(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
         """Return how each row stands after the run, without changing anything; the run must be the last one."""
         keys = self._keys(rows)
         found = await self._found(keys)
-        rules = self._rules()
-        elsewhere = attrs.evolve(rules, run=_NO_RUN)
-        decisions: list[Decision | Ask] = []
+        context = self._rules()
+        elsewhere = attrs.evolve(context, run=_NO_RUN)
+        decisions: list[Decision | PendingRequest] = []
         async for row, key in _by_and_by(zip(rows, keys, strict=True)):
             before = None if key is None else found.get(key)
             # At the place where its entry was seen, it is the first row of its company.
             first = before is not None and before.number == row.number
-            decisions.append(decide(row, key, before, elsewhere if first else rules))
+            decisions.append(decide(row, key, before, elsewhere if first else context))
         return decisions
 
     def _keys(self, rows: Sequence[Row]) -> list[bytes | None]:
@@ -84,14 +84,14 @@ class Planner:
     async def _found(self, keys: Sequence[bytes | None]) -> Mapping[bytes, Entry]:
         return await self._ledger.find({key for key in keys if key is not None})
 
-    def _rules(self) -> Rules:
-        return Rules(
+    def _rules(self) -> DecisionContext:
+        return DecisionContext(
             run=self._run,
             hashes=self._hashes,
             new_id=new_id,
             now=self._clock(),
             write=self._write,
-            retry_failed=self._retry_failed,
+            retry_refused=self._retry_refused,
             strict=self._strict,
         )
 

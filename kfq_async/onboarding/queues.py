@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Stream"]
+__all__ = ["BatchQueue"]
 
 T = TypeVar("T")
 
 
-class Stream(Generic[T]):
+class BatchQueue(Generic[T]):
     """Items in order, of which hardly more than ``size`` wait; it can be closed, with an error too.
 
     Iterate over it to take one after the other, as several tasks may, or `take` all that is there. asyncio's own
@@ -41,15 +41,15 @@ class Stream(Generic[T]):
         self._items.extend(items)
         self._arrived.set()
 
-    async def take(self, most: int | None = None, *, linger: float = 0.0) -> list[T]:
-        """Wait for an item, then ``linger`` seconds for more, and return what is there, ``most`` items at the most.
+    async def take(self, most: int | None = None, *, max_wait: float = 0.0) -> list[T]:
+        """Wait for an item, then ``max_wait`` seconds for more, and return what is there, ``most`` items at the most.
 
         It lingers no longer than somebody waits for room, or the stream ends. Returns nothing when the stream was
         closed, after all that was put before; see ``error`` then.
         """
-        if await self._filled() and linger:
+        if await self._filled() and max_wait:
             with suppress(TimeoutError):
-                async with asyncio.timeout(linger):
+                async with asyncio.timeout(max_wait):
                     await self._hurry.wait()
         self._room.set()
         if not self._closed:

@@ -24,7 +24,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"
     """It may have been sent, and how it ended is not known. So it stands from before the first byte leaves until
     an answer is in the ledger, and after a kill. It is asked again under the same id."""
-    UNSENT = "unsent"
+    PENDING = "unsent"
     """Certainly nothing of it was acted on. It is asked again under the same id."""
     LINKED = "linked"
     """The platform made an order; ``order_no`` and ``auth_url`` are there."""
@@ -145,7 +145,7 @@ class Row:
         return bool(self.problems) and any(problem.fatal for problem in self.problems)
 
 
-class Ending(StrEnum):
+class OutcomeStatus(StrEnum):
     """How it ended for a row."""
 
     LINKED = "linked"
@@ -162,11 +162,11 @@ class Ending(StrEnum):
     """It is the same as an earlier row, whose outcome is its own."""
 
 
-ENDINGS = {
-    State.LINKED: Ending.LINKED,
-    State.REFUSED: Ending.REFUSED,
-    State.UNKNOWN: Ending.UNKNOWN,
-    State.UNSENT: Ending.PENDING,
+OUTCOME_STATUSES = {
+    State.LINKED: OutcomeStatus.LINKED,
+    State.REFUSED: OutcomeStatus.REFUSED,
+    State.UNKNOWN: OutcomeStatus.UNKNOWN,
+    State.PENDING: OutcomeStatus.PENDING,
 }
 
 
@@ -181,7 +181,7 @@ class Outcome(NamedTuple):
 
     number: int
     """Where the row stands in its source."""
-    ending: Ending
+    ending: OutcomeStatus
     asked: bool
     """Whether it was sent in this run; otherwise its end was known before."""
     entry: Entry | None = None
@@ -210,14 +210,14 @@ class Outcome(NamedTuple):
     def reason(self) -> str:
         """Why it is not linked, or what is odd about it, without personal data."""
         told = [str(problem) for problem in sorted(self.problems, key=lambda problem: not problem.fatal)]
-        if self.entry is not None and self.entry.words and self.ending is not Ending.LINKED:
+        if self.entry is not None and self.entry.words and self.ending is not OutcomeStatus.LINKED:
             told.insert(0, self.entry.words)
         if self.entry is not None and self.entry.status in _OVER:
             told.insert(0, _OVER[self.entry.status])
         return "; ".join(told)
 
 
-class CallEnd(NamedTuple):
+class CallResult(NamedTuple):
     """How a call ended."""
 
     result: CorpIdentLink | KfqError

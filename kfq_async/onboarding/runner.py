@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 from kfq_async.errors import KfqError, RunPaused, SessionError
-from kfq_async.onboarding.decisions import Ask, outcome_after, outcome_of, released, settled
-from kfq_async.onboarding.failures import Watch
+from kfq_async.onboarding.decisions import PendingRequest, apply_result, mark_pending, outcome_after, outcome_of
+from kfq_async.onboarding.failures import SystemicFailureDetector
 from kfq_async.onboarding.planner import Planner
-from kfq_async.onboarding.queues import Stream
-from kfq_async.onboarding.records import CallEnd, Outcome, Row
+from kfq_async.onboarding.queues import BatchQueue
+from kfq_async.onboarding.records import CallResult, Outcome, Row
 from kfq_async.resources.auth import CORP_IDENT_LINK
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.models.identity import CorpIdentLink
     from kfq_async.onboarding.ledgers.base import Ledger
-    from kfq_async.protocol.requests import Encoded
+    from kfq_async.protocol.requests import EncodedRequest
     from kfq_async.session import AsyncSession
 
-__all__ = ["BATCH", "IN_FLIGHT", "Onboarding", "ask", "reading"]
+__all__ = ["BATCH", "CONCURRENCY", "Onboarding", "prefetch", "request_link"]
 
 
 BATCH = 200
@@ -34,7 +34,7 @@ BATCH = 200
 
 
 @asynccontextmanager
-async def reading(rows: Iterable[Row] | AsyncIterable[Row], into: Stream[Row]) -> AsyncIterator[None]:
+async def prefetch(rows: Iterable[Row] | AsyncIterable[Row], into: BatchQueue[Row]) -> AsyncIterator[None]:
     """Put rows into a stream meanwhile, and close it after the last one, with the error of a source that fails.
 
     A plain iterable is read in a thread, some rows at a time.
@@ -47,7 +47,7 @@ async def reading(rows: Iterable[Row] | AsyncIterable[Row], into: Stream[Row]) -
         await asyncio.gather(reader, return_exceptions=True)
 
 
-async def _read(rows: Iterable[Row] | AsyncIterable[Row], into: Stream[Row]) -> None:
+async def _read(rows: Iterable[Row] | AsyncIterable[Row], into: BatchQueue[Row]) -> None:
     problem: Exception | None = None
     try:
         if isinstance(rows, AsyncIterable):
@@ -80,7 +80,7 @@ def _checked(row: object) -> Row:
     return row
 
 
-async def ask(session: AsyncSession, request: Encoded) -> CallEnd:
+async def request_link(session: AsyncSession, request: EncodedRequest) -> CallResult:
     """Ask for a link; raises `SessionError`, which is the caller's mistake, and no other `KfqError`."""
     began = time.monotonic()
     ended: CorpIdentLink | KfqError
@@ -91,10 +91,10 @@ async def ask(session: AsyncSession, request: Encoded) -> CallEnd:
         raise
     except KfqError as problem:
         ended, attempts = problem, problem.attempts
-    return CallEnd(ended, attempts, time.monotonic() - began)
+    return CallResult(ended, attempts, time.monotonic() - began)
 
 
-IN_FLIGHT = 10
+CONCURRENCY = 10
 """Requests under way at a time, unless told otherwise: the platform's limits are not documented."""
 ENDED = 2000
 """Calls that ended and wait to be written."""
@@ -110,8 +110,8 @@ class Onboarding:
     """A run over many companies: open it in ``async with`` and iterate over its outcomes, in the order of their ends.
 
     ``rows`` is an iterable or async iterable of `Row`, read as far as is needed and never held as a whole; a plain
-    iterable is read in a thread. ``in_flight`` bounds the requests under way, ``per_second`` how many begin in a
-    second. ``retry_failed`` asks again for what was refused, ``strict`` takes a repeated row for an error, and
+    iterable is read in a thread. ``concurrency`` bounds the requests under way, ``rate_limit`` how many begin in a
+    second. ``retry_refused`` asks again for what was refused, ``strict`` takes a repeated row for an error, and
     ``callbacks`` binds each request's URLs to its id.
 
     When something happens that concerns every row, as a token that is refused, what is under way is finished, the rest
@@ -125,34 +125,34 @@ class Onboarding:
         ledger: Ledger,
         rows: Iterable[Row] | AsyncIterable[Row],
         *,
-        in_flight: int = IN_FLIGHT,
-        per_second: float | None = None,
-        retry_failed: bool = False,
+        concurrency: int = CONCURRENCY,
+        rate_limit: float | None = None,
+        retry_refused: bool = False,
         strict: bool = False,
         callbacks: CallbackUrls | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if in_flight < 1:
-            raise ValueError(f"in_flight must be at least 1, not {in_flight}")
-        if per_second is not None and not per_second > 0:
-            raise ValueError(f"per_second must be more than 0, or None for no bound, not {per_second}")
+        if concurrency < 1:
+            raise ValueError(f"in_flight must be at least 1, not {concurrency}")
+        if rate_limit is not None and not rate_limit > 0:
+            raise ValueError(f"per_second must be more than 0, or None for no bound, not {rate_limit}")
         self._session = session
         self._ledger = ledger
         self._rows = rows
-        self._in_flight = in_flight
-        self._distance = 1 / per_second if per_second else 0.0
-        self._retry_failed = retry_failed
+        self._concurrency = concurrency
+        self._distance = 1 / rate_limit if rate_limit else 0.0
+        self._retry_refused = retry_refused
         self._strict = strict
         self._callbacks = callbacks
         self._clock = clock
         self._next_at = 0.0
-        self._watch = Watch()
+        self._watch = SystemicFailureDetector()
         self._paused: RunPaused | None = None
         self._stopping = asyncio.Event()
-        self._read: Stream[Row] = Stream(MOST)
-        self._to_ask: Stream[Ask] = Stream(FEWEST)
-        self._ended: Stream[Outcome] = Stream(ENDED)
-        self._outcomes: Stream[Outcome] = Stream(ENDED)
+        self._read: BatchQueue[Row] = BatchQueue(MOST)
+        self._to_ask: BatchQueue[PendingRequest] = BatchQueue(FEWEST)
+        self._ended: BatchQueue[Outcome] = BatchQueue(ENDED)
+        self._outcomes: BatchQueue[Outcome] = BatchQueue(ENDED)
         self._given: deque[Outcome] = deque()
         self._main: asyncio.Task[None]
         self.run = 0
@@ -188,10 +188,10 @@ class Onboarding:
         """Run all stages to their end, and hand on what ended them."""
         problem: BaseException | None = None
         try:
-            async with reading(self._rows, self._read), asyncio.TaskGroup() as settling:
+            async with prefetch(self._rows, self._read), asyncio.TaskGroup() as settling:
                 settling.create_task(self._settle())
                 async with asyncio.TaskGroup() as asking:
-                    for _ in range(self._in_flight):
+                    for _ in range(self._concurrency):
                         asking.create_task(self._ask())
                     await self._feed()
                     self._to_ask.close()
@@ -207,7 +207,7 @@ class Onboarding:
         planner = Planner(
             self._ledger,
             run=self.run,
-            retry_failed=self._retry_failed,
+            retry_refused=self._retry_refused,
             strict=self._strict,
             callbacks=self._callbacks,
             clock=self._clock,
@@ -216,9 +216,9 @@ class Onboarding:
         last = time_of()
         while (rows := await self._read.take(self._to_ask.size)) and not self._stopping.is_set():
             decisions = await planner.decide(rows)
-            known = [outcome_of(decision) for decision in decisions if not isinstance(decision, Ask)]
+            known = [outcome_of(decision) for decision in decisions if not isinstance(decision, PendingRequest)]
             await self._outcomes.put(known)
-            await self._to_ask.put([decision for decision in decisions if isinstance(decision, Ask)])
+            await self._to_ask.put([decision for decision in decisions if isinstance(decision, PendingRequest)])
             now = time_of()
             self._to_ask.size = _next_size(self._to_ask.size, now - last)
             last = now
@@ -229,12 +229,12 @@ class Onboarding:
             if self._distance:
                 await self._turn()
             if self._stopping.is_set():
-                outcome = outcome_after(each, released(each.entry, in_doubt=each.in_doubt), asked=False)
+                outcome = outcome_after(each, mark_pending(each.entry, in_doubt=each.in_doubt), asked=False)
             else:
-                end = await ask(self._session, each.request)
+                end = await request_link(self._session, each.request)
                 if advice := self._watch.saw(end.result):
                     self._pause(end.result, advice)
-                entry = settled(each.entry, end, in_doubt=each.in_doubt, now=self._clock())
+                entry = apply_result(each.entry, end, in_doubt=each.in_doubt, now=self._clock())
                 outcome = outcome_after(each, entry, asked=True)
             await self._ended.put((outcome,))
 
@@ -246,15 +246,15 @@ class Onboarding:
             async with asyncio.timeout_at(at):
                 await self._stopping.wait()
 
-    def _pause(self, happened: CorpIdentLink | KfqError, advice: str) -> None:
+    def _pause(self, original_error: CorpIdentLink | KfqError, advice: str) -> None:
         """Ask for nothing more, since what happened concerns every row."""
-        if self._paused is None and isinstance(happened, KfqError):
-            self._paused = RunPaused(happened, advice)
+        if self._paused is None and isinstance(original_error, KfqError):
+            self._paused = RunPaused(original_error, advice)
             self.stop()
 
     async def _settle(self) -> None:
         """Write what ended into the ledger, as much as there is at a time, and give it out after that."""
-        while ended := await self._ended.take(linger=LINGER):
+        while ended := await self._ended.take(max_wait=LINGER):
             await self._ledger.settle([outcome.entry for outcome in ended if outcome.entry is not None])
             await self._outcomes.put(ended)
 

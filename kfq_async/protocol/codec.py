@@ -16,7 +16,7 @@ from cattrs.v import format_exception
 
 from kfq_async.errors import DecodeError, EncodeError
 
-__all__ = ["camel", "decode", "encode", "fields_of"]
+__all__ = ["camel", "decode", "encode", "to_wire"]
 
 T = TypeVar("T")
 EXTRA = "extra"
@@ -31,7 +31,7 @@ def camel(name: str) -> str:
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 
-def fields_of(request: object) -> dict[str, object]:
+def to_wire(request: object) -> dict[str, object]:
     """Return a request's fields by their wire names, without those that are ``None``.
 
     A plain mapping is taken as it is, by a copy of its first level.
@@ -47,11 +47,11 @@ def encode(fields: Mapping[str, object]) -> bytes:
     try:
         return memoryview(orjson.dumps(fields)).tobytes()  # orjson's own keeps its buffer, several times as large
     except TypeError as problem:
-        text = f"{_culprit(fields)}: {problem}"
+        text = f"{_unserializable_path(fields)}: {problem}"
     raise EncodeError(f"the request cannot be written as JSON: {text}")
 
 
-def _culprit(value: object) -> str:
+def _unserializable_path(value: object) -> str:
     """Return the path of the innermost value that JSON cannot carry, or of the 255th level of what has no end."""
     path = "$"
     for _ in range(_DEEPEST):

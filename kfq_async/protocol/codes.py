@@ -16,17 +16,17 @@ from kfq_async.errors import (
     SignatureError,
     TooFrequentError,
 )
-from kfq_async.protocol.envelope import Form
+from kfq_async.protocol.envelope import EnvelopeKind
 
 if TYPE_CHECKING:
     from kfq_async.protocol.envelope import Envelope
 
-__all__ = ["IN_DOUBT", "TOO_FREQUENT_WORDS", "meaning_of"]
+__all__ = ["AMBIGUOUS_CODES", "TOO_FREQUENT_WORDS", "classify_code"]
 
 TOO_FREQUENT_WORDS = "请勿频繁操作"
 """The rate limit shows itself by code 999999 or by these words, in any envelope (protocol section 1.8)."""
 TOO_FREQUENT = 999_999
-IN_DOUBT = frozenset({91000, 43000})
+AMBIGUOUS_CODES = frozenset({91000, 43000})
 """Failures of the platform that can pass, and may have come after it acted."""
 
 _Meaning = tuple[type[ApiError], str]
@@ -80,7 +80,7 @@ _FRAMEWORK: dict[int, _Meaning] = {
 }
 
 
-def meaning_of(envelope: Envelope, http_status: int) -> _Meaning:
+def classify_code(envelope: Envelope, http_status: int) -> _Meaning:
     """Return the error class of an envelope that is not success, and the meaning in our words."""
     if (
         envelope.code == TOO_FREQUENT
@@ -88,9 +88,9 @@ def meaning_of(envelope: Envelope, http_status: int) -> _Meaning:
         or (envelope.message is not None and TOO_FREQUENT_WORDS in envelope.message)
     ):
         return TooFrequentError, "too frequent"
-    if envelope.form is Form.FRAMEWORK:
+    if envelope.kind is EnvelopeKind.FRAMEWORK:
         return _FRAMEWORK.get(http_status, (ApiError, f"the framework's error document, HTTP {http_status}"))
-    if envelope.form is Form.INTERNAL and envelope.code in _INTERNAL:
+    if envelope.kind is EnvelopeKind.INTERNAL and envelope.code in _INTERNAL:
         return _INTERNAL[envelope.code]
     if envelope.code is None:
         return ApiError, "refused without a number"

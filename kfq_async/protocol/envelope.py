@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from kfq_async.models.fields import mask, mask_extra
 
-__all__ = ["SUCCESS", "Envelope", "Form", "parse_envelope", "parse_timestamp"]
+__all__ = ["SUCCESS", "Envelope", "EnvelopeKind", "parse_envelope", "parse_timestamp"]
 
 SUCCESS = 10000
 _SECONDS_END = 100_000_000_000
@@ -21,7 +21,7 @@ _LONGEST_CODE = 18
 """Digits of a code in a string that still fit the 64 bits of one that is a number."""
 
 
-class Form(StrEnum):
+class EnvelopeKind(StrEnum):
     """Which envelope it is."""
 
     API = "A"
@@ -36,7 +36,7 @@ class Form(StrEnum):
 class Envelope:
     """What an answer says around its result."""
 
-    form: Form
+    kind: EnvelopeKind
     code: int | None
     """Number of the outcome, 10000 for success; ``None`` where the platform sent none."""
     message: str | None = field(default=None, repr=mask)
@@ -49,7 +49,7 @@ class Envelope:
     @property
     def ok(self) -> bool:
         """Whether this is success: the API's own envelope with code 10000, and nothing else."""
-        return self.code == SUCCESS and self.form is Form.API
+        return self.code == SUCCESS and self.kind is EnvelopeKind.API
 
     @property
     def timestamp(self) -> datetime | None:
@@ -66,16 +66,16 @@ def parse_envelope(body: bytes) -> Envelope | None:
     if type(data) is not dict:
         return None
     if "success" in data:
-        return _envelope(Form.INTERNAL, data)
+        return _envelope(EnvelopeKind.INTERNAL, data)
     if "code" in data:
-        return _envelope(Form.API, data)
+        return _envelope(EnvelopeKind.API, data)
     if "status" in data and "path" in data:
         data["code"] = None
-        return _envelope(Form.FRAMEWORK, data)
+        return _envelope(EnvelopeKind.FRAMEWORK, data)
     return None
 
 
-def _envelope(form: Form, data: dict[str, object]) -> Envelope | None:
+def _envelope(kind: EnvelopeKind, data: dict[str, object]) -> Envelope | None:
     code = data.pop("code", None)
     if type(code) is str and code.isascii() and code.isdecimal() and len(code) <= _LONGEST_CODE:
         code = int(code)
@@ -83,7 +83,7 @@ def _envelope(form: Form, data: dict[str, object]) -> Envelope | None:
         return None
     message = data.pop("message", None)
     return Envelope(
-        form=form,
+        kind=kind,
         code=code,
         message=message if type(message) is str else None,
         result=data.pop("result", None),

@@ -10,13 +10,13 @@ from attrs import Attribute, field, frozen, has
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Answer", "Idempotency", "Operation", "Placement", "Send"]
+__all__ = ["ApiResponse", "CredentialPlacement", "Idempotency", "Operation", "Send"]
 
 RequestT = TypeVar("RequestT")
 ResultT = TypeVar("ResultT")
 
 
-class Placement(Enum):
+class CredentialPlacement(Enum):
     """Where the credentials travel (protocol section 1.2)."""
 
     HEADERS = auto()
@@ -47,7 +47,7 @@ def _path(_instance: object, _attribute: object, value: str) -> None:
 
 
 def _member(instance: object, attribute: Attribute[Any], value: object) -> None:
-    kind = {"credentials": Placement, "idempotency": Idempotency}[attribute.name]
+    kind = {"credentials": CredentialPlacement, "idempotency": Idempotency}[attribute.name]
     if not isinstance(value, kind):
         members = ", ".join(f"{kind.__name__}.{member.name}" for member in kind)
         raise TypeError(f"{type(instance).__name__}.{attribute.name} must be one of {members}, not {value!r}")
@@ -71,9 +71,9 @@ class Operation(Generic[RequestT, ResultT]):
     path: str = field(validator=_path)
     request: type[RequestT] | None = field(default=None, kw_only=True)
     result: type[ResultT] | None = field(default=None, kw_only=True)
-    credentials: Placement = field(default=Placement.HEADERS, validator=_member, kw_only=True)
+    credentials: CredentialPlacement = field(default=CredentialPlacement.HEADERS, validator=_member, kw_only=True)
     idempotency: Idempotency = field(default=Idempotency.NONE, validator=_member, kw_only=True)
-    paced: bool = field(default=False, kw_only=True)
+    rate_limited: bool = field(default=False, kw_only=True)
     """Whether the platform limits how often it is asked (protocol section 1.8)."""
     hosted_only: bool = field(default=False, kw_only=True)
     """Whether a platform built from the open source lacks it."""
@@ -85,7 +85,7 @@ class Operation(Generic[RequestT, ResultT]):
 
 
 @frozen(kw_only=True)
-class Answer(Generic[ResultT]):
+class ApiResponse(Generic[ResultT]):
     """What `AsyncSession.send` returns: the result and how it came."""
 
     result: ResultT = field(repr=_shown)
@@ -101,6 +101,6 @@ class Send(Protocol):
 
     async def __call__(
         self, operation: Operation[RequestT, ResultT], request: RequestT | Mapping[str, object]
-    ) -> Answer[ResultT]:
+    ) -> ApiResponse[ResultT]:
         """Ask, and return the whole answer."""
         ...

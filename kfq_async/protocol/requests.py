@@ -14,16 +14,16 @@ from multidict import CIMultiDict, istr
 from yarl import URL
 
 from kfq_async.errors import EncodeError
-from kfq_async.protocol.codec import camel, encode, fields_of
-from kfq_async.protocol.operation import Operation, Placement
-from kfq_async.protocol.signing import Unsigned
+from kfq_async.protocol.codec import camel, encode, to_wire
+from kfq_async.protocol.operation import CredentialPlacement, Operation
+from kfq_async.protocol.signing import SigningInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kfq_async.protocol.signing import Signer
 
-__all__ = ["API_PATH", "Encoded", "Outgoing", "Prepared", "prepare"]
+__all__ = ["API_PATH", "EncodedRequest", "HttpRequest", "PreparedCall", "prepare"]
 
 API_PATH = "/kaifangqian/openAPI/V2"
 REQUEST_ID = camel("client_request_id")
@@ -47,7 +47,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 RESERVED_PARAMETERS = frozenset({str(APP_AUTH_TOKEN), str(UNIQUE_CODE)})
 
 
-class Encoded(NamedTuple):
+class EncodedRequest(NamedTuple):
     """A request that was written before its call, to be sent byte for byte as it is."""
 
     body: bytes
@@ -60,7 +60,7 @@ class Encoded(NamedTuple):
 
 
 @define(eq=False)
-class Outgoing:
+class HttpRequest:
     """One attempt, as it goes on the wire. Nobody changes it; frozen, it would cost twice as much to make."""
 
     url: URL = field(repr=False)
@@ -69,7 +69,7 @@ class Outgoing:
 
 
 @define(eq=False)
-class Prepared:
+class PreparedCall:
     """One call, encoded once: from here on neither its fields nor its ``clientRequestId`` change."""
 
     operation: Operation[Any, Any]
@@ -83,10 +83,10 @@ class Prepared:
 
     def write(
         self, app_auth_token: str, *, nonce: str, timestamp: str, unique_code: str, signer: Signer | None
-    ) -> Outgoing:
+    ) -> HttpRequest:
         """Complete the request for one attempt; ``timestamp`` is in milliseconds."""
         url, body, query = self.url, self.body, self.query
-        if self.operation.credentials is Placement.PARAMETERS:
+        if self.operation.credentials is CredentialPlacement.PARAMETERS:
             credentials = {str(APP_AUTH_TOKEN): app_auth_token, str(UNIQUE_CODE): unique_code}
             if body is None:
                 query = {**credentials, **query}
@@ -96,18 +96,18 @@ class Prepared:
             url = URL(f"{url}?{urlencode(query, quote_via=quote)}", encoded=True)
         signature = ""
         if signer is not None:
-            unsigned = Unsigned(body=body, query=query, nonce=nonce, timestamp=timestamp, uri=url.raw_path_qs)
-            signature = signer.sign(unsigned)
+            signing_input = SigningInput(body=body, query=query, nonce=nonce, timestamp=timestamp, uri=url.raw_path_qs)
+            signature = signer.sign(signing_input)
         headers = CIMultiDict(self.extra_headers)
-        if self.operation.credentials is Placement.HEADERS:
+        if self.operation.credentials is CredentialPlacement.HEADERS:
             headers[APP_AUTH_TOKEN] = app_auth_token
             headers[NONCE] = nonce
             headers[TIMESTAMP] = timestamp
             headers[UNIQUE_CODE] = unique_code
         headers[SIGN] = signature
-        return Outgoing(url, headers, body)
+        return HttpRequest(url, headers, body)
 
-    def echoes(self) -> set[str]:
+    def sensitive_values(self) -> set[str]:
         """Return every text that the request carries, so that an error can leave it out of its words."""
         return set(_texts([orjson.loads(self.body or b"{}"), dict(self.query)]))
 
@@ -119,31 +119,31 @@ def prepare(
     url: URL,
     extra_body: Mapping[str, object],
     extra_headers: Mapping[str, str],
-) -> Prepared:
+) -> PreparedCall:
     """Encode a request once.
 
-    Raises `TypeError` for a request that is neither the operation's model nor a mapping nor `Encoded`, and for
+    Raises `TypeError` for a request that is neither the operation's model nor a mapping nor `EncodedRequest`, and for
     additions to the latter; `ValueError` for additions that would overwrite what is there or cannot be sent, and
     `EncodeError` for what JSON cannot carry.
     """
-    if type(request) is Encoded:
+    if type(request) is EncodedRequest:
         return _as_it_is(operation, request, url, extra_body, extra_headers)
     if type(request) not in (operation.request, dict) and not isinstance(
         request, (Mapping, operation.request or Mapping)
     ):
         wanted = f"a {operation.request.__name__} or a mapping" if operation.request else "a mapping"
         raise TypeError(f"{operation.name} takes {wanted}, not {type(request).__name__}")
-    fields = fields_of(request)
+    fields = to_wire(request)
     if extra_body:
         if doubled := fields.keys() & extra_body.keys():
             raise ValueError(f"extra_body must only add fields; the request has {_listed(doubled)} already")
         fields |= extra_body
-    if operation.credentials is Placement.PARAMETERS and (doubled := fields.keys() & RESERVED_PARAMETERS):
+    if operation.credentials is CredentialPlacement.PARAMETERS and (doubled := fields.keys() & RESERVED_PARAMETERS):
         raise ValueError(f"{_listed(doubled)} must not be in the request: the session fills it in")
     key = fields.get(REQUEST_ID)
     key = key if isinstance(key, str) and key else None
     try:
-        return Prepared(
+        return PreparedCall(
             operation=operation,
             url=url,
             body=encode(fields) if operation.method == "POST" else None,
@@ -159,14 +159,14 @@ def prepare(
 
 def _as_it_is(
     operation: Operation[Any, Any],
-    request: Encoded,
+    request: EncodedRequest,
     url: URL,
     extra_body: Mapping[str, object],
     extra_headers: Mapping[str, str],
-) -> Prepared:
-    if extra_body or operation.method != "POST" or operation.credentials is not Placement.HEADERS:
+) -> PreparedCall:
+    if extra_body or operation.method != "POST" or operation.credentials is not CredentialPlacement.HEADERS:
         raise TypeError(f"{operation.name} needs the request's fields here, and not what is written already")
-    return Prepared(
+    return PreparedCall(
         operation=operation,
         url=url,
         body=request.body,

@@ -18,9 +18,9 @@ from kfq_async.errors import (
     KfqError,
     Phase,
     TooFrequentError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
-from kfq_async.protocol.codes import meaning_of
+from kfq_async.protocol.codes import classify_code
 from kfq_async.protocol.envelope import Envelope, parse_envelope
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
     from kfq_async.protocol.operation import Operation
 
-__all__ = ["CONTEXT_PATH", "RawAnswer", "read_answer", "retry_after"]
+__all__ = ["CONTEXT_PATH", "HttpResponse", "read_response", "retry_after"]
 
 CONTEXT_PATH = "/resrun-paas"
 _GATEWAY = frozenset({502, 503, 504})
 
 
 @define(eq=False)
-class RawAnswer:
+class HttpResponse:
     """An HTTP answer as it came. Nobody changes it; frozen, it would cost twice as much to make."""
 
     status: int
@@ -44,15 +44,15 @@ class RawAnswer:
     body: bytes = field(repr=False)
 
 
-def read_answer(
-    raw: RawAnswer,
+def read_response(
+    raw: HttpResponse,
     operation: Operation[Any, Any],
     base_url: str,
-    echoes: Callable[[], Iterable[str]] = tuple,
+    sensitive_values: Callable[[], Iterable[str]] = tuple,
 ) -> Envelope | KfqError:
     """Return the envelope of a success, or the error that the answer amounts to.
 
-    ``echoes`` returns the values of the request that must not come back in an error's text.
+    ``sensitive_values`` returns the values of the request that must not come back in an error's text.
     """
     try:
         envelope = parse_envelope(raw.body)
@@ -64,14 +64,14 @@ def read_answer(
         return _foreign(raw, base_url)
     if envelope.ok:
         return envelope
-    error, meaning = meaning_of(envelope, raw.status)
+    error, meaning = classify_code(envelope, raw.status)
     refusal = error(
         envelope.code,
         envelope.message,
         http_status=raw.status,
         meaning=meaning,
         hint=_hint(raw.status, operation),
-        echoes=echoes(),
+        sensitive_values=sensitive_values(),
     )
     refusal.retry_after = retry_after(raw.headers)
     refusal.envelope = envelope
@@ -95,7 +95,7 @@ def _hint(status: int, operation: Operation[Any, Any]) -> str:
     return ""
 
 
-def _foreign(raw: RawAnswer, base_url: str) -> KfqError:
+def _foreign(raw: HttpResponse, base_url: str) -> KfqError:
     status = raw.status
     if status in _GATEWAY:
         return GatewayError(status, retry_after=retry_after(raw.headers))
@@ -105,7 +105,7 @@ def _foreign(raw: RawAnswer, base_url: str) -> KfqError:
         return error
     if 300 <= status < 400:
         host = _host(raw.headers.get("Location", ""))
-        return UnexpectedAnswer(
+        return UnexpectedResponse(
             f"HTTP {status} redirects to {host}; redirects are not followed, so set base_url to the platform's own",
             http_status=status,
             phase=Phase.ANSWERED,
@@ -117,7 +117,7 @@ def _foreign(raw: RawAnswer, base_url: str) -> KfqError:
     elif raw.body.lstrip()[:1] == b"<":
         text += "; a page came instead of an answer, so check base_url and what stands in between"
     phase = Phase.ANSWERED if 400 <= status < 500 else Phase.SENT
-    return UnexpectedAnswer(text, http_status=status, phase=phase)
+    return UnexpectedResponse(text, http_status=status, phase=phase)
 
 
 def _host(location: str) -> str:

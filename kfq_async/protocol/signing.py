@@ -27,7 +27,7 @@ __all__ = [
     "CanonicalRsa2Signer",
     "Rsa2Signer",
     "Signer",
-    "Unsigned",
+    "SigningInput",
     "canonical_json",
     "load_private_key",
     "load_public_key",
@@ -38,7 +38,7 @@ __all__ = [
 
 
 @frozen(kw_only=True)
-class Unsigned:
+class SigningInput:
     """Everything of one attempt that a signature can cover."""
 
     body: bytes | None = field(repr=False)
@@ -55,7 +55,7 @@ class Unsigned:
 class Signer(Protocol):
     """What a session asks for the value of the ``sign`` header, once per attempt."""
 
-    def sign(self, unsigned: Unsigned) -> str:
+    def sign(self, signing_input: SigningInput) -> str:
         """Return the signature."""
         ...
 
@@ -70,11 +70,11 @@ class Rsa2Signer:
     def __init__(self, private_key: PrivateKey) -> None:
         self._key = load_private_key(private_key)
 
-    def sign(self, unsigned: Unsigned) -> str:
+    def sign(self, signing_input: SigningInput) -> str:
         """Return the signature over the body or the parameters."""
-        if unsigned.body is not None:
-            return sign(unsigned.body, self._key)
-        pairs = (f"{name}={value}" for name, value in sorted(unsigned.query.items()) if value.strip())
+        if signing_input.body is not None:
+            return sign(signing_input.body, self._key)
+        pairs = (f"{name}={value}" for name, value in sorted(signing_input.query.items()) if value.strip())
         return sign("&".join(pairs).encode(), self._key)
 
 
@@ -87,14 +87,14 @@ class CanonicalRsa2Signer:
         self._app_id = app_id
         self._key = load_private_key(private_key)
 
-    def sign(self, unsigned: Unsigned) -> str:
+    def sign(self, signing_input: SigningInput) -> str:
         """Return the signature over the canonical string."""
         message = string_to_sign(
             self._app_id,
-            unsigned.body,
-            nonce=unsigned.nonce,
-            timestamp=unsigned.timestamp,
-            uri=unsigned.uri,
+            signing_input.body,
+            nonce=signing_input.nonce,
+            timestamp=signing_input.timestamp,
+            uri=signing_input.uri,
         )
         return sign(message.encode(), self._key)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
-from kfq_async.protocol.operation import Idempotency, Operation, Placement
+from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
 
 if TYPE_CHECKING:
     from kfq_async.protocol.operation import Send
@@ -17,7 +17,7 @@ CORP_IDENT_LINK = Operation(
     "/auth/corp/ident/link",
     request=CorpIdentLinkRequest,
     result=CorpIdentLink,
-    credentials=Placement.HEADERS,
+    credentials=CredentialPlacement.HEADERS,
     idempotency=Idempotency.KEYED,
     hosted_only=True,
 )

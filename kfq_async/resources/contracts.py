@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kfq_async.models.contracts import ContractDraft, ContractDraftRequest, ContractTasks, ContractTasksRequest
-from kfq_async.protocol.operation import Idempotency, Operation, Placement
+from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
 
 if TYPE_CHECKING:
     from kfq_async.protocol.operation import Send
@@ -17,16 +17,16 @@ CONTRACT_DRAFT = Operation(
     "/contract/draft",
     request=ContractDraftRequest,
     result=ContractDraft,
-    credentials=Placement.PARAMETERS,
+    credentials=CredentialPlacement.PARAMETERS,
     idempotency=Idempotency.NONE,
-    paced=True,
+    rate_limited=True,
 )
 CONTRACT_TASKS = Operation(
     "GET",
     "/contract/tasks",
     request=ContractTasksRequest,
     result=ContractTasks,
-    credentials=Placement.PARAMETERS,
+    credentials=CredentialPlacement.PARAMETERS,
     idempotency=Idempotency.SAFE,
 )
 

@@ -7,6 +7,6 @@ repeated ``clientRequestId``. Assumptions of the sandbox say nothing about the h
 from kfq_async.sandbox.faults import Fault
 from kfq_async.sandbox.identity import SAMPLE_TOKEN
 from kfq_async.sandbox.server import Sandbox
-from kfq_async.sandbox.store import Attempt, Contract, Notification, Order
+from kfq_async.sandbox.store import Contract, DeliveryAttempt, Notification, Order
 
-__all__ = ["SAMPLE_TOKEN", "Attempt", "Contract", "Fault", "Notification", "Order", "Sandbox"]
+__all__ = ["SAMPLE_TOKEN", "Contract", "DeliveryAttempt", "Fault", "Notification", "Order", "Sandbox"]

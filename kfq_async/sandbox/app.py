@@ -12,8 +12,8 @@ from aiohttp import web
 
 from kfq_async.protocol.requests import API_PATH
 from kfq_async.protocol.responses import CONTEXT_PATH
-from kfq_async.sandbox.checks import Reply
-from kfq_async.sandbox.fault_injection import Accidents
+from kfq_async.sandbox.checks import PlatformResponse
+from kfq_async.sandbox.fault_injection import FaultInjector
 from kfq_async.sandbox.faults import KINDS, Fault
 from kfq_async.sandbox.web import frame
 from kfq_async.sandbox.web.forms import html
@@ -36,15 +36,15 @@ LARGEST_BODY = 100 * 1024 * 1024
 def make_app(
     platform: Platform,
     faults: Faults,
-    fail: Callable[[list[Fault], int], None],
+    inject_faults: Callable[[list[Fault], int], None],
     clock: Callable[[], float],
     routes: Iterable[web.RouteDef],
 ) -> web.Application:
     """Build the application around the ``routes`` of its pages.
 
-    ``fail`` replaces the faults, ``clock`` returns seconds since the epoch.
+    ``inject_faults`` replaces the faults, ``clock`` returns seconds since the epoch.
     """
-    site = _Site(platform, faults, fail, clock)
+    site = _Site(platform, faults, inject_faults, clock)
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[site.misfortune])
     app.on_shutdown.append(site.leave)
     for method, path, handler in (
@@ -66,13 +66,17 @@ class _Site:
     """The handlers, over one platform."""
 
     def __init__(
-        self, platform: Platform, faults: Faults, fail: Callable[[list[Fault], int], None], clock: Callable[[], float]
+        self,
+        platform: Platform,
+        faults: Faults,
+        inject_faults: Callable[[list[Fault], int], None],
+        clock: Callable[[], float],
     ) -> None:
         self._platform = platform
         self._faults = faults
-        self._fail = fail
+        self._inject_faults = inject_faults
         self._clock = clock
-        self._accidents = Accidents(self._now_ms)
+        self._accidents = FaultInjector(self._now_ms)
         self._connections: WeakSet[object] = WeakSet()
         self._handling: set[asyncio.Task[object]] = set()
 
@@ -115,14 +119,14 @@ class _Site:
                 raise ValueError("Content-Type must be application/json")
             given = orjson.loads(await request.read())
             faults = [Fault.parse(text) for text in given["faults"]]
-            self._fail(faults, int(given.get("seed", 0)))
+            self._inject_faults(faults, int(given.get("seed", 0)))
         except (ValueError, TypeError, KeyError, AttributeError) as problem:
             return _json({"error": f'send {{"faults": ["drop*1"], "seed": 0}}: {problem}'}, status=400)
         return await self.faults(request)
 
     async def wrong_method(self, _: web.Request) -> web.Response:
         """Answer as the platform's internal handler does, with HTTP 200 (protocol section 1.5, form B)."""
-        return self._envelope(Reply(405, "沙箱：请求方式不符", internal=True))
+        return self._envelope(PlatformResponse(405, "沙箱：请求方式不符", internal=True))
 
     async def elsewhere(self, request: web.Request) -> web.Response:
         """Answer for a path that does not exist: the framework below the context path, the web server above it."""
@@ -143,7 +147,7 @@ class _Site:
         try:
             if fault is None:
                 return await handler(request)
-            return await self._accidents.happen(fault, request, lambda: handler(request))
+            return await self._accidents.inject(fault, request, lambda: handler(request))
         except web.HTTPRequestEntityTooLarge:
             return html(frame.too_large(), frame.headers(), 413)
 
@@ -159,7 +163,7 @@ class _Site:
         self._connections.add(request.transport)
         return reused
 
-    def _envelope(self, reply: Reply) -> web.Response:
+    def _envelope(self, reply: PlatformResponse) -> web.Response:
         envelope = {"code": reply.code, "message": reply.message, "result": reply.result, "timestamp": self._now_ms()}
         return _json({"success": False, **envelope} if reply.internal else envelope)
 

@@ -18,11 +18,11 @@ from kfq_async.protocol.envelope import SUCCESS
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["Refused", "Reply", "check_fields", "check_token", "json_object", "success"]
+__all__ = ["PlatformResponse", "Refused", "check_fields", "check_token", "json_object", "success"]
 
 
 @frozen
-class Reply:
+class PlatformResponse:
     """Code, message and result of an answer."""
 
     code: int
@@ -37,12 +37,12 @@ class Refused(Exception):
 
     def __init__(self, code: int, message: str, *, internal: bool = False) -> None:
         super().__init__(message)
-        self.reply = Reply(code, f"沙箱：{message}", internal=internal)
+        self.reply = PlatformResponse(code, f"沙箱：{message}", internal=internal)
 
 
-def success(result: object) -> Reply:
+def success(result: object) -> PlatformResponse:
     """Return the reply of a success."""
-    return Reply(SUCCESS, "成功", result)
+    return PlatformResponse(SUCCESS, "成功", result)
 
 
 def check_token(token: object, tokens: Collection[str]) -> str:

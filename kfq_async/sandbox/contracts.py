@@ -14,7 +14,7 @@ import orjson
 
 from kfq_async.models.contracts import ContractDraftRequest
 from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_WORDS
-from kfq_async.sandbox.checks import Refused, Reply, check_fields, check_token, json_object, success
+from kfq_async.sandbox.checks import PlatformResponse, Refused, check_fields, check_token, json_object, success
 from kfq_async.sandbox.store import Contract
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kfq_async.sandbox.store import Store
 
-__all__ = ["Contracts"]
+__all__ = ["ContractService"]
 
 WINDOW_MS = 1000
 WINDOW_CALLS = 5
@@ -30,7 +30,7 @@ CHINA = timedelta(hours=8)
 CREDENTIALS = ("appAuthToken", "uniqueCode")
 
 
-class Contracts:
+class ContractService:
     """The platform's side of the contract family."""
 
     def __init__(self, store: Store, *, tokens: Collection[str], strict: bool) -> None:
@@ -39,10 +39,10 @@ class Contracts:
         self._strict = strict
         self._window = (-float(WINDOW_MS), 0)
 
-    def draft(self, body: bytes, *, now_ms: float) -> Reply:
+    def draft(self, body: bytes, *, now_ms: float) -> PlatformResponse:
         """Answer ``contract/draft``; asked twice, it makes two contracts."""
         if not self._admit(now_ms):
-            return Reply(TOO_FREQUENT, TOO_FREQUENT_WORDS)
+            return PlatformResponse(TOO_FREQUENT, TOO_FREQUENT_WORDS)
         try:
             fields = json_object(body)
             token = check_token(fields.get("appAuthToken"), self._tokens)
@@ -62,10 +62,10 @@ class Contracts:
         self._store.contracts.add(contract)
         if not unique_code:
             # The operation has taken effect, and only then its audit record fails (protocol section 1.3).
-            return Reply(500, "沙箱：操作失败，null", internal=True)
+            return PlatformResponse(500, "沙箱：操作失败，null", internal=True)
         return success({"contractId": contract.contract_id})
 
-    def tasks(self, query: Mapping[str, str]) -> Reply:
+    def tasks(self, query: Mapping[str, str]) -> PlatformResponse:
         """Answer ``contract/tasks``."""
         try:
             check_token(query.get("appAuthToken"), self._tokens)

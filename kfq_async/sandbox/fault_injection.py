@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Act = Callable[[], Awaitable[web.StreamResponse]]
     from aiohttp.web import AppRunner
 
-__all__ = ["Accidents", "Listener", "reset"]
+__all__ = ["FaultInjector", "Listener", "reset"]
 
 
 HUGE = 9 * 1024 * 1024
@@ -97,13 +97,13 @@ def _numbered(kind: str) -> _Canned | None:
     return _Canned(200, _internal(int(number), "沙箱：模拟的错误")) if form == "internal" else None
 
 
-class Accidents:
+class FaultInjector:
     """Lets faults happen to requests; ``now_ms`` reads the sandbox's clock in milliseconds."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
 
-    async def happen(self, fault: Fault, request: web.Request, act: Act) -> web.StreamResponse:
+    async def inject(self, fault: Fault, request: web.Request, act: Act) -> web.StreamResponse:
         """Answer a request in the fault's way; ``act`` lets the platform act and returns its own answer."""
         if fault.kind == "reset-reading":
             return reset(request)

@@ -16,11 +16,11 @@ import orjson
 
 from kfq_async.models.identity import CorpIdentLinkRequest
 from kfq_async.protocol.requests import REQUEST_ID
-from kfq_async.sandbox.checks import Refused, Reply, check_fields, check_token, json_object, success
-from kfq_async.sandbox.contracts import Contracts
+from kfq_async.sandbox.checks import PlatformResponse, Refused, check_fields, check_token, json_object, success
+from kfq_async.sandbox.contracts import ContractService
 from kfq_async.sandbox.orders import advance
 from kfq_async.sandbox.store import Order
-from kfq_async.sandbox.web.order_form import sheet_of
+from kfq_async.sandbox.web.order_form import order_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kfq_async.sandbox.notifications import Sender
     from kfq_async.sandbox.store import Notification, Store
 
-__all__ = ["SAMPLE_TOKEN", "Desk", "Platform", "Reply", "page_url"]
+__all__ = ["SAMPLE_TOKEN", "OrderService", "Platform", "PlatformResponse", "page_url"]
 
 
 SAMPLE_TOKEN = "PV9LQWZA"  # noqa: S105  # the published sample's
@@ -45,11 +45,13 @@ class Platform:
     def __init__(self, store: Store, *, tokens: Iterable[str], strict: bool) -> None:
         self.store = store
         self.tokens = tuple(tokens)
-        self.contracts = Contracts(store, tokens=self.tokens, strict=strict)
+        self.contracts = ContractService(store, tokens=self.tokens, strict=strict)
         self._strict = strict
         self._nonces: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def corp_ident_link(self, headers: Mapping[str, str], body: bytes, *, now_ms: float, origin: str) -> Reply:
+    def corp_ident_link(
+        self, headers: Mapping[str, str], body: bytes, *, now_ms: float, origin: str
+    ) -> PlatformResponse:
         """Answer a request for an identification link; ``origin`` is where the page will be."""
         try:
             token = check_token(headers.get("appAuthToken"), self.tokens)
@@ -109,7 +111,7 @@ def page_url(origin: str, order: Order) -> str:
     return f"{origin}/sandbox/identify/{order.order_no}?code={order.code}"
 
 
-class Desk:
+class OrderService:
     """Changes orders and has notifications sent. Every method may be called from any thread and returns at once."""
 
     def __init__(self, store: Store, sender: Sender, clock: Callable[[], float]) -> None:
@@ -131,8 +133,8 @@ class Desk:
         """
         while True:
             before = self.order(order_no)
-            after = advance(before, action, sheet_of(before).answers(form), self._clock())
-            if self.store.orders.swap(before, after):  # otherwise somebody else was faster
+            after = advance(before, action, order_form(before).answers(form), self._clock())
+            if self.store.orders.compare_and_swap(before, after):  # otherwise somebody else was faster
                 break
         self._sender.notify(after)
         return after

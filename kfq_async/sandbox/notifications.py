@@ -16,10 +16,10 @@ import aiohttp
 import orjson
 from attrs import evolve, field, frozen
 
-from kfq_async.protocol.signing import Unsigned
+from kfq_async.protocol.signing import SigningInput
 from kfq_async.sandbox.faults import Fault, Faults, Stage
 from kfq_async.sandbox.orders import IDENTIFIED, WITHDRAWN, notification_body, request_of
-from kfq_async.sandbox.store import Attempt, Notification
+from kfq_async.sandbox.store import DeliveryAttempt, Notification
 from kfq_async.sandbox.web.addresses import is_loopback, web_address
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kfq_async.sandbox.store import Order, Store
 
 
-__all__ = ["Delivery", "Letter", "Outcome", "Sender", "corrupted", "write_letter"]
+__all__ = ["DeliveryPolicy", "DeliveryResult", "Sender", "SignedNotification", "corrupted", "sign_notification"]
 
 
 P = ParamSpec("P")
@@ -48,7 +48,7 @@ class Sender:
     """Sends notifications while it is open; what is not acknowledged by then is sent when it is opened again."""
 
     def __init__(
-        self, store: Store, signer: Signer, faults: Faults, delivery: Delivery, clock: Callable[[], float]
+        self, store: Store, signer: Signer, faults: Faults, delivery: DeliveryPolicy, clock: Callable[[], float]
     ) -> None:
         self._store = store
         self._signer = signer
@@ -148,13 +148,13 @@ class Sender:
         again = note.due_at is not None and note.step < len(waits)
         due = self._clock() + waits[note.step] if again else None
         after = evolve(note, step=note.step + 1, due_at=due)
-        self._store.notifications.swap(note, after)
+        self._store.notifications.compare_and_swap(note, after)
         return after
 
     def _end(self, note: Notification) -> None:
         """Let nothing more be sent on schedule."""
         now = self._now(note)
-        self._store.notifications.swap(now, evolve(now, due_at=None))
+        self._store.notifications.compare_and_swap(now, evolve(now, due_at=None))
         if note.notification_id in self._ended:
             self._ended[note.notification_id].set()
 
@@ -163,7 +163,7 @@ class Sender:
         url = self._delivery.target(note.url)
         kind, seconds = (fault.kind, fault.seconds) if fault else ("", 0.0)
         if isinstance(url, str):
-            self._record(note, kind, Outcome(error=url), at=self._clock())
+            self._record(note, kind, DeliveryResult(error=url), at=self._clock())
             self._end(note)
         elif kind == DUPLICATE:
             letter = self._sign(note, url)
@@ -179,8 +179,8 @@ class Sender:
         else:
             await self._post(note, url, kind)
 
-    def _sign(self, note: Notification, url: URL) -> Letter:
-        return write_letter(
+    def _sign(self, note: Notification, url: URL) -> SignedNotification:
+        return sign_notification(
             note.body,
             url,
             self._delivery.app_id,
@@ -197,7 +197,7 @@ class Sender:
         del self._held[event]
 
     async def _post(
-        self, note: Notification, url: URL, kind: str, letter: Letter | None = None, *, after: float = 0.0
+        self, note: Notification, url: URL, kind: str, letter: SignedNotification | None = None, *, after: float = 0.0
     ) -> None:
         await asyncio.sleep(after)
         async with self._slots:
@@ -209,7 +209,7 @@ class Sender:
             if held != note.notification_id:
                 event.set()
 
-    async def _exchange(self, url: URL, letter: Letter) -> Outcome:
+    async def _exchange(self, url: URL, letter: SignedNotification) -> DeliveryResult:
         """Send, and read no more of the answer than has to be known."""
         status, answer, error = None, b"", None
         try:
@@ -225,13 +225,20 @@ class Sender:
             error = f"no whole answer within {self._delivery.timeout:g} s"
         except (aiohttp.ClientError, OSError) as problem:
             error = f"{type(problem).__name__}: {problem}"[:SHOWN]
-        return Outcome(status, answer, error)
+        return DeliveryResult(status, answer, error)
 
     def _record(
-        self, note: Notification, kind: str, outcome: Outcome, *, at: float, seconds: float = 0.0, nonce: str = ""
+        self,
+        note: Notification,
+        kind: str,
+        outcome: DeliveryResult,
+        *,
+        at: float,
+        seconds: float = 0.0,
+        nonce: str = "",
     ) -> None:
         self._store.attempts.add(
-            Attempt(
+            DeliveryAttempt(
                 attempt_id=secrets.token_hex(6),
                 notification_id=note.notification_id,
                 at=at,
@@ -255,7 +262,7 @@ async def _first(event: asyncio.Event, seconds: float) -> None:
 
 
 @frozen(kw_only=True)
-class Delivery:
+class DeliveryPolicy:
     """How notifications are delivered. Raises `ValueError`, naming the argument."""
 
     app_id: str = field()
@@ -290,7 +297,7 @@ class Delivery:
 
 
 @frozen
-class Letter:
+class SignedNotification:
     """What goes over the wire."""
 
     body: bytes = field(repr=False)
@@ -298,7 +305,7 @@ class Letter:
 
 
 @frozen
-class Outcome:
+class DeliveryResult:
     """What came back."""
 
     status: int | None = None
@@ -311,16 +318,18 @@ class Outcome:
         return self.error is None and self.status == 200 and self.answer == b"success"
 
 
-def write_letter(text: str, url: URL, app_id: str, signer: Signer, *, nonce: str, timestamp: str) -> Letter:
+def sign_notification(
+    text: str, url: URL, app_id: str, signer: Signer, *, nonce: str, timestamp: str
+) -> SignedNotification:
     """Sign a notification for one attempt."""
     body = text.encode()
-    unsigned = Unsigned(body=body, query={}, nonce=nonce, timestamp=timestamp, uri=url.raw_path)
-    headers = {"appId": app_id, "nonce": nonce, "timestamp": timestamp, "sign": signer.sign(unsigned)}
-    return Letter(body, headers)
+    signing_input = SigningInput(body=body, query={}, nonce=nonce, timestamp=timestamp, uri=url.raw_path)
+    headers = {"appId": app_id, "nonce": nonce, "timestamp": timestamp, "sign": signer.sign(signing_input)}
+    return SignedNotification(body, headers)
 
 
-def corrupted(letter: Letter) -> Letter:
+def corrupted(letter: SignedNotification) -> SignedNotification:
     """Let the notification say something else than what was signed."""
     fields = orjson.loads(letter.body)
     fields["orderStatus"] = WITHDRAWN if fields["orderStatus"] == IDENTIFIED else IDENTIFIED
-    return Letter(orjson.dumps(fields), letter.headers)
+    return SignedNotification(orjson.dumps(fields), letter.headers)

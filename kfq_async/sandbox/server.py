@@ -18,10 +18,10 @@ from kfq_async.protocol.signing import CanonicalRsa2Signer, load_private_key
 from kfq_async.sandbox.app import make_app
 from kfq_async.sandbox.fault_injection import Listener
 from kfq_async.sandbox.faults import Fault, Faults, Stage, kind_of
-from kfq_async.sandbox.identity import SAMPLE_TOKEN, Desk, Platform
-from kfq_async.sandbox.notifications import Delivery, Sender
+from kfq_async.sandbox.identity import SAMPLE_TOKEN, OrderService, Platform
+from kfq_async.sandbox.notifications import DeliveryPolicy, Sender
 from kfq_async.sandbox.orders import ABANDON, COMPLETE, EXPIRE, REVIEW
-from kfq_async.sandbox.store import Store, kept_key, process_key, public_text
+from kfq_async.sandbox.store import Store, load_or_create_key, process_key, public_text
 from kfq_async.sandbox.web.console import About, Console
 from kfq_async.sandbox.web.operator_page import OperatorPage
 
@@ -114,12 +114,12 @@ class Sandbox:
         self._seed = seed
         self._faults = Faults(_faults(faults), seed)
         self._clock = clock
-        self._delivery = Delivery(
+        self._delivery = DeliveryPolicy(
             app_id=app_id, retry_after=tuple(retry_after), timeout=callback_timeout, hosts=frozenset(callback_hosts)
         )
         self._key = None if private_key is None else load_private_key(private_key)
         self._platform: Platform | None = None
-        self._desk: Desk | None = None
+        self._order_service: OrderService | None = None
         self._sender: Sender | None = None
         self._runner: web.AppRunner | None = None
         self._listener: Listener | None = None
@@ -169,7 +169,7 @@ class Sandbox:
     @property
     def notifications(self) -> tuple[Notification, ...]:
         """All notifications with every attempt, oldest first."""
-        return self._open_desk().notifications()
+        return self._open_order_service().notifications()
 
     def complete(self, order_no: str) -> Order:
         """Let the operator complete the page as it is filled in, and return the order as it is then.
@@ -177,19 +177,19 @@ class Sandbox:
         This and its sisters raise `LookupError` for an unknown order, and `ValueError` for one that is final or in
         that state already.
         """
-        return self._open_desk().act(order_no, COMPLETE, {})
+        return self._open_order_service().act(order_no, COMPLETE, {})
 
     def abandon(self, order_no: str) -> Order:
         """Let the operator abandon the order: ``orderStatus`` 3."""
-        return self._open_desk().act(order_no, ABANDON, {})
+        return self._open_order_service().act(order_no, ABANDON, {})
 
     def expire(self, order_no: str) -> Order:
         """Let the order expire: ``orderStatus`` 4."""
-        return self._open_desk().act(order_no, EXPIRE, {})
+        return self._open_order_service().act(order_no, EXPIRE, {})
 
     def review(self, order_no: str) -> Order:
         """Let the operator hand in the page, and the order go into review: ``orderStatus`` 2."""
-        return self._open_desk().act(order_no, REVIEW, {})
+        return self._open_order_service().act(order_no, REVIEW, {})
 
     def resend(self, notification_id: str, fault: Fault | None = None) -> None:
         """Send a notification once more, whatever its state; the fault is one of the kinds ``callback-...``.
@@ -198,19 +198,19 @@ class Sandbox:
         """
         if fault is not None and kind_of(fault.kind).stage is not Stage.NOTIFYING:
             raise ValueError(f"fault {fault.kind!r} cannot happen to a notification")
-        self._open_desk().resend(notification_id, fault)
+        self._open_order_service().resend(notification_id, fault)
 
     async def settled(self) -> tuple[Notification, ...]:
         """Wait until every notification is acknowledged or given up, and return them; from any loop."""
-        desk = self._open_desk()
-        await asyncio.wrap_future(desk.settled())
-        return desk.notifications()
+        order_service = self._open_order_service()
+        await asyncio.wrap_future(order_service.settled())
+        return order_service.notifications()
 
-    def fail(self, *faults: Fault | str) -> None:
+    def inject_faults(self, *faults: Fault | str) -> None:
         """Replace the faults from here on, given as `Fault` or as text that it parses; without any, all goes well."""
-        self._fail(_faults(faults), self._seed)
+        self._inject_faults(_faults(faults), self._seed)
 
-    def _fail(self, faults: Iterable[Fault], seed: int) -> None:
+    def _inject_faults(self, faults: Iterable[Fault], seed: int) -> None:
         faults = tuple(faults)
         self._faults.set(faults, seed)
         for fault in faults:
@@ -222,10 +222,10 @@ class Sandbox:
             raise RuntimeError(NOT_RUNNING)
         return self._platform
 
-    def _open_desk(self) -> Desk:
-        if self._desk is None:
+    def _open_order_service(self) -> OrderService:
+        if self._order_service is None:
             raise RuntimeError(NOT_RUNNING)
-        return self._desk
+        return self._order_service
 
     async def start(self) -> None:
         """Listen; afterwards `base_url` holds the port."""
@@ -234,8 +234,8 @@ class Sandbox:
         store = await asyncio.to_thread(Store, self._state)
         self._platform = Platform(store, tokens=self._tokens, strict=self._strict)
         try:
-            desk = await self._set_up(store)
-            app = make_app(self._platform, self._faults, self._fail, self._clock, self._routes(desk))
+            order_service = await self._set_up(store)
+            app = make_app(self._platform, self._faults, self._inject_faults, self._clock, self._routes(order_service))
             self._runner = web.AppRunner(
                 app,
                 access_log=None,
@@ -250,21 +250,23 @@ class Sandbox:
         except BaseException:
             await self.stop()
             raise
-        self._fail(self._faults.left(), self._seed)
+        self._inject_faults(self._faults.left(), self._seed)
 
-    async def _set_up(self, store: Store) -> Desk:
+    async def _set_up(self, store: Store) -> OrderService:
         """Open what sends and what plays the operator."""
         if self._key is None:
-            self._key = await asyncio.to_thread(process_key if self._state is None else lambda: kept_key(store))
+            self._key = await asyncio.to_thread(
+                process_key if self._state is None else lambda: load_or_create_key(store)
+            )
         signer = CanonicalRsa2Signer(self.app_id, self._key)
         self._sender = Sender(store, signer, self._faults, self._delivery, self._clock)
         self._sender.open()
-        self._desk = Desk(store, self._sender, self._clock)
-        return self._desk
+        self._order_service = OrderService(store, self._sender, self._clock)
+        return self._order_service
 
-    def _routes(self, desk: Desk) -> list[web.RouteDef]:
+    def _routes(self, order_service: OrderService) -> list[web.RouteDef]:
         about = About(app_id=self.app_id, public_key=self.public_key, retry_after=self._delivery.retry_after)
-        return [*OperatorPage(desk).routes(), *Console(desk, about).routes()]
+        return [*OperatorPage(order_service).routes(), *Console(order_service, about).routes()]
 
     async def stop(self) -> None:
         """Close the port and the state file; what is still to be notified is sent when the file is opened again."""
@@ -272,7 +274,7 @@ class Sandbox:
         runner, self._runner = self._runner, None
         sender, self._sender = self._sender, None
         platform, self._platform = self._platform, None
-        self._desk = None
+        self._order_service = None
         if listener is not None:
             await listener.close()
         if runner is not None:

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JOINED",
-    "Attempt",
     "Contract",
+    "DeliveryAttempt",
     "Notification",
     "Order",
     "Setting",
     "Store",
-    "kept_key",
+    "load_or_create_key",
     "process_key",
     "public_text",
 ]
@@ -44,7 +44,7 @@ _VERSION = 2
 """SQLite's ``user_version`` of a state file, one more with every change of the columns."""
 
 
-class Table(Generic[T]):
+class RecordTable(Generic[T]):
     """Values of one class, a column for each attribute; the first is the key."""
 
     def __init__(self, database: sqlite3.Connection, lock: Lock, name: str, kind: type[T]) -> None:
@@ -68,7 +68,7 @@ class Table(Generic[T]):
         statement = f"INSERT OR IGNORE INTO {self._name} VALUES ({marks}) RETURNING 1"  # noqa: S608  # our own names
         return self._did(statement, self._row(value))
 
-    def swap(self, old: T, new: T) -> bool:
+    def compare_and_swap(self, old: T, new: T) -> bool:
         """Put a value in the place of an old one, unless somebody has changed that since: then return ``False``."""
         changes = ", ".join(f"{name} = ?" for name in self._columns)
         unchanged = " AND ".join(f"{name} IS ?" for name in self._columns)
@@ -128,11 +128,11 @@ class Store:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             lock = Lock()
-            self.orders = Table(self._database, lock, "orders", Order)
-            self.contracts = Table(self._database, lock, "contracts", Contract)
-            self.notifications = Table(self._database, lock, "notifications", Notification)
-            self.attempts = Table(self._database, lock, "attempts", Attempt)
-            self.settings = Table(self._database, lock, "settings", Setting)
+            self.orders = RecordTable(self._database, lock, "orders", Order)
+            self.contracts = RecordTable(self._database, lock, "contracts", Contract)
+            self.notifications = RecordTable(self._database, lock, "notifications", Notification)
+            self.attempts = RecordTable(self._database, lock, "attempts", DeliveryAttempt)
+            self.settings = RecordTable(self._database, lock, "settings", Setting)
             self._database.execute("CREATE UNIQUE INDEX IF NOT EXISTS by_key ON orders (token, client_request_id)")
             self._database.execute("CREATE INDEX IF NOT EXISTS by_notification ON attempts (notification_id)")
         except sqlite3.DatabaseError as problem:
@@ -153,7 +153,7 @@ class Store:
 
     def with_attempts(self, notifications: Iterable[Notification]) -> list[Notification]:
         """Return the notifications, each with its attempts."""
-        made: defaultdict[str, list[Attempt]] = defaultdict(list)
+        made: defaultdict[str, list[DeliveryAttempt]] = defaultdict(list)
         for attempt in self.attempts.all():
             made[attempt.notification_id].append(attempt)
         return [evolve(each, attempts=tuple(made[each.notification_id])) for each in notifications]
@@ -206,7 +206,7 @@ class Contract:
 
 
 @frozen(kw_only=True)
-class Attempt:
+class DeliveryAttempt:
     """One time that a notification went out, or could not."""
 
     attempt_id: str
@@ -244,7 +244,7 @@ class Notification:
     """How often it was sent on schedule."""
     due_at: float | None
     """When it is sent next, in seconds since the epoch; ``None`` once acknowledged or given up."""
-    attempts: tuple[Attempt, ...] = field(default=(), metadata={JOINED: True})
+    attempts: tuple[DeliveryAttempt, ...] = field(default=(), metadata={JOINED: True})
     """Every attempt, oldest first, those on demand included."""
 
     @property
@@ -265,7 +265,7 @@ BITS = 2048
 _NAME = "private key"
 
 
-def kept_key(store: Store) -> RSAPrivateKey:
+def load_or_create_key(store: Store) -> RSAPrivateKey:
     """Return the key that a state file keeps, made the first time. It takes a moment: not for an event loop."""
     kept = store.settings.one("name = ?", _NAME)
     if kept is not None:

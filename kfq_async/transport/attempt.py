@@ -23,10 +23,10 @@ from kfq_async.errors import (
     KfqError,
     Phase,
     TotalTimeout,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from kfq_async.protocol.requests import STATIC_HEADERS
-from kfq_async.protocol.responses import RawAnswer
+from kfq_async.protocol.responses import HttpResponse
 from kfq_async.transport.deadlines import Expiry, Watch
 from kfq_async.transport.request import Request, current_watch
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from kfq_async.config import Timeouts
-    from kfq_async.protocol.requests import Outgoing
+    from kfq_async.protocol.requests import HttpRequest
 
 __all__ = ["LARGEST_ANSWER", "open_http", "transmit"]
 
@@ -84,8 +84,8 @@ def open_http(
 
 
 async def transmit(
-    http: aiohttp.ClientSession, outgoing: Outgoing, watch: Watch, timeouts: Timeouts, method: str
-) -> RawAnswer | KfqError:
+    http: aiohttp.ClientSession, outgoing: HttpRequest, watch: Watch, timeouts: Timeouts, method: str
+) -> HttpResponse | KfqError:
     """Send once and read the whole answer; whatever goes wrong comes back as a value.
 
     Raises only `asyncio.CancelledError` from outside. On every path but success the connection is dropped.
@@ -105,10 +105,10 @@ async def transmit(
         body = await _read(response)
         if body is None:
             response.close()
-            return UnexpectedAnswer(f"the answer is larger than {LARGEST_ANSWER} bytes", http_status=response.status)
+            return UnexpectedResponse(f"the answer is larger than {LARGEST_ANSWER} bytes", http_status=response.status)
         if response.connection is not None:
             response.close()  # whole, and yet its connection cannot be used again, as after an upgrade
-        return RawAnswer(response.status, response.headers, body)
+        return HttpResponse(response.status, response.headers, body)
     except asyncio.CancelledError:
         if response is not None:
             response.close()
@@ -150,7 +150,7 @@ def _expired(expiry: Expiry, timeouts: Timeouts, *, begun: bool) -> KfqError:
     phase = Phase.SENT if begun else Phase.NOT_SENT
     if expiry is Expiry.TOTAL:
         return TotalTimeout(f"the call's {timeouts.total} s ended during an attempt", phase=phase)
-    return AttemptTimeout(f"no complete answer within {timeouts.read} s", phase=Phase.SENT)
+    return AttemptTimeout(f"no complete answer within {timeouts.attempt} s", phase=Phase.SENT)
 
 
 def _translated(problem: BaseException, timeouts: Timeouts, host: str, *, begun: bool) -> KfqError:

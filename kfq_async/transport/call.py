@@ -21,8 +21,8 @@ from kfq_async.errors import (
     SessionError,
     TotalTimeout,
 )
-from kfq_async.models.fields import mask, two_ids
-from kfq_async.protocol.responses import RawAnswer, read_answer
+from kfq_async.models.fields import mask, new_id_pair
+from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import open_http, transmit
 from kfq_async.transport.deadlines import Ticker, Watch
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from kfq_async.protocol.envelope import Envelope
     from kfq_async.protocol.operation import Operation
-    from kfq_async.protocol.requests import Outgoing, Prepared
+    from kfq_async.protocol.requests import HttpRequest, PreparedCall
 
 __all__ = ["KEEP_ALIVE", "Call", "Settings", "Shared"]
 
@@ -67,19 +67,19 @@ class Shared:
     def __init__(
         self,
         *,
-        limit: int,
+        concurrency: int,
         connector: aiohttp.BaseConnector | None,
         proxy: str | None,
         ssl: SSLContext | None,
         trust_env: bool,
-        pacing: float | None,
+        rate_limit: float | None,
         clock: Callable[[], float],
         headers: Mapping[str, str],
     ) -> None:
         if connector is not None:
-            limit = min(limit, connector.limit or limit, connector.limit_per_host or limit)
-        self.limit = limit
-        self.slots = Slots(limit)
+            concurrency = min(concurrency, connector.limit or concurrency, connector.limit_per_host or concurrency)
+        self.concurrency = concurrency
+        self.slots = Slots(concurrency)
         self.ticker = Ticker()
         self.clock_offset = 0.0
         """Seconds to add to the local clock, learnt from the platform."""
@@ -87,7 +87,7 @@ class Shared:
         self._proxy = proxy
         self._ssl = ssl
         self._trust_env = trust_env
-        self._pacing = pacing
+        self._rate_limit = rate_limit
         self._paces: dict[str, Pace] = {}
         self._clock = clock
         self._headers = headers
@@ -120,7 +120,7 @@ class Shared:
         connector = self._connector
         if connector is None:
             connector = aiohttp.TCPConnector(
-                limit=self.limit, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl if self._ssl is not None else True
+                limit=self.concurrency, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl if self._ssl is not None else True
             )
         return open_http(
             connector,
@@ -143,11 +143,11 @@ class Shared:
 
     def pace(self, operation: Operation[Any, Any]) -> Pace | None:
         """Return the turns of an operation's path, or ``None`` if it has none to wait for."""
-        if self._pacing is None or not operation.paced:
+        if self._rate_limit is None or not operation.rate_limited:
             return None
         pace = self._paces.get(operation.path)
         if pace is None:
-            pace = self._paces[operation.path] = Pace(self._pacing)
+            pace = self._paces[operation.path] = Pace(self._rate_limit)
         return pace
 
     def now_ms(self) -> int:
@@ -170,7 +170,7 @@ class Call:
 
     __slots__ = ("_clock_corrected", "_prepared", "_sent", "_settings", "_shared", "_unique_code", "attempts")
 
-    def __init__(self, shared: Shared, settings: Settings, prepared: Prepared) -> None:
+    def __init__(self, shared: Shared, settings: Settings, prepared: PreparedCall) -> None:
         self.attempts = 0
         self._shared = shared
         self._settings = settings
@@ -237,7 +237,7 @@ class Call:
     def _takes_slot(self) -> bool:
         """Take a slot at once if there is a free one and no turn to wait for."""
         self._shared.enter()
-        return not self._prepared.operation.paced and self._shared.slots.take()
+        return not self._prepared.operation.rate_limited and self._shared.slots.take()
 
     async def _wait(self, watch: Watch) -> PoolTimeout | None:
         """Take a slot, and before it a turn if the operation is paced; return the error if ``total`` ended first.
@@ -263,7 +263,7 @@ class Call:
                 raise
         else:
             return None
-        why = f"the session has {self._shared.limit} slots"
+        why = f"the session has {self._shared.concurrency} slots"
         if pace is not None:
             why = f"this operation is sent every {pace.distance:.2g} s"
         return PoolTimeout(f"the call's {self._settings.timeouts.total} s ended while it waited for its turn: {why}")
@@ -275,7 +275,7 @@ class Call:
             http = shared.enter()  # it may have been closed meanwhile
             shared.ticker.add(watch)
             raw = await transmit(http, self._written(), watch, self._settings.timeouts, prepared.operation.method)
-            outcome = self._read(raw) if isinstance(raw, RawAnswer) else raw
+            outcome = self._read(raw) if isinstance(raw, HttpResponse) else raw
         finally:
             shared.slots.release()
             watch.end()
@@ -284,10 +284,10 @@ class Call:
             self._complete(outcome)
         return outcome
 
-    def _written(self) -> Outgoing:
+    def _written(self) -> HttpRequest:
         """Write the next attempt, with fresh marks."""
         self.attempts += 1
-        self._unique_code, nonce = two_ids()
+        self._unique_code, nonce = new_id_pair()
         return self._prepared.write(
             self._settings.app_auth_token,
             nonce=nonce,
@@ -296,11 +296,11 @@ class Call:
             signer=self._settings.signer,
         )
 
-    def _read(self, raw: RawAnswer) -> Envelope | KfqError:
-        return read_answer(raw, self._prepared.operation, self._settings.base_url, self._echoes)
+    def _read(self, raw: HttpResponse) -> Envelope | KfqError:
+        return read_response(raw, self._prepared.operation, self._settings.base_url, self._sensitive_values)
 
-    def _echoes(self) -> set[str]:
-        return self._prepared.echoes() | {self._settings.app_auth_token}
+    def _sensitive_values(self) -> set[str]:
+        return self._prepared.sensitive_values() | {self._settings.app_auth_token}
 
     def _verdict(self, error: KfqError) -> Verdict:
         return verdict_on(

@@ -20,7 +20,7 @@ TICK = 0.1
 class Expiry(Enum):
     """Which of a call's limits ended."""
 
-    READ = auto()
+    ATTEMPT = auto()
     TOTAL = auto()
 
 
@@ -47,10 +47,10 @@ class Watch:
         """The turn of a paced operation, which is over when bytes begin to leave."""
 
     def begin(self, timeouts: Timeouts, now: float) -> None:
-        """Start an attempt: ``read`` counts from the connection, and not later than ``connect`` from now."""
+        """Start an attempt: ``attempt`` counts from the connection, and not later than ``connect`` from now."""
         self.begun = False
-        self._read = timeouts.read
-        self._read_at = now + timeouts.connect + timeouts.read
+        self._read = timeouts.attempt
+        self._read_at = now + timeouts.connect + timeouts.attempt
 
     def connected(self, now: float) -> None:
         """Note that the attempt has its connection."""
@@ -68,7 +68,7 @@ class Watch:
     def expire(self, now: float) -> None:
         """Cancel the task if a deadline has passed."""
         if self._expired is None and now >= min(self.total_at, self._read_at):
-            self._expired = Expiry.TOTAL if now >= self.total_at else Expiry.READ
+            self._expired = Expiry.TOTAL if now >= self.total_at else Expiry.ATTEMPT
             self._task.cancel()
 
     def claim(self) -> Expiry | None:

@@ -18,7 +18,7 @@ from kfq_async.errors import (
     TotalTimeout,
     TransportError,
 )
-from kfq_async.protocol.codes import IN_DOUBT
+from kfq_async.protocol.codes import AMBIGUOUS_CODES
 from kfq_async.protocol.operation import Idempotency
 
 if TYPE_CHECKING:
@@ -109,6 +109,6 @@ def failure_of(error: KfqError) -> Failure:
             return Failure.CLOCK
         case NonceError():
             return Failure.NONCE
-        case ApiError(code=code) if code in IN_DOUBT:
+        case ApiError(code=code) if code in AMBIGUOUS_CODES:
             return Failure.IN_DOUBT
     return Failure.DOUBTFUL_ANSWER if error.phase is Phase.SENT else Failure.FINAL

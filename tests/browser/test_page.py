@@ -19,7 +19,7 @@ from kfq_async import (
 )
 from kfq_async.callbacks import CallbackVerifier
 from kfq_async.sandbox import Sandbox
-from servers import HandMade, Seen, answer
+from servers import ScriptedServer, Seen, answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def service() -> AsyncIterator[HandMade]:
+async def service() -> AsyncIterator[ScriptedServer]:
     """A service of the integrator's: a page to come back to, one that leads on, and one to be notified at."""
 
     async def script(_: int, seen: Seen) -> bytes:
@@ -45,17 +45,17 @@ async def service() -> AsyncIterator[HandMade]:
             return answer(b"", 302, Location=f"{elsewhere(received)}/back")
         return answer("<!doctype html><link rel=icon href=data:,><h1>Back at the service</h1>")
 
-    received = HandMade(script)
+    received = ScriptedServer(script)
     async with received:
         yield received
 
 
-def elsewhere(service: HandMade) -> str:
+def elsewhere(service: ScriptedServer) -> str:
     """Return another origin at which the service is."""
     return service.origin.replace("127.0.0.1", "localhost")
 
 
-async def link(sandbox: Sandbox, service: HandMade | None, way: str = "/back") -> CorpIdentLink:
+async def link(sandbox: Sandbox, service: ScriptedServer | None, way: str = "/back") -> CorpIdentLink:
     """Ask for a link as a service does; without a service there is nowhere to come back to."""
     company = CorpIdentInfo(
         company_name="某某科技有限公司", credit_code="91110000MA01234567", legal_rep_name="张三", company_type=1
@@ -73,7 +73,7 @@ async def link(sandbox: Sandbox, service: HandMade | None, way: str = "/back") -
         return await session.auth.corp_ident_link(request)
 
 
-def told(service: HandMade) -> list[Seen]:
+def told(service: ScriptedServer) -> list[Seen]:
     """Return the notifications that the service got."""
     return [seen for seen in service.seen if seen.method == "POST"]
 
@@ -90,7 +90,7 @@ async def test_locked_fields_are_locked(page: Page, sandbox: Sandbox) -> None:
     assert shown == ["legalRep", "letter"]
 
 
-async def test_complete(page: Page, sandbox: Sandbox, service: HandMade) -> None:
+async def test_complete(page: Page, sandbox: Sandbox, service: ScriptedServer) -> None:
     """The operator corrects a name, chooses, completes, lands at the service, and the service can prove it."""
     order = await link(sandbox, service)
     await page.goto(order.auth_url)
@@ -108,7 +108,7 @@ async def test_complete(page: Page, sandbox: Sandbox, service: HandMade) -> None
     assert (body["name"], body["companyVerifyMethod"]) == ("王五", "letter")
 
 
-async def test_abandon(page: Page, sandbox: Sandbox, service: HandMade) -> None:
+async def test_abandon(page: Page, sandbox: Sandbox, service: ScriptedServer) -> None:
     """The operator abandons, lands at the service, the service is told, and the link offers nothing more."""
     order = await link(sandbox, service)
     await page.goto(order.auth_url)
@@ -133,7 +133,7 @@ async def test_review_and_expiry(page: Page, sandbox: Sandbox) -> None:
     assert [order.status for order in sandbox.orders] == [4]
 
 
-async def test_the_way_back_may_lead_on(page: Page, sandbox: Sandbox, service: HandMade) -> None:
+async def test_the_way_back_may_lead_on(page: Page, sandbox: Sandbox, service: ScriptedServer) -> None:
     """A page to come back to may itself lead to another origin of this machine, as to a front end of its own."""
     await page.goto((await link(sandbox, service, way="/on")).auth_url)
     await page.get_by_role("button", name="完成认证").click()
@@ -168,7 +168,7 @@ async def test_markup_is_shown_as_text(page: Page, sandbox: Sandbox) -> None:
     assert await page.locator("script").count() == 0
 
 
-async def test_console(page: Page, sandbox: Sandbox, service: HandMade) -> None:
+async def test_console(page: Page, sandbox: Sandbox, service: ScriptedServer) -> None:
     """A developer sees what was notified and what came back, sends it again, well and badly, and opens the page."""
     order = await link(sandbox, service)
     sandbox.complete(order.order_no)

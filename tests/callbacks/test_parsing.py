@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from kfq_async.callbacks.parsing import (
+    content_digest,
     contract_event,
-    digest_of,
     header,
     identity_notification,
-    pairs_of,
+    normalize_headers,
     parse_object,
-    public,
+    to_public_path,
 )
-from kfq_async.errors import CallbackRejected, Rejection
+from kfq_async.errors import CallbackRejected, RejectionReason
 from senders import IDENTIFIED, SIGNED
 
 INTENT = {
@@ -51,15 +51,15 @@ INTENT = {
 )
 def test_headers_in_any_form(headers: Any) -> None:
     """A mapping or pairs, text or bytes, in any case: the header is found."""
-    assert header(pairs_of(headers), "appId") == "A"
+    assert header(normalize_headers(headers), "appId") == "A"
 
 
 @pytest.mark.parametrize("headers", [{}, {"sign": ""}, {"sign": " \t"}, {"signature": "x"}])
 def test_a_missing_header(headers: dict[str, str]) -> None:
     """A header that is absent or blank is missing."""
     with pytest.raises(CallbackRejected, match=r"^a header is missing or blank: sign$") as caught:
-        header(pairs_of(headers), "sign")
-    assert caught.value.reason is Rejection.HEADER_MISSING
+        header(normalize_headers(headers), "sign")
+    assert caught.value.reason is RejectionReason.HEADER_MISSING
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,15 @@ def test_a_missing_header(headers: dict[str, str]) -> None:
 def test_a_repeated_header(headers: Any) -> None:
     """A header that occurs twice is refused even if both say the same, since two readers could see two values."""
     with pytest.raises(CallbackRejected) as caught:
-        header(pairs_of(headers), "sign")
-    assert caught.value.reason is Rejection.HEADER_REPEATED
+        header(normalize_headers(headers), "sign")
+    assert caught.value.reason is RejectionReason.HEADER_REPEATED
 
 
 def test_a_header_that_is_no_text() -> None:
     """Bytes that a server could not decode are refused instead of failing later."""
     with pytest.raises(CallbackRejected) as caught:
-        header(pairs_of({"nonce": b"\xff\xfe".decode("utf-8", "surrogateescape")}), "nonce")
-    assert caught.value.reason is Rejection.HEADER_MALFORMED
+        header(normalize_headers({"nonce": b"\xff\xfe".decode("utf-8", "surrogateescape")}), "nonce")
+    assert caught.value.reason is RejectionReason.HEADER_MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ def test_a_header_that_is_no_text() -> None:
 )
 def test_the_public_path(path: Any, public_path: Any, seen: str) -> None:
     """A prefix that a proxy took away is put back, and other rewriting is undone by a function."""
-    assert public(path, public_path) == seen
+    assert to_public_path(path, public_path) == seen
 
 
 @pytest.mark.parametrize("path", [b"/\xe5", "/\udce5"])
 def test_a_path_that_is_no_text(path: Any) -> None:
     """Bytes that nobody can decode are refused instead of failing later."""
     with pytest.raises(CallbackRejected) as caught:
-        public(path)
-    assert caught.value.reason is Rejection.UNKNOWN_PATH
+        to_public_path(path)
+    assert caught.value.reason is RejectionReason.UNKNOWN_PATH
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_malformed_body(body: bytes) -> None:
     """What is not a JSON object in UTF-8 is refused, whatever is wrong with it, and is not quoted."""
     with pytest.raises(CallbackRejected, match=r"^the body is not a JSON object in UTF-8$") as caught:
         parse_object(body)
-    assert caught.value.reason is Rejection.BODY_MALFORMED
+    assert caught.value.reason is RejectionReason.BODY_MALFORMED
     assert caught.value.__context__ is None
 
 
@@ -139,7 +139,7 @@ def test_any_bytes(body: bytes) -> None:
     try:
         assert isinstance(parse_object(body), dict)
     except CallbackRejected as refusal:
-        assert refusal.reason is Rejection.BODY_MALFORMED  # noqa: PT017  # either is right
+        assert refusal.reason is RejectionReason.BODY_MALFORMED  # noqa: PT017  # either is right
 
 
 def test_a_body_must_be_raw() -> None:
@@ -155,7 +155,7 @@ def test_duplicate_keys() -> None:
 
 def test_the_digest_is_of_the_content() -> None:
     """White space and the order of keys do not make another notification; a value does."""
-    assert digest_of(b'{"a":1,"b":2}') == digest_of(b'{ "b": 2, "a": 1 }') != digest_of(b'{"a":1,"b":3}')
+    assert content_digest(b'{"a":1,"b":2}') == content_digest(b'{ "b": 2, "a": 1 }') != content_digest(b'{"a":1,"b":3}')
 
 
 def test_digits_in_a_string() -> None:
@@ -181,7 +181,7 @@ def test_a_mistyped_field(field: str, value: object, problem: str) -> None:
     text = f"a field is missing or of a wrong type: {problem} @ $.{field}"
     with pytest.raises(CallbackRejected, match=f"^{re.escape(text)}$") as caught:
         identity_notification({field: value})
-    assert caught.value.reason is Rejection.FIELD_MALFORMED
+    assert caught.value.reason is RejectionReason.FIELD_MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -192,14 +192,14 @@ def test_other_kinds(fields: dict[str, Any], names: str) -> None:
     """A signing-intent order or a contract event is never taken for an identification, whose numbers mean else."""
     with pytest.raises(CallbackRejected, match=f"it has {names}$") as caught:
         identity_notification(fields)
-    assert caught.value.reason is Rejection.WRONG_KIND
+    assert caught.value.reason is RejectionReason.WRONG_KIND
 
 
 def test_an_identification_is_no_event() -> None:
     """An identity notification is never taken for a contract event."""
     with pytest.raises(CallbackRejected) as caught:
         contract_event(IDENTIFIED)
-    assert caught.value.reason is Rejection.FIELD_MALFORMED
+    assert caught.value.reason is RejectionReason.FIELD_MALFORMED
 
 
 def test_what_is_read_is_what_was_sent() -> None:

@@ -23,8 +23,8 @@ from kfq_async import (
     CorpIdentLinkRequest,
     IdentityNotification,
     MemoryStore,
+    NotificationDelivery,
     NotificationReceiver,
-    Received,
     Reply,
 )
 from kfq_async.callbacks.stores_redis import RedisStore
@@ -33,7 +33,7 @@ from senders import APP_ID, NOW, PATH, SIGNED, body_of, event_signed, key, signe
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-    from kfq_async.callbacks import Claim, Store
+    from kfq_async.callbacks import Claim, NotificationStore
 
 BODY = body_of()
 SUCCESS = Reply(200, b"success")
@@ -55,14 +55,14 @@ class Handler:
     """A handler that does as it is told."""
 
     def __init__(self, *, fails: int = 0) -> None:
-        self.seen: list[Received[Any]] = []
+        self.seen: list[NotificationDelivery[Any]] = []
         self.finished = 0
         self.fails = fails
         self.started = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def __call__(self, received: Received[Any]) -> None:
+    async def __call__(self, received: NotificationDelivery[Any]) -> None:
         """Handle a notification, or fail."""
         self.seen.append(received)
         self.started.set()
@@ -225,7 +225,7 @@ async def test_a_handler_that_was_cancelled_inside() -> None:
     """Something that the handler awaited was cancelled: that is a failure like any other."""
     calls = []
 
-    async def handler(received: Received[IdentityNotification]) -> None:
+    async def handler(received: NotificationDelivery[IdentityNotification]) -> None:
         calls.append(received)
         if len(calls) == 1:
             raise asyncio.CancelledError
@@ -239,7 +239,7 @@ async def test_beyond_patience() -> None:
     """A handler that needs longer goes on to its end; its sender is told to come again, and then ``success``."""
     handler = Handler()
     handler.gate.clear()
-    to = receiver(handler, patience=0.01)
+    to = receiver(handler, reply_timeout=0.01)
     assert refusal(await deliver(to)) == (503, 91000, "unfinished")
     assert refusal(await deliver(to)) == (503, 91000, "busy")
     handler.gate.set()
@@ -254,7 +254,7 @@ async def test_a_failure_beyond_patience() -> None:
     rejected: list[CallbackRejected] = []
     handler = Handler(fails=1)
     handler.gate.clear()
-    to = receiver(handler, patience=0.01, rejected=rejected.append)
+    to = receiver(handler, reply_timeout=0.01, on_rejected=rejected.append)
     await deliver(to)
     handler.gate.set()
     async with asyncio.timeout(5):
@@ -304,12 +304,12 @@ async def test_the_loop_ends_under_a_handler() -> None:
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.services)])
-def shared(request: pytest.FixtureRequest) -> Store:
+def shared(request: pytest.FixtureRequest) -> NotificationStore:
     """A store that several workers use."""
     return MemoryStore() if request.param == "memory" else RedisStore(request.getfixturevalue("redis"))
 
 
-async def test_in_another_worker(shared: Store) -> None:
+async def test_in_another_worker(shared: NotificationStore) -> None:
     """What one worker is handling the other does not touch, and what one has handled the other acknowledges."""
     handler = Handler()
     handler.gate.clear()
@@ -324,7 +324,7 @@ async def test_in_another_worker(shared: Store) -> None:
     assert len(handler.seen) == 1
 
 
-async def test_a_failure_in_another_worker(shared: Store) -> None:
+async def test_a_failure_in_another_worker(shared: NotificationStore) -> None:
     """What failed in one worker is handled by the other."""
     handler = Handler(fails=1)
     assert refusal(await deliver(receiver(handler, store=shared)))[2] == "handler_failed"
@@ -332,7 +332,7 @@ async def test_a_failure_in_another_worker(shared: Store) -> None:
     assert handler.finished == 1
 
 
-async def test_a_burst_over_workers(shared: Store) -> None:
+async def test_a_burst_over_workers(shared: NotificationStore) -> None:
     """Of 100 deliveries at once to four workers one is handled, and whoever is told ``success`` was told the truth."""
     handler = Handler()
     workers = [receiver(handler, store=shared) for _ in range(4)]
@@ -418,20 +418,20 @@ class Broken(MemoryStore):
         self._check("claim")
         return await super().claim(key, owner, lease=lease)
 
-    async def done(self, key: str, *, remember: float) -> None:
+    async def done(self, key: str, *, retention: float) -> None:
         """Fail, or remember."""
         self._check("done")
-        await super().done(key, remember=remember)
+        await super().done(key, retention=retention)
 
     async def release(self, key: str, owner: str) -> None:
         """Fail, or release."""
         self._check("release")
         await super().release(key, owner)
 
-    async def first_use(self, nonce: str, digest: str, *, remember: float) -> bool:
+    async def register_nonce(self, nonce: str, digest: str, *, retention: float) -> bool:
         """Fail, or remember."""
         self._check("first_use")
-        return await super().first_use(nonce, digest, remember=remember)
+        return await super().register_nonce(nonce, digest, retention=retention)
 
 
 @pytest.mark.parametrize("fails", ["claim", "first_use"])
@@ -476,7 +476,7 @@ def test_any_history(history: list[tuple[str, bool, int]]) -> None:
         succeeded: list[str] = []
         works = True
 
-        async def handler(received: Received[IdentityNotification]) -> None:
+        async def handler(received: NotificationDelivery[IdentityNotification]) -> None:
             if not works:
                 raise LookupError
             succeeded.append(received.notification.order_no or "")
@@ -561,8 +561,8 @@ async def test_both_kinds_in_one_store() -> None:
         ({}, "urls or verifier must be given"),
         ({"urls": URLS, "verifier": ContractEventVerifier([key().public_key()])}, "contract events come to one URL"),
         ({"urls": URLS, "lease": 0}, "lease must be more than 0"),
-        ({"urls": URLS, "patience": -1}, "patience must be more than 0"),
-        ({"urls": URLS, "remember": float("nan")}, "remember must be more than 0"),
+        ({"urls": URLS, "reply_timeout": -1}, "reply_timeout must be more than 0"),
+        ({"urls": URLS, "retention": float("nan")}, "retention must be more than 0"),
         ({"urls": URLS, "max_body": 0}, "max_body must be more than 0"),
     ],
 )
@@ -598,7 +598,7 @@ async def test_bad_input(body: bytes, headers: Any, said: tuple[int, int, str]) 
     """Whatever is wrong is answered in the platform's envelope, handled by nobody, remembered nowhere, and reported."""
     rejected: list[CallbackRejected] = []
     handler, store = Handler(), MemoryStore()
-    to = receiver(handler, store=store, rejected=rejected.append)
+    to = receiver(handler, store=store, on_rejected=rejected.append)
     assert refusal(await to.receive(body, headers, PATH)) == said
     assert [(problem.http_status, problem.code, problem.reason) for problem in rejected] == [said]
     assert (handler.seen, len(store)) == ([], 0)
@@ -624,7 +624,7 @@ async def test_a_hook_that_is_asynchronous() -> None:
         await asyncio.sleep(0)
         rejected.append(problem)
 
-    await deliver(receiver(Handler(fails=1), rejected=hook))
+    await deliver(receiver(Handler(fails=1), on_rejected=hook))
     assert [type(problem.__cause__) for problem in rejected] == [LookupError]
 
 
@@ -634,7 +634,7 @@ async def test_a_hook_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     def hook(_: CallbackRejected) -> None:
         raise ValueError("13800138000")
 
-    assert refusal(await receiver(Handler(), rejected=hook).receive(BODY, {}, PATH))[2] == "header_missing"
+    assert refusal(await receiver(Handler(), on_rejected=hook).receive(BODY, {}, PATH))[2] == "header_missing"
     assert f"the hook for rejected notifications failed: ValueError at {__file__}:" in caplog.text
     assert "13800138000" not in caplog.text
 

@@ -85,9 +85,11 @@ def test_any_content(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "form",
     [
-        lambda public: public,
-        lambda public: public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-        lambda public: base64.b64encode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode(),
+        lambda to_public_path: to_public_path,
+        lambda to_public_path: to_public_path.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+        lambda to_public_path: base64.b64encode(
+            to_public_path.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        ).decode(),
     ],
     ids=["loaded", "pem", "bare"],
 )

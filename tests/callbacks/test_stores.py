@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from kfq_async import MemoryStore
-from kfq_async.callbacks import Claim, Store
+from kfq_async.callbacks import Claim, NotificationStore
 from kfq_async.callbacks.stores_redis import RedisStore
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ async def _age(client: Redis, seconds: float) -> None:
 @pytest.fixture(
     params=["memory", *(pytest.param(kind, marks=pytest.mark.services) for kind in ("redis", "redis that decodes"))]
 )
-async def kept(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Store, Pass]]:
+async def kept(request: pytest.FixtureRequest) -> AsyncIterator[tuple[NotificationStore, Pass]]:
     """Each kind of store, and what lets time pass for it."""
     if request.param == "memory":
         clock = Clock()
@@ -58,7 +58,7 @@ async def kept(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Store, Pas
         yield RedisStore(client), lambda seconds: _age(client, seconds)
 
 
-async def test_one_claim_at_a_time(kept: tuple[Store, Pass]) -> None:
+async def test_one_claim_at_a_time(kept: tuple[NotificationStore, Pass]) -> None:
     """What one has claimed nobody else gets, and other keys are free."""
     store, _ = kept
     assert await store.claim("a", "me", lease=60) is Claim.GRANTED
@@ -66,7 +66,7 @@ async def test_one_claim_at_a_time(kept: tuple[Store, Pass]) -> None:
     assert await store.claim("b", "you", lease=60) is Claim.GRANTED
 
 
-async def test_the_same_owner_again(kept: tuple[Store, Pass]) -> None:
+async def test_the_same_owner_again(kept: tuple[NotificationStore, Pass]) -> None:
     """A client that lost the answer to its claim may ask again, and gets the whole lease."""
     store, tick = kept
     await store.claim("a", "me", lease=60)
@@ -76,7 +76,7 @@ async def test_the_same_owner_again(kept: tuple[Store, Pass]) -> None:
     assert await store.claim("a", "you", lease=60) is Claim.HELD
 
 
-async def test_of_many_one(kept: tuple[Store, Pass]) -> None:
+async def test_of_many_one(kept: tuple[NotificationStore, Pass]) -> None:
     """Of many who claim at the same instant exactly one gets it."""
     store, _ = kept
     claims = await asyncio.gather(*(store.claim("a", f"worker {number}", lease=60) for number in range(50)))
@@ -84,7 +84,7 @@ async def test_of_many_one(kept: tuple[Store, Pass]) -> None:
     assert claims.count(Claim.HELD) == 49
 
 
-async def test_a_lease_runs_out(kept: tuple[Store, Pass]) -> None:
+async def test_a_lease_runs_out(kept: tuple[NotificationStore, Pass]) -> None:
     """A claim whose owner has vanished is free again after the lease, and not before."""
     store, tick = kept
     await store.claim("a", "killed", lease=60)
@@ -94,29 +94,29 @@ async def test_a_lease_runs_out(kept: tuple[Store, Pass]) -> None:
     assert await store.claim("a", "next", lease=60) is Claim.GRANTED
 
 
-async def test_done(kept: tuple[Store, Pass]) -> None:
+async def test_done(kept: tuple[NotificationStore, Pass]) -> None:
     """What is done is not claimed again for as long as it is to be remembered."""
     store, tick = kept
     await store.claim("a", "me", lease=1)
-    await store.done("a", remember=1000)
+    await store.done("a", retention=1000)
     await tick(900)
     assert await store.claim("a", "me", lease=60) is Claim.DONE
     await tick(100)
     assert await store.claim("a", "me", lease=60) is Claim.GRANTED
 
 
-async def test_done_after_the_lease(kept: tuple[Store, Pass]) -> None:
+async def test_done_after_the_lease(kept: tuple[NotificationStore, Pass]) -> None:
     """Done is done: neither a lost lease nor the one who holds it now changes that."""
     store, tick = kept
     await store.claim("a", "slow", lease=60)
     await tick(61)
     await store.claim("a", "next", lease=60)
-    await store.done("a", remember=1000)
+    await store.done("a", retention=1000)
     await store.release("a", "next")
     assert await store.claim("a", "third", lease=60) is Claim.DONE
 
 
-async def test_release(kept: tuple[Store, Pass]) -> None:
+async def test_release(kept: tuple[NotificationStore, Pass]) -> None:
     """Who gives a claim back leaves it to the next, at once; nobody can give back another's."""
     store, _ = kept
     await store.claim("a", "me", lease=60)
@@ -127,23 +127,23 @@ async def test_release(kept: tuple[Store, Pass]) -> None:
     await store.release("b", "me")
 
 
-async def test_nonces(kept: tuple[Store, Pass]) -> None:
+async def test_nonces(kept: tuple[NotificationStore, Pass]) -> None:
     """A nonce belongs to the content that it came with first, for as long as it is to be remembered."""
     store, tick = kept
-    assert await store.first_use("n", "content", remember=600)
+    assert await store.register_nonce("n", "content", retention=600)
     await tick(500)
-    assert await store.first_use("n", "content", remember=600)
-    assert not await store.first_use("n", "other", remember=600)
+    assert await store.register_nonce("n", "content", retention=600)
+    assert not await store.register_nonce("n", "other", retention=600)
     await tick(100)
-    assert await store.first_use("n", "other", remember=600)
+    assert await store.register_nonce("n", "other", retention=600)
 
 
-async def test_nonces_are_no_keys(kept: tuple[Store, Pass]) -> None:
+async def test_nonces_are_no_keys(kept: tuple[NotificationStore, Pass]) -> None:
     """A nonce that reads as a key does not claim it."""
     store, _ = kept
-    await store.first_use("a", "content", remember=600)
+    await store.register_nonce("a", "content", retention=600)
     assert await store.claim("a", "me", lease=60) is Claim.GRANTED
-    assert await store.first_use("a", "content", remember=600)
+    assert await store.register_nonce("a", "content", retention=600)
 
 
 @pytest.mark.parametrize("limit", [1, 3])
@@ -152,8 +152,8 @@ async def test_memory_is_bounded(limit: int) -> None:
     store = MemoryStore(limit=limit)
     for number in range(10):
         assert await store.claim(f"{number}", "me", lease=60) is Claim.GRANTED
-        await store.done(f"{number}", remember=1000)
-        await store.first_use(f"{number}", "content", remember=1000)
+        await store.done(f"{number}", retention=1000)
+        await store.register_nonce(f"{number}", "content", retention=1000)
     assert len(store) == 2 * limit
     assert await store.claim("9", "me", lease=60) is Claim.DONE
     assert await store.claim(f"{9 - limit}", "me", lease=60) is Claim.GRANTED
@@ -176,9 +176,9 @@ async def test_memory_drops_what_has_ended() -> None:
     clock = Clock()
     store = MemoryStore(clock=clock)
     for number in range(100):
-        await store.first_use(f"{number}", "content", remember=600)
+        await store.register_nonce(f"{number}", "content", retention=600)
     clock.now = 600
-    await store.first_use("last", "content", remember=600)
+    await store.register_nonce("last", "content", retention=600)
     assert len(store) == 1
 
 
@@ -193,8 +193,8 @@ async def test_redis_keys_have_an_end(redis: Redis) -> None:
     store = RedisStore(redis, prefix="mine:")
     await store.claim("a", "me", lease=60)
     await store.claim("b", "me", lease=60)
-    await store.done("b", remember=1000)
-    await store.first_use("n", "content", remember=600)
+    await store.done("b", retention=1000)
+    await store.register_nonce("n", "content", retention=600)
     names = {name if isinstance(name, str) else name.decode(): await redis.pttl(name) for name in await redis.keys()}
     assert names.keys() == {"mine:a", "mine:b", "mine:nonce:n"}
     assert 59_000 < names["mine:a"] <= 60_000

@@ -64,7 +64,7 @@ def test_every_company_of_the_shipped_file_gets_its_link(capsys: pytest.CaptureF
 def test_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--file takes another CSV, and the accidents are told in plain words."""
     file = write(tmp_path, "甲,,,,,,,", ",91110000MA01234567,,2,,,,")
-    assert run(["demo", "--file", str(file), "--limit", "1", "--all"]) == 0
+    assert run(["demo", "--file", str(file), "--concurrency", "1", "--all"]) == 0
     shown = capsys.readouterr().out
     assert "accidents: 6 % answered 0.4 s late, 6 % acted on but the answer lost, 4 % lost" in shown
     assert "2 companies, 2 links" in shown
@@ -87,8 +87,8 @@ def test_a_poor_file_is_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.usefixtures("at_home")
 def test_a_limit_below_one_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--limit 0 exits with 2."""
-    assert run(["demo", "--file", str(write(tmp_path, "甲,,,,,,,")), "--limit", "0"]) == 2
-    assert "limit must be at least 1" in capsys.readouterr().err
+    assert run(["demo", "--file", str(write(tmp_path, "甲,,,,,,,")), "--concurrency", "0"]) == 2
+    assert "concurrency must be at least 1" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("at_home")
@@ -125,7 +125,7 @@ def test_a_sandbox_that_does_not_start_is_said(
 def test_its_sandbox_ends_with_it(number: signal.Signals) -> None:
     """However the demo is ended, it leaves no sandbox behind."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "kfq_async", "demo", "--limit", "1"],
+        [sys.executable, "-m", "kfq_async", "demo", "--concurrency", "1"],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},

@@ -9,10 +9,10 @@ from rich.console import Console
 from kfq_async.cli.report import Counts, Outcome, print_report
 from kfq_async.errors import ConnectError, EncodeError, KfqError
 from kfq_async.models.identity import CorpIdentInfo, CorpIdentLink, CorpIdentLinkRequest
-from kfq_async.protocol.envelope import Envelope, Form
-from kfq_async.protocol.operation import Answer
+from kfq_async.protocol.envelope import Envelope, EnvelopeKind
+from kfq_async.protocol.operation import ApiResponse
 
-ENVELOPE = Envelope(form=Form.API, code=10000)
+ENVELOPE = Envelope(kind=EnvelopeKind.API, code=10000)
 
 
 def outcome(
@@ -23,7 +23,7 @@ def outcome(
     link = f"http://127.0.0.1:40117/sandbox/identify/{order}?code=DbDKafYxOeo2"
     request = CorpIdentLinkRequest(corp_ident_info=CorpIdentInfo(company_name=name), client_request_id=f"id-{number}")
     return Outcome(
-        request, Answer(result=CorpIdentLink(order_no=order, auth_url=link), envelope=ENVELOPE, attempts=attempts)
+        request, ApiResponse(result=CorpIdentLink(order_no=order, auth_url=link), envelope=ENVELOPE, attempts=attempts)
     )
 
 

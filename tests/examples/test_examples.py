@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import kfq_async as kfq
-from example_process import Answer, ask, example, key_of
+from example_process import ApiResponse, ask, example, key_of
 from kfq_async.examples.companies import Company, Form, read_form
 from kfq_async.examples.pages import state_page
 from kfq_async.sandbox import Fault, Sandbox
@@ -60,7 +60,7 @@ def rows(database: Path, query: str) -> list[Any]:
         return connection.execute(query).fetchall()
 
 
-async def submit(origin: str, **changes: str) -> Answer:
+async def submit(origin: str, **changes: str) -> ApiResponse:
     """Fill in the form and send it."""
     key = key_of((await ask(origin + "/")).text)
     return await ask(origin + "/", {"key": key, **COMPANY, **changes})
@@ -99,9 +99,9 @@ async def test_a_double_click(beside: str, database: Path, environment: Sandbox)
 async def test_a_platform_that_fails(beside: str, environment: Sandbox) -> None:
     """When the platform says no, the page says so and nothing about it; the same form can be sent again."""
     key = key_of((await ask(beside + "/")).text)
-    environment.fail(Fault("code-31000"))
+    environment.inject_faults(Fault("code-31000"))
     assert (await ask(beside + "/", {"key": key, **COMPANY})).status == 409
-    environment.fail()
+    environment.inject_faults()
     assert (await ask(beside + "/", {"key": key, **COMPANY})).status == 303
     assert len(environment.orders) == 1
 

@@ -64,7 +64,7 @@ def fastapi_app(service: Service, factory: Callable[[], kfq.AsyncSession]) -> Fa
 def sanic_app(service: Service, factory: Callable[[], kfq.AsyncSession]) -> Sanic[Any, Any]:
     """Return the service in Sanic."""
     app: Sanic[Any, Any] = Sanic(sanic_name(), configure_logging=False)
-    with_sanic.keep_session(app, factory, receivers=service.receivers)
+    with_sanic.setup_kfq(app, factory, receivers=service.receivers)
     app.blueprint(with_sanic.notification_blueprint(service.receivers[0], HOOKS))
     app.blueprint(with_sanic.notification_blueprint(service.receivers[1], VERIFIED, name="verified"))
     with_sanic.add_error_handler(app)

@@ -26,13 +26,13 @@ class Service:
 
     def __init__(self, public_key: str = "") -> None:
         self.events: list[str] = []
-        self.by_url = kfq.NotificationReceiver(self._handle, urls=URLS, patience=0.3, rejected=self._rejected)
+        self.by_url = kfq.NotificationReceiver(self._handle, urls=URLS, reply_timeout=0.3, on_rejected=self._rejected)
         verifier = kfq.CallbackVerifier(public_key, app_id="APPID001") if public_key else None
         self.receivers = [self.by_url]
         if verifier is not None:
-            self.receivers.append(kfq.NotificationReceiver(self._handle, verifier=verifier, rejected=self._rejected))
+            self.receivers.append(kfq.NotificationReceiver(self._handle, verifier=verifier, on_rejected=self._rejected))
 
-    async def _handle(self, received: kfq.Received[kfq.IdentityNotification]) -> None:
+    async def _handle(self, received: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
         order = received.notification.order_no
         if order == "FAILS-ONCE" and "failed" not in self.events:
             self.events.append("failed")

@@ -58,7 +58,7 @@ async def test_a_signed_notification(served: Served, monkeypatch: pytest.MonkeyP
     """Body and headers arrive as the sender signed them."""
     now = f"{asyncio.get_running_loop().time():.0f}"
     body = body_of(companyName="某某 科技")
-    monkeypatch.setattr(served.service.receivers[1]._proof._verifier, "_tolerance", None)  # type: ignore[attr-defined]
+    monkeypatch.setattr(served.service.receivers[1]._authenticator._verifier, "_tolerance", None)  # type: ignore[attr-defined]
     headers = signed(body, path=VERIFIED, timestamp=now)
     assert await post(served.origin + VERIFIED, body, **headers) == (200, b"success")
     assert served.service.events == ["ORDER-1:1"]
@@ -164,7 +164,7 @@ async def test_the_session_serves_requests(served: Served) -> None:
 
 async def test_an_error_of_the_platform(served: Served) -> None:
     """A refusal of the platform becomes an answer that programs can read."""
-    served.sandbox.fail(Fault("code-31000"))
+    served.sandbox.inject_faults(Fault("code-31000"))
     status, body, _ = await get(f"{served.origin}/link")
     assert (status, body["error"], body["phase"], body["code"]) == (409, "business_error", "answered", 31000)
     assert body["uniqueCode"]

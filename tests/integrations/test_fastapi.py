@@ -117,14 +117,14 @@ async def test_a_sender_that_hangs_up_is_noted() -> None:
     app.include_router(notification_router(service.by_url, "/hooks"))
     sent = []
 
-    async def receive() -> dict[str, Any]:
+    async def handle_notification() -> dict[str, Any]:
         return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/hooks", "raw_path": b"/hooks", "headers": []}
-    await app({**scope, "query_string": b"", "app": app}, receive, send)
+    await app({**scope, "query_string": b"", "app": app}, handle_notification, send)
     assert sent[0]["status"] == 400
     assert service.events == ["body_malformed"]
 

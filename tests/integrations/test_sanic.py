@@ -20,10 +20,10 @@ from integrations.service import TROUBLE, Service
 from kfq_async.integrations.sanic import (
     HttpError,
     add_error_handler,
-    keep_session,
     kfq_session,
     notification_blueprint,
     read_body,
+    setup_kfq,
 )
 from web_servers import exchange, sanic_name, sanic_serving
 
@@ -41,7 +41,7 @@ def test_the_order_of_a_life() -> None:
     events = []
     receiver = Service().by_url
     app = application()
-    keep_session(app, lambda: kfq.AsyncSession("T"), receivers=[receiver])
+    setup_kfq(app, lambda: kfq.AsyncSession("T"), receivers=[receiver])
     app.blueprint(notification_blueprint(receiver, "/hooks"))
 
     @app.before_server_start
@@ -62,7 +62,7 @@ def test_the_order_of_a_life() -> None:
 def test_a_session_that_was_not_kept() -> None:
     """Without a session the error says what to call."""
     request = Request(b"/", {}, "1.1", "GET", None, application())  # type: ignore[arg-type]
-    with pytest.raises(RuntimeError, match="keep_session"):
+    with pytest.raises(RuntimeError, match="setup_kfq"):
         kfq_session(request)
 
 
@@ -112,11 +112,11 @@ import sys
 from sanic import Sanic
 from integrations.service import Service, say
 import kfq_async as kfq
-from kfq_async.integrations.sanic import keep_session, notification_blueprint
+from kfq_async.integrations.sanic import setup_kfq, notification_blueprint
 
 app = Sanic("alone", configure_logging=False)
 receiver = Service().by_url
-keep_session(app, lambda: kfq.AsyncSession("T"), receivers=[receiver])
+setup_kfq(app, lambda: kfq.AsyncSession("T"), receivers=[receiver])
 app.blueprint(notification_blueprint(receiver, "/hooks"))
 
 @app.after_server_start

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import kfq_async as kfq
-from kfq_async.errors import KfqError, Phase, Rejection
-from kfq_async.integrations.web import first_bytes, http_error, web_session
+from kfq_async.errors import KfqError, Phase, RejectionReason
+from kfq_async.integrations.web import http_error, read_limited, web_session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (kfq.CallbackRejected(Rejection.UNKNOWN_PATH), 404),
-        (kfq.CallbackRejected(Rejection.BODY_MALFORMED), 400),
+        (kfq.CallbackRejected(RejectionReason.UNKNOWN_PATH), 404),
+        (kfq.CallbackRejected(RejectionReason.BODY_MALFORMED), 400),
         (kfq.ParameterError(23000, None, http_status=200), 422),
         (kfq.EncodeError("no JSON"), 422),
         (kfq.BusinessError(51000, None, http_status=200), 409),
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         (kfq.ConnectionLost("lost", phase=Phase.SENT), 502),
         (kfq.GatewayError(503), 502),
         (kfq.DecodeError(("missing @ $.orderNo",)), 502),
-        (kfq.UnexpectedAnswer("a page", http_status=200), 502),
+        (kfq.UnexpectedResponse("a page", http_status=200), 502),
         (kfq.OutcomeUnknown(kfq.ConnectionLost("lost", phase=Phase.SENT)), 502),
         (KfqError("anything else"), 502),
     ],
@@ -76,9 +76,9 @@ async def test_no_more_is_read_than_wanted() -> None:
             given.append(chunk)
             yield chunk
 
-    assert await first_bytes(chunks(), 6) == b"abcdef"
+    assert await read_limited(chunks(), 6) == b"abcdef"
     given.clear()
-    assert await first_bytes(chunks(), 3) is None
+    assert await read_limited(chunks(), 3) is None
     assert given == [b"ab", b"cd"]
 
 

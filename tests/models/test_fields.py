@@ -22,9 +22,9 @@ from kfq_async.models.fields import (
     model,
     models,
     new_id,
+    new_id_pair,
     text,
     texts,
-    two_ids,
 )
 
 
@@ -139,19 +139,19 @@ def test_mask_extra(extra: dict[str, object], shown: str) -> None:
 
 def test_ids_are_random_and_plain() -> None:
     """An id is 32 hexadecimal characters, which fit the platform's columns, and none comes twice."""
-    ids = [new_id() for _ in range(1000)] + [one for _ in range(1000) for one in two_ids()]
+    ids = [new_id() for _ in range(1000)] + [one for _ in range(1000) for one in new_id_pair()]
     assert len(set(ids)) == 3000
     assert all(re.fullmatch(r"[0-9a-f]{32}", one) for one in ids)
 
 
 FORKS = """
 import os
-from kfq_async.models.fields import new_id, two_ids
+from kfq_async.models.fields import new_id, new_id_pair
 new_id()
 child = os.fork()
 if child:
     os.waitpid(child, 0)
-print(new_id(), *two_ids(), flush=True)
+print(new_id(), *new_id_pair(), flush=True)
 """
 
 

@@ -20,8 +20,8 @@ from kfq_async import (
     OprIdentInfo,
 )
 from kfq_async.errors import ApiError
-from kfq_async.protocol.codec import decode, encode, fields_of
-from kfq_async.protocol.responses import RawAnswer, read_answer
+from kfq_async.protocol.codec import decode, encode, to_wire
+from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import canonical_json
 
 WIRE = json.loads((Path(__file__).parents[1] / "wire" / "corp_ident_link.json").read_text(encoding="utf-8"))
@@ -83,19 +83,19 @@ MODELS = [CorpIdentConfig, CorpIdentInfo, CorpIdentLinkRequest, OprIdentConfig, 
 
 def test_the_documented_body() -> None:
     """The documented example values make the documented body: key for key, value for value, in order."""
-    assert json.dumps(json.loads(encode(fields_of(REQUEST)))) == json.dumps(WIRE["request"])
+    assert json.dumps(json.loads(encode(to_wire(REQUEST)))) == json.dumps(WIRE["request"])
 
 
 def test_the_body_that_the_platform_signs(vectors: Any) -> None:
     """The body means the same to the platform's own code, whose canonical form of it was measured."""
     (case,) = (case for case in vectors["cases"] if case["name"] == "seed example body")
-    assert canonical_json(encode(fields_of(REQUEST))) == case["canonicalJson"]
+    assert canonical_json(encode(to_wire(REQUEST))) == case["canonicalJson"]
 
 
 def test_the_documented_answer() -> None:
     """The documented sample answer is read with its text code and its timestamp in seconds."""
-    raw = RawAnswer(200, {"Content-Type": "application/json"}, json.dumps(WIRE["answer"]).encode())
-    refusal = read_answer(raw, CORP_IDENT_LINK, "https://h.example/resrun-paas")
+    raw = HttpResponse(200, {"Content-Type": "application/json"}, json.dumps(WIRE["answer"]).encode())
+    refusal = read_response(raw, CORP_IDENT_LINK, "https://h.example/resrun-paas")
     assert isinstance(refusal, ApiError)
     assert (refusal.code, refusal.message) == (27, "in deserunt")
     assert refusal.envelope.timestamp.isoformat() == "2026-04-01T02:33:22+00:00"
@@ -108,28 +108,28 @@ def test_the_documented_answer() -> None:
 def test_nothing_is_required(kind: type) -> None:
     """No field is refused for being absent, since the documentation requires none; ``None`` sends no key."""
     request = kind()
-    assert fields_of(request).keys() <= {"clientRequestId"}
+    assert to_wire(request).keys() <= {"clientRequestId"}
     everything_none = kind(**dict.fromkeys(attrs.fields_dict(kind)))
-    assert encode(fields_of(everything_none)) == b"{}"
+    assert encode(to_wire(everything_none)) == b"{}"
 
 
 @pytest.mark.parametrize(("kind", "name"), TEXTS)
 def test_an_empty_string_is_sent(kind: type, name: str) -> None:
     """An empty string is a value and is sent as it is."""
-    assert "" in fields_of(kind(**{name: ""})).values()
+    assert "" in to_wire(kind(**{name: ""})).values()
 
 
 @pytest.mark.parametrize(("kind", "name"), SEQUENCES)
 def test_an_empty_list_is_sent(kind: type, name: str) -> None:
     """An empty list is a value and is sent as it is."""
-    (sent,) = json.loads(encode(fields_of(kind(**{name: []})))).values()
+    (sent,) = json.loads(encode(to_wire(kind(**{name: []})))).values()
     assert sent == []
 
 
 def test_an_empty_model_is_sent() -> None:
     """A nested model without values is sent as an empty object, since it was given."""
     request = CorpIdentLinkRequest(corp_ident_info=CorpIdentInfo(), client_request_id=None)
-    assert encode(fields_of(request)) == b'{"corpIdentInfo":{}}'
+    assert encode(to_wire(request)) == b'{"corpIdentInfo":{}}'
 
 
 def test_a_fresh_id_for_each_request() -> None:
@@ -137,7 +137,7 @@ def test_a_fresh_id_for_each_request() -> None:
     first, second = CorpIdentLinkRequest(), CorpIdentLinkRequest()
     assert first.client_request_id
     assert first.client_request_id != second.client_request_id
-    assert fields_of(first) == fields_of(first) == {"clientRequestId": first.client_request_id}
+    assert to_wire(first) == to_wire(first) == {"clientRequestId": first.client_request_id}
     assert attrs.evolve(first, account_name="a").client_request_id == first.client_request_id
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from companies import rows
-from kfq_async import CallbackUrls, IdentityNotification, IdentityStatus, NotificationReceiver, Received
-from kfq_async.onboarding.completion import completing
+from kfq_async import CallbackUrls, IdentityNotification, IdentityStatus, NotificationDelivery, NotificationReceiver
+from kfq_async.onboarding.completion import completion_handler
 from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
 from kfq_async.onboarding.runner import Onboarding
 
@@ -29,10 +29,10 @@ async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
         yield ledger
 
 
-def told(client_request_id: str | None, status: int | None) -> Received[IdentityNotification]:
+def told(client_request_id: str | None, status: int | None) -> NotificationDelivery[IdentityNotification]:
     """Return what a receiver hands on."""
     notification = IdentityNotification(order_no="O1", order_status=status)
-    return Received(key="k", notification=notification, client_request_id=client_request_id)
+    return NotificationDelivery(key="k", notification=notification, client_request_id=client_request_id)
 
 
 async def test_the_whole_way(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
@@ -42,7 +42,7 @@ async def test_the_whole_way(session: AsyncSession, sandbox: Sandbox, ledger: Sq
             pass
     (first, second) = [entry async for entry in ledger.entries()]
     path = sandbox.orders[0].request.split('"authCallbackUrl":"https://shop.example')[1].split('"')[0]
-    receiver = NotificationReceiver(completing(ledger), urls=URLS)
+    receiver = NotificationReceiver(completion_handler(ledger), urls=URLS)
     reply = await receiver.receive(b'{"orderNo":"O1","orderStatus":1}', {}, path)
     await receiver.aclose()
     assert reply.body == b"success"
@@ -57,10 +57,10 @@ async def test_a_handler_of_ones_own_comes_after(ledger: SqliteLedger) -> None:
     """It hears of every notification, those of requests that the ledger does not know included."""
     heard = []
 
-    async def then(received: Received[IdentityNotification]) -> None:
+    async def then(received: NotificationDelivery[IdentityNotification]) -> None:
         heard.append(received)
 
-    handler = completing(ledger, then)
+    handler = completion_handler(ledger, then)
     await handler(told("elsewhere", 1))
     await handler(told("elsewhere", None))
     assert [received.notification.order_status for received in heard] == [1, None]
@@ -69,4 +69,4 @@ async def test_a_handler_of_ones_own_comes_after(ledger: SqliteLedger) -> None:
 async def test_a_notification_that_names_no_request(ledger: SqliteLedger) -> None:
     """A receiver without bound URLs cannot serve a ledger, and hears how to mend that."""
     with pytest.raises(ValueError, match=r"give the receiver urls=CallbackUrls"):
-        await completing(ledger)(told(None, 1))
+        await completion_handler(ledger)(told(None, 1))

@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from kfq_async import BusinessError, ConnectError, CorpIdentLink, CredentialsError, KfqError, UnexpectedAnswer
-from kfq_async.onboarding.failures import FAILURES, Brake, Watch
+from kfq_async import BusinessError, ConnectError, CorpIdentLink, CredentialsError, KfqError, UnexpectedResponse
+from kfq_async.onboarding.failures import FAILURES, CircuitBreaker, SystemicFailureDetector
 
 LINK = CorpIdentLink(order_no="1", auth_url="https://secret")
 REFUSED_TOKEN = CredentialsError(41000, "token invalid", http_status=200)
@@ -40,7 +40,7 @@ async def test_one_row_concerns_one_row(
     clock: Clock, ended: CorpIdentLink | KfqError, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A link, a refusal and one lost answer hold nobody back."""
-    brake = Brake(clock=clock)
+    brake = CircuitBreaker(clock=clock)
     brake.saw(ended)
     await brake.released()
     assert caplog.records == []
@@ -48,7 +48,7 @@ async def test_one_row_concerns_one_row(
 
 def test_longer_each_time(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """The pause doubles up to its bound, and begins anew after an answer as it should be."""
-    brake = Brake(first=1.0, longest=3.0, clock=clock)
+    brake = CircuitBreaker(first=1.0, longest=3.0, clock=clock)
     for _ in range(3):
         brake.saw(REFUSED_TOKEN)
         clock.now += 10
@@ -60,7 +60,7 @@ def test_longer_each_time(clock: Clock, caplog: pytest.LogCaptureFixture) -> Non
 
 def test_those_under_way_do_not_prolong_it(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """Ten that were under way see the same, and it is one pause."""
-    brake = Brake(clock=clock)
+    brake = CircuitBreaker(clock=clock)
     for _ in range(10):
         brake.saw(REFUSED_TOKEN)
     assert pauses(caplog) == ["paused for 1 s"]
@@ -68,7 +68,7 @@ def test_those_under_way_do_not_prolong_it(clock: Clock, caplog: pytest.LogCaptu
 
 def test_twenty_without_an_answer(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """One lost answer more or less is the network; twenty in a row are everybody's."""
-    brake = Brake(clock=clock)
+    brake = CircuitBreaker(clock=clock)
     for _ in range(FAILURES - 1):
         brake.saw(ConnectError("refused"))
     brake.saw(LINK)
@@ -83,7 +83,7 @@ def test_twenty_without_an_answer(clock: Clock, caplog: pytest.LogCaptureFixture
 async def test_waits_until_it_is_released() -> None:
     """Whoever begins meanwhile waits, and longer if it was pulled again."""
     now = 0.0
-    brake = Brake(first=0.01, longest=0.02, clock=lambda: now)
+    brake = CircuitBreaker(first=0.01, longest=0.02, clock=lambda: now)
     brake.saw(REFUSED_TOKEN)
     waiting = asyncio.ensure_future(brake.released())
     done, _ = await asyncio.wait([waiting], timeout=0.05)
@@ -95,7 +95,7 @@ async def test_waits_until_it_is_released() -> None:
 def test_says_nothing_about_anybody(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """The log has the masked words of an error."""
     caplog.set_level(logging.WARNING)
-    Brake(clock=clock).saw(CredentialsError(41000, "13800138000 unknown", http_status=200))
+    CircuitBreaker(clock=clock).saw(CredentialsError(41000, "13800138000 unknown", http_status=200))
     assert "13800138000" not in caplog.text
     assert "***" in caplog.text
 
@@ -106,8 +106,8 @@ LINK = CorpIdentLink(order_no="O1", auth_url="https://x")
 @pytest.mark.parametrize("answered", [LINK, BusinessError(31000, "no", http_status=200)])
 def test_failures_in_a_row(answered: CorpIdentLink | KfqError) -> None:
     """Twenty calls without an answer concern every row, and any answer in between ends the row of them."""
-    watch = Watch()
-    silent: list[KfqError] = [ConnectError("x"), UnexpectedAnswer("x", http_status=200)]
+    watch = SystemicFailureDetector()
+    silent: list[KfqError] = [ConnectError("x"), UnexpectedResponse("x", http_status=200)]
     many = silent * FAILURES
     assert [watch.saw(ended) for ended in many[: FAILURES - 1]] == [None] * (FAILURES - 1)
     assert watch.saw(answered) is None
@@ -118,7 +118,7 @@ def test_failures_in_a_row(answered: CorpIdentLink | KfqError) -> None:
 
 def test_a_cause_by_itself() -> None:
     """What concerns every row by its kind does so the first time."""
-    watch = Watch()
+    watch = SystemicFailureDetector()
     assert "token" in (watch.saw(CredentialsError(40000, "no", http_status=200)) or "")
-    assert "base URL" in (watch.saw(UnexpectedAnswer("x", http_status=404)) or "")
+    assert "base URL" in (watch.saw(UnexpectedResponse("x", http_status=404)) or "")
     assert watch.failures == 1

@@ -48,9 +48,9 @@ async def ledger(opening: Opening) -> AsyncIterator[Ledger]:
 
 async def test_finds_the_latest_generation(ledger: Ledger) -> None:
     """Of each company that is there the last generation, and nothing for the others."""
-    await ledger.put([entry(1), entry(2), entry(1, State.UNSENT, generation=2)])
+    await ledger.put([entry(1), entry(2), entry(1, State.PENDING, generation=2)])
     found = await ledger.find([entry(1).key, entry(2).key, entry(3).key])
-    assert found == {entry(1).key: entry(1, State.UNSENT, generation=2), entry(2).key: entry(2)}
+    assert found == {entry(1).key: entry(1, State.PENDING, generation=2), entry(2).key: entry(2)}
     assert {type(each.state) for each in found.values()} == {State}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from companies import row
-from kfq_async.onboarding.decisions import Action, Ask, Decision
+from kfq_async.onboarding.decisions import Action, Decision, PendingRequest
 from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
 from kfq_async.onboarding.planner import Planner
 from kfq_async.onboarding.records import State
@@ -22,7 +22,7 @@ async def test_ids_are_in_the_ledger_before_anybody_acts(tmp_path: Path) -> None
     async with SqliteLedger(tmp_path / "ledger") as ledger:
         decisions = await Planner(ledger, run=1).decide(batch)
         kept = [entry async for entry in ledger.entries()]
-    assert [None if isinstance(each, Ask) else each.action for each in decisions] == [
+    assert [None if isinstance(each, PendingRequest) else each.action for each in decisions] == [
         *(None, None),
         Action.REPEAT,
         Action.INVALID,
@@ -38,8 +38,8 @@ async def test_a_company_twice_in_two_batches(tmp_path: Path) -> None:
         (first,) = await planner.decide([row(1)])
         (second,) = await planner.decide([row(1)])
         (next_run,) = await Planner(ledger, run=2).decide([row(1)])
-    assert isinstance(first, Ask)
+    assert isinstance(first, PendingRequest)
     assert isinstance(second, Decision)
-    assert isinstance(next_run, Ask)
+    assert isinstance(next_run, PendingRequest)
     assert second.action is Action.REPEAT
     assert next_run.entry.client_request_id == first.entry.client_request_id

@@ -29,9 +29,9 @@ from kfq_async import (
 from kfq_async.onboarding.decisions import written
 from kfq_async.onboarding.failures import FAILURES
 from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
-from kfq_async.onboarding.queues import Stream
-from kfq_async.onboarding.records import Ending, Entry, Outcome, Problem, State
-from kfq_async.onboarding.runner import BATCH, Onboarding, _next_size, ask, reading
+from kfq_async.onboarding.queues import BatchQueue
+from kfq_async.onboarding.records import Entry, Outcome, OutcomeStatus, Problem, State
+from kfq_async.onboarding.runner import BATCH, Onboarding, _next_size, prefetch, request_link
 from kfq_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ async def entries_of(ledger: SqliteLedger) -> list[Entry]:
     return [entry async for entry in ledger.entries()]
 
 
-def endings(outcomes: Sequence[Outcome]) -> Counter[tuple[Ending, bool]]:
+def endings(outcomes: Sequence[Outcome]) -> Counter[tuple[OutcomeStatus, bool]]:
     """Count the outcomes by their ending, and whether they were asked now."""
     return Counter((outcome.ending, outcome.asked) for outcome in outcomes)
 
@@ -90,8 +90,8 @@ async def test_links_for_all(session: AsyncSession, sandbox: Sandbox, ledger: Sq
     """Each row gets its link, and the same run again asks nothing."""
     first = await outcomes_of(Onboarding(session, ledger, rows(500)))
     again = await outcomes_of(Onboarding(session, ledger, rows(500)))
-    assert endings(first) == {(Ending.LINKED, True): 500}
-    assert endings(again) == {(Ending.LINKED, False): 500}
+    assert endings(first) == {(OutcomeStatus.LINKED, True): 500}
+    assert endings(again) == {(OutcomeStatus.LINKED, False): 500}
     assert [outcome.number for outcome in first] == list(range(2, 502))
     orders = {order.client_request_id: order.order_no for order in sandbox.orders}
     assert len(orders) == len(sandbox.orders) == 500
@@ -129,12 +129,12 @@ async def test_async_sources(session: AsyncSession, ledger: SqliteLedger) -> Non
 
 async def test_faults(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
     """With answers lost on the way, each company still has one order."""
-    sandbox.fail(Fault("drop", probability=0.1), Fault("lose", probability=0.1))
+    sandbox.inject_faults(Fault("drop", probability=0.1), Fault("lose", probability=0.1))
     found = await outcomes_of(
-        Onboarding(session.with_options(retry=RetryPolicy(initial=0.01)), ledger, rows(300), in_flight=50)
+        Onboarding(session.with_options(retry=RetryPolicy(initial=0.01)), ledger, rows(300), concurrency=50)
     )
     again = await outcomes_of(Onboarding(session, ledger, rows(300)))
-    assert {outcome.ending for outcome in again} == {Ending.LINKED}
+    assert {outcome.ending for outcome in again} == {OutcomeStatus.LINKED}
     assert len(found) == len(sandbox.orders) == 300
 
 
@@ -143,42 +143,42 @@ async def test_unknown_is_asked_again_under_its_id(
 ) -> None:
     """Where every answer was lost, the next run asks for the same order."""
     lossy = session.with_options(retry=QUICK)
-    sandbox.fail(Fault("drop"))
+    sandbox.inject_faults(Fault("drop"))
     first = await outcomes_of(Onboarding(lossy, ledger, rows(5)))
-    sandbox.fail()
+    sandbox.inject_faults()
     second = await outcomes_of(Onboarding(lossy, ledger, rows(5)))
-    assert endings(first) == {(Ending.UNKNOWN, True): 5}
+    assert endings(first) == {(OutcomeStatus.UNKNOWN, True): 5}
     assert all("connection broke" in outcome.reason for outcome in first)
-    assert endings(second) == {(Ending.LINKED, True): 5}
+    assert endings(second) == {(OutcomeStatus.LINKED, True): 5}
     assert len(sandbox.orders) == 5
 
 
 async def test_a_row_changed_while_unknown(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
     """It is stopped and named, and goes on when the old data is back."""
-    sandbox.fail(Fault("drop"))
+    sandbox.inject_faults(Fault("drop"))
     await outcomes_of(Onboarding(session.with_options(retry=QUICK), ledger, [row()]))
-    sandbox.fail()
+    sandbox.inject_faults()
     (stopped,) = await outcomes_of(Onboarding(session, ledger, [row(name="改名")]))
     (linked,) = await outcomes_of(Onboarding(session, ledger, [row()]))
-    assert (stopped.ending, stopped.asked) == (Ending.UNKNOWN, False)
+    assert (stopped.ending, stopped.asked) == (OutcomeStatus.UNKNOWN, False)
     assert "put the old ones back" in stopped.reason
-    assert (linked.ending, len(sandbox.orders)) == (Ending.LINKED, 1)
+    assert (linked.ending, len(sandbox.orders)) == (OutcomeStatus.LINKED, 1)
 
 
 async def test_a_refused_row(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
     """It stays refused until its data changes or it is asked again on purpose; each time under another id."""
-    sandbox.fail(Fault("code-31000", times=1))
+    sandbox.inject_faults(Fault("code-31000", times=1))
     (refused,) = await outcomes_of(Onboarding(session, ledger, [row()]))
     (still,) = await outcomes_of(Onboarding(session, ledger, [row()]))
-    sandbox.fail(Fault("code-31000", times=1))
-    (again,) = await outcomes_of(Onboarding(session, ledger, [row()], retry_failed=True))
+    sandbox.inject_faults(Fault("code-31000", times=1))
+    (again,) = await outcomes_of(Onboarding(session, ledger, [row()], retry_refused=True))
     (mended,) = await outcomes_of(Onboarding(session, ledger, [row(name="改名")]))
     found = [refused, still, again, mended]
     assert [(each.ending, each.asked) for each in found] == [
-        (Ending.REFUSED, True),
-        (Ending.REFUSED, False),
-        (Ending.REFUSED, True),
-        (Ending.LINKED, True),
+        (OutcomeStatus.REFUSED, True),
+        (OutcomeStatus.REFUSED, False),
+        (OutcomeStatus.REFUSED, True),
+        (OutcomeStatus.LINKED, True),
     ]
     assert [each.entry.generation for each in found if each.entry] == [1, 1, 2, 3]
     assert "31000" in refused.reason
@@ -192,7 +192,11 @@ async def test_invalid_and_repeated_rows(session: AsyncSession, sandbox: Sandbox
     odd = attrs.evolve(row(2), problems=(Problem("手机号", "is odd", fatal=False),))
     again = attrs.evolve(row(2), number=9)
     found = await outcomes_of(Onboarding(session, ledger, [broken, odd, again]))
-    assert [outcome.ending for outcome in found] == [Ending.INVALID, Ending.LINKED, Ending.REPEATED]
+    assert [outcome.ending for outcome in found] == [
+        OutcomeStatus.INVALID,
+        OutcomeStatus.LINKED,
+        OutcomeStatus.REPEATED,
+    ]
     assert [outcome.reason for outcome in found] == [
         "信用代码: is wrong",
         "手机号: is odd",
@@ -205,7 +209,7 @@ async def test_invalid_and_repeated_rows(session: AsyncSession, sandbox: Sandbox
 async def test_strict(session: AsyncSession, ledger: SqliteLedger) -> None:
     """Strictly, a repeated row is invalid."""
     found = await outcomes_of(Onboarding(session, ledger, [row(), attrs.evolve(row(), number=9)], strict=True))
-    assert [outcome.ending for outcome in found] == [Ending.LINKED, Ending.INVALID]
+    assert [outcome.ending for outcome in found] == [OutcomeStatus.LINKED, OutcomeStatus.INVALID]
 
 
 @pytest.mark.parametrize(
@@ -225,19 +229,19 @@ async def test_what_concerns_every_row_pauses(
 
     def fail_after_thirty() -> None:
         if len(outcomes) == 30:
-            sandbox.fail(Fault(kind))
+            sandbox.inject_faults(Fault(kind))
 
     with pytest.raises(RunPaused, match=advice) as paused:
-        await end_of(Onboarding(session, ledger, rows(1000), in_flight=5), outcomes, fail_after_thirty)
-    assert isinstance(paused.value.happened, KfqError)
+        await end_of(Onboarding(session, ledger, rows(1000), concurrency=5), outcomes, fail_after_thirty)
+    assert isinstance(paused.value.original_error, KfqError)
     counted = endings(outcomes)
-    assert 30 <= counted[Ending.LINKED, True] < 300
-    assert 1 <= counted[Ending.PENDING, True] <= 5
-    assert {ending for ending, _ in counted} == {Ending.LINKED, Ending.PENDING}
-    sandbox.fail()
-    again = await outcomes_of(Onboarding(session, ledger, rows(1000), in_flight=20))
-    assert endings(again)[Ending.LINKED, False] == counted[Ending.LINKED, True]
-    assert {ending for ending, _ in endings(again)} == {Ending.LINKED}
+    assert 30 <= counted[OutcomeStatus.LINKED, True] < 300
+    assert 1 <= counted[OutcomeStatus.PENDING, True] <= 5
+    assert {ending for ending, _ in counted} == {OutcomeStatus.LINKED, OutcomeStatus.PENDING}
+    sandbox.inject_faults()
+    again = await outcomes_of(Onboarding(session, ledger, rows(1000), concurrency=20))
+    assert endings(again)[OutcomeStatus.LINKED, False] == counted[OutcomeStatus.LINKED, True]
+    assert {ending for ending, _ in endings(again)} == {OutcomeStatus.LINKED}
     assert len(sandbox.orders) == 1000
 
 
@@ -246,7 +250,7 @@ async def test_a_wrong_context_path_pauses(sandbox: Sandbox, ledger: SqliteLedge
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url.removesuffix("/resrun-paas")) as session:
         with pytest.raises(RunPaused, match=r"did you mean .*/resrun-paas .*Check the base URL"):
             await outcomes_of(Onboarding(session, ledger, rows(100)))
-    assert {entry.state for entry in await entries_of(ledger)} == {State.UNSENT}
+    assert {entry.state for entry in await entries_of(ledger)} == {State.PENDING}
 
 
 async def test_nobody_answers(ledger: SqliteLedger) -> None:
@@ -255,33 +259,33 @@ async def test_nobody_answers(ledger: SqliteLedger) -> None:
     async with AsyncSession("TOKEN", base_url="http://127.0.0.1:9/resrun-paas", retry=retry) as session:
         outcomes: list[Outcome] = []
         with pytest.raises(RunPaused, match="20 calls in a row"):
-            await end_of(Onboarding(session, ledger, rows(1000), in_flight=1), outcomes)
-    assert endings(outcomes)[Ending.PENDING, True] == FAILURES
+            await end_of(Onboarding(session, ledger, rows(1000), concurrency=1), outcomes)
+    assert endings(outcomes)[OutcomeStatus.PENDING, True] == FAILURES
 
 
 async def test_single_failures_do_not_pause(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
     """Only failures in a row do: a run goes on through many of them."""
-    sandbox.fail(Fault("drop", probability=0.5))
+    sandbox.inject_faults(Fault("drop", probability=0.5))
     once = session.with_options(retry=RetryPolicy(attempts=1))
-    found = await outcomes_of(Onboarding(once, ledger, rows(200), in_flight=5))
-    assert endings(found)[Ending.UNKNOWN, True] > FAILURES
-    assert endings(found)[Ending.LINKED, True] > FAILURES
+    found = await outcomes_of(Onboarding(once, ledger, rows(200), concurrency=5))
+    assert endings(found)[OutcomeStatus.UNKNOWN, True] > FAILURES
+    assert endings(found)[OutcomeStatus.LINKED, True] > FAILURES
 
 
 async def test_stopping(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
     """What is under way is finished, the rest is released, and the same run again continues."""
-    sandbox.fail(Fault("delay", seconds=0.02))
-    async with Onboarding(session, ledger, rows(1000), in_flight=5) as run:
+    sandbox.inject_faults(Fault("delay", seconds=0.02))
+    async with Onboarding(session, ledger, rows(1000), concurrency=5) as run:
         outcomes = []
         async for outcome in run:
             outcomes.append(outcome)
             run.stop()
     counted = endings(outcomes)
-    assert counted.keys() <= {(Ending.LINKED, True), (Ending.PENDING, False)}
-    assert 1 <= counted[Ending.LINKED, True] < 50
-    sandbox.fail()
-    again = await outcomes_of(Onboarding(session, ledger, rows(1000), in_flight=20))
-    assert {outcome.ending for outcome in again} == {Ending.LINKED}
+    assert counted.keys() <= {(OutcomeStatus.LINKED, True), (OutcomeStatus.PENDING, False)}
+    assert 1 <= counted[OutcomeStatus.LINKED, True] < 50
+    sandbox.inject_faults()
+    again = await outcomes_of(Onboarding(session, ledger, rows(1000), concurrency=20))
+    assert {outcome.ending for outcome in again} == {OutcomeStatus.LINKED}
     assert len(sandbox.orders) == 1000
 
 
@@ -300,35 +304,35 @@ async def test_stopping_while_the_source_is_silent(session: AsyncSession, ledger
 
 async def test_stopping_keeps_doubt(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
     """A row in doubt that was not asked again is still in doubt."""
-    sandbox.fail(Fault("drop"))
+    sandbox.inject_faults(Fault("drop"))
     await outcomes_of(Onboarding(session.with_options(retry=QUICK), ledger, [row()]))
-    sandbox.fail()
-    run = Onboarding(session, ledger, [row()], per_second=0.001)
+    sandbox.inject_faults()
+    run = Onboarding(session, ledger, [row()], rate_limit=0.001)
     run._next_at = asyncio.get_running_loop().time() + 1000
     async with run:
         await asyncio.sleep(0.1)
         run.stop()
         (outcome,) = [outcome async for outcome in run]
-    assert (outcome.ending, outcome.asked) == (Ending.UNKNOWN, False)
+    assert (outcome.ending, outcome.asked) == (OutcomeStatus.UNKNOWN, False)
 
 
 async def test_killed_without_a_word(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
     """Leaving in the middle cancels what is under way; each company has one order in the end all the same."""
-    sandbox.fail(Fault("delay", seconds=0.01))
-    async with Onboarding(session, ledger, rows(500), in_flight=20) as run:
+    sandbox.inject_faults(Fault("delay", seconds=0.01))
+    async with Onboarding(session, ledger, rows(500), concurrency=20) as run:
         async for outcome in run:
             if outcome.number > 60:
                 break
-    sandbox.fail()
+    sandbox.inject_faults()
     assert State.UNKNOWN in {entry.state for entry in await entries_of(ledger)}
-    again = await outcomes_of(Onboarding(session, ledger, rows(500), in_flight=20))
-    assert {outcome.ending for outcome in again} == {Ending.LINKED}
+    again = await outcomes_of(Onboarding(session, ledger, rows(500), concurrency=20))
+    assert {outcome.ending for outcome in again} == {OutcomeStatus.LINKED}
     assert len(sandbox.orders) == 500
 
 
 async def test_at_most_so_many_at_a_time(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
-    """No more than ``in_flight`` requests are under way."""
-    sandbox.fail(Fault("delay", seconds=0.02))
+    """No more than ``concurrency`` requests are under way."""
+    sandbox.inject_faults(Fault("delay", seconds=0.02))
     inside = most = 0
     send = session.send
 
@@ -342,13 +346,13 @@ async def test_at_most_so_many_at_a_time(session: AsyncSession, sandbox: Sandbox
             inside -= 1
 
     session.send = counting  # type: ignore[method-assign, assignment]
-    await outcomes_of(Onboarding(session, ledger, rows(40), in_flight=4))
+    await outcomes_of(Onboarding(session, ledger, rows(40), concurrency=4))
     assert most == 4
 
 
 async def test_a_ledger_that_is_slower_than_the_platform(session: AsyncSession, ledger: SqliteLedger) -> None:
     """Calls wait for it: no more ends are held than are written next, and those that are under way."""
-    run = Onboarding(session, ledger, rows(100), in_flight=10)
+    run = Onboarding(session, ledger, rows(100), concurrency=10)
     run._ended.size = 5
     sizes = []
     settle = ledger.settle
@@ -359,7 +363,7 @@ async def test_a_ledger_that_is_slower_than_the_platform(session: AsyncSession, 
         await settle(entries)
 
     ledger.settle = slowly  # type: ignore[method-assign]
-    assert endings(await outcomes_of(run)) == {(Ending.LINKED, True): 100}
+    assert endings(await outcomes_of(run)) == {(OutcomeStatus.LINKED, True): 100}
     assert max(sizes) <= 15
 
 
@@ -367,7 +371,7 @@ async def test_at_most_so_many_a_second(session: AsyncSession, ledger: SqliteLed
     """Requests begin evenly spaced, so a run of eleven takes ten distances at the least."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    await outcomes_of(Onboarding(session, ledger, rows(11), per_second=50))
+    await outcomes_of(Onboarding(session, ledger, rows(11), rate_limit=50))
     assert loop.time() - began >= 0.2
 
 
@@ -387,7 +391,7 @@ async def test_a_source_that_fails(kind: str, session: AsyncSession, ledger: Sql
     outcomes: list[Outcome] = []
     with pytest.raises(SourceError, match="line 32"):
         await end_of(Onboarding(session, ledger, source()), outcomes)
-    assert endings(outcomes) == {(Ending.LINKED, True): 30}
+    assert endings(outcomes) == {(OutcomeStatus.LINKED, True): 30}
 
 
 async def test_a_ledger_that_fails(session: AsyncSession, ledger: SqliteLedger) -> None:
@@ -419,9 +423,9 @@ async def test_bound_urls(session: AsyncSession, sandbox: Sandbox, ledger: Sqlit
 async def test_wrong_use(session: AsyncSession, ledger: SqliteLedger) -> None:
     """Options out of range are named, and a run that was not opened says how it is."""
     with pytest.raises(ValueError, match="in_flight must be at least 1, not 0"):
-        Onboarding(session, ledger, rows(1), in_flight=0)
+        Onboarding(session, ledger, rows(1), concurrency=0)
     with pytest.raises(ValueError, match="per_second must be more than 0"):
-        Onboarding(session, ledger, rows(1), per_second=0)
+        Onboarding(session, ledger, rows(1), rate_limit=0)
     with pytest.raises(RuntimeError, match="inside async with"):
         aiter(Onboarding(session, ledger, rows(1)))
     for wrong in ([row().request], _each([row().request])):
@@ -436,7 +440,7 @@ async def test_no_personal_data(
 ) -> None:
     """Neither the ledger's files nor the outcomes nor the log hold a person's data, whatever the platform says."""
     caplog.set_level("DEBUG")
-    sandbox.fail(Fault("code-31000", probability=0.3), Fault("drop", probability=0.1))
+    sandbox.inject_faults(Fault("code-31000", probability=0.3), Fault("drop", probability=0.1))
     quick = session.with_options(retry=QUICK, timeouts=Timeouts(total=10))
     found = await outcomes_of(Onboarding(quick, ledger, rows(200)))
     folder = ledger.path.parent
@@ -457,7 +461,7 @@ def test_ids_are_ahead_by_a_time(size: int, seconds: float, expected: int) -> No
     assert _next_size(size, seconds) == expected
 
 
-async def taken(stream: Stream[Row]) -> list[Row]:
+async def taken(stream: BatchQueue[Row]) -> list[Row]:
     """Take all rows."""
     return [row async for row in stream]
 
@@ -472,8 +476,8 @@ async def slowly() -> AsyncIterator[Row]:
 async def test_all_rows_in_their_order() -> None:
     """Whatever the source, each row comes once."""
     for source, expected in ((rows(2 * BATCH + 1), 2 * BATCH + 1), (iter(rows(3)), 3), (slowly(), 3), ([], 0)):
-        stream: Stream[Row] = Stream(BATCH)
-        async with reading(source, stream):
+        stream: BatchQueue[Row] = BatchQueue(BATCH)
+        async with prefetch(source, stream):
             found = await taken(stream)
         assert [each.number for each in found] == [each.number for each in rows(expected)]
         assert stream.error is None
@@ -490,8 +494,8 @@ async def test_no_more_than_is_needed() -> None:
             read.append(number)
             yield row(number)
 
-    stream: Stream[Row] = Stream(BATCH)
-    async with reading(endless(), stream):
+    stream: BatchQueue[Row] = BatchQueue(BATCH)
+    async with prefetch(endless(), stream):
         assert (await anext(stream)).number == row(0).number
         await asyncio.sleep(0.05)
         assert len(read) <= 3 * BATCH
@@ -510,16 +514,16 @@ async def test_reading_from_a_source_that_fails() -> None:
             yield each
 
     for source in (failing(), failing_slowly()):
-        stream: Stream[Row] = Stream(BATCH)
-        async with reading(source, stream):
+        stream: BatchQueue[Row] = BatchQueue(BATCH)
+        async with prefetch(source, stream):
             assert len(await taken(stream)) == BATCH + 5
         assert str(stream.error) == "gone"
 
 
 async def test_what_is_no_row() -> None:
     """Requests by themselves are refused with advice."""
-    stream: Stream[Row] = Stream(BATCH)
-    async with reading([row(), row().request], stream):  # type: ignore[list-item]
+    stream: BatchQueue[Row] = BatchQueue(BATCH)
+    async with prefetch([row(), row().request], stream):  # type: ignore[list-item]
         assert len(await taken(stream)) == 1
     with pytest.raises(TypeError, match="request_rows"):
         raise stream.error or AssertionError
@@ -530,8 +534,8 @@ QUICK = RetryPolicy(attempts=3, initial=0.01, maximum=0.02)
 
 async def test_a_link(session: AsyncSession, sandbox: Sandbox) -> None:
     """A link is an end, with the requests that it took, and the time of all of them."""
-    sandbox.fail(Fault("drop", times=1))
-    end = await ask(session.with_options(retry=QUICK), written(request(), "id-1"))
+    sandbox.inject_faults(Fault("drop", times=1))
+    end = await request_link(session.with_options(retry=QUICK), written(request(), "id-1"))
     assert isinstance(end.result, CorpIdentLink)
     assert end.attempts == 2
     assert end.seconds >= 0.005
@@ -546,8 +550,8 @@ async def test_an_error(
     session: AsyncSession, sandbox: Sandbox, fault: Fault, kind: type[Exception], attempts: int
 ) -> None:
     """A refusal is an end as well, and so is a network that fails."""
-    sandbox.fail(fault)
-    end = await ask(session.with_options(retry=QUICK), written(request(), "id-1"))
+    sandbox.inject_faults(fault)
+    end = await request_link(session.with_options(retry=QUICK), written(request(), "id-1"))
     assert (type(end.result), end.attempts) == (kind, attempts)
 
 
@@ -555,4 +559,4 @@ async def test_a_mistake(session: AsyncSession) -> None:
     """What the caller did wrong is no end of a call."""
     await session.aclose()
     with pytest.raises(SessionError):
-        await ask(session, written(request(), "id-1"))
+        await request_link(session, written(request(), "id-1"))

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import kfq_async.models
 from kfq_async import CorpIdentInfo, CorpIdentLink, CorpIdentLinkRequest, DecodeError, EncodeError, OprIdentInfo
-from kfq_async.protocol.codec import camel, decode, encode, fields_of
+from kfq_async.protocol.codec import camel, decode, encode, to_wire
 
 MODELS = sorted(
     {
@@ -105,7 +105,7 @@ def test_there_are_models_of_both_kinds() -> None:
 def test_requests_round_trip(kind: type, data: st.DataObject) -> None:
     """Every request comes back from its JSON as it was, whatever its fields hold, and from a pickle too."""
     request = data.draw(objects_of(kind))
-    wire = orjson.loads(encode(fields_of(request)))
+    wire = orjson.loads(encode(to_wire(request)))
     assert decode(kind, wire) == request
     assert pickle.loads(pickle.dumps(request)) == request
     assert None not in wire.values()
@@ -242,7 +242,7 @@ def test_models_of_ones_own() -> None:
 def test_requests_of_ones_own() -> None:
     """`Operation.request` takes any attrs class too, with fields that are required and those that are not."""
     price = Price(amount=1.5, parts=(CorpIdentInfo(company_name="a"),))
-    assert fields_of(price) == {"amount": 1.5, "parts": [{"companyName": "a"}], "extra": {}}
+    assert to_wire(price) == {"amount": 1.5, "parts": [{"companyName": "a"}], "extra": {}}
 
 
 def test_plain_types() -> None:
@@ -268,13 +268,13 @@ def test_plain_types() -> None:
 )
 def test_fields_of(request_: object, fields: dict[str, object]) -> None:
     """A model gives what is set by the wire's names; a mapping is taken by its word, its nulls included."""
-    assert fields_of(request_) == fields
+    assert to_wire(request_) == fields
 
 
 def test_a_mapping_is_copied() -> None:
     """Adding fields to a request does not change the caller's mapping."""
     given_ = {"a": 1}
-    fields_of(given_)["b"] = 2
+    to_wire(given_)["b"] = 2
     assert given_ == {"a": 1}
 
 
@@ -300,8 +300,8 @@ for _ in range(3000):
         ({"a": 2**64}, r"\$\.a: "),
         ({"a": {5: "b"}}, r"\$\.a: "),
         ({"\ud800": 1}, r"\$: "),
-        (fields_of(CorpIdentLinkRequest(opr_ident_info=OprIdentInfo(name="\udfff"))), r"\$\.oprIdentInfo\.name: "),
-        (fields_of(CorpIdentInfo(company_type=10**30)), r"\$\.companyType: "),
+        (to_wire(CorpIdentLinkRequest(opr_ident_info=OprIdentInfo(name="\udfff"))), r"\$\.oprIdentInfo\.name: "),
+        (to_wire(CorpIdentInfo(company_type=10**30)), r"\$\.companyType: "),
         (circle, r"\$\.list\[0\]\.list\[0\]"),
         (tower, r"\$\.a\.a\.a"),
     ],

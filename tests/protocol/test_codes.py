@@ -18,8 +18,8 @@ from kfq_async.errors import (
     SignatureError,
     TooFrequentError,
 )
-from kfq_async.protocol.codes import IN_DOUBT, meaning_of
-from kfq_async.protocol.envelope import Envelope, Form
+from kfq_async.protocol.codes import AMBIGUOUS_CODES, classify_code
+from kfq_async.protocol.envelope import Envelope, EnvelopeKind
 
 SIGNING = (*range(32100, 32115), *range(32200, 32204))
 
@@ -69,8 +69,8 @@ SIGNING = (*range(32100, 32115), *range(32200, 32204))
 )
 def test_codes_of_the_api(code: int | None, error: type[ApiError], words: str) -> None:
     """Every number of the API and the identity service has its class and its words, and others are told so."""
-    kind, meaning = meaning_of(Envelope(form=Form.API, code=code), 200)
-    assert kind is error
+    found, meaning = classify_code(Envelope(kind=EnvelopeKind.API, code=code), 200)
+    assert found is error
     assert words in meaning
 
 
@@ -92,13 +92,13 @@ def test_codes_of_the_api(code: int | None, error: type[ApiError], words: str) -
 )
 def test_codes_of_the_internal_envelope(code: int | None, error: type[ApiError]) -> None:
     """The internal envelope has numbers of its own, and may pass the API's through."""
-    assert meaning_of(Envelope(form=Form.INTERNAL, code=code), 200)[0] is error
+    assert classify_code(Envelope(kind=EnvelopeKind.INTERNAL, code=code), 200)[0] is error
 
 
 @pytest.mark.parametrize("code", [401, 404, 405, 500, 510, 550])
 def test_internal_numbers_mean_nothing_in_the_api_envelope(code: int) -> None:
     """The internal envelope's small numbers are not read into the API's own."""
-    assert meaning_of(Envelope(form=Form.API, code=code), 200)[0] is ApiError
+    assert classify_code(Envelope(kind=EnvelopeKind.API, code=code), 200)[0] is ApiError
 
 
 @pytest.mark.parametrize(
@@ -114,37 +114,39 @@ def test_internal_numbers_mean_nothing_in_the_api_envelope(code: int) -> None:
 )
 def test_statuses_of_the_framework(status: int, error: type[ApiError], words: str) -> None:
     """The framework's document has no number, so the HTTP status says what it means."""
-    kind, meaning = meaning_of(Envelope(form=Form.FRAMEWORK, code=None), status)
-    assert kind is error
+    found, meaning = classify_code(Envelope(kind=EnvelopeKind.FRAMEWORK, code=None), status)
+    assert found is error
     assert words in meaning
 
 
 @pytest.mark.parametrize(
-    ("form", "code", "message", "status"),
+    ("kind", "code", "message", "status"),
     [
-        (Form.INTERNAL, 500, "请勿频繁操作", 200),
-        (Form.INTERNAL, 500, "操作失败，请勿频繁操作", 200),
-        (Form.API, 999999, "请勿频繁操作", 200),
-        (Form.API, 999999, None, 200),
-        (Form.API, None, "请勿频繁操作", 200),
-        (Form.FRAMEWORK, None, "请勿频繁操作", 500),
-        (Form.API, 31000, None, 429),
+        (EnvelopeKind.INTERNAL, 500, "请勿频繁操作", 200),
+        (EnvelopeKind.INTERNAL, 500, "操作失败，请勿频繁操作", 200),
+        (EnvelopeKind.API, 999999, "请勿频繁操作", 200),
+        (EnvelopeKind.API, 999999, None, 200),
+        (EnvelopeKind.API, None, "请勿频繁操作", 200),
+        (EnvelopeKind.FRAMEWORK, None, "请勿频繁操作", 500),
+        (EnvelopeKind.API, 31000, None, 429),
     ],
 )
-def test_too_frequent_in_each_shape(form: Form, code: int | None, message: str | None, status: int) -> None:
+def test_too_frequent_in_each_shape(kind: EnvelopeKind, code: int | None, message: str | None, status: int) -> None:
     """Too many calls are recognised by number, words or status, in whichever envelope they come."""
-    assert meaning_of(Envelope(form=form, code=code, message=message), status)[0] is TooFrequentError
+    assert classify_code(Envelope(kind=kind, code=code, message=message), status)[0] is TooFrequentError
 
 
 def test_numbers_that_leave_the_outcome_open() -> None:
     """Exactly the platform's own time-out and its unknown failure leave open whether it acted."""
-    assert {43000, 91000} == IN_DOUBT
-    assert {meaning_of(Envelope(form=Form.API, code=code), 200)[0] for code in IN_DOUBT} == {ServerError}
+    assert {43000, 91000} == AMBIGUOUS_CODES
+    assert {classify_code(Envelope(kind=EnvelopeKind.API, code=code), 200)[0] for code in AMBIGUOUS_CODES} == {
+        ServerError
+    }
 
 
-@given(st.sampled_from(Form), st.none() | st.integers(), st.none() | st.text(), st.integers(100, 599))
-def test_any_number(form: Form, code: int | None, message: str | None, status: int) -> None:
+@given(st.sampled_from(EnvelopeKind), st.none() | st.integers(), st.none() | st.text(), st.integers(100, 599))
+def test_any_number(kind: EnvelopeKind, code: int | None, message: str | None, status: int) -> None:
     """Whatever number comes, there is a class and a meaning for it."""
-    kind, meaning = meaning_of(Envelope(form=form, code=code, message=message), status)
-    assert issubclass(kind, ApiError)
+    error, meaning = classify_code(Envelope(kind=kind, code=code, message=message), status)
+    assert issubclass(error, ApiError)
     assert meaning

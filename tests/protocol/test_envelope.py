@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kfq_async.protocol.envelope import Envelope, Form, parse_envelope, parse_timestamp
+from kfq_async.protocol.envelope import Envelope, EnvelopeKind, parse_envelope, parse_timestamp
 
-A, B, C = Form.API, Form.INTERNAL, Form.FRAMEWORK
+A, B, C = EnvelopeKind.API, EnvelopeKind.INTERNAL, EnvelopeKind.FRAMEWORK
 
 
 def parse(data: object) -> Envelope | None:
@@ -21,7 +21,7 @@ def parse(data: object) -> Envelope | None:
 
 
 @pytest.mark.parametrize(
-    ("data", "form", "code", "ok"),
+    ("data", "kind", "code", "ok"),
     [
         ({"code": 10000, "message": "成功", "result": {}, "timestamp": 1716430000000}, A, 10000, True),
         ({"code": "10000", "message": "成功", "result": None, "timestamp": 1716430000}, A, 10000, True),
@@ -45,11 +45,11 @@ def parse(data: object) -> Envelope | None:
         ({"status": 500, "path": "/a", "message": "x", "trace": "java…"}, C, None, False),
     ],
 )
-def test_forms(data: dict[str, Any], form: Form, code: int | None, ok: bool) -> None:  # noqa: FBT001
+def test_forms(data: dict[str, Any], kind: EnvelopeKind, code: int | None, ok: bool) -> None:  # noqa: FBT001
     """Each form is recognised by its keys, and only the API's own with 10000 is success."""
     envelope = parse(data)
     assert envelope is not None
-    assert (envelope.form, envelope.code, envelope.ok) == (form, code, ok)
+    assert (envelope.kind, envelope.code, envelope.ok) == (kind, code, ok)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_is_not_known_is_kept() -> None:
     """Unknown keys are kept, beside message and result as they came."""
     envelope = parse({"code": 27, "message": "no", "result": [1], "timestamp": "t", "traceId": "x", "cost": 3})
     assert envelope == Envelope(
-        form=A, code=27, message="no", result=[1], raw_timestamp="t", extra={"traceId": "x", "cost": 3}
+        kind=A, code=27, message="no", result=[1], raw_timestamp="t", extra={"traceId": "x", "cost": 3}
     )
 
 
@@ -115,7 +115,9 @@ def test_a_message_is_text_or_nothing(message: object) -> None:
 def test_an_envelope_can_be_printed() -> None:
     """The repr shows form, code and the names of unknown keys, and nobody's data."""
     envelope = parse({"code": 27, "message": "13800138000", "result": {"authUrl": "https://h.example"}, "mobile": "1"})
-    assert repr(envelope) == "Envelope(form=<Form.API: 'A'>, code=27, message='***', result='***', extra=<mobile>)"
+    assert (
+        repr(envelope) == "Envelope(kind=<EnvelopeKind.API: 'A'>, code=27, message='***', result='***', extra=<mobile>)"
+    )
 
 
 MOMENT = datetime(2024, 5, 23, 2, 6, 40, tzinfo=UTC)
@@ -155,7 +157,7 @@ MOMENT = datetime(2024, 5, 23, 2, 6, 40, tzinfo=UTC)
 def test_timestamps(raw: object, moment: datetime | None) -> None:
     """Seconds, milliseconds, digits in a string and ISO 8601 with a zone are an aware moment, the rest is none."""
     assert parse_timestamp(raw) == moment
-    assert Envelope(form=A, code=10000, raw_timestamp=raw).timestamp == moment
+    assert Envelope(kind=A, code=10000, raw_timestamp=raw).timestamp == moment
 
 
 scalars = (

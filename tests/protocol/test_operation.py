@@ -7,21 +7,21 @@ import re
 import pytest
 from attrs.exceptions import FrozenInstanceError
 
-from kfq_async import CORP_IDENT_LINK, Answer, CorpIdentLinkRequest, Idempotency, Operation, Placement
+from kfq_async import CORP_IDENT_LINK, ApiResponse, CorpIdentLinkRequest, CredentialPlacement, Idempotency, Operation
 
 
 def test_defaults_are_the_careful_ones() -> None:
     """An operation of one's own is taken for one that must not be repeated, with its credentials in headers."""
     operation: Operation[object, object] = Operation("POST", "/auth/person/ident/link")
     assert operation.idempotency is Idempotency.NONE
-    assert operation.credentials is Placement.HEADERS
+    assert operation.credentials is CredentialPlacement.HEADERS
     assert (operation.request, operation.result, operation.hosted_only) == (None, None, False)
 
 
 def test_the_documented_operation() -> None:
     """The one documented operation has its documented path, and repeats under ``clientRequestId``."""
     assert CORP_IDENT_LINK.name == "POST /auth/corp/ident/link"
-    assert CORP_IDENT_LINK.credentials is Placement.HEADERS
+    assert CORP_IDENT_LINK.credentials is CredentialPlacement.HEADERS
     assert CORP_IDENT_LINK.idempotency is Idempotency.KEYED
     assert CORP_IDENT_LINK.request is CorpIdentLinkRequest
 
@@ -52,6 +52,6 @@ def test_operations_are_values() -> None:
 def test_an_answer_shows_no_envelope() -> None:
     """An answer can be printed: the envelope, which repeats the result in plain, is left out."""
     assert (
-        repr(Answer(result=1, envelope={"authUrl": "https://h.example"}, attempts=2))
-        == "Answer(result='***', attempts=2)"
+        repr(ApiResponse(result=1, envelope={"authUrl": "https://h.example"}, attempts=2))
+        == "ApiResponse(result='***', attempts=2)"
     )

@@ -17,19 +17,19 @@ from kfq_async import (
     CorpIdentConfig,
     CorpIdentInfo,
     CorpIdentLinkRequest,
+    CredentialPlacement,
     EncodeError,
     Idempotency,
     Operation,
     OprIdentInfo,
-    Placement,
-    Unsigned,
+    SigningInput,
 )
-from kfq_async.protocol.requests import API_PATH, Encoded, Outgoing, Prepared, prepare
+from kfq_async.protocol.requests import API_PATH, EncodedRequest, HttpRequest, PreparedCall, prepare
 
 BASE = f"https://h.example/resrun-paas{API_PATH}"
-DRAFT: Operation[Any, Any] = Operation("POST", "/contract/draft", credentials=Placement.PARAMETERS)
+DRAFT: Operation[Any, Any] = Operation("POST", "/contract/draft", credentials=CredentialPlacement.PARAMETERS)
 TASKS: Operation[Any, Any] = Operation(
-    "GET", "/contract/tasks", credentials=Placement.PARAMETERS, idempotency=Idempotency.SAFE
+    "GET", "/contract/tasks", credentials=CredentialPlacement.PARAMETERS, idempotency=Idempotency.SAFE
 )
 ORDER: Operation[Any, Any] = Operation("GET", "/auth/order", idempotency=Idempotency.SAFE)
 REQUEST = CorpIdentLinkRequest(
@@ -46,19 +46,21 @@ BODY = (
 class Showing:
     """Signs by showing what it was given."""
 
-    def sign(self, unsigned: Unsigned) -> str:
+    def sign(self, signing_input: SigningInput) -> str:
         """Return everything that a signature can cover, as JSON."""
-        body = None if unsigned.body is None else unsigned.body.decode()
-        return json.dumps([body, dict(unsigned.query), unsigned.nonce, unsigned.timestamp, unsigned.uri])
+        body = None if signing_input.body is None else signing_input.body.decode()
+        return json.dumps(
+            [body, dict(signing_input.query), signing_input.nonce, signing_input.timestamp, signing_input.uri]
+        )
 
 
-def prepared(operation: Operation[Any, Any], request: object, **additions: Any) -> Prepared:
+def prepared(operation: Operation[Any, Any], request: object, **additions: Any) -> PreparedCall:
     """Encode a request, with additions by name."""
     extras: dict[str, Any] = {"extra_body": {}, "extra_headers": {}} | additions
     return prepare(operation, request, url=URL(BASE + operation.path), **extras)
 
 
-def written(call: Prepared, **parts: Any) -> Outgoing:
+def written(call: PreparedCall, **parts: Any) -> HttpRequest:
     """Complete a request for an attempt."""
     values: dict[str, Any] = {"nonce": "n-1", "timestamp": "1750000000000", "unique_code": "u-1", "signer": None}
     return call.write("PV9LQWZA", **values | parts)
@@ -139,7 +141,7 @@ def test_attempts_of_a_call_differ_only_in_their_marks(operation: Operation[Any,
     second = written(call, nonce="n-2", timestamp="1750000000001", unique_code="u-2")
     again = written(call)
     assert (again.url, again.headers, again.body) == (first.url, first.headers, first.body)
-    if operation.credentials is Placement.HEADERS:
+    if operation.credentials is CredentialPlacement.HEADERS:
         assert (second.url, second.body) == (first.url, first.body)
         assert (second.headers["nonce"], second.headers["uniqueCode"]) == ("n-2", "u-2")
         assert second.headers["timestamp"] == "1750000000001"
@@ -309,17 +311,17 @@ def test_echoes() -> None:
         client_request_id="c-1",
     )
     call = prepared(CORP_IDENT_LINK, request, extra_body={"scene": [{"a": "李四"}, True, None]})
-    assert call.echoes() == {"张三", "某某科技", "legalRep", "invite", "c-1", "李四"}
-    assert prepared(TASKS, {"contractId": "N-1", "size": 10}).echoes() == {"N-1", "10"}
+    assert call.sensitive_values() == {"张三", "某某科技", "legalRep", "invite", "c-1", "李四"}
+    assert prepared(TASKS, {"contractId": "N-1", "size": 10}).sensitive_values() == {"N-1", "10"}
 
 
 def test_what_is_written_already() -> None:
     """It is sent byte for byte as it is, under its id, and headers can be added."""
-    call = prepared(CORP_IDENT_LINK, Encoded(b'{"a" : 1}', "c-9"), extra_headers={"X-Trace": "t"})
+    call = prepared(CORP_IDENT_LINK, EncodedRequest(b'{"a" : 1}', "c-9"), extra_headers={"X-Trace": "t"})
     assert (written(call).body, call.client_request_id) == (b'{"a" : 1}', "c-9")
     assert written(call).headers["x-trace"] == "t"
-    assert written(prepared(CORP_IDENT_LINK, Encoded(b"{}", "c-9"))).body == b"{}"
-    assert repr(Encoded(b"SECRET", "c-9")) == "Encoded(<6>, client_request_id='c-9')"
+    assert written(prepared(CORP_IDENT_LINK, EncodedRequest(b"{}", "c-9"))).body == b"{}"
+    assert repr(EncodedRequest(b"SECRET", "c-9")) == "EncodedRequest(<6>, client_request_id='c-9')"
 
 
 @pytest.mark.parametrize(
@@ -329,14 +331,14 @@ def test_what_is_written_already() -> None:
 def test_what_is_written_already_is_not_changed(operation: Operation[Any, Any], additions: dict[str, Any]) -> None:
     """Where fields would have to be added or moved, it is refused."""
     with pytest.raises(TypeError, match="needs the request's fields here"):
-        prepared(operation, Encoded(b"{}", "c-9"), **additions)
+        prepared(operation, EncodedRequest(b"{}", "c-9"), **additions)
 
 
 def test_calls_and_attempts_can_be_printed() -> None:
     """Neither a prepared call nor an attempt shows token, body, query or headers."""
     call = prepared(TASKS, {"name": "SECRET"}, extra_headers={"X": "SECRET"})
     assert "SECRET" not in repr(call)
-    assert repr(written(call)) == "Outgoing()"
+    assert repr(written(call)) == "HttpRequest()"
 
 
 @given(st.dictionaries(st.text(max_size=6), st.none() | st.integers(0, 9) | st.text(max_size=6), max_size=4))

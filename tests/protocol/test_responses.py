@@ -23,10 +23,10 @@ from kfq_async.errors import (
     Phase,
     ServerError,
     TooFrequentError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from kfq_async.protocol.envelope import Envelope
-from kfq_async.protocol.responses import RawAnswer, read_answer, retry_after
+from kfq_async.protocol.responses import HttpResponse, read_response, retry_after
 
 BASE_URL = "https://h.example/resrun-paas"
 HTML = b"<!DOCTYPE html><html><body>index</body></html>"
@@ -39,7 +39,7 @@ def read(
     *,
     operation: Operation[Any, Any] = CORP_IDENT_LINK,
     base_url: str = BASE_URL,
-    echoes: tuple[str, ...] = (),
+    sensitive_values: tuple[str, ...] = (),
     **headers: str,
 ) -> Envelope | KfqError:
     """Read an answer; what is not bytes becomes JSON, and underscores in header names hyphens."""
@@ -47,7 +47,7 @@ def read(
     sent = {"Content-Type": "application/json;charset=UTF-8"} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
-    return read_answer(RawAnswer(status, sent, raw), operation, base_url, lambda: echoes)
+    return read_response(HttpResponse(status, sent, raw), operation, base_url, lambda: sensitive_values)
 
 
 def refusal(body: object, status: int = 200, **options: Any) -> ApiError:
@@ -111,7 +111,7 @@ def test_what_a_self_hosted_platform_lacks(operation: Operation[Any, Any], statu
 def test_the_platforms_words_are_masked_in_the_text() -> None:
     """An error's text leaves out numbers and what the request carried, and its ``message`` does not."""
     words = "张三的手机号13800138000与your-operator不符"
-    error = refusal({"code": 31000, "message": words}, echoes=("张三", "your-operator"))
+    error = refusal({"code": 31000, "message": words}, sensitive_values=("张三", "your-operator"))
     assert str(error) == "the platform refused with code 31000 (business failure) “***的手机号***与***不符”"
     assert error.message == words
 
@@ -161,7 +161,7 @@ def test_a_refusal_tells_how_long_to_wait() -> None:
 def test_redirects(status: int, location: str, shown: str) -> None:
     """A redirect is not followed, and the error names where it points to by its host alone."""
     error = read(HTML, status, Location=location)
-    assert isinstance(error, UnexpectedAnswer)
+    assert isinstance(error, UnexpectedResponse)
     assert error.phase is Phase.ANSWERED
     assert str(error).startswith(f"HTTP {status} redirects to {shown}; ")
     assert "SECRET" not in str(error)
@@ -203,7 +203,7 @@ def test_a_redirect_without_location() -> None:
 def test_what_is_not_in_the_platforms_form(body: bytes, status: int, phase: Phase) -> None:
     """Only a refusing status proves that nothing happened when something else answers."""
     error = read(body, status)
-    assert type(error) is UnexpectedAnswer
+    assert type(error) is UnexpectedResponse
     assert (error.http_status, error.phase) == (status, phase)
     assert f"HTTP {status} with {len(body)} bytes of application/json is not" in str(error)
 
@@ -231,7 +231,7 @@ def test_hints(body: bytes, base_url: str, kind: str, words: str) -> None:
 
 def test_no_content_type_at_all() -> None:
     """An answer without ``Content-Type`` is described all the same."""
-    error = read_answer(RawAnswer(200, {}, b"x"), DRAFT, BASE_URL)
+    error = read_response(HttpResponse(200, {}, b"x"), DRAFT, BASE_URL)
     assert "1 bytes of no content type" in str(error)
 
 
@@ -311,10 +311,10 @@ some_headers = st.dictionaries(
 )
 def test_any_answer(body: bytes, status: int, headers: dict[str, str], base_url: str) -> None:
     """Whatever comes is either success or exactly one error with a phase and a text."""
-    outcome = read_answer(RawAnswer(status, headers, body), CORP_IDENT_LINK, base_url)
+    outcome = read_response(HttpResponse(status, headers, body), CORP_IDENT_LINK, base_url)
     if isinstance(outcome, Envelope):
         assert outcome.ok
     else:
         assert outcome.phase in {Phase.SENT, Phase.ANSWERED}
         assert str(outcome)
-        assert not isinstance(outcome, UnexpectedAnswer) or (outcome.phase is Phase.ANSWERED) == (300 <= status < 500)
+        assert not isinstance(outcome, UnexpectedResponse) or (outcome.phase is Phase.ANSWERED) == (300 <= status < 500)

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kfq_async import CanonicalRsa2Signer, Rsa2Signer, Unsigned
+from kfq_async import CanonicalRsa2Signer, Rsa2Signer, SigningInput
 from kfq_async.protocol.signing import (
     canonical_json,
     load_private_key,
@@ -35,24 +35,24 @@ CURVE = ec.generate_private_key(ec.SECP256R1())
 TOO_SHORT = rsa.RSAPublicNumbers(65537, 2**511 + 1).public_key()
 
 
-def private_der(key: rsa.RSAPrivateKey = KEY, form: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
+def private_der(key: rsa.RSAPrivateKey = KEY, kind: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
     """Write a private key as DER."""
-    return key.private_bytes(Encoding.DER, form, NoEncryption())
+    return key.private_bytes(Encoding.DER, kind, NoEncryption())
 
 
-def private_pem(key: rsa.RSAPrivateKey = KEY, form: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
+def private_pem(key: rsa.RSAPrivateKey = KEY, kind: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
     """Write a private key as PEM."""
-    return key.private_bytes(Encoding.PEM, form, NoEncryption())
+    return key.private_bytes(Encoding.PEM, kind, NoEncryption())
 
 
-def public_der(key: rsa.RSAPrivateKey = KEY, form: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> bytes:
+def public_der(key: rsa.RSAPrivateKey = KEY, kind: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> bytes:
     """Write a public key as DER."""
-    return key.public_key().public_bytes(Encoding.DER, form)
+    return key.public_key().public_bytes(Encoding.DER, kind)
 
 
-def public_pem(key: rsa.RSAPrivateKey = KEY, form: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> bytes:
+def public_pem(key: rsa.RSAPrivateKey = KEY, kind: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> bytes:
     """Write a public key as PEM."""
-    return key.public_key().public_bytes(Encoding.PEM, form)
+    return key.public_key().public_bytes(Encoding.PEM, kind)
 
 
 def bare(der: bytes, *, width: int = 0) -> str:
@@ -61,10 +61,10 @@ def bare(der: bytes, *, width: int = 0) -> str:
     return "\n".join(textwrap.wrap(text, width)) if width else text
 
 
-def unsigned(**parts: Any) -> Unsigned:
+def signing_input(**parts: Any) -> SigningInput:
     """Describe an attempt to sign."""
     values: dict[str, Any] = {"body": None, "query": {}, "nonce": "n0nce", "timestamp": "1750000000000", "uri": "/a"}
-    return Unsigned(**values | parts)
+    return SigningInput(**values | parts)
 
 
 def test_measured_canonical_strings(vectors: Any) -> None:
@@ -96,7 +96,7 @@ def test_measured_signers(vectors: Any) -> None:
     raw = Rsa2Signer(vectors["privateKeyPkcs8"])
     for case in vectors["cases"]:
         body = case["body"].encode() if case["body"] is not None else None
-        attempt = unsigned(body=body, nonce=case["nonce"], timestamp=case["timestamp"], uri=case["uri"])
+        attempt = signing_input(body=body, nonce=case["nonce"], timestamp=case["timestamp"], uri=case["uri"])
         canonical = CanonicalRsa2Signer(case["appId"], vectors["privateKeyPkcs8"])
         assert canonical.sign(attempt) == case["sign"]
         assert body is None or raw.sign(attempt) == case["signOverRawBody"]
@@ -440,7 +440,7 @@ def test_an_unusable_public_key_is_not_a_wrong_signature() -> None:
 
 def test_rsa2_signs_the_raw_body() -> None:
     """A body is signed byte for byte as it is sent, whatever else goes with it."""
-    attempt = unsigned(body=b'{"b": 1, "a":2}', query={"x": "y"})
+    attempt = signing_input(body=b'{"b": 1, "a":2}', query={"x": "y"})
     assert verify(b'{"b": 1, "a":2}', Rsa2Signer(KEY).sign(attempt), KEY.public_key())
 
 
@@ -456,13 +456,13 @@ def test_rsa2_signs_the_raw_body() -> None:
 )
 def test_rsa2_signs_the_query_of_a_get(query: dict[str, str], message: str) -> None:
     """Without a body the parameters are signed: not blank, sorted by name, not percent-encoded."""
-    assert verify(message.encode(), Rsa2Signer(KEY).sign(unsigned(query=query)), KEY.public_key())
+    assert verify(message.encode(), Rsa2Signer(KEY).sign(signing_input(query=query)), KEY.public_key())
 
 
 @pytest.mark.parametrize("body", [None, b'{"b": 1.0, "a": 1e8}'])
 def test_the_canonical_signer(body: bytes | None) -> None:
     """The canonical signer covers application, body, nonce, timestamp and uri."""
-    attempt = unsigned(body=body, uri="/a?b=c")
+    attempt = signing_input(body=body, uri="/a?b=c")
     message = string_to_sign("APPID001", body, nonce="n0nce", timestamp="1750000000000", uri="/a?b=c")
     assert verify(message.encode(), CanonicalRsa2Signer("APPID001", KEY).sign(attempt), KEY.public_key())
 
@@ -475,8 +475,8 @@ def test_the_canonical_signer_needs_an_application() -> None:
 
 def test_what_is_signed_can_be_printed() -> None:
     """The repr of an attempt shows neither body nor query nor path."""
-    attempt = unsigned(body=b"SECRET", query={"mobile": "SECRET"}, uri="/SECRET")
-    assert repr(attempt) == "Unsigned(nonce='n0nce', timestamp='1750000000000')"
+    attempt = signing_input(body=b"SECRET", query={"mobile": "SECRET"}, uri="/SECRET")
+    assert repr(attempt) == "SigningInput(nonce='n0nce', timestamp='1750000000000')"
 
 
 @pytest.mark.parametrize("signer", [Rsa2Signer(KEY), CanonicalRsa2Signer("APPID001", KEY)])

@@ -17,14 +17,14 @@ from kfq_async import (
     CorpIdentInfo,
     CorpIdentLink,
     CorpIdentLinkRequest,
+    CredentialPlacement,
     CredentialsError,
     Idempotency,
     OprIdentConfig,
     OprIdentInfo,
-    Placement,
     __version__,
 )
-from servers import HandMade, Seen, success
+from servers import ScriptedServer, Seen, success
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ async def succeed(_number: int, _seen: Seen) -> bytes:
 
 async def sent(request: CorpIdentLinkRequest) -> Seen:
     """Return what a request looks like on the wire."""
-    async with HandMade(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+    async with ScriptedServer(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         await session.auth.corp_ident_link(request)
         (seen,) = server.seen
         return seen
@@ -200,5 +200,5 @@ async def test_a_mapping_is_no_request_object(session: AsyncSession) -> None:
 def test_how_the_operation_is_repeated() -> None:
     """The operation is keyed by its ``clientRequestId``, and its credentials travel as headers."""
     assert CORP_IDENT_LINK.idempotency is Idempotency.KEYED
-    assert CORP_IDENT_LINK.credentials is Placement.HEADERS
+    assert CORP_IDENT_LINK.credentials is CredentialPlacement.HEADERS
     assert CORP_IDENT_LINK.name == "POST /auth/corp/ident/link"

@@ -27,7 +27,7 @@ from kfq_async import (
 )
 from kfq_async.models.contracts import known_status
 from kfq_async.sandbox import Sandbox
-from servers import HandMade, Seen, answer, success
+from servers import ScriptedServer, Seen, answer, success
 
 PERSON = ContractUser(name="王五", contact_type="MOBILE", contact="13900139000")
 DRAFT = ContractDraftRequest(
@@ -107,7 +107,7 @@ async def test_credentials_travel_in_body_and_query(sandbox: Sandbox) -> None:
         result = {"status": "SIGNING", "todoTaskList": []} if seen.method == "GET" else {"contractId": "c 1/中"}
         return success(result)
 
-    async with HandMade(script) as server, AsyncSession(sandbox.token, base_url=server.base_url) as session:
+    async with ScriptedServer(script) as server, AsyncSession(sandbox.token, base_url=server.base_url) as session:
         draft = await session.contracts.draft(DRAFT)
         await session.contracts.tasks(draft.contract_id)
         post, get = server.seen
@@ -178,7 +178,7 @@ async def test_an_unreadable_state_is_said() -> None:
     async def script(_number: int, _seen: Seen) -> bytes:
         return answer({"code": 10000, "result": {"status": "SIGNING", "todoTaskList": [{"taskType": "SIGN"}]}})
 
-    async with HandMade(script) as server, AsyncSession("T", base_url=server.base_url) as session:
+    async with ScriptedServer(script) as server, AsyncSession("T", base_url=server.base_url) as session:
         with pytest.raises(DecodeError, match=r"required key missing @ \$\.result\.todoTaskList"):
             await session.contracts.tasks("c")
 
@@ -198,7 +198,7 @@ async def _drafts(session: AsyncSession, count: int) -> list[int]:
 
 async def test_without_pacing_the_sandbox_refuses_too(sandbox: Sandbox) -> None:
     """Without pacing the sixth draft in a second is refused as the platform refuses it, and comes again."""
-    async with AsyncSession(sandbox.token, base_url=sandbox.base_url, pacing=None) as session:
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url, rate_limit=None) as session:
         attempts = await _drafts(session, 8)
     assert sorted(attempts)[:5] == [1, 1, 1, 1, 1]
     assert max(attempts) == 2

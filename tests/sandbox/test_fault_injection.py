@@ -54,7 +54,7 @@ async def test_faults_are_set_and_listed_by_http(sandbox: Sandbox) -> None:
 )
 async def test_poor_faults_are_refused_by_http(body: Any, sandbox: Sandbox) -> None:
     """What is no list of faults is refused with an example, and changes nothing."""
-    sandbox.fail(Fault("drop", times=1))
+    sandbox.inject_faults(Fault("drop", times=1))
     status, shown = await put(sandbox, body)
     assert status == 400
     assert 'send {"faults": ["drop*1"], "seed": 0}' in shown["error"]
@@ -83,8 +83,8 @@ def test_every_fault_is_written_as_it_is_read(kind: str) -> None:
 
 async def test_nobody_listens_for_a_while(sandbox: Sandbox) -> None:
     """While connections are refused nothing is sent, and afterwards the same port answers again."""
-    sandbox.fail(Fault("refuse", seconds=30.0))
-    sandbox.fail(Fault("refuse", seconds=0.3))
+    sandbox.inject_faults(Fault("refuse", seconds=30.0))
+    sandbox.inject_faults(Fault("refuse", seconds=0.3))
     await asyncio.sleep(0.05)
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=ONCE) as session:
         with pytest.raises(ConnectError, match="ECONNREFUSED"):
@@ -110,13 +110,13 @@ def test_faults_from_another_thread(kfq_sandbox: Sandbox) -> None:
             with pytest.raises(ConnectError):
                 await session.auth.corp_ident_link(CorpIdentLinkRequest())
 
-    kfq_sandbox.fail(Fault("refuse", seconds=30.0))
+    kfq_sandbox.inject_faults(Fault("refuse", seconds=30.0))
     asyncio.run(refused())
 
 
 async def test_large_answers_wait_for_slow_readers(sandbox: Sandbox) -> None:
     """An answer of many megabytes is paused while its reader sleeps, and arrives whole."""
-    sandbox.fail(Fault("huge", times=1))
+    sandbox.inject_faults(Fault("huge", times=1))
     host, port = sandbox.origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port), limit=4096)
     path = "/resrun-paas/kaifangqian/openAPI/V2/auth/corp/ident/link"
@@ -146,7 +146,7 @@ async def test_every_number_can_be_answered(
     kind: str, error: type[ApiError], code: int, session: AsyncSession, sandbox: Sandbox
 ) -> None:
     """Any number of the platform's can be asked for, in its own envelope and in the internal one."""
-    sandbox.fail(kind)
+    sandbox.inject_faults(kind)
     with pytest.raises(error) as caught:
         await session.auth.corp_ident_link(CorpIdentLinkRequest())
     assert (type(caught.value), caught.value.code) == (error, code)

@@ -200,12 +200,12 @@ async def test_same_seed_same_choice() -> None:
 async def test_fail_replaces_and_clears(sandbox: Sandbox) -> None:
     """`fail` puts its faults in the place of those before, and without any all goes well."""
     assert await outcomes(sandbox, 1) == "."
-    sandbox.fail(Fault("drop"))
+    sandbox.inject_faults(Fault("drop"))
     assert await outcomes(sandbox, 2) == "xx"
-    sandbox.fail(Fault("lose", times=1))
+    sandbox.inject_faults(Fault("lose", times=1))
     assert await outcomes(sandbox, 2) == "x."
-    sandbox.fail(Fault("drop"), Fault("lose"))
-    sandbox.fail()
+    sandbox.inject_faults(Fault("drop"), Fault("lose"))
+    sandbox.inject_faults()
     assert await outcomes(sandbox, 2) == ".."
 
 
@@ -215,7 +215,7 @@ async def test_fail_begins_the_choice_again() -> None:
     async with Sandbox(faults=[often], seed=7) as sandbox:
         seen = {await outcomes(sandbox, 16)}
         for _ in range(2):
-            sandbox.fail(often)
+            sandbox.inject_faults(often)
             seen.add(await outcomes(sandbox, 16))
     assert len(seen) == 1
 

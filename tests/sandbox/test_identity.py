@@ -14,7 +14,7 @@ import pytest
 from attrs import evolve
 
 from kfq_async.sandbox import Order, Sandbox
-from kfq_async.sandbox.identity import Desk, Platform, Reply, page_url
+from kfq_async.sandbox.identity import OrderService, Platform, PlatformResponse, page_url
 from kfq_async.sandbox.orders import COMPLETE, REVIEW
 from kfq_async.sandbox.store import Store
 from orders import NOW, order_of
@@ -64,7 +64,7 @@ class Client:
         self._platform = Platform(store, tokens=("A", "B"), strict=strict)
         self._nonces = count()
 
-    def ask(self, body: object, changes: Mapping[str, str | None] = NONE, *, now: float = NOW_MS) -> Reply:
+    def ask(self, body: object, changes: Mapping[str, str | None] = NONE, *, now: float = NOW_MS) -> PlatformResponse:
         """Ask with good headers but for the ``changes``; ``None`` leaves one out."""
         headers: dict[str, str | None] = {"appAuthToken": "A", "timestamp": f"{now:.0f}"}
         headers |= {"nonce": f"nonce {next(self._nonces)}"} | dict(changes)
@@ -89,7 +89,7 @@ def store() -> Iterator[Store]:
 
 
 @pytest.fixture
-def desk(store: Store) -> Client:
+def order_service(store: Store) -> Client:
     """A platform that refuses what is not documented."""
     return Client(store)
 
@@ -100,39 +100,39 @@ def lenient(store: Store) -> Client:
     return Client(store, strict=False)
 
 
-def test_the_published_sample(desk: Client) -> None:
+def test_the_published_sample(order_service: Client) -> None:
     """The request of the published sample makes one order and returns its number and its page."""
-    reply = desk.ask(SAMPLE)
-    (order,) = desk.orders()
-    assert reply == Reply(10000, "成功", {"orderNo": order.order_no, "authUrl": page_url(ORIGIN, order)})
+    reply = order_service.ask(SAMPLE)
+    (order,) = order_service.orders()
+    assert reply == PlatformResponse(10000, "成功", {"orderNo": order.order_no, "authUrl": page_url(ORIGIN, order)})
     assert order.company_name == "某某科技有限公司"
     assert order.client_request_id == "client-req-corp-ident-001"
     assert orjson.loads(order.request) == SAMPLE
     assert order.created_at == NOW
 
 
-def test_nothing_is_required(desk: Client) -> None:
+def test_nothing_is_required(order_service: Client) -> None:
     """An empty object is a good request, since no field is documented as required."""
-    desk.order({})
-    (order,) = desk.orders()
+    order_service.order({})
+    (order,) = order_service.orders()
     assert order.client_request_id is None
     assert order.company_name == "（未填写企业名称）"
 
 
 @pytest.mark.parametrize("info", [None, {}, {"companyName": None}, {"companyName": ""}])
-def test_company_without_a_name(desk: Client, info: dict[str, str] | None) -> None:
+def test_company_without_a_name(order_service: Client, info: dict[str, str] | None) -> None:
     """A company that was not named is called so, however the name was left out."""
-    desk.order({"corpIdentInfo": info})
-    assert [order.company_name for order in desk.orders()] == ["（未填写企业名称）"]
+    order_service.order({"corpIdentInfo": info})
+    assert [order.company_name for order in order_service.orders()] == ["（未填写企业名称）"]
 
 
-def test_numbers_and_links_cannot_be_guessed(desk: Client) -> None:
+def test_numbers_and_links_cannot_be_guessed(order_service: Client) -> None:
     """Every order has its own number and its own secret in the link."""
     for _ in range(50):
-        desk.order({})
-    assert len({order.order_no for order in desk.orders()}) == 50
-    assert len({order.code for order in desk.orders()}) == 50
-    assert all(len(order.code) >= 12 for order in desk.orders())
+        order_service.order({})
+    assert len({order.order_no for order in order_service.orders()}) == 50
+    assert len({order.code for order in order_service.orders()}) == 50
+    assert all(len(order.code) >= 12 for order in order_service.orders())
 
 
 @pytest.mark.parametrize(
@@ -157,51 +157,51 @@ def test_numbers_and_links_cannot_be_guessed(desk: Client) -> None:
         ({"nonce": ""}, 21000),
     ],
 )
-def test_refused_headers(desk: Client, changes: dict[str, str | None], code: int) -> None:
+def test_refused_headers(order_service: Client, changes: dict[str, str | None], code: int) -> None:
     """A header that is missing or wrong is refused with the platform's code, and no order is made."""
-    reply = desk.ask({}, changes)
+    reply = order_service.ask({}, changes)
     assert reply.code == code
     assert reply.result is None
     assert reply.message.startswith("沙箱：")
-    assert desk.orders() == []
+    assert order_service.orders() == []
 
 
 @pytest.mark.parametrize(
     ("offset", "code"), [(-300_001, 41001), (-300_000, 10000), (0, 10000), (300_000, 10000), (300_001, 41001)]
 )
-def test_clock(desk: Client, offset: int, code: int) -> None:
+def test_clock(order_service: Client, offset: int, code: int) -> None:
     """A timestamp may be 300 seconds off to either side and not a millisecond more."""
-    assert desk.ask({}, {"timestamp": f"{NOW_MS + offset:.0f}"}).code == code
+    assert order_service.ask({}, {"timestamp": f"{NOW_MS + offset:.0f}"}).code == code
 
 
-def test_order_of_the_checks(desk: Client) -> None:
+def test_order_of_the_checks(order_service: Client) -> None:
     """Token, timestamp, nonce and body are looked at in this order, and the first that is wrong decides."""
     wrong: dict[str, str | None] = {"appAuthToken": "C", "timestamp": "0", "nonce": ""}
-    codes = [desk.ask(b"[]", wrong).code]
+    codes = [order_service.ask(b"[]", wrong).code]
     for name in list(wrong):
         del wrong[name]
-        codes.append(desk.ask(b"[]", wrong).code)
+        codes.append(order_service.ask(b"[]", wrong).code)
     assert codes == [41000, 41001, 21000, 25000]
 
 
-def test_nonce_counts_once(desk: Client) -> None:
+def test_nonce_counts_once(order_service: Client) -> None:
     """The same nonce again is refused and makes no second order."""
-    assert desk.ask({}, {"nonce": "n"}).code == 10000
-    assert desk.ask({}, {"nonce": "n"}).code == 41002
-    assert len(desk.orders()) == 1
+    assert order_service.ask({}, {"nonce": "n"}).code == 10000
+    assert order_service.ask({}, {"nonce": "n"}).code == 41002
+    assert len(order_service.orders()) == 1
 
 
-def test_nonce_is_used_up_by_a_refusal(desk: Client) -> None:
+def test_nonce_is_used_up_by_a_refusal(order_service: Client) -> None:
     """A nonce whose request was refused for its body is used up; one whose token was refused is not."""
-    assert desk.ask(b"[]", {"nonce": "n"}).code == 25000
-    assert desk.ask({}, {"nonce": "n"}).code == 41002
-    assert desk.ask({}, {"nonce": "m", "appAuthToken": "C"}).code == 41000
-    assert desk.ask({}, {"nonce": "m"}).code == 10000
+    assert order_service.ask(b"[]", {"nonce": "n"}).code == 25000
+    assert order_service.ask({}, {"nonce": "n"}).code == 41002
+    assert order_service.ask({}, {"nonce": "m", "appAuthToken": "C"}).code == 41000
+    assert order_service.ask({}, {"nonce": "m"}).code == 10000
 
 
-def test_nonce_belongs_to_its_token(desk: Client) -> None:
+def test_nonce_belongs_to_its_token(order_service: Client) -> None:
     """Two tenants may happen to use the same nonce."""
-    assert [desk.ask({}, {"nonce": "n", "appAuthToken": token}).code for token in "ABAB"] == [
+    assert [order_service.ask({}, {"nonce": "n", "appAuthToken": token}).code for token in "ABAB"] == [
         10000,
         10000,
         41002,
@@ -210,18 +210,18 @@ def test_nonce_belongs_to_its_token(desk: Client) -> None:
 
 
 @pytest.mark.parametrize(("later", "code"), [(1, 41002), (600_000, 41002), (600_001, 10000)])
-def test_nonce_is_forgotten(desk: Client, later: int, code: int) -> None:
+def test_nonce_is_forgotten(order_service: Client, later: int, code: int) -> None:
     """A nonce is accepted again once no timestamp that was accepted with it could still be."""
-    desk.order({}, {"nonce": "n"})
-    assert desk.ask({}, {"nonce": "n"}, now=NOW_MS + later).code == code
+    order_service.order({}, {"nonce": "n"})
+    assert order_service.ask({}, {"nonce": "n"}, now=NOW_MS + later).code == code
 
 
-def test_only_old_nonces_are_forgotten(desk: Client) -> None:
+def test_only_old_nonces_are_forgotten(order_service: Client) -> None:
     """Forgetting the old ones keeps the fresh ones, among many."""
     for number in range(1000):
-        desk.order({}, {"nonce": f"{number}"}, now=NOW_MS + number * 1000)
+        order_service.order({}, {"nonce": f"{number}"}, now=NOW_MS + number * 1000)
     now = NOW_MS + 999_000
-    assert [desk.ask({}, {"nonce": f"{number}"}, now=now).code for number in (0, 398, 399, 999)] == [
+    assert [order_service.ask({}, {"nonce": f"{number}"}, now=now).code for number in (0, 398, 399, 999)] == [
         10000,
         10000,
         41002,
@@ -252,10 +252,10 @@ NOT_AN_OBJECT = [
 
 
 @pytest.mark.parametrize("body", NOT_AN_OBJECT)
-def test_body_is_no_object(desk: Client, body: bytes) -> None:
+def test_body_is_no_object(order_service: Client, body: bytes) -> None:
     """A body that is not a JSON object in UTF-8, or one nested absurdly deep, is refused with 25000."""
-    assert desk.ask(body) == Reply(25000, "沙箱：请求体不是 JSON 对象")
-    assert desk.orders() == []
+    assert order_service.ask(body) == PlatformResponse(25000, "沙箱：请求体不是 JSON 对象")
+    assert order_service.orders() == []
 
 
 @pytest.mark.parametrize("body", NOT_AN_OBJECT)
@@ -274,12 +274,12 @@ def test_body_is_no_object_for_the_lenient_either(lenient: Client, body: bytes) 
         ({"oprIdentConfig": {"corpVerifyMethods": []}}, "corpVerifyMethods @ $.oprIdentConfig"),
     ],
 )
-def test_unknown_key(desk: Client, lenient: Client, body: dict[str, object], path: str) -> None:
+def test_unknown_key(order_service: Client, lenient: Client, body: dict[str, object], path: str) -> None:
     """A key that is not documented is refused by name, at either level, unless the sandbox is lenient."""
-    reply = desk.ask(body)
+    reply = order_service.ask(body)
     assert reply.code == 23000
     assert path in reply.message
-    assert desk.orders() == []
+    assert order_service.orders() == []
     assert lenient.ask(body).code == 10000
 
 
@@ -301,27 +301,27 @@ def test_unknown_key(desk: Client, lenient: Client, body: dict[str, object], pat
         ({"oprIdentConfig": {"personVerifyMethods": [None]}}, "item 0: expected a string, not null"),
     ],
 )
-def test_mistyped_value(desk: Client, lenient: Client, body: dict[str, object], problem: str) -> None:
+def test_mistyped_value(order_service: Client, lenient: Client, body: dict[str, object], problem: str) -> None:
     """A value of a wrong type is refused with its path, at either level, by the lenient sandbox too."""
-    for each in (desk, lenient):
+    for each in (order_service, lenient):
         reply = each.ask(body)
         assert reply.code == 23000
         assert problem in reply.message
-    assert desk.orders() == []
+    assert order_service.orders() == []
 
 
-def test_every_problem_is_named(desk: Client) -> None:
+def test_every_problem_is_named(order_service: Client) -> None:
     """One refusal names all that is wrong, so that it need not be found out one by one."""
-    message = desk.ask({"accountName": 1, "clientUserId": 2, "oprIdentInfo": {"idCardType": "1"}}).message
+    message = order_service.ask({"accountName": 1, "clientUserId": 2, "oprIdentInfo": {"idCardType": "1"}}).message
     for path in ("$.accountName", "$.clientUserId", "$.oprIdentInfo.idCardType"):
         assert path in message
 
 
-def test_null_is_absent(desk: Client) -> None:
+def test_null_is_absent(order_service: Client) -> None:
     """Every documented field may be null, which is as good as leaving it out."""
-    desk.order(dict.fromkeys(SAMPLE))
-    desk.order({name: dict.fromkeys(value) for name, value in SAMPLE.items() if isinstance(value, dict)})
-    assert {order.request for order in desk.orders()} == {
+    order_service.order(dict.fromkeys(SAMPLE))
+    order_service.order({name: dict.fromkeys(value) for name, value in SAMPLE.items() if isinstance(value, dict)})
+    assert {order.request for order in order_service.orders()} == {
         "{}",
         '{"corpIdentInfo":{},"corpIdentConfig":{},"oprIdentInfo":{},"oprIdentConfig":{}}',
     }
@@ -342,11 +342,11 @@ BODY = {"clientRequestId": "row-1", "accountName": "a", "corpIdentInfo": {"compa
     ],
     ids=["same", "other key order", "null", "nested null", "white space", "escapes"],
 )
-def test_same_id_and_same_body(desk: Client, again: object) -> None:
+def test_same_id_and_same_body(order_service: Client, again: object) -> None:
     """The same clientRequestId with a body that says the same finds the same order and the same page."""
-    first = desk.ask(BODY)
-    assert desk.ask(again) == first
-    assert len(desk.orders()) == 1
+    first = order_service.ask(BODY)
+    assert order_service.ask(again) == first
+    assert len(order_service.orders()) == 1
 
 
 @pytest.mark.parametrize(
@@ -361,18 +361,18 @@ def test_same_id_and_same_body(desk: Client, again: object) -> None:
         BODY | {"corpIdentConfig": {}},
     ],
 )
-def test_same_id_and_other_body(desk: Client, other: dict[str, object]) -> None:
+def test_same_id_and_other_body(order_service: Client, other: dict[str, object]) -> None:
     """The same clientRequestId with a body that says something else is refused, and the first order stands."""
-    number = desk.order(BODY)
-    assert desk.ask(other) == Reply(31000, "沙箱：同一 clientRequestId 已用于内容不同的请求")
-    assert desk.order(BODY) == number
+    number = order_service.order(BODY)
+    assert order_service.ask(other) == PlatformResponse(31000, "沙箱：同一 clientRequestId 已用于内容不同的请求")
+    assert order_service.order(BODY) == number
 
 
-def test_lists_have_an_order(desk: Client) -> None:
+def test_lists_have_an_order(order_service: Client) -> None:
     """The same methods in another sequence are another request."""
     methods = [["face", "mobile"], ["mobile", "face"]]
     bodies = [{"clientRequestId": "r", "oprIdentConfig": {"personVerifyMethods": each}} for each in methods]
-    assert [desk.ask(body).code for body in bodies] == [10000, 31000]
+    assert [order_service.ask(body).code for body in bodies] == [10000, 31000]
 
 
 def test_undocumented_fields_are_part_of_the_request(lenient: Client) -> None:
@@ -381,35 +381,35 @@ def test_undocumented_fields_are_part_of_the_request(lenient: Client) -> None:
     assert [lenient.ask(body).code for body in bodies] == [10000, 10000, 31000]
 
 
-def test_same_id_of_another_tenant(desk: Client) -> None:
+def test_same_id_of_another_tenant(order_service: Client) -> None:
     """A clientRequestId belongs to its token: another tenant's is another order, even with another body."""
-    mine = desk.order(BODY)
-    theirs = desk.order(BODY | {"accountName": "b"}, {"appAuthToken": "B"})
+    mine = order_service.order(BODY)
+    theirs = order_service.order(BODY | {"accountName": "b"}, {"appAuthToken": "B"})
     assert mine != theirs
-    assert desk.order(BODY) == mine
-    assert desk.order(BODY | {"accountName": "b"}, {"appAuthToken": "B"}) == theirs
+    assert order_service.order(BODY) == mine
+    assert order_service.order(BODY | {"accountName": "b"}, {"appAuthToken": "B"}) == theirs
 
 
 @pytest.mark.parametrize("key", [{}, {"clientRequestId": None}, {"clientRequestId": ""}])
-def test_no_id(desk: Client, key: dict[str, str | None]) -> None:
+def test_no_id(order_service: Client, key: dict[str, str | None]) -> None:
     """Without an id, or with an empty one, the same request makes a new order each time."""
-    numbers = {desk.order({"accountName": "a"} | key) for _ in range(3)}
+    numbers = {order_service.order({"accountName": "a"} | key) for _ in range(3)}
     assert len(numbers) == 3
-    assert [order.client_request_id for order in desk.orders()] == [None, None, None]
+    assert [order.client_request_id for order in order_service.orders()] == [None, None, None]
 
 
 @pytest.mark.parametrize("key", [" ", "0", "a" * 100_000, "编号-１", "\0", "a\0b", "'; DROP TABLE orders; --"])
-def test_any_id_is_kept(desk: Client, key: str) -> None:
+def test_any_id_is_kept(order_service: Client, key: str) -> None:
     """An id is any text at all, compared to the letter."""
-    number = desk.order({"clientRequestId": key})
-    assert desk.order({"clientRequestId": key}) == number
-    assert desk.order({"clientRequestId": key + "x"}) != number
-    assert [order.client_request_id for order in desk.orders()] == [key, key + "x"]
+    number = order_service.order({"clientRequestId": key})
+    assert order_service.order({"clientRequestId": key}) == number
+    assert order_service.order({"clientRequestId": key + "x"}) != number
+    assert [order.client_request_id for order in order_service.orders()] == [key, key + "x"]
 
 
-def test_ids_differ_by_case(desk: Client) -> None:
+def test_ids_differ_by_case(order_service: Client) -> None:
     """Ids that differ only by case are different."""
-    assert desk.order({"clientRequestId": "Row"}) != desk.order({"clientRequestId": "row"})
+    assert order_service.order({"clientRequestId": "Row"}) != order_service.order({"clientRequestId": "row"})
 
 
 def test_page_url() -> None:
@@ -441,9 +441,9 @@ class Told:
 def test_unknown_order() -> None:
     """An order that does not exist cannot be moved on, and the error names it."""
     with closing(Store(None)) as store:
-        desk = Desk(store, cast("Sender", Told()), lambda: NOW)
+        order_service = OrderService(store, cast("Sender", Told()), lambda: NOW)
         with pytest.raises(LookupError, match="there is no order SBX9"):
-            desk.act("SBX9", COMPLETE, {})
+            order_service.act("SBX9", COMPLETE, {})
 
 
 def test_what_was_typed_is_kept_and_told() -> None:
@@ -451,7 +451,7 @@ def test_what_was_typed_is_kept_and_told() -> None:
     with closing(Store(None)) as store:
         told = Told()
         store.orders.add(order_of())
-        after = Desk(store, cast("Sender", told), lambda: NOW).act("SBX1", COMPLETE, {"companyName": "乙公司"})
+        after = OrderService(store, cast("Sender", told), lambda: NOW).act("SBX1", COMPLETE, {"companyName": "乙公司"})
         assert (after.status, after.company_name, after.verified_at) == (1, "乙公司", NOW)
         assert store.orders.all() == [after]
         assert told.orders == [after]
@@ -466,11 +466,11 @@ def test_somebody_was_faster() -> None:
         def clock() -> float:
             (order,) = store.orders.all()
             if order.status is None:
-                store.orders.swap(order, evolve(order, status=3))
+                store.orders.compare_and_swap(order, evolve(order, status=3))
             return NOW
 
         with pytest.raises(ValueError, match="has orderStatus 3 already"):
-            Desk(store, cast("Sender", told), clock).act("SBX1", REVIEW, {})
+            OrderService(store, cast("Sender", told), clock).act("SBX1", REVIEW, {})
         assert [order.status for order in store.orders.all()] == [3]
         assert told.orders == []
 

@@ -15,9 +15,9 @@ from yarl import URL
 from kfq_async import AsyncSession, CorpIdentInfo, CorpIdentLinkRequest
 from kfq_async.protocol.signing import CanonicalRsa2Signer, string_to_sign, verify
 from kfq_async.sandbox import Fault, Notification, Sandbox
-from kfq_async.sandbox.notifications import Delivery, Outcome, corrupted, write_letter
+from kfq_async.sandbox.notifications import DeliveryPolicy, DeliveryResult, corrupted, sign_notification
 from kfq_async.sandbox.store import process_key, public_text
-from servers import HandMade, Seen, answer
+from servers import ScriptedServer, Seen, answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,9 +44,9 @@ def refuse_first(count: int, refusal: bytes | None = answer(b"not now", 503)) ->
 
 
 @asynccontextmanager
-async def receiving(script: Script = accept, **settings: Any) -> AsyncIterator[tuple[Sandbox, HandMade]]:
+async def receiving(script: Script = accept, **settings: Any) -> AsyncIterator[tuple[Sandbox, ScriptedServer]]:
     """Run a receiver and a sandbox that repeats at once."""
-    async with HandMade(script) as receiver, Sandbox(**{"retry_after": (0.01, 0.01), **settings}) as sandbox:
+    async with ScriptedServer(script) as receiver, Sandbox(**{"retry_after": (0.01, 0.01), **settings}) as sandbox:
         yield sandbox, receiver
 
 
@@ -389,7 +389,7 @@ async def test_what_comes_too_late(sandbox: Sandbox) -> None:
 async def test_the_rest_is_sent_after_a_restart(tmp_path: Path) -> None:
     """With a state file, what was not acknowledged goes on where it was, under the same key; without, it is gone."""
     state = tmp_path / "state.db"
-    async with HandMade(refuse_first(1)) as receiver:
+    async with ScriptedServer(refuse_first(1)) as receiver:
         async with Sandbox(state=state, retry_after=(0.2,)) as sandbox:
             key = sandbox.public_key
             sandbox.complete(await order(sandbox, f"{receiver.origin}/hook"))
@@ -438,10 +438,10 @@ async def test_what_is_shown_of_a_notification() -> None:
     assert "张三" not in repr(note)
 
 
-def delivery(**changes: Any) -> Delivery:
+def delivery(**changes: Any) -> DeliveryPolicy:
     """Return good settings but for the changes."""
     known: dict[str, Any] = {"app_id": "A", "retry_after": (0.5,), "timeout": 5.0, "hosts": frozenset()}
-    return Delivery(**{**known, **changes})
+    return DeliveryPolicy(**{**known, **changes})
 
 
 @pytest.mark.parametrize(
@@ -491,7 +491,7 @@ def test_letter() -> None:
     body = '{"orderNo":"SBX1","orderStatus":1,"companyName":"某"}'
     url = URL("http://127.0.0.1:1/hooks/公司?a=1")
     signer = CanonicalRsa2Signer("APP", process_key())
-    letter = write_letter(body, url, "APP", signer, nonce="n", timestamp="1775010802000")
+    letter = sign_notification(body, url, "APP", signer, nonce="n", timestamp="1775010802000")
     assert letter.body == body.encode()
     assert {name: letter.headers[name] for name in ("appId", "nonce", "timestamp")} == {
         "appId": "APP",
@@ -507,7 +507,7 @@ def test_letter() -> None:
 def test_corrupted(status: int, other: int) -> None:
     """A corrupted letter says another status under the old signature."""
     signer = CanonicalRsa2Signer("APP", process_key())
-    letter = write_letter(f'{{"orderStatus":{status}}}', URL("http://h/"), "APP", signer, nonce="n", timestamp="1")
+    letter = sign_notification(f'{{"orderStatus":{status}}}', URL("http://h/"), "APP", signer, nonce="n", timestamp="1")
     assert orjson.loads(corrupted(letter).body) == {"orderStatus": other}
     assert corrupted(letter).headers == letter.headers
 
@@ -515,16 +515,16 @@ def test_corrupted(status: int, other: int) -> None:
 @pytest.mark.parametrize(
     ("outcome", "acknowledged"),
     [
-        (Outcome(200, b"success"), True),
-        (Outcome(201, b"success"), False),
-        (Outcome(200, b"success\n"), False),
-        (Outcome(200, b'"success"'), False),
-        (Outcome(200, b"SUCCESS"), False),
-        (Outcome(200, b""), False),
-        (Outcome(200, b"success", "broken off"), False),
-        (Outcome(), False),
+        (DeliveryResult(200, b"success"), True),
+        (DeliveryResult(201, b"success"), False),
+        (DeliveryResult(200, b"success\n"), False),
+        (DeliveryResult(200, b'"success"'), False),
+        (DeliveryResult(200, b"SUCCESS"), False),
+        (DeliveryResult(200, b""), False),
+        (DeliveryResult(200, b"success", "broken off"), False),
+        (DeliveryResult(), False),
     ],
 )
-def test_acknowledged(outcome: Outcome, acknowledged: bool) -> None:  # noqa: FBT001
+def test_acknowledged(outcome: DeliveryResult, acknowledged: bool) -> None:  # noqa: FBT001
     """HTTP 200 with the bare body ``success`` acknowledges, and nothing else."""
     assert outcome.acknowledged is acknowledged

@@ -16,10 +16,10 @@ from kfq_async.sandbox.orders import (
     china_time,
     notification_body,
 )
-from kfq_async.sandbox.web.order_form import sheet_of
+from kfq_async.sandbox.web.order_form import order_form
 from orders import COMPANY, NOW, order_of
 
-ANSWERS = sheet_of(order_of()).answers({})
+ANSWERS = order_form(order_of()).answers({})
 
 
 @pytest.mark.parametrize(("action", "status"), [(COMPLETE, 1), (REVIEW, 2), (ABANDON, 3), (EXPIRE, 4)])
@@ -52,7 +52,7 @@ def test_only_identification_has_a_time() -> None:
 @pytest.mark.parametrize(("action", "kept"), [(COMPLETE, True), (REVIEW, True), (ABANDON, False), (EXPIRE, False)])
 def test_the_page_counts_when_it_is_handed_in(action: str, kept: bool) -> None:  # noqa: FBT001
     """What the operator typed is kept on completing and review, the company's name included, and dropped otherwise."""
-    typed = sheet_of(order_of()).answers({"companyName": "改名公司"})
+    typed = order_form(order_of()).answers({"companyName": "改名公司"})
     order = advance(order_of(), action, typed, NOW)
     assert order.company_name == ("改名公司" if kept else COMPANY["companyName"])
     assert orjson.loads(order.answers) == (typed if kept else {})
@@ -60,14 +60,14 @@ def test_the_page_counts_when_it_is_handed_in(action: str, kept: bool) -> None: 
 
 def test_a_name_that_was_deleted() -> None:
     """An order whose company's name the operator deleted keeps being called as before."""
-    typed = sheet_of(order_of()).answers({"companyName": ""})
+    typed = order_form(order_of()).answers({"companyName": ""})
     assert advance(order_of(), COMPLETE, typed, NOW).company_name == COMPANY["companyName"]
 
 
 def test_notification_of_an_identification() -> None:
     """The notification says what is known, in the fields and types of protocol section 5.2."""
     order = order_of({"corpIdentInfo": COMPANY, "clientUserId": "user-1", "oprIdentInfo": {"name": "李四"}})
-    body = notification_body(advance(order, COMPLETE, sheet_of(order).answers({}), NOW + 60))
+    body = notification_body(advance(order, COMPLETE, order_form(order).answers({}), NOW + 60))
     union_id = orjson.loads(body)["unionId"]
     assert orjson.loads(body) == {
         "orderNo": "SBX1",

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from kfq_async.sandbox import Attempt, Contract, Notification
+from kfq_async.sandbox import Contract, DeliveryAttempt, Notification
 from kfq_async.sandbox.web import frame
 from kfq_async.sandbox.web.console import About, console
 from kfq_async.sandbox.web.operator_page import identify, not_found
@@ -75,7 +75,7 @@ class Reader(HTMLParser):
             self.text.append(data)
 
 
-def note(attempts: tuple[Attempt, ...] = (), **changes: Any) -> Notification:
+def note(attempts: tuple[DeliveryAttempt, ...] = (), **changes: Any) -> Notification:
     """Make a notification of a company with this name."""
     known: dict[str, Any] = {
         "notification_id": "N1",
@@ -90,7 +90,7 @@ def note(attempts: tuple[Attempt, ...] = (), **changes: Any) -> Notification:
     return Notification(**{**known, **changes})
 
 
-def attempt(**changes: Any) -> Attempt:
+def attempt(**changes: Any) -> DeliveryAttempt:
     """Make an attempt that was acknowledged, but for the changes."""
     known: dict[str, Any] = {
         "attempt_id": "A",
@@ -104,7 +104,7 @@ def attempt(**changes: Any) -> Attempt:
         "error": None,
         "acknowledged": True,
     }
-    return Attempt(**{**known, **changes})
+    return DeliveryAttempt(**{**known, **changes})
 
 
 def console_of(*notes: Notification, name: str = "某某科技有限公司", retry_after: tuple[float, ...] = (0.5, 2)) -> str:
@@ -241,7 +241,9 @@ def test_pages_keep_what_they_need_not_show(page: str) -> None:
         ((attempt(fault="callback-corrupt", http_status=401, acknowledged=False),), None, ["篡改", "HTTP 401"]),
     ],
 )
-def test_console_tells_how_it_went(attempts: tuple[Attempt, ...], due_at: float | None, words: list[str]) -> None:
+def test_console_tells_how_it_went(
+    attempts: tuple[DeliveryAttempt, ...], due_at: float | None, words: list[str]
+) -> None:
     """The console tells the state of a notification and of each attempt."""
     page = console_of(note(attempts, due_at=due_at))
     assert [word for word in words if word not in page] == []

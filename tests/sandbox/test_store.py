@@ -12,7 +12,7 @@ from attrs import evolve
 
 from kfq_async.protocol.signing import load_public_key, sign, verify
 from kfq_async.sandbox import Order
-from kfq_async.sandbox.store import Store, kept_key, process_key, public_text
+from kfq_async.sandbox.store import Store, load_or_create_key, process_key, public_text
 
 ORDER = Order(
     order_no="SBX1",
@@ -73,8 +73,8 @@ def test_swap() -> None:
     with closing(Store(None)) as store:
         store.orders.add(ORDER)
         done, undone = evolve(ORDER, status=1, verified_at=5.0), evolve(ORDER, status=3)
-        assert store.orders.swap(ORDER, done)
-        assert not store.orders.swap(ORDER, undone)
+        assert store.orders.compare_and_swap(ORDER, done)
+        assert not store.orders.compare_and_swap(ORDER, undone)
         assert store.orders.all() == [done]
 
 
@@ -197,10 +197,10 @@ def test_one_for_the_process() -> None:
 def test_one_for_a_file(tmp_path: Path) -> None:
     """A state file keeps its key over restarts, so that a service need not be told anew; another file has another."""
     with closing(Store(tmp_path / "a.db")) as store:
-        first = public_text(kept_key(store))
+        first = public_text(load_or_create_key(store))
     with closing(Store(tmp_path / "a.db")) as store:
-        assert public_text(kept_key(store)) == first
+        assert public_text(load_or_create_key(store)) == first
         assert "PRIVATE" not in repr(store.settings.all())
         assert "MII" not in repr(store.settings.all())
     with closing(Store(tmp_path / "b.db")) as store:
-        assert public_text(kept_key(store)) != first
+        assert public_text(load_or_create_key(store)) != first

@@ -37,10 +37,10 @@ from kfq_async import (
     TooFrequentError,
     TotalTimeout,
     TransportError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from kfq_async.transport.attempt import LARGEST_ANSWER
-from servers import SUCCESS, HandMade, Seen, answer, success
+from servers import SUCCESS, ScriptedServer, Seen, answer, success
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ async def ask(base_url: str, **options: Any) -> Any:
 
 async def asked(script: Callable[[int, Seen], Any], **options: Any) -> Any:
     """Make one attempt at a server made by hand."""
-    async with HandMade(script) as server:
+    async with ScriptedServer(script) as server:
         return await ask(server.base_url, **options)
 
 
@@ -186,7 +186,7 @@ def server_side(certificate: Path) -> ssl.SSLContext:
 
 async def test_a_foreign_certificate_stops_before_anything_is_sent(certificate: Path) -> None:
     """A host that cannot prove who it is gets nothing, and the text says what is wrong with its certificate."""
-    async with HandMade(answers, ssl=server_side(certificate)) as server:
+    async with ScriptedServer(answers, ssl=server_side(certificate)) as server:
         error = await ask(server.base_url, retry=RetryPolicy(attempts=3))
         assert server.seen == []
     is_error(error, CertificateError, Phase.NOT_SENT, "could not prove who it is")
@@ -211,7 +211,7 @@ async def test_no_tls_on_the_other_side() -> None:
 async def test_an_own_authority(certificate: Path) -> None:
     """With ``ssl`` a platform whose certificate comes from an own authority is trusted."""
     context = ssl.create_default_context(cafile=str(certificate))
-    async with HandMade(answers, ssl=server_side(certificate)) as server:
+    async with ScriptedServer(answers, ssl=server_side(certificate)) as server:
         link = await ask(server.base_url, ssl=context)
     assert link.order_no == "N1"
 
@@ -222,7 +222,7 @@ async def test_a_proxy_that_refuses() -> None:
     async def script(_number: int, _seen: Seen) -> bytes:
         return answer(b"", 407)
 
-    async with HandMade(script) as proxy:
+    async with ScriptedServer(script) as proxy:
         url = proxy.origin.replace("http://", "http://user:hunter2@")
         error = await ask("https://home.kaifangqian.com/resrun-paas", proxy=url)
         assert [(seen.method, seen.target) for seen in proxy.seen] == [("CONNECT", "home.kaifangqian.com:443")]
@@ -239,7 +239,7 @@ async def test_silence_is_a_time_out() -> None:
     async def silent(_number: int, _seen: Seen) -> None:
         await asyncio.sleep(60)
 
-    error = await asked(silent, timeouts=Timeouts(read=0.2))
+    error = await asked(silent, timeouts=Timeouts(attempt=0.2))
     is_error(error, AttemptTimeout, Phase.SENT, "no complete answer within 0.2 s")
     assert isinstance(error, TimeoutError)
     assert isinstance(error, TransportError)
@@ -249,7 +249,7 @@ async def test_a_trickle_is_a_time_out() -> None:
     """``Timeouts.read`` bounds the whole answer, however steadily its bytes arrive."""
     whole = success()
     pieces = tuple(whole[at : at + 1] for at in range(len(whole)))
-    error = await answered(pieces, timeouts=Timeouts(read=0.3))
+    error = await answered(pieces, timeouts=Timeouts(attempt=0.3))
     is_error(error, AttemptTimeout, Phase.SENT, "no complete answer within 0.3 s")
 
 
@@ -257,7 +257,7 @@ async def test_a_trickling_body_is_a_time_out() -> None:
     """The same holds when the head came at once."""
     head, _, body = success().partition(b"\r\n\r\n")
     pieces = (head + b"\r\n\r\n", *(body[at : at + 1] for at in range(len(body))))
-    error = await answered(pieces, timeouts=Timeouts(read=0.3))
+    error = await answered(pieces, timeouts=Timeouts(attempt=0.3))
     is_error(error, AttemptTimeout, Phase.SENT, "no complete answer within 0.3 s")
 
 
@@ -364,7 +364,7 @@ async def test_a_bug_passes_through(mocked: Callable[..., None]) -> None:
 async def test_a_page_instead_of_an_answer() -> None:
     """HTML with HTTP 200 is no success: something else may have taken the request."""
     error = await answered(answer("<!doctype html><title>登录</title>"))
-    is_error(error, UnexpectedAnswer, Phase.SENT, "of text/html is not in the platform's form")
+    is_error(error, UnexpectedResponse, Phase.SENT, "of text/html is not in the platform's form")
     assert "a page came instead of an answer, so check base_url" in str(error)
     assert error.http_status == 200
 
@@ -375,9 +375,9 @@ async def test_the_context_path_is_missing() -> None:
     async def page(_number: int, _seen: Seen) -> bytes:
         return answer("<!doctype html>")
 
-    async with HandMade(page) as server:
+    async with ScriptedServer(page) as server:
         error = await ask(server.origin)
-        is_error(error, UnexpectedAnswer, Phase.SENT, f"did you mean {server.base_url} ?")
+        is_error(error, UnexpectedResponse, Phase.SENT, f"did you mean {server.base_url} ?")
 
 
 async def test_a_self_hosted_platform_lacks_the_operation() -> None:
@@ -403,10 +403,10 @@ async def test_redirects_are_not_followed(location: str, host: str) -> None:
         assert number == 0
         return answer(b"", 302, Location=location)
 
-    async with HandMade(script) as server:
+    async with ScriptedServer(script) as server:
         error = await ask(server.base_url)
         assert len(server.seen) == 1
-    is_error(error, UnexpectedAnswer, Phase.ANSWERED, f"HTTP 302 redirects to {host}; redirects are not followed")
+    is_error(error, UnexpectedResponse, Phase.ANSWERED, f"HTTP 302 redirects to {host}; redirects are not followed")
     assert "SECRET" not in str(error)
 
 
@@ -414,7 +414,7 @@ async def test_redirects_are_not_followed(location: str, host: str) -> None:
 async def test_json_of_somebody_else(status: int, phase: Phase) -> None:
     """JSON that is none of the platform's forms is named with its status, size and kind."""
     error = await answered(answer([1, 2], status))
-    is_error(error, UnexpectedAnswer, phase, f"HTTP {status} with 5 bytes of application/json is not in")
+    is_error(error, UnexpectedResponse, phase, f"HTTP {status} with 5 bytes of application/json is not in")
 
 
 # The size of an answer
@@ -430,12 +430,12 @@ async def test_an_answer_that_is_too_large_is_refused(*, packed: bool) -> None:
     async def script(number: int, _seen: Seen) -> bytes:
         return success() if number else endless
 
-    async with HandMade(script) as server, AsyncSession(TOKEN, base_url=server.base_url, retry=ONCE) as session:
-        with pytest.raises(UnexpectedAnswer) as caught:
+    async with ScriptedServer(script) as server, AsyncSession(TOKEN, base_url=server.base_url, retry=ONCE) as session:
+        with pytest.raises(UnexpectedResponse) as caught:
             await session.auth.corp_ident_link(REQUEST)
         await session.auth.corp_ident_link(REQUEST)
         assert server.connections == 2
-    is_error(caught.value, UnexpectedAnswer, Phase.SENT, f"the answer is larger than {LARGEST_ANSWER} bytes")
+    is_error(caught.value, UnexpectedResponse, Phase.SENT, f"the answer is larger than {LARGEST_ANSWER} bytes")
 
 
 async def test_the_largest_answer_is_read() -> None:

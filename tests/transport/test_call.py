@@ -29,6 +29,7 @@ from kfq_async import (
     CorpIdentInfo,
     CorpIdentLink,
     CorpIdentLinkRequest,
+    CredentialPlacement,
     DecodeError,
     GatewayError,
     Idempotency,
@@ -39,7 +40,6 @@ from kfq_async import (
     OprIdentInfo,
     OutcomeUnknown,
     Phase,
-    Placement,
     PoolTimeout,
     RetryPolicy,
     Rsa2Signer,
@@ -48,12 +48,12 @@ from kfq_async import (
     Timeouts,
     TooFrequentError,
     TotalTimeout,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from kfq_async.protocol.signing import string_to_sign, verify
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.sandbox import Fault, Sandbox
-from servers import HandMade, Seen, answer, success
+from servers import ScriptedServer, Seen, answer, success
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,13 +63,15 @@ if TYPE_CHECKING:
 TOKEN = "PV9LQWZA"
 FAST = RetryPolicy(initial=0.01, maximum=0.02)
 ONCE = RetryPolicy(attempts=1)
-PATIENT = Timeouts(read=0.2)
+PATIENT = Timeouts(attempt=0.2)
 
-QUERY = Operation[Any, Any]("GET", "/contract/tasks", credentials=Placement.PARAMETERS, idempotency=Idempotency.SAFE)
-LOOK = Operation[Any, Any]("GET", "/contract/look", credentials=Placement.PARAMETERS)
-DRAFT = Operation[Any, Any]("POST", "/contract/draft", credentials=Placement.PARAMETERS)
-PACED = Operation[Any, Any]("POST", "/contract/paced", paced=True)
-PACED_TOO = Operation[Any, Any]("POST", "/contract/paced/too", paced=True)
+QUERY = Operation[Any, Any](
+    "GET", "/contract/tasks", credentials=CredentialPlacement.PARAMETERS, idempotency=Idempotency.SAFE
+)
+LOOK = Operation[Any, Any]("GET", "/contract/look", credentials=CredentialPlacement.PARAMETERS)
+DRAFT = Operation[Any, Any]("POST", "/contract/draft", credentials=CredentialPlacement.PARAMETERS)
+PACED = Operation[Any, Any]("POST", "/contract/paced", rate_limited=True)
+PACED_TOO = Operation[Any, Any]("POST", "/contract/paced/too", rate_limited=True)
 KEYED = Operation[Any, Any]("POST", "/auth/other", idempotency=Idempotency.KEYED)
 
 
@@ -78,7 +80,7 @@ def link_request() -> CorpIdentLinkRequest:
     return CorpIdentLinkRequest(account_name="13800138000")
 
 
-def opened(server: HandMade | Sandbox, **options: Any) -> AsyncSession:
+def opened(server: ScriptedServer | Sandbox, **options: Any) -> AsyncSession:
     """Make a session that repeats quickly."""
     return AsyncSession(TOKEN, base_url=server.base_url, **{"retry": FAST, **options})
 
@@ -131,8 +133,8 @@ async def test_a_server_that_swallows_the_first_two_requests(signed: str, how: s
 
     request = link_request()
     async with (
-        HandMade(script) as server,
-        opened(server, signer=signers[signed], timeouts=Timeouts(read=0.3)) as session,
+        ScriptedServer(script) as server,
+        opened(server, signer=signers[signed], timeouts=Timeouts(attempt=0.3)) as session,
     ):
         got = await session.send(CORP_IDENT_LINK, request)
     assert got.attempts == 3
@@ -159,7 +161,7 @@ async def test_a_server_that_swallows_the_first_two_requests(signed: str, how: s
 @pytest.mark.parametrize("kind", ["drop", "lose"])
 async def test_one_order_however_the_answer_was_lost(sandbox: Sandbox, kind: str) -> None:
     """Whether the platform had acted before the connection broke or not, there is one order in the end."""
-    sandbox.fail(Fault(kind, times=2))
+    sandbox.inject_faults(Fault(kind, times=2))
     async with opened(sandbox) as session:
         got = await session.send(CORP_IDENT_LINK, link_request())
     assert got.attempts == 3
@@ -170,7 +172,7 @@ async def test_one_order_however_the_answer_was_lost(sandbox: Sandbox, kind: str
 async def test_attempts_are_used_up(attempts: int) -> None:
     """After the last attempt its error is raised, and the server has seen exactly as many requests."""
     async with (
-        HandMade(script_of(None)) as server,
+        ScriptedServer(script_of(None)) as server,
         opened(server, retry=RetryPolicy(attempts=attempts, initial=0.01)) as session,
     ):
         request = link_request()
@@ -189,7 +191,7 @@ async def test_attempts_are_used_up(attempts: int) -> None:
 @pytest.mark.parametrize("code", [91000, 43000, 41002])
 async def test_what_can_pass_is_asked_again(code: int) -> None:
     """A failure of the platform, or a nonce that it has seen, is answered by the same request with a new nonce."""
-    async with HandMade(script_of(refused(code), success())) as server, opened(server) as session:
+    async with ScriptedServer(script_of(refused(code), success())) as server, opened(server) as session:
         assert (await session.send(CORP_IDENT_LINK, link_request())).attempts == 2
         assert len({seen.headers["nonce"] for seen in server.seen}) == 2
 
@@ -197,7 +199,7 @@ async def test_what_can_pass_is_asked_again(code: int) -> None:
 async def test_a_refusal_is_final() -> None:
     """What the platform refuses for good is raised at once, with its number and words."""
     raw = refused(31000, "企业已认证")
-    async with HandMade(script_of(raw)) as server, opened(server) as session:
+    async with ScriptedServer(script_of(raw)) as server, opened(server) as session:
         error = await failed(session)
         assert len(server.seen) == 1
     assert type(error) is BusinessError
@@ -213,7 +215,7 @@ async def arrivals(raw: bytes) -> float:
         times.append(asyncio.get_running_loop().time())
         return success() if number else raw
 
-    async with HandMade(script) as server, opened(server) as session:
+    async with ScriptedServer(script) as server, opened(server) as session:
         await session.send(CORP_IDENT_LINK, link_request())
     return times[1] - times[0]
 
@@ -234,7 +236,7 @@ async def test_retry_after_is_honoured() -> None:
 IN_DOUBT: list[tuple[bytes | None, type[KfqError], Phase]] = [
     (None, ConnectionLost, Phase.SENT),
     (answer("Bad Gateway", 502), GatewayError, Phase.SENT),
-    (answer("<html>", 200), UnexpectedAnswer, Phase.SENT),
+    (answer("<html>", 200), UnexpectedResponse, Phase.SENT),
     (refused(91000), ServerError, Phase.ANSWERED),
     (refused(41002), NonceError, Phase.ANSWERED),
 ]
@@ -246,37 +248,37 @@ async def test_a_write_in_doubt_is_not_repeated(
     operation: Operation[Any, Any], raw: bytes | None, kind: type[KfqError], phase: Phase
 ) -> None:
     """An operation that acts each time is sent once, whatever its method, and its error keeps what happened."""
-    async with HandMade(script_of(raw)) as server, opened(server) as session:
+    async with ScriptedServer(script_of(raw)) as server, opened(server) as session:
         error = await failed(session, operation, {"contractName": "合同"})
         assert len(server.seen) == 1
     assert type(error) is OutcomeUnknown
-    assert type(error.happened) is kind
-    assert (error.phase, error.attempts) == (error.happened.phase, error.happened.attempts) == (phase, 1)
+    assert type(error.original_error) is kind
+    assert (error.phase, error.attempts) == (error.original_error.phase, error.original_error.attempts) == (phase, 1)
     assert f"it may have taken effect ({kind.__name__}: " in str(error)
 
 
 async def test_a_write_without_an_answer_in_time_is_not_repeated() -> None:
     """Neither after a time-out."""
-    async with HandMade(silent) as server, opened(server, timeouts=PATIENT) as session:
+    async with ScriptedServer(silent) as server, opened(server, timeouts=PATIENT) as session:
         error = await failed(session, DRAFT, {})
         assert len(server.seen) == 1
     assert type(error) is OutcomeUnknown
-    assert type(error.happened) is AttemptTimeout
+    assert type(error.original_error) is AttemptTimeout
 
 
 @pytest.mark.parametrize("raw", [refused(31000), answer(b"", 302, Location="/login"), answer("no", 403)])
 async def test_a_refused_write_is_no_doubt(raw: bytes) -> None:
     """A definite answer is raised as it is, also of an operation that acts each time."""
-    async with HandMade(script_of(raw)) as server, opened(server) as session:
+    async with ScriptedServer(script_of(raw)) as server, opened(server) as session:
         error = await failed(session, DRAFT, {})
         assert len(server.seen) == 1
-    assert type(error) in {BusinessError, UnexpectedAnswer}
+    assert type(error) in {BusinessError, UnexpectedResponse}
     assert error.phase is Phase.ANSWERED
 
 
 async def test_a_write_that_came_too_soon_is_repeated() -> None:
     """Too frequent was not executed, so even a draft is asked again."""
-    async with HandMade(script_of(refused(999999), success())) as server, opened(server) as session:
+    async with ScriptedServer(script_of(refused(999999), success())) as server, opened(server) as session:
         got = await session.send(DRAFT, {"contractName": "合同"})
     assert got.attempts == 2
     assert got.result == {"orderNo": "N1", "authUrl": "https://example.com/a?code=SECRET"}
@@ -288,7 +290,7 @@ async def test_a_write_that_came_too_soon_is_repeated() -> None:
 @pytest.mark.parametrize("raw", [None, answer("", 503), refused(91000), refused(41002)])
 async def test_a_query_is_repeated(raw: bytes | None) -> None:
     """What only reads is asked again after every failure that can pass, with one request for each attempt."""
-    async with HandMade(script_of(raw, raw, success("done"))) as server, opened(server) as session:
+    async with ScriptedServer(script_of(raw, raw, success("done"))) as server, opened(server) as session:
         got = await session.send(QUERY, {"contractId": "合同 1", "page": 2, "all": True, "left out": None})
         assert (got.result, got.attempts, len(server.seen)) == ("done", 3, 3)
     queries = [parse_qs(urlsplit(seen.target).query) for seen in server.seen]
@@ -303,7 +305,7 @@ async def test_a_connection_that_went_stale() -> None:
     async def script(number: int, _seen: Seen) -> bytes | None:
         return None if number == 1 else success()
 
-    async with HandMade(script) as server, opened(server) as session:
+    async with ScriptedServer(script) as server, opened(server) as session:
         await session.send(CORP_IDENT_LINK, link_request())
         assert (await session.send(CORP_IDENT_LINK, link_request())).attempts == 2
         assert server.connections == 2
@@ -320,7 +322,7 @@ async def test_a_keyed_request_that_must_not_be_repeated(
     retry: RetryPolicy, request_id: object, raw: bytes | None, kind: type[KfqError]
 ) -> None:
     """Without an id, or without trust in it, what happened is raised after one attempt, not an unknown outcome."""
-    async with HandMade(script_of(raw)) as server, opened(server, retry=retry) as session:
+    async with ScriptedServer(script_of(raw)) as server, opened(server, retry=retry) as session:
         error = await failed(session, KEYED, {"clientRequestId": request_id})
         assert len(server.seen) == 1
     assert type(error) is kind
@@ -329,7 +331,7 @@ async def test_a_keyed_request_that_must_not_be_repeated(
 
 async def test_a_model_whose_id_was_set_to_none() -> None:
     """The same holds for a request object, whose body then has no id."""
-    async with HandMade(script_of(None)) as server, opened(server) as session:
+    async with ScriptedServer(script_of(None)) as server, opened(server) as session:
         error = await failed(session, request=CorpIdentLinkRequest(client_request_id=None))
         assert [seen.body for seen in server.seen] == [b"{}"]
     assert (type(error), error.client_request_id) == (ConnectionLost, None)
@@ -338,7 +340,7 @@ async def test_a_model_whose_id_was_set_to_none() -> None:
 @pytest.mark.parametrize("request_id", ["id-1", None])
 async def test_nothing_was_sent_so_anything_may_be_repeated(request_id: str | None) -> None:
     """A refused connection is tried again, whatever the operation and its id."""
-    async with HandMade(script_of(success())) as server:
+    async with ScriptedServer(script_of(success())) as server:
         base_url = server.base_url
     retry = RetryPolicy(attempts=3, initial=0.01, repeat_sent=False)
     async with AsyncSession(TOKEN, base_url=base_url, retry=retry) as session:
@@ -352,7 +354,7 @@ async def test_nothing_was_sent_so_anything_may_be_repeated(request_id: str | No
 
 async def test_once_sent_the_error_stays_sent() -> None:
     """A refusal after a lost answer does not say that nothing happened."""
-    async with HandMade(script_of(None, refused(31000))) as server, opened(server) as session:
+    async with ScriptedServer(script_of(None, refused(31000))) as server, opened(server) as session:
         error = await failed(session)
         assert len(server.seen) == 2
     assert (type(error), error.phase, error.attempts) == (BusinessError, Phase.SENT, 2)
@@ -364,7 +366,7 @@ async def test_once_sent_a_refused_connection_is_sent_too() -> None:
     async def script(_number: int, _seen: Seen) -> None:
         server.vanish()
 
-    async with HandMade(script) as server, opened(server) as session:
+    async with ScriptedServer(script) as server, opened(server) as session:
         error = await failed(session)
         assert len(server.seen) == 1
     assert (type(error).__name__, error.phase, error.attempts) == ("ConnectError", Phase.SENT, 5)
@@ -372,7 +374,7 @@ async def test_once_sent_a_refused_connection_is_sent_too() -> None:
 
 async def test_once_sent_an_unreadable_result_is_sent_too() -> None:
     """Nor does a result that cannot be read."""
-    async with HandMade(script_of(None, success({"orderNo": 17}))) as server, opened(server) as session:
+    async with ScriptedServer(script_of(None, success({"orderNo": 17}))) as server, opened(server) as session:
         error = await failed(session)
     assert (type(error), error.phase, error.attempts) == (DecodeError, Phase.SENT, 2)
 
@@ -384,11 +386,11 @@ async def test_a_lost_query_whose_server_is_gone(operation: Operation[Any, Any])
     async def script(_number: int, _seen: Seen) -> None:
         server.vanish()
 
-    async with HandMade(script) as server, opened(server, retry=ONCE) as session:
+    async with ScriptedServer(script) as server, opened(server, retry=ONCE) as session:
         error = await failed(session, operation, {})
         assert len(server.seen) == 1
-    happened = error.happened if operation is LOOK else error
-    assert (type(happened), happened.phase) == (ConnectionLost, Phase.SENT)
+    original_error = error.original_error if operation is LOOK else error
+    assert (type(original_error), original_error.phase) == (ConnectionLost, Phase.SENT)
 
 
 # The result
@@ -407,7 +409,7 @@ async def test_a_lost_query_whose_server_is_gone(operation: Operation[Any, Any])
 )
 async def test_an_unreadable_result(result: object, problems: tuple[str, ...]) -> None:
     """Success with a malformed result is a `DecodeError` with the paths, and not repeated: it has taken effect."""
-    async with HandMade(script_of(success(result))) as server, opened(server) as session:
+    async with ScriptedServer(script_of(success(result))) as server, opened(server) as session:
         error = await failed(session)
         assert len(server.seen) == 1
     assert type(error) is DecodeError
@@ -456,7 +458,7 @@ def slow() -> float:
 @pytest.mark.parametrize("operation", [QUERY, DRAFT, KEYED])
 async def test_any_operation_may_be_repeated_with_a_corrected_clock(operation: Operation[Any, Any]) -> None:
     """A refused timestamp ran nothing, so even a draft is sent again."""
-    async with HandMade(script_of(refused(41001), success())) as server, opened(server, clock=slow) as session:
+    async with ScriptedServer(script_of(refused(41001), success())) as server, opened(server, clock=slow) as session:
         assert (await session.send(operation, {})).attempts == 2
 
 
@@ -464,7 +466,7 @@ async def test_any_operation_may_be_repeated_with_a_corrected_clock(operation: O
 async def test_a_clock_that_cannot_be_learnt(timestamp: object) -> None:
     """When the answer does not tell the platform's time, asking again is useless."""
     raw = answer({"code": 41001, "message": "…", "result": None, "timestamp": timestamp})
-    async with HandMade(script_of(raw)) as server, opened(server) as session:
+    async with ScriptedServer(script_of(raw)) as server, opened(server) as session:
         error = await failed(session)
         assert len(server.seen) == 1
     assert type(error) is ClockError
@@ -474,7 +476,7 @@ async def test_a_clock_that_cannot_be_learnt(timestamp: object) -> None:
 async def test_a_clock_is_not_believed_to_be_days_wrong(timestamp: int) -> None:
     """A nonsense time in an answer is not taken over, since it would harm every view."""
     raw = answer({"code": 41001, "message": "…", "result": None, "timestamp": timestamp})
-    async with HandMade(script_of(raw)) as server, opened(server, clock=slow) as session:
+    async with ScriptedServer(script_of(raw)) as server, opened(server, clock=slow) as session:
         error = await failed(session)
         assert session._shared.clock_offset == 0.0
     assert (type(error), error.attempts) == (ClockError, 1)
@@ -482,7 +484,7 @@ async def test_a_clock_is_not_believed_to_be_days_wrong(timestamp: int) -> None:
 
 async def test_a_clock_is_corrected_once() -> None:
     """When the corrected time is refused as well, the error is raised."""
-    async with HandMade(script_of(refused(41001))) as server, opened(server, clock=slow) as session:
+    async with ScriptedServer(script_of(refused(41001))) as server, opened(server, clock=slow) as session:
         error = await failed(session)
         first, second = (int(seen.headers["timestamp"]) for seen in server.seen)
     assert (type(error), error.attempts) == (ClockError, 2)
@@ -504,7 +506,10 @@ async def test_no_more_attempts_at_a_time_than_the_limit() -> None:
         at_once -= 1
         return success()
 
-    async with HandMade(script) as server, opened(server, limit=5, timeouts=Timeouts(connect=0.1)) as session:
+    async with (
+        ScriptedServer(script) as server,
+        opened(server, concurrency=5, timeouts=Timeouts(connect=0.1)) as session,
+    ):
         links = await asyncio.gather(*(session.auth.corp_ident_link(link_request()) for _ in range(30)))
     assert len(links) == len(server.seen) == 30
     assert max(most) == 5
@@ -512,7 +517,7 @@ async def test_no_more_attempts_at_a_time_than_the_limit() -> None:
 
 async def test_waiting_for_a_slot_ends_with_the_call() -> None:
     """When ``total`` ends before a slot is free, the error says so, and nothing was sent."""
-    async with HandMade(silent) as server, opened(server, limit=1) as session:
+    async with ScriptedServer(silent) as server, opened(server, concurrency=1) as session:
         busy = asyncio.create_task(session.auth.corp_ident_link(link_request()))
         await server.saw()
         error = await failed(session.with_options(timeouts=Timeouts(total=0.2)))
@@ -532,7 +537,7 @@ async def test_waiting_for_a_slot_again_keeps_the_doubt() -> None:
             await silent(number, seen)
         await asyncio.sleep(0.1)
 
-    async with HandMade(script) as server, opened(server, limit=1) as session:
+    async with ScriptedServer(script) as server, opened(server, concurrency=1) as session:
         view = session.with_options(timeouts=Timeouts(total=0.4))
         doubted = asyncio.create_task(failed(view))
         await server.saw()
@@ -544,7 +549,7 @@ async def test_waiting_for_a_slot_again_keeps_the_doubt() -> None:
 
 async def test_total_bounds_all_attempts_together() -> None:
     """``total`` ends a call in the middle of a repetition."""
-    async with HandMade(silent) as server, opened(server, timeouts=Timeouts(read=0.3, total=1.0)) as session:
+    async with ScriptedServer(silent) as server, opened(server, timeouts=Timeouts(attempt=0.3, total=1.0)) as session:
         error = await failed(session)
         assert 2 <= len(server.seen) <= 3
     assert (type(error), error.phase) == (TotalTimeout, Phase.SENT)
@@ -553,7 +558,7 @@ async def test_total_bounds_all_attempts_together() -> None:
 async def test_a_wait_that_would_outlive_the_call() -> None:
     """When the next wait would take longer than ``total``, the last error is raised without it."""
     retry, timeouts = RetryPolicy(initial=600, maximum=600), Timeouts(total=60)
-    async with HandMade(script_of(None)) as server, opened(server, retry=retry, timeouts=timeouts) as session:
+    async with ScriptedServer(script_of(None)) as server, opened(server, retry=retry, timeouts=timeouts) as session:
         async with asyncio.timeout(30):
             error = await failed(session)
         assert len(server.seen) == 1
@@ -562,9 +567,9 @@ async def test_a_wait_that_would_outlive_the_call() -> None:
 
 async def test_time_between_attempts_is_not_reading_time() -> None:
     """``read`` bounds each attempt alone: a wait that is longer does not end the call."""
-    retry, timeouts = RetryPolicy(initial=1.0, maximum=1.0), Timeouts(read=0.2, connect=0.1)
+    retry, timeouts = RetryPolicy(initial=1.0, maximum=1.0), Timeouts(attempt=0.2, connect=0.1)
     async with (
-        HandMade(script_of(None, success())) as server,
+        ScriptedServer(script_of(None, success())) as server,
         opened(server, retry=retry, timeouts=timeouts) as session,
     ):
         assert (await session.send(CORP_IDENT_LINK, link_request())).attempts == 2
@@ -572,8 +577,8 @@ async def test_time_between_attempts_is_not_reading_time() -> None:
 
 async def test_deadlines_end_with_their_call() -> None:
     """Whatever the task does after a call is not disturbed by the call's limits."""
-    timeouts = Timeouts(read=0.6, total=0.6)
-    async with HandMade(script_of(success())) as server, opened(server, timeouts=timeouts) as session:
+    timeouts = Timeouts(attempt=0.6, total=0.6)
+    async with ScriptedServer(script_of(success())) as server, opened(server, timeouts=timeouts) as session:
         await session.send(CORP_IDENT_LINK, link_request())
         await asyncio.sleep(0.8)
     task = asyncio.current_task()
@@ -588,7 +593,7 @@ async def test_a_stalled_loop_between_two_attempts() -> None:
     async def script(_number: int, _seen: Seen) -> None:
         asyncio.get_running_loop().call_later(0.1, time.sleep, 0.6)
 
-    async with HandMade(script) as server, opened(server, retry=retry, timeouts=timeouts) as session:
+    async with ScriptedServer(script) as server, opened(server, retry=retry, timeouts=timeouts) as session:
         error = await failed(session)
         assert len(server.seen) == 1
     assert (type(error), error.phase, error.attempts) == (TotalTimeout, Phase.SENT, 1)
@@ -597,8 +602,8 @@ async def test_a_stalled_loop_between_two_attempts() -> None:
 
 async def test_closing_ends_what_is_under_way() -> None:
     """Closing a session ends its calls: who was on the wire may have been heard, who waited was not."""
-    async with HandMade(silent) as server:
-        session = opened(server, limit=1)
+    async with ScriptedServer(silent) as server:
+        session = opened(server, concurrency=1)
         heard = asyncio.create_task(failed(session))
         await server.saw()
         waited = asyncio.create_task(failed(session))
@@ -623,7 +628,7 @@ async def test_limited_operations_are_spaced_from_the_first_on() -> None:
         times.append(asyncio.get_running_loop().time())
         return success()
 
-    async with HandMade(script) as server, opened(server, pacing=20) as session:
+    async with ScriptedServer(script) as server, opened(server, rate_limit=20) as session:
         doors = [session, session.for_token("OTHER"), session.with_options(retry=ONCE)] * 3
         await asyncio.gather(*(door.send(PACED) for door in doors))
     assert len(times) == 9
@@ -632,7 +637,10 @@ async def test_limited_operations_are_spaced_from_the_first_on() -> None:
 
 async def test_waiting_for_a_turn_disturbs_nobody_else() -> None:
     """While a path waits for its next turn it holds no slot, and other paths go on; its wait counts for ``total``."""
-    async with HandMade(script_of(success())) as server, opened(server, pacing=0.01, limit=1) as session:
+    async with (
+        ScriptedServer(script_of(success())) as server,
+        opened(server, rate_limit=0.01, concurrency=1) as session,
+    ):
         await session.send(PACED)
         waiting = asyncio.create_task(session.send(PACED))
         await session.send(PACED_TOO)
@@ -644,12 +652,12 @@ async def test_waiting_for_a_turn_disturbs_nobody_else() -> None:
     assert (type(error), error.phase, error.attempts) == (PoolTimeout, Phase.NOT_SENT, 0)
 
 
-@pytest.mark.parametrize(("operation", "pacing"), [(PACED, None), (KEYED, 0.01)])
-async def test_nothing_else_is_paced(operation: Operation[Any, Any], pacing: float | None) -> None:
+@pytest.mark.parametrize(("operation", "rate_limit"), [(PACED, None), (KEYED, 0.01)])
+async def test_nothing_else_is_paced(operation: Operation[Any, Any], rate_limit: float | None) -> None:
     """Pacing concerns the limited operations alone, and can be switched off."""
     async with (
-        HandMade(script_of(success())) as server,
-        opened(server, pacing=pacing, timeouts=Timeouts(total=30)) as session,
+        ScriptedServer(script_of(success())) as server,
+        opened(server, rate_limit=rate_limit, timeouts=Timeouts(total=30)) as session,
     ):
         await asyncio.gather(*(session.send(operation) for _ in range(10)))
         assert len(server.seen) == 10
@@ -670,7 +678,7 @@ async def test_a_slow_connection_does_not_bunch_turns_up() -> None:
             await asyncio.sleep(0.15)
             return await super().resolve(*args, **options)
 
-    async with HandMade(script) as server:
+    async with ScriptedServer(script) as server:
         base_url = server.base_url.replace("127.0.0.1", "localhost")
         connector = TCPConnector(resolver=Slow(), family=socket.AF_INET)
         async with connector, AsyncSession("T", base_url=base_url, connector=connector) as session:
@@ -690,7 +698,7 @@ async def test_each_failed_call_repeats_by_itself() -> None:
             return None
         return success({"orderNo": body["accountName"], "authUrl": "u"})
 
-    async with HandMade(script) as server, opened(server) as session:
+    async with ScriptedServer(script) as server, opened(server) as session:
         names = [f"operator {number}" for number in range(100)]
         links = await asyncio.gather(
             *(session.auth.corp_ident_link(CorpIdentLinkRequest(account_name=name)) for name in names)
@@ -702,7 +710,7 @@ async def test_each_failed_call_repeats_by_itself() -> None:
 @pytest.mark.parametrize("body", [b"x" * 9_000_000, b"<html>", b'{"code":10000,'])
 async def test_an_answer_that_is_not_used_holds_no_connection(body: bytes) -> None:
     """Whatever an answer was, read or refused, its connection is free or closed when the call ends."""
-    async with HandMade(script_of(answer(body))) as server, opened(server, retry=ONCE) as session:
+    async with ScriptedServer(script_of(answer(body))) as server, opened(server, retry=ONCE) as session:
         await failed(session)
         assert session._shared._http is not None
         assert session._shared._http.connector is not None
@@ -729,7 +737,7 @@ async def test_a_cancellation_from_outside_passes_through(where: str, how: str) 
         return await silent(number, seen)
 
     retry = RetryPolicy(initial=600, maximum=600)
-    async with HandMade(script) as server, opened(server, limit=1, retry=retry) as session:
+    async with ScriptedServer(script) as server, opened(server, concurrency=1, retry=retry) as session:
         busy = asyncio.create_task(session.auth.corp_ident_link(link_request()))
         await server.saw()
         task = busy if where != "waiting for a slot" else asyncio.create_task(failed(session))
@@ -764,7 +772,7 @@ async def waited_for(task: asyncio.Task[Any]) -> None:
 
 async def test_a_time_out_of_the_callers_own() -> None:
     """Inside `asyncio.timeout` the caller's limit counts as the caller's, even beside limits of the session."""
-    async with HandMade(silent) as server, opened(server, timeouts=Timeouts(read=600, total=600)) as session:
+    async with ScriptedServer(silent) as server, opened(server, timeouts=Timeouts(attempt=600, total=600)) as session:
         with pytest.raises(TimeoutError) as caught:
             async with asyncio.timeout(0.15):
                 await session.auth.corp_ident_link(link_request())
@@ -774,7 +782,7 @@ async def test_a_time_out_of_the_callers_own() -> None:
 
 async def test_a_time_out_of_the_session_inside_a_callers_own() -> None:
     """Inside a generous `asyncio.timeout` the session's limit is an error of the session, and the block goes on."""
-    async with HandMade(silent) as server, opened(server, timeouts=PATIENT, retry=ONCE) as session:
+    async with ScriptedServer(silent) as server, opened(server, timeouts=PATIENT, retry=ONCE) as session:
         async with asyncio.timeout(60):
             error = await failed(session)
             await asyncio.sleep(0)
@@ -791,7 +799,7 @@ async def test_a_storm_of_cancellations_loses_no_slot() -> None:
         await asyncio.sleep(0.003)
         return success()
 
-    async with HandMade(script) as server, opened(server, limit=3) as session:
+    async with ScriptedServer(script) as server, opened(server, concurrency=3) as session:
         tasks = []
         for delay in range(100):
             task = asyncio.create_task(session.auth.corp_ident_link(link_request()))
@@ -851,8 +859,8 @@ ECHO = "；".join(PERSONAL.values())
 FAILURES: dict[str, tuple[bytes | None, type[KfqError]]] = {
     "lost": (None, ConnectionLost),
     "gateway": (answer(ECHO, 502), GatewayError),
-    "page": (answer(f"<html>{ECHO}", 200), UnexpectedAnswer),
-    "redirect": (answer(b"", 302, Location=f"https://sso.example.com/{PERSONAL['token']}"), UnexpectedAnswer),
+    "page": (answer(f"<html>{ECHO}", 200), UnexpectedResponse),
+    "redirect": (answer(b"", 302, Location=f"https://sso.example.com/{PERSONAL['token']}"), UnexpectedResponse),
     "refused": (refused(31000, ECHO), BusinessError),
     "undocumented": (refused(77777, ECHO), ApiError),
     "too frequent": (refused(999999, f"请勿频繁操作 {ECHO}"), TooFrequentError),
@@ -873,13 +881,13 @@ async def test_an_error_shows_nobodys_data(
         operation = evolve(operation, result=CorpIdentLink)
     retry = ONCE if kind is TooFrequentError else RetryPolicy(attempts=2, initial=0.01)
     async with (
-        HandMade(script_of(raw)) as server,
+        ScriptedServer(script_of(raw)) as server,
         AsyncSession(PERSONAL["token"], base_url=server.base_url, retry=retry) as session,
     ):
         error = await failed(session, operation, request)
     if operation is DRAFT and kind is not DecodeError and error.phase is Phase.SENT:
         assert type(error) is OutcomeUnknown
-        assert type(error.happened) is kind
+        assert type(error.original_error) is kind
     else:
         assert type(error) is kind
     assert error.operation == operation.name
@@ -900,7 +908,7 @@ async def test_an_error_shows_nobodys_data(
 async def test_tracebacks_with_local_variables_show_nobodys_data() -> None:
     """Even a traceback that prints the package's local variables holds no token and no person's data."""
     async with (
-        HandMade(script_of(None)) as server,
+        ScriptedServer(script_of(None)) as server,
         AsyncSession(PERSONAL["token"], base_url=server.base_url, retry=ONCE) as session,
     ):
         error = await failed(session, request=FULL)
@@ -913,7 +921,7 @@ async def test_tracebacks_with_local_variables_show_nobodys_data() -> None:
 
 async def test_what_the_platform_said_is_kept_raw() -> None:
     """A program may read the platform's own words, which a log does not show."""
-    async with HandMade(script_of(refused(31000, "13800138000 已认证"))) as server, opened(server) as session:
+    async with ScriptedServer(script_of(refused(31000, "13800138000 已认证"))) as server, opened(server) as session:
         error = await failed(session)
     assert error.message == "13800138000 已认证"
     assert "*** 已认证" in str(error)
@@ -929,7 +937,7 @@ async def test_success_logs_nothing(caplog: pytest.LogCaptureFixture, sandbox: S
 
 async def test_ids_are_never_shared() -> None:
     """Among a hundred requests no nonce and no serial number occurs twice."""
-    async with HandMade(script_of(success())) as server, opened(server) as session:
+    async with ScriptedServer(script_of(success())) as server, opened(server) as session:
         await asyncio.gather(*(session.auth.corp_ident_link(link_request()) for _ in range(100)))
     ids = [seen.headers[name] for seen in server.seen for name in ("nonce", "uniqueCode")]
     assert len(set(ids)) == 200
@@ -939,7 +947,7 @@ async def test_time_stamps_follow_the_clock() -> None:
     """Each attempt carries the time at which it was made."""
     ticks = count(1_750_000_000)
     async with (
-        HandMade(script_of(None, None, success())) as server,
+        ScriptedServer(script_of(None, None, success())) as server,
         opened(server, clock=lambda: float(next(ticks))) as session,
     ):
         await session.auth.corp_ident_link(link_request())

@@ -10,12 +10,12 @@ import pytest
 
 from kfq_async import AsyncSession, CorpIdentLinkRequest, Timeouts
 from kfq_async.transport.deadlines import Expiry, Ticker, Watch
-from servers import HandMade, Seen, success
+from servers import ScriptedServer, Seen, success
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-TIMEOUTS = Timeouts(connect=5, read=30)
+TIMEOUTS = Timeouts(connect=5, attempt=30)
 
 
 async def in_task(body: Callable[[Watch], Awaitable[object]], *, total_at: float = inf) -> asyncio.Task[object]:
@@ -50,9 +50,9 @@ async def caught(watch: Watch) -> Expiry | None:
     [
         (None, 1_000_000.0, None),
         (False, 134.9, None),
-        (False, 135.0, Expiry.READ),
+        (False, 135.0, Expiry.ATTEMPT),
         (True, 131.9, None),
-        (True, 132.0, Expiry.READ),
+        (True, 132.0, Expiry.ATTEMPT),
         (True, 200.0, Expiry.TOTAL),
         (False, 200.0, Expiry.TOTAL),
     ],
@@ -201,7 +201,7 @@ async def test_a_closed_session_leaves_no_timer() -> None:
         timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
         return any("Ticker" in repr(timer) for timer in timers if not timer.cancelled())
 
-    async with HandMade(succeed) as server:
+    async with ScriptedServer(succeed) as server:
         session = AsyncSession("PV9LQWZA", base_url=server.base_url)
         await session.auth.corp_ident_link(CorpIdentLinkRequest())
         assert ticking()

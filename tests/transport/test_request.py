@@ -9,13 +9,13 @@ import aiohttp
 import orjson
 import pytest
 
-from kfq_async import AsyncSession, Idempotency, Operation, Placement
+from kfq_async import AsyncSession, CredentialPlacement, Idempotency, Operation
 from kfq_async._version import __version__
-from servers import HandMade, Seen, success
+from servers import ScriptedServer, Seen, success
 
 TOKEN = "PV9LQWZA"
 POST = Operation[Any, Any]("POST", "/some/path")
-GET = Operation[Any, Any]("GET", "/some/path", credentials=Placement.PARAMETERS, idempotency=Idempotency.SAFE)
+GET = Operation[Any, Any]("GET", "/some/path", credentials=CredentialPlacement.PARAMETERS, idempotency=Idempotency.SAFE)
 STATIC = ["Host", "User-Agent", "Accept", "Content-Type", "Accept-Encoding"]
 OWN = ["appAuthToken", "nonce", "timestamp", "uniqueCode", "sign"]
 
@@ -27,7 +27,7 @@ async def succeed(_number: int, _seen: Seen) -> bytes:
 
 async def seen_of(operation: Operation[Any, Any], request: dict[str, object], **more: Any) -> tuple[Seen, str]:
     """Send once; return what came to the server, and the server's host and port."""
-    async with HandMade(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+    async with ScriptedServer(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         await session.send(operation, request, **more)
         return server.seen[0], server.origin.removeprefix("http://")
 
@@ -72,7 +72,7 @@ async def test_through_a_proxy_without_tls() -> None:
     """A proxy is given the whole URL, and the platform's name as the host."""
     base_url = "http://platform.example/resrun-paas"
     async with (
-        HandMade(succeed) as proxy,
+        ScriptedServer(succeed) as proxy,
         AsyncSession(TOKEN, base_url=base_url, proxy=proxy.origin) as session,
     ):
         await session.send(POST, {"a": 1})
@@ -83,7 +83,7 @@ async def test_through_a_proxy_without_tls() -> None:
 
 async def test_a_connector_that_keeps_nothing() -> None:
     """The server is told when its connection will not be used again."""
-    async with HandMade(succeed) as server, aiohttp.TCPConnector(force_close=True) as connector:
+    async with ScriptedServer(succeed) as server, aiohttp.TCPConnector(force_close=True) as connector:
         async with AsyncSession(TOKEN, base_url=server.base_url, connector=connector) as session:
             await session.send(POST, {})
             await session.send(POST, {})

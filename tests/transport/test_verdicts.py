@@ -30,7 +30,7 @@ from kfq_async import (
     SignatureError,
     TooFrequentError,
     TotalTimeout,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from kfq_async.transport.verdicts import Failure, Verdict, failure_of, verdict_on
 
@@ -54,13 +54,13 @@ FAILURES: dict[str, list[KfqError]] = {
     "nonce": [said(NonceError, 41002)],
     "clock": [said(ClockError, 41001)],
     "doubtful": [
-        UnexpectedAnswer("HTML with 200", http_status=200),
+        UnexpectedResponse("HTML with 200", http_status=200),
         TotalTimeout("…", phase=SENT),
         PoolTimeout("…", phase=SENT),
     ],
     "final": [
-        UnexpectedAnswer("a redirect", http_status=302, phase=ANSWERED),
-        UnexpectedAnswer("a page", http_status=404, phase=ANSWERED),
+        UnexpectedResponse("a redirect", http_status=302, phase=ANSWERED),
+        UnexpectedResponse("a page", http_status=404, phase=ANSWERED),
         DecodeError(("required key missing @ $.result.orderNo",)),
         CertificateError("…"),
         PoolTimeout("…"),

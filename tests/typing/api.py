@@ -40,7 +40,7 @@ async def a_link(session: kfq.AsyncSession) -> None:
 async def any_operation(session: kfq.AsyncSession) -> None:
     """`send` knows the result of an operation that has a model, and takes mappings for any."""
     answer = await session.send(kfq.CORP_IDENT_LINK, kfq.CorpIdentLinkRequest())
-    assert_type(answer, kfq.Answer[kfq.CorpIdentLink])
+    assert_type(answer, kfq.ApiResponse[kfq.CorpIdentLink])
     assert_type(answer.result.auth_url, str)
     assert_type(answer.attempts, int)
     assert_type((await session.send(kfq.CORP_IDENT_LINK, {"accountName": "a"})).result, kfq.CorpIdentLink)
@@ -48,7 +48,7 @@ async def any_operation(session: kfq.AsyncSession) -> None:
         "POST",
         "/auth/person/ident/link",
         result=kfq.CorpIdentLink,
-        credentials=kfq.Placement.PARAMETERS,
+        credentials=kfq.CredentialPlacement.PARAMETERS,
         idempotency=kfq.Idempotency.KEYED,
     )
     added = await session.send(operation, {}, extra_body={"scene": 1}, extra_headers={"X-Trace": "t"})
@@ -61,9 +61,9 @@ async def settings(connector: aiohttp.BaseConnector, context: ssl.SSLContext) ->
         "PV9LQWZA",
         base_url="https://h.example/resrun-paas",
         signer=kfq.Rsa2Signer(b"key"),
-        timeouts=kfq.Timeouts(connect=5, read=30.0, total=None),
+        timeouts=kfq.Timeouts(connect=5, attempt=30.0, total=None),
         retry=kfq.RetryPolicy(attempts=5, initial=0.5, maximum=8, repeat_sent=False),
-        limit=100,
+        concurrency=100,
         proxy="http://proxy.example",
         ssl=context,
     ) as session:
@@ -83,17 +83,17 @@ def failures(error: kfq.KfqError) -> None:
         assert_type(error.message, str | None)
         assert_type(error.http_status, int)
     if isinstance(error, kfq.OutcomeUnknown):
-        assert_type(error.happened, kfq.KfqError)
+        assert_type(error.original_error, kfq.KfqError)
 
 
-async def identified(received: kfq.Received[kfq.IdentityNotification]) -> None:
+async def identified(received: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
     """A handler of identity notifications."""
     assert_type(received.notification.order_status, int | None)
     assert_type(received.key, str)
     assert_type(received.client_request_id, str | None)
 
 
-async def happened(received: kfq.Received[kfq.ContractEvent]) -> None:
+async def original_error(received: kfq.NotificationDelivery[kfq.ContractEvent]) -> None:
     """A handler of contract events."""
     assert_type(received.notification.contract_status, str)
 
@@ -103,7 +103,7 @@ async def what_comes_back(
 ) -> None:
     """The proof decides what the handler gets."""
     receiver = kfq.NotificationReceiver(identified, urls=urls, verifier=verifier, store=kfq.MemoryStore())
-    kfq.NotificationReceiver(happened, verifier=events, rejected=print)
+    kfq.NotificationReceiver(original_error, verifier=events, on_rejected=print)
     reply = await receiver.receive(b"", [(b"sign", b"x")], b"/path")
     assert_type(reply, kfq.Reply)
     assert_type(reply.status, int)
@@ -114,16 +114,16 @@ async def what_comes_back(
     assert_type(events.verify(b"", {"sign": "x"}), kfq.ContractEvent)
 
     kfq.NotificationReceiver(identified, verifier=events)  # type: ignore[arg-type]
-    kfq.NotificationReceiver(happened, urls=urls)  # type: ignore[arg-type]
+    kfq.NotificationReceiver(original_error, urls=urls)  # type: ignore[arg-type]
     kfq.CallbackUrls(["text"], page="", notify="")  # type: ignore[list-item]
 
 
 class OwnSigner:
     """Anything that signs is a signer."""
 
-    def sign(self, unsigned: kfq.Unsigned) -> str:
+    def sign(self, signing_input: kfq.SigningInput) -> str:
         """Return a signature."""
-        return unsigned.nonce
+        return signing_input.nonce
 
 
 SIGNER: kfq.Signer = OwnSigner()
@@ -153,7 +153,7 @@ async def refused(session: kfq.AsyncSession, link: kfq.CorpIdentLink) -> None:
     kfq.AsyncSession("PV9LQWZA", signer="key")  # type: ignore[arg-type]
     kfq.AsyncSession("PV9LQWZA", timeouts=30)  # type: ignore[arg-type]
     kfq.AsyncSession("PV9LQWZA", "https://h.example")  # type: ignore[call-arg]
-    kfq.Timeouts(read="30")  # type: ignore[arg-type]
+    kfq.Timeouts(attempt="30")  # type: ignore[arg-type]
     kfq.RetryPolicy(attempts="5")  # type: ignore[arg-type]
     with kfq.AsyncSession("PV9LQWZA"):  # type: ignore[attr-defined]
         pass

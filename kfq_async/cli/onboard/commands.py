@@ -13,9 +13,9 @@ from typing import Annotated, TypeVar
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from kfq_async.cli.onboard.job import INTERRUPTED, Files, Job, rehearse
+from kfq_async.cli.onboard.job import INTERRUPTED, Files, OnboardRun, dry_run
 from kfq_async.cli.onboard.ledgers import Reissue, links_of, reissue_in, status_of
-from kfq_async.cli.onboard.options import OnboardOptions, callback_urls, column_names, in_flight, per_second
+from kfq_async.cli.onboard.options import OnboardOptions, callback_urls, column_names, concurrency, rate_limit
 from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, JsonOutput, Token, UsageError, plain
 from kfq_async.errors import LedgerError, OnboardingError
 from kfq_async.onboarding import FileSource, SqliteLedger, default_output
@@ -57,7 +57,7 @@ def onboard(
     for notice in job.source.notices:
         console.print(plain(notice), style="dim", markup=False, soft_wrap=True)
     try:
-        return rehearse(job) if options.dry_run else asyncio.run(job.run())
+        return dry_run(job) if options.dry_run else asyncio.run(job.run())
     except OnboardingError as problem:
         raise UsageError(str(problem)) from None
     except asyncio.CancelledError:
@@ -65,10 +65,10 @@ def onboard(
         return INTERRUPTED
 
 
-def _job(source: Path, options: OnboardOptions, token: str | None, base_url: str, console: Console) -> Job:
+def _job(source: Path, options: OnboardOptions, token: str | None, base_url: str, console: Console) -> OnboardRun:
     if not token and not options.dry_run:
         raise UsageError("give the appAuthToken as --token or in KFQ_APP_AUTH_TOKEN, or --dry-run to send nothing")
-    limit = in_flight(options.limit, base_url)
+    limit = concurrency(options.concurrency, base_url)
     try:
         rows = FileSource(
             source,
@@ -78,10 +78,10 @@ def _job(source: Path, options: OnboardOptions, token: str | None, base_url: str
             sheet=options.sheet,
             encoding=options.encoding,
         )
-        session = AsyncSession(token or "none", base_url=base_url, limit=limit)
+        session = AsyncSession(token or "none", base_url=base_url, concurrency=limit)
     except ValueError as problem:  # what the file or an option lacks
         raise UsageError(str(problem)) from None
-    return Job(
+    return OnboardRun(
         files=Files(
             source=source,
             out=options.out or default_output(source),
@@ -92,9 +92,9 @@ def _job(source: Path, options: OnboardOptions, token: str | None, base_url: str
         key=options.key,
         source=rows,
         session=lambda: session,
-        in_flight=limit,
-        per_second=per_second(options.rate),
-        retry_failed=options.retry_failed,
+        concurrency=limit,
+        rate_limit=rate_limit(options.rate_limit),
+        retry_refused=options.retry_refused,
         strict=options.strict,
         callbacks=callback_urls(options.page, options.notify),
         console=console,
@@ -112,7 +112,7 @@ def status(ledger: Path, *, json_: JsonOutput = False) -> int:
     json_
         Print JSON instead of lines.
     """
-    found = _with(ledger, status_of, alone=False)
+    found = _with(ledger, status_of, exclusive=False)
     if json_:
         sys.stdout.write(json.dumps(found.values, ensure_ascii=False) + "\n")
     else:
@@ -135,7 +135,7 @@ def links(
     json_
         Print JSON Lines instead of tabs.
     """
-    for link in _with(ledger, lambda opened: links_of(opened, unfinished=unfinished), alone=False):
+    for link in _with(ledger, lambda opened: links_of(opened, unfinished=unfinished), exclusive=False):
         sys.stdout.write(
             (json.dumps(link, ensure_ascii=False) if json_ else "\t".join(map(_cell, link.values()))) + "\n"
         )
@@ -198,11 +198,11 @@ def purge(ledger: Path, *, finished_before: datetime) -> int:
     return 0
 
 
-def _with(path: Path, use: Callable[[SqliteLedger], Awaitable[T]], *, alone: bool = True) -> T:
+def _with(path: Path, use: Callable[[SqliteLedger], Awaitable[T]], *, exclusive: bool = True) -> T:
     """Open a ledger that is there, and do something with it."""
 
     async def work() -> T:
-        async with SqliteLedger(path, alone=alone) as ledger:
+        async with SqliteLedger(path, exclusive=exclusive) as ledger:
             return await use(ledger)
 
     if not path.is_file():

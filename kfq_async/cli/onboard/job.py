@@ -18,14 +18,14 @@ from attrs import field, frozen
 from rich.console import Console
 
 from kfq_async.callbacks.urls import CallbackUrls
-from kfq_async.cli.onboard.progress import Watcher, counted
+from kfq_async.cli.onboard.progress import ProgressReporter, counted
 from kfq_async.cli.options import plain
 from kfq_async.errors import LedgerError, OnboardingError, SourceError
 from kfq_async.onboarding import (
-    Ending,
     FileSource,
     Onboarding,
     Outcome,
+    OutcomeStatus,
     Result,
     Row,
     SqliteLedger,
@@ -33,13 +33,13 @@ from kfq_async.onboarding import (
     report,
     write_output,
 )
-from kfq_async.onboarding.decisions import Ask, outcome_of
-from kfq_async.onboarding.output.files import appearing, check_output
+from kfq_async.onboarding.decisions import PendingRequest, outcome_of
+from kfq_async.onboarding.output.files import atomic_write, check_output
 from kfq_async.onboarding.planner import Planner
 from kfq_async.onboarding.runner import BATCH
 from kfq_async.session import AsyncSession
 
-__all__ = ["INTERRUPTED", "PAUSED", "Files", "Job", "rehearse"]
+__all__ = ["INTERRUPTED", "PAUSED", "Files", "OnboardRun", "dry_run"]
 
 PAUSED = 3
 """Exit status of a run that paused."""
@@ -76,7 +76,7 @@ class Files:
 
 
 @frozen(kw_only=True)
-class Job:
+class OnboardRun:
     """A run and its settings."""
 
     files: Files
@@ -85,19 +85,19 @@ class Job:
     key: str | None
     source: FileSource
     session: Callable[[], AsyncSession] = field(repr=False)
-    in_flight: int
-    per_second: float | None
-    retry_failed: bool
+    concurrency: int
+    rate_limit: float | None
+    retry_refused: bool
     strict: bool
     callbacks: CallbackUrls | None = field(repr=False)
     console: Console = field(repr=False)
 
     async def run(self) -> int:
         """Run to the end, a pause or an interruption; the files are written in any case. Return the exit status."""
-        total = await asyncio.to_thread(self.checked)
-        watcher, notes = Watcher(self.console, total), _Notes()
+        total = await asyncio.to_thread(self.preflight)
+        progress, notes = ProgressReporter(self.console, total), _Notes()
         async with (
-            _Interrupts(watcher) as interrupts,
+            _Interrupts(progress) as interrupts,
             SqliteLedger(self.files.ledger) as ledger,
             self.session() as session,
         ):
@@ -106,24 +106,24 @@ class Job:
                 session,
                 ledger,
                 self.source,
-                in_flight=self.in_flight,
-                per_second=self.per_second,
-                retry_failed=self.retry_failed,
+                concurrency=self.concurrency,
+                rate_limit=self.rate_limit,
+                retry_refused=self.retry_refused,
                 strict=self.strict,
                 callbacks=self.callbacks,
             )
             interrupts.attach(run.stop)
-            problem = await _followed(run, watcher, notes)
-            if unread := total - watcher.counts.total():
-                watcher.counts[Ending.PENDING] += unread
+            problem = await _followed(run, progress, notes)
+            if unread := total - progress.counts.total():
+                progress.counts[OutcomeStatus.PENDING] += unread
             if not isinstance(problem, LedgerError):
-                problem = await self._written(ledger, run.run, watcher, notes) or problem
-            self._tell(watcher, notes, problem)
+                problem = await self._written(ledger, run.run, progress, notes) or problem
+            self._print_summary(progress, notes, problem)
         if problem is not None:
             return PAUSED
         if interrupts.seen:
             return INTERRUPTED
-        return 0 if set(watcher.counts) <= {Ending.LINKED, Ending.REPEATED} else 1
+        return 0 if set(progress.counts) <= {OutcomeStatus.LINKED, OutcomeStatus.REPEATED} else 1
 
     async def claim(self, ledger: SqliteLedger) -> None:
         """Raise `LedgerError` if the ledger is of another platform or by another key: all would be asked again."""
@@ -132,18 +132,20 @@ class Job:
             "key": (self.key or DEFAULT_KEY, "give the same --key again, or name another --ledger"),
         }
         for name, (own, advice) in facts.items():
-            if (kept := await ledger.settle_on(name, own)) != own:
+            if (kept := await ledger.record_fact(name, own)) != own:
                 raise LedgerError(f"{self.files.ledger} has the {name} {kept}, not {own}: {advice}")
 
-    def checked(self) -> int:
+    def preflight(self) -> int:
         """Count the rows, and find out before anything is sent what would keep us from reading or writing."""
         self.files.check()
         check_output(self.source, self.files.out)
         return self.source.count()
 
-    async def _written(self, ledger: SqliteLedger, run: int, watcher: Watcher, notes: _Notes) -> OnboardingError | None:
+    async def _written(
+        self, ledger: SqliteLedger, run: int, progress: ProgressReporter, notes: _Notes
+    ) -> OnboardingError | None:
         """Write output and report from what the ledger holds, and return what kept us from it."""
-        counts = {str(ending): count for ending, count in watcher.counts.items()}
+        counts = {str(ending): count for ending, count in progress.counts.items()}
         try:
             await ledger.end_run(run, {**counts, "invalid_rows": notes.statistics.invalid.ranges()})
             await self._write(ledger, run, notes)
@@ -167,30 +169,30 @@ class Job:
         page = report(notes.statistics, made_at=time.time())
         await asyncio.to_thread(_write_text, self.files.report, page)
 
-    def _tell(self, watcher: Watcher, notes: _Notes, problem: OnboardingError | None) -> None:
+    def _print_summary(self, progress: ProgressReporter, notes: _Notes, problem: OnboardingError | None) -> None:
         show = self.console.print
         notes.show(self.console)
         show(
-            f"{watcher.counts.total()} companies: {counted(watcher.counts) or 'none'}; "
-            f"{watcher.asked} asked in {watcher.seconds:.1f} s",
+            f"{progress.counts.total()} companies: {counted(progress.counts) or 'none'}; "
+            f"{progress.asked} asked in {progress.seconds:.1f} s",
             style="bold",
             highlight=False,
             soft_wrap=True,
         )
         if problem is not None:
             show(plain(f"kfq: {problem}"), style="red", markup=False, highlight=False, soft_wrap=True)
-        open_still = watcher.counts[Ending.UNKNOWN] or watcher.counts[Ending.PENDING]
+        open_still = progress.counts[OutcomeStatus.UNKNOWN] or progress.counts[OutcomeStatus.PENDING]
         if (problem is not None or open_still) and not isinstance(problem, LedgerError):
             show("The same command again continues where this one ended.", highlight=False)
 
 
-async def _followed(run: Onboarding, watcher: Watcher, notes: _Notes) -> OnboardingError | None:
+async def _followed(run: Onboarding, progress: ProgressReporter, notes: _Notes) -> OnboardingError | None:
     """Show a run until it ends, and return what ended it."""
     try:
-        with watcher:
+        with progress:
             async with run:
                 async for outcome in run:
-                    watcher.note(outcome)
+                    progress.note(outcome)
                     notes.note(outcome)
     except OnboardingError as problem:
         return problem
@@ -209,10 +211,12 @@ class _Notes:
 
     def note(self, outcome: Outcome) -> None:
         """Keep what is to be said about a row."""
-        if outcome.ending is Ending.INVALID:
+        if outcome.ending is OutcomeStatus.INVALID:
             self.statistics.add_invalid(outcome.number, outcome.problems)
         odd = bool(outcome.problems)
-        if outcome.ending not in {Ending.LINKED, Ending.PENDING, Ending.REPEATED} or (odd and self._warnings):
+        if outcome.ending not in {OutcomeStatus.LINKED, OutcomeStatus.PENDING, OutcomeStatus.REPEATED} or (
+            odd and self._warnings
+        ):
             self._named += 1
             if len(self._lines) < NAMED:
                 self._lines.append(plain(f"row {outcome.number}: {outcome.ending}: {outcome.reason}"))
@@ -230,26 +234,26 @@ class _Notes:
             console.print(f"{self._warned} other rows look odd; the output says what, and --strict refuses them")
 
 
-def rehearse(job: Job) -> int:
+def dry_run(job: OnboardRun) -> int:
     """Read and check every row and compare it with the ledger, in a copy of it; nothing is sent or written."""
     notes = _Notes(warnings=True)
-    job.checked()
+    job.preflight()
     with tempfile.TemporaryDirectory() as folder:
         counts = asyncio.run(_rehearsed(job, Path(folder) / "ledger", notes))
     notes.show(job.console)
     told = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
     job.console.print(f"{counts.total()} companies: {told or 'none'}; nothing was sent", style="bold", soft_wrap=True)
-    return 1 if counts[Ending.INVALID] else 0
+    return 1 if counts[OutcomeStatus.INVALID] else 0
 
 
-async def _rehearsed(job: Job, copy: Path, notes: _Notes) -> Counter[str]:
+async def _rehearsed(job: OnboardRun, copy: Path, notes: _Notes) -> Counter[str]:
     counts: Counter[str] = Counter()
     async with _copy_of(job.files.ledger, copy) as ledger:
         await job.claim(ledger)
         planner = Planner(
             ledger,
             run=await ledger.begin_run(),
-            retry_failed=job.retry_failed,
+            retry_refused=job.retry_refused,
             strict=job.strict,
             callbacks=job.callbacks,
         )
@@ -257,7 +261,7 @@ async def _rehearsed(job: Job, copy: Path, notes: _Notes) -> Counter[str]:
         while part := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
             for decision in await planner.decide(part):
                 outcome = outcome_of(decision)
-                counts["to ask" if isinstance(decision, Ask) else outcome.ending] += 1
+                counts["to ask" if isinstance(decision, PendingRequest) else outcome.ending] += 1
                 notes.note(outcome)
     return counts
 
@@ -266,7 +270,7 @@ async def _rehearsed(job: Job, copy: Path, notes: _Notes) -> Counter[str]:
 async def _copy_of(path: Path, copy: Path) -> AsyncIterator[SqliteLedger]:
     secret = None
     if await asyncio.to_thread(path.exists):
-        async with SqliteLedger(path, alone=False) as ledger:
+        async with SqliteLedger(path, exclusive=False) as ledger:
             secret = ledger.secret
             await ledger.copy(copy)
     async with SqliteLedger(copy, secret=secret) as ledger:
@@ -276,9 +280,9 @@ async def _copy_of(path: Path, copy: Path) -> AsyncIterator[SqliteLedger]:
 class _Interrupts:
     """Lets the first Ctrl-C finish what is under way, and the second one end at once."""
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, progress: ProgressReporter) -> None:
         self.seen = False
-        self._watcher = watcher
+        self._watcher = progress
         self._stop: Callable[[], None] = lambda: None
 
     def attach(self, stop: Callable[[], None]) -> None:
@@ -309,13 +313,13 @@ class _Interrupts:
 
 
 def _write_text(path: Path, text: str) -> None:
-    with appearing(path) as file:
+    with atomic_write(path) as file:
         file.write_text(text, encoding="utf-8")
 
 
 def _result(outcome: Outcome) -> Result:
     ending: Any = outcome.ending
-    if outcome.entry is not None and ending is Ending.REPEATED:
+    if outcome.entry is not None and ending is OutcomeStatus.REPEATED:
         ending = outcome.entry.state
     return Result(
         state=str(ending),

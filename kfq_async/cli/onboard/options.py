@@ -14,12 +14,12 @@ from yarl import URL
 
 from kfq_async.callbacks.urls import CallbackUrls
 from kfq_async.cli.options import UsageError
-from kfq_async.onboarding.runner import IN_FLIGHT
+from kfq_async.onboarding.runner import CONCURRENCY
 
-__all__ = ["OnboardOptions", "callback_urls", "column_names", "in_flight", "per_second"]
+__all__ = ["OnboardOptions", "callback_urls", "column_names", "concurrency", "rate_limit"]
 
 SECRET_VARIABLE = "KFQ_CALLBACK_SECRET"  # noqa: S105  # a variable's name
-IN_FLIGHT_AT_HOME = 50
+LOCAL_CONCURRENCY = 50
 """Requests under way where the platform is on this machine, which nobody else uses."""
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 _UNITS = {"": 1, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
@@ -51,9 +51,9 @@ class OnboardOptions:
         Take what looks wrong for an error, as a check digit that does not fit.
     retry_failed
         Ask again for what was refused, as a new order.
-    limit
+    concurrency
         Requests under way at a time; 10, or 50 on this machine's sandbox.
-    rate
+    rate_limit
         How many begin in a time, as 5/s or 100/min; no bound otherwise.
     page
         前端跳转页, to which each request's id and its proof are appended; needs KFQ_CALLBACK_SECRET.
@@ -70,9 +70,9 @@ class OnboardOptions:
     encoding: str | None = None
     dry_run: Annotated[bool, Parameter(negative=())] = False
     strict: Annotated[bool, Parameter(negative=())] = False
-    retry_failed: Annotated[bool, Parameter(negative=())] = False
-    limit: int | None = None
-    rate: str | None = None
+    retry_refused: Annotated[bool, Parameter(negative=())] = False
+    concurrency: int | None = None
+    rate_limit: str | None = None
     page: str | None = None
     notify: str | None = None
 
@@ -88,22 +88,22 @@ def column_names(given: Sequence[str] | None) -> dict[str, str]:
     return names
 
 
-def in_flight(limit: int | None, base_url: str) -> int:
+def concurrency(limit: int | None, base_url: str) -> int:
     """Return how many requests may be under way; without a word of the user's, few on a platform of others."""
     if limit is None:
-        return IN_FLIGHT_AT_HOME if URL(base_url).host in LOCAL else IN_FLIGHT
+        return LOCAL_CONCURRENCY if URL(base_url).host in LOCAL else CONCURRENCY
     if limit < 1:
-        raise UsageError(f"--limit must be at least 1, not {limit}")
+        raise UsageError(f"--concurrency must be at least 1, not {limit}")
     return limit
 
 
-def per_second(rate: str | None) -> float | None:
+def rate_limit(rate: str | None) -> float | None:
     """Read a rate: ``5/s``, ``100/min``, ``5`` a second."""
     if rate is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/([a-z]*))?", rate.strip())
     if found is None or (found[2] or "") not in _UNITS or not float(found[1]):
-        raise UsageError(f"--rate must be like 5/s or 100/min, not {rate!r}")
+        raise UsageError(f"--rate-limit must be like 5/s or 100/min, not {rate!r}")
     return float(found[1]) / _UNITS[found[2] or ""]
 
 

@@ -10,9 +10,9 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from kfq_async.onboarding import Ending, Outcome
+from kfq_async.onboarding import Outcome, OutcomeStatus
 
-__all__ = ["Watcher", "counted"]
+__all__ = ["ProgressReporter", "counted"]
 
 EVERY = 30.0
 """Seconds between two lines where the output is no terminal."""
@@ -20,16 +20,16 @@ SHOWN = 0.2
 """Seconds between two looks at the counts on a terminal."""
 
 
-def counted(counts: Counter[Ending]) -> str:
+def counted(counts: Counter[OutcomeStatus]) -> str:
     """Write counts, the usual endings first."""
-    return ", ".join(f"{counts[ending]} {ending}" for ending in Ending if counts[ending])
+    return ", ".join(f"{counts[ending]} {ending}" for ending in OutcomeStatus if counts[ending])
 
 
-class Watcher:
+class ProgressReporter:
     """Counts outcomes and shows them; used in ``with``."""
 
     def __init__(self, console: Console, total: int | None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.counts: Counter[Ending] = Counter()
+        self.counts: Counter[OutcomeStatus] = Counter()
         self.asked = 0
         """Rows that were sent in this run."""
         self._console = console
@@ -96,4 +96,4 @@ class Watcher:
     @property
     def _done(self) -> int:
         """Rows that are not to be asked any more; after Ctrl-C, those that were released come as pending."""
-        return self.counts.total() - self.counts[Ending.PENDING]
+        return self.counts.total() - self.counts[OutcomeStatus.PENDING]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["guarded", "open_delimited"]
+__all__ = ["escape_formula", "open_csv"]
 
 _DELIMITERS = (",", ";", "\t")
 # What a spreadsheet program would take for a formula, behind any number of apostrophes: writing puts one more in
@@ -24,12 +24,12 @@ _DANGEROUS = re.compile(r"'*[=+\-@\t\r]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 
 
-def guarded(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """Return a cell as it is written into a CSV: with an apostrophe in front if a program would calculate it."""
     return f"'{cell}" if _DANGEROUS.match(cell) else cell
 
 
-def open_delimited(file: Path, encoding: str) -> Table:
+def open_csv(file: Path, encoding: str) -> Table:
     """Open a CSV or TSV; the delimiter is the one that parts the headings most often."""
     delimiter = max(_DELIMITERS, key=partial(_width, file, encoding))
     number, headings = _headings(file, encoding, delimiter)
@@ -48,7 +48,7 @@ def _width(file: Path, encoding: str, delimiter: str) -> int:
 
 def _headings(file: Path, encoding: str, delimiter: str) -> tuple[int, tuple[str, ...]]:
     found = next(((number, trim(cells)) for number, cells in _records(file, encoding, delimiter)), (0, ()))
-    return found[0], tuple(_unguarded(heading) for heading in found[1])
+    return found[0], tuple(_unescape_formula(heading) for heading in found[1])
 
 
 def _rows(file: Path, encoding: str, delimiter: str, after: int, headings: tuple[str, ...]) -> Iterator[TableRow]:
@@ -57,7 +57,7 @@ def _rows(file: Path, encoding: str, delimiter: str, after: int, headings: tuple
             short = len(cells) < len(headings)
             words = f"has {len(cells)} cells and the headings are {len(headings)}; a cell or a delimiter is missing"
             problems = (Problem("", words),) if short else ()
-            yield fit(number, [_unguarded(cell) for cell in cells], headings, problems)
+            yield fit(number, [_unescape_formula(cell) for cell in cells], headings, problems)
 
 
 def _records(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -81,5 +81,5 @@ def _records(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, l
         raise SourceError(f"{file} cannot be read: {problem.strerror}") from None
 
 
-def _unguarded(cell: str) -> str:
+def _unescape_formula(cell: str) -> str:
     return cell[1:] if _GUARDED.match(cell) else cell

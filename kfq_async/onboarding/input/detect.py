@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kfq_async.errors import SourceError
-from kfq_async.onboarding.input.csv import open_delimited
-from kfq_async.onboarding.input.encodings import encoding_of
+from kfq_async.onboarding.input.csv import open_csv
+from kfq_async.onboarding.input.encodings import detect_encoding
 from kfq_async.onboarding.input.jsonl import open_json_lines
 from kfq_async.onboarding.input.workbook import open_workbook
 
@@ -44,8 +44,8 @@ def open_table(path: str | os.PathLike[str], *, sheet: str | None = None, encodi
         raise SourceError(f"{file} is empty, it has 0 bytes")
     if (start := head.lstrip(_BLANKS)).startswith(b"<"):
         raise SourceError(f"{file} is a web page or XML, whatever its name says; open it and save it as XLSX")
-    encoding = encoding_of(file, encoding)
-    return open_json_lines(file, encoding) if start.startswith((b"{", b"[")) else open_delimited(file, encoding)
+    encoding = detect_encoding(file, encoding)
+    return open_json_lines(file, encoding) if start.startswith((b"{", b"[")) else open_csv(file, encoding)
 
 
 def _head(file: Path) -> bytes:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["encoding_of"]
+__all__ = ["detect_encoding"]
 
 _LONGEST = 1 << 20
 """Bytes of a line. A longer one is no row of companies, and reading it would take the memory of a whole file."""
@@ -32,7 +32,7 @@ class _Seen:
     gb18030: int = 0
 
 
-def encoding_of(file: Path, encoding: str | None) -> str:
+def detect_encoding(file: Path, encoding: str | None) -> str:
     """Return the name of the codec that reads the whole file: UTF-8 with or without a mark, else GB18030.
 
     Raises `SourceError`, naming the line, where the file is in neither or changes from one to the other. A given

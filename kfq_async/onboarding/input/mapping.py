@@ -160,8 +160,8 @@ def _hint(wanted: str, headings: Sequence[str]) -> str:
     close = nearest(wanted, headings)
     guess = f"; did you mean {close}?" if close else ";"
     there = [heading.strip() for heading in headings if heading.strip()]
-    alone = "; if that is a title, delete the row, and if it is a cover, choose another sheet"
-    return f"{guess} the headings are {', '.join(there)}{alone if len(there) == 1 else ''}"
+    exclusive = "; if that is a title, delete the row, and if it is a cover, choose another sheet"
+    return f"{guess} the headings are {', '.join(there)}{exclusive if len(there) == 1 else ''}"
 
 
 # Each field's own name is understood as well, as company_name, companyName or Company Name.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-__all__ = ["open_workbook", "unseen_cells"]
+__all__ = ["open_workbook", "uncomputed_cells"]
 
 
 _LOCKED = re.compile(
@@ -113,7 +113,7 @@ def _unseen(file: Path, name: str, sheet: CalamineSheet) -> Mapping[int, list[tu
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
         for row in range(top, min(bottom, sheet.total_height) + 1):
             unseen[row + 1] += [(column, _MERGED) for column in range(left, right + 1) if (row, column) != (top, left)]
-    for number, column, words in unseen_cells(file, name):
+    for number, column, words in uncomputed_cells(file, name):
         unseen[number].append((column, words))
     return unseen
 
@@ -160,7 +160,7 @@ _CHUNK = 1 << 20
 _REFERENCE = re.compile(r"([A-Z]+)([0-9]+)")
 
 
-def unseen_cells(file: Path, sheet: str) -> Iterator[tuple[int, int, str]]:
+def uncomputed_cells(file: Path, sheet: str) -> Iterator[tuple[int, int, str]]:
     """Yield the row, counted from 1, the column, counted from 0, and what is wrong, for each such cell.
 
     A workbook whose inside is of another kind than Excel's has none.

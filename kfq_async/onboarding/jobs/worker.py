@@ -15,14 +15,14 @@ from procrastinate.jobs import Job
 from procrastinate.schema import SchemaManager
 
 from kfq_async.errors import KfqError, LedgerError
-from kfq_async.onboarding.decisions import Ask, outcome_of
-from kfq_async.onboarding.failures import Brake, advice_on
-from kfq_async.onboarding.jobs.outbox import WaitingRequests
-from kfq_async.onboarding.ledgers.postgres import SCHEMA, PostgresLedger, lock_of
+from kfq_async.onboarding.decisions import PendingRequest, outcome_of
+from kfq_async.onboarding.failures import CircuitBreaker, systemic_failure_advice
+from kfq_async.onboarding.jobs.outbox import Outbox
+from kfq_async.onboarding.ledgers.postgres import SCHEMA, PostgresLedger, advisory_lock_id
 from kfq_async.onboarding.planner import Planner
-from kfq_async.onboarding.queues import Stream
-from kfq_async.onboarding.records import Ending, Outcome, State
-from kfq_async.onboarding.runner import BATCH, ask, reading
+from kfq_async.onboarding.queues import BatchQueue
+from kfq_async.onboarding.records import Outcome, OutcomeStatus, State
+from kfq_async.onboarding.runner import BATCH, prefetch, request_link
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Sequence
@@ -69,14 +69,14 @@ class OnboardingJobs:
     ) -> None:
         if not 1 <= stalled_after <= 59:
             raise ValueError(f"stalled_after must be from 1 to 59 seconds, not {stalled_after}")
-        self.ledger = PostgresLedger(conninfo, secret=secret, schema=schema, alone=False, connections=connections)
+        self.ledger = PostgresLedger(conninfo, secret=secret, schema=schema, exclusive=False, connections=connections)
         """Where each company stands."""
-        self._waiting = WaitingRequests(self.ledger, clock=clock)
+        self._waiting = Outbox(self.ledger, clock=clock)
         self._schema = schema
         self._callbacks = callbacks
         self._stalled_after = stalled_after
         self._clock = clock
-        self._brake = Brake()
+        self._circuit_breaker = CircuitBreaker()
         self._app = App(connector=PsycopgConnector())
         self._task = self._app.task(name="ask", queue=QUEUE, retry=_Again(), pass_context=True)(self._ask)
         recover = self._app.task(name="recover", queue=QUEUE, queueing_lock="recover", priority=1)(self._recover)
@@ -100,22 +100,22 @@ class OnboardingJobs:
         self,
         rows: Iterable[Row] | AsyncIterable[Row],
         *,
-        retry_failed: bool = False,
+        retry_refused: bool = False,
         strict: bool = False,
         tell: Callable[[Outcome], None] = lambda _: None,
-    ) -> Counter[Ending]:
+    ) -> Counter[OutcomeStatus]:
         """Make jobs of what is to be asked, and return how many rows stand how; ``tell`` is called with each.
 
         Entry and job are one transaction, so that the same call again, after whatever happened, makes the jobs that
         are missing and none twice. Raises `LedgerError` if somebody else is at it.
         """
-        counts: Counter[Ending] = Counter()
+        counts: Counter[OutcomeStatus] = Counter()
         analysed = 0
-        read: Stream[Row] = Stream(BATCH)
-        async with self.ledger.claimed(), reading(rows, read):
+        read: BatchQueue[Row] = BatchQueue(BATCH)
+        async with self.ledger.claimed(), prefetch(rows, read):
             run = await self.ledger.begin_run()
             while part := await read.take():
-                for outcome in await self._enqueue(part, run=run, retry_failed=retry_failed, strict=strict):
+                for outcome in await self._enqueue(part, run=run, retry_refused=retry_refused, strict=strict):
                     counts[outcome.ending] += 1
                     tell(outcome)
                 if counts.total() >= 2 * analysed:
@@ -149,7 +149,7 @@ class OnboardingJobs:
         tables = await asyncio.to_thread(SchemaManager.get_schema)
         async with self.ledger.transaction() as transaction:
             connection = transaction.connection
-            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_of(f"{self._schema} jobs"),))
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (advisory_lock_id(f"{self._schema} jobs"),))
             found = await (await connection.execute("SELECT to_regclass('procrastinate_jobs')")).fetchone()
             if found == (None,):
                 await connection.execute(tables)
@@ -165,14 +165,14 @@ class OnboardingJobs:
             async with self.ledger.transaction() as transaction:
                 planner = Planner(transaction, run=run, callbacks=self._callbacks, clock=self._clock, **options)
                 decisions = await planner.decide(rows)
-                await self._defer(transaction, [each for each in decisions if isinstance(each, Ask)])
+                await self._defer(transaction, [each for each in decisions if isinstance(each, PendingRequest)])
         except exceptions.ProcrastinateException as problem:
             text = f"procrastinate: {type(problem).__name__}; apply its migrations if it was upgraded, and try again"
         else:
             return [outcome_of(decision) for decision in decisions]
         raise LedgerError(text)
 
-    async def _defer(self, transaction: PostgresTransaction, asks: Sequence[Ask]) -> None:
+    async def _defer(self, transaction: PostgresTransaction, asks: Sequence[PendingRequest]) -> None:
         """Let requests wait, each with one job."""
         waiting = await self._waiting.keep(transaction, asks)
         found = await transaction.connection.execute(_UNDER_WAY, {"ids": waiting})
@@ -182,15 +182,15 @@ class OnboardingJobs:
 
     async def _ask(self, context: JobContext, client_request_id: str) -> None:
         """Ask for one company, and settle its entry; what must be asked again is raised."""
-        await self._brake.released()
+        await self._circuit_breaker.released()
         begun = await self._waiting.begin(client_request_id)
         if begun is None:
             return
         request, in_doubt = begun
-        end = await ask(context.additional_context["session"], request)
-        self._brake.saw(end.result)
+        end = await request_link(context.additional_context["session"], request)
+        self._circuit_breaker.saw(end.result)
         state = await self._waiting.settle(client_request_id, end, in_doubt=in_doubt)
-        if isinstance(end.result, KfqError) and state in {State.UNKNOWN, State.UNSENT}:
+        if isinstance(end.result, KfqError) and state in {State.UNKNOWN, State.PENDING}:
             raise end.result
 
     async def _recover(self, timestamp: int) -> None:  # noqa: ARG002  # procrastinate tells each its time
@@ -206,7 +206,7 @@ class _Again(BaseRetryStrategy):
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         if isinstance(exception, asyncio.CancelledError):  # the worker was told to end
             return RetryDecision()
-        shared = isinstance(exception, KfqError) and advice_on(exception) is not None
+        shared = isinstance(exception, KfqError) and systemic_failure_advice(exception) is not None
         if job.attempts >= MOST_ATTEMPTS and not shared:
             return None
         return RetryDecision(retry_in={"seconds": min(2 ** min(job.attempts, 9), LONGEST_WAIT)})

@@ -13,7 +13,7 @@ from kfq_async.onboarding.records import Entry, State
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
-__all__ = ["HASH_BYTES", "SECRET_BYTES", "EntryStore", "Hashes", "Ledger", "this_process"]
+__all__ = ["HASH_BYTES", "SECRET_BYTES", "EntryStore", "Hashes", "Ledger", "describe_process"]
 
 
 class EntryStore(Protocol):
@@ -101,7 +101,7 @@ def _continued(begun: hashlib.blake2b, data: bytes) -> bytes:
     return copied.digest()
 
 
-def this_process() -> str:
+def describe_process() -> str:
     """Return the name of this process, and since when it holds what it is about to take."""
     since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
     return f"process {os.getpid()} on {socket.gethostname()}, since {since}"

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from kfq_async.onboarding.ledgers.base import Ledger
     from kfq_async.onboarding.records import Entry
 
-__all__ = ["move"]
+__all__ = ["migrate"]
 
 _BATCH = 200
 
 
-async def move(source: Ledger, target: Ledger) -> int:
+async def migrate(source: Ledger, target: Ledger) -> int:
     """Write the latest generation of each company into another ledger, and return how many there are.
 
     Again after an interruption, it goes on. Use the old ledger no more afterwards: two that ask for one company would

@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from kfq_async.errors import LedgerError
 from kfq_async.models.notifications import IdentityStatus
-from kfq_async.onboarding.ledgers.base import Hashes, this_process
+from kfq_async.onboarding.ledgers.base import Hashes, describe_process
 from kfq_async.onboarding.records import ENDED, FIXED, TOLD, Entry, State
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
-__all__ = ["SCHEMA", "PostgresLedger", "PostgresTransaction", "lock_of"]
+__all__ = ["SCHEMA", "PostgresLedger", "PostgresTransaction", "advisory_lock_id"]
 
 
 VERSION = "1"
@@ -111,20 +111,20 @@ class PostgresLedger:
     """A ledger in the database ``conninfo``, in a ``schema`` of its own; open it in ``async with``.
 
     ``secret`` has 32 bytes and is kept by you: it never enters the database, and all who use the ledger need the same.
-    With ``alone=False`` it takes no lock: for a process that receives notifications, or only reads. The lock is one of
-    the session's, so connect past a PgBouncer that pools transactions. ``connections`` bounds those of this process.
+    With ``exclusive=False`` it takes no lock: for a process that receives notifications, or only reads. The lock is one
+    of the session's, so connect past a PgBouncer that pools transactions. ``connections`` bounds those of this process.
 
     Every method raises `LedgerError` for what the database or another process does.
     """
 
     def __init__(
-        self, conninfo: str, *, secret: bytes, schema: str = SCHEMA, alone: bool = True, connections: int = 10
+        self, conninfo: str, *, secret: bytes, schema: str = SCHEMA, exclusive: bool = True, connections: int = 10
     ) -> None:
         self._hashes = Hashes(secret)
         self._secret = secret
         self._conninfo = _checked(conninfo)
         self._schema = schema
-        self._alone = alone
+        self._exclusive = exclusive
         self._fence: str | None = None
         self._open = AsyncExitStack()
         self.pool = AsyncConnectionPool(
@@ -142,7 +142,7 @@ class PostgresLedger:
             await self._claim_schema()
             with _translated():
                 await self._open.enter_async_context(self.pool)
-            if self._alone:
+            if self._exclusive:
                 await self._open.enter_async_context(self.claimed())
         except BaseException:
             await self.aclose()
@@ -169,11 +169,11 @@ class PostgresLedger:
         so that another one takes the lock, nothing more can be written here.
         """
         async with self._connected() as holder:
-            if not await _value(holder, "SELECT pg_try_advisory_lock(%s)", (lock_of(self._schema),)):
+            if not await _value(holder, "SELECT pg_try_advisory_lock(%s)", (advisory_lock_id(self._schema),)):
                 other = await _value(holder, "SELECT value FROM facts WHERE name = 'holder'", ())
                 raise LedgerError(f"the ledger {self._schema} is in use by {other}: wait for its end")
             fence = secrets.token_hex(16)
-            await holder.execute(SET_FACT, ("holder", this_process()))
+            await holder.execute(SET_FACT, ("holder", describe_process()))
             await holder.execute(SET_FACT, ("fence", fence))
             self._fence = fence
             try:
@@ -181,7 +181,7 @@ class PostgresLedger:
             finally:
                 self._fence = None
                 with suppress(psycopg.Error):  # it is broken; a closed one would keep the lock for a moment more
-                    await holder.execute("SELECT pg_advisory_unlock(%s)", (lock_of(self._schema),))
+                    await holder.execute("SELECT pg_advisory_unlock(%s)", (advisory_lock_id(self._schema),))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
@@ -246,7 +246,7 @@ class PostgresLedger:
     async def _claim_schema(self) -> None:
         """Make the tables where there are none, and refuse those that are not this version's or this secret's."""
         async with self._connected() as connection, connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_of(f"{self._schema} tables"),))
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (advisory_lock_id(f"{self._schema} tables"),))
             if await _value(connection, "SELECT to_regclass('facts')", ()) is None:
                 await connection.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(self._schema)))
                 await connection.execute(TABLES)
@@ -306,7 +306,7 @@ def _checked(conninfo: str) -> str:
     raise ValueError("conninfo must be like 'host=db.internal dbname=companies user=kfq' or a postgresql:// URL")
 
 
-def lock_of(name: str) -> int:
+def advisory_lock_id(name: str) -> int:
     """Return the number of a lock; those of other programs are hardly the same among 2^64."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 

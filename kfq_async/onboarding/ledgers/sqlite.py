@@ -20,7 +20,7 @@ from attrs import frozen
 
 from kfq_async.errors import LedgerError
 from kfq_async.models.notifications import IdentityStatus
-from kfq_async.onboarding.ledgers.base import SECRET_BYTES, Hashes, this_process
+from kfq_async.onboarding.ledgers.base import SECRET_BYTES, Hashes, describe_process
 from kfq_async.onboarding.records import ENDED, FIXED, TOLD, Entry, State
 
 if TYPE_CHECKING:
@@ -120,16 +120,16 @@ class SqliteLedger:
     """A ledger in the file ``path``; open it in ``async with``.
 
     Beside it stand ``path.key``, which holds the secret of its hashes, and ``path.lock``; all are made with mode
-    0600. Give a ``secret`` of 32 bytes to keep that elsewhere. With ``alone=False`` it takes no lock: for a process
+    0600. Give a ``secret`` of 32 bytes to keep that elsewhere. With ``exclusive=False`` it takes no lock: for a process
     that receives notifications, or only reads.
 
     Every method raises `LedgerError` for what a disk or another process does.
     """
 
-    def __init__(self, path: str | Path, *, secret: bytes | None = None, alone: bool = True) -> None:
+    def __init__(self, path: str | Path, *, secret: bytes | None = None, exclusive: bool = True) -> None:
         self.path = Path(path)
         self._given = secret
-        self._alone = alone
+        self._exclusive = exclusive
         self._secret = b""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kfq-ledger")
         self._database: sqlite3.Connection | None = None
@@ -190,7 +190,7 @@ class SqliteLedger:
             return Run(run=run, began_at=began_at, ended_at=ended_at, counts=json.loads(counts or "{}"))
         return None
 
-    async def settle_on(self, name: str, value: str) -> str:
+    async def record_fact(self, name: str, value: str) -> str:
         """Keep a fact about the whole ledger when it is first told, and return what is kept."""
 
         def work() -> str:
@@ -258,15 +258,15 @@ class SqliteLedger:
 
     def _open(self) -> None:
         _private(self.path)
-        if self._alone:
+        if self._exclusive:
             self._lock = _locked(self.path.with_name(f"{self.path.name}.lock"), self.path)
         self._database = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None, cached_statements=_STATEMENTS)
         self._claim()
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute("PRAGMA secure_delete=ON")
-        if self._alone:
-            self._write("INSERT OR REPLACE INTO facts VALUES ('holder', ?)", (this_process(),))
+        if self._exclusive:
+            self._write("INSERT OR REPLACE INTO facts VALUES ('holder', ?)", (describe_process(),))
 
     def _claim(self) -> None:
         """Make the tables of an empty file, and refuse any other database before touching it."""

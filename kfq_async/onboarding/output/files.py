@@ -17,7 +17,7 @@ from attrs import astuple, field, fields, frozen
 
 from kfq_async.errors import OnboardingError, SourceError
 from kfq_async.models.fields import mask
-from kfq_async.onboarding.input.csv import guarded
+from kfq_async.onboarding.input.csv import escape_formula
 from kfq_async.onboarding.input.table import column_name
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ __all__ = [
     "XLSX_ROWS",
     "Result",
     "Write",
-    "appearing",
+    "atomic_write",
     "check_output",
     "default_output",
     "require_xlsx",
@@ -104,7 +104,7 @@ def write_output(source: FileSource, out: Path, results: Callable[[Sequence[Row]
     Raises `SourceError` for a name that ends in no known kind, and `OnboardingError` for what the disk refuses.
     """
     kept, headings = _columns(source.headings)
-    with appearing(out) as file, writer_for(out)(file, headings) as write:
+    with atomic_write(out) as file, writer_for(out)(file, headings) as write:
         for batch in _batches(source.pairs()):
             found = results([row for _, row in batch])
             for (line, _), result in zip(batch, found, strict=True):
@@ -128,7 +128,7 @@ def _batches(pairs: Iterable[tuple[TableRow, Row]]) -> Iterator[list[tuple[Table
 
 
 @contextmanager
-def appearing(out: Path) -> Iterator[Path]:
+def atomic_write(out: Path) -> Iterator[Path]:
     """Yield a file to write, in a folder of its own beside ``out``, and put it in its place when all went well."""
     try:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
@@ -177,9 +177,9 @@ def _csv(file: Path, headings: Sequence[str]) -> Iterator[Write]:
     """Write UTF-8 with a mark, without which Excel takes it for the system's own encoding."""
     with file.open("w", encoding="utf-8-sig", newline="", errors="replace") as stream:
         # Headings in quotation marks: what they hold is then never taken for the delimiter, nor for another format.
-        csv.writer(stream, quoting=csv.QUOTE_ALL).writerow([guarded(heading) for heading in headings])
+        csv.writer(stream, quoting=csv.QUOTE_ALL).writerow([escape_formula(heading) for heading in headings])
         writer = csv.writer(stream)
-        yield lambda cells: writer.writerow([guarded(cell) for cell in cells])
+        yield lambda cells: writer.writerow([escape_formula(cell) for cell in cells])
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from kfq_async.models.notifications import IdentityStatus
 from kfq_async.onboarding.output.charts import Segment, apart, bar, columns
 from kfq_async.onboarding.output.statistics import MOST_ATTEMPTS
 from kfq_async.onboarding.records import State
-from kfq_async.protocol.codes import meaning_of
-from kfq_async.protocol.envelope import Envelope, Form
+from kfq_async.protocol.codes import classify_code
+from kfq_async.protocol.envelope import Envelope, EnvelopeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ _STATES = {
     State.LINKED: ("已获链接", "linked"),
     State.REFUSED: ("被平台拒绝", "refused"),
     State.UNKNOWN: ("结果未知", "unknown"),
-    State.UNSENT: ("尚未发送", "not sent yet"),
+    State.PENDING: ("尚未发送", "not sent yet"),
 }
 _INVALID = ("数据无效", "invalid, never sent")
 _IDENTITIES: dict[int | None, tuple[str, str]] = {
@@ -205,7 +205,7 @@ def _refused(statistics: Statistics) -> str:
 
 
 def _meaning(code: int | None) -> str:
-    return meaning_of(Envelope(form=Form.API, code=code), 200)[1]
+    return classify_code(Envelope(kind=EnvelopeKind.API, code=code), 200)[1]
 
 
 def _unknown(statistics: Statistics) -> str:

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from concurrent.futures import Future
 
-    from kfq_async.sandbox.identity import Desk
+    from kfq_async.sandbox.identity import OrderService
 
     Handler = Callable[[web.Request], Awaitable[web.Response]]
     from collections.abc import Sequence
 
-    from kfq_async.sandbox.store import Attempt, Contract, Notification, Order
+    from kfq_async.sandbox.store import Contract, DeliveryAttempt, Notification, Order
 
 __all__ = ["About", "Console", "console"]
 
@@ -54,8 +54,8 @@ FAULTS = {
 class Console:
     """The handlers, over one desk."""
 
-    def __init__(self, desk: Desk, about: About) -> None:
-        self._desk = desk
+    def __init__(self, order_service: OrderService, about: About) -> None:
+        self._order_service = order_service
         self._about = about
         self._token = secrets.token_urlsafe(16)
 
@@ -79,7 +79,7 @@ class Console:
         return see_other(PATH, headers())
 
     async def _show(self, _: web.Request) -> web.Response:
-        store = self._desk.store
+        store = self._order_service.store
         page = console(
             self._about,
             self._token,
@@ -104,12 +104,12 @@ class Console:
     def _press(self, form: Mapping[str, str]) -> Future[None]:
         """Do what a button says. Raises `LookupError` or `ValueError` if there is nothing to be done."""
         if form["action"] == "reorder":
-            return self._desk.resend_reversed()
+            return self._order_service.resend_reversed()
         kind = FAULTS[form["action"]]
         if kind is None:
-            return self._desk.resend(form["notification"], None)
+            return self._order_service.resend(form["notification"], None)
         fault = Fault(kind, seconds=float(form["seconds"])) if kind == "callback-delay" else Fault(kind)
-        return self._desk.resend(form["notification"], fault)
+        return self._order_service.resend(form["notification"], fault)
 
 
 _FAULTS = {
@@ -205,7 +205,7 @@ def _notification(note: Notification, token: str) -> str:
     )
 
 
-def _attempt(attempt: Attempt) -> str:
+def _attempt(attempt: DeliveryAttempt) -> str:
     fault = f'<span class="pill busy">{_FAULTS[attempt.fault]}</span>' if attempt.fault else ""
     status = "无应答" if attempt.http_status is None else f"HTTP {attempt.http_status}"
     look = "good" if attempt.acknowledged else "bad"

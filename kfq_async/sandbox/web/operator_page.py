@@ -20,7 +20,7 @@ from kfq_async.sandbox.orders import (
     EXPIRED,
     FINAL,
     IDENTIFIED,
-    IN_REVIEW,
+    IN_PROGRESS,
     REVIEW,
     STATUS_AFTER,
     WITHDRAWN,
@@ -30,7 +30,7 @@ from kfq_async.sandbox.orders import (
 from kfq_async.sandbox.web.addresses import policy_sources, web_address
 from kfq_async.sandbox.web.forms import html, read_form, see_other
 from kfq_async.sandbox.web.frame import headers, page, refused
-from kfq_async.sandbox.web.order_form import sheet_of
+from kfq_async.sandbox.web.order_form import order_form
 from kfq_async.sandbox.web.texts import STATUS_WORDS, status_pill
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-    from kfq_async.sandbox.identity import Desk
+    from kfq_async.sandbox.identity import OrderService
     from kfq_async.sandbox.store import Order
-    from kfq_async.sandbox.web.order_form import Blank, Part, Sheet
+    from kfq_async.sandbox.web.order_form import FormField, FormSection, OrderForm
 
 __all__ = ["OperatorPage", "identify", "not_found"]
 
@@ -51,8 +51,8 @@ PATH = "/sandbox/identify/{order_no}"
 class OperatorPage:
     """The handlers, over one desk."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, order_service: OrderService) -> None:
+        self._order_service = order_service
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is served where."""
@@ -75,16 +75,16 @@ class OperatorPage:
         if action not in STATUS_AFTER:
             return html(refused("操作无效", "没有这个按钮。"), headers(), 400)
         try:
-            self._desk.act(order.order_no, action, form)
+            self._order_service.act(order.order_no, action, form)
         except ValueError:
-            if self._desk.order(order.order_no).status != STATUS_AFTER[action]:
+            if self._order_service.order(order.order_no).status != STATUS_AFTER[action]:
                 return see_other(page_url("", order), headers())
         target = None if action == EXPIRE else _callback_page(order)
         return see_other(page_url("", order) if target is None else str(target), headers())
 
     def _order(self, request: web.Request, code: str) -> Order | None:
         try:
-            order = self._desk.order(request.match_info["order_no"])
+            order = self._order_service.order(request.match_info["order_no"])
         except LookupError:
             return None
         return order if compare_digest(order.code.encode(), code.encode()) else None
@@ -107,7 +107,7 @@ _ENDS = {
 
 def identify(order: Order) -> str:
     """Return the form of an order that goes on, or what became of one that is final."""
-    return _result(order) if order.status in FINAL else _form(order, sheet_of(order))
+    return _result(order) if order.status in FINAL else _form(order, order_form(order))
 
 
 def not_found() -> str:
@@ -115,10 +115,10 @@ def not_found() -> str:
     return refused("链接无效", "没有这个认证订单，或链接不完整。")
 
 
-def _form(order: Order, sheet: Sheet) -> str:
+def _form(order: Order, sheet: OrderForm) -> str:
     account = f"<dt>经办人账号</dt><dd>{escape(sheet.account)}</dd>" if sheet.account else ""
     licence = "已随请求提供" if sheet.license else "未提供"
-    review = '<p class="notice">已提交，审核中。在沙箱里仍可完成或放弃。</p>' if order.status == IN_REVIEW else ""
+    review = '<p class="notice">已提交，审核中。在沙箱里仍可完成或放弃。</p>' if order.status == IN_PROGRESS else ""
     return page(
         f"企业实名认证 · {order.company_name}",
         f"<h1>企业实名认证</h1><p>请经办人核对以下信息，选择认证方式后提交。</p>{review}"
@@ -133,7 +133,7 @@ def _form(order: Order, sheet: Sheet) -> str:
     )
 
 
-def _part(part: Part) -> str:
+def _part(part: FormSection) -> str:
     choices = (
         f'<label class="choice"><input type="radio" name="{part.method}" value="{escape(name)}"'
         f"{' checked' if name == part.chosen else ''}>{escape(word)}<code>{escape(name)}</code></label>"
@@ -145,7 +145,7 @@ def _part(part: Part) -> str:
     )
 
 
-def _blank(blank: Blank) -> str:
+def _blank(blank: FormField) -> str:
     """Return a field; a locked one is a text that cannot be changed, even where a number stands behind it."""
     tag = '<span class="tag">不可修改</span>' if blank.locked else ""
     if blank.choices is not None and not blank.locked:
@@ -164,8 +164,8 @@ def _options(choices: Mapping[str, str], value: str) -> str:
     )
 
 
-def _sandbox_only(order: Order, sheet: Sheet) -> str:
-    buttons = "" if order.status == IN_REVIEW else _button(REVIEW, "提交并转入审核")
+def _sandbox_only(order: Order, sheet: OrderForm) -> str:
+    buttons = "" if order.status == IN_PROGRESS else _button(REVIEW, "提交并转入审核")
     unknown = [name for part in sheet.parts for name in part.unknown]
     remark = f"<p>unmodifiableParams 里有本页没有的字段：{escape('、'.join(unknown))}</p>" if unknown else ""
     return (

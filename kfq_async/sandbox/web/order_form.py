@@ -17,7 +17,7 @@ from kfq_async.sandbox.orders import request_of
 if TYPE_CHECKING:
     from kfq_async.sandbox.store import Order
 
-__all__ = ["Blank", "Part", "Sheet", "sheet_of"]
+__all__ = ["FormField", "FormSection", "OrderForm", "order_form"]
 
 COMPANY_TYPES = {"1": "企业", "2": "个体工商户", "3": "其他"}
 ID_CARD_TYPES = {
@@ -35,7 +35,7 @@ PERSON_METHODS = {"face": "人脸识别", "mobile": "手机号实名核验"}
 
 
 @frozen(kw_only=True)
-class Blank:
+class FormField:
     """One field of the form."""
 
     name: str
@@ -48,13 +48,13 @@ class Blank:
 
 
 @frozen(kw_only=True)
-class Part:
+class FormSection:
     """One half of the form: the company's or the operator's."""
 
     key: str
     """The wire's name of the object that holds the fields."""
     title: str
-    blanks: tuple[Blank, ...]
+    blanks: tuple[FormField, ...]
     method: str
     """The notification's name of the chosen method."""
     chosen: str
@@ -65,13 +65,13 @@ class Part:
 
 
 @frozen(kw_only=True)
-class Sheet:
+class OrderForm:
     """The whole form."""
 
     account: str
     license: bool
     """Whether the request came with a business licence."""
-    parts: tuple[Part, ...]
+    parts: tuple[FormSection, ...]
 
     def answers(self, form: Mapping[str, str]) -> dict[str, object]:
         """Return what is left behind when the form is sent; a locked field keeps its value, whatever is sent."""
@@ -135,24 +135,24 @@ _ELSEWHERE = {"license"}
 """Fields of the request that the page does not offer for editing."""
 
 
-def sheet_of(order: Order) -> Sheet:
+def order_form(order: Order) -> OrderForm:
     """Return the form of an order, filled in as its request says, or as it was handed in last."""
     request = request_of(order)
     company = request.get("corpIdentInfo") or {}
-    return Sheet(
+    return OrderForm(
         account=request.get("accountName") or "",
         license=bool(company.get("license")),
         parts=tuple(_part(plan, request, orjson.loads(order.answers)) for plan in _PLANS),
     )
 
 
-def _part(plan: _Plan, request: Mapping[str, Any], answers: Mapping[str, Any]) -> Part:
+def _part(plan: _Plan, request: Mapping[str, Any], answers: Mapping[str, Any]) -> FormSection:
     given, config = request.get(plan.info) or {}, request.get(plan.config) or {}
     now = answers.get(plan.info, given)
     named = config.get("unmodifiableParams") or []
     fixed = [name for name in named if given.get(name) not in (None, "")]
     methods = {name: plan.methods.get(name, name) for name in config.get(plan.allowed) or plan.methods}
-    return Part(
+    return FormSection(
         key=plan.info,
         title=plan.title,
         blanks=tuple(_blank(name, label, now.get(name), fixed) for name, label in plan.labels.items()),
@@ -164,15 +164,15 @@ def _part(plan: _Plan, request: Mapping[str, Any], answers: Mapping[str, Any]) -
     )
 
 
-def _blank(name: str, label: str, now: object, fixed: Collection[str]) -> Blank:
+def _blank(name: str, label: str, now: object, fixed: Collection[str]) -> FormField:
     value = "" if now is None else str(now)
     choices = _CHOICES.get(name)
     if choices is not None:
         choices = {"": "请选择", **choices, **({} if value in choices or not value else {value: value})}
-    return Blank(name=name, label=label, value=value, locked=name in fixed, choices=choices)
+    return FormField(name=name, label=label, value=value, locked=name in fixed, choices=choices)
 
 
-def _answer(blank: Blank, form: Mapping[str, str]) -> str | int:
+def _answer(blank: FormField, form: Mapping[str, str]) -> str | int:
     sent = blank.value if blank.locked else form.get(blank.name, blank.value)
     if blank.choices is None:
         return sent

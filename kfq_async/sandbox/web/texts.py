@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from kfq_async.sandbox.orders import EXPIRED, IDENTIFIED, IN_REVIEW, WITHDRAWN
+from kfq_async.sandbox.orders import EXPIRED, IDENTIFIED, IN_PROGRESS, WITHDRAWN
 
 __all__ = ["STATUS_WORDS", "status_pill"]
 
-STATUS_WORDS = {None: "待认证", IDENTIFIED: "已认证", IN_REVIEW: "审核中", WITHDRAWN: "已撤销", EXPIRED: "已失效"}
-_LOOKS = {IDENTIFIED: "good", IN_REVIEW: "busy", WITHDRAWN: "bad", EXPIRED: "bad"}
+STATUS_WORDS = {None: "待认证", IDENTIFIED: "已认证", IN_PROGRESS: "审核中", WITHDRAWN: "已撤销", EXPIRED: "已失效"}
+_LOOKS = {IDENTIFIED: "good", IN_PROGRESS: "busy", WITHDRAWN: "bad", EXPIRED: "bad"}
 
 
 def status_pill(status: int | None) -> str:

@@ -51,7 +51,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _tell(ledger: Path, client_request_id: str | None, status: int) -> None:
+def _print_summary(ledger: Path, client_request_id: str | None, status: int) -> None:
     """Note a status as a notification would."""
 
     async def work() -> None:
@@ -96,11 +96,11 @@ def test_rows_that_are_not_linked(
     door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Status 1, and each such row is named with its reason, on the screen and in the output."""
-    kfq_sandbox.fail(Fault("code-31000", times=1))
+    kfq_sandbox.inject_faults(Fault("code-31000", times=1))
     source = write(
         tmp_path, 1, "没有键,,,,,,", "公司0,C00000,另一个账号@example.com,,,,", ",C00000,另一个账号@example.com,,,,"
     )
-    assert run(["onboard", str(source), *door, "--limit", "1"]) == 1
+    assert run(["onboard", str(source), *door, "--concurrency", "1"]) == 1
     said = capsys.readouterr().err
     states = [row["认证状态"] for row in read(tmp_path / "companies.links.csv")]
     assert states == ["refused", "invalid", "linked", "invalid"]
@@ -203,8 +203,8 @@ def test_bound_urls(door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, monke
         (["companies.csv"], "give the appAuthToken as --token"),
         (["nowhere.csv", "--token", "T"], "nowhere.csv"),
         (["companies.csv", "--token", "T", "--column", "company_name=甲方"], "甲方"),
-        (["companies.csv", "--token", "T", "--rate", "fast"], "--rate must be like"),
-        (["companies.csv", "--token", "T", "--limit", "0"], "--limit must be at least 1"),
+        (["companies.csv", "--token", "T", "--rate-limit", "fast"], "--rate-limit must be like"),
+        (["companies.csv", "--token", "T", "--concurrency", "0"], "--concurrency must be at least 1"),
         (["companies.csv", "--token", "T", "--base-url", "nonsense"], "base_url must be like"),
         (["companies.csv", "--token", "T", "--ledger", "no.ledger"], "is no ledger"),
         (["companies.csv", "--token", "T", "--column", "company_name"], "--column takes field=heading"),
@@ -255,9 +255,9 @@ def test_status_and_links(
 ) -> None:
     """The ledger says how far the companies are, and whom to remind."""
     source, ledger = write(tmp_path, 4, "没有键,,,,,,", "没有键,,,,,,"), str(tmp_path / "companies.ledger")
-    kfq_sandbox.fail(Fault("code-31000", times=1))
-    run(["onboard", str(source), *door, "--limit", "1"])
-    _tell(tmp_path / "companies.ledger", kfq_sandbox.orders[0].client_request_id, 1)
+    kfq_sandbox.inject_faults(Fault("code-31000", times=1))
+    run(["onboard", str(source), *door, "--concurrency", "1"])
+    _print_summary(tmp_path / "companies.ledger", kfq_sandbox.orders[0].client_request_id, 1)
     capsys.readouterr()
     assert run(["onboard", "status", ledger]) == 0
     said = capsys.readouterr().out.splitlines()
@@ -294,7 +294,7 @@ def test_an_output_that_is_full(
 
 def test_an_empty_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A ledger in which nothing has been done says so."""
-    _tell(tmp_path / "l", "nobody", 1)
+    _print_summary(tmp_path / "l", "nobody", 1)
     assert run(["onboard", "status", str(tmp_path / "l")]) == 0
     assert capsys.readouterr().out.splitlines() == ["0 companies: none", "of the linked ones: none"]
 
@@ -320,10 +320,10 @@ def test_reissue(
 ) -> None:
     """The companies that were chosen get one new order each, and nobody else does."""
     source, ledger = write(tmp_path, 4), str(tmp_path / "companies.ledger")
-    run(["onboard", str(source), *door, "--limit", "1"])
+    run(["onboard", str(source), *door, "--concurrency", "1"])
     first = {order.order_no for order in kfq_sandbox.orders}
     for order, status in ((0, 4), (1, 3), (2, 1), (3, 7)):
-        _tell(tmp_path / "companies.ledger", kfq_sandbox.orders[order].client_request_id, status)
+        _print_summary(tmp_path / "companies.ledger", kfq_sandbox.orders[order].client_request_id, status)
     capsys.readouterr()
     assert run(["onboard", "reissue", ledger, *options]) == 0
     said = f"a new generation: rows {', '.join(map(str, rows))}."
@@ -354,8 +354,8 @@ def test_reissue_where_it_is_not_clear(
     monkeypatch.setattr("kfq_async.transport.retry.wait_after", lambda *_: 0.0)
     source = write(tmp_path, 1, "公司甲,C00000,甲@example.com,,,,", "公司乙,C00009,乙@example.com,,,,")
     ledger = str(tmp_path / "companies.ledger")
-    kfq_sandbox.fail(Fault("drop"))
-    door = [*door, "--limit", "3"]
+    kfq_sandbox.inject_faults(Fault("drop"))
+    door = [*door, "--concurrency", "3"]
     assert run(["onboard", str(source), *door]) == 1
     capsys.readouterr()
     for key, words in (
@@ -372,7 +372,7 @@ def test_purge(door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: py
     """What was finished before the day is deleted, the rest is not."""
     run(["onboard", str(write(tmp_path, 3)), *door])
     ledger = str(tmp_path / "companies.ledger")
-    _tell(tmp_path / "companies.ledger", kfq_sandbox.orders[0].client_request_id, 1)
+    _print_summary(tmp_path / "companies.ledger", kfq_sandbox.orders[0].client_request_id, 1)
     capsys.readouterr()
     assert run(["onboard", "purge", ledger, "--finished-before", "2001-01-31"]) == 0
     assert capsys.readouterr().out == "0 companies deleted\n"
@@ -386,7 +386,7 @@ def test_no_personal_data(
     door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither the ledger nor the report nor what is said holds a person's data; only the output does, as the input."""
-    kfq_sandbox.fail(Fault("code-31000", probability=0.3))
+    kfq_sandbox.inject_faults(Fault("code-31000", probability=0.3))
     run(["onboard", str(write(tmp_path, 50, "没有键,,," + ",".join(PERSONAL))), *door])
     said = "".join(capsys.readouterr())
     kept = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.suffix != ".csv")
@@ -520,10 +520,10 @@ def test_ctrl_c_before_the_run(door: list[str], tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c(times: int, kfq_sandbox: Sandbox, tmp_path: Path) -> None:
     """One Ctrl-C finishes what is under way and writes the files, a second one ends at once; both can be continued."""
-    kfq_sandbox.fail(Fault("delay", seconds=0.2 if times == 1 else 5.0))
+    kfq_sandbox.inject_faults(Fault("delay", seconds=0.2 if times == 1 else 5.0))
     source = write(tmp_path, 500)
     environment = {**os.environ, "KFQ_APP_AUTH_TOKEN": kfq_sandbox.token, "KFQ_BASE_URL": kfq_sandbox.base_url}
-    command = [sys.executable, "-m", "kfq_async", "onboard", str(source), "--limit", "5"]
+    command = [sys.executable, "-m", "kfq_async", "onboard", str(source), "--concurrency", "5"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         _until(lambda: _size(tmp_path / "companies.ledger-wal") > 0)
@@ -536,7 +536,7 @@ def test_ctrl_c(times: int, kfq_sandbox: Sandbox, tmp_path: Path) -> None:
     assert ("links in" in said) is (times == 1)
     assert ("Stopped at once" in said) is (times == 2)
     assert "Traceback" not in said
-    kfq_sandbox.fail()
+    kfq_sandbox.inject_faults()
     assert run(["onboard", str(source), "--token", kfq_sandbox.token, "--base-url", kfq_sandbox.base_url]) == 0
     assert len(kfq_sandbox.orders) == 500
 

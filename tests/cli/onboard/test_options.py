@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kfq_async import CorpIdentLinkRequest
-from kfq_async.cli.onboard.options import callback_urls, column_names, in_flight, per_second
+from kfq_async.cli.onboard.options import callback_urls, column_names, concurrency, rate_limit
 from kfq_async.cli.options import UsageError
 
 PAGE, NOTIFY = "https://shop.example/done", "https://shop.example/hooks"
@@ -42,13 +42,13 @@ def test_poor_column_names(given: str) -> None:
 )
 def test_in_flight(limit: int | None, base_url: str, number: int) -> None:
     """A platform of others is asked cautiously."""
-    assert in_flight(limit, base_url) == number
+    assert concurrency(limit, base_url) == number
 
 
 def test_no_requests_at_all() -> None:
     """None under way would never end."""
-    with pytest.raises(UsageError, match="--limit must be at least 1, not 0"):
-        in_flight(0, "http://localhost")
+    with pytest.raises(UsageError, match="--concurrency must be at least 1, not 0"):
+        concurrency(0, "http://localhost")
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_no_requests_at_all() -> None:
 )
 def test_per_second(rate: str | None, number: float | None) -> None:
     """Rates are written as people say them."""
-    assert per_second(rate) == number
+    assert rate_limit(rate) == number
 
 
 @pytest.mark.parametrize("rate", ["", "fast", "5/day", "-1/s", "0", "0.0/s", "5//s"])
 def test_poor_rates(rate: str) -> None:
     """What is no rate is answered with an example."""
-    with pytest.raises(UsageError, match="--rate must be like 5/s or 100/min"):
-        per_second(rate)
+    with pytest.raises(UsageError, match="--rate-limit must be like 5/s or 100/min"):
+        rate_limit(rate)
 
 
 def test_callback_urls(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ import io
 
 from rich.console import Console
 
-from kfq_async.cli.onboard.progress import Watcher
-from kfq_async.onboarding import Ending, Outcome
+from kfq_async.cli.onboard.progress import ProgressReporter
+from kfq_async.onboarding import Outcome, OutcomeStatus
 
 
-def outcome(ending: Ending, *, asked: bool = True) -> Outcome:
+def outcome(ending: OutcomeStatus, *, asked: bool = True) -> Outcome:
     """Return an outcome of this kind."""
     return Outcome(number=1, ending=ending, asked=asked)
 
@@ -28,34 +28,34 @@ class Clock:
 def test_a_line_now_and_then_in_a_file() -> None:
     """Where nobody looks on, a line every half a minute says how far it is and how long it will take."""
     file, clock = io.StringIO(), Clock()
-    with Watcher(Console(file=file, width=40), total=100, clock=clock) as watcher:
+    with ProgressReporter(Console(file=file, width=40), total=100, clock=clock) as progress:
         for clock.now in range(1, 41):
-            watcher.note(outcome(Ending.REFUSED if clock.now == 7 else Ending.LINKED))
+            progress.note(outcome(OutcomeStatus.REFUSED if clock.now == 7 else OutcomeStatus.LINKED))
     assert file.getvalue() == "30 of 100 companies, 1/s, 70 s left: 29 linked, 1 refused\n"
-    assert watcher.counts == {Ending.LINKED: 39, Ending.REFUSED: 1}
-    assert watcher.asked == 40
-    assert watcher.seconds == 40
+    assert progress.counts == {OutcomeStatus.LINKED: 39, OutcomeStatus.REFUSED: 1}
+    assert progress.asked == 40
+    assert progress.seconds == 40
 
 
 def test_without_a_total() -> None:
     """Where the number of rows is not known, neither is the time that is left."""
     file, clock = io.StringIO(), Clock()
-    with Watcher(Console(file=file, width=40), total=None, clock=clock) as watcher:
+    with ProgressReporter(Console(file=file, width=40), total=None, clock=clock) as progress:
         clock.now = 40
-        watcher.note(outcome(Ending.INVALID, asked=False))
+        progress.note(outcome(OutcomeStatus.INVALID, asked=False))
     assert file.getvalue() == "1 companies, 0/s: 1 invalid\n"
-    assert watcher.asked == 0
+    assert progress.asked == 0
 
 
 def test_a_bar_on_a_terminal() -> None:
     """A terminal shows the bar, the rate and the counts."""
     file, clock = io.StringIO(), Clock()
     console = Console(file=file, force_terminal=True, width=200)
-    with Watcher(console, total=2, clock=clock) as watcher:
-        watcher.note(outcome(Ending.LINKED))
-        watcher.say("a word")
+    with ProgressReporter(console, total=2, clock=clock) as progress:
+        progress.note(outcome(OutcomeStatus.LINKED))
+        progress.say("a word")
         clock.now = 1
-        watcher.note(outcome(Ending.UNKNOWN))
+        progress.note(outcome(OutcomeStatus.UNKNOWN))
     shown = file.getvalue()
     assert "2/2" in shown
     assert "1 linked, 1 unknown" in shown

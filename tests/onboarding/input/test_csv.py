@@ -6,7 +6,7 @@ import pytest
 
 from kfq_async.errors import SourceError
 from kfq_async.onboarding.input import TableRow, open_table
-from kfq_async.onboarding.input.csv import guarded, open_delimited
+from kfq_async.onboarding.input.csv import escape_formula, open_csv
 
 
 def rows(tmp_path: Path, text: str) -> list[TableRow]:
@@ -68,7 +68,7 @@ def test_a_file_that_went_is_said(tmp_path: Path) -> None:
     """A file that goes away between two readings is named."""
     file = tmp_path / "a.csv"
     file.write_text("a\n1\n")
-    table = open_delimited(file, "utf-8")
+    table = open_csv(file, "utf-8")
     file.unlink()
     with pytest.raises(SourceError, match="cannot be read: No such file"):
         [*table.rows()]
@@ -83,6 +83,6 @@ def test_a_file_that_went_is_said(tmp_path: Path) -> None:
 )
 def test_formulas_are_guarded(cell: str, written: str, tmp_path: Path) -> None:
     """What a program would calculate gets an apostrophe in front, and reading takes exactly it away."""
-    assert guarded(cell) == written
+    assert escape_formula(cell) == written
     (row,) = rows(tmp_path, f'税号,名\n1,"{written}"\n')
     assert row.cells == ("1", cell)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kfq_async.errors import SourceError
 from kfq_async.onboarding.input import open_table
-from kfq_async.onboarding.input.encodings import encoding_of
+from kfq_async.onboarding.input.encodings import detect_encoding
 
 LINE = "北京某某（集团）有限公司,91110000MA01234567,联通\n"
 
@@ -26,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 def test_an_encoding_is_found(encoding: str, found: str, file: Path) -> None:
     """UTF-8 with and without its mark, and GB18030, are told apart, even if the first Chinese comes last."""
     file.write_bytes(("a,b,c\n" * 10_000 + LINE).encode(encoding))
-    assert encoding_of(file, None) == found
+    assert detect_encoding(file, None) == found
 
 
 def test_all_of_gb18030_is_read(file: Path) -> None:
@@ -83,7 +83,7 @@ def test_what_no_text_has_is_said(content: bytes, said: str, encoding: str | Non
 def test_an_encoding_can_be_given(given_: str, found: str, file: Path) -> None:
     """A given encoding is taken; the older ones of GB18030 are read as it."""
     file.write_bytes(b"a\n")
-    assert encoding_of(file, given_) == found
+    assert detect_encoding(file, given_) == found
 
 
 def test_a_given_encoding_that_is_wrong_is_said(file: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_given_encoding_that_is_wrong_is_said(file: Path) -> None:
 def test_a_file_that_went_is_said(file: Path) -> None:
     """A file that was there a moment ago, and cannot be read now, is named."""
     with pytest.raises(SourceError, match="cannot be read"):
-        encoding_of(file, None)
+        detect_encoding(file, None)
 
 
 @given(

@@ -13,7 +13,7 @@ import xlsxwriter
 
 from kfq_async.errors import SourceError
 from kfq_async.onboarding.input import Table, TableRow, open_table, workbook
-from kfq_async.onboarding.input.workbook import unseen_cells
+from kfq_async.onboarding.input.workbook import uncomputed_cells
 from workbooks import rewrite, write_workbook
 
 XLS = Path(__file__).parents[2] / "wire" / "companies.xls"
@@ -258,7 +258,7 @@ def file(tmp_path: Path) -> Path:
 
 def places(file: Path) -> list[tuple[int, int]]:
     """Return row and column of what is found."""
-    return [(row, column) for row, column, _ in unseen_cells(file, "企业")]
+    return [(row, column) for row, column, _ in uncomputed_cells(file, "企业")]
 
 
 def test_they_are_found(file: Path) -> None:

@@ -22,7 +22,7 @@ from kfq_async import (
 )
 from kfq_async.onboarding.jobs.worker import LONGEST_WAIT, MOST_ATTEMPTS, OnboardingJobs, _Again
 from kfq_async.onboarding.ledgers.postgres import PostgresLedger
-from kfq_async.onboarding.records import Ending, Entry, State
+from kfq_async.onboarding.records import Entry, OutcomeStatus, State
 from kfq_async.onboarding.runner import BATCH
 from kfq_async.sandbox import Fault, Sandbox
 
@@ -79,7 +79,7 @@ async def until_linked(jobs: OnboardingJobs, count: int) -> None:
 
 async def test_every_company_gets_its_link(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
     """Rows become jobs, jobs become links, and afterwards neither job nor request is left."""
-    assert await jobs.enqueue(rows(BATCH + 50)) == {Ending.PENDING: BATCH + 50}
+    assert await jobs.enqueue(rows(BATCH + 50)) == {OutcomeStatus.PENDING: BATCH + 50}
     await run_all(jobs, session)
     assert {entry.client_request_id: entry.order_no for entry in await entries_of(jobs)} == {
         order.client_request_id: order.order_no for order in sandbox.orders
@@ -88,7 +88,7 @@ async def test_every_company_gets_its_link(jobs: OnboardingJobs, session: AsyncS
     assert await rows_of(jobs, "SELECT (SELECT count(*) FROM requests), (SELECT count(*) FROM procrastinate_jobs)") == [
         (0, 0)
     ]
-    assert await jobs.enqueue(rows(BATCH + 50)) == {Ending.LINKED: BATCH + 50}
+    assert await jobs.enqueue(rows(BATCH + 50)) == {OutcomeStatus.LINKED: BATCH + 50}
 
 
 async def test_nobody_is_in_the_database(jobs: OnboardingJobs) -> None:
@@ -111,7 +111,7 @@ async def test_the_same_rows_again_make_no_job_twice(jobs: OnboardingJobs) -> No
     await jobs.enqueue(rows(4))
     await rows_of(jobs, "UPDATE procrastinate_jobs SET status = 'doing' WHERE id = 1")
     await rows_of(jobs, "DELETE FROM procrastinate_jobs WHERE id = 2")
-    assert await jobs.enqueue(rows(5)) == {Ending.PENDING: 5}
+    assert await jobs.enqueue(rows(5)) == {OutcomeStatus.PENDING: 5}
     locks = [lock for (lock,) in await rows_of(jobs, "SELECT lock FROM procrastinate_jobs ORDER BY id")]
     assert len(locks) == len(set(locks)) == 5
 
@@ -127,7 +127,7 @@ async def test_rows_that_are_not_asked(jobs: OnboardingJobs) -> None:
         yield attrs.evolve(row(901), key=None)
 
     counts = await jobs.enqueue(source(), tell=told.append)
-    assert counts == {Ending.PENDING: BATCH, Ending.REPEATED: 1, Ending.INVALID: 1}
+    assert counts == {OutcomeStatus.PENDING: BATCH, OutcomeStatus.REPEATED: 1, OutcomeStatus.INVALID: 1}
     assert Counter(outcome.ending for outcome in told) == counts
     assert await statuses(jobs) == ["todo"] * BATCH
 
@@ -139,7 +139,7 @@ async def test_full_parts_only(jobs: OnboardingJobs) -> None:
         for number in range(BATCH):
             yield row(number)
 
-    assert await jobs.enqueue(source()) == {Ending.PENDING: BATCH}
+    assert await jobs.enqueue(source()) == {OutcomeStatus.PENDING: BATCH}
 
 
 async def test_urls_are_bound(postgres: str, session: AsyncSession, sandbox: Sandbox) -> None:
@@ -154,14 +154,14 @@ async def test_urls_are_bound(postgres: str, session: AsyncSession, sandbox: San
 
 
 async def test_a_refusal_is_settled(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
-    """What the platform refuses for good ends; ``retry_failed`` opens its next generation."""
-    sandbox.fail(Fault("code-31000", times=1))
+    """What the platform refuses for good ends; ``retry_refused`` opens its next generation."""
+    sandbox.inject_faults(Fault("code-31000", times=1))
     await jobs.enqueue(rows(1))
     await run_all(jobs, session)
     (entry,) = await entries_of(jobs)
     assert (entry.state, entry.code, await statuses(jobs)) == (State.REFUSED, 31000, [])
-    assert await jobs.enqueue(rows(1)) == {Ending.REFUSED: 1}
-    await jobs.enqueue(rows(1), retry_failed=True)
+    assert await jobs.enqueue(rows(1)) == {OutcomeStatus.REFUSED: 1}
+    await jobs.enqueue(rows(1), retry_refused=True)
     await run_all(jobs, session)
     (entry,) = await entries_of(jobs)
     assert (entry.state, entry.generation) == (State.LINKED, 2)
@@ -171,7 +171,7 @@ async def test_an_unknown_outcome_is_asked_again(
     jobs: OnboardingJobs, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A lost answer leaves the row unknown and its job waiting; the same id is asked for, and it is one order."""
-    sandbox.fail(Fault("drop", times=1))
+    sandbox.inject_faults(Fault("drop", times=1))
     await jobs.enqueue(rows(1))
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=ONCE) as session:
         await run_all(jobs, session)
@@ -196,12 +196,12 @@ async def test_data_corrected_while_it_waits(jobs: OnboardingJobs, session: Asyn
 async def test_data_changed_while_unknown(jobs: OnboardingJobs, sandbox: Sandbox) -> None:
     """What may have been sent stays as it was, and the row is named."""
     told: list[Outcome] = []
-    sandbox.fail(Fault("drop"))
+    sandbox.inject_faults(Fault("drop"))
     await jobs.enqueue([row(1, name="旧名")])
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=ONCE) as session:
         await run_all(jobs, session)
-        sandbox.fail()
-        assert await jobs.enqueue([row(1, name="新名")], tell=told.append) == {Ending.UNKNOWN: 1}
+        sandbox.inject_faults()
+        assert await jobs.enqueue([row(1, name="新名")], tell=told.append) == {OutcomeStatus.UNKNOWN: 1}
         await make_ready(jobs)
         await run_all(jobs, session)
     assert "put the old ones back" in told[0].reason
@@ -215,7 +215,7 @@ async def test_a_refused_token_burns_no_row(
     await jobs.enqueue(rows(3))
     async with AsyncSession("WRONG", base_url=sandbox.base_url) as refused:
         await run_all(jobs, refused)
-    assert [entry.state for entry in await entries_of(jobs)] == [State.UNSENT] * 3
+    assert [entry.state for entry in await entries_of(jobs)] == [State.PENDING] * 3
     assert await statuses(jobs) == ["todo"] * 3
     assert caplog.text.count("paused for 1 s") == 1
     await make_ready(jobs)
@@ -268,20 +268,20 @@ async def test_jobs_of_dead_workers_are_given_to_others(
 async def test_told_to_end(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
     """The request under way ends, and what has not begun waits for another worker."""
     acting = asyncio.Event()
-    sandbox.fail(Fault("delay", seconds=0.3))
+    sandbox.inject_faults(Fault("delay", seconds=0.3))
     await jobs.enqueue(rows(2))
-    released = jobs._brake.released
+    mark_pending = jobs._circuit_breaker.released
 
     async def begun() -> None:
         acting.set()
-        await released()
+        await mark_pending()
 
-    jobs._brake.released = begun  # type: ignore[method-assign]
+    jobs._circuit_breaker.released = begun  # type: ignore[method-assign]
     worker = asyncio.create_task(jobs.work(session, concurrency=1, signals=False))
     await acting.wait()
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
-    assert [entry.state for entry in await entries_of(jobs)] == [State.LINKED, State.UNSENT]
+    assert [entry.state for entry in await entries_of(jobs)] == [State.LINKED, State.PENDING]
     assert await statuses(jobs) == ["todo"]
 
 
@@ -341,7 +341,7 @@ async def test_a_source_that_fails(jobs: OnboardingJobs) -> None:
     with pytest.raises(OSError, match="the disk is gone"):
         await jobs.enqueue(source())
     assert await statuses(jobs) == ["todo"] * (BATCH + 10)
-    assert await jobs.enqueue(rows(BATCH + 20)) == {Ending.PENDING: BATCH + 20}
+    assert await jobs.enqueue(rows(BATCH + 20)) == {OutcomeStatus.PENDING: BATCH + 20}
 
 
 def test_bounds_are_named() -> None:

@@ -9,9 +9,9 @@ import pytest
 from companies import rows
 from kfq_async import AsyncSession, LedgerError, RetryPolicy
 from kfq_async.onboarding.jobs.worker import OnboardingJobs
-from kfq_async.onboarding.ledgers.migration import move
+from kfq_async.onboarding.ledgers.migration import migrate
 from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
-from kfq_async.onboarding.records import Ending, State
+from kfq_async.onboarding.records import OutcomeStatus, State
 from kfq_async.onboarding.runner import Onboarding
 from kfq_async.sandbox import Fault, Sandbox
 
@@ -28,13 +28,13 @@ async def test_half_done_and_moved(postgres: str, tmp_path: Path, sandbox: Sandb
         OnboardingJobs(postgres, secret=old.secret) as jobs,
         AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=RetryPolicy(attempts=1)) as session,
     ):
-        sandbox.fail(Fault("drop", probability=0.2))
+        sandbox.inject_faults(Fault("drop", probability=0.2))
         async with Onboarding(session, old, rows(COMPANIES)) as run:
             first = [outcome.ending async for outcome in run]
-        sandbox.fail()
-        assert set(first) == {Ending.LINKED, Ending.UNKNOWN}
-        assert await move(old, jobs.ledger) == COMPANIES
-        assert await move(old, jobs.ledger) == COMPANIES
+        sandbox.inject_faults()
+        assert set(first) == {OutcomeStatus.LINKED, OutcomeStatus.UNKNOWN}
+        assert await migrate(old, jobs.ledger) == COMPANIES
+        assert await migrate(old, jobs.ledger) == COMPANIES
         counts = await jobs.enqueue(rows(COMPANIES))
         assert counts == {ending: first.count(ending) for ending in set(first)}
         await jobs.work(session, wait=False, signals=False)
@@ -46,4 +46,4 @@ async def test_two_secrets(tmp_path: Path) -> None:
     """Under another secret the companies would not be recognised."""
     async with SqliteLedger(tmp_path / "one") as one, SqliteLedger(tmp_path / "two") as two:
         with pytest.raises(LedgerError, match=r"secret=old\.secret"):
-            await move(one, two)
+            await migrate(one, two)

@@ -11,7 +11,7 @@ import pytest
 from companies import PERSONAL, rows
 from kfq_async import AsyncSession, LedgerError
 from kfq_async.onboarding.ledgers.postgres import PostgresLedger
-from kfq_async.onboarding.records import Ending
+from kfq_async.onboarding.records import OutcomeStatus
 from kfq_async.onboarding.runner import Onboarding
 from ledgers import all_of, entry
 
@@ -43,7 +43,7 @@ async def test_one_at_a_time(ledger: PostgresLedger, postgres: str) -> None:
     with pytest.raises(LedgerError, match=r"in use by process \d+ on .*, since"):
         async with PostgresLedger(postgres, secret=SECRET):
             pass
-    async with PostgresLedger(postgres, secret=SECRET, alone=False) as reader:
+    async with PostgresLedger(postgres, secret=SECRET, exclusive=False) as reader:
         assert await reader.complete("id-1-1", 1, 1.0)
     await ledger.aclose()
     async with PostgresLedger(postgres, secret=SECRET) as next_one:
@@ -73,7 +73,7 @@ async def test_schemas_are_ledgers_of_their_own(ledger: PostgresLedger, postgres
 
 async def test_made_by_two_at_once(postgres: str) -> None:
     """Processes that start together find one set of tables."""
-    ledgers = [PostgresLedger(postgres, secret=SECRET, alone=False) for _ in range(4)]
+    ledgers = [PostgresLedger(postgres, secret=SECRET, exclusive=False) for _ in range(4)]
     await asyncio.gather(*(each.__aenter__() for each in ledgers))
     await ledgers[0].put([entry(1)])
     assert [len(await all_of(each)) for each in ledgers] == [1, 1, 1, 1]
@@ -83,7 +83,7 @@ async def test_made_by_two_at_once(postgres: str) -> None:
 async def test_another_secret(ledger: PostgresLedger, postgres: str) -> None:
     """Under another secret no company would be recognised, so it is refused, and neither is shown."""
     with pytest.raises(LedgerError, match="another secret: give that one") as caught:
-        async with PostgresLedger(postgres, secret=b"t" * 32, alone=False):
+        async with PostgresLedger(postgres, secret=b"t" * 32, exclusive=False):
             pass
     assert "ssss" not in str(caught.value)
     with pytest.raises(ValueError, match="32 bytes, not 4"):
@@ -131,7 +131,7 @@ async def test_a_run_over_it(ledger: PostgresLedger, session: AsyncSession, sand
     for asked in (300, 0):
         async with Onboarding(session, ledger, rows(300)) as run:
             outcomes = [outcome async for outcome in run]
-        assert {outcome.ending for outcome in outcomes} == {Ending.LINKED}
+        assert {outcome.ending for outcome in outcomes} == {OutcomeStatus.LINKED}
         assert sum(outcome.asked for outcome in outcomes) == asked
     assert len(sandbox.orders) == 300
     async with ledger.pool.connection() as connection:

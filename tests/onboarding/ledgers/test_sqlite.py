@@ -35,8 +35,8 @@ async def ledger(path: Path) -> AsyncIterator[SqliteLedger]:
 
 async def test_the_past(ledger: SqliteLedger) -> None:
     """All generations of a company, the latest first."""
-    await ledger.put([entry(1), entry(2), entry(1, State.UNSENT, generation=2)])
-    assert await ledger.past(entry(1).key) == [entry(1, State.UNSENT, generation=2), entry(1)]
+    await ledger.put([entry(1), entry(2), entry(1, State.PENDING, generation=2)])
+    assert await ledger.past(entry(1).key) == [entry(1, State.PENDING, generation=2), entry(1)]
 
 
 async def test_runs(ledger: SqliteLedger) -> None:
@@ -57,9 +57,9 @@ async def test_runs(ledger: SqliteLedger) -> None:
 
 async def test_facts(ledger: SqliteLedger, path: Path) -> None:
     """The first one to tell a fact settles it, for other openings too."""
-    assert await ledger.settle_on("platform", "https://one.example") == "https://one.example"
-    async with SqliteLedger(path, alone=False) as other:
-        assert await other.settle_on("platform", "https://two.example") == "https://one.example"
+    assert await ledger.record_fact("platform", "https://one.example") == "https://one.example"
+    async with SqliteLedger(path, exclusive=False) as other:
+        assert await other.record_fact("platform", "https://two.example") == "https://one.example"
 
 
 async def test_a_damaged_ledger(path: Path) -> None:
@@ -126,7 +126,7 @@ async def test_one_runner(path: Path, ledger: SqliteLedger) -> None:
     """A second runner is refused and told who has it; who only receives notifications or reads is not."""
     with pytest.raises(LedgerError, match=f"in use by process {os.getpid()} on .*, since 20.*: wait for its end"):
         await SqliteLedger(path).__aenter__()
-    async with SqliteLedger(path, alone=False) as reader:
+    async with SqliteLedger(path, exclusive=False) as reader:
         await ledger.put([entry(1)])
         assert await reader.complete("id-1-1", 1, 1.0)
         assert len(await all_of(reader)) == 1

@@ -44,7 +44,7 @@ def statistics() -> Statistics:
     statistics.add(entry(10, State.REFUSED, code=31101, attempts=6, seconds=2.0, ended_at=NOON))
     statistics.add(entry(11, State.REFUSED, code=None, attempts=1, seconds=2.0, ended_at=NOON))
     statistics.add(entry(12, State.UNKNOWN, attempts=2))
-    statistics.add(entry(13, State.UNSENT))
+    statistics.add(entry(13, State.PENDING))
     statistics.add_invalid(14, [Problem("手机号", "a mobile number has 11 digits")])
     return statistics
 

@@ -32,10 +32,10 @@ def entry(number: int = 2, state: State = State.LINKED, **changes: object) -> En
 def test_counts_by_state() -> None:
     """Each entry is counted under its state, and a row that was not sent is one more row."""
     statistics = Statistics()
-    for number, state in enumerate([State.LINKED, State.LINKED, State.REFUSED, State.UNKNOWN, State.UNSENT], 2):
+    for number, state in enumerate([State.LINKED, State.LINKED, State.REFUSED, State.UNKNOWN, State.PENDING], 2):
         statistics.add(entry(number, state))
     statistics.add_invalid(7, [])
-    assert statistics.states == {State.LINKED: 2, State.REFUSED: 1, State.UNKNOWN: 1, State.UNSENT: 1}
+    assert statistics.states == {State.LINKED: 2, State.REFUSED: 1, State.UNKNOWN: 1, State.PENDING: 1}
     assert statistics.rows == 6
 
 
@@ -62,7 +62,7 @@ def test_identities_are_those_of_linked_rows() -> None:
 def test_only_calls_count_as_calls() -> None:
     """An entry that was never asked has neither attempts, nor a time, nor a latency."""
     statistics = Statistics()
-    statistics.add(entry(state=State.UNSENT))
+    statistics.add(entry(state=State.PENDING))
     statistics.add(entry(attempts=1, seconds=0.2, ended_at=1000.0))
     statistics.add(entry(attempts=9, seconds=0.2, ended_at=1000.5))
     assert statistics.attempts == {1: 1, MOST_ATTEMPTS: 1}

@@ -12,7 +12,7 @@ import pytest
 
 from kfq_async import AsyncSession, CorpIdentInfo, CorpIdentLinkRequest
 from kfq_async.sandbox import Sandbox
-from servers import HandMade, Seen, answer
+from servers import ScriptedServer, Seen, answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,13 +26,13 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[HandMade]:
+async def receiver() -> AsyncIterator[ScriptedServer]:
     """Something that acknowledges everything."""
 
     async def accept(_number: int, _seen: Seen) -> bytes:
         return answer(b"success")
 
-    async with HandMade(accept) as receiver:
+    async with ScriptedServer(accept) as receiver:
         yield receiver
 
 
@@ -79,7 +79,7 @@ async def test_short_address(http: aiohttp.ClientSession, sandbox: Sandbox) -> N
         assert "沙箱控制台" in await response.text()
 
 
-async def test_lists(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: HandMade) -> None:
+async def test_lists(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer) -> None:
     """Orders with their pages, contracts, notifications with the receiver's answers: all of it is there."""
     await completed(sandbox, f"{receiver.origin}/hook")
     draft = {
@@ -119,7 +119,7 @@ async def test_newest_hundred(http: aiohttp.ClientSession, sandbox: Sandbox) -> 
 
 @pytest.mark.parametrize(("action", "requests"), [("resend", 1), ("duplicate", 2), ("corrupt", 1), ("delay", 1)])
 async def test_buttons_of_a_notification(
-    http: aiohttp.ClientSession, sandbox: Sandbox, receiver: HandMade, action: str, requests: int
+    http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer, action: str, requests: int
 ) -> None:
     """Each button sends the notification once more in its way, and the answer is on the page that follows."""
     note = await completed(sandbox, receiver.origin)
@@ -129,7 +129,7 @@ async def test_buttons_of_a_notification(
     assert words[action] in (await show(http, sandbox))[1]
 
 
-async def test_reorder(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: HandMade) -> None:
+async def test_reorder(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer) -> None:
     """The newest two come again, the newest first."""
     for name in "甲乙丙":
         await completed(sandbox, receiver.origin, name)
@@ -137,7 +137,9 @@ async def test_reorder(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: 
     assert [orjson.loads(seen.body)["companyName"] for seen in receiver.seen] == ["甲", "乙", "丙", "丙", "乙"]
 
 
-async def test_the_page_does_not_wait_long(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: HandMade) -> None:
+async def test_the_page_does_not_wait_long(
+    http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer
+) -> None:
     """A notification that is held back for an hour does not hold back the page."""
     note = await completed(sandbox, receiver.origin)
     async with asyncio.timeout(10):
@@ -175,7 +177,7 @@ async def test_states_of_a_notification(http: aiohttp.ClientSession, retry_after
     ],
 )
 async def test_poor_forms(
-    http: aiohttp.ClientSession, sandbox: Sandbox, receiver: HandMade, form: dict[str, str]
+    http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer, form: dict[str, str]
 ) -> None:
     """A form that says nothing sensible is refused and sends nothing."""
     note = await completed(sandbox, receiver.origin)
@@ -184,7 +186,7 @@ async def test_poor_forms(
     assert len(receiver.seen) == 1
 
 
-async def test_needs_the_token(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: HandMade) -> None:
+async def test_needs_the_token(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer) -> None:
     """A form without this process's token, as a foreign page would send it, does nothing."""
     note = await completed(sandbox, receiver.origin)
     for token in ("", "x", "\udcff".encode(errors="replace").decode()):
@@ -194,7 +196,7 @@ async def test_needs_the_token(http: aiohttp.ClientSession, sandbox: Sandbox, re
     assert len(receiver.seen) == 1
 
 
-async def test_the_token_is_the_processes_own(http: aiohttp.ClientSession, receiver: HandMade) -> None:
+async def test_the_token_is_the_processes_own(http: aiohttp.ClientSession, receiver: ScriptedServer) -> None:
     """A console that was opened before a restart has to be opened again."""
     sandbox = Sandbox()
     async with sandbox:

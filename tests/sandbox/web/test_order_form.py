@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from kfq_async.sandbox.orders import REVIEW, advance
-from kfq_async.sandbox.web.order_form import Blank, Part, sheet_of
+from kfq_async.sandbox.web.order_form import FormField, FormSection, order_form
 from orders import COMPANY, NOW, OPERATOR, order_of
 
 
-def parts(**request: Any) -> tuple[Part, ...]:
+def parts(**request: Any) -> tuple[FormSection, ...]:
     """Return the halves of the form for a request that says this."""
-    return sheet_of(order_of(request)).parts
+    return order_form(order_of(request)).parts
 
 
-def blanks(**request: Any) -> dict[str, Blank]:
+def blanks(**request: Any) -> dict[str, FormField]:
     """Return the fields of both halves by name."""
     return {blank.name: blank for part in parts(**request) for blank in part.blanks}
 
@@ -44,13 +44,13 @@ def test_nothing_filled_in() -> None:
     company, operator = parts()
     assert list(company.methods) == ["legalRep", "invite", "letter"]
     assert list(operator.methods) == ["face", "mobile"]
-    sheet = sheet_of(order_of({}))
+    sheet = order_form(order_of({}))
     assert (sheet.account, sheet.license) == ("", False)
 
 
 def test_account_and_licence() -> None:
     """The operator's account is shown, and of the licence only that there is one."""
-    sheet = sheet_of(order_of({"accountName": "13800138000", "corpIdentInfo": {"license": "aGk="}}))
+    sheet = order_form(order_of({"accountName": "13800138000", "corpIdentInfo": {"license": "aGk="}}))
     assert (sheet.account, sheet.license) == ("13800138000", True)
 
 
@@ -93,7 +93,7 @@ def test_methods(allowed: list[str] | None, methods: dict[str, str] | None) -> N
 
 def test_answers_without_a_form() -> None:
     """A page that is handed in as it is says what the request said, and the first of the methods."""
-    sheet = sheet_of(order_of({"corpIdentInfo": COMPANY, "oprIdentInfo": OPERATOR}))
+    sheet = order_form(order_of({"corpIdentInfo": COMPANY, "oprIdentInfo": OPERATOR}))
     assert sheet.answers({}) == {
         "corpIdentInfo": COMPANY,
         "companyVerifyMethod": "legalRep",
@@ -104,7 +104,7 @@ def test_answers_without_a_form() -> None:
 
 def test_answers_with_a_form() -> None:
     """What was typed and chosen counts, also if a field was emptied."""
-    sheet = sheet_of(order_of({"corpIdentInfo": COMPANY}))
+    sheet = order_form(order_of({"corpIdentInfo": COMPANY}))
     typed = {"companyName": "乙公司", "legalRepName": "", "companyType": "2", "idCardType": "7"}
     answers: Any = sheet.answers(typed | {"companyVerifyMethod": "letter", "personVerifyMethod": "mobile"})
     assert answers["corpIdentInfo"] == COMPANY | {"companyName": "乙公司", "legalRepName": "", "companyType": 2}
@@ -114,7 +114,7 @@ def test_answers_with_a_form() -> None:
 
 def test_a_forged_form() -> None:
     """A locked field, a method that was not allowed and a number that is none are not taken from anybody."""
-    sheet = sheet_of(
+    sheet = order_form(
         order_of(
             {
                 "corpIdentInfo": COMPANY,
@@ -131,7 +131,7 @@ def test_a_forged_form() -> None:
 
 def test_a_number_that_nobody_knows() -> None:
     """A company type without a name is offered by its number and comes back as it came."""
-    sheet = sheet_of(order_of({"corpIdentInfo": {"companyType": 9}}))
+    sheet = order_form(order_of({"corpIdentInfo": {"companyType": 9}}))
     blank = next(blank for blank in sheet.parts[0].blanks if blank.name == "companyType")
     assert blank.choices is not None
     assert blank.choices["9"] == "9"
@@ -143,7 +143,7 @@ def test_a_form_that_was_handed_in_for_review() -> None:
     """In review the form shows what was handed in last, and what was locked still is."""
     order = order_of({"corpIdentInfo": COMPANY, "corpIdentConfig": {"unmodifiableParams": ["companyName"]}})
     typed = {"legalRepName": "王五", "companyVerifyMethod": "invite"}
-    company, _ = sheet_of(advance(order, REVIEW, sheet_of(order).answers(typed), NOW)).parts
+    company, _ = order_form(advance(order, REVIEW, order_form(order).answers(typed), NOW)).parts
     shown = {blank.name: blank for blank in company.blanks}
     assert shown["legalRepName"].value == "王五"
     assert [name for name, blank in shown.items() if blank.locked] == ["companyName"]
