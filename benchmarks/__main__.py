@@ -117,15 +117,6 @@ def _reasons(got: Measured) -> str:
     return REASONS.format(own=own)
 
 
-def _counted(got: Measured) -> str:
-    lines = []
-    for (name, in_flight, loop), count in got.counts.items():
-        base = got.counts[of.JSON, in_flight, "asyncio"]
-        who = name if loop == "asyncio" else f"{name}, {loop}"
-        lines.append([who, f"{in_flight}", f"**{count / base:.2f}**", f"{count:,}"])
-    return table.rows(["variant", "in flight", "ratio", "instructions"], lines)
-
-
 def _target(what: str, measured: float, wanted: float, *, less: bool) -> list[str]:
     met = measured <= wanted if less else measured >= wanted
     return [what, f"**{measured:.2f}**", f"{'≤' if less else '≥'} {wanted:g}", "met" if met else "missed"]
@@ -149,7 +140,7 @@ def report(got: Measured, options: argparse.Namespace) -> str:
             "## Targets\n",
             table.rows(["kfq_async to", "measured", "wanted", ""], targets),
             _reasons(got),
-            *(["## By instructions\n", COUNTED, _counted(got)] if got.counts else []),
+            *(["## By instructions\n", COUNTED, counted.rows(got.counts)] if got.counts else []),
             "## Links in flight\n",
             table.comparison(got.main),
             "## Over TLS\n",

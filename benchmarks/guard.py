@@ -1,68 +1,101 @@
-"""Compares two commits by the instructions that they execute: ``python -m benchmarks.guard BASE [HEAD]``.
+"""Comparison of two commits by the instructions that they execute: ``python -m benchmarks.guard BASE [HEAD]``.
 
-Without HEAD the working tree is compared. Instruction counts, by valgrind's callgrind, do not depend on what else the
-machine does. Prints them with their ratio; status 1 if a scenario costs more than a tenth more. Takes about a minute a
-commit.
+Without HEAD the working tree is compared. Each tree runs with its own ``benchmarks/instructions.py``, so that names of
+the package may differ; a scenario that a tree does not know has no ratio. Instruction counts, by valgrind's callgrind,
+do not depend on what else the machine does. Prints the instructions of one repetition with their ratio. Exit status 1
+if a ratio is above the limit, 2 if the commits could not be compared. Takes about a minute a commit.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import re
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from benchmarks import callgrind
 from benchmarks.processes import ENVIRONMENT, ROOT, server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-SCENARIOS = {"one": 150, "fifty": 400, "gather": 1000, "codec": 500}
-"""Those of instructions.py, and how often each repeats."""
-MOST = 1.10
+SCENARIOS = {"1": 150, "50": 400, "500": 1000, "gather": 1000, "codec": 500}
+"""Those of instructions.py, and how often each repeats; a number is that of calls in flight."""
+LIMIT = 1.10
+NAMES = "import runpy, sys; print(*runpy.run_path(sys.argv[1])['SCENARIOS'])"
+FORMER = Path(__file__).with_name("former.py")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The files of a commit, or the working tree."""
+
+    root: Path
+
+    @property
+    def file(self) -> str:
+        """The tree's own scenarios."""
+        return str(self.root / "benchmarks" / "instructions.py")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes Python import the tree's package."""
+        return {**ENVIRONMENT, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    @cached_property
+    def names(self) -> set[str]:
+        """The scenarios that the tree's file knows."""
+        command = [sys.executable, "-P", "-c", NAMES, self.file]
+        done = subprocess.run(command, env=self.environment, check=True, stdout=subprocess.PIPE, text=True)
+        return set(done.stdout.split())
+
+    def instructions(self, scenario: str, base_url: str) -> int | None:
+        """Count the instructions of one repetition of a scenario; None if the tree does not know it."""
+        times = SCENARIOS[scenario]
+        if scenario in self.names:
+            files = [self.file]
+        elif scenario.isdecimal() and "fifty" in self.names:
+            files = [str(FORMER), self.file]
+        else:
+            return None
+        arguments = ("-P", *files, scenario, str(times), base_url)
+        return callgrind.executed(*arguments, environment=self.environment, folder=self.root) // times
 
 
 @contextmanager
-def checked_out(commit: str, folder: Path) -> Iterator[Path]:
-    """Yield a folder with the files of a commit, gone afterwards."""
-    tree = folder / commit.replace("/", "-")
-    subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(tree), commit], cwd=ROOT, check=True)
-    try:
-        yield tree
-    finally:
-        subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=ROOT, check=True)
+def checked_out(commit: str | None) -> Iterator[Tree]:
+    """Yield the tree of a commit, gone afterwards, or else the working tree."""
+    if commit is None:
+        yield Tree(ROOT)
+        return
+    with TemporaryDirectory() as folder:
+        root = Path(folder, "tree")
+        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(root), commit], cwd=ROOT, check=True)
+        try:
+            yield Tree(root)
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(root)], cwd=ROOT, check=True)
 
 
-def instructions(tree: Path, scenario: str, base_url: str, folder: Path) -> int:
-    """Return the instructions for one repetition of a scenario with the package in ``tree``."""
-    times, log = SCENARIOS[scenario], folder / "log"
-    command = [
-        *("valgrind", "--tool=callgrind", "--instr-atstart=no", f"--log-file={log}"),
-        f"--callgrind-out-file={os.devnull}",
-        *(sys.executable, "-P", str(Path(__file__).with_name("instructions.py")), scenario, str(times), base_url),
-    ]
-    environment = {**ENVIRONMENT, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run(command, env=environment, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    found = re.search(r"Collected : (\d+)", log.read_text(encoding="utf-8"))
-    assert found is not None
-    return int(found[1]) // times
-
-
-def compare(before: Path, after: Path, folder: Path) -> bool:
-    """Print the table; return whether everything is cheap enough."""
-    passed = True
+def compare(before: Tree, after: Tree, scenarios: Sequence[str]) -> list[float]:
+    """Print the table; return the ratios."""
+    ratios = []
     print(f"{'scenario':10} {'before':>10} {'after':>10}  ratio")
     with server() as base_url:
-        for scenario in SCENARIOS:
-            first, second = (instructions(tree, scenario, base_url, folder) for tree in (before, after))
-            passed = passed and second <= first * MOST
-            print(f"{scenario:10} {first:10,} {second:10,}  {second / first:.3f}", flush=True)
-    return passed
+        for scenario in scenarios:
+            first, second = (tree.instructions(scenario, base_url) for tree in (before, after))
+            cells = (f"{count:10,}" if count else f"{'-':>10}" for count in (first, second))
+            ratio = "-"
+            if first and second:
+                ratios.append(second / first)
+                ratio = f"{ratios[-1]:.3f}"
+            print(f"{scenario:10}", *cells, f" {ratio}", flush=True)
+    return ratios
 
 
 def main() -> int:
@@ -70,14 +103,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.guard", description=__doc__)
     parser.add_argument("base", help="the commit to compare with")
     parser.add_argument("head", nargs="?", help="the commit to judge; the working tree if left out")
+    parser.add_argument("--limit", type=float, default=LIMIT, help=f"the highest ratio that passes; {LIMIT:.2f}")
+    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="repeatable; all if left out")
     options = parser.parse_args()
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        with checked_out(options.base, folder / "before") as before:
-            if options.head is None:
-                return 0 if compare(before, ROOT, folder) else 1
-            with checked_out(options.head, folder / "after") as after:
-                return 0 if compare(before, after, folder) else 1
+    try:
+        with ExitStack() as stack:
+            before, after = (stack.enter_context(checked_out(commit)) for commit in (options.base, options.head))
+            ratios = compare(before, after, options.scenario or list(SCENARIOS))
+    except subprocess.CalledProcessError as error:
+        parser.exit(2, f"{error}\n")
+    if not ratios:
+        parser.error("the two commits have no scenario in common")
+    return int(max(ratios) > options.limit)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The scenarios of the guard, under valgrind: ``instructions.py SCENARIO TIMES BASE_URL``.
 
-It imports nothing but the package, from wherever PYTHONPATH says, and counts only after a warm-up.
+The guard runs the file of each tree that it compares, so that names of the package may differ between them. It relies
+on this command line and on the names in ``SCENARIOS``. The file imports nothing but the package, from wherever
+PYTHONPATH says, and counts only after a warm-up.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ def request() -> kfq.CorpIdentLinkRequest:
 
 
 def counting(state: str) -> None:
-    """Let valgrind count, or count no longer."""
+    """Switch the counting of valgrind ``on`` or ``off``."""
     command = ["callgrind_control", "-i", state, str(os.getpid())]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -42,7 +44,7 @@ async def links(session: kfq.AsyncSession, times: int, in_flight: int) -> None:
 
 
 async def codec(_session: kfq.AsyncSession, times: int, _in_flight: int) -> None:
-    """Write requests and read answers without a network."""
+    """Write requests and read responses without a network."""
     from kfq_async.protocol.codec import decode, encode, to_wire  # noqa: PLC0415  # only here
     from kfq_async.protocol.envelope import parse_envelope  # noqa: PLC0415
 
@@ -55,19 +57,21 @@ async def codec(_session: kfq.AsyncSession, times: int, _in_flight: int) -> None
 
 
 Scenario = Callable[[kfq.AsyncSession, int, int], Coroutine[Any, Any, None]]
-SCENARIOS: dict[str, tuple[Scenario, int]] = {
-    "one": (links, 1),
-    "fifty": (links, 50),
-    "gather": (links, 1000),
-    "codec": (codec, 1),
+SCENARIOS: dict[str, tuple[Scenario, int, int]] = {
+    "1": (links, 1, 100),
+    "50": (links, 50, 100),
+    "500": (links, 500, 500),
+    "gather": (links, 1000, 100),
+    "codec": (codec, 1, 100),
 }
+"""What runs, calls in flight, and the slots of the session."""
 
 
 async def main(name: str, times: int, base_url: str) -> None:
     """Run a scenario to warm up, and once more to be counted."""
-    scenario, in_flight = SCENARIOS[name]
-    async with kfq.AsyncSession("PV9LQWZA", base_url=base_url, concurrency=100) as session:
-        await scenario(session, 200, min(in_flight, 100))
+    scenario, in_flight, slots = SCENARIOS[name]
+    async with kfq.AsyncSession("PV9LQWZA", base_url=base_url, concurrency=slots) as session:
+        await scenario(session, max(200, slots), min(in_flight, slots))
         counting("on")
         await scenario(session, times, in_flight)
         counting("off")

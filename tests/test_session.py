@@ -510,12 +510,12 @@ async def test_a_connector_of_the_callers_stays_open(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("options", "concurrency"),
     [
-        ({"concurrency": 2}, 2),
+        ({"limit": 2}, 2),
         ({"limit_per_host": 2}, 2),
-        ({"concurrency": 5, "limit_per_host": 2}, 2),
-        ({"concurrency": 0, "limit_per_host": 2}, 2),
-        ({"concurrency": 0}, 8),
-        ({"concurrency": 100}, 8),
+        ({"limit": 5, "limit_per_host": 2}, 2),
+        ({"limit": 0, "limit_per_host": 2}, 2),
+        ({"limit": 0}, 8),
+        ({"limit": 100}, 8),
     ],
 )
 async def test_a_connector_lowers_the_concurrency(options: dict[str, Any], concurrency: int) -> None:

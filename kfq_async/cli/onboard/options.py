@@ -49,7 +49,7 @@ class OnboardOptions:
         Read, check and compare with the ledger; send nothing, write nothing.
     strict
         Take what looks wrong for an error, as a check digit that does not fit.
-    retry_failed
+    retry_refused
         Ask again for what was refused, as a new order.
     concurrency
         Requests under way at a time; 10, or 50 on this machine's sandbox.

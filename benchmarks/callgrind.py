@@ -1,0 +1,29 @@
+"""Instructions of a Python process, by valgrind's callgrind; other load on the machine does not change them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def executed(*arguments: str, environment: Mapping[str, str], folder: Path) -> int:
+    """Count the user-space instructions that Python with these arguments executes while it lets callgrind count."""
+    with TemporaryDirectory() as name:
+        log = Path(name) / "log"
+        command = [
+            *("valgrind", "--tool=callgrind", "--instr-atstart=no", f"--log-file={log}"),
+            f"--callgrind-out-file={os.devnull}",
+            *(sys.executable, *arguments),
+        ]
+        subprocess.run(command, env=environment, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        found = re.search(r"Collected : (\d+)", log.read_text(encoding="utf-8"))
+    assert found is not None
+    return int(found[1])
