@@ -168,7 +168,7 @@ def made(count: int) -> Iterator[Row]:
         name, code, account = company(number)
         info = kfq.CorpIdentInfo(company_name=name, credit_code=code)
         request = kfq.CorpIdentLinkRequest(account_name=account, corp_ident_info=info, client_request_id=f"id-{number}")
-        yield Row(number=number + 2, key=f"{code}\x1f{account}", request=request, label=code)
+        yield Row(row_number=number + 2, key=f"{code}\x1f{account}", request=request, label=code)
 
 
 def company(number: int) -> tuple[str, str, str]:

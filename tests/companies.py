@@ -30,7 +30,7 @@ def request(number: int = 0, *, name: str | None = None) -> CorpIdentLinkRequest
 def row(number: int = 0, *, key: str | None = None, name: str | None = None) -> Row:
     """Return the row of a company, whose key holds a mobile number."""
     return Row(
-        number=number + 2,
+        row_number=number + 2,
         key=key or f"C{number}\x1f{MOBILE}",
         request=request(number, name=name),
         label=f"C{number}",

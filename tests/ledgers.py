@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 def entry(number: int, state: State = State.LINKED, *, generation: int = 1) -> Entry:
     """Return an entry of the company with this number."""
     return Entry(
-        key=number.to_bytes(16, "big"),
+        key_hash=number.to_bytes(16, "big"),
         generation=generation,
         client_request_id=f"id-{number}-{generation}",
-        body=b"b" * 16,
+        body_hash=b"b" * 16,
         state=state,
-        number=number,
+        row_number=number,
         label=f"C{number}",
         order_no="O1",
         auth_url="https://x",

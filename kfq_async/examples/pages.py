@@ -56,7 +56,7 @@ _HEADERS = {
 _STATES: dict[int | None, tuple[str, str, str, str]] = {
     None: ("busy", "…", "等待认证结果", "收到通知后，本页会自动更新。"),
     kfq.IdentityStatus.IDENTIFIED: ("good", "✓", "企业已完成实名认证", "可以开始签署合同了。"),
-    kfq.IdentityStatus.IN_PROGRESS: ("busy", "…", "认证审核中", "收到通知后，本页会自动更新。"),
+    kfq.IdentityStatus.IN_PROGRESS: ("busy", "…", "认证中", "收到通知后，本页会自动更新。"),
     kfq.IdentityStatus.WITHDRAWN: ("bad", "×", "认证已撤销", "经办人放弃了认证，可以重新发起。"),
     kfq.IdentityStatus.EXPIRED: ("bad", "!", "认证已失效", "链接已过期，可以重新发起。"),
 }

@@ -88,7 +88,7 @@ class Action(StrEnum):
 class Decision:
     """What is done with a row that is not sent."""
 
-    number: int
+    row_number: int
     """Where the row stands in its source."""
     action: Action
     before: Entry | None = None
@@ -114,9 +114,9 @@ class PendingRequest(NamedTuple):
     """What was noticed about the row: warnings."""
 
     @property
-    def number(self) -> int:
+    def row_number(self) -> int:
         """Where the row stands in its source."""
-        return self.entry.number
+        return self.entry.row_number
 
 
 @frozen(kw_only=True)
@@ -151,26 +151,26 @@ def decide(row: Row, key: bytes | None, before: Entry | None, context: DecisionC
 def _known(row: Row, data: CorpIdentLinkRequest, before: Entry, context: DecisionContext) -> Decision | PendingRequest:
     request = context.write(data, before.client_request_id)
     body = context.hashes.body(request.body)
-    same = body == before.body
+    same = body == before.body_hash
     if before.run == context.run:
         return _repeated(row, before, same=same, strict=context.strict)
     if before.state is State.PENDING or (before.state is State.UNKNOWN and same):
         return PendingRequest(
             before=before,
-            entry=before._replace(state=State.UNKNOWN, body=body, number=row.number, run=context.run),
+            entry=before._replace(state=State.UNKNOWN, body_hash=body, row_number=row.row_number, run=context.run),
             request=request,
             in_doubt=before.state is State.UNKNOWN,
             problems=row.problems,
         )
     if before.state is State.REFUSED and (context.retry_refused or not same):
-        return _opened(row, data, before.key, before, context)
+        return _opened(row, data, before.key_hash, before, context)
     action = Action.STOP if before.state is State.UNKNOWN else Action.KNOWN
     words = "" if same else CHANGED if action is Action.STOP else LINKED_BEFORE
     return Decision(
-        number=row.number,
+        row_number=row.row_number,
         action=action,
         before=before,
-        entry=before._replace(number=row.number, run=context.run),
+        entry=before._replace(row_number=row.row_number, run=context.run),
         problems=(*row.problems, *([Problem("", words, fatal=action is Action.STOP)] if words else ())),
     )
 
@@ -182,12 +182,12 @@ def _opened(
     request_id = context.new_id()
     request = context.write(data, request_id)
     entry = Entry(
-        key=key,
+        key_hash=key,
         generation=1 if before is None else before.generation + 1,
         client_request_id=request_id,
-        body=context.hashes.body(request.body),
+        body_hash=context.hashes.body(request.body),
         state=State.UNKNOWN,
-        number=row.number,
+        row_number=row.row_number,
         run=context.run,
         label=row.label,
         opened_at=context.now,
@@ -199,33 +199,37 @@ def _unfit(row: Row, before: Entry | None, context: DecisionContext) -> Decision
     """Send nothing, and hide nothing: what was asked before, when the row was in order, stands."""
     actions = {State.LINKED: Action.KNOWN, State.UNKNOWN: Action.STOP}
     if before is None or before.run == context.run or before.state not in actions:
-        return Decision(number=row.number, action=Action.INVALID, problems=row.problems)
-    entry = before._replace(number=row.number, run=context.run)
-    return Decision(number=row.number, action=actions[before.state], before=before, entry=entry, problems=row.problems)
+        return Decision(row_number=row.row_number, action=Action.INVALID, problems=row.problems)
+    entry = before._replace(row_number=row.row_number, run=context.run)
+    return Decision(
+        row_number=row.row_number, action=actions[before.state], before=before, entry=entry, problems=row.problems
+    )
 
 
 def _repeated(row: Row, first: Entry, *, same: bool, strict: bool) -> Decision:
     if not same:
-        return _invalid(row, f"row {first.number} is the same company with other data: keep one of them, or name a key")
-    words = f"repeats row {first.number}, asked once"
+        return _invalid(
+            row, f"row {first.row_number} is the same company with other data: keep one of them, or name a key"
+        )
+    words = f"repeats row {first.row_number}, asked once"
     if strict:
         return _invalid(row, words)
     problems = (*row.problems, Problem("", words, fatal=False))
-    return Decision(number=row.number, action=Action.REPEAT, before=first, problems=problems)
+    return Decision(row_number=row.row_number, action=Action.REPEAT, before=first, problems=problems)
 
 
 def _invalid(row: Row, words: str) -> Decision:
-    return Decision(number=row.number, action=Action.INVALID, problems=(*row.problems, Problem("", words)))
+    return Decision(row_number=row.row_number, action=Action.INVALID, problems=(*row.problems, Problem("", words)))
 
 
 def next_generation(entry: Entry, *, new_id: str, now: float) -> Entry:
     """Return the next generation of a company, which the next run asks for; the old one stays as it is."""
     return Entry(
-        key=entry.key,
+        key_hash=entry.key_hash,
         generation=entry.generation + 1,
         client_request_id=new_id,
-        body=b"",
-        number=entry.number,
+        body_hash=b"",
+        row_number=entry.row_number,
         state=State.PENDING,
         label=entry.label,
         opened_at=now,
@@ -261,7 +265,7 @@ def apply_result(entry: Entry, end: CallResult, *, in_doubt: bool, now: float) -
         order_no=order_no,
         auth_url=auth_url,
         code=code,
-        words=words,
+        reason=words,
         attempts=end.attempts,
         seconds=end.seconds,
         ended_at=now,
@@ -285,7 +289,7 @@ def outcome_after(ask: PendingRequest, entry: Entry, *, asked: bool) -> Outcome:
     ending = (
         OutcomeStatus.LINKED if entry.state is State.LINKED else OUTCOME_STATUSES[entry.state]
     )  # enumerations are hashed slowly
-    return Outcome(entry.number, ending, asked, entry, ask.problems)
+    return Outcome(entry.row_number, ending, asked, entry, ask.problems)
 
 
 def outcome_of(decision: Decision | PendingRequest) -> Outcome:
@@ -296,4 +300,4 @@ def outcome_of(decision: Decision | PendingRequest) -> Outcome:
         ending = OutcomeStatus.REPEATED
     if isinstance(decision, Decision) and decision.action is Action.INVALID:
         ending, entry = OutcomeStatus.INVALID, None
-    return Outcome(number=decision.number, ending=ending, asked=False, entry=entry, problems=decision.problems)
+    return Outcome(row_number=decision.row_number, status=ending, sent=False, entry=entry, problems=decision.problems)

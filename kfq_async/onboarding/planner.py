@@ -59,7 +59,7 @@ class Planner:
         async for row, key in _by_and_by(zip(rows, keys, strict=True)):
             decision = decide(row, key, None if key is None else latest.get(key), context)
             if decision.entry is not None:
-                latest[decision.entry.key] = decision.entry  # for a later row of the same company
+                latest[decision.entry.key_hash] = decision.entry  # for a later row of the same company
             decisions.append(decision)
         await self._ledger.put([entry for decision in decisions if (entry := decision.entry) is not None])
         return decisions
@@ -74,7 +74,7 @@ class Planner:
         async for row, key in _by_and_by(zip(rows, keys, strict=True)):
             before = None if key is None else found.get(key)
             # At the place where its entry was seen, it is the first row of its company.
-            first = before is not None and before.number == row.number
+            first = before is not None and before.row_number == row.row_number
             decisions.append(decide(row, key, before, elsewhere if first else context))
         return decisions
 

@@ -24,7 +24,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"
     """It may have been sent, and how it ended is not known. So it stands from before the first byte leaves until
     an answer is in the ledger, and after a kill. It is asked again under the same id."""
-    PENDING = "unsent"
+    PENDING = "pending"
     """Certainly nothing of it was acted on. It is asked again under the same id."""
     LINKED = "linked"
     """The platform made an order; ``order_no`` and ``auth_url`` are there."""
@@ -41,21 +41,21 @@ class Entry(NamedTuple):
     A named tuple, since two are made for each company, and a frozen class takes more than twice as long to make.
     """
 
-    key: bytes
+    key_hash: bytes
     """Keyed hash of what the company is recognised by; 16 bytes."""
     generation: int
     """From 1 on; the highest one counts, the others are its past."""
     client_request_id: str
-    body: bytes
+    body_hash: bytes
     """Keyed hash of the request's body as it is sent, id included; 16 bytes."""
-    number: int
+    row_number: int
     """Where the row stood when the entry was last seen."""
     state: State
     order_no: str | None = None
     auth_url: str | None = None
     code: int | None = None
     """The platform's number of a refusal."""
-    words: str | None = None
+    reason: str | None = None
     """Why it is refused or unknown, without personal data."""
     attempts: int = 0
     """Requests made for it by its last call."""
@@ -81,13 +81,13 @@ class Entry(NamedTuple):
         order_no: str | None,
         auth_url: str | None,
         code: int | None,
-        words: str | None,
+        reason: str | None,
         attempts: int,
         seconds: float,
         ended_at: float,
     ) -> Entry:
         """Return the entry after a call; ``_replace`` takes nearly twice as long."""
-        end = (state, order_no, auth_url, code, words, attempts, seconds, ended_at)
+        end = (state, order_no, auth_url, code, reason, attempts, seconds, ended_at)
         return Entry._make(self[:_END] + end + self[_AFTER_END:])
 
     def __repr__(self) -> str:
@@ -98,11 +98,11 @@ class Entry(NamedTuple):
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-FIXED = ("key", "generation", "client_request_id", "label", "opened_at")
+FIXED = ("key_hash", "generation", "client_request_id", "label", "opened_at")
 """What never changes while a generation lasts."""
 TOLD = ("status", "status_at")
 """What notifications change."""
-ENDED = ("state", "order_no", "auth_url", "code", "words", "attempts", "seconds", "ended_at")
+ENDED = ("state", "order_no", "auth_url", "code", "reason", "attempts", "seconds", "ended_at")
 """What the end of a call changes."""
 _END = Entry._fields.index(ENDED[0])
 _AFTER_END = _END + len(ENDED)
@@ -110,24 +110,24 @@ _AFTER_END = _END + len(ENDED)
 
 @frozen
 class Problem:
-    """What is wrong with a cell; its words never repeat what the cell holds, so they are fit for a log."""
+    """What is wrong with a cell; its message never repeats what the cell holds, so they are fit for a log."""
 
     column: str
     """The heading as it stands in the file, or the name of the field."""
-    words: str
+    message: str
     """What is wrong, and what to do."""
     fatal: bool = True
     """Whether the row must not be sent; otherwise it is a warning."""
 
     def __str__(self) -> str:
-        return f"{self.column}: {self.words}" if self.column else self.words
+        return f"{self.column}: {self.message}" if self.column else self.message
 
 
 @frozen(kw_only=True)
 class Row:
     """One company of a source."""
 
-    number: int
+    row_number: int
     """Where it stands: the spreadsheet's row, the file's line, or the place in an iterator from 1 on."""
     key: str | None = field(repr=mask)
     """What the company is recognised by; ``None`` if the row has nothing of the kind."""
@@ -179,10 +179,10 @@ _OVER = {
 class Outcome(NamedTuple):
     """How it ended for one row; when it is given out, the ledger has it."""
 
-    number: int
+    row_number: int
     """Where the row stands in its source."""
-    ending: OutcomeStatus
-    asked: bool
+    status: OutcomeStatus
+    sent: bool
     """Whether it was sent in this run; otherwise its end was known before."""
     entry: Entry | None = None
     """What the ledger holds for it; ``None`` for an invalid row."""
@@ -192,7 +192,7 @@ class Outcome(NamedTuple):
     def __repr__(self) -> str:
         """Leave the entry out."""
         return (
-            f"{type(self).__name__}(number={self.number}, ending={self.ending!r}, asked={self.asked}, "
+            f"{type(self).__name__}(row_number={self.row_number}, status={self.status!r}, sent={self.sent}, "
             f"problems={self.problems!r})"
         )
 
@@ -210,8 +210,8 @@ class Outcome(NamedTuple):
     def reason(self) -> str:
         """Why it is not linked, or what is odd about it, without personal data."""
         told = [str(problem) for problem in sorted(self.problems, key=lambda problem: not problem.fatal)]
-        if self.entry is not None and self.entry.words and self.ending is not OutcomeStatus.LINKED:
-            told.insert(0, self.entry.words)
+        if self.entry is not None and self.entry.reason and self.status is not OutcomeStatus.LINKED:
+            told.insert(0, self.entry.reason)
         if self.entry is not None and self.entry.status in _OVER:
             told.insert(0, _OVER[self.entry.status])
         return "; ".join(told)

@@ -132,7 +132,7 @@ async def test_a_review(chromium: Browser, framework: str, origin: str, size: st
     async with visit(chromium, size, f"{framework}-{size}-review") as seen:
         await fill_in(seen, origin, "某某科技有限公司")
         await seen.page.get_by_role("button", name="提交并转入审核").click()
-        await expect(seen.page.get_by_role("heading", name="认证审核中")).to_be_visible(timeout=10_000)
+        await expect(seen.page.get_by_role("heading", name="认证中")).to_be_visible(timeout=10_000)
         await seen.fits()
         await seen.picture("3-waiting")
         await seen.page.get_by_role("link", name="继续认证").click()

@@ -126,7 +126,7 @@ async def test_review_and_expiry(page: Page, sandbox: Sandbox) -> None:
     order = await link(sandbox, None)
     await page.goto(order.auth_url)
     await page.get_by_role("button", name="提交并转入审核").click()
-    await page.get_by_text("已提交，审核中").wait_for()
+    await page.get_by_text("已提交，认证中").wait_for()
     await page.get_by_role("button", name="使订单失效").click()
     await page.get_by_text("订单已失效，此链接不能再用于认证。").wait_for()
     assert await page.locator("button").count() == 0

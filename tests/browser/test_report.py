@@ -26,12 +26,12 @@ def html() -> str:
         state = State.LINKED if number % 5 else State.UNKNOWN
         statistics.add(
             Entry(
-                key=b"",
+                key_hash=b"",
                 generation=1,
                 client_request_id="",
-                body=b"",
+                body_hash=b"",
                 state=state,
-                number=number,
+                row_number=number,
                 attempts=1,
                 seconds=number / 3000,
                 ended_at=1_775_016_000.0 + number,

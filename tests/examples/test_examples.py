@@ -180,7 +180,7 @@ def test_bodies_that_are_no_form(body: bytes | None) -> None:
     [
         (None, "等待认证结果", True),
         (1, "企业已完成实名认证", False),
-        (2, "认证审核中", True),
+        (2, "认证中", True),
         (3, "认证已撤销", False),
         (4, "认证已失效", False),
         (9, "未知状态", True),

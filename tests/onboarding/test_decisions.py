@@ -86,12 +86,12 @@ def test_a_new_row() -> None:
     assert data.request is not None
     assert decision.request == written(data.request, "id-10")
     assert decision.entry == Entry(
-        key=HASHES.key(data.key or ""),
+        key_hash=HASHES.key(data.key or ""),
         generation=1,
         client_request_id="id-10",
-        body=HASHES.body(decision.request.body),
+        body_hash=HASHES.body(decision.request.body),
         state=State.UNKNOWN,
-        number=7,
+        row_number=7,
         run=1,
         label="C5",
         opened_at=1000.0,
@@ -138,7 +138,7 @@ def test_a_row_that_is_known(
         assert decision.in_doubt is (state is State.UNKNOWN)
         assert decision.entry.state is State.UNKNOWN
         assert decision.request.client_request_id == decision.entry.client_request_id
-        assert decision.entry.body == HASHES.body(decision.request.body)
+        assert decision.entry.body_hash == HASHES.body(decision.request.body)
     assert words in " ".join(map(str, decision.problems))
     assert bool(decision.problems) is bool(words)
 
@@ -146,8 +146,8 @@ def test_a_row_that_is_known(
 def test_a_row_that_moved() -> None:
     """A file may be sorted between runs: the company keeps its id, and its new place is noted."""
     before = asked()._replace(state=State.LINKED)
-    decision = decided(attrs.evolve(row(), number=99), before, context(2))
-    assert decision.entry == before._replace(number=99, run=2)
+    decision = decided(attrs.evolve(row(), row_number=99), before, context(2))
+    assert decision.entry == before._replace(row_number=99, run=2)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_row_that_moved() -> None:
 )
 def test_a_company_twice_in_a_file(*, name: str | None, strict: bool, action: Action, words: str) -> None:
     """The second row of a company is not asked; with other data, or strictly, it is an error."""
-    again = attrs.evolve(row(name=name), number=8)
+    again = attrs.evolve(row(name=name), row_number=8)
     decision = decided(again, asked(), context(strict=strict))
     assert isinstance(decision, Decision)
     assert (decision.action, decision.entry) == (action, None)
@@ -179,24 +179,24 @@ def test_a_row_that_must_not_be_sent(broken: Row) -> None:
     """Without key or request, or with a fatal problem, a row is invalid if nothing was asked for it before."""
     for before in (None, *(asked()._replace(state=state) for state in (State.PENDING, State.REFUSED))):
         decision = decided(broken, before, context(2))
-        assert decision == Decision(number=broken.number, action=Action.INVALID, problems=broken.problems)
+        assert decision == Decision(row_number=broken.row_number, action=Action.INVALID, problems=broken.problems)
 
 
 @pytest.mark.parametrize(("state", "action"), [(State.LINKED, Action.KNOWN), (State.UNKNOWN, Action.STOP)])
 def test_what_was_asked_before_is_not_hidden(state: State, action: Action) -> None:
     """A row that has become invalid keeps its link, or its doubt, and says what is wrong."""
-    broken = attrs.evolve(row(), problems=(Problem("信用代码", "is wrong"),), number=9)
+    broken = attrs.evolve(row(), problems=(Problem("信用代码", "is wrong"),), row_number=9)
     before = asked()._replace(state=state)
     decision = decided(broken, before, context(2))
     assert decision == Decision(
-        number=broken.number,
+        row_number=broken.row_number,
         action=action,
         before=before,
-        entry=before._replace(number=9, run=2),
+        entry=before._replace(row_number=9, run=2),
         problems=broken.problems,
     )
     assert decided(broken, before, context(1)) == Decision(
-        number=broken.number, action=Action.INVALID, problems=broken.problems
+        row_number=broken.row_number, action=Action.INVALID, problems=broken.problems
     )
 
 
@@ -229,21 +229,21 @@ def test_next_generation() -> None:
 
 
 def test_released() -> None:
-    """A row that was not asked after all is unsent, unless an earlier run may have sent it."""
+    """A row that was not asked after all is pending, unless an earlier run may have sent it."""
     assert mark_pending(asked(), in_doubt=False).state is State.PENDING
     assert mark_pending(asked(), in_doubt=True).state is State.UNKNOWN
 
 
 def test_settled_with_a_link() -> None:
     """A link ends all doubt, and wipes an old refusal."""
-    before = asked()._replace(code=31000, words="x", status=2, status_at=9.0)
+    before = asked()._replace(code=31000, reason="x", status=2, status_at=9.0)
     end = CallResult(CorpIdentLink(order_no="O1", auth_url="https://x"), attempts=2, seconds=0.5)
     assert apply_result(before, end, in_doubt=True, now=1001.0) == before._replace(
         state=State.LINKED,
         order_no="O1",
         auth_url="https://x",
         code=None,
-        words=None,
+        reason=None,
         attempts=2,
         seconds=0.5,
         ended_at=1001.0,
@@ -256,7 +256,7 @@ def test_settled_with_a_link_that_is_none(auth_url: str) -> None:
     link = CorpIdentLink(order_no="O1", auth_url=auth_url)
     entry = apply_result(asked(), CallResult(link, 1, 0.1), in_doubt=False, now=1001.0)
     assert (entry.state, entry.auth_url) == (State.UNKNOWN, None)
-    assert "no web address" in (entry.words or "")
+    assert "no web address" in (entry.reason or "")
 
 
 def api(kind: type[ApiError], code: int = 31000, *, phase: Phase = Phase.ANSWERED) -> ApiError:
@@ -294,7 +294,7 @@ def test_settled_with_an_error(error: KfqError, state: State, after_doubt: State
     for in_doubt, expected in ((False, state), (True, after_doubt)):
         entry = apply_result(asked(), CallResult(error, 1, 0.1), in_doubt=in_doubt, now=1001.0)
         assert entry.state is expected
-        assert entry.words == error.args[0]
+        assert entry.reason == error.args[0]
         assert entry.code == getattr(error, "code", None)
 
 
@@ -358,7 +358,13 @@ def test_what_json_cannot_carry() -> None:
 
 
 ENTRY = Entry(
-    key=b"k" * 16, generation=1, client_request_id="id", body=b"b" * 16, state=State.LINKED, number=2, order_no="O1"
+    key_hash=b"k" * 16,
+    generation=1,
+    client_request_id="id",
+    body_hash=b"b" * 16,
+    state=State.LINKED,
+    row_number=2,
+    order_no="O1",
 )
 FATAL = Problem("手机号", "is wrong")
 ODD = Problem("信用代码", "is odd", fatal=False)
@@ -369,8 +375,8 @@ ODD = Problem("信用代码", "is odd", fatal=False)
     [
         (ENTRY, OutcomeStatus.LINKED, (), ""),
         (None, OutcomeStatus.INVALID, (ODD, FATAL), "手机号: is wrong; 信用代码: is odd"),
-        (ENTRY._replace(words="refused"), OutcomeStatus.REFUSED, (ODD,), "refused; 信用代码: is odd"),
-        (ENTRY._replace(words="of old"), OutcomeStatus.LINKED, (), ""),
+        (ENTRY._replace(reason="refused"), OutcomeStatus.REFUSED, (ODD,), "refused; 信用代码: is odd"),
+        (ENTRY._replace(reason="of old"), OutcomeStatus.LINKED, (), ""),
         (ENTRY._replace(status=1), OutcomeStatus.LINKED, (), ""),
         (ENTRY._replace(status=3), OutcomeStatus.LINKED, (), "its order was withdrawn, and its next"),
         (ENTRY._replace(status=4), OutcomeStatus.LINKED, (ODD,), "its order expired, and its next"),
@@ -378,7 +384,7 @@ ODD = Problem("信用代码", "is odd", fatal=False)
 )
 def test_reasons(entry: Entry | None, ending: OutcomeStatus, problems: tuple[Problem, ...], reason: str) -> None:
     """What keeps a row from its link comes first, then what is odd about it."""
-    outcome = Outcome(number=2, ending=ending, asked=False, entry=entry, problems=problems)
+    outcome = Outcome(row_number=2, status=ending, sent=False, entry=entry, problems=problems)
     assert outcome.reason.startswith(reason)
     assert bool(outcome.reason) is bool(reason)
 
@@ -396,8 +402,8 @@ def test_reasons(entry: Entry | None, ending: OutcomeStatus, problems: tuple[Pro
 def test_outcome_of(action: Action, state: State | None, ending: OutcomeStatus) -> None:
     """A row that is not asked stands as the ledger has it; one that is invalid has no entry."""
     before = ENTRY._replace(state=state) if state else None
-    outcome = outcome_of(Decision(number=2, action=action, before=before))
-    assert outcome.ending is ending
+    outcome = outcome_of(Decision(row_number=2, action=action, before=before))
+    assert outcome.status is ending
     assert (outcome.entry is None) is (ending is OutcomeStatus.INVALID or before is None)
 
 
@@ -409,4 +415,4 @@ def test_outcome_of_a_row_that_would_be_asked(state: State | None, ending: Outco
     """Until it is asked, it stands as it did before."""
     before = ENTRY._replace(state=state) if state else None
     ask = PendingRequest(before, ENTRY, EncodedRequest(b"{}", "id"), in_doubt=False, problems=(ODD,))
-    assert outcome_of(ask) == Outcome(number=2, ending=ending, asked=False, entry=before, problems=(ODD,))
+    assert outcome_of(ask) == Outcome(row_number=2, status=ending, sent=False, entry=before, problems=(ODD,))

@@ -49,8 +49,8 @@ async def ledger(opening: Opening) -> AsyncIterator[Ledger]:
 async def test_finds_the_latest_generation(ledger: Ledger) -> None:
     """Of each company that is there the last generation, and nothing for the others."""
     await ledger.put([entry(1), entry(2), entry(1, State.PENDING, generation=2)])
-    found = await ledger.find([entry(1).key, entry(2).key, entry(3).key])
-    assert found == {entry(1).key: entry(1, State.PENDING, generation=2), entry(2).key: entry(2)}
+    found = await ledger.find([entry(1).key_hash, entry(2).key_hash, entry(3).key_hash])
+    assert found == {entry(1).key_hash: entry(1, State.PENDING, generation=2), entry(2).key_hash: entry(2)}
     assert {type(each.state) for each in found.values()} == {State}
 
 
@@ -73,8 +73,8 @@ async def test_writes_over(ledger: Ledger) -> None:
 
 async def test_writes_nothing_over_something(ledger: Ledger) -> None:
     """What is no longer set is taken away, as a link when a row is asked again."""
-    bare: dict[str, Any] = {"order_no": None, "auth_url": None, "words": None, "seconds": None, "ended_at": None}
-    await ledger.put([entry(1)._replace(words="old"), entry(2)])
+    bare: dict[str, Any] = {"order_no": None, "auth_url": None, "reason": None, "seconds": None, "ended_at": None}
+    await ledger.put([entry(1)._replace(reason="old"), entry(2)])
     await ledger.put([entry(1)._replace(**bare)])
     await ledger.settle([entry(2)._replace(**bare)])
     assert await all_of(ledger) == [entry(1)._replace(**bare), entry(2)._replace(**bare)]
@@ -82,14 +82,14 @@ async def test_writes_nothing_over_something(ledger: Ledger) -> None:
 
 async def test_settles(ledger: Ledger) -> None:
     """The end of a call changes what it is about, and nothing that a later run wrote meanwhile."""
-    await ledger.put([entry(1, State.UNKNOWN)._replace(number=9, run=4, order_no=None, auth_url=None)])
+    await ledger.put([entry(1, State.UNKNOWN)._replace(row_number=9, run=4, order_no=None, auth_url=None)])
     await ledger.settle([entry(1), entry(2)])
-    assert await all_of(ledger) == [entry(1)._replace(number=9, run=4)]
+    assert await all_of(ledger) == [entry(1)._replace(row_number=9, run=4)]
 
 
 async def test_ends_of_many_kinds(ledger: Ledger) -> None:
     """Some linked, some refused, some with words: each entry has its own, in a batch of any size."""
-    refused: dict[str, Any] = {"order_no": None, "auth_url": None, "code": 31000, "words": "no", "attempts": 3}
+    refused: dict[str, Any] = {"order_no": None, "auth_url": None, "code": 31000, "reason": "no", "attempts": 3}
     ends = [
         entry(number, State.REFUSED)._replace(**refused) if number % 3 == 0 else entry(number)._replace(attempts=1)
         for number in range(1200)
@@ -112,9 +112,9 @@ async def test_all_or_none(ledger: Ledger, count: int) -> None:
 
 async def test_in_the_order_of_the_file(ledger: Ledger) -> None:
     """All companies in these states once, by row, over many pages, though two may have stood at one place."""
-    written = [entry(number, list(State)[number % 4])._replace(number=number // 3) for number in range(1200)]
+    written = [entry(number, list(State)[number % 4])._replace(row_number=number // 3) for number in range(1200)]
     await ledger.put(written[::-1])
-    assert await all_of(ledger) == sorted(written, key=lambda each: (each.number, each.key))
+    assert await all_of(ledger) == sorted(written, key=lambda each: (each.row_number, each.key_hash))
     assert len(await all_of(ledger, State.REFUSED)) == 300
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from kfq_async.onboarding.records import ENDED, FIXED, TOLD, Entry, State
 
 ENTRY = Entry(
-    key=b"k",
+    key_hash=b"k",
     generation=2,
     client_request_id="id",
-    body=b"b",
-    number=7,
+    body_hash=b"b",
+    row_number=7,
     state=State.UNKNOWN,
     run=3,
     label="C1",
@@ -24,7 +24,7 @@ END: dict[str, Any] = {
     "order_no": "O1",
     "auth_url": "https://secret.example",
     "code": 31000,
-    "words": "no",
+    "reason": "no",
     "attempts": 2,
     "seconds": 0.5,
     "ended_at": 8.0,
@@ -46,5 +46,5 @@ def test_the_link_is_not_shown() -> None:
     """An entry can be logged; its link can not be read there."""
     assert "secret" not in repr(ENTRY.ended(**END))
     assert "auth_url='***'" in repr(ENTRY.ended(**END))
-    assert repr(ENTRY).startswith("Entry(key=b'k', generation=2, client_request_id='id'")
+    assert repr(ENTRY).startswith("Entry(key_hash=b'k', generation=2, client_request_id='id'")
     assert "auth_url=None" in repr(ENTRY)

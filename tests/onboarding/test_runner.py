@@ -55,7 +55,7 @@ async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
 async def outcomes_of(run: Onboarding) -> list[Outcome]:
     """Run to the end, and return the outcomes by row."""
     async with run:
-        return sorted([outcome async for outcome in run], key=lambda outcome: outcome.number)
+        return sorted([outcome async for outcome in run], key=lambda outcome: outcome.row_number)
 
 
 async def end_of(run: Onboarding, outcomes: list[Outcome], each: Callable[[], None] = lambda: None) -> None:
@@ -83,7 +83,7 @@ async def entries_of(ledger: SqliteLedger) -> list[Entry]:
 
 def endings(outcomes: Sequence[Outcome]) -> Counter[tuple[OutcomeStatus, bool]]:
     """Count the outcomes by their ending, and whether they were asked now."""
-    return Counter((outcome.ending, outcome.asked) for outcome in outcomes)
+    return Counter((outcome.status, outcome.sent) for outcome in outcomes)
 
 
 async def test_links_for_all(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
@@ -92,7 +92,7 @@ async def test_links_for_all(session: AsyncSession, sandbox: Sandbox, ledger: Sq
     again = await outcomes_of(Onboarding(session, ledger, rows(500)))
     assert endings(first) == {(OutcomeStatus.LINKED, True): 500}
     assert endings(again) == {(OutcomeStatus.LINKED, False): 500}
-    assert [outcome.number for outcome in first] == list(range(2, 502))
+    assert [outcome.row_number for outcome in first] == list(range(2, 502))
     orders = {order.client_request_id: order.order_no for order in sandbox.orders}
     assert len(orders) == len(sandbox.orders) == 500
     assert {outcome.order_no for outcome in first} == set(orders.values())
@@ -107,7 +107,7 @@ async def test_an_outcome_is_in_the_ledger_when_it_is_given_out(session: AsyncSe
     async with Onboarding(session, ledger, rows(300)) as run:
         async for outcome in run:
             assert outcome.entry is not None
-            assert await ledger.find([outcome.entry.key]) == {outcome.entry.key: outcome.entry}
+            assert await ledger.find([outcome.entry.key_hash]) == {outcome.entry.key_hash: outcome.entry}
 
 
 async def test_async_sources(session: AsyncSession, ledger: SqliteLedger) -> None:
@@ -122,7 +122,7 @@ async def test_async_sources(session: AsyncSession, ledger: SqliteLedger) -> Non
     async with Onboarding(session, ledger, trickle()) as run:
         numbers = []
         async for outcome in run:
-            numbers.append(outcome.number)
+            numbers.append(outcome.row_number)
             linked.set()
     assert numbers == [2, 3]
 
@@ -134,7 +134,7 @@ async def test_faults(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLed
         Onboarding(session.with_options(retry=RetryPolicy(initial=0.01)), ledger, rows(300), concurrency=50)
     )
     again = await outcomes_of(Onboarding(session, ledger, rows(300)))
-    assert {outcome.ending for outcome in again} == {OutcomeStatus.LINKED}
+    assert {outcome.status for outcome in again} == {OutcomeStatus.LINKED}
     assert len(found) == len(sandbox.orders) == 300
 
 
@@ -160,9 +160,9 @@ async def test_a_row_changed_while_unknown(session: AsyncSession, sandbox: Sandb
     sandbox.inject_faults()
     (stopped,) = await outcomes_of(Onboarding(session, ledger, [row(name="改名")]))
     (linked,) = await outcomes_of(Onboarding(session, ledger, [row()]))
-    assert (stopped.ending, stopped.asked) == (OutcomeStatus.UNKNOWN, False)
+    assert (stopped.status, stopped.sent) == (OutcomeStatus.UNKNOWN, False)
     assert "put the old ones back" in stopped.reason
-    assert (linked.ending, len(sandbox.orders)) == (OutcomeStatus.LINKED, 1)
+    assert (linked.status, len(sandbox.orders)) == (OutcomeStatus.LINKED, 1)
 
 
 async def test_a_refused_row(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
@@ -174,7 +174,7 @@ async def test_a_refused_row(session: AsyncSession, sandbox: Sandbox, ledger: Sq
     (again,) = await outcomes_of(Onboarding(session, ledger, [row()], retry_refused=True))
     (mended,) = await outcomes_of(Onboarding(session, ledger, [row(name="改名")]))
     found = [refused, still, again, mended]
-    assert [(each.ending, each.asked) for each in found] == [
+    assert [(each.status, each.sent) for each in found] == [
         (OutcomeStatus.REFUSED, True),
         (OutcomeStatus.REFUSED, False),
         (OutcomeStatus.REFUSED, True),
@@ -190,9 +190,9 @@ async def test_invalid_and_repeated_rows(session: AsyncSession, sandbox: Sandbox
     """What must not be sent is not, the rest is; each row has its outcome."""
     broken = attrs.evolve(row(1), problems=(Problem("信用代码", "is wrong"),))
     odd = attrs.evolve(row(2), problems=(Problem("手机号", "is odd", fatal=False),))
-    again = attrs.evolve(row(2), number=9)
+    again = attrs.evolve(row(2), row_number=9)
     found = await outcomes_of(Onboarding(session, ledger, [broken, odd, again]))
-    assert [outcome.ending for outcome in found] == [
+    assert [outcome.status for outcome in found] == [
         OutcomeStatus.INVALID,
         OutcomeStatus.LINKED,
         OutcomeStatus.REPEATED,
@@ -208,8 +208,8 @@ async def test_invalid_and_repeated_rows(session: AsyncSession, sandbox: Sandbox
 
 async def test_strict(session: AsyncSession, ledger: SqliteLedger) -> None:
     """Strictly, a repeated row is invalid."""
-    found = await outcomes_of(Onboarding(session, ledger, [row(), attrs.evolve(row(), number=9)], strict=True))
-    assert [outcome.ending for outcome in found] == [OutcomeStatus.LINKED, OutcomeStatus.INVALID]
+    found = await outcomes_of(Onboarding(session, ledger, [row(), attrs.evolve(row(), row_number=9)], strict=True))
+    assert [outcome.status for outcome in found] == [OutcomeStatus.LINKED, OutcomeStatus.INVALID]
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ async def test_stopping(session: AsyncSession, sandbox: Sandbox, ledger: SqliteL
     assert 1 <= counted[OutcomeStatus.LINKED, True] < 50
     sandbox.inject_faults()
     again = await outcomes_of(Onboarding(session, ledger, rows(1000), concurrency=20))
-    assert {outcome.ending for outcome in again} == {OutcomeStatus.LINKED}
+    assert {outcome.status for outcome in again} == {OutcomeStatus.LINKED}
     assert len(sandbox.orders) == 1000
 
 
@@ -313,7 +313,7 @@ async def test_stopping_keeps_doubt(session: AsyncSession, sandbox: Sandbox, led
         await asyncio.sleep(0.1)
         run.stop()
         (outcome,) = [outcome async for outcome in run]
-    assert (outcome.ending, outcome.asked) == (OutcomeStatus.UNKNOWN, False)
+    assert (outcome.status, outcome.sent) == (OutcomeStatus.UNKNOWN, False)
 
 
 async def test_killed_without_a_word(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
@@ -321,12 +321,12 @@ async def test_killed_without_a_word(session: AsyncSession, sandbox: Sandbox, le
     sandbox.inject_faults(Fault("delay", seconds=0.01))
     async with Onboarding(session, ledger, rows(500), concurrency=20) as run:
         async for outcome in run:
-            if outcome.number > 60:
+            if outcome.row_number > 60:
                 break
     sandbox.inject_faults()
     assert State.UNKNOWN in {entry.state for entry in await entries_of(ledger)}
     again = await outcomes_of(Onboarding(session, ledger, rows(500), concurrency=20))
-    assert {outcome.ending for outcome in again} == {OutcomeStatus.LINKED}
+    assert {outcome.status for outcome in again} == {OutcomeStatus.LINKED}
     assert len(sandbox.orders) == 500
 
 
@@ -479,7 +479,7 @@ async def test_all_rows_in_their_order() -> None:
         stream: BatchQueue[Row] = BatchQueue(BATCH)
         async with prefetch(source, stream):
             found = await taken(stream)
-        assert [each.number for each in found] == [each.number for each in rows(expected)]
+        assert [each.row_number for each in found] == [each.row_number for each in rows(expected)]
         assert stream.error is None
 
 
@@ -496,7 +496,7 @@ async def test_no_more_than_is_needed() -> None:
 
     stream: BatchQueue[Row] = BatchQueue(BATCH)
     async with prefetch(endless(), stream):
-        assert (await anext(stream)).number == row(0).number
+        assert (await anext(stream)).row_number == row(0).row_number
         await asyncio.sleep(0.05)
         assert len(read) <= 3 * BATCH
     assert threading.get_ident() not in threads

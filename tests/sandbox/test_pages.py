@@ -175,7 +175,7 @@ def test_form_in_review() -> None:
     """An order in review can still be completed, abandoned and expired, but not handed in for review again."""
     reader = Reader(ALL["review"])
     assert reader.buttons == ["complete", "abandon", "expire"]
-    assert "审核中" in reader.text
+    assert "认证中" in reader.text
 
 
 def test_form_of_nothing() -> None:

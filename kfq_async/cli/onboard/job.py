@@ -211,15 +211,15 @@ class _Notes:
 
     def note(self, outcome: Outcome) -> None:
         """Keep what is to be said about a row."""
-        if outcome.ending is OutcomeStatus.INVALID:
-            self.statistics.add_invalid(outcome.number, outcome.problems)
+        if outcome.status is OutcomeStatus.INVALID:
+            self.statistics.add_invalid(outcome.row_number, outcome.problems)
         odd = bool(outcome.problems)
-        if outcome.ending not in {OutcomeStatus.LINKED, OutcomeStatus.PENDING, OutcomeStatus.REPEATED} or (
+        if outcome.status not in {OutcomeStatus.LINKED, OutcomeStatus.PENDING, OutcomeStatus.REPEATED} or (
             odd and self._warnings
         ):
             self._named += 1
             if len(self._lines) < NAMED:
-                self._lines.append(plain(f"row {outcome.number}: {outcome.ending}: {outcome.reason}"))
+                self._lines.append(plain(f"row {outcome.row_number}: {outcome.status}: {outcome.reason}"))
         elif odd:
             self._warned += 1
 
@@ -261,7 +261,7 @@ async def _rehearsed(job: OnboardRun, copy: Path, notes: _Notes) -> Counter[str]
         while part := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
             for decision in await planner.decide(part):
                 outcome = outcome_of(decision)
-                counts["to ask" if isinstance(decision, PendingRequest) else outcome.ending] += 1
+                counts["to ask" if isinstance(decision, PendingRequest) else outcome.status] += 1
                 notes.note(outcome)
     return counts
 
@@ -318,7 +318,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _result(outcome: Outcome) -> Result:
-    ending: Any = outcome.ending
+    ending: Any = outcome.status
     if outcome.entry is not None and ending is OutcomeStatus.REPEATED:
         ending = outcome.entry.state
     return Result(

@@ -76,7 +76,7 @@ async def links_of(ledger: SqliteLedger, *, unfinished: bool) -> list[dict[str, 
     """Return the links, by row."""
     return [
         {
-            "row": entry.number,
+            "row": entry.row_number,
             "key": entry.label,
             "orderNo": entry.order_no,
             "status": _status(entry),
@@ -91,25 +91,25 @@ async def reissue_in(ledger: SqliteLedger, wanted: Reissue) -> list[int]:
     """Open the next generations, and return the numbers of their rows."""
     statuses = {IdentityStatus.EXPIRED} if wanted.expired else set()
     statuses |= {IdentityStatus.WITHDRAWN} if wanted.withdrawn else set()
-    chosen = {entry.key: entry async for entry in ledger.entries([State.LINKED]) if entry.status in statuses}
+    chosen = {entry.key_hash: entry async for entry in ledger.entries([State.LINKED]) if entry.status in statuses}
     for key in wanted.keys:
         entry = await _by_key(ledger, key)
         if entry.state is State.UNKNOWN and not wanted.even_unknown:
             raise UsageError(
-                f"row {entry.number}: it is unknown how its request ended, so a new one could make a second order; "
+                f"row {entry.row_number}: it is unknown how its request ended, so a new one could make a second order; "
                 "run kfq onboard again first, or add --even-unknown"
             )
-        chosen[entry.key] = entry
+        chosen[entry.key_hash] = entry
     opened = [next_generation(entry, new_id=new_id(), now=time.time()) for entry in chosen.values()]
     await ledger.put(opened)
-    return sorted(entry.number for entry in opened)
+    return sorted(entry.row_number for entry in opened)
 
 
 async def _by_key(ledger: SqliteLedger, text: str) -> Entry:
     """Find a company by what is shown of its key, or by the whole of it."""
     shown = [entry async for entry in ledger.entries() if entry.label == text]
     if len(shown) > 1:
-        rows = ", ".join(str(entry.number) for entry in shown)
+        rows = ", ".join(str(entry.row_number) for entry in shown)
         raise UsageError(f"--key {text} is that of the rows {rows}: add the account, as --key CREDIT_CODE,ACCOUNT")
     if shown:
         return shown[0]

@@ -69,8 +69,8 @@ class ProgressReporter:
 
     def note(self, outcome: Outcome) -> None:
         """Count one outcome, and show it if it is time."""
-        self.counts[outcome.ending] += 1
-        self.asked += outcome.asked
+        self.counts[outcome.status] += 1
+        self.asked += outcome.sent
         terminal = self._console.is_terminal
         if self._clock() - self._said >= (SHOWN if terminal else EVERY):
             self._said = self._clock()

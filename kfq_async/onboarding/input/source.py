@@ -115,7 +115,7 @@ class FileSource:
         if self._checks:
             found = check(request, strict=self._strict)
             problems += [evolve(problem, column=self._columns.heading(problem.column)) for problem in found]
-        return Row(number=line.number, key=key, request=request, label=label, problems=tuple(problems))
+        return Row(row_number=line.row_number, key=key, request=request, label=label, problems=tuple(problems))
 
     def _own_key(self, index: int, cells: Sequence[str], problems: list[Problem]) -> tuple[str | None, str | None]:
         field = self._columns.field_at(index)
@@ -168,7 +168,7 @@ async def request_rows(
         own, label = default_key(request) if key is None else (key(request) or None, None)
         problems = () if own else (Problem("", "has nothing to be recognised by; give it a credit code, or pass key="),)
         plain = evolve(request, client_request_id=None)
-        yield Row(number=number, key=own, request=plain, label=label, problems=problems)
+        yield Row(row_number=number, key=own, request=plain, label=label, problems=problems)
 
 
 async def _each(

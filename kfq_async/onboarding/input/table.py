@@ -20,7 +20,7 @@ __all__ = ["Table", "TableRow", "column_name", "fit", "trim"]
 class TableRow:
     """One row below the headings that is not blank."""
 
-    number: int
+    row_number: int
     """The row that a spreadsheet program shows, or the line that an editor shows; the first one is 1."""
     cells: tuple[str, ...] = field(repr=lambda cells: f"<{len(cells)} cells>")
     """One text for each heading; a blank cell is empty."""

@@ -116,7 +116,7 @@ class OnboardingJobs:
             run = await self.ledger.begin_run()
             while part := await read.take():
                 for outcome in await self._enqueue(part, run=run, retry_refused=retry_refused, strict=strict):
-                    counts[outcome.ending] += 1
+                    counts[outcome.status] += 1
                     tell(outcome)
                 if counts.total() >= 2 * analysed:
                     analysed = counts.total()

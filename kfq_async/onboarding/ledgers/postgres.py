@@ -37,30 +37,32 @@ TABLES = """
 CREATE TABLE facts (name text PRIMARY KEY, value text NOT NULL);
 CREATE TABLE runs (run bigint PRIMARY KEY, began_at double precision NOT NULL);
 CREATE TABLE entries (
-    key bytea NOT NULL, generation integer NOT NULL, client_request_id text NOT NULL UNIQUE, body bytea NOT NULL,
-    state text NOT NULL, number bigint NOT NULL, run bigint NOT NULL, label text, order_no text, auth_url text,
-    code bigint, words text, attempts integer NOT NULL, seconds double precision, opened_at double precision NOT NULL,
+    key_hash bytea NOT NULL, generation integer NOT NULL, client_request_id text NOT NULL UNIQUE,
+    body_hash bytea NOT NULL, state text NOT NULL, row_number bigint NOT NULL, run bigint NOT NULL, label text,
+    order_no text, auth_url text,
+    code bigint, reason text, attempts integer NOT NULL, seconds double precision, opened_at double precision NOT NULL,
     ended_at double precision, status integer, status_at double precision,
-    PRIMARY KEY (key, generation)
+    PRIMARY KEY (key_hash, generation)
 );
-CREATE INDEX by_place ON entries (number, key, generation);
+CREATE INDEX by_place ON entries (row_number, key_hash, generation);
 CREATE TABLE requests (
     client_request_id text PRIMARY KEY REFERENCES entries (client_request_id) ON DELETE CASCADE, sealed bytea NOT NULL
 )
 """
 PUT = f"""
 INSERT INTO entries ({", ".join(COLUMNS)}) VALUES ({", ".join("%s" for _ in COLUMNS)})
-ON CONFLICT (key, generation) DO UPDATE SET
+ON CONFLICT (key_hash, generation) DO UPDATE SET
     {", ".join(f"{name} = excluded.{name}" for name in CHANGING)}
 """  # noqa: S608  # our own names
 SETTLE = f"""
-UPDATE entries SET {", ".join(f"{name} = %s" for name in ENDED)} WHERE key = %s AND generation = %s
+UPDATE entries SET {", ".join(f"{name} = %s" for name in ENDED)} WHERE key_hash = %s AND generation = %s
 """  # noqa: S608
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM entries"  # noqa: S608
-LATEST = "generation = (SELECT max(generation) FROM entries AS other WHERE other.key = entries.key)"
-FIND = f"{SELECT} WHERE key = ANY(%s) AND {LATEST}"
+LATEST = "generation = (SELECT max(generation) FROM entries AS other WHERE other.key_hash = entries.key_hash)"
+FIND = f"{SELECT} WHERE key_hash = ANY(%s) AND {LATEST}"
 PART = f"""
-{SELECT} WHERE state = ANY(%s) AND (number, key) > (%s, %s) AND {LATEST} ORDER BY number, key LIMIT {PAGE}
+{SELECT} WHERE state = ANY(%s) AND (row_number, key_hash) > (%s, %s) AND {LATEST}
+ORDER BY row_number, key_hash LIMIT {PAGE}
 """
 COMPLETE = """
 UPDATE entries SET status = %s, status_at = %s WHERE client_request_id = %s AND (status IS NULL OR status = %s)
@@ -88,8 +90,8 @@ class PostgresTransaction:
     async def find(self, keys: Collection[bytes]) -> Mapping[bytes, Entry]:
         """Return the latest generation of each company that is there, by its key."""
         # In one order, so that two transactions never wait for each other.
-        found = await self.connection.execute(f"{FIND} ORDER BY key FOR UPDATE", (list(keys),))
-        return {entry.key: entry async for entry in _entries(found)}
+        found = await self.connection.execute(f"{FIND} ORDER BY key_hash FOR UPDATE", (list(keys),))
+        return {entry.key_hash: entry async for entry in _entries(found)}
 
     async def asked(self, client_request_id: str) -> Entry | None:
         """Return the entry under this id."""
@@ -104,7 +106,7 @@ class PostgresTransaction:
     async def settle(self, entries: Sequence[Entry]) -> None:
         """Write how calls ended; the rest stays."""
         async with self.connection.cursor() as cursor:
-            await cursor.executemany(SETTLE, [_values(entry, (*ENDED, "key", "generation")) for entry in entries])
+            await cursor.executemany(SETTLE, [_values(entry, (*ENDED, "key_hash", "generation")) for entry in entries])
 
 
 class PostgresLedger:
@@ -197,7 +199,7 @@ class PostgresLedger:
         with _translated():
             async with self.pool.connection() as connection:
                 found = await connection.execute(FIND, (list(keys),))
-                return {entry.key: entry async for entry in _entries(found)}
+                return {entry.key_hash: entry async for entry in _entries(found)}
 
     async def put(self, entries: Sequence[Entry]) -> None:
         """Write all or none, committed before this returns."""
@@ -230,7 +232,7 @@ class PostgresLedger:
         while part:
             for entry in part:
                 yield entry
-            part = await self._part(states, (part[-1].number, part[-1].key))
+            part = await self._part(states, (part[-1].row_number, part[-1].key_hash))
 
     async def _part(self, states: Collection[State], place: tuple[int, bytes]) -> list[Entry]:
         with _translated():

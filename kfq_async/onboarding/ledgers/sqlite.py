@@ -43,18 +43,18 @@ again: many statements of a few entries would cost both of them more than the wr
 COLUMNS = Entry._fields
 SCHEMA = f"""
 CREATE TABLE entries (
-    key BLOB NOT NULL, generation INTEGER NOT NULL, client_request_id TEXT NOT NULL UNIQUE,
+    key_hash BLOB NOT NULL, generation INTEGER NOT NULL, client_request_id TEXT NOT NULL UNIQUE,
     {", ".join(name for name in COLUMNS[3:])},
-    PRIMARY KEY (key, generation)
+    PRIMARY KEY (key_hash, generation)
 );
 CREATE TABLE runs (run INTEGER PRIMARY KEY, began_at REAL NOT NULL, ended_at REAL, counts TEXT);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 HOLDER = "SELECT value FROM facts WHERE name = 'holder'"
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM entries"  # noqa: S608  # our own names
-LATEST = f"{SELECT} AS it WHERE generation = (SELECT max(generation) FROM entries WHERE key = it.key)"  # noqa: S608
+LATEST = f"{SELECT} AS it WHERE generation = (SELECT max(generation) FROM entries WHERE key_hash = it.key_hash)"  # noqa: S608
 FINISHED = f"""
-SELECT key FROM ({LATEST}) WHERE (state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?)
+SELECT key_hash FROM ({LATEST}) WHERE (state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?)
 """  # noqa: S608
 COMPLETE = """
 UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ? AND (status IS NULL OR status = ?)
@@ -62,7 +62,7 @@ UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ? AND (st
 
 PUT = COLUMNS
 """What `put` writes, in its order."""
-SETTLED = ("key", "generation", *ENDED)
+SETTLED = ("key_hash", "generation", *ENDED)
 """What `settle` writes, in its order."""
 _CHANGING = tuple(name for name in COLUMNS if name not in FIXED and name not in TOLD)
 
@@ -71,7 +71,7 @@ def _put_statement(names: tuple[str, ...], rows: int) -> str:
     """Return the statement that writes so many entries of which these fields are set; the others become NULL."""
     return f"""
         INSERT INTO entries ({", ".join(names)}) VALUES {_marks(len(names), rows)}
-        ON CONFLICT (key, generation) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _CHANGING)}
+        ON CONFLICT (key_hash, generation) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _CHANGING)}
     """  # noqa: S608  # our own names
 
 
@@ -80,13 +80,13 @@ def _settle_statement(names: tuple[str, ...], rows: int) -> str:
     changes = ", ".join(f"{name} = {f'new_{name}' if name in names else 'NULL'}" for name in ENDED)
     return f"""
         WITH new ({", ".join(f"new_{name}" for name in names)}) AS (VALUES {_marks(len(names), rows)})
-        UPDATE entries SET {changes} FROM new WHERE key = new_key AND generation = new_generation
+        UPDATE entries SET {changes} FROM new WHERE key_hash = new_key_hash AND generation = new_generation
     """  # noqa: S608  # our own names
 
 
 def _find_statement(rows: int) -> str:
     """Return the statement that finds all generations of so many companies, the latest last."""
-    return f"{SELECT} WHERE key IN ({', '.join('?' * rows)}) ORDER BY generation"
+    return f"{SELECT} WHERE key_hash IN ({', '.join('?' * rows)}) ORDER BY generation"
 
 
 def _marks(columns: int, rows: int) -> str:
@@ -97,7 +97,7 @@ T = TypeVar("T")
 
 _BUSY = 10.0
 """Seconds that a notification waits while the runner writes."""
-_PLAIN: dict[str, Callable[[Any], object]] = {"key": bytearray, "body": bytearray, "state": str}
+_PLAIN: dict[str, Callable[[Any], object]] = {"key_hash": bytearray, "body_hash": bytearray, "state": str}
 """What makes a field's value one of those that sqlite3 binds as they are."""
 _STATEMENTS = 24
 """Those kept prepared; of many entries, one takes some hundred kilobytes."""
@@ -213,7 +213,7 @@ class SqliteLedger:
 
     async def entries(self, states: Collection[State] = tuple(State)) -> AsyncIterator[Entry]:
         """Iterate over the latest generations in these states, by the place of their rows, as of this moment."""
-        query = f"{LATEST} AND state IN ({', '.join('?' * len(states))}) ORDER BY number, key"
+        query = f"{LATEST} AND state IN ({', '.join('?' * len(states))}) ORDER BY row_number, key_hash"
         found = await self._do(lambda: self._opened().execute(query, tuple(states)))
         while rows := await self._do(lambda: found.fetchmany(PAGE)):
             for row in rows:
@@ -231,7 +231,7 @@ class SqliteLedger:
 
     async def past(self, key: bytes) -> list[Entry]:
         """Return all generations of a company, the latest first."""
-        rows = await self._do(partial(self._run, f"{SELECT} WHERE key = ? ORDER BY generation DESC", (key,)))
+        rows = await self._do(partial(self._run, f"{SELECT} WHERE key_hash = ? ORDER BY generation DESC", (key,)))
         return [_entry(row) for row in rows]
 
     async def purge(self, before: float) -> int:
@@ -245,7 +245,7 @@ class SqliteLedger:
         def work() -> int:
             found = self._run(FINISHED, values)
             with self._transaction() as database:
-                database.executemany("DELETE FROM entries WHERE key = ?", found)
+                database.executemany("DELETE FROM entries WHERE key_hash = ?", found)
             self._run("VACUUM")  # what was deleted must not stay readable in the file
             self._run("PRAGMA wal_checkpoint(TRUNCATE)")
             return len(found)
@@ -303,7 +303,7 @@ class SqliteLedger:
         for part in _parts(list(keys)):
             for row in self._run(_find_statement(len(part)), tuple(map(bytearray, part))):
                 entry = _entry(row)  # by generation, so that the latest one comes last
-                found[entry.key] = entry
+                found[entry.key_hash] = entry
         return found
 
     def _write_all(

@@ -28,7 +28,7 @@ _STATES = {
     State.LINKED: ("已获链接", "linked"),
     State.REFUSED: ("被平台拒绝", "refused"),
     State.UNKNOWN: ("结果未知", "unknown"),
-    State.PENDING: ("尚未发送", "not sent yet"),
+    State.PENDING: ("待申请", "pending"),
 }
 _INVALID = ("数据无效", "invalid, never sent")
 _IDENTITIES: dict[int | None, tuple[str, str]] = {
@@ -240,11 +240,11 @@ def _places(numbers: Numbers) -> str:
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1b2433;--soft:#5d6878;--line:#dfe4ec;--page:#f3f5f9;--card:#fff;--none:#e9edf4;
---linked:#12805c;--refused:#c2412d;--unknown:#c98a12;--unsent:#7d8a9c;--invalid:#7a5bc2;--time:#1d5bd6}
+--linked:#12805c;--refused:#c2412d;--unknown:#c98a12;--pending:#7d8a9c;--invalid:#7a5bc2;--time:#1d5bd6}
 @media(prefers-color-scheme:dark){:root{--ink:#e6eaf1;--soft:#9aa6b8;--line:#313a49;--page:#12161e;--card:#1a202b;
---none:#2a3240;--linked:#3fb68b;--refused:#ec7a68;--unknown:#e2b04a;--unsent:#8f9bad;--invalid:#a990ea;--time:#6f9cf5}}
+--none:#2a3240;--linked:#3fb68b;--refused:#ec7a68;--unknown:#e2b04a;--pending:#8f9bad;--invalid:#a990ea;--time:#6f9cf5}}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--page:#fff;--card:#fff;--none:#eee;
---linked:#12805c;--refused:#c2412d;--unknown:#c98a12;--unsent:#7d8a9c;--invalid:#7a5bc2;--time:#1d5bd6}
+--linked:#12805c;--refused:#c2412d;--unknown:#c98a12;--pending:#7d8a9c;--invalid:#7a5bc2;--time:#1d5bd6}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}section{break-inside:avoid}}
 *{box-sizing:border-box}
 body{font:16px/1.6 system-ui,-apple-system,"PingFang SC","Hiragino Sans GB","Microsoft YaHei","Noto Sans CJK SC",
@@ -266,10 +266,10 @@ margin:1.1rem 0 0}
 .chart text.end{text-anchor:end}.chart text.middle{text-anchor:middle}
 .grid{stroke:var(--line);stroke-width:.7}.axis{stroke:var(--soft);stroke-width:1;fill:none}
 rect.none{fill:var(--none)}rect.linked{fill:var(--linked)}rect.refused{fill:var(--refused)}
-rect.unknown{fill:var(--unknown)}rect.unsent{fill:var(--unsent)}rect.invalid{fill:var(--invalid)}
+rect.unknown{fill:var(--unknown)}rect.pending{fill:var(--pending)}rect.invalid{fill:var(--invalid)}
 rect.time{fill:var(--time)}
 li.linked{border-color:var(--linked)}li.refused{border-color:var(--refused)}li.unknown{border-color:var(--unknown)}
-li.unsent{border-color:var(--unsent)}li.invalid{border-color:var(--invalid)}
+li.pending{border-color:var(--pending)}li.invalid{border-color:var(--invalid)}
 table{width:100%;border-collapse:collapse}
 th,td{text-align:left;font-weight:400;vertical-align:top;padding:.35rem 0;border-top:1px solid var(--line)}
 tr:first-child>*{border-top:0}td:last-child{text-align:right;padding-left:1rem;white-space:nowrap;

@@ -173,9 +173,9 @@ class Statistics:
         if entry.state is State.LINKED:
             self.identities[known_identity_status(entry.status)] += 1
         elif entry.state is State.REFUSED:
-            self.refused.setdefault(entry.code, Numbers()).add(entry.number)
+            self.refused.setdefault(entry.code, Numbers()).add(entry.row_number)
         elif entry.state is State.UNKNOWN:
-            self.unknown.add(entry.number)
+            self.unknown.add(entry.row_number)
         self._add_call(entry)
 
     def add_invalid(self, number: int, problems: Iterable[Problem]) -> None:
@@ -183,7 +183,7 @@ class Statistics:
         self.invalid.add(number)
         for problem in problems:
             if problem.fatal:
-                self._kind(problem.column, problem.words).add(number)
+                self._kind(problem.column, problem.message).add(number)
 
     def _add_call(self, entry: Entry) -> None:
         if entry.attempts:

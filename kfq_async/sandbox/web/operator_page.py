@@ -118,7 +118,7 @@ def not_found() -> str:
 def _form(order: Order, sheet: OrderForm) -> str:
     account = f"<dt>经办人账号</dt><dd>{escape(sheet.account)}</dd>" if sheet.account else ""
     licence = "已随请求提供" if sheet.license else "未提供"
-    review = '<p class="notice">已提交，审核中。在沙箱里仍可完成或放弃。</p>' if order.status == IN_PROGRESS else ""
+    review = '<p class="notice">已提交，认证中。在沙箱里仍可完成或放弃。</p>' if order.status == IN_PROGRESS else ""
     return page(
         f"企业实名认证 · {order.company_name}",
         f"<h1>企业实名认证</h1><p>请经办人核对以下信息，选择认证方式后提交。</p>{review}"
@@ -170,7 +170,7 @@ def _sandbox_only(order: Order, sheet: OrderForm) -> str:
     remark = f"<p>unmodifiableParams 里有本页没有的字段：{escape('、'.join(unknown))}</p>" if unknown else ""
     return (
         '<fieldset class="box"><legend>仅沙箱可用</legend>'
-        '<p class="soft">真实页面没有这些按钮。它们把订单置为审核中（orderStatus 2）或已失效（4），并发送通知。</p>'
+        '<p class="soft">真实页面没有这些按钮。它们把订单置为认证中（orderStatus 2）或已失效（4），并发送通知。</p>'
         f'{remark}<div class="row">{buttons}{_button(EXPIRE, "使订单失效")}</div></fieldset>'
     )
 

@@ -6,7 +6,7 @@ from kfq_async.sandbox.orders import EXPIRED, IDENTIFIED, IN_PROGRESS, WITHDRAWN
 
 __all__ = ["STATUS_WORDS", "status_pill"]
 
-STATUS_WORDS = {None: "待认证", IDENTIFIED: "已认证", IN_PROGRESS: "审核中", WITHDRAWN: "已撤销", EXPIRED: "已失效"}
+STATUS_WORDS = {None: "待认证", IDENTIFIED: "已认证", IN_PROGRESS: "认证中", WITHDRAWN: "已撤销", EXPIRED: "已失效"}
 _LOOKS = {IDENTIFIED: "good", IN_PROGRESS: "busy", WITHDRAWN: "bad", EXPIRED: "bad"}
 
 

@@ -12,7 +12,7 @@ from kfq_async.onboarding import Outcome, OutcomeStatus
 
 def outcome(ending: OutcomeStatus, *, asked: bool = True) -> Outcome:
     """Return an outcome of this kind."""
-    return Outcome(number=1, ending=ending, asked=asked)
+    return Outcome(row_number=1, status=ending, sent=asked)
 
 
 class Clock:

@@ -26,7 +26,7 @@ def test_the_delimiter_is_found(delimiter: str, tmp_path: Path) -> None:
 def test_numbers_are_those_of_an_editor(tmp_path: Path) -> None:
     """A row that goes over several lines has the number of the first, and blank rows count but do not come."""
     found = rows(tmp_path, '\n税号,名\r\n1,"甲\r\n乙"\n\n , \n2,"丙\n丁\n戊"\n3,己')
-    assert [(row.number, row.cells[1]) for row in found] == [(3, "甲\r\n乙"), (7, "丙\n丁\n戊"), (10, "己")]
+    assert [(row.row_number, row.cells[1]) for row in found] == [(3, "甲\r\n乙"), (7, "丙\n丁\n戊"), (10, "己")]
 
 
 @pytest.mark.parametrize("inside", ["\u2028", "\x85", "\x0c", "\x1d"])

@@ -21,7 +21,7 @@ def test_objects_become_rows(tmp_path: Path) -> None:
     """The headings are the keys of all objects; what an object lacks or has as null is blank."""
     found = table(tmp_path, '{"税号": "1", "名": null}', "", '{"名": "乙\u2028", "电话": "3"}')
     assert found.headings == ("税号", "名", "电话")
-    assert [(row.number, row.cells, row.problems) for row in found.rows()] == [
+    assert [(row.row_number, row.cells, row.problems) for row in found.rows()] == [
         (1, ("1", "", ""), ()),
         (3, ("", "乙\u2028", "3"), ()),
     ]
@@ -51,7 +51,7 @@ def test_a_value_that_is_no_text_is_named(value: str, said: str, cell: str, tmp_
     (row,) = table(tmp_path, f'{{"a": {value}}}').rows()
     (problem,) = row.problems
     assert problem.column == "a"
-    assert said in problem.words
+    assert said in problem.message
     assert row.cells == (cell,)
 
 
@@ -59,7 +59,7 @@ def test_a_value_that_is_no_text_is_named(value: str, said: str, cell: str, tmp_
 def test_a_line_that_is_no_object_is_named(line: str, tmp_path: Path) -> None:
     """One bad line is a row that cannot be sent, and the others are read."""
     bad, good = [*table(tmp_path, '{"a": "0"}', line, '{"a": "1"}').rows()][1:]
-    assert (bad.number, bad.cells) == (2, ("",))
+    assert (bad.row_number, bad.cells) == (2, ("",))
     assert [str(problem) for problem in bad.problems] == ["is not one JSON object on one line"]
     assert good.cells == ("1",)
 

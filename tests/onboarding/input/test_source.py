@@ -33,8 +33,8 @@ def test_rows_of_a_file(tmp_path: Path) -> None:
     """A row has its number, its key, the part of it that may be shown, and a request without an id."""
     file = write(tmp_path, "企业名称,信用代码,账号", f"甲,{CODE.lower()},13800138000", "", "乙,,a@example.com")
     first, second = FileSource(file)
-    assert (first.number, first.key, first.label) == (2, f"{CODE}\x1f13800138000", CODE)
-    assert (second.number, second.key, second.label) == (4, "\x1fa@example.com", None)
+    assert (first.row_number, first.key, first.label) == (2, f"{CODE}\x1f13800138000", CODE)
+    assert (second.row_number, second.key, second.label) == (4, "\x1fa@example.com", None)
     assert first.request == CorpIdentLinkRequest(
         account_name="13800138000",
         corp_ident_info=CorpIdentInfo(company_name="甲", credit_code=CODE.lower()),
@@ -190,11 +190,11 @@ async def test_rows_of_requests() -> None:
     requests = ask(CODE.lower(), "a@example.com"), ask(None)
     for source in ([*requests], asynchronously(*requests)):
         first, second = [row async for row in request_rows(source)]
-        assert (first.number, first.key, first.label) == (1, f"{CODE}\x1fa@example.com", CODE)
+        assert (first.row_number, first.key, first.label) == (1, f"{CODE}\x1fa@example.com", CODE)
         assert first.request is not None
         assert first.request.client_request_id is None
         assert first.request.corp_ident_info == requests[0].corp_ident_info
-        assert (second.number, second.key, second.invalid) == (2, None, True)
+        assert (second.row_number, second.key, second.invalid) == (2, None, True)
         assert "pass key=" in str(second.problems[0])
 
 

@@ -30,4 +30,4 @@ def test_blank_cells_at_the_end() -> None:
 
 def test_a_row_shows_no_cells() -> None:
     """Cells are people's data."""
-    assert repr(TableRow(2, ("13800138000",))) == "TableRow(number=2, cells=<1 cells>, problems=())"
+    assert repr(TableRow(2, ("13800138000",))) == "TableRow(row_number=2, cells=<1 cells>, problems=())"

@@ -81,7 +81,7 @@ def test_what_is_found(request_: CorpIdentLinkRequest, field: str, said: str) ->
     """What cannot be right is named by its field; it is a warning, and an error only if that is asked for."""
     (problem,) = check(request_)
     assert (problem.column, problem.fatal) == (field, False)
-    assert said in problem.words
+    assert said in problem.message
     assert [problem.fatal for problem in check(request_, strict=True)] == [True]
 
 

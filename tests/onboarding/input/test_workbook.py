@@ -27,7 +27,7 @@ def said(row: TableRow) -> list[str]:
 
 def cells_of(table: Table) -> dict[int, tuple[str, ...]]:
     """Return the cells of each row by its number."""
-    return {row.number: row.cells for row in table.rows()}
+    return {row.row_number: row.cells for row in table.rows()}
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_merged_cells_are_said(tmp_path: Path) -> None:
         sheet.write_row(3, 2, ["2", "b"])
         sheet.merge_range(5, 1, 5, 2, "乙")
     first, second, third = open_table(file).rows()
-    assert (first.number, first.problems) == (3, ())
+    assert (first.row_number, first.problems) == (3, ())
     assert second.cells == ("", "2", "b")
     assert said(second) == [
         "名: is merged with another cell and so has no value of its own; unmerge it and fill in each cell"
     ]
-    assert third.number == 6
+    assert third.row_number == 6
     assert [problem.column for problem in third.problems] == ["税号"]
 
 
@@ -124,7 +124,7 @@ def test_errors_and_formulas_are_said(tmp_path: Path) -> None:
     rewrite(file, "xl/worksheets/sheet1.xml", '<c r="C2">', '<c r="C2" t="str">')  # as Excel does
     good, error, formula = open_table(file).rows()
     assert (good.cells, good.problems) == (("ab", "2", ""), ())
-    assert (error.number, said(error)) == (3, ["名: holds an error of the spreadsheet, as #N/A; correct it"])
+    assert (error.row_number, said(error)) == (3, ["名: holds an error of the spreadsheet, as #N/A; correct it"])
     assert said(formula) == [
         "税号: holds a formula that was never calculated; open the file in a spreadsheet program and save it again"
     ]

@@ -59,7 +59,7 @@ async def count(ledger: PostgresLedger) -> int:
 
 
 async def test_begun_twice_is_in_doubt(ledger: PostgresLedger) -> None:
-    """Waiting is unsent; from the beginning until its end it is unknown, and the second who begins knows that."""
+    """Waiting is pending; from the beginning until its end it is unknown, and the second who begins knows that."""
     entry = await only(ledger)
     assert entry.state is State.PENDING
     for in_doubt in (False, True):

@@ -123,12 +123,12 @@ async def test_rows_that_are_not_asked(jobs: OnboardingJobs) -> None:
     async def source() -> AsyncIterator[Row]:
         for number in range(BATCH):
             yield row(number)
-        yield attrs.evolve(row(1), number=900)
+        yield attrs.evolve(row(1), row_number=900)
         yield attrs.evolve(row(901), key=None)
 
     counts = await jobs.enqueue(source(), tell=told.append)
     assert counts == {OutcomeStatus.PENDING: BATCH, OutcomeStatus.REPEATED: 1, OutcomeStatus.INVALID: 1}
-    assert Counter(outcome.ending for outcome in told) == counts
+    assert Counter(outcome.status for outcome in told) == counts
     assert await statuses(jobs) == ["todo"] * BATCH
 
 
@@ -230,7 +230,7 @@ async def test_a_closed_session_is_nobodys_outcome(jobs: OnboardingJobs, sandbox
     await session.aclose()
     await run_all(jobs, session)
     (entry,) = await entries_of(jobs)
-    assert (entry.state, entry.words, await statuses(jobs)) == (State.UNKNOWN, None, ["todo"])
+    assert (entry.state, entry.reason, await statuses(jobs)) == (State.UNKNOWN, None, ["todo"])
 
 
 @pytest.mark.parametrize(

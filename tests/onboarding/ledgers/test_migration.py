@@ -30,7 +30,7 @@ async def test_half_done_and_moved(postgres: str, tmp_path: Path, sandbox: Sandb
     ):
         sandbox.inject_faults(Fault("drop", probability=0.2))
         async with Onboarding(session, old, rows(COMPANIES)) as run:
-            first = [outcome.ending async for outcome in run]
+            first = [outcome.status async for outcome in run]
         sandbox.inject_faults()
         assert set(first) == {OutcomeStatus.LINKED, OutcomeStatus.UNKNOWN}
         assert await migrate(old, jobs.ledger) == COMPANIES

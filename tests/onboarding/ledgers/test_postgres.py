@@ -32,9 +32,9 @@ async def ledger(postgres: str) -> AsyncIterator[PostgresLedger]:
 
 async def test_texts_that_the_database_cannot_hold(ledger: PostgresLedger) -> None:
     """A zero character or half a character in somebody's words does not cost the entry."""
-    await ledger.put([entry(1)._replace(words="a\0b\udc80")])
+    await ledger.put([entry(1)._replace(reason="a\0b\udc80")])
     (written,) = await all_of(ledger)
-    assert written.words == "a�b?"
+    assert written.reason == "a�b?"
 
 
 async def test_one_at_a_time(ledger: PostgresLedger, postgres: str) -> None:
@@ -131,8 +131,8 @@ async def test_a_run_over_it(ledger: PostgresLedger, session: AsyncSession, sand
     for asked in (300, 0):
         async with Onboarding(session, ledger, rows(300)) as run:
             outcomes = [outcome async for outcome in run]
-        assert {outcome.ending for outcome in outcomes} == {OutcomeStatus.LINKED}
-        assert sum(outcome.asked for outcome in outcomes) == asked
+        assert {outcome.status for outcome in outcomes} == {OutcomeStatus.LINKED}
+        assert sum(outcome.sent for outcome in outcomes) == asked
     assert len(sandbox.orders) == 300
     async with ledger.pool.connection() as connection:
         dump = [

@@ -36,7 +36,7 @@ async def ledger(path: Path) -> AsyncIterator[SqliteLedger]:
 async def test_the_past(ledger: SqliteLedger) -> None:
     """All generations of a company, the latest first."""
     await ledger.put([entry(1), entry(2), entry(1, State.PENDING, generation=2)])
-    assert await ledger.past(entry(1).key) == [entry(1, State.PENDING, generation=2), entry(1)]
+    assert await ledger.past(entry(1).key_hash) == [entry(1, State.PENDING, generation=2), entry(1)]
 
 
 async def test_runs(ledger: SqliteLedger) -> None:
@@ -93,7 +93,7 @@ async def test_purge(ledger: SqliteLedger, path: Path) -> None:
     for number, status, at in ((3, 1, 100.0), (4, 1, 300.0), (6, 2, 100.0)):
         await ledger.complete(f"id-{number}-1", status, at)
     assert await ledger.purge(200.0) == 2
-    assert [each.number for each in await all_of(ledger)] == [2, 4, 5, 6, 7]
+    assert [each.row_number for each in await all_of(ledger)] == [2, 4, 5, 6, 7]
     assert b"id-3-1" not in await asyncio.to_thread(path.read_bytes)
     assert await ledger.purge(200.0) == 0
 

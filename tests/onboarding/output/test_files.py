@@ -47,7 +47,7 @@ def source(tmp_path: Path, text: str = "税号,备注\n1,=x\n\n2,乙\n") -> File
 
 def linked(rows: Sequence[Row]) -> list[Result]:
     """Return a result for each row that has its number."""
-    return [Result("linked", f"O{row.number}", "https://example.com/", client_request_id="id") for row in rows]
+    return [Result("linked", f"O{row.row_number}", "https://example.com/", client_request_id="id") for row in rows]
 
 
 def read(file: Path) -> list[tuple[str, ...]]:

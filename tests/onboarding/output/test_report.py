@@ -19,9 +19,9 @@ NASTY = "<script>alert(1)</script>\"'&"
 
 def entry(number: int, state: State = State.LINKED, **changes: object) -> Entry:
     """Make the entry of a row whose texts must not be repeated."""
-    known = {"key": b"k" * 16, "generation": 1, "client_request_id": f"id-{number}", "body": b"b" * 16}
-    private = {"label": "91110000MA01234567", "order_no": "SBX77", "auth_url": "https://p/?c=s", "words": "张三 no"}
-    return Entry(**{**known, **private, "state": state, "number": number, **changes})  # type: ignore[arg-type]
+    known = {"key_hash": b"k" * 16, "generation": 1, "client_request_id": f"id-{number}", "body_hash": b"b" * 16}
+    private = {"label": "91110000MA01234567", "order_no": "SBX77", "auth_url": "https://p/?c=s", "reason": "张三 no"}
+    return Entry(**{**known, **private, "state": state, "row_number": number, **changes})  # type: ignore[arg-type]
 
 
 def page(statistics: Statistics) -> str:

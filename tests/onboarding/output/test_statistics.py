@@ -25,8 +25,8 @@ from kfq_async.onboarding.records import Entry, Problem, State
 
 def entry(number: int = 2, state: State = State.LINKED, **changes: object) -> Entry:
     """Make the entry of a row."""
-    known = {"key": b"k" * 16, "generation": 1, "client_request_id": f"id-{number}", "body": b"b" * 16}
-    return Entry(**{**known, "state": state, "number": number, **changes})  # type: ignore[arg-type]
+    known = {"key_hash": b"k" * 16, "generation": 1, "client_request_id": f"id-{number}", "body_hash": b"b" * 16}
+    return Entry(**{**known, "state": state, "row_number": number, **changes})  # type: ignore[arg-type]
 
 
 def test_counts_by_state() -> None:
