@@ -356,7 +356,7 @@ async def handler(received):
 async def main():
     store = RedisStore(Redis(host="127.0.0.1", port=int(sys.argv[1])))
     verifier = CallbackVerifier([key().public_key()], app_id=APP_ID, clock=lambda: NOW)
-    await NotificationReceiver(handler, verifier=verifier, store=store, patience=60).receive(
+    await NotificationReceiver(handler, verifier=verifier, store=store, reply_timeout=60).receive(
         body_of(), signed(body_of()), PATH
     )
 
