@@ -22,7 +22,8 @@ from kfq_async.protocol.requests import API_PATH, EncodedRequest, prepare
 from kfq_async.protocol.signing import Rsa2Signer
 from kfq_async.resources.auth import Auth
 from kfq_async.resources.contracts import Contracts
-from kfq_async.transport.call import Call, Settings, Shared
+from kfq_async.transport.call import Call, CallSettings
+from kfq_async.transport.client import Client
 from kfq_async.transport.limits import PLATFORM_LIMIT
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class AsyncSession:
             _of_type(BaseConnector, "connector", connector)
         if ssl is not None:
             _of_type(SSLContext, "ssl", ssl)
-        self._settings = Settings(
+        self._settings = CallSettings(
             app_auth_token=_token(app_auth_token),
             base_url=_base_url(base_url),
             signer=_signer(signer),
@@ -89,7 +90,7 @@ class AsyncSession:
             retry=_of_type(RetryPolicy, "retry", retry),
         )
         self._owner = True
-        self._shared = Shared(
+        self._client = Client(
             concurrency=concurrency,
             connector=connector,
             proxy=None if proxy is None else _proxy(proxy),
@@ -129,7 +130,7 @@ class AsyncSession:
         return cls(**options)
 
     def __repr__(self) -> str:
-        state = "closed" if self._shared.closed else f"concurrency={self._shared.concurrency}"
+        state = "closed" if self.closed else f"concurrency={self._client.concurrency}"
         return f"<{type(self).__name__} {self._settings.base_url} {state}>"
 
     async def __aenter__(self) -> Self:
@@ -140,10 +141,15 @@ class AsyncSession:
     ) -> None:
         await self.aclose()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the session was closed; a view is closed with its owner."""
+        return self._client.closed
+
     async def aclose(self) -> None:
         """Close the connections. A second time does nothing, and neither does it on a view."""
         if self._owner:
-            await self._shared.aclose()
+            await self._client.aclose()
 
     def for_token(self, app_auth_token: str) -> Self:
         """Return a view for another tenant; it shares connections, slots and clock."""
@@ -171,7 +177,7 @@ class AsyncSession:
         view = object.__new__(type(self))
         view._settings = attrs.evolve(self._settings, **changes)
         view._owner = False
-        view._shared = self._shared
+        view._client = self._client
         view._urls = self._urls
         view.auth = Auth(view.send)
         view.contracts = Contracts(view.send)
@@ -198,7 +204,7 @@ class AsyncSession:
             extra_body=extra_body,
             extra_headers=extra_headers,
         )
-        call = Call(self._shared, self._settings, prepared)
+        call = Call(self._client, self._settings, prepared)
         envelope = await call.run()
         try:
             result = (
@@ -209,7 +215,7 @@ class AsyncSession:
             return ApiResponse(result=result, envelope=envelope, attempts=call.attempts)
         except DecodeError as problem:
             unreadable = problem
-        raise call.explained(unreadable)
+        raise call.explain(unreadable)
 
     def _url(self, path: str) -> URL:
         url = self._urls.get(path)

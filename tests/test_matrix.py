@@ -42,7 +42,7 @@ from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.resources.contracts import CONTRACT_DRAFT, CONTRACT_TASKS
 from kfq_async.sandbox import Fault, Sandbox
 from kfq_async.sandbox.faults import KINDS, Stage
-from kfq_async.transport import retry as retrying
+from kfq_async.transport import retry
 
 WELL, AGAIN, RAISE, UNKNOWN = "well", "again", "raise", "unknown"
 SENT, ANSWERED = Phase.SENT, Phase.ANSWERED
@@ -227,7 +227,7 @@ async def test_every_fault(row: Row, times: int | None, monkeypatch: pytest.Monk
 
     How long it waits after what was too frequent is tested with the calls.
     """
-    monkeypatch.setattr(retrying, "SHORTEST_TOO_FREQUENT", RETRY.initial)
+    monkeypatch.setattr(retry, "MIN_TOO_FREQUENT", RETRY.initial)
     fault = evolve(Fault.parse(row.fault), times=times)
     calls: list[tuple[Call, Outcome]] = [
         (safe, expect(row, row.safe, fault, makes=False)),

@@ -1,1 +1,1 @@
-"""How it gets there: aiohttp below, tenacity for repeating, one call from first byte to last."""
+"""HTTP transport: connections, limits, attempts and retries of a call."""

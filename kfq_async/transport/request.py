@@ -1,15 +1,13 @@
-"""The request that aiohttp sends for us: what it would find out anew each time is known here.
+"""Faster request objects for aiohttp. Speed only: the package keeps all its promises without this module.
 
-It overrides methods of `aiohttp.ClientRequest` that are public and the same from aiohttp 3.14.4 on. Whatever is out of
-the ordinary, as a proxy or a large body, takes aiohttp's own way.
+`Request` overrides public methods of `aiohttp.ClientRequest`, the same in all versions from 3.14.4 to 4, and takes
+aiohttp's own way whenever something else looks at the request or the body is large.
 """
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import aiohttp
 from aiohttp import ClientRequest, ClientResponse, hdrs
 from aiohttp.http import StreamWriter
 
@@ -17,52 +15,55 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aiohttp.connector import Connection
+    from aiohttp.payload import Payload
     from aiohttp.typedefs import LooseHeaders
 
-    from kfq_async.transport.deadlines import Watch
+__all__ = ["Request"]
 
-__all__ = ["Request", "current_watch"]
-
-current_watch: ContextVar[Watch] = ContextVar("kfq_async.watch")
-"""The watch of the call that is being sent, since aiohttp builds the request."""
-
-_SMALL = 65_536
-"""Bytes of a body that is written at once, without a task that waits for the other side to read it."""
+MAX_SMALL = 65_536
+"""Bytes of a body that is written at once, without a task that waits until the peer reads it."""
+_ORIGINAL_SEND = ClientRequest.send
 
 
 class Request(ClientRequest):
-    """Tells its watch when it has a connection: from then on bytes may have left."""
+    """A request whose headers are complete, and whose small body is written together with them."""
 
     _small: bytes | None = None
 
     def update_headers(self, headers: LooseHeaders | None) -> None:
-        """Take the headers as they are: the session put a copy together, ``Host`` first."""
-        self.headers = headers  # type: ignore[assignment]  # `ClientSession` hands over a CIMultiDict
+        """Take over the headers of the client session, which starts with ``Host``."""
+        self.headers = headers  # type: ignore[assignment]  # `ClientSession` passes a CIMultiDict
 
     def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
-        """Add nothing: the session's headers hold what aiohttp would fill in."""
+        """Add nothing: the client session has every header that aiohttp would add."""
 
     def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
-        """Keep a small body as it is, without the object that would write it piece by piece."""
-        if type(body) is bytes and len(body) <= _SMALL and self.proxy is None and hdrs.EXPECT not in self.headers:
+        """Keep a small body as bytes."""
+        if type(body) is bytes and len(body) <= MAX_SMALL and self.proxy is None and hdrs.EXPECT not in self.headers:
             self._small = body
             self.headers[hdrs.CONTENT_LENGTH] = str(len(body))
         else:
+            self._small = None
             super().update_body_from_data(body, _stacklevel)
 
-    async def send(self, conn: Connection) -> ClientResponse:
-        """Write head and body, and return the response that is yet to come."""
-        watch = current_watch.get()
-        if watch.begun:
-            # aiohttp repeats a lost GET by itself; whether that is safe is not for it to say.
-            raise aiohttp.ServerDisconnectedError
-        watch.connected(self.loop.time())
-        if self._small is None:
-            return await super().send(conn)
-        return await self._send_small(conn, self._small)
+    def _restore_payload(self) -> None:
+        body, self._small = self._small, None
+        if body is not None:
+            super().update_body_from_data(body)
 
-    async def _send_small(self, conn: Connection, body: bytes) -> ClientResponse:
-        """Write head and body in one piece; aiohttp starts a task for the body, on Python 3.11 after the head."""
+    def _payload(self) -> Payload | Literal[b""]:
+        """Return the body as aiohttp's payload, for middlewares and others that read it before it is sent."""
+        self._restore_payload()
+        return super().body
+
+    body = vars(ClientRequest)["body"].getter(_payload)
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        """Write head and body, and return the response that is to be received."""
+        body = self._small
+        if body is None or self._traces or ClientRequest.send is not _ORIGINAL_SEND:
+            self._restore_payload()
+            return await super().send(conn)
         protocol = conn.protocol
         assert protocol is not None  # noqa: S101  # a connection has one until it is released
         writer = StreamWriter(protocol, self.loop)

@@ -1,93 +1,212 @@
-"""Repeating a call whose first attempt has failed. tenacity is imported here and nowhere else."""
+"""Retries: the decision table over idempotency and kind of failure, and back-off. tenacity is imported here alone."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from enum import Enum, auto
 from random import uniform
 from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
-from kfq_async.errors import ApiError, ClockError, GatewayError, KfqError, TooFrequentError
+from kfq_async.errors import (
+    ApiError,
+    CertificateError,
+    ClockError,
+    ConnectError,
+    GatewayError,
+    KfqError,
+    NonceError,
+    Phase,
+    PoolTimeout,
+    TooFrequentError,
+    TotalTimeout,
+    TransportError,
+)
+from kfq_async.protocol.codes import AMBIGUOUS_CODES
+from kfq_async.protocol.operation import Idempotency
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from kfq_async.config import RetryPolicy
 
-__all__ = ["repeat", "wait_after"]
+__all__ = ["FailureKind", "RetryDecision", "backoff", "classify_failure", "decide_retry", "retry"]
 
 T = TypeVar("T")
-LONGEST_RETRY_AFTER = 30.0
-SHORTEST_TOO_FREQUENT = 1.0
+MAX_RETRY_AFTER = 30.0
+"""Seconds of a ``Retry-After`` that are honoured."""
+MIN_TOO_FREQUENT = 1.0
+"""Seconds to wait after a request that the rate limit refused."""
 
 _log = logging.getLogger("kfq_async")
 
 
-async def repeat(
+class FailureKind(Enum):
+    """Columns of the decision table."""
+
+    NOT_SENT = auto()
+    """No connection, so nothing was sent."""
+    NO_RESPONSE = auto()
+    """Sent, without a complete response: time-out, connection lost, truncated, 502, 503, 504."""
+    TOO_FREQUENT = auto()
+    """Refused before it was executed."""
+    AMBIGUOUS = auto()
+    """The platform failed and may have acted."""
+    NONCE = auto()
+    """The nonce was seen before, so a copy of the request may have been executed."""
+    CLOCK = auto()
+    """The timestamp was refused before anything was executed."""
+    UNTRUSTED_RESPONSE = auto()
+    """The response may not be the platform's."""
+    FINAL = auto()
+    """Any other response."""
+
+
+class RetryDecision(Enum):
+    """Consequence of a failure."""
+
+    RETRY = auto()
+    RAISE = auto()
+    UNKNOWN = auto()
+    """Raise `OutcomeUnknown`: a retry could execute the operation twice."""
+
+
+_RETRY, _RAISE, _UNKNOWN = RetryDecision.RETRY, RetryDecision.RAISE, RetryDecision.UNKNOWN
+
+_SAFE = {
+    FailureKind.NOT_SENT: _RETRY,
+    FailureKind.NO_RESPONSE: _RETRY,
+    FailureKind.TOO_FREQUENT: _RETRY,
+    FailureKind.AMBIGUOUS: _RETRY,
+    FailureKind.NONCE: _RETRY,
+    FailureKind.CLOCK: _RETRY,
+}
+_KEYED_SENT_ONCE = {
+    FailureKind.NOT_SENT: _RETRY,
+    FailureKind.TOO_FREQUENT: _RETRY,
+    FailureKind.NONCE: _RETRY,
+    FailureKind.CLOCK: _RETRY,
+}
+_WITHOUT_KEY = {
+    FailureKind.NOT_SENT: _RETRY,
+    FailureKind.TOO_FREQUENT: _RETRY,
+    FailureKind.CLOCK: _RETRY,
+}
+_NONE = {
+    FailureKind.NOT_SENT: _RETRY,
+    FailureKind.NO_RESPONSE: _UNKNOWN,
+    FailureKind.TOO_FREQUENT: _RETRY,
+    FailureKind.AMBIGUOUS: _UNKNOWN,
+    FailureKind.NONCE: _UNKNOWN,
+    FailureKind.CLOCK: _RETRY,
+    FailureKind.UNTRUSTED_RESPONSE: _UNKNOWN,
+}
+
+
+def decide_retry(error: KfqError, idempotency: Idempotency, *, has_key: bool, repeat_sent: bool) -> RetryDecision:
+    """Return the consequence of ``error`` for an operation.
+
+    A ``KEYED`` request without an id, or under ``repeat_sent=False``, is retried only where nothing can have been
+    executed; otherwise the error is raised as it is.
+    """
+    row: Mapping[FailureKind, RetryDecision]
+    match idempotency:
+        case Idempotency.SAFE:
+            row = _SAFE
+        case Idempotency.KEYED:
+            row = _WITHOUT_KEY if not has_key else _SAFE if repeat_sent else _KEYED_SENT_ONCE
+        case _:
+            row = _NONE
+    return row.get(classify_failure(error), RetryDecision.RAISE)
+
+
+def classify_failure(error: KfqError) -> FailureKind:
+    """Return the column of the table that ``error`` belongs to."""
+    match error:
+        case CertificateError():
+            return FailureKind.FINAL
+        case PoolTimeout() | TotalTimeout():
+            return FailureKind.UNTRUSTED_RESPONSE if error.phase is Phase.SENT else FailureKind.FINAL
+        case ConnectError():
+            return FailureKind.NOT_SENT
+        case TransportError():
+            return FailureKind.NO_RESPONSE
+        case TooFrequentError():
+            return FailureKind.TOO_FREQUENT
+        case ClockError():
+            return FailureKind.CLOCK
+        case NonceError():
+            return FailureKind.NONCE
+        case ApiError(code=code) if code in AMBIGUOUS_CODES:
+            return FailureKind.AMBIGUOUS
+    return FailureKind.UNTRUSTED_RESPONSE if error.phase is Phase.SENT else FailureKind.FINAL
+
+
+async def retry(
     first: KfqError,
     attempt: Callable[[], Awaitable[T | KfqError]],
     *,
-    again: Callable[[KfqError], bool],
+    retryable: Callable[[KfqError], bool],
     policy: RetryPolicy,
     remaining: Callable[[], float],
 ) -> T | KfqError:
-    """Attempt again until there is a result, or ``again`` says no, or attempts or time are used up.
+    """Attempt until there is a result, an error that is not ``retryable``, or no attempt or time left.
 
-    Errors come as values: an exception is a cancellation or a bug, and passes through at once. ``first`` counts
-    as the first attempt. ``remaining`` are the seconds left; a wait that would outlive them is not begun.
+    Errors are values here: an exception is a cancellation or a bug, and passes through at once. ``first``, the error of
+    the first attempt, counts as one. ``remaining`` returns the seconds left; a wait that exceeds them is not begun.
     """
     failed = [first]
 
     async def step() -> T | KfqError:
         return failed.pop() if failed else await attempt()
 
-    def outlives(state: RetryCallState) -> bool:
+    def exceeds(state: RetryCallState) -> bool:
         return state.upcoming_sleep >= remaining()
 
     retrying = AsyncRetrying(
         sleep=asyncio.sleep,
-        retry=retry_if_result(lambda outcome: isinstance(outcome, KfqError) and again(outcome)),
-        wait=lambda state: wait_after(_outcome(state), state.attempt_number, policy),
-        stop=lambda state: stop_after_attempt(policy.attempts)(state) or outlives(state),
-        before_sleep=_note,
-        retry_error_callback=_outcome,
+        retry=retry_if_result(lambda outcome: isinstance(outcome, KfqError) and retryable(outcome)),
+        wait=lambda state: backoff(_error(state), state.attempt_number, policy),
+        stop=lambda state: stop_after_attempt(policy.attempts)(state) or exceeds(state),
+        before_sleep=_log_retry,
+        retry_error_callback=_error,
     )
     outcome: T | KfqError = await retrying(step)
     return outcome
 
 
-def wait_after(
+def backoff(
     error: KfqError, attempts: int, policy: RetryPolicy, *, draw: Callable[[float, float], float] = uniform
 ) -> float:
-    """Return the seconds to wait after attempt number ``attempts`` ended in ``error``.
+    """Return the seconds to wait after attempt number ``attempts`` failed with ``error``.
 
-    The wait comes from the upper half of the grown interval. Too frequent waits a second at least, and
-    ``Retry-After`` can lengthen the wait up to half a minute.
+    The wait is drawn from the upper half of the interval. After `TooFrequentError` it is at least a second, and
+    ``Retry-After`` may extend it to at most 30 seconds.
     """
     if isinstance(error, ClockError):
         return 0.0
     longest = min(policy.maximum, policy.initial * 2.0 ** min(attempts - 1, 64))
     wait = draw(longest / 2, longest)
     if isinstance(error, TooFrequentError):
-        wait = max(wait, SHORTEST_TOO_FREQUENT)
+        wait = max(wait, MIN_TOO_FREQUENT)
     if isinstance(error, ApiError | GatewayError) and error.retry_after is not None:
-        wait = max(wait, min(error.retry_after, LONGEST_RETRY_AFTER))
+        wait = max(wait, min(error.retry_after, MAX_RETRY_AFTER))
     return wait
 
 
-def _outcome(state: RetryCallState) -> KfqError:
-    """Return the error that an attempt ended in; only called after one that failed."""
-    assert state.outcome is not None  # noqa: S101  # tenacity sets it before it asks
+def _error(state: RetryCallState) -> KfqError:
+    """Return the error of a failed attempt."""
+    assert state.outcome is not None  # noqa: S101  # tenacity sets it before it calls
     error: KfqError = state.outcome.result()
     return error
 
 
-def _note(state: RetryCallState) -> None:
-    error = _outcome(state)
+def _log_retry(state: RetryCallState) -> None:
+    error = _error(state)
     _log.info(
-        "%s: attempt %d failed with %s (%s); again in %.2f s",
+        "%s: attempt %d failed with %s (%s); retry in %.2f s",
         error.operation,
         state.attempt_number,
         type(error).__name__,

@@ -43,16 +43,16 @@ async def test_the_order_of_a_life() -> None:
 
     @asynccontextmanager
     async def own(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        events.append(f"own begins, session closed: {app.state.kfq_session._shared.closed}")
+        events.append(f"own begins, session closed: {app.state.kfq_session.closed}")
         yield {"found": 1}
-        events.append(f"own ends, session closed: {app.state.kfq_session._shared.closed}")
+        events.append(f"own ends, session closed: {app.state.kfq_session.closed}")
         reply = await receiver.receive(b"", {}, "/")
         events.append(str(reply.status))
 
     app = FastAPI()
     async with kfq_lifespan(session, receivers=[receiver], lifespan=own)(app) as state:
         assert state == {"found": 1}
-    assert app.state.kfq_session._shared.closed
+    assert app.state.kfq_session.closed
     assert events == ["own begins, session closed: False", "own ends, session closed: False", "503"]
 
 
@@ -78,7 +78,7 @@ async def test_a_start_that_fails() -> None:
     with pytest.raises(OSError, match="no database"):
         async with kfq_lifespan(session, lifespan=own)(app):
             pass
-    assert app.state.kfq_session._shared.closed
+    assert app.state.kfq_session.closed
 
 
 async def test_another_session_for_tests() -> None:

@@ -46,17 +46,17 @@ def test_the_order_of_a_life() -> None:
 
     @app.before_server_start
     async def begins(app: Sanic[Any, Any]) -> None:
-        events.append(app.ctx.kfq_session._shared.closed)
+        events.append(app.ctx.kfq_session.closed)
 
     @app.after_server_stop
     async def ends(app: Sanic[Any, Any]) -> None:
-        events.append(app.ctx.kfq_session._shared.closed)
+        events.append(app.ctx.kfq_session.closed)
         events.append((await receiver.receive(b"", {}, "/")).status)
 
     with sanic_serving(app):
         pass
     assert events == [False, False, 503]
-    assert app.ctx.kfq_session._shared.closed
+    assert app.ctx.kfq_session.closed
 
 
 def test_a_session_that_was_not_kept() -> None:
@@ -125,11 +125,11 @@ async def ready(app):
 
 @app.after_server_stop
 async def gone(app):
-    say(f"closed: {app.ctx.kfq_session._shared.closed}")
+    say(f"closed: {app.ctx.kfq_session.closed}")
 
 if __name__ == "__main__":
     app.run("127.0.0.1", int(sys.argv[1]), single_process=True, access_log=False, motd=False)
-    say(f"closed: {app.ctx.kfq_session._shared.closed}")
+    say(f"closed: {app.ctx.kfq_session.closed}")
 """
 
 

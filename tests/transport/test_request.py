@@ -109,3 +109,83 @@ async def test_a_server_that_is_asked_first() -> None:
         async with AsyncSession(TOKEN, base_url=base_url) as session:
             await session.send(POST, {"a": 1}, extra_headers={"Expect": "100-continue"})
     assert order == [True, b'{"a":1}']
+
+
+@pytest.fixture
+def middlewares(monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientMiddlewareType]:
+    """Client middlewares for every request, installed as instrumentation does it."""
+    installed: list[aiohttp.ClientMiddlewareType] = []
+    original = aiohttp.ClientSession._request
+
+    async def patched(self: aiohttp.ClientSession, *args: Any, **options: Any) -> aiohttp.ClientResponse:
+        return await original(self, *args, **options, middlewares=installed)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", patched)
+    return installed
+
+
+@pytest.mark.parametrize("size", [1, 70_000])
+async def test_a_middleware_sees_the_body(size: int, middlewares: list[aiohttp.ClientMiddlewareType]) -> None:
+    """A client middleware reads the body of a request of any size, which is sent unchanged."""
+    bodies = []
+
+    async def middleware(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        payload = request.body
+        assert not isinstance(payload, bytes)
+        bodies.append(await payload.as_bytes())
+        return await handler(request)
+
+    middlewares.append(middleware)
+    seen, _ = await seen_of(POST, {"a": "x" * size})
+    assert bodies == [seen.body]
+
+
+@pytest.mark.parametrize("size", [10, 70_000])
+async def test_a_middleware_replaces_the_body(size: int, middlewares: list[aiohttp.ClientMiddlewareType]) -> None:
+    """What a client middleware puts in place of the body is sent, with its length."""
+    body = b"y" * size
+
+    async def middleware(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        await request.update_body(body)
+        request.headers["Content-Length"] = str(size)
+        return await handler(request)
+
+    middlewares.append(middleware)
+    seen, _ = await seen_of(POST, {"a": 1})
+    assert seen.body == body
+
+
+async def test_a_replaced_send_sees_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instrumentation that replaces aiohttp's own ``send`` adds its headers, and is given the body."""
+    original = aiohttp.ClientRequest.send
+
+    async def traced(self: aiohttp.ClientRequest, conn: Any) -> aiohttp.ClientResponse:
+        self.headers["traceparent"] = "00-1-1-01"
+        assert self.body
+        return await original(self, conn)
+
+    monkeypatch.setattr(aiohttp.ClientRequest, "send", traced)
+    seen, _ = await seen_of(POST, {"a": 1})
+    assert seen.headers["traceparent"] == "00-1-1-01"
+    assert orjson.loads(seen.body) == {"a": 1}
+
+
+async def test_a_trace_sees_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `TraceConfig`, as tracers add one to every client session, is told of the headers and the chunks."""
+    events: list[str] = []
+    config = aiohttp.TraceConfig()
+
+    async def sent(_session: object, _context: object, _params: object) -> None:
+        events.append("sent")
+
+    config.on_request_headers_sent.append(sent)
+    config.on_request_chunk_sent.append(sent)
+    original = aiohttp.ClientSession.__init__
+
+    def traced(self: aiohttp.ClientSession, *args: Any, **options: Any) -> None:
+        original(self, *args, **options, trace_configs=[config])
+
+    monkeypatch.setattr(aiohttp.ClientSession, "__init__", traced)
+    seen, _ = await seen_of(POST, {"a": 1})
+    assert orjson.loads(seen.body) == {"a": 1}
+    assert len(events) == 2

@@ -1,0 +1,233 @@
+"""HTTP client of a session and its views: connections, slots, deadlines, rate limits and clock."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+import aiohttp
+from aiohttp import ClientRequest, ClientTimeout, DummyCookieJar, hdrs
+from multidict import CIMultiDict, istr
+
+from kfq_async.errors import ApiError, KfqError, SessionError, UnexpectedResponse
+from kfq_async.protocol.requests import STATIC_HEADERS
+from kfq_async.protocol.responses import HttpResponse
+from kfq_async.transport.attempt import DeadlineTimer, current_attempt
+from kfq_async.transport.connector import Connector
+from kfq_async.transport.limits import RateLimiter
+from kfq_async.transport.request import Request
+from kfq_async.transport.translation import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from ssl import SSLContext
+
+    from aiohttp import BaseConnector, ClientResponse, ClientSession
+
+    from kfq_async.config import Timeouts
+    from kfq_async.protocol.operation import Operation
+    from kfq_async.protocol.requests import HttpRequest
+    from kfq_async.transport.attempt import Attempt
+
+__all__ = ["KEEP_ALIVE", "MAX_RESPONSE", "Client", "create_client_session"]
+
+KEEP_ALIVE = 15.0
+"""Seconds that an idle connection is kept; servers usually close theirs after 20 to 75."""
+MAX_RESPONSE = 8 * 1024 * 1024
+"""Bytes of a response body, after decompression; a longer one is refused while it arrives."""
+MAX_CLOCK_OFFSET = 86_400.0
+"""Seconds by which the local clock may be corrected; more is a mistake in the response and would harm all views."""
+
+
+class Client:
+    """The state that all views of a session share.
+
+    It opens nothing before the first call, and belongs to the event loop and process of that call.
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int,
+        connector: BaseConnector | None,
+        proxy: str | None,
+        ssl: SSLContext | None,
+        trust_env: bool,
+        rate_limit: float | None,
+        clock: Callable[[], float],
+        headers: Mapping[str, str],
+    ) -> None:
+        if connector is not None:
+            concurrency = min(concurrency, connector.limit or concurrency, connector.limit_per_host or concurrency)
+        self.concurrency = concurrency
+        self.slots = asyncio.Semaphore(concurrency)
+        self.timer = DeadlineTimer()
+        self.clock_offset = 0.0
+        """Seconds to add to the local clock, learnt from the platform."""
+        self._connector = connector
+        self._proxy = proxy
+        self._ssl = ssl
+        self._trust_env = trust_env
+        self._rate_limit = rate_limit
+        self._rate_limiters: dict[str, RateLimiter] = {}
+        self._clock = clock
+        self._headers = headers
+        self._http: ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._closed
+
+    def open(self) -> ClientSession:
+        """Return aiohttp's client session, made by the first call; raises `SessionError` if it cannot be used here."""
+        if self._http is None:
+            if self._closed:
+                raise SessionError("the session is closed; make a new one, or close it later")
+            self._http = self._create()
+            self._loop = asyncio.get_running_loop()
+            self._pid = os.getpid()
+        elif os.getpid() != self._pid:
+            raise SessionError("the session was used before this process was forked; make one in each process")
+        elif asyncio.get_running_loop() is not self._loop:
+            raise SessionError("the session belongs to the event loop of its first call; make one for each loop")
+        return self._http
+
+    def _create(self) -> ClientSession:
+        connector = self._connector
+        if connector is None:
+            connector = aiohttp.TCPConnector(
+                limit=self.concurrency, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl if self._ssl is not None else True
+            )
+        return create_client_session(
+            connector,
+            owner=self._connector is None,
+            proxy=self._proxy,
+            trust_env=self._trust_env,
+            headers=self._headers,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections. Idempotent."""
+        if self._http is not None and asyncio.get_running_loop() is not self._loop:
+            raise SessionError("the session must be closed in the event loop of its first call, while that runs")
+        self._closed = True
+        http, self._http = self._http, None
+        if http is None:
+            return
+        self.timer.stop()
+        await http.close()
+
+    async def send_once(
+        self, http: ClientSession, method: str, request: HttpRequest, attempt: Attempt, timeouts: Timeouts
+    ) -> HttpResponse | KfqError:
+        """Send a request and receive the whole response; a failure is returned and not raised.
+
+        Raises `asyncio.CancelledError` for a cancellation from outside, and bugs. Unless the response is complete, its
+        connection is closed.
+        """
+        token = current_attempt.set(attempt)
+        self.timer.add(attempt)
+        response: ClientResponse | None = None
+        try:
+            async with attempt.scope:
+                response = await http.request(
+                    method,
+                    request.url,
+                    data=request.body,
+                    headers=request.headers,
+                    allow_redirects=False,
+                    timeout=_connect_timeout(timeouts.connect),
+                )
+                body = await _read(response)
+            if body is None:
+                return UnexpectedResponse(f"the response exceeds {MAX_RESPONSE} bytes", http_status=response.status)
+            return HttpResponse(response.status, response.headers, body)
+        except Exception as problem:
+            error = translate(problem, attempt, timeouts, request.url)
+            if error is None:
+                raise
+        finally:
+            current_attempt.reset(token)
+            self.timer.discard(attempt)
+            attempt.close()
+            if response is not None and response.connection is not None:
+                response.close()
+        return error
+
+    def rate_limiter(self, operation: Operation[Any, Any]) -> RateLimiter | None:
+        """Return the rate limiter of an operation's path, or ``None`` if the operation is not limited."""
+        if self._rate_limit is None or not operation.rate_limited:
+            return None
+        limiter = self._rate_limiters.get(operation.path)
+        if limiter is None:
+            limiter = self._rate_limiters[operation.path] = RateLimiter(self._rate_limit)
+        return limiter
+
+    def now_ms(self) -> int:
+        """Return the platform's time in milliseconds, as far as it is known."""
+        return round((self._clock() + self.clock_offset) * 1000)
+
+    def learn_clock(self, error: ApiError) -> bool:
+        """Adopt the platform's clock from its response; return ``False`` if the response shows none."""
+        if error.envelope is None or error.envelope.timestamp is None:
+            return False
+        offset = error.envelope.timestamp.timestamp() - self._clock()
+        if abs(offset) > MAX_CLOCK_OFFSET:
+            return False
+        self.clock_offset = offset
+        return True
+
+
+def create_client_session(
+    connector: BaseConnector,
+    *,
+    owner: bool,
+    proxy: str | None,
+    trust_env: bool,
+    headers: Mapping[str, str],
+) -> ClientSession:
+    """Create the client session: without cookies, since tenants share it, and without time-outs but those of a call.
+
+    ``headers``, with ``Host`` as the first one, are sent with every request.
+    """
+    every = {**headers, **STATIC_HEADERS, hdrs.ACCEPT_ENCODING: ClientRequest.DEFAULT_HEADERS[hdrs.ACCEPT_ENCODING]}
+    if connector.force_close:
+        every[hdrs.CONNECTION] = "close"
+    return aiohttp.ClientSession(
+        connector=cast("BaseConnector", Connector(connector)),
+        connector_owner=owner,
+        cookie_jar=DummyCookieJar(),
+        headers=CIMultiDict({istr(name): value for name, value in every.items()}),
+        proxy=proxy,
+        raise_for_status=False,
+        request_class=Request,
+        timeout=ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
+        trust_env=trust_env,
+    )
+
+
+@lru_cache(maxsize=64)
+def _connect_timeout(seconds: float) -> ClientTimeout:
+    return ClientTimeout(total=None, connect=seconds)
+
+
+async def _read(response: ClientResponse) -> bytes | None:
+    """Return the whole body, or ``None`` as soon as it is too long."""
+    content = response.content
+    if content.is_eof():  # a small body often arrives together with the head
+        body = content.read_nowait()
+        return body if len(body) <= MAX_RESPONSE else None
+    chunks = []
+    size = 0
+    while chunk := await content.readany():
+        size += len(chunk)
+        if size > MAX_RESPONSE:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)

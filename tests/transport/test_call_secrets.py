@@ -1,0 +1,153 @@
+"""What an error of a call contains, and which values it never shows."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import traceback
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from calls import (
+    DRAFT,
+    ONCE,
+    QUERY,
+    failed,
+    opened,
+    refused,
+    script_of,
+)
+from kfq_async import (
+    ApiError,
+    AsyncSession,
+    BusinessError,
+    ConnectionLost,
+    CorpIdentConfig,
+    CorpIdentInfo,
+    CorpIdentLink,
+    CorpIdentLinkRequest,
+    DecodeError,
+    GatewayError,
+    KfqError,
+    Operation,
+    OprIdentConfig,
+    OprIdentInfo,
+    OutcomeUnknown,
+    Phase,
+    RetryPolicy,
+    TooFrequentError,
+    UnexpectedResponse,
+)
+from kfq_async.resources.auth import CORP_IDENT_LINK
+from servers import ScriptedServer, answer, success
+
+PERSONAL = {
+    "account": "13800138000",
+    "company": "某某科技有限公司",
+    "credit code": "91110000MA01234567",
+    "representative": "张三丰",
+    "licence": "bGljZW5jZQ",
+    "operator": "李四光",
+    "id card": "110101199001011234",
+    "mobile": "13900139000",
+    "bank card": "6222020200012345678",
+    "page": "https://your-domain.com/corp/callback?state=PAGE-SECRET",
+    "callback": "https://your-domain.com/api/callback/NOTIFY-SECRET",
+    "token": "TK7SECRET",
+}
+
+FULL = CorpIdentLinkRequest(
+    account_name=PERSONAL["account"],
+    corp_ident_info=CorpIdentInfo(
+        company_name=PERSONAL["company"],
+        credit_code=PERSONAL["credit code"],
+        legal_rep_name=PERSONAL["representative"],
+        license=PERSONAL["licence"],
+        company_type=1,
+    ),
+    corp_ident_config=CorpIdentConfig(corp_verify_methods=["legalRep"], unmodifiable_params=["companyName"]),
+    opr_ident_info=OprIdentInfo(
+        name=PERSONAL["operator"],
+        id_card=PERSONAL["id card"],
+        id_card_type=1,
+        mobile=PERSONAL["mobile"],
+        bank_card=PERSONAL["bank card"],
+    ),
+    opr_ident_config=OprIdentConfig(person_verify_methods=["face"], unmodifiable_params=["name"]),
+    callback_page=PERSONAL["page"],
+    auth_callback_url=PERSONAL["callback"],
+)
+
+ECHO = "；".join(PERSONAL.values())
+
+FAILURES: dict[str, tuple[bytes | None, type[KfqError]]] = {
+    "lost": (None, ConnectionLost),
+    "gateway": (answer(ECHO, 502), GatewayError),
+    "page": (answer(f"<html>{ECHO}", 200), UnexpectedResponse),
+    "redirect": (answer(b"", 302, Location=f"https://sso.example.com/{PERSONAL['token']}"), UnexpectedResponse),
+    "refused": (refused(31000, ECHO), BusinessError),
+    "undocumented": (refused(77777, ECHO), ApiError),
+    "too frequent": (refused(999999, f"请勿频繁操作 {ECHO}"), TooFrequentError),
+    "unreadable": (success({"orderNo": [ECHO], "authUrl": {ECHO: 1}, ECHO: 1}), DecodeError),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize("operation", [CORP_IDENT_LINK, DRAFT, QUERY])
+async def test_an_error_shows_nobodys_data(
+    name: str, operation: Operation[Any, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing that was sent, and no token, is in an error's text, its traceback or the log; it pickles whole."""
+    caplog.set_level(logging.DEBUG)
+    raw, kind = FAILURES[name]
+    request: Any = FULL if operation is CORP_IDENT_LINK else {"who": ECHO}
+    if name == "unreadable":
+        operation = evolve(operation, result=CorpIdentLink)
+    retry = ONCE if kind is TooFrequentError else RetryPolicy(attempts=2, initial=0.01)
+    async with (
+        ScriptedServer(script_of(raw)) as server,
+        AsyncSession(PERSONAL["token"], base_url=server.base_url, retry=retry) as session,
+    ):
+        error = await failed(session, operation, request)
+    if operation is DRAFT and kind is not DecodeError and error.phase is Phase.SENT:
+        assert type(error) is OutcomeUnknown
+        assert type(error.original_error) is kind
+    else:
+        assert type(error) is kind
+    assert error.operation == operation.name
+    assert error.unique_code
+    shown = [str(error), repr(error), *traceback.format_exception(error), caplog.text]
+    for what, value in PERSONAL.items():
+        assert not [text for text in shown if value in text], what
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again).keys() == vars(error).keys()
+    for attribute in ("phase", "operation", "attempts", "client_request_id", "unique_code"):
+        assert getattr(again, attribute) == getattr(error, attribute)
+
+
+async def test_tracebacks_with_local_variables_show_nobodys_data() -> None:
+    """Even a traceback that prints the package's local variables holds no token and no person's data."""
+    async with (
+        ScriptedServer(script_of(None)) as server,
+        AsyncSession(PERSONAL["token"], base_url=server.base_url, retry=ONCE) as session,
+    ):
+        error = await failed(session, request=FULL)
+    frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
+    shown = "".join(str(frame.locals) for frame in frames if "kfq_async" in frame.filename)
+    assert "prepared" in shown
+    public = {"company", "credit code"}
+    assert not [what for what, value in PERSONAL.items() if what not in public and value in shown]
+
+
+async def test_what_the_platform_said_is_kept_raw() -> None:
+    """A program may read the platform's own words, which a log does not show."""
+    async with ScriptedServer(script_of(refused(31000, "13800138000 已认证"))) as server, opened(server) as session:
+        error = await failed(session)
+    assert error.message == "13800138000 已认证"
+    assert "*** 已认证" in str(error)
