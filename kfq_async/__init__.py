@@ -1,4 +1,4 @@
-"""Asyncio-native SDK for the open API of 开放签 (Kaifangqian), the platform for electronic signatures."""
+"""Asyncio SDK for the open API of 开放签 (Kaifangqian), an electronic signature platform."""
 
 from kfq_async._version import __version__
 from kfq_async.callbacks import (

@@ -1,4 +1,4 @@
-"""How long and how often: the two settings that every call carries."""
+"""Settings of a call: `Timeouts` and `RetryPolicy`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _attempts(_instance: object, _attribute: object, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"RetryPolicy.attempts must be an int, not {type(value).__name__}")
     if value < 1:
-        raise ValueError(f"RetryPolicy.attempts counts the first one, so it must be at least 1, not {value}")
+        raise ValueError(f"RetryPolicy.attempts includes the first one, so it must be at least 1, not {value}")
 
 
 def _boolean(instance: object, attribute: Attribute[Any], value: object) -> None:
@@ -37,35 +37,47 @@ def _boolean(instance: object, attribute: Attribute[Any], value: object) -> None
 
 @frozen
 class Timeouts:
-    """Time limits in seconds, kept to within a quarter of a second.
+    """Time limits of a call, in seconds, enforced to within a quarter of a second.
 
-    Raises `ValueError`, naming the argument, for one that is not positive.
+    Raises `TypeError` or `ValueError`, naming the argument, unless each is a positive, finite number.
+
+    Attributes:
+        connect: Limit for establishing the connection: name lookup, TCP and TLS.
+        attempt: Limit for the rest of one attempt as a whole, even while bytes keep arriving.
+        total: Limit for the whole call, queueing, waits and retries included; `None` sets no limit.
     """
 
     connect: float = field(default=5.0, validator=_seconds)
-    """Making the connection: name look-up, TCP and TLS."""
+    """Limit for establishing the connection: name lookup, TCP and TLS."""
     attempt: float = field(default=30.0, validator=_seconds)
-    """The whole of one attempt after that, however steadily bytes arrive."""
+    """Limit for the rest of one attempt as a whole, even while bytes keep arriving."""
     total: float | None = field(default=None, validator=_optional_seconds)
-    """The whole call with its waits and repetitions; ``None`` sets no limit."""
+    """Limit for the whole call, queueing, waits and retries included; `None` sets no limit."""
 
 
 @frozen
 class RetryPolicy:
-    """How a failed call is repeated; what may be repeated depends on the operation's `Idempotency`.
+    """Number of attempts and waits between them; the operation's `Idempotency` decides what is retried.
 
-    Each wait is drawn from the upper half of an interval that doubles from ``initial`` to ``maximum`` seconds,
-    so that the default outlasts a restart of the other side. Raises `ValueError`, naming the argument.
+    Each wait is random, between half and all of an interval that doubles from ``initial`` to ``maximum`` seconds. The
+    default outlasts a restart of the platform. Raises `TypeError` or `ValueError`, naming the argument.
+
+    Attributes:
+        attempts: Maximum number of requests, the first one included; 1 disables retries.
+        initial: Upper bound of the first wait, in seconds.
+        maximum: Upper bound of later waits, in seconds; a response's ``Retry-After`` may ask for more, up to 30 s.
+        repeat_sent: Whether a request with a ``clientRequestId`` that may have arrived is retried under the same id.
+            Whether the hosted platform honours the id is not documented; set ``False`` not to rely on it.
     """
 
     attempts: int = field(default=5, validator=_attempts)
-    """Requests at the most, the first one included; 1 repeats nothing."""
+    """Maximum number of requests, the first one included; 1 disables retries."""
     initial: float = field(default=0.5, validator=_seconds)
-    """The longest first wait, in seconds."""
+    """Upper bound of the first wait, in seconds."""
     maximum: float = field(default=8.0, validator=_seconds)
-    """The longest of all waits, in seconds."""
+    """Upper bound of later waits, in seconds; a response's ``Retry-After`` may ask for more, up to 30 s."""
     repeat_sent: bool = field(default=True, validator=_boolean)
-    """Whether a request with a ``clientRequestId`` that may have arrived is repeated under the same id.
+    """Whether a request with a ``clientRequestId`` that may have arrived is retried under the same id.
 
-    Whether the hosted platform honours the id is not documented: ``False`` is for those who do not rely on it.
+    Whether the hosted platform honours the id is not documented; set ``False`` not to rely on it.
     """

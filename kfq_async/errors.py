@@ -1,35 +1,35 @@
-"""Every error of the package, and the masking that keeps people's data out of their words.
+"""Exceptions of the package, and the redaction that keeps personal data out of their texts.
 
 KfqError
 ├── EncodeError (ValueError)         the request cannot be written as JSON
-├── SessionError (RuntimeError)      the session is closed, or used from another loop or process
-├── TransportError                   the network gave no answer
-│   ├── ConnectError                 no connection was made
-│   │   ├── ConnectTimeout (TimeoutError)
-│   │   └── CertificateError         the other side could not prove who it is
-│   ├── PoolTimeout (TimeoutError)   ``total`` ended while the call waited for its turn
-│   ├── AttemptTimeout (TimeoutError)  ``attempt`` ended before the answer was complete
-│   ├── TotalTimeout (TimeoutError)  ``total`` ended during an attempt
-│   ├── ConnectionLost               the connection broke before the answer was complete
-│   └── GatewayError                 a proxy answered 502, 503 or 504 for the platform
-├── UnexpectedResponse               something answered, but not in a form of the platform
-├── DecodeError                      the platform said yes, and its result is not readable
-├── ApiError                         the platform said no
-│   ├── CredentialsError             token, developer or permission
+├── SessionError (RuntimeError)      the session is closed, or belongs to another event loop or process
+├── TransportError                   no complete response was received
+│   ├── ConnectError                 no connection was established
+│   │   ├── ConnectTimeout (TimeoutError)  connect timeout expired
+│   │   └── CertificateError         TLS handshake failed
+│   ├── PoolTimeout (TimeoutError)   total timeout expired while the call was queued
+│   ├── AttemptTimeout (TimeoutError)  attempt timeout expired
+│   ├── TotalTimeout (TimeoutError)  total timeout expired during an attempt
+│   ├── ConnectionLost               the connection was lost before the response was complete
+│   └── GatewayError                 a proxy responded with HTTP 502, 503 or 504
+├── UnexpectedResponse               the response is not one of the platform's
+├── DecodeError                      the platform reported success, but the result is invalid
+├── ApiError                         the platform reported an error
+│   ├── CredentialsError             token, developer or permission refused
 │   ├── ParameterError               a field is missing, blank or malformed
-│   ├── SignatureError               the signature was not accepted
+│   ├── SignatureError               the signature was refused
 │   │   ├── ClockError               the timestamp is out of range
-│   │   └── NonceError               the nonce was seen before
-│   ├── BusinessError                the platform's rules forbid it
-│   ├── TooFrequentError             too many calls; this one was not executed
+│   │   └── NonceError               the nonce was used before
+│   ├── BusinessError                refused by a rule of the platform
+│   ├── TooFrequentError             rate limit exceeded; the call was not executed
 │   ├── NotFoundError                the platform does not have this operation
-│   └── ServerError                  the platform failed on its side
-├── OutcomeUnknown                   a write that must not be repeated blindly may have happened
-├── OnboardingError                  many companies cannot go on
-│   ├── SourceError (ValueError)     a file of companies cannot be read, or lacks what is needed
+│   └── ServerError                  internal failure of the platform
+├── OutcomeUnknown                   a write that must not be retried blindly may have taken effect
+├── OnboardingError                  the batch of companies cannot continue
+│   ├── SourceError (ValueError)     the input file cannot be read, or lacks required data
 │   ├── LedgerError                  the ledger cannot be used
-│   └── RunPaused                    what happened concerns every row, so the rest was not asked
-└── CallbackRejected                 what came to a callback URL was not accepted
+│   └── RunPaused                    a systemic failure; the remaining rows were not sent
+└── CallbackRejected                 an incoming notification was rejected
 """
 
 from __future__ import annotations
@@ -77,56 +77,70 @@ __all__ = [
     "redact",
 ]
 
-_LONGEST = 500
-"""Characters of the platform's words that an error repeats."""
-# Each starts where a run of its characters starts, so that a long run is not searched again from each of them.
+_MAX_LENGTH = 500
+"""Characters of a platform message that an error's text quotes."""
+# Each pattern only matches at the start of a run of its characters: searching from every character of a long run would
+# take quadratic time.
 _LINK = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://[^\s\"'<>]+")
 _ADDRESS = re.compile(r"(?<![^\s\"'<>:,;，。；：@])[^\s\"'<>:,;，。；：@]+@[^\s\"'<>,;，。；：]+")
 _DIGITS = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]*\d(?:[\s-]?\d){3,}[A-Za-z0-9]*")
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d)[A-Za-z0-9]{6,}")
 
 
-def redact(words: str, sensitive_values: Iterable[str] = ()) -> str:
-    """Return ``words`` without links, addresses, numbers, and the given ``sensitive_values``.
+def redact(text: str, sensitive_values: Iterable[str] = ()) -> str:
+    """Return ``text`` without links, e-mail addresses, numbers and ``sensitive_values``, cut after 500 characters.
 
-    The platform repeats what it was sent; ``sensitive_values`` are the values that must not come back in a log. What is
-    longer than 500 characters is cut.
+    The platform's messages repeat values of the request; pass those that must not appear in a log.
     """
-    for echo in sorted(sensitive_values, key=len, reverse=True):
-        words = words.replace(echo, "***")
-    words = _LINK.sub("<link>", words)
-    words = _ADDRESS.sub("<address>", words)
-    words = _DIGITS.sub("***", words)
-    words = _NUMBER.sub("***", words)
-    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+    for value in sorted(sensitive_values, key=len, reverse=True):
+        text = text.replace(value, "***")
+    text = _LINK.sub("<link>", text)
+    text = _ADDRESS.sub("<address>", text)
+    text = _DIGITS.sub("***", text)
+    text = _NUMBER.sub("***", text)
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
 
 
 class Phase(StrEnum):
-    """How far a call got, as far as anyone can know."""
+    """Progress of a call when it failed: whether the platform may have acted on it.
+
+    Attributes:
+        NOT_SENT: The platform cannot have acted on any byte of the request.
+        SENT: The platform may have acted on the request.
+        ANSWERED: The platform itself responded.
+    """
 
     NOT_SENT = "not_sent"
-    """No byte of the request can have been acted on."""
+    """The platform cannot have acted on any byte of the request."""
     SENT = "sent"
-    """The platform may have acted on it."""
+    """The platform may have acted on the request."""
     ANSWERED = "answered"
-    """The platform said so itself."""
+    """The platform itself responded."""
 
 
 class KfqError(Exception):
-    """Root of everything this package raises on purpose; catch it to catch all.
+    """Root of the package's errors; catch it to catch them all.
 
-    Its text is fit for a log: it holds no token, no link and no person's data.
+    The text of an error is safe to log: it holds no token, no link and no personal data. All errors can be pickled.
+
+    Attributes:
+        phase: Whether the platform may have acted on the request.
+        operation: ``METHOD /path`` of the operation; `None` outside a call.
+        attempts: Requests sent for this call, the last one included.
+        client_request_id: Id of the request, under which it can be retried; `None` if it has none.
+        unique_code: ``uniqueCode`` (流水号) of the last attempt; `None` if none was made.
     """
 
     phase: Phase
+    """Whether the platform may have acted on the request."""
     operation: str | None = None
-    """The operation, as ``METHOD /path``."""
+    """``METHOD /path`` of the operation; `None` outside a call."""
     attempts: int = 0
-    """Requests made for this call, the last one included."""
+    """Requests sent for this call, the last one included."""
     client_request_id: str | None = None
-    """The id under which the same request can be asked again."""
+    """Id of the request, under which it can be retried; `None` if it has none."""
     unique_code: str | None = None
-    """The serial number (流水号) of the last attempt."""
+    """``uniqueCode`` (流水号) of the last attempt; `None` if none was made."""
 
     def __init__(self, text: str, *, phase: Phase = Phase.NOT_SENT) -> None:
         super().__init__(text)
@@ -146,53 +160,58 @@ class KfqError(Exception):
 
 def _rebuild(cls: type[KfqError], args: tuple[Any, ...], state: dict[str, Any]) -> KfqError:
     error = cls.__new__(cls)
-    error.args = args  # an OSError, and so a TimeoutError, does not take them in __new__ here
+    error.args = args  # OSError, the base of TimeoutError, ignores args in __new__ when a subclass overrides __init__
     error.__dict__.update(state)
     return error
 
 
 class EncodeError(KfqError, ValueError):
-    """The request holds something that JSON cannot carry; mend the field that the text names."""
+    """The request cannot be written as JSON; correct the field that the text names. Nothing was sent."""
 
 
 class SessionError(KfqError, RuntimeError):
-    """The session cannot be used here: make one per event loop and process, and use it before closing it."""
+    """The session is closed, or belongs to another event loop or process; create one per event loop and process."""
 
 
 class TransportError(KfqError):
-    """The network gave no complete answer; ``phase`` says whether the platform may have acted."""
+    """No complete response was received; ``phase`` tells whether the platform may have acted."""
 
 
 class ConnectError(TransportError):
-    """No connection was made, so nothing was sent; check host, port and network, then ask again."""
+    """No connection was established and nothing was sent; check host, port and network, then retry."""
 
 
 class ConnectTimeout(ConnectError, TimeoutError):
-    """Making the connection took longer than ``Timeouts.connect``; nothing was sent."""
+    """``Timeouts.connect`` expired and nothing was sent; check host, port and network, or allow more time."""
 
 
 class CertificateError(ConnectError):
-    """TLS failed before anything was sent; pass the right CA as ``ssl`` or mend the host's certificate."""
+    """The TLS handshake failed and nothing was sent; pass the right CA as ``ssl`` or correct the host's certificate."""
 
 
 class PoolTimeout(TransportError, TimeoutError):
-    """``Timeouts.total`` ended while the call waited for its turn; allow more time, or ask less at once."""
+    """``Timeouts.total`` expired while the call was queued; allow more time, or start fewer calls at once."""
 
 
 class AttemptTimeout(TransportError, TimeoutError):
-    """The answer was not complete within ``Timeouts.attempt``; the platform may have acted."""
+    """``Timeouts.attempt`` expired before the response was complete; the platform may have acted."""
 
 
 class TotalTimeout(TransportError, TimeoutError):
-    """``Timeouts.total`` ended during an attempt; ``phase`` says whether the request had left."""
+    """``Timeouts.total`` expired during an attempt; ``phase`` tells whether the platform may have acted."""
 
 
 class ConnectionLost(TransportError):
-    """The connection broke before the answer was complete; the platform may have acted."""
+    """The connection was lost before the response was complete; the platform may have acted."""
 
 
 class GatewayError(TransportError):
-    """A proxy answered 502, 503 or 504 in the platform's place; the platform may have acted."""
+    """A proxy responded with HTTP 502, 503 or 504 in place of the platform; the platform may have acted.
+
+    Attributes:
+        http_status: HTTP status of the response.
+        retry_after: ``Retry-After`` of the response, in seconds; `None` if it had none.
+    """
 
     def __init__(self, http_status: int, *, retry_after: float | None = None) -> None:
         super().__init__(f"a gateway answered HTTP {http_status} instead of the platform", phase=Phase.SENT)
@@ -201,7 +220,11 @@ class GatewayError(TransportError):
 
 
 class UnexpectedResponse(KfqError):
-    """What answered did not speak the platform's protocol; the text says what came and what to check."""
+    """The response is not one of the platform's; the text describes it and names the setting to check.
+
+    Attributes:
+        http_status: HTTP status of the response.
+    """
 
     def __init__(self, text: str, *, http_status: int, phase: Phase = Phase.SENT) -> None:
         super().__init__(text, phase=phase)
@@ -209,9 +232,12 @@ class UnexpectedResponse(KfqError):
 
 
 class DecodeError(KfqError):
-    """The platform reported success, but a key that the result needs is missing or mistyped.
+    """The platform reported success, but a key of the result is missing or has the wrong type.
 
-    ``problems`` lists each as ``what is wrong @ path``. The operation has taken effect.
+    The operation has taken effect.
+
+    Attributes:
+        problems: One text per problem, ``<problem> @ <path>``, such as ``required key missing @ $.result.orderNo``.
     """
 
     def __init__(self, problems: tuple[str, ...], *, phase: Phase = Phase.ANSWERED) -> None:
@@ -220,16 +246,33 @@ class DecodeError(KfqError):
 
 
 class ApiError(KfqError):
-    """The platform answered, and not with success; ``code`` and ``message`` hold its own words."""
+    """The platform reported an error; ``code`` and ``message`` are its own.
+
+    ``str()`` shows the message redacted: without links, e-mail addresses, numbers and values of the request.
+
+    Args:
+        meaning: Meaning of the code in English, for the text.
+        hint: Advice to append to the text.
+        sensitive_values: Values of the request to leave out of the text.
+
+    Attributes:
+        code: Error code of the platform (protocol section 2); `None` if the response has none.
+        message: Message of the platform, not redacted: it may hold personal data; `None` if the response has none.
+        http_status: HTTP status of the response.
+        retry_after: ``Retry-After`` of the response, in seconds; `None` if it had none.
+        envelope: `Envelope` of the response; `None` if it had none.
+    """
 
     code: int | None
+    """Error code of the platform (protocol section 2); `None` if the response has none."""
     message: str | None
-    """The platform's words, unmasked: they may hold personal data."""
+    """Message of the platform, not redacted: it may hold personal data; `None` if the response has none."""
     http_status: int
+    """HTTP status of the response."""
     retry_after: float | None = None
-    """What the answer's ``Retry-After`` asked for, in seconds."""
+    """``Retry-After`` of the response, in seconds; `None` if it had none."""
     envelope: Any = None
-    """The `Envelope` that it came in, where there was one."""
+    """`Envelope` of the response; `None` if it had none."""
 
     def __init__(
         self,
@@ -241,9 +284,9 @@ class ApiError(KfqError):
         hint: str = "",
         sensitive_values: Iterable[str] = (),
     ) -> None:
-        words = f" “{redact(message, sensitive_values)}”" if message else ""
+        quoted = f" “{redact(message, sensitive_values)}”" if message else ""
         name = f"code {code}" if code is not None else "no code"
-        text = f"the platform refused with {name}{f' ({meaning})' if meaning else ''}{words}"
+        text = f"the platform refused with {name}{f' ({meaning})' if meaning else ''}{quoted}"
         super().__init__(f"{text}. {hint}" if hint else text, phase=Phase.ANSWERED)
         self.code = code
         self.message = message
@@ -251,72 +294,74 @@ class ApiError(KfqError):
 
 
 class CredentialsError(ApiError):
-    """The token, the developer behind it or its permissions were refused; asking again cannot help."""
+    """The token, its developer or its permissions were refused; check them, a retry cannot help."""
 
 
 class ParameterError(ApiError):
-    """A field is missing, blank, too long or malformed, or names something that does not exist."""
+    """A field is missing, blank, too long or malformed, or refers to something that does not exist; correct it."""
 
 
 class SignatureError(ApiError):
-    """The signature was not accepted; check the private key and what it signs."""
+    """The signature was refused; check the private key and the choice of signer."""
 
 
 class ClockError(SignatureError):
-    """The timestamp is out of the platform's range, although the clock was corrected once."""
+    """The timestamp is out of range, even after one correction of the clock; check this machine's clock."""
 
 
 class NonceError(SignatureError):
-    """The platform has seen this nonce, so an earlier copy of the request may have been accepted."""
+    """The nonce was used before: an earlier copy of the request may have been accepted, so check before retrying."""
 
 
 class BusinessError(ApiError):
-    """The platform's rules forbid it; its words say why."""
+    """Refused by a rule of the platform; ``message`` gives the reason."""
 
 
 class TooFrequentError(ApiError):
-    """Too many calls in a second; this one was not executed and can be asked again later."""
+    """Rate limit exceeded; the call was not executed and can be retried later."""
 
 
 class NotFoundError(ApiError):
-    """The platform has no such operation, or not by this method; check base URL and edition."""
+    """The platform does not have this operation or method; check ``base_url`` and the platform's edition."""
 
 
 class ServerError(ApiError):
-    """The platform failed on its own side."""
+    """Internal failure of the platform; it may have acted, so check before retrying a write."""
 
 
 class OutcomeUnknown(KfqError):
-    """The operation cannot be repeated safely and may have taken effect: look before asking again.
+    """The operation cannot be retried safely and may have taken effect; check the platform before retrying.
 
-    ``original_error`` is the error that left it open.
+    Attributes:
+        original_error: Error that left the outcome open.
     """
 
     def __init__(self, original_error: KfqError) -> None:
         super().__init__(
             f"it may have taken effect ({type(original_error).__name__}: {original_error.args[0]}); "
-            "look at the platform before asking again",
+            "check the platform before retrying",
             phase=original_error.phase,
         )
         self.original_error = original_error
 
 
 class OnboardingError(KfqError):
-    """Many companies cannot go on; what is in the ledger stays, and the same call again continues."""
+    """The batch of companies cannot continue; the ledger is kept, so run the same again to resume."""
 
 
 class SourceError(OnboardingError, ValueError):
-    """A file of companies cannot be read, or lacks what is needed; the text names the row or column to mend."""
+    """The input file cannot be read, or lacks required data; the text names the row or column to correct."""
 
 
 class LedgerError(OnboardingError):
-    """The ledger cannot be used: it is another's, in use by another run, of another schema, or the disk is full."""
+    """The ledger cannot be used: of another tenant or schema, in use by another run, or the disk is full."""
 
 
 class RunPaused(OnboardingError):
-    """Something happened that concerns every row, so the rest was not asked; mend it and run the same again.
+    """A systemic failure paused the run; the remaining rows were not sent. Fix the cause and run it again.
 
-    ``original_error`` is the error that showed it.
+    Attributes:
+        original_error: Error that revealed the failure.
     """
 
     def __init__(self, original_error: KfqError, advice: str) -> None:
@@ -325,47 +370,69 @@ class RunPaused(OnboardingError):
 
 
 class RejectionReason(StrEnum):
-    """Why a notification was not accepted; each is answered with a number of the platform's and an HTTP status."""
+    """Reason why a notification was rejected; each has an error code of the platform and an HTTP status.
+
+    Attributes:
+        HEADER_MISSING: A signature header is absent or blank.
+        HEADER_REPEATED: A signature header occurs more than once, so two readers could see different values.
+        HEADER_MALFORMED: A signature header is not text.
+        TIMESTAMP_MALFORMED: The timestamp is not a number of milliseconds.
+        BODY_TOO_LARGE: The body exceeds the receiver's size limit.
+        BODY_MALFORMED: The body is not a JSON object in UTF-8.
+        FIELD_MALFORMED: A field of the body is missing or has the wrong type.
+        WRONG_KIND: The body is a notification of another kind than this receiver handles.
+        UNKNOWN_PATH: The path was not issued here: foreign, altered, or made with a secret that is no longer in use.
+        WRONG_APP: ``appId`` is that of another application.
+        STALE: The timestamp is too far from this machine's clock, in either direction.
+        BAD_SIGNATURE: The signature is not valid under any of the keys.
+        REPLAYED: The nonce was used before, with another body.
+        BUSY: The same notification is already being handled.
+        UNFINISHED: The handler is still running when the reply is due; it continues.
+        HANDLER_FAILED: The handler raised; its exception is the ``__cause__``.
+        STORE_FAILED: The store failed; its exception is the ``__cause__``.
+        CLOSING: The receiver is closing.
+    """
 
     HEADER_MISSING = "header_missing"
-    """A header of the signature is absent or blank."""
+    """A signature header is absent or blank."""
     HEADER_REPEATED = "header_repeated"
-    """A header of the signature occurs twice, so two readers could see two values."""
+    """A signature header occurs more than once, so two readers could see different values."""
     HEADER_MALFORMED = "header_malformed"
-    """A header of the signature is no text."""
+    """A signature header is not text."""
     TIMESTAMP_MALFORMED = "timestamp_malformed"
     """The timestamp is not a number of milliseconds."""
     BODY_TOO_LARGE = "body_too_large"
-    """The body is larger than the receiver's bound."""
+    """The body exceeds the receiver's size limit."""
     BODY_MALFORMED = "body_malformed"
     """The body is not a JSON object in UTF-8."""
     FIELD_MALFORMED = "field_malformed"
-    """A field of the body is missing or of a wrong type."""
+    """A field of the body is missing or has the wrong type."""
     WRONG_KIND = "wrong_kind"
-    """The body is another kind of notification than the one received here."""
+    """The body is a notification of another kind than this receiver handles."""
     UNKNOWN_PATH = "unknown_path"
-    """The path is not one that was made here: foreign, changed, or made under a secret that is gone."""
+    """The path was not issued here: foreign, altered, or made with a secret that is no longer in use."""
     WRONG_APP = "wrong_app"
-    """The notification is addressed to another application."""
+    """``appId`` is that of another application."""
     STALE = "stale"
-    """The timestamp is too far from this machine's clock, on either side."""
+    """The timestamp is too far from this machine's clock, in either direction."""
     BAD_SIGNATURE = "bad_signature"
-    """The signature is not that of this request under any of the keys."""
+    """The signature is not valid under any of the keys."""
     REPLAYED = "replayed"
-    """The nonce was seen before, with another body."""
+    """The nonce was used before, with another body."""
     BUSY = "busy"
-    """The same notification is being handled at this moment."""
+    """The same notification is already being handled."""
     UNFINISHED = "unfinished"
-    """The handler needs longer than the sender can wait; it goes on."""
+    """The handler is still running when the reply is due; it continues."""
     HANDLER_FAILED = "handler_failed"
-    """The handler raised; ``__cause__`` is what it raised."""
+    """The handler raised; its exception is the ``__cause__``."""
     STORE_FAILED = "store_failed"
-    """The store could not be asked; ``__cause__`` is what it raised."""
+    """The store failed; its exception is the ``__cause__``."""
     CLOSING = "closing"
-    """The receiver is being closed."""
+    """The receiver is closing."""
 
 
-_REJECTIONS: dict[RejectionReason, tuple[int, int, str]] = {
+# Error code (protocol sections 2.2 and 5.5), HTTP status (400 malformed, 401 not authentic, 503 retry later), text.
+_REPLIES: dict[RejectionReason, tuple[int, int, str]] = {
     RejectionReason.HEADER_MISSING: (21000, 400, "a header is missing or blank"),
     RejectionReason.HEADER_REPEATED: (23000, 400, "a header occurs more than once"),
     RejectionReason.HEADER_MALFORMED: (23000, 400, "a header is not text"),
@@ -374,37 +441,41 @@ _REJECTIONS: dict[RejectionReason, tuple[int, int, str]] = {
     RejectionReason.BODY_MALFORMED: (25000, 400, "the body is not a JSON object in UTF-8"),
     RejectionReason.FIELD_MALFORMED: (23000, 400, "a field is missing or of a wrong type"),
     RejectionReason.WRONG_KIND: (23000, 400, "this is another kind of notification"),
-    RejectionReason.UNKNOWN_PATH: (26000, 401, "this path was not given out here"),
-    RejectionReason.WRONG_APP: (41000, 401, "the appId is another application's"),
+    RejectionReason.UNKNOWN_PATH: (26000, 401, "the path was not issued here"),
+    RejectionReason.WRONG_APP: (41000, 401, "the appId is that of another application"),
     RejectionReason.STALE: (41001, 401, "the timestamp is out of range"),
-    RejectionReason.BAD_SIGNATURE: (26000, 401, "the signature does not fit"),
-    RejectionReason.REPLAYED: (41002, 401, "the nonce was used for something else"),
-    RejectionReason.BUSY: (91000, 503, "this notification is being handled, come again"),
-    RejectionReason.UNFINISHED: (91000, 503, "the handler is still at work, come again"),
-    RejectionReason.HANDLER_FAILED: (91000, 503, "the handler failed, come again"),
-    RejectionReason.STORE_FAILED: (91000, 503, "the store failed, come again"),
-    RejectionReason.CLOSING: (91000, 503, "the receiver is closing, come again"),
+    RejectionReason.BAD_SIGNATURE: (26000, 401, "the signature is not valid"),
+    RejectionReason.REPLAYED: (41002, 401, "the nonce was used before with another body"),
+    RejectionReason.BUSY: (91000, 503, "the notification is already being handled, retry later"),
+    RejectionReason.UNFINISHED: (91000, 503, "the handler is still running, retry later"),
+    RejectionReason.HANDLER_FAILED: (91000, 503, "the handler failed, retry later"),
+    RejectionReason.STORE_FAILED: (91000, 503, "the store failed, retry later"),
+    RejectionReason.CLOSING: (91000, 503, "the receiver is closing, retry later"),
 }
-"""Number (protocol sections 2.2 and 5.5), HTTP status (400 malformed, 401 not authentic, 503 come again), words."""
 
 
 class CallbackRejected(KfqError):
-    """What came to a callback URL was not accepted; ``reason`` says why, and the sender may come again.
+    """An incoming notification was rejected; the sender may retry it.
 
-    Its text names headers and fields, never what they held.
+    The text names headers and fields, never their values.
+
+    Attributes:
+        reason: Reason of the rejection.
+        code: Error code of the platform for it (protocol section 5.5).
+        http_status: HTTP status of the reply: 400 malformed, 401 not authentic, 503 retry later.
     """
 
     def __init__(self, reason: RejectionReason, detail: str = "") -> None:
-        words = _REJECTIONS[reason][2]
-        super().__init__(f"{words}: {detail}" if detail else words)
+        text = _REPLIES[reason][2]
+        super().__init__(f"{text}: {detail}" if detail else text)
         self.reason = reason
 
     @property
     def code(self) -> int:
-        """The platform's number for it (protocol section 5.5)."""
-        return _REJECTIONS[self.reason][0]
+        """Error code of the platform for the reason (protocol section 5.5)."""
+        return _REPLIES[self.reason][0]
 
     @property
     def http_status(self) -> int:
-        """400 for what is malformed, 401 for what is not authentic, 503 for what should come again."""
-        return _REJECTIONS[self.reason][1]
+        """HTTP status of the reply: 400 malformed, 401 not authentic, 503 retry later."""
+        return _REPLIES[self.reason][1]

@@ -1,4 +1,4 @@
-"""The tree of errors: what can be caught, what survives a process, and what never reaches a log."""
+"""Exceptions: the documented tree, pickling and copying, and the redaction of their texts."""
 
 from __future__ import annotations
 
@@ -82,16 +82,16 @@ PLAIN_ERRORS = (
 )
 
 
-def refused(kind: type[ApiError] = ApiError) -> ApiError:
-    """Make a refusal with everything that an answer can give it."""
+def api_error(kind: type[ApiError] = ApiError) -> ApiError:
+    """Make an `ApiError` with everything that a response can give it."""
     error = kind(31000, "手机号13800138000已存在", http_status=200, meaning="business failure", hint="Look there")
     error.retry_after = 2.5
     error.envelope = parse_envelope('{"code":31000,"message":"手机号13800138000已存在","traceId":"t"}'.encode())
     return error
 
 
-def complete(error: KfqError) -> KfqError:
-    """Give an error what a call adds to it."""
+def with_call(error: KfqError) -> KfqError:
+    """Add to an error the attributes that a call sets."""
     error.operation = "POST /auth/corp/ident/link"
     error.attempts = 3
     error.client_request_id = "client-1"
@@ -102,26 +102,26 @@ def complete(error: KfqError) -> KfqError:
 
 EXAMPLES: list[KfqError] = [
     *(kind("the text") for kind in PLAIN_ERRORS),
-    *(refused(kind) for kind in API_ERRORS),
+    *(api_error(kind) for kind in API_ERRORS),
     GatewayError(502, retry_after=3.0),
     UnexpectedResponse("HTTP 200 with a page", http_status=200),
     DecodeError(("required key missing @ $.result.orderNo",)),
-    OutcomeUnknown(complete(refused(ServerError))),
-    RunPaused(complete(refused(CredentialsError)), "Set another token"),
+    OutcomeUnknown(with_call(api_error(ServerError))),
+    RunPaused(with_call(api_error(CredentialsError)), "Set another token"),
     CallbackRejected(RejectionReason.HEADER_MISSING, "sign"),
 ]
 
 
 def contents(error: KfqError) -> dict[str, Any]:
-    """Return everything that an error holds, errors inside it included."""
+    """Return everything that an error holds, nested errors included."""
     attributes = {
         name: contents(value) if isinstance(value, KfqError) else value for name, value in vars(error).items()
     }
     return {"class": type(error), "args": error.args, **attributes}
 
 
-def drawn() -> dict[str, tuple[str, ...]]:
-    """Read the tree in the module's docstring: each class and its bases."""
+def documented_tree() -> dict[str, tuple[str, ...]]:
+    """Parse the tree in the module's docstring: each class and its bases."""
     tree: dict[str, tuple[str, ...]] = {}
     above: list[str] = []
     line = re.compile(r"^((?:[│ ] {3})*(?:[├└]── )?)(\w+)(?: \((\w+)\))?(?: {2,}\S.*)?$", re.MULTILINE)
@@ -132,39 +132,39 @@ def drawn() -> dict[str, tuple[str, ...]]:
     return tree
 
 
-def test_the_drawn_tree_is_the_real_one() -> None:
-    """The tree in the docstring shows every class of error with its bases."""
+def test_documented_tree() -> None:
+    """The tree in the docstring shows every exception class with its bases."""
     classes = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, KfqError)]
     real = {kind.__name__: tuple(base.__name__ for base in kind.__bases__) for kind in classes}
-    assert drawn() == real | {"KfqError": ()}
+    assert documented_tree() == real | {"KfqError": ()}
 
 
-def test_every_error_has_an_example_here() -> None:
-    """No class of error is left out of the tests below."""
-    assert {type(error).__name__ for error in EXAMPLES} == drawn().keys()
+def test_examples_cover_every_error() -> None:
+    """The tests below cover every exception class."""
+    assert {type(error).__name__ for error in EXAMPLES} == documented_tree().keys()
 
 
-def order(name: str) -> tuple[int, str]:
-    """Sort constants, then classes, then the rest."""
+def sort_key(name: str) -> tuple[int, str]:
+    """Sort constants first, then classes, then the rest."""
     return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
 
 
 @pytest.mark.parametrize("module", [errors, kfq_async], ids=["errors", "kfq_async"])
-def test_all_is_sorted_and_names_what_exists(module: ModuleType) -> None:
+def test_all_is_sorted_and_importable(module: ModuleType) -> None:
     """``__all__`` is sorted, and every name in it can be imported."""
-    assert module.__all__ == sorted(module.__all__, key=order)
+    assert module.__all__ == sorted(module.__all__, key=sort_key)
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
 
 
-def test_all_of_the_errors_are_exported() -> None:
-    """Every error can be imported from the package itself."""
+def test_errors_are_exported() -> None:
+    """Every exception can be imported from the package itself."""
     public = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
     assert set(errors.__all__) == {name for name in public if not name.startswith("_")}
     assert set(errors.__all__) - {"redact"} <= set(kfq_async.__all__)
 
 
-def test_the_package_has_no_public_names_besides_all() -> None:
-    """Whatever the package binds without an underscore is in its ``__all__``."""
+def test_all_lists_every_public_name() -> None:
+    """Every name without an underscore in the package is in its ``__all__``."""
     bound = {name for name, value in vars(kfq_async).items() if not isinstance(value, ModuleType)}
     assert {name for name in bound if not name.startswith("_")} == set(kfq_async.__all__) - {"__version__"}
 
@@ -181,8 +181,8 @@ def test_the_package_has_no_public_names_besides_all() -> None:
         (SourceError, ValueError),
     ],
 )
-def test_builtin_kinds(kind: type[KfqError], builtin: type[Exception]) -> None:
-    """Code that knows only Python's own errors can catch the ones that mean the same."""
+def test_builtin_bases(kind: type[KfqError], builtin: type[Exception]) -> None:
+    """Code that knows only built-in exceptions can catch the corresponding ones."""
     with pytest.raises(builtin, match=r"^the text$") as caught:
         raise kind("the text")
     assert isinstance(caught.value, KfqError)
@@ -205,15 +205,15 @@ def test_builtin_kinds(kind: type[KfqError], builtin: type[Exception]) -> None:
     ],
 )
 def test_phases(error: KfqError, phase: Phase) -> None:
-    """Every error knows how far its call got, and one in doubt takes over the phase of what happened."""
+    """Every error has a phase, and a wrapping error takes over that of its original error."""
     assert error.phase is phase
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 def test_pickling(error: KfqError, protocol: int) -> None:
-    """An error crosses to another process with everything that it knows."""
-    complete(error)
+    """An error keeps all its attributes when it is sent to another process."""
+    with_call(error)
     twin = pickle.loads(pickle.dumps(error, protocol))
     assert contents(twin) == contents(error)
     assert str(twin) == str(error)
@@ -222,17 +222,17 @@ def test_pickling(error: KfqError, protocol: int) -> None:
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
 @pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 def test_copying(error: KfqError, copied: Any) -> None:
-    """A copy of an error knows the same, and changing it leaves the original alone."""
-    complete(error)
+    """A copy of an error has the same attributes, and changing it leaves the original unchanged."""
+    with_call(error)
     twin = copied(error)
     assert contents(twin) == contents(error)
     twin.attempts = 4
     assert error.attempts == 3
 
 
-def test_a_refusal_keeps_the_platforms_words() -> None:
-    """Code, message, status, waiting time and envelope can be read from an `ApiError` as they came."""
-    error = refused()
+def test_api_error_attributes() -> None:
+    """An `ApiError` exposes code, message, status, ``Retry-After`` and envelope as received."""
+    error = api_error()
     assert (error.code, error.message, error.http_status) == (31000, "手机号13800138000已存在", 200)
     assert error.retry_after == 2.5
     assert error.envelope.extra == {"traceId": "t"}
@@ -247,30 +247,30 @@ def test_a_refusal_keeps_the_platforms_words() -> None:
         (ApiError(None, None, http_status=500), "the platform refused with no code"),
         (ApiError(27, "", http_status=200), "the platform refused with code 27"),
         (ApiError(27, "in deserunt", http_status=200), "the platform refused with code 27 “in deserunt”"),
-        (refused(), "the platform refused with code 31000 (business failure) “手机号***已存在”. Look there"),
+        (api_error(), "the platform refused with code 31000 (business failure) “手机号***已存在”. Look there"),
         (CallbackRejected(RejectionReason.STALE), "the timestamp is out of range"),
         (CallbackRejected(RejectionReason.HEADER_MISSING, "sign"), "a header is missing or blank: sign"),
         (
             OutcomeUnknown(ConnectionLost("cut short")),
-            "it may have taken effect (ConnectionLost: cut short); look at the platform before asking again",
+            "it may have taken effect (ConnectionLost: cut short); check the platform before retrying",
         ),
     ],
 )
 def test_texts(error: KfqError, text: str) -> None:
-    """An error's text says what happened, in one line."""
+    """The text of an error describes the failure in one line."""
     assert str(error) == text
 
 
-@pytest.mark.parametrize(("attempts", "words"), [(0, "0 attempts"), (1, "1 attempt"), (2, "2 attempts")])
-def test_the_text_of_a_finished_call(attempts: int, words: str) -> None:
-    """Once the call is known, the text names it and what to quote to the platform's support."""
-    error = complete(KfqError("the text"))
+@pytest.mark.parametrize(("attempts", "counted"), [(0, "0 attempts"), (1, "1 attempt"), (2, "2 attempts")])
+def test_text_of_a_finished_call(attempts: int, counted: str) -> None:
+    """After a call, the text names the operation, the phase, the attempts and the ``uniqueCode``."""
+    error = with_call(KfqError("the text"))
     error.attempts = attempts
-    assert str(error) == f"POST /auth/corp/ident/link: the text [sent, {words}, uniqueCode unique-1]"
+    assert str(error) == f"POST /auth/corp/ident/link: the text [sent, {counted}, uniqueCode unique-1]"
 
 
 @pytest.mark.parametrize(
-    ("words", "masked"),
+    ("message", "redacted"),
     [
         ("", ""),
         ("业务失败", "业务失败"),
@@ -293,13 +293,13 @@ def test_the_text_of_a_finished_call(attempts: int, words: str) -> None:
         ('href="weixin://dl/business?t=abc">', 'href="<link>">'),
     ],
 )
-def test_redact(words: str, masked: str) -> None:
-    """Numbers, tokens, addresses and links leave the platform's words, and the rest stays readable."""
-    assert redact(words) == masked
+def test_redact(message: str, redacted: str) -> None:
+    """Numbers, tokens, addresses and links are removed from a message, and the rest stays readable."""
+    assert redact(message) == redacted
 
 
 @pytest.mark.parametrize(
-    ("words", "sensitive_values", "masked"),
+    ("message", "sensitive_values", "redacted"),
     [
         ("张三不是某某科技有限公司的经办人", ["张三", "某某科技有限公司"], "***不是***的经办人"),
         ("张三丰不存在", ["张三", "张三丰"], "***不存在"),
@@ -307,9 +307,9 @@ def test_redact(words: str, masked: str) -> None:
         ("abc", [], "abc"),
     ],
 )
-def test_echoes(words: str, sensitive_values: list[str], masked: str) -> None:
-    """What the caller sent does not come back in an error's words, longer values before their parts."""
-    assert redact(words, sensitive_values) == masked
+def test_redact_sensitive_values(message: str, sensitive_values: list[str], redacted: str) -> None:
+    """Values of the request are removed from a message, longer ones before their parts."""
+    assert redact(message, sensitive_values) == redacted
 
 
 mobiles = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
@@ -328,12 +328,12 @@ fillers = st.text("手机号身份证已被使用不存在。，：、 ", max_si
 
 @given(before=fillers, secret=secrets, after=fillers, name=st.text("张王李赵三四五六", min_size=2, max_size=4))
 @example(before="手机号", secret="13800138000", after="已被使用", name="张三")
-def test_no_personal_data_in_any_text(before: str, secret: str, after: str, name: str) -> None:
-    """Neither an `ApiError` nor what wraps it prints a person's data; ``message`` holds it raw."""
+def test_no_personal_data_in_texts(before: str, secret: str, after: str, name: str) -> None:
+    """Neither an `ApiError` nor a wrapping error shows personal data; ``message`` holds it unredacted."""
     message = f"{before}{secret}{after}{name}"
     error = ApiError(31000, message, http_status=200, sensitive_values=[name])
     assert error.message == message
-    for text in (str(error), repr(error), str(OutcomeUnknown(error)), str(complete(OutcomeUnknown(error)))):
+    for text in (str(error), repr(error), str(OutcomeUnknown(error)), str(with_call(OutcomeUnknown(error)))):
         assert secret not in text
         assert name not in text
         assert not re.search(r"\d{6}|@|code=", text)
@@ -341,8 +341,8 @@ def test_no_personal_data_in_any_text(before: str, secret: str, after: str, name
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("run", ["a", "1", "a1", "1 ", "a.", "a@", "a:", "://", "张"])
-def test_endless_words_are_cut(run: str) -> None:
-    """An answer of megabytes neither stops the event loop while it is masked nor fills a log."""
+def test_redact_is_linear_and_bounded(run: str) -> None:
+    """Redacting a message of megabytes takes linear time and returns at most 501 characters."""
     assert len(redact(run * 300_000)) <= 501
 
 
@@ -369,8 +369,8 @@ def test_endless_words_are_cut(run: str) -> None:
         ("closing", 91000, 503),
     ],
 )
-def test_rejections(reason: str, code: int, status: int) -> None:
-    """Each reason is a plain word for programs, and has its number of the platform's and its HTTP status."""
+def test_rejection_reasons(reason: str, code: int, status: int) -> None:
+    """Each reason is a plain string, with its error code and HTTP status."""
     error = CallbackRejected(RejectionReason(reason))
     assert (error.reason, error.code, error.http_status) == (reason, code, status)
     assert len(RejectionReason) == 18

@@ -138,7 +138,7 @@ def test_one_client_session() -> None:
 
     Those of the sandbox, which plays the platform, come from its sender.
     """
-    assert callers_of("ClientSession") == {"transport/attempt.py", "sandbox/notifications.py"}
+    assert callers_of("ClientSession") == {"transport/client.py", "sandbox/notifications.py"}
 
 
 def test_resources_are_handed_what_they_use() -> None:

@@ -1,1 +1,1 @@
-"""What travels: frozen values without behaviour, snake_case here and camelCase on the wire."""
+"""Models of requests, results and notifications: frozen values, snake_case here and camelCase on the wire."""

@@ -1,7 +1,4 @@
-"""Contracts: what is drafted and what is open (protocol sections 4.0, 4.6 and 4.12).
-
-Much that looks numeric is text on the wire. Nothing is refused for being absent: the platform says what it needs.
-"""
+"""Contract drafts, parties, sign positions and tasks (protocol sections 4.0, 4.6 and 4.12)."""
 
 from __future__ import annotations
 
@@ -16,151 +13,233 @@ from kfq_async.models.fields import MODEL, as_tuple, integer, mask, mask_extra, 
 
 @frozen(kw_only=True)
 class ContractUser:
-    """A person, by name and account."""
+    """A person: name and account. Every field is optional; `None` leaves the key out.
+
+    Attributes:
+        name: Name of the person.
+        contact_type: Kind of ``contact``: ``MOBILE`` or ``EMAIL``.
+        contact: Mobile number or e-mail address of the account.
+    """
 
     name: str | None = field(default=None, validator=text, repr=mask)
-    """The person's name."""
+    """Name of the person."""
     contact_type: str | None = field(default=None, validator=text)
-    """``MOBILE`` or ``EMAIL``."""
+    """Kind of ``contact``: ``MOBILE`` or ``EMAIL``."""
     contact: str | None = field(default=None, validator=text, repr=mask)
-    """The number or the address."""
+    """Mobile number or e-mail address of the account."""
 
 
 @frozen(kw_only=True)
 class RelationDoc:
-    """A document that a position refers to."""
+    """A document that a sign position refers to. Every field is optional; `None` leaves the key out.
+
+    Attributes:
+        doc_type: Kind of document: ``"1"`` uploaded file, ``"2"`` template.
+        doc_id: Id of the uploaded file or of the template.
+    """
 
     doc_type: str | None = field(default=None, validator=text)
-    """``"1"`` an uploaded file, ``"2"`` a template."""
+    """Kind of document: ``"1"`` uploaded file, ``"2"`` template."""
     doc_id: str | None = field(default=None, validator=text)
-    """Id of the file or template."""
+    """Id of the uploaded file or of the template."""
 
 
 @frozen(kw_only=True)
 class PositionParam:
-    """One kind of mark at one place of a document.
+    """One kind of mark (signature, seal, date) at one place of a document.
 
-    Always send ``relation_doc_list``: without it the platform fills in an id that it cannot resolve. Send explicit
-    page lists: ``EVEN_NUMBER`` and ``ODD_NUMBER`` are swapped. Leave offsets and sizes out instead of sending ``""``.
+    Every field is optional here, and `None` leaves the key out. Always set ``relation_doc_list``: without it the
+    platform fills in an id that it cannot resolve. Set explicit page lists: the platform swaps ``EVEN_NUMBER`` and
+    ``ODD_NUMBER``. Leave offsets and sizes `None` instead of sending ``""``. All numbers are sent as text.
+
+    Attributes:
+        control_type: Kind of mark: ``SIGNATURE``, ``SEAL``, ``SIGN_DATE`` or ``CHOP_STAMP`` (cross-page seal, 骑缝签).
+        sign_position_type: How the place is given: ``POSITION`` (coordinates) or ``KEYWORD``.
+        relation_doc_list: Documents to mark.
+        sign_date_format: Format of the date: ``YEAR_MONTH_DAY``, ``LINE`` or ``BACK_SLASH``; required for
+            ``SIGN_DATE``.
+        page_config: Pages to mark, for ``POSITION``: ``ALL``, or a list counted from 1 such as ``1,2,7-10``.
+        keyword: Text to find, for ``KEYWORD``.
+        keyword_type: Hits to mark: ``"1"`` the first, ``"0"`` every, ``"-1"`` the last; required for ``KEYWORD``.
+        offset_x: Horizontal offset. ``POSITION``: fraction of the page width; ``KEYWORD``: whole points right of the
+            hit.
+        offset_y: Vertical offset. ``POSITION``: fraction of the page height; ``KEYWORD``: whole points below the hit.
+        control_width: Width of the mark in points (72 dpi), 10 to 120.
+        control_height: Height of the mark in points (72 dpi), 10 to 120.
     """
 
     control_type: str | None = field(default=None, validator=text)
-    """``SIGNATURE``, ``SEAL``, ``SIGN_DATE`` or ``CHOP_STAMP`` (骑缝签)."""
+    """Kind of mark: ``SIGNATURE``, ``SEAL``, ``SIGN_DATE`` or ``CHOP_STAMP`` (cross-page seal, 骑缝签)."""
     sign_position_type: str | None = field(default=None, validator=text)
-    """``POSITION`` (coordinates) or ``KEYWORD``."""
+    """How the place is given: ``POSITION`` (coordinates) or ``KEYWORD``."""
     relation_doc_list: tuple[RelationDoc, ...] | None = field(
         default=None, converter=as_tuple, validator=models(RelationDoc), metadata={MODEL: RelationDoc}
     )
-    """The documents to mark."""
+    """Documents to mark."""
     sign_date_format: str | None = field(default=None, validator=text)
-    """``YEAR_MONTH_DAY``, ``LINE`` or ``BACK_SLASH``; required for ``SIGN_DATE``."""
+    """Format of the date: ``YEAR_MONTH_DAY``, ``LINE`` or ``BACK_SLASH``; required for ``SIGN_DATE``."""
     page_config: str | None = field(default=None, validator=text)
-    """``ALL``, or pages from 1 such as ``1,2,7-10``; for ``POSITION``."""
+    """Pages to mark, for ``POSITION``: ``ALL``, or a list counted from 1 such as ``1,2,7-10``."""
     keyword: str | None = field(default=None, validator=text)
-    """Text to find; for ``KEYWORD``."""
+    """Text to find, for ``KEYWORD``."""
     keyword_type: str | None = field(default=None, validator=text)
-    """``"1"`` first hit, ``"0"`` every hit, ``"-1"`` last hit; required for ``KEYWORD``."""
+    """Hits to mark: ``"1"`` the first, ``"0"`` every, ``"-1"`` the last; required for ``KEYWORD``."""
     offset_x: str | None = field(default=None, validator=text)
-    """``POSITION``: fraction of the page's width. ``KEYWORD``: whole points to the right of the hit."""
+    """Horizontal offset. ``POSITION``: fraction of the page width; ``KEYWORD``: whole points right of the hit."""
     offset_y: str | None = field(default=None, validator=text)
-    """``POSITION``: fraction of the page's height. ``KEYWORD``: whole points below the hit."""
+    """Vertical offset. ``POSITION``: fraction of the page height; ``KEYWORD``: whole points below the hit."""
     control_width: str | None = field(default=None, validator=text)
-    """Points at 72 dpi, 10 to 120."""
+    """Width of the mark in points (72 dpi), 10 to 120."""
     control_height: str | None = field(default=None, validator=text)
-    """Points at 72 dpi, 10 to 120."""
+    """Height of the mark in points (72 dpi), 10 to 120."""
 
 
 @frozen(kw_only=True)
 class InternalNode:
-    """One step inside an enterprise."""
+    """One step inside an enterprise: a seal, a signature or an approval.
+
+    Every field is optional here; `None` leaves the key out.
+
+    Attributes:
+        node_type: Step: ``ENTERPRISE_SEAL``, ``AGENT_SIGN``, ``LEGAL_PERSON_SIGN``, ``PERSONAL_SIGN`` or
+            ``APPROVER_CHECK``.
+        signer_order: Order inside the enterprise: a decimal integer as text.
+        signer: Person who performs the step.
+        auto_sign: ``AUTO_SIGN`` applies the seal automatically; only for the sender's ``ENTERPRISE_SEAL``.
+        seal_id: Id of the enterprise seal.
+        position_param_list: Sign positions.
+        sign_confirm: ``FACE`` forces a face check; `None` does not.
+        verify_type: Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; `None` lets the signer
+            choose.
+        agree_skip_willingness: 1 signs without an intent check where that service is enabled.
+        personal_sign_auth: Identification of the person: ``required``, ``allowed`` or ``not_required``.
+        seal_type: Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten).
+    """
 
     node_type: str | None = field(default=None, validator=text)
-    """``ENTERPRISE_SEAL``, ``AGENT_SIGN``, ``LEGAL_PERSON_SIGN``, ``PERSONAL_SIGN`` or ``APPROVER_CHECK``."""
+    """Step: ``ENTERPRISE_SEAL``, ``AGENT_SIGN``, ``LEGAL_PERSON_SIGN``, ``PERSONAL_SIGN`` or ``APPROVER_CHECK``."""
     signer_order: str | None = field(default=None, validator=text)
-    """Order inside the enterprise, a decimal integer as text."""
+    """Order inside the enterprise: a decimal integer as text."""
     signer: ContractUser | None = field(default=None, validator=model(ContractUser), metadata={MODEL: ContractUser})
-    """Who acts."""
+    """Person who performs the step."""
     auto_sign: str | None = field(default=None, validator=text)
-    """``AUTO_SIGN`` stamps automatically; only for the sender's enterprise seal."""
+    """``AUTO_SIGN`` applies the seal automatically; only for the sender's ``ENTERPRISE_SEAL``."""
     seal_id: str | None = field(default=None, validator=text)
-    """The enterprise seal."""
+    """Id of the enterprise seal."""
     position_param_list: tuple[PositionParam, ...] | None = field(
         default=None, converter=as_tuple, validator=models(PositionParam), metadata={MODEL: PositionParam}
     )
-    """Where to sign."""
+    """Sign positions."""
     sign_confirm: str | None = field(default=None, validator=text)
-    """``FACE`` forces a face check."""
+    """``FACE`` forces a face check; `None` does not."""
     verify_type: str | None = field(default=None, validator=text)
-    """``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` or ``FACE``; absent lets the signer choose."""
+    """Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; `None` lets the signer choose."""
     agree_skip_willingness: int | None = field(default=None, validator=integer)
-    """1 signs without intent check where that service is opened."""
+    """1 signs without an intent check where that service is enabled."""
     personal_sign_auth: str | None = field(default=None, validator=text)
-    """``required``, ``allowed`` or ``not_required``."""
+    """Identification of the person: ``required``, ``allowed`` or ``not_required``."""
     seal_type: str | None = field(default=None, validator=text)
-    """``NOLIMIT``, ``TEMPLATE`` or ``HAND``."""
+    """Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten)."""
 
 
 @frozen(kw_only=True)
 class ContractSigner:
-    """A signing party."""
+    """A signing party: the sender, an enterprise or a person.
+
+    Every field is optional here; `None` leaves the key out.
+
+    Attributes:
+        signer_type: ``SENDER``, ``RECEIVER_ENT`` or ``RECEIVER_PERSONAL``; the platform silently drops a party of any
+            other type.
+        signer_name: Name of the enterprise or person.
+        signer_order: Signing order: a decimal integer as text.
+        internal_node_list: Steps inside the enterprise.
+        receiver: Person who signs, for ``RECEIVER_PERSONAL``.
+        position_param_list: Sign positions, for ``RECEIVER_PERSONAL``.
+        sign_confirm: ``FACE`` forces a face check; `None` does not.
+        verify_type: Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; `None` lets the signer
+            choose.
+        agree_skip_willingness: 1 signs without an intent check where that service is enabled.
+        personal_sign_auth: Identification of the person: ``required``, ``allowed`` or ``not_required``.
+        seal_type: Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten).
+    """
 
     signer_type: str | None = field(default=None, validator=text)
-    """``SENDER``, ``RECEIVER_ENT`` or ``RECEIVER_PERSONAL``; the platform silently drops any other."""
+    """``SENDER``, ``RECEIVER_ENT`` or ``RECEIVER_PERSONAL``; the platform silently drops a party of any other type."""
     signer_name: str | None = field(default=None, validator=text, repr=mask)
-    """The enterprise's or the person's name."""
+    """Name of the enterprise or person."""
     signer_order: str | None = field(default=None, validator=text)
-    """Signing order, a decimal integer as text."""
+    """Signing order: a decimal integer as text."""
     internal_node_list: tuple[InternalNode, ...] | None = field(
         default=None, converter=as_tuple, validator=models(InternalNode), metadata={MODEL: InternalNode}
     )
-    """Steps inside an enterprise."""
+    """Steps inside the enterprise."""
     receiver: ContractUser | None = field(default=None, validator=model(ContractUser), metadata={MODEL: ContractUser})
-    """The person, for a personal receiver."""
+    """Person who signs, for ``RECEIVER_PERSONAL``."""
     position_param_list: tuple[PositionParam, ...] | None = field(
         default=None, converter=as_tuple, validator=models(PositionParam), metadata={MODEL: PositionParam}
     )
-    """Where a personal receiver signs."""
+    """Sign positions, for ``RECEIVER_PERSONAL``."""
     sign_confirm: str | None = field(default=None, validator=text)
-    """``FACE`` forces a face check."""
+    """``FACE`` forces a face check; `None` does not."""
     verify_type: str | None = field(default=None, validator=text)
-    """``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` or ``FACE``; absent lets the signer choose."""
+    """Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; `None` lets the signer choose."""
     agree_skip_willingness: int | None = field(default=None, validator=integer)
-    """1 signs without intent check where that service is opened."""
+    """1 signs without an intent check where that service is enabled."""
     personal_sign_auth: str | None = field(default=None, validator=text)
-    """``required``, ``allowed`` or ``not_required``."""
+    """Identification of the person: ``required``, ``allowed`` or ``not_required``."""
     seal_type: str | None = field(default=None, validator=text)
-    """``NOLIMIT``, ``TEMPLATE`` or ``HAND``."""
+    """Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten)."""
 
 
 @frozen(kw_only=True)
 class SignDocument:
-    """An uploaded file to be signed."""
+    """An uploaded file to sign.
+
+    Attributes:
+        doc_id: Id of the uploaded file; `None` leaves the key out.
+    """
 
     doc_id: str | None = field(default=None, validator=text)
-    """Id of the upload."""
+    """Id of the uploaded file; `None` leaves the key out."""
 
 
 @frozen(kw_only=True)
 class Annex:
-    """An uploaded attachment."""
+    """An uploaded attachment.
+
+    Attributes:
+        file_id: Id of the uploaded attachment; `None` leaves the key out.
+    """
 
     file_id: str | None = field(default=None, validator=text)
-    """Id of the upload."""
+    """Id of the uploaded attachment; `None` leaves the key out."""
 
 
 @frozen(kw_only=True)
 class TemplateParam:
-    """The value of one control of a template."""
+    """Value of one control of a template. Every field is optional; `None` leaves the key out.
+
+    Attributes:
+        param_key: Key of the control; the platform matches by it alone.
+        param_value: Value: images as base64, dates as ``yyyy-MM-dd``.
+    """
 
     param_key: str | None = field(default=None, validator=text)
-    """Which control; it alone decides."""
+    """Key of the control; the platform matches by it alone."""
     param_value: str | None = field(default=None, validator=text, repr=mask)
-    """The value; images as base64, dates as ``yyyy-MM-dd``."""
+    """Value: images as base64, dates as ``yyyy-MM-dd``."""
 
 
 @frozen(kw_only=True)
 class SignTemplateParam:
-    """Values for the controls of a template that the sender fills in."""
+    """Values of the template controls that the sender fills in. Every field is optional; `None` leaves the key out.
+
+    Attributes:
+        template_id: Id of the template.
+        template_name: Name of the template.
+        template_param_list: Values of the controls.
+    """
 
     template_id: str | None = field(default=None, validator=text)
     """Id of the template."""
@@ -169,33 +248,53 @@ class SignTemplateParam:
     template_param_list: tuple[TemplateParam, ...] | None = field(
         default=None, converter=as_tuple, validator=models(TemplateParam), metadata={MODEL: TemplateParam}
     )
-    """The values."""
+    """Values of the controls."""
 
 
 @frozen(kw_only=True)
 class ContractDraftRequest:
-    """Create a contract and, with ``send="1"``, start it.
+    """Request of ``session.contracts.draft``: create a contract and, with ``send="1"``, start it.
 
-    It carries no key: asked twice, the platform makes two contracts. Raises `TypeError`, naming the field, for a
-    value of a wrong type.
+    Every field is optional here: `None` leaves the key out, and the platform reports what it needs. Many numbers are
+    text on the wire. The request has no idempotency key: sent twice, the platform creates two contracts.
+
+    Raises `TypeError`, naming the field, for a value of the wrong type.
+
+    Attributes:
+        send: ``"1"`` starts the contract at once, ``"0"`` keeps a draft.
+        operator: Employee who initiates the contract.
+        expire_date: Signing deadline, ``yyyy-MM-dd`` in China time; the day itself is not included.
+        sign_re_id: Id of the business line (业务线).
+        sn: Contract number, at most 50 characters.
+        subject: Title, at most 50 characters.
+        sign_document_list: Files to sign, in addition to those of the business line.
+        annex_list: Attachments.
+        sign_template_param_list: Values of the template controls that the sender fills in.
+        signer_list: Signing parties.
+        sign_order_type: Signing in sequence: ``ORDER`` or ``NO_ORDER``.
+        control_change_flag: Whether signers may move or add positions: ``NECESSARY_NO_ADD``, ``NECESSARY_AND_ADD`` or
+            ``NOT_NECESSARY``.
+        auto_finish: 1 finishes the contract after the last signature, 0 keeps it open for more parties.
+        enterprise_name: Name of the initiating enterprise; the platform does not evaluate it.
+        operator_account: Account to act as, if the platform has linked it to the token; without effect otherwise.
     """
 
     send: str | None = field(default=None, validator=text)
-    """``"1"`` starts at once, ``"0"`` keeps a draft."""
+    """``"1"`` starts the contract at once, ``"0"`` keeps a draft."""
     operator: ContractUser | None = field(default=None, validator=model(ContractUser), metadata={MODEL: ContractUser})
-    """The initiating employee."""
+    """Employee who initiates the contract."""
     expire_date: str | None = field(default=None, validator=text)
-    """Signing deadline ``yyyy-MM-dd``, China time; the day itself is not included."""
+    """Signing deadline, ``yyyy-MM-dd`` in China time; the day itself is not included."""
     sign_re_id: str | None = field(default=None, validator=text)
-    """The business line (业务线)."""
+    """Id of the business line (业务线)."""
     sn: str | None = field(default=None, validator=text)
-    """Contract number, 50 characters at the most."""
+    """Contract number, at most 50 characters."""
     subject: str | None = field(default=None, validator=text)
-    """Title, 50 characters at the most."""
+    """Title, at most 50 characters."""
     sign_document_list: tuple[SignDocument, ...] | None = field(
         default=None, converter=as_tuple, validator=models(SignDocument), metadata={MODEL: SignDocument}
     )
-    """Files to sign, added to those of the business line."""
+    """Files to sign, in addition to those of the business line."""
     annex_list: tuple[Annex, ...] | None = field(
         default=None, converter=as_tuple, validator=models(Annex), metadata={MODEL: Annex}
     )
@@ -203,59 +302,100 @@ class ContractDraftRequest:
     sign_template_param_list: tuple[SignTemplateParam, ...] | None = field(
         default=None, converter=as_tuple, validator=models(SignTemplateParam), metadata={MODEL: SignTemplateParam}
     )
-    """Values of template controls."""
+    """Values of the template controls that the sender fills in."""
     signer_list: tuple[ContractSigner, ...] | None = field(
         default=None, converter=as_tuple, validator=models(ContractSigner), metadata={MODEL: ContractSigner}
     )
-    """The parties."""
+    """Signing parties."""
     sign_order_type: str | None = field(default=None, validator=text)
-    """``ORDER`` or ``NO_ORDER``."""
+    """Signing in sequence: ``ORDER`` or ``NO_ORDER``."""
     control_change_flag: str | None = field(default=None, validator=text)
-    """``NECESSARY_NO_ADD``, ``NECESSARY_AND_ADD`` or ``NOT_NECESSARY``: may signers move or add positions."""
+    """Whether signers may move or add positions: ``NECESSARY_NO_ADD``, ``NECESSARY_AND_ADD`` or ``NOT_NECESSARY``."""
     auto_finish: int | None = field(default=None, validator=integer)
-    """1 finishes after the last signature, 0 keeps the contract open for more parties."""
+    """1 finishes the contract after the last signature, 0 keeps it open for more parties."""
     enterprise_name: str | None = field(default=None, validator=text)
-    """Initiating enterprise; the platform does not evaluate it."""
+    """Name of the initiating enterprise; the platform does not evaluate it."""
     operator_account: str | None = field(default=None, validator=text, repr=mask)
-    """Account to act as, if the platform has linked it to the token."""
+    """Account to act as, if the platform has linked it to the token; without effect otherwise."""
 
 
 @frozen(kw_only=True)
 class ContractDraft:
-    """The contract that was created."""
+    """Result of ``session.contracts.draft``: the created contract.
+
+    Attributes:
+        contract_id: Id of the contract.
+        extra: Unknown keys of the result, as received.
+    """
 
     contract_id: str
     """Id of the contract."""
     extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
-    """Keys of the answer that this version does not know."""
+    """Unknown keys of the result, as received."""
 
 
 @frozen(kw_only=True)
 class ContractTasksRequest:
-    """Ask for the state of a contract and its open tasks."""
+    """Request of the state and the open tasks of a contract. Every field is optional; `None` leaves the key out.
+
+    Attributes:
+        contract_id: Id of the contract.
+        operator_account: Account to act as, if the platform has linked it to the token; without effect otherwise.
+    """
 
     contract_id: str | None = field(default=None, validator=text)
     """Id of the contract."""
     operator_account: str | None = field(default=None, validator=text, repr=mask)
-    """Account to act as, if the platform has linked it to the token."""
+    """Account to act as, if the platform has linked it to the token; without effect otherwise."""
 
 
 class ContractStatus(StrEnum):
-    """State of a contract (protocol section 6.3), in the published spelling; the server's own is understood too."""
+    """State of a contract (protocol section 6.3), in the published spelling.
+
+    The server's own spelling of two of them, ``REFUSAL_WRIT`` and ``COMPLETE``, is read as the same state.
+
+    Attributes:
+        DRAFT: Draft.
+        APPROVING: Approval before the start is under way.
+        APPROVE_FAILED: Approval before the start was refused.
+        START: Started; transient.
+        WRITING: Being filled in.
+        REFUSAL_WRITE: Filling in was refused; final.
+        SIGNING: Being signed.
+        REFUSAL_SIGN: Signing, or the approval of a step, was refused; final.
+        EXPIRED: Deadline passed; final.
+        RECALLED: Withdrawn; final.
+        COMPLETED: Completed; final.
+        DELETED: Deleted; final.
+        CLEAN_UP: Purged; final.
+    """
 
     DRAFT = "DRAFT"
+    """Draft."""
     APPROVING = "APPROVING"
+    """Approval before the start is under way."""
     APPROVE_FAILED = "APPROVE_FAILED"
+    """Approval before the start was refused."""
     START = "START"
+    """Started; transient."""
     WRITING = "WRITING"
+    """Being filled in."""
     REFUSAL_WRITE = "REFUSAL_WRITE"
+    """Filling in was refused; final."""
     SIGNING = "SIGNING"
+    """Being signed."""
     REFUSAL_SIGN = "REFUSAL_SIGN"
+    """Signing, or the approval of a step, was refused; final."""
     EXPIRED = "EXPIRED"
+    """Deadline passed; final."""
     RECALLED = "RECALLED"
+    """Withdrawn; final."""
     COMPLETED = "COMPLETED"
+    """Completed; final."""
     DELETED = "DELETED"
+    """Deleted; final."""
     CLEAN_UP = "CLEAN_UP"
+    """Purged; final."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -263,7 +403,7 @@ class ContractStatus(StrEnum):
 
 
 def known_status(value: str) -> str:
-    """Return the `ContractStatus`, or the text itself if this version does not know it."""
+    """Return the `ContractStatus`, or ``value`` if this version does not know it."""
     try:
         return ContractStatus(value)
     except ValueError:
@@ -272,40 +412,68 @@ def known_status(value: str) -> str:
 
 @frozen(kw_only=True)
 class TaskParty:
-    """The person that a task waits for."""
+    """Person whom a task waits for. `None`: not sent.
+
+    Attributes:
+        name: Name of the person.
+        contact_type: Kind of ``contact``: ``MOBILE`` or ``EMAIL``.
+        contact: Mobile number or e-mail address of the account.
+        extra: Unknown keys of the result, as received.
+    """
 
     name: str | None = field(default=None, repr=mask)
+    """Name of the person."""
     contact_type: str | None = None
+    """Kind of ``contact``: ``MOBILE`` or ``EMAIL``."""
     contact: str | None = field(default=None, repr=mask)
+    """Mobile number or e-mail address of the account."""
     extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    """Unknown keys of the result, as received."""
 
 
 @frozen(kw_only=True)
 class ContractTask:
-    """Something that somebody has yet to do."""
+    """Open task of a contract. `None`: not sent.
+
+    Attributes:
+        task_id: Id of the task.
+        task_type: Kind of task: ``WRITE``, ``SIGN`` or ``APPROVE``.
+        party_type: Kind of party: ``SENDER``, ``PERSONAL`` or ``ENTERPRISE``.
+        party_name: Name of the person or enterprise.
+        party_account: Internal id of the acting user.
+        party: Person whom the task waits for; `None` for the sender's own tasks.
+        extra: Unknown keys of the result, as received.
+    """
 
     task_id: str
+    """Id of the task."""
     task_type: str
-    """``WRITE``, ``SIGN`` or ``APPROVE``."""
+    """Kind of task: ``WRITE``, ``SIGN`` or ``APPROVE``."""
     party_type: str | None = None
-    """``SENDER``, ``PERSONAL`` or ``ENTERPRISE``."""
+    """Kind of party: ``SENDER``, ``PERSONAL`` or ``ENTERPRISE``."""
     party_name: str | None = field(default=None, repr=mask)
-    """The person or enterprise."""
+    """Name of the person or enterprise."""
     party_account: str | None = field(default=None, repr=mask)
-    """The platform's id of the acting user."""
+    """Internal id of the acting user."""
     party: TaskParty | None = None
-    """The person; ``None`` for the sender's own tasks."""
+    """Person whom the task waits for; `None` for the sender's own tasks."""
     extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
-    """Keys of the answer that this version does not know."""
+    """Unknown keys of the result, as received."""
 
 
 @frozen(kw_only=True)
 class ContractTasks:
-    """The state of a contract."""
+    """Result of ``session.contracts.tasks``: state and open tasks of a contract.
+
+    Attributes:
+        status: A `ContractStatus`, or the text received if this version does not know it.
+        todo_task_list: Open tasks; empty in final states.
+        extra: Unknown keys of the result, as received.
+    """
 
     status: str = field(converter=known_status)
-    """A `ContractStatus`, or plain text if this version does not know it."""
+    """A `ContractStatus`, or the text received if this version does not know it."""
     todo_task_list: tuple[ContractTask, ...]
-    """Open tasks, none in final states."""
+    """Open tasks; empty in final states."""
     extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
-    """Keys of the answer that this version does not know."""
+    """Unknown keys of the result, as received."""

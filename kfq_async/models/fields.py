@@ -1,7 +1,4 @@
-"""What the models' fields are made of: type checks, masks and fresh ids.
-
-Nothing here knows a particular model.
-"""
+"""Building blocks of the models' fields: type checks, masks for ``repr``, and fresh ids."""
 
 from __future__ import annotations
 
@@ -17,30 +14,30 @@ if TYPE_CHECKING:
 
 
 MODEL = "model"
-"""Key of a field's metadata that names the model inside."""
+"""Metadata key of a field that holds models: its value is their class."""
 
 
 def new_id() -> str:
-    """Return 32 hexadecimal characters, straight from the operating system's randomness each time.
+    """Return 32 random hexadecimal characters from the operating system.
 
-    No pool: forked workers would share it.
+    Each call reads fresh randomness: forked workers would share a pool.
     """
     return os.urandom(16).hex()
 
 
 def new_id_pair() -> tuple[str, str]:
-    """Return two like `new_id`, for one question to the operating system, which lets other threads in meanwhile."""
+    """Return two ids like `new_id`, from one read: each read releases the GIL and may switch threads."""
     digits = os.urandom(32).hex()
     return digits[:32], digits[32:]
 
 
 def mask(value: object) -> str:
-    """Show that a field is set without showing what it holds."""
+    """Return the ``repr`` of a secret field: whether it is set, but not its value."""
     return "None" if value is None else "'***'"
 
 
 def mask_extra(value: Mapping[str, object]) -> str:
-    """Show the names of unknown keys without what they hold."""
+    """Return the ``repr`` of unknown keys: their names, but not their values."""
     return f"<{', '.join(sorted(value))}>" if value else "{}"
 
 
@@ -51,13 +48,13 @@ def text(instance: object, attribute: attrs.Attribute[Any], value: object) -> No
 
 
 def integer(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """Accept an ``int`` or ``None``; a ``bool`` is no number here."""
+    """Accept an ``int`` that is not a ``bool``, or ``None``."""
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
         raise _mismatch(instance, attribute, value, "an int", "write a plain number")
 
 
 def texts(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """Accept a tuple of ``str`` or ``None``; see `as_texts`, which runs before."""
+    """Accept a tuple of ``str`` or ``None``; the converter is `as_texts`."""
     if value is None:
         return
     if not isinstance(value, tuple):
@@ -78,7 +75,7 @@ def model(kind: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
 
 
 def models(kind: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
-    """Accept a tuple of instances of ``kind`` or ``None``; see `as_tuple`, which runs before."""
+    """Accept a tuple of instances of ``kind`` or ``None``; the converter is `as_tuple`."""
 
     def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if value is None:
@@ -95,24 +92,24 @@ def models(kind: type) -> Callable[[object, attrs.Attribute[Any], object], None]
 
 
 def as_texts(value: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Turn any sequence of texts but a bare string into a tuple; `texts` refuses what is none."""
+    """Convert a sequence of ``str`` to a tuple; leave a bare string, or anything else, for `texts` to refuse."""
     return as_tuple(value)
 
 
 def as_tuple(value: Sequence[Any] | None) -> tuple[Any, ...] | None:
-    """Turn any sequence but a bare string into a tuple; what is none is left for the validator to refuse."""
+    """Convert a sequence to a tuple; leave a bare string, or anything else, for the validator to refuse."""
     if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
         return tuple(value)
     return cast("tuple[Any, ...] | None", value)
 
 
 for _converter in (as_texts, as_tuple):
-    # attrs asks for it once for each field; found out anew, that is a third of what importing the models costs.
+    # attrs reads the signature once per field; computing it each time is a third of the models' import time.
     _converter.__signature__ = signature(_converter)  # type: ignore[union-attr]
 
 
 def _mismatch(
-    instance: object, attribute: attrs.Attribute[Any], value: object, wanted: str, remedy: str, *, index: str = ""
+    instance: object, attribute: attrs.Attribute[Any], value: object, expected: str, remedy: str, *, index: str = ""
 ) -> TypeError:
     path = f"{type(instance).__name__}.{attribute.name}{index}"
-    return TypeError(f"{path} must be {wanted}, not {type(value).__name__}: {remedy}")
+    return TypeError(f"{path} must be {expected}, not {type(value).__name__}: {remedy}")

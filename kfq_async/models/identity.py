@@ -1,4 +1,4 @@
-"""Identification of an enterprise: what is asked and what comes back (protocol section 3)."""
+"""Request and result of an enterprise's identification (protocol section 3)."""
 
 from __future__ import annotations
 
@@ -11,105 +11,153 @@ from kfq_async.models.fields import MODEL, as_texts, integer, mask, mask_extra, 
 
 @frozen(kw_only=True)
 class CorpIdentInfo:
-    """Data of the enterprise that the page shows already filled in (企业预填信息).
+    """Enterprise data that the page shows pre-filled (企业预填信息).
 
-    Every field may be left out; the platform's documentation states no lengths.
+    Every field is optional; `None` leaves the key out. The platform documents no maximum lengths.
+
+    Attributes:
+        company_name: 企业名称, name of the enterprise.
+        credit_code: 统一社会信用代码, unified social credit code.
+        legal_rep_name: 法定代表人, name of the legal representative.
+        company_type: 企业类型, kind of enterprise; 1 company, 2 sole trader (个体工商户), 3 other.
+        license: 营业执照, business licence; its encoding is not documented.
     """
 
     company_name: str | None = field(default=None, validator=text)
-    """企业名称: name of the enterprise."""
+    """企业名称, name of the enterprise."""
     credit_code: str | None = field(default=None, validator=text)
-    """统一社会信用代码: unified social credit code."""
+    """统一社会信用代码, unified social credit code."""
     legal_rep_name: str | None = field(default=None, validator=text, repr=mask)
-    """法定代表人: name of the legal representative."""
+    """法定代表人, name of the legal representative."""
     company_type: int | None = field(default=None, validator=integer)
-    """企业类型: 1 company, 2 sole trader, 3 other."""
+    """企业类型, kind of enterprise; 1 company, 2 sole trader (个体工商户), 3 other."""
     license: str | None = field(default=None, validator=text, repr=mask)
-    """营业执照: business licence, optional; its encoding is not documented."""
+    """营业执照, business licence; its encoding is not documented."""
 
 
 @frozen(kw_only=True)
 class CorpIdentConfig:
-    """How the enterprise may be identified (企业实名认证配置)."""
+    """Allowed ways to identify the enterprise (企业实名认证配置).
+
+    Every field is optional; `None` leaves the key out.
+
+    Attributes:
+        corp_verify_methods: 企业验证方式, allowed methods, any of ``legalRep``, ``invite`` and ``letter``.
+        unmodifiable_params: 不可编辑字段, wire names of the pre-filled fields that are locked, such as ``companyName``.
+    """
 
     corp_verify_methods: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
-    """企业验证方式: any of ``legalRep``, ``invite``, ``letter``."""
+    """企业验证方式, allowed methods, any of ``legalRep``, ``invite`` and ``letter``."""
     unmodifiable_params: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
-    """不可编辑字段: wire names of pre-filled fields that the operator may not edit."""
+    """不可编辑字段, wire names of the pre-filled fields that are locked, such as ``companyName``."""
 
 
 @frozen(kw_only=True)
 class OprIdentInfo:
-    """Data of the operator that the page shows already filled in (经办人预填实名信息)."""
+    """Operator data that the page shows pre-filled (经办人预填实名信息).
+
+    Every field is optional; `None` leaves the key out.
+
+    Attributes:
+        name: 姓名, name of the operator.
+        id_card: 证件号码, number of the identity document.
+        id_card_type: 证件类型, kind of identity document; the operation's page lists no values.
+        mobile: 手机号, mobile number.
+        bank_card: 银行卡号, bank card number.
+    """
 
     name: str | None = field(default=None, validator=text, repr=mask)
-    """姓名: the operator's name."""
+    """姓名, name of the operator."""
     id_card: str | None = field(default=None, validator=text, repr=mask)
-    """证件号码: number of the identity document."""
+    """证件号码, number of the identity document."""
     id_card_type: int | None = field(default=None, validator=integer)
-    """证件类型: kind of identity document; the operation's page gives no list of values."""
+    """证件类型, kind of identity document; the operation's page lists no values."""
     mobile: str | None = field(default=None, validator=text, repr=mask)
-    """手机号: mobile number."""
+    """手机号, mobile number."""
     bank_card: str | None = field(default=None, validator=text, repr=mask)
-    """银行卡号: number of a bank card."""
+    """银行卡号, bank card number."""
 
 
 @frozen(kw_only=True)
 class OprIdentConfig:
-    """How the operator may be identified (经办人实名认证配置)."""
+    """Allowed ways to identify the operator (经办人实名认证配置).
+
+    Every field is optional; `None` leaves the key out.
+
+    Attributes:
+        person_verify_methods: Allowed methods; the documented example is ``face`` and ``mobile``.
+        unmodifiable_params: Wire names of the pre-filled fields that are locked, such as ``idCard``.
+    """
 
     person_verify_methods: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
-    """Ways to identify the person; the documented example is ``face`` and ``mobile``."""
+    """Allowed methods; the documented example is ``face`` and ``mobile``."""
     unmodifiable_params: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
-    """Wire names of pre-filled fields that the operator may not edit."""
+    """Wire names of the pre-filled fields that are locked, such as ``idCard``."""
 
 
 @frozen(kw_only=True)
 class CorpIdentLinkRequest:
-    """Ask for the page on which an operator proves who an enterprise is.
+    """Request of ``session.auth.corp_ident_link``: the page on which an operator identifies an enterprise.
 
-    ``None`` leaves a key out and an empty string is sent as it is. ``client_request_id`` is filled with a
-    fresh id here and now, so that asking again with the same object is the same request; in a service, take
-    it from your own row, stored under a unique constraint before anything is sent.
+    Every field is optional: `None` leaves the key out, an empty string is sent as it is. ``client_request_id`` defaults
+    to a fresh random id, so sending the same object twice sends the same request. A service should set it from its own
+    record, stored under a unique constraint before anything is sent.
 
-    Raises `TypeError`, naming the field, for a value of a wrong type.
+    Raises `TypeError`, naming the field, for a value of the wrong type.
+
+    Attributes:
+        account_name: 经办人账号, account of the operator, a mobile number or an e-mail address.
+        client_user_id: 经办人ID, unique id of the operator in your own system.
+        corp_ident_info: 企业预填信息, enterprise data to pre-fill.
+        corp_ident_config: 企业实名认证配置, allowed ways to identify the enterprise.
+        opr_ident_info: 经办人预填实名信息, operator data to pre-fill.
+        opr_ident_config: 经办人实名认证配置, allowed ways to identify the operator.
+        callback_page: 前端跳转页, URL that the browser is sent to afterwards.
+        auth_callback_url: 异步回调地址, URL that the platform notifies.
+        client_request_id: 客户端请求唯一标识, your id of this request; `None` sends none.
     """
 
     account_name: str | None = field(default=None, validator=text, repr=mask)
-    """经办人账号: the operator's account, a mobile number or an e-mail address."""
+    """经办人账号, account of the operator, a mobile number or an e-mail address."""
     client_user_id: str | None = field(default=None, validator=text)
-    """经办人ID: unique id of the operator in your own system."""
+    """经办人ID, unique id of the operator in your own system."""
     corp_ident_info: CorpIdentInfo | None = field(
         default=None, validator=model(CorpIdentInfo), metadata={MODEL: CorpIdentInfo}
     )
-    """企业预填信息: data of the enterprise to pre-fill."""
+    """企业预填信息, enterprise data to pre-fill."""
     corp_ident_config: CorpIdentConfig | None = field(
         default=None, validator=model(CorpIdentConfig), metadata={MODEL: CorpIdentConfig}
     )
-    """企业实名认证配置: how the enterprise may be identified."""
+    """企业实名认证配置, allowed ways to identify the enterprise."""
     opr_ident_info: OprIdentInfo | None = field(
         default=None, validator=model(OprIdentInfo), metadata={MODEL: OprIdentInfo}
     )
-    """经办人预填实名信息: data of the operator to pre-fill."""
+    """经办人预填实名信息, operator data to pre-fill."""
     opr_ident_config: OprIdentConfig | None = field(
         default=None, validator=model(OprIdentConfig), metadata={MODEL: OprIdentConfig}
     )
-    """经办人实名认证配置: how the operator may be identified."""
+    """经办人实名认证配置, allowed ways to identify the operator."""
     callback_page: str | None = field(default=None, validator=text, repr=mask)
-    """前端跳转页: the browser is sent here afterwards."""
+    """前端跳转页, URL that the browser is sent to afterwards."""
     auth_callback_url: str | None = field(default=None, validator=text, repr=mask)
-    """异步回调地址: the platform notifies this URL."""
+    """异步回调地址, URL that the platform notifies."""
     client_request_id: str | None = field(factory=new_id, validator=text)
-    """客户端请求唯一标识: your id of this request."""
+    """客户端请求唯一标识, your id of this request; `None` sends none."""
 
 
 @frozen(kw_only=True)
 class CorpIdentLink:
-    """The identification order and the page to open for the operator."""
+    """Result of ``session.auth.corp_ident_link``: the identification order and its page.
+
+    Attributes:
+        order_no: Number of the identification order.
+        auth_url: URL of the page to open for the operator; a bearer link, so treat it as a secret.
+        extra: Unknown keys of the result, as received.
+    """
 
     order_no: str
     """Number of the identification order."""
     auth_url: str = field(repr=mask)
-    """URL of the page. Whoever holds it can open it, so treat it as a secret."""
+    """URL of the page to open for the operator; a bearer link, so treat it as a secret."""
     extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
-    """Keys of the answer that this version does not know."""
+    """Unknown keys of the result, as received."""

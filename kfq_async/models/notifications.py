@@ -1,4 +1,4 @@
-"""What comes back unasked: identity notifications and contract events (protocol sections 5 and 6)."""
+"""Incoming notifications: identification orders and contract events (protocol sections 5 and 6)."""
 
 from __future__ import annotations
 
@@ -15,20 +15,27 @@ __all__ = ["CallbackType", "ContractEvent", "EventSigner", "IdentityNotification
 
 
 class IdentityStatus(IntEnum):
-    """State of an identification order (protocol section 5.3)."""
+    """State of an identification order (protocol section 5.3). The numbers are the platform's.
+
+    Attributes:
+        IDENTIFIED: 已认证完成, identified; final.
+        IN_PROGRESS: 认证中, in progress, including waiting for or refused in a manual review or an approval; not final.
+        WITHDRAWN: 已撤销, withdrawn; final.
+        EXPIRED: 已失效, expired; final.
+    """
 
     IDENTIFIED = 1
-    """已认证完成, final."""
+    """已认证完成, identified; final."""
     IN_PROGRESS = 2
-    """Not final: includes waiting for a manual review or an approval, and refused in one."""
+    """认证中, in progress, including waiting for or refused in a manual review or an approval; not final."""
     WITHDRAWN = 3
-    """已撤销, final."""
+    """已撤销, withdrawn; final."""
     EXPIRED = 4
-    """已失效, final."""
+    """已失效, expired; final."""
 
 
 def known_identity_status(value: int | None) -> int | None:
-    """Return the `IdentityStatus`, or the number itself if this version does not know it."""
+    """Return the `IdentityStatus`, or ``value`` if this version does not know it."""
     try:
         return IdentityStatus(value) if value is not None else None
     except ValueError:
@@ -37,72 +44,126 @@ def known_identity_status(value: int | None) -> int | None:
 
 @frozen(kw_only=True)
 class IdentityNotification:
-    """The state of an identification order (protocol section 5.2).
+    """State of an identification order, as notified to ``auth_callback_url`` (protocol section 5.2).
 
-    That the hosted platform sends this form to ``auth_callback_url`` is likely and not documented, so any field may
-    be absent. For an enterprise, the self-hosted platform takes ``name`` and ``id_card`` for those of the legal
-    representative.
+    That the hosted platform sends this form is likely but not documented, so any field may be `None`: absent or null.
+    For an enterprise, the self-hosted platform takes ``name`` and ``id_card`` as those of the legal representative.
+
+    Attributes:
+        action_type: Kind of notification; its values are not documented.
+        order_no: Number of the identification order.
+        order_status: An `IdentityStatus`, or the number received if this version does not know it.
+        union_id: Id of the person or enterprise at the sender.
+        contact_union_id: Id of the enterprise's operator at the sender.
+        user_type: Kind of subject: 1 person, 2 enterprise.
+        biz_type: Kind of order: 1 first identification, 2 change of an existing one.
+        person_verify_method: Method for the person: ``mobile``, ``bank`` or ``offline``; probably ``face`` too.
+        company_verify_method: Method for the enterprise: ``legalRep``, ``invite`` or ``letter``.
+        name: 姓名, name of the person.
+        id_card: 证件号码, number of the identity document.
+        id_card_type: 证件类型, kind of identity document.
+        mobile: 手机号, mobile number.
+        bank_card: 银行卡号, bank card number.
+        company_name: 企业名称, name of the enterprise.
+        credit_code: 统一社会信用代码, unified social credit code.
+        company_type: 企业类型, kind of enterprise.
+        create_time: Time of the order; 14 digits ``yyyyMMddHHmmss`` on the self-hosted platform, zone not documented.
+        verify_time: Time of the verification, written like ``create_time``.
+        extra: Unknown keys, as received.
     """
 
     action_type: str | None = None
     """Kind of notification; its values are not documented."""
     order_no: str | None = None
-    """The identification order."""
+    """Number of the identification order."""
     order_status: int | None = field(default=None, converter=known_identity_status)
-    """An `IdentityStatus`, or a plain number if this version does not know it."""
+    """An `IdentityStatus`, or the number received if this version does not know it."""
     union_id: str | None = None
-    """The sender's id of the person or enterprise."""
+    """Id of the person or enterprise at the sender."""
     contact_union_id: str | None = None
-    """The sender's id of the enterprise's operator."""
+    """Id of the enterprise's operator at the sender."""
     user_type: int | None = None
-    """1 person, 2 enterprise."""
+    """Kind of subject: 1 person, 2 enterprise."""
     biz_type: int | None = None
-    """1 first identification, 2 change of an existing one."""
+    """Kind of order: 1 first identification, 2 change of an existing one."""
     person_verify_method: str | None = None
-    """``mobile``, ``bank``, ``offline``; probably ``face`` too."""
+    """Method for the person: ``mobile``, ``bank`` or ``offline``; probably ``face`` too."""
     company_verify_method: str | None = None
-    """``legalRep``, ``invite`` or ``letter``."""
+    """Method for the enterprise: ``legalRep``, ``invite`` or ``letter``."""
     name: str | None = field(default=None, repr=mask)
-    """姓名: the person's name."""
+    """姓名, name of the person."""
     id_card: str | None = field(default=None, repr=mask)
-    """证件号码: number of the identity document."""
+    """证件号码, number of the identity document."""
     id_card_type: int | None = None
-    """证件类型: kind of identity document."""
+    """证件类型, kind of identity document."""
     mobile: str | None = field(default=None, repr=mask)
-    """手机号: mobile number."""
+    """手机号, mobile number."""
     bank_card: str | None = field(default=None, repr=mask)
-    """银行卡号: number of a bank card."""
+    """银行卡号, bank card number."""
     company_name: str | None = None
-    """企业名称: name of the enterprise."""
+    """企业名称, name of the enterprise."""
     credit_code: str | None = None
-    """统一社会信用代码: unified social credit code."""
+    """统一社会信用代码, unified social credit code."""
     company_type: int | None = None
-    """企业类型: kind of enterprise."""
+    """企业类型, kind of enterprise."""
     create_time: str | None = None
-    """When the order was made; 14 digits ``yyyyMMddHHmmss`` for the self-hosted platform, zone not documented."""
+    """Time of the order; 14 digits ``yyyyMMddHHmmss`` on the self-hosted platform, zone not documented."""
     verify_time: str | None = None
-    """When it was verified; as ``create_time``."""
+    """Time of the verification, written like ``create_time``."""
     extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
-    """Keys that this version does not know."""
+    """Unknown keys, as received."""
 
 
 class CallbackType(StrEnum):
-    """What happened to a contract (protocol section 6.4)."""
+    """Kind of contract event (protocol section 6.4).
+
+    The server's spellings ``REFUSAL_WRIT`` and ``COMPLETED`` are read as ``REFUSAL_WRITE`` and ``COMPLETE``.
+
+    Attributes:
+        SEND_SIGNING: Contract started.
+        SUBMIT_WRITE: Filled in.
+        REFUSAL_WRITE: Filling in refused.
+        SUBMIT_SIGN: Signed.
+        REFUSAL_SIGN: Signing refused.
+        SUBMIT_APPROVE: Step approved.
+        REFUSAL_APPROVE: Approval of a step refused.
+        RECALLED: Contract withdrawn.
+        DELETE: Contract deleted.
+        COMPLETE: Contract completed.
+        EXPIRED: Deadline passed.
+        SIGN_FAILED: Signing failed.
+        DOCUMENT_DELAY: Deadline changed.
+        ADD_SIGN_NODE: Parties added.
+    """
 
     SEND_SIGNING = "SEND_SIGNING"
+    """Contract started."""
     SUBMIT_WRITE = "SUBMIT_WRITE"
+    """Filled in."""
     REFUSAL_WRITE = "REFUSAL_WRITE"
+    """Filling in refused."""
     SUBMIT_SIGN = "SUBMIT_SIGN"
+    """Signed."""
     REFUSAL_SIGN = "REFUSAL_SIGN"
+    """Signing refused."""
     SUBMIT_APPROVE = "SUBMIT_APPROVE"
+    """Step approved."""
     REFUSAL_APPROVE = "REFUSAL_APPROVE"
+    """Approval of a step refused."""
     RECALLED = "RECALLED"
+    """Contract withdrawn."""
     DELETE = "DELETE"
+    """Contract deleted."""
     COMPLETE = "COMPLETE"
+    """Contract completed."""
     EXPIRED = "EXPIRED"
+    """Deadline passed."""
     SIGN_FAILED = "SIGN_FAILED"
+    """Signing failed."""
     DOCUMENT_DELAY = "DOCUMENT_DELAY"
+    """Deadline changed."""
     ADD_SIGN_NODE = "ADD_SIGN_NODE"
+    """Parties added."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -110,7 +171,7 @@ class CallbackType(StrEnum):
 
 
 def known_callback_type(value: str) -> str:
-    """Return the `CallbackType`, or the text itself if this version does not know it."""
+    """Return the `CallbackType`, or ``value`` if this version does not know it."""
     try:
         return CallbackType(value)
     except ValueError:
@@ -119,41 +180,65 @@ def known_callback_type(value: str) -> str:
 
 @frozen(kw_only=True)
 class EventSigner:
-    """The person whom an event is about."""
+    """Person who performed the task that an event reports. `None`: not sent.
+
+    Attributes:
+        name: Name of the person.
+        contact_type: Kind of ``contact``.
+        contact: Contact of the account; may be absent for accounts without a phone.
+        extra: Unknown keys, as received.
+    """
 
     name: str | None = field(default=None, repr=mask)
+    """Name of the person."""
     contact_type: str | None = None
+    """Kind of ``contact``."""
     contact: str | None = field(default=None, repr=mask)
-    """May be missing for accounts without a phone."""
+    """Contact of the account; may be absent for accounts without a phone."""
     extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    """Unknown keys, as received."""
 
 
 @frozen(kw_only=True)
 class ContractEvent:
-    """Something happened to a contract (protocol section 6.2).
+    """Event of a contract (protocol section 6.2). `None`: not sent with this event.
 
-    Do not derive the state from the event: a ``COMPLETE`` may come while the contract is still being signed, a
-    contract may complete without one, and an ``EXPIRED`` carries the status before expiry. A contract is complete
-    when ``contract_status`` says so, and expired when either says so. Events can be lost: ``contract/tasks`` is the
-    truth.
+    Do not derive the state from ``callback_type``: a ``COMPLETE`` may arrive while the contract is still being signed,
+    a contract may complete without one, and an ``EXPIRED`` carries the status before expiry. A contract is complete if
+    ``contract_status`` is `ContractStatus.COMPLETED`, and expired if either field says so. Events can be lost:
+    ``session.contracts.tasks`` is authoritative.
+
+    Attributes:
+        contract_id: Id of the contract.
+        contract_status: State when the event was sent: a `ContractStatus`, or the text received if this version does
+            not know it.
+        callback_type: Event: a `CallbackType`, or the text received if this version does not know it.
+        task_id: Id of the task, for events of a task; empty for ``RECALLED``.
+        signer_type: Kind of party, for events of a task: ``PERSONAL`` or ``ENTERPRISE``.
+        signer_name: Name of the enterprise, if the party is one.
+        node_type: Step inside an enterprise, as in `InternalNode`.
+        signer: Person who performed the task; `None` if it was done automatically.
+        reason: First reason recorded for the contract, not necessarily of this event.
+        extra: Unknown keys, as received.
     """
 
     contract_id: str
+    """Id of the contract."""
     contract_status: str = field(converter=known_status)
-    """A `ContractStatus`, or plain text if this version does not know it; as it was when the event was sent."""
+    """State when the event was sent: a `ContractStatus`, or the text received if this version does not know it."""
     callback_type: str = field(converter=known_callback_type)
-    """A `CallbackType`, or plain text if this version does not know it."""
+    """Event: a `CallbackType`, or the text received if this version does not know it."""
     task_id: str | None = None
-    """The task, for events of a task; empty for ``RECALLED``."""
+    """Id of the task, for events of a task; empty for ``RECALLED``."""
     signer_type: str | None = None
-    """``PERSONAL`` or ``ENTERPRISE``, for events of a task."""
+    """Kind of party, for events of a task: ``PERSONAL`` or ``ENTERPRISE``."""
     signer_name: str | None = field(default=None, repr=mask)
-    """Name of the enterprise."""
+    """Name of the enterprise, if the party is one."""
     node_type: str | None = None
-    """The step inside an enterprise."""
+    """Step inside an enterprise, as in `InternalNode`."""
     signer: EventSigner | None = None
-    """The person; ``None`` for what was done automatically."""
+    """Person who performed the task; `None` if it was done automatically."""
     reason: str | None = field(default=None, repr=mask)
-    """The first reason recorded for the contract, not necessarily of this event."""
+    """First reason recorded for the contract, not necessarily of this event."""
     extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
-    """Keys that this version does not know."""
+    """Unknown keys, as received."""

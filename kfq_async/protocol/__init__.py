@@ -1,1 +1,1 @@
-"""How it is written: pure functions and values, without I/O, clock or randomness."""
+"""Wire format: pure functions and values, without I/O, clock or randomness."""

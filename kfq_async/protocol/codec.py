@@ -1,4 +1,4 @@
-"""Models to and from JSON: snake_case here, camelCase there. cattrs is imported here and nowhere else."""
+"""Conversion of models to and from JSON: snake_case here, camelCase on the wire. The only module to import cattrs."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = ["camel", "decode", "encode", "to_wire"]
 
 T = TypeVar("T")
 EXTRA = "extra"
-"""The field of a result that keeps what the model does not know; requests have none and refuse such keys."""
+"""Field of a result that keeps unknown keys; requests have no such field and refuse unknown keys."""
 
-_DEEPEST = 255
-"""Levels that orjson writes, and one."""
+_MAX_DEPTH = 255
+"""One more level than orjson writes."""
 
 
 def camel(name: str) -> str:
-    """Return the wire's name of a field: ``opr_ident_info`` is ``oprIdentInfo``."""
+    """Return the wire name of a field: ``oprIdentInfo`` for ``opr_ident_info``."""
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 
 def to_wire(request: object) -> dict[str, object]:
-    """Return a request's fields by their wire names, without those that are ``None``.
+    """Return a request's fields by wire name, without those that are `None`.
 
-    A plain mapping is taken as it is, by a copy of its first level.
+    A plain mapping is returned as a shallow copy, its `None` values included.
     """
     if type(request) is dict or (not attrs.has(type(request)) and isinstance(request, Mapping)):
         return dict(request)
@@ -43,19 +43,19 @@ def to_wire(request: object) -> dict[str, object]:
 
 
 def encode(fields: Mapping[str, object]) -> bytes:
-    """Write fields as a compact JSON object in UTF-8, or raise `EncodeError` with the path of what cannot be."""
+    """Return fields as compact JSON in UTF-8; raise `EncodeError` with the path of a value that JSON cannot hold."""
     try:
-        return memoryview(orjson.dumps(fields)).tobytes()  # orjson's own keeps its buffer, several times as large
-    except TypeError as problem:
-        text = f"{_unserializable_path(fields)}: {problem}"
-    raise EncodeError(f"the request cannot be written as JSON: {text}")
+        return memoryview(orjson.dumps(fields)).tobytes()  # a copy: orjson's bytes keep a buffer several times as large
+    except TypeError as error:
+        problem = f"{_unserializable_path(fields)}: {error}"
+    raise EncodeError(f"the request cannot be written as JSON: {problem}")
 
 
 def _unserializable_path(value: object) -> str:
-    """Return the path of the innermost value that JSON cannot carry, or of the 255th level of what has no end."""
+    """Return the path of the innermost value that JSON cannot hold, or of level 255 of a circular one."""
     path = "$"
-    for _ in range(_DEEPEST):
-        for step, item in _inside(value):
+    for _ in range(_MAX_DEPTH):
+        for step, item in _children(value):
             try:
                 orjson.dumps(item)
             except TypeError:
@@ -66,8 +66,8 @@ def _unserializable_path(value: object) -> str:
     return path
 
 
-def _inside(value: object) -> list[tuple[str, object]]:
-    """Return what a value holds, each with its step in the path."""
+def _children(value: object) -> list[tuple[str, object]]:
+    """Return the items of a container, each with its step in the path."""
     if isinstance(value, Mapping):
         return [(f".{key}", item) for key, item in value.items() if isinstance(key, str)]
     if isinstance(value, list | tuple):
@@ -75,45 +75,45 @@ def _inside(value: object) -> list[tuple[str, object]]:
     return []
 
 
-def decode(kind: type[T], raw: object, *, path: str = "$.result") -> T:
-    """Build a model from plain JSON data, or raise `DecodeError` with what is wrong at which path."""
+def decode(kind: type[T], data: object, *, path: str = "$.result") -> T:
+    """Build a model from JSON data; raise `DecodeError` with every problem and its path, which begins with ``path``."""
     try:
-        return _converter.structure(raw, kind)
-    except (BaseValidationError, _WrongType) as problem:
-        problems = transform_error(problem, path=path, format_exception=_words)
-    raise DecodeError(tuple(_as_sent(problem) for problem in problems))
+        return _converter.structure(data, kind)
+    except (BaseValidationError, _WrongType) as error:
+        problems = transform_error(error, path=path, format_exception=_describe)
+    raise DecodeError(tuple(_with_wire_path(problem) for problem in problems))
 
 
-def _words(problem: BaseException, kind: type | None) -> str:
-    if isinstance(problem, KeyError):
+def _describe(error: BaseException, kind: type | None) -> str:
+    if isinstance(error, KeyError):
         return "required key missing"
-    if isinstance(problem, ForbiddenExtraKeysError):
-        return f"unknown key {', '.join(sorted(problem.extra_fields))}"
-    if isinstance(problem, _WrongType):
-        return str(problem)
-    return format_exception(problem, kind)
+    if isinstance(error, ForbiddenExtraKeysError):
+        return f"unknown key {', '.join(sorted(error.extra_fields))}"
+    if isinstance(error, _WrongType):
+        return str(error)
+    return format_exception(error, kind)
 
 
-def _as_sent(problem: str) -> str:
-    """Turn the attribute names in a path into the wire's."""
-    what, at, path = problem.rpartition(" @ ")
-    return f"{what}{at}{camel(path)}"
+def _with_wire_path(problem: str) -> str:
+    """Replace the attribute names in the path of a problem by wire names."""
+    text, at, path = problem.rpartition(" @ ")
+    return f"{text}{at}{camel(path)}"
 
 
 class _WrongType(TypeError):
     pass
 
 
-def _json_name(value: object) -> str:
+def _json_type(value: object) -> str:
     names = {NoneType: "null", bool: "a boolean", dict: "an object", list: "a list", str: "a string"}
     return names.get(type(value), "a number")
 
 
-def _exactly(kind: type, wanted: str) -> Callable[[object, object], object]:
+def _exactly(kind: type, expected: str) -> Callable[[object, object], object]:
     def check(value: object, _: object) -> object:
         if type(value) is kind:
             return value
-        raise _WrongType(f"expected {wanted}, not {_json_name(value)}")
+        raise _WrongType(f"expected {expected}, not {_json_type(value)}")
 
     return check
 
@@ -124,14 +124,14 @@ def _tuple_hook(kind: Any, converter: Converter) -> Callable[[object, object], o
 
     def structure(value: object, _: object) -> tuple[object, ...]:
         if type(value) is not list:
-            raise _WrongType(f"expected a list, not {_json_name(value)}")
-        return tuple(one(index, part) for index, part in enumerate(value))
+            raise _WrongType(f"expected a list, not {_json_type(value)}")
+        return tuple(structure_item(index, part) for index, part in enumerate(value))
 
-    def one(index: int, part: object) -> object:
+    def structure_item(index: int, part: object) -> object:
         try:
             return hook(part, item)
-        except _WrongType as problem:
-            raise _WrongType(f"item {index}: {problem}") from None
+        except _WrongType as error:
+            raise _WrongType(f"item {index}: {error}") from None
 
     return structure
 
@@ -140,18 +140,18 @@ def _is_tuple(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
 
-def _required(kind: Any) -> Any:
-    """Return ``X`` for ``X | None``, else the type itself."""
+def _non_optional(kind: Any) -> Any:
+    """Return ``X`` for ``X | None``, and any other type unchanged."""
     if get_origin(kind) in (Union, UnionType):
         (kind,) = (part for part in get_args(kind) if part is not NoneType)
     return kind
 
 
 def _unstructure_hook(cls: type, converter: Converter) -> Callable[[Any], dict[str, object]]:
-    """Write what is set, in the order of the fields; cattrs' own function writes the nulls too."""
+    """Return a hook that writes the fields that are not `None`, in order; cattrs' own hook writes nulls too."""
     attrs.resolve_types(cls)
     steps = [
-        (name, camel(name), _item_hook(_required(attribute.type), converter))
+        (name, camel(name), _item_hook(_non_optional(attribute.type), converter))
         for name, attribute in attrs.fields_dict(cls).items()
     ]
 
@@ -167,7 +167,7 @@ def _unstructure_hook(cls: type, converter: Converter) -> Callable[[Any], dict[s
 
 
 def _item_hook(kind: Any, converter: Converter) -> Callable[[Any], Any] | None:
-    """Return what turns a field's value into plain data, or ``None`` where it is plain already."""
+    """Return the conversion of a field's value to JSON data, or `None` if the value needs none."""
     inner = get_args(kind)[0] if _is_tuple(kind) else kind
     if not attrs.has(inner):
         return None
@@ -183,14 +183,14 @@ def _structure_hook(cls: type, converter: Converter) -> Callable[[Any, Any], Any
     renamed: dict[str, Any] = {name: override(rename=camel(name)) for name in attrs.fields_dict(cls)}
     if tolerant:
         renamed[EXTRA] = override(omit=True)
-    whole: Callable[[Any, Any], Any] = make_dict_structure_fn(
+    build: Callable[[Any, Any], Any] = make_dict_structure_fn(
         cls, converter, _cattrs_forbid_extra_keys=not tolerant, **renamed
     )
 
     def structure(data: Any, kind: Any) -> Any:
         if type(data) is not dict and not isinstance(data, Mapping):
-            raise _WrongType(f"expected an object, not {_json_name(data)}")
-        result = whole(data, kind)
+            raise _WrongType(f"expected an object, not {_json_type(data)}")
+        result = build(data, kind)
         if known.issuperset(data):
             return result
         return attrs.evolve(result, extra={key: item for key, item in data.items() if key not in known})

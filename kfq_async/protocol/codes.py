@@ -1,4 +1,4 @@
-"""The platform's numbers: what each means and which error it becomes (protocol sections 2.2 to 2.4)."""
+"""Error codes of the platform: meaning and exception class of each (protocol sections 2.2 to 2.4)."""
 
 from __future__ import annotations
 
@@ -21,24 +21,28 @@ from kfq_async.protocol.envelope import EnvelopeKind
 if TYPE_CHECKING:
     from kfq_async.protocol.envelope import Envelope
 
-__all__ = ["AMBIGUOUS_CODES", "TOO_FREQUENT_WORDS", "classify_code"]
+__all__ = ["AMBIGUOUS_CODES", "RATE_LIMITED", "TOO_FREQUENT_MESSAGE", "classify_code"]
 
-TOO_FREQUENT_WORDS = "请勿频繁操作"
-"""The rate limit shows itself by code 999999 or by these words, in any envelope (protocol section 1.8)."""
+TOO_FREQUENT_MESSAGE = "请勿频繁操作"
+"""触发限流: text in the message of a rate-limit error, in any envelope (protocol section 1.8)."""
 TOO_FREQUENT = 999_999
+"""Code of a rate-limit error; not every one carries it."""
 AMBIGUOUS_CODES = frozenset({91000, 43000})
-"""Failures of the platform that can pass, and may have come after it acted."""
+"""Transient failures that the platform may report after it has acted."""
+
+RATE_LIMITED = "rate limit exceeded"
+"""Meaning of a rate-limit error."""
 
 _Meaning = tuple[type[ApiError], str]
 
 _API: dict[int, _Meaning] = {
     20000: (SignatureError, "signature verification failed"),
-    21000: (ParameterError, "a parameter is missing, or names what does not exist"),
+    21000: (ParameterError, "a parameter is missing, or refers to something that does not exist"),
     22000: (ParameterError, "a parameter is blank"),
     23000: (ParameterError, "a parameter has a wrong format, length or value"),
     23001: (ParameterError, "mobile number invalid"),
     24000: (ParameterError, "parameter type unsupported"),
-    24001: (SignatureError, "signature charset problem on the server's side"),
+    24001: (SignatureError, "signature charset problem on the server"),
     25000: (ParameterError, "the body is not a JSON object"),
     26000: (SignatureError, "signature verification failed"),
     31000: (BusinessError, "business failure"),
@@ -59,41 +63,41 @@ _API: dict[int, _Meaning] = {
     41001: (ClockError, "timestamp out of range"),
     41002: (NonceError, "nonce repeated"),
     41003: (BusinessError, "no balance"),
-    42000: (CredentialsError, "developer disabled, or without permission for this"),
-    43000: (ServerError, "call timed out on the platform's side"),
-    51000: (ParameterError, "taken for SQL injection"),
-    52000: (ParameterError, "taken for cross-site scripting"),
+    42000: (CredentialsError, "developer disabled, or without permission for this operation"),
+    43000: (ServerError, "call timed out inside the platform"),
+    51000: (ParameterError, "rejected as SQL injection"),
+    52000: (ParameterError, "rejected as cross-site scripting"),
     91000: (ServerError, "unknown server error"),
 }
 _INTERNAL: dict[int, _Meaning] = {
-    401: (CredentialsError, "login needed"),
-    404: (NotFoundError, "unknown path, interface switched off, or caller's address barred"),
+    401: (CredentialsError, "login required"),
+    404: (NotFoundError, "unknown path, interface disabled, or IP address blocked"),
     405: (NotFoundError, "wrong method for this path"),
-    500: (ServerError, "unhandled failure in the platform"),
+    500: (ServerError, "unhandled exception in the platform"),
     510: (CredentialsError, "no permission"),
     550: (CredentialsError, "no permission"),
 }
 _FRAMEWORK: dict[int, _Meaning] = {
     404: (NotFoundError, "the platform does not know this path"),
     405: (NotFoundError, "wrong method for this path"),
-    500: (ServerError, "unhandled failure in the platform"),
+    500: (ServerError, "unhandled exception in the platform"),
 }
 
 
 def classify_code(envelope: Envelope, http_status: int) -> _Meaning:
-    """Return the error class of an envelope that is not success, and the meaning in our words."""
+    """Return the exception class and the meaning, in English, of an envelope that is not a success."""
     if (
         envelope.code == TOO_FREQUENT
         or http_status == 429
-        or (envelope.message is not None and TOO_FREQUENT_WORDS in envelope.message)
+        or (envelope.message is not None and TOO_FREQUENT_MESSAGE in envelope.message)
     ):
-        return TooFrequentError, "too frequent"
+        return TooFrequentError, RATE_LIMITED
     if envelope.kind is EnvelopeKind.FRAMEWORK:
-        return _FRAMEWORK.get(http_status, (ApiError, f"the framework's error document, HTTP {http_status}"))
+        return _FRAMEWORK.get(http_status, (ApiError, f"framework error document, HTTP {http_status}"))
     if envelope.kind is EnvelopeKind.INTERNAL and envelope.code in _INTERNAL:
         return _INTERNAL[envelope.code]
     if envelope.code is None:
-        return ApiError, "refused without a number"
+        return ApiError, "no error code"
     if 32100 <= envelope.code <= 32299:
         return BusinessError, "signing is not possible in this state"
-    return _API.get(envelope.code, (ApiError, "a number that is not documented"))
+    return _API.get(envelope.code, (ApiError, "undocumented code"))

@@ -1,4 +1,4 @@
-"""The platform's three JSON envelopes, read without trust in their types (protocol section 1.5)."""
+"""The platform's three JSON envelopes (响应体结构), parsed defensively (protocol section 1.5)."""
 
 from __future__ import annotations
 
@@ -14,53 +14,72 @@ from kfq_async.models.fields import mask, mask_extra
 __all__ = ["SUCCESS", "Envelope", "EnvelopeKind", "parse_envelope", "parse_timestamp"]
 
 SUCCESS = 10000
-_SECONDS_END = 100_000_000_000
-"""Below it a timestamp counts seconds (until the year 5138), from it on milliseconds."""
-
-_LONGEST_CODE = 18
-"""Digits of a code in a string that still fit the 64 bits of one that is a number."""
+"""Code of a success."""
+_MIN_MILLISECONDS = 100_000_000_000
+"""Smallest timestamp read as milliseconds; smaller ones are seconds (until the year 5138)."""
+_MAX_CODE_DIGITS = 18
+"""Digits of a code in a string that always fit into 64 bits, the limit for one that is a number."""
 
 
 class EnvelopeKind(StrEnum):
-    """Which envelope it is."""
+    """Kind of envelope (protocol section 1.5).
+
+    Attributes:
+        API: Envelope A, of the open API: ``code``, ``message``, ``result``, ``timestamp``. Only this one can be a
+            success.
+        INTERNAL: Envelope B, internal to the platform, recognised by ``success``, whose value cannot be trusted.
+        FRAMEWORK: Envelope C, the framework's error document: ``status``, ``error``, ``path``.
+    """
 
     API = "A"
-    """The open API's own: ``code``, ``message``, ``result``, ``timestamp``."""
+    """Envelope A, of the open API: ``code``, ``message``, ``result``, ``timestamp``. Only this one can be a success."""
     INTERNAL = "B"
-    """The platform's internal one, with a ``success`` that cannot be trusted."""
+    """Envelope B, internal to the platform, recognised by ``success``, whose value cannot be trusted."""
     FRAMEWORK = "C"
-    """The framework's error document: ``status``, ``error``, ``path``."""
+    """Envelope C, the framework's error document: ``status``, ``error``, ``path``."""
 
 
 @frozen(kw_only=True)
 class Envelope:
-    """What an answer says around its result."""
+    """Parsed envelope of a response.
+
+    Attributes:
+        kind: Which of the three envelopes it is.
+        code: Code, 10000 for success; `None` if the platform sent none.
+        message: Message of the platform; may hold personal data. `None` if it sent no text.
+        result: JSON value of ``result``; `None` if there is none.
+        raw_timestamp: Timestamp as received: seconds, milliseconds, or text.
+        extra: Unknown keys, as received.
+    """
 
     kind: EnvelopeKind
+    """Which of the three envelopes it is."""
     code: int | None
-    """Number of the outcome, 10000 for success; ``None`` where the platform sent none."""
+    """Code, 10000 for success; `None` if the platform sent none."""
     message: str | None = field(default=None, repr=mask)
+    """Message of the platform; may hold personal data. `None` if it sent no text."""
     result: object = field(default=None, repr=mask)
+    """JSON value of ``result``; `None` if there is none."""
     raw_timestamp: object = field(default=None, repr=False)
-    """The timestamp as it came: seconds, milliseconds, or text."""
+    """Timestamp as received: seconds, milliseconds, or text."""
     extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
-    """Keys that this version does not know."""
+    """Unknown keys, as received."""
 
     @property
     def ok(self) -> bool:
-        """Whether this is success: the API's own envelope with code 10000, and nothing else."""
+        """Whether it is a success: `EnvelopeKind.API` with code 10000, and nothing else."""
         return self.code == SUCCESS and self.kind is EnvelopeKind.API
 
     @property
     def timestamp(self) -> datetime | None:
-        """The platform's clock in UTC, or ``None`` where it sent none or a text without zone."""
+        """Time of the response in UTC; `None` if the platform sent none, or a text without a zone."""
         return parse_timestamp(self.raw_timestamp)
 
 
 def parse_envelope(body: bytes) -> Envelope | None:
-    """Return the envelope that ``body`` holds, or ``None`` if it holds none.
+    """Return the envelope in ``body``, or `None` if the JSON is not an envelope.
 
-    Raises `orjson.JSONDecodeError` if it is not JSON at all.
+    Raises `orjson.JSONDecodeError` if ``body`` is not JSON.
     """
     data = orjson.loads(body)
     if type(data) is not dict:
@@ -77,7 +96,7 @@ def parse_envelope(body: bytes) -> Envelope | None:
 
 def _envelope(kind: EnvelopeKind, data: dict[str, object]) -> Envelope | None:
     code = data.pop("code", None)
-    if type(code) is str and code.isascii() and code.isdecimal() and len(code) <= _LONGEST_CODE:
+    if type(code) is str and code.isascii() and code.isdecimal() and len(code) <= _MAX_CODE_DIGITS:
         code = int(code)
     if code is not None and type(code) is not int:
         return None
@@ -93,21 +112,21 @@ def _envelope(kind: EnvelopeKind, data: dict[str, object]) -> Envelope | None:
 
 
 def parse_timestamp(raw: object) -> datetime | None:
-    """Read seconds, milliseconds, either as digits in a string, or ISO 8601 with a zone; else ``None``."""
+    """Parse seconds or milliseconds, as a number or as digits, or ISO 8601 with a zone; otherwise return `None`."""
     if isinstance(raw, str):
         text = raw.strip()
         if not (text.isascii() and text.isdecimal()):
-            return _with_zone(text)
+            return _parse_iso(text)
         raw = int(text[:20])
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         return None
     try:
-        return datetime.fromtimestamp(raw if abs(raw) < _SECONDS_END else raw / 1000, UTC)
+        return datetime.fromtimestamp(raw if abs(raw) < _MIN_MILLISECONDS else raw / 1000, UTC)
     except (OverflowError, ValueError, OSError):
         return None
 
 
-def _with_zone(text: str) -> datetime | None:
+def _parse_iso(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
         return None if moment.tzinfo is None else moment.astimezone(UTC)

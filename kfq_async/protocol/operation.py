@@ -1,4 +1,4 @@
-"""What can be asked of the platform: an operation is a value."""
+"""Operations of the open API as values, and the response to one."""
 
 from __future__ import annotations
 
@@ -17,33 +17,45 @@ ResultT = TypeVar("ResultT")
 
 
 class CredentialPlacement(Enum):
-    """Where the credentials travel (protocol section 1.2)."""
+    """Placement of the credentials in a request (protocol section 1.2).
+
+    Attributes:
+        HEADERS: Headers ``appAuthToken``, ``nonce``, ``timestamp``, ``sign`` and ``uniqueCode``: the auth family.
+        PARAMETERS: ``appAuthToken`` and ``uniqueCode`` in the JSON body of a POST or the query of a GET: contract
+            family.
+    """
 
     HEADERS = auto()
-    """``appAuthToken``, ``nonce``, ``timestamp``, ``sign`` and ``uniqueCode`` as headers: the auth family."""
+    """Headers ``appAuthToken``, ``nonce``, ``timestamp``, ``sign`` and ``uniqueCode``: the auth family."""
     PARAMETERS = auto()
-    """``appAuthToken`` and ``uniqueCode`` in the JSON body of a POST or the query of a GET: the contract family."""
+    """``appAuthToken`` and ``uniqueCode`` in the JSON body of a POST or the query of a GET: contract family."""
 
 
 class Idempotency(Enum):
-    """What repeating a request does, and so which failures are repeated."""
+    """Effect of sending a request twice (幂等); decides which failures are retried.
+
+    Attributes:
+        SAFE: Only reads: retried after every transient failure.
+        KEYED: Carries ``clientRequestId``; a retry carries the same one.
+        NONE: Acts each time: retried only if the platform cannot have acted on it.
+    """
 
     SAFE = auto()
-    """It only reads: repeated after every failure that can pass."""
+    """Only reads: retried after every transient failure."""
     KEYED = auto()
-    """It carries ``clientRequestId``, and a repetition carries the same one."""
+    """Carries ``clientRequestId``; a retry carries the same one."""
     NONE = auto()
-    """It acts again each time: repeated only when the first request cannot have been acted on."""
+    """Acts each time: retried only if the platform cannot have acted on it."""
 
 
 def _method(_instance: object, _attribute: object, value: str) -> None:
     if value not in {"GET", "POST"}:
-        raise ValueError(f"method must be 'GET' or 'POST', the two that the platform uses, not {value!r}")
+        raise ValueError(f"method must be 'GET' or 'POST', the only ones that the platform supports, not {value!r}")
 
 
 def _path(_instance: object, _attribute: object, value: str) -> None:
     if not value.startswith("/") or set(value) & set("?# \\"):
-        raise ValueError(f"path must start with '/' and hold neither query nor fragment, not {value!r}")
+        raise ValueError(f"path must start with '/' and have no query, fragment, space or backslash, not {value!r}")
 
 
 def _member(instance: object, attribute: Attribute[Any], value: object) -> None:
@@ -53,54 +65,76 @@ def _member(instance: object, attribute: Attribute[Any], value: object) -> None:
         raise TypeError(f"{type(instance).__name__}.{attribute.name} must be one of {members}, not {value!r}")
 
 
-def _shown(result: object) -> str:
-    """Show a model, which masks its secrets by itself; plain data would show them."""
+def _repr_result(result: object) -> str:
+    """Return the ``repr`` of a model, which masks its own secrets, and mask plain data."""
     return repr(result) if has(type(result)) else "'***'"
 
 
 @frozen
 class Operation(Generic[RequestT, ResultT]):
-    """One operation of the open API.
+    """Operation of the open API, for `AsyncSession.send`.
 
-    ``path`` is relative to ``{base_url}/kaifangqian/openAPI/V2``. ``request`` and ``result`` are model classes;
-    without ``result`` an answer's result is the plain JSON value. Raises `ValueError` for another method than
-    GET and POST and for a path that is none.
+    Create one for an operation that this package does not define. Raises `ValueError` for an invalid method or path and
+    `TypeError` for anything but a member of `CredentialPlacement` or `Idempotency` in their place.
+
+    Attributes:
+        method: ``"GET"`` or ``"POST"``.
+        path: Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash and without a query.
+        request: Model class of the request; `None` takes mappings only.
+        result: Model class of the result; `None` returns the plain JSON value.
+        credentials: Placement of the credentials.
+        idempotency: Effect of sending a request twice; decides which failures are retried.
+        rate_limited: Whether the platform limits its rate (protocol section 1.8), so the session's ``rate_limit``
+            applies.
+        hosted_only: Whether a platform built from the open source lacks the operation.
     """
 
     method: str = field(validator=_method)
+    """``"GET"`` or ``"POST"``."""
     path: str = field(validator=_path)
+    """Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash and without a query."""
     request: type[RequestT] | None = field(default=None, kw_only=True)
+    """Model class of the request; `None` takes mappings only."""
     result: type[ResultT] | None = field(default=None, kw_only=True)
+    """Model class of the result; `None` returns the plain JSON value."""
     credentials: CredentialPlacement = field(default=CredentialPlacement.HEADERS, validator=_member, kw_only=True)
+    """Placement of the credentials."""
     idempotency: Idempotency = field(default=Idempotency.NONE, validator=_member, kw_only=True)
+    """Effect of sending a request twice; decides which failures are retried."""
     rate_limited: bool = field(default=False, kw_only=True)
-    """Whether the platform limits how often it is asked (protocol section 1.8)."""
+    """Whether the platform limits its rate (protocol section 1.8), so the session's ``rate_limit`` applies."""
     hosted_only: bool = field(default=False, kw_only=True)
-    """Whether a platform built from the open source lacks it."""
+    """Whether a platform built from the open source lacks the operation."""
 
     @property
     def name(self) -> str:
-        """``METHOD /path``, as errors and logs show it."""
+        """``METHOD /path``, for errors and logs."""
         return f"{self.method} {self.path}"
 
 
 @frozen(kw_only=True)
 class ApiResponse(Generic[ResultT]):
-    """What `AsyncSession.send` returns: the result and how it came."""
+    """Response to `AsyncSession.send`.
 
-    result: ResultT = field(repr=_shown)
-    """The operation's model, or the plain JSON value of an operation without one."""
+    Attributes:
+        result: Result: a model, or the plain JSON value if the operation has no result model.
+        envelope: `Envelope` of the response.
+        attempts: Requests sent for the call, the last one included.
+    """
+
+    result: ResultT = field(repr=_repr_result)
+    """Result: a model, or the plain JSON value if the operation has no result model."""
     envelope: Any = field(repr=False)
-    """The `Envelope` that the result came in."""
+    """`Envelope` of the response."""
     attempts: int
-    """Requests made for it, the last one included."""
+    """Requests sent for the call, the last one included."""
 
 
 class Send(Protocol):
-    """`AsyncSession.send`, as the resources are handed it."""
+    """Signature of `AsyncSession.send`, which the session passes to its resources."""
 
     async def __call__(
         self, operation: Operation[RequestT, ResultT], request: RequestT | Mapping[str, object]
     ) -> ApiResponse[ResultT]:
-        """Ask, and return the whole answer."""
+        """Send a request and return the whole response."""
         ...

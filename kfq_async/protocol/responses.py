@@ -1,6 +1,6 @@
-"""Reading an answer: a pure function of status, headers and body (protocol section 1.5).
+"""Parsing of responses: a pure function of status, headers and body (protocol section 1.5).
 
-Success is an envelope; everything else is one error, returned and not raised.
+A success is an envelope; everything else is one error, returned rather than raised.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kfq_async.errors import (
     TooFrequentError,
     UnexpectedResponse,
 )
-from kfq_async.protocol.codes import classify_code
+from kfq_async.protocol.codes import RATE_LIMITED, classify_code
 from kfq_async.protocol.envelope import Envelope, parse_envelope
 
 if TYPE_CHECKING:
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 __all__ = ["CONTEXT_PATH", "HttpResponse", "read_response", "retry_after"]
 
 CONTEXT_PATH = "/resrun-paas"
+"""Context path of the platform (protocol section 1.1)."""
 _GATEWAY = frozenset({502, 503, 504})
 
 
 @define(eq=False)
 class HttpResponse:
-    """An HTTP answer as it came. Nobody changes it; frozen, it would cost twice as much to make."""
+    """HTTP response. Not frozen, which would double the cost of creating it; do not modify it."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -45,48 +46,48 @@ class HttpResponse:
 
 
 def read_response(
-    raw: HttpResponse,
+    response: HttpResponse,
     operation: Operation[Any, Any],
     base_url: str,
     sensitive_values: Callable[[], Iterable[str]] = tuple,
 ) -> Envelope | KfqError:
-    """Return the envelope of a success, or the error that the answer amounts to.
+    """Return the envelope of a success, or the error that the response stands for.
 
-    ``sensitive_values`` returns the values of the request that must not come back in an error's text.
+    ``sensitive_values`` returns the values of the request that the text of an error must not quote.
     """
     try:
-        envelope = parse_envelope(raw.body)
+        envelope = parse_envelope(response.body)
     except orjson.JSONDecodeError as problem:
-        if raw.status == 200 and _cut_short(raw.body, problem):
-            return ConnectionLost("the answer was cut short", phase=Phase.SENT)
+        if response.status == 200 and _is_truncated(response.body, problem):
+            return ConnectionLost("the response was cut short", phase=Phase.SENT)
         envelope = None
     if envelope is None:
-        return _foreign(raw, base_url)
+        return _unexpected(response, base_url)
     if envelope.ok:
         return envelope
-    error, meaning = classify_code(envelope, raw.status)
-    refusal = error(
+    kind, meaning = classify_code(envelope, response.status)
+    error = kind(
         envelope.code,
         envelope.message,
-        http_status=raw.status,
+        http_status=response.status,
         meaning=meaning,
-        hint=_hint(raw.status, operation),
+        hint=_hint(response.status, operation),
         sensitive_values=sensitive_values(),
     )
-    refusal.retry_after = retry_after(raw.headers)
-    refusal.envelope = envelope
-    return refusal
+    error.retry_after = retry_after(response.headers)
+    error.envelope = envelope
+    return error
 
 
-def _cut_short(body: bytes, problem: orjson.JSONDecodeError) -> bool:
-    """Tell an object that ends too early, be it within a character, from one that is malformed."""
+def _is_truncated(body: bytes, error: orjson.JSONDecodeError) -> bool:
+    """Return whether a JSON object ends too early, possibly within a character, rather than being malformed."""
     if not body.lstrip().startswith(b"{"):
         return False
     try:
         body.decode()
-    except UnicodeDecodeError as broken:
-        return broken.reason == "unexpected end of data"
-    return problem.pos >= len(problem.doc)
+    except UnicodeDecodeError as problem:
+        return problem.reason == "unexpected end of data"
+    return error.pos >= len(error.doc)
 
 
 def _hint(status: int, operation: Operation[Any, Any]) -> str:
@@ -95,27 +96,28 @@ def _hint(status: int, operation: Operation[Any, Any]) -> str:
     return ""
 
 
-def _foreign(raw: HttpResponse, base_url: str) -> KfqError:
-    status = raw.status
+def _unexpected(response: HttpResponse, base_url: str) -> KfqError:
+    """Return the error of a response without an envelope."""
+    status = response.status
     if status in _GATEWAY:
-        return GatewayError(status, retry_after=retry_after(raw.headers))
+        return GatewayError(status, retry_after=retry_after(response.headers))
     if status == 429:
-        error = TooFrequentError(None, None, http_status=status, meaning="too frequent")
-        error.retry_after = retry_after(raw.headers)
+        error = TooFrequentError(None, None, http_status=status, meaning=RATE_LIMITED)
+        error.retry_after = retry_after(response.headers)
         return error
     if 300 <= status < 400:
-        host = _host(raw.headers.get("Location", ""))
+        host = _host(response.headers.get("Location", ""))
         return UnexpectedResponse(
-            f"HTTP {status} redirects to {host}; redirects are not followed, so set base_url to the platform's own",
+            f"HTTP {status} redirects to {host}; redirects are not followed, set base_url to the final address",
             http_status=status,
             phase=Phase.ANSWERED,
         )
-    kind = raw.headers.get("Content-Type", "").partition(";")[0].strip() or "no content type"
-    text = f"HTTP {status} with {len(raw.body)} bytes of {kind} is not in the platform's form"
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip() or "no content type"
+    text = f"HTTP {status} with {len(response.body)} bytes of {kind} is not a response of the platform"
     if CONTEXT_PATH not in URL(base_url).path:
         text += f"; base_url lacks the context path, did you mean {base_url}{CONTEXT_PATH} ?"
-    elif raw.body.lstrip()[:1] == b"<":
-        text += "; a page came instead of an answer, so check base_url and what stands in between"
+    elif response.body.lstrip()[:1] == b"<":
+        text += "; it is an HTML page, check base_url and any proxy in between"
     phase = Phase.ANSWERED if 400 <= status < 500 else Phase.SENT
     return UnexpectedResponse(text, http_status=status, phase=phase)
 
@@ -128,7 +130,7 @@ def _host(location: str) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return ``Retry-After`` in seconds; a date counts from the answer's own ``Date``, so no clock is needed."""
+    """Return ``Retry-After`` in seconds, or `None`; a date counts from the response's ``Date``, not from a clock."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():
         return float(value[:9])

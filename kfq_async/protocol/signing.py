@@ -1,6 +1,6 @@
-"""Signatures: the canonical string, SHA256withRSA, keys, and who signs what (protocol sections 1.9 and 5.4).
+"""Signatures: canonical string, SHA256withRSA, keys and signers (protocol sections 1.9 and 5.4).
 
-The arithmetic is `cryptography`'s, which is imported on first use.
+`cryptography` does the arithmetic and is imported on first use.
 """
 
 from __future__ import annotations
@@ -39,21 +39,30 @@ __all__ = [
 
 @frozen(kw_only=True)
 class SigningInput:
-    """Everything of one attempt that a signature can cover."""
+    """Parts of one attempt that a signature can cover.
+
+    Attributes:
+        body: Body of the request; `None` for a GET.
+        query: Query parameters of a GET, not percent-encoded; empty for a POST.
+        nonce: Random text, fresh for each attempt.
+        timestamp: Milliseconds since the epoch, in decimal digits.
+        uri: Path as the server sees it, followed by ``?query`` if there is one.
+    """
 
     body: bytes | None = field(repr=False)
-    """The request's body, or ``None`` for a GET."""
+    """Body of the request; `None` for a GET."""
     query: Mapping[str, str] = field(repr=False)
-    """The query parameters of a GET, not percent-encoded."""
+    """Query parameters of a GET, not percent-encoded; empty for a POST."""
     nonce: str
+    """Random text, fresh for each attempt."""
     timestamp: str
     """Milliseconds since the epoch, in decimal digits."""
     uri: str = field(repr=False)
-    """The path as the server sees it, with ``?query`` where there is one."""
+    """Path as the server sees it, followed by ``?query`` if there is one."""
 
 
 class Signer(Protocol):
-    """What a session asks for the value of the ``sign`` header, once per attempt."""
+    """Protocol of signers: the session calls ``sign`` once per attempt for the value of the ``sign`` header."""
 
     def sign(self, signing_input: SigningInput) -> str:
         """Return the signature."""
@@ -61,10 +70,12 @@ class Signer(Protocol):
 
 
 class Rsa2Signer:
-    """Sign the raw body; for a GET, its parameters sorted by name (protocol section 1.9).
+    """Signer of the raw body or, for a GET, of the parameters sorted by name (protocol section 1.9).
 
-    ``private_key`` is PEM, bare base64 of PKCS#8, or DER; it is loaded once, here. Raises `ValueError` for what
-    is no RSA private key.
+    Raises `ValueError` if the key is not an RSA private key.
+
+    Args:
+        private_key: Loaded key, PEM, bare base64 of PKCS#8, or DER; loaded once, here.
     """
 
     def __init__(self, private_key: PrivateKey) -> None:
@@ -79,7 +90,14 @@ class Rsa2Signer:
 
 
 class CanonicalRsa2Signer:
-    """Sign the canonical string of ``app_id``, body, nonce, timestamp and uri (protocol section 5.4)."""
+    """Signer of the canonical string of ``app_id``, body, nonce, timestamp and uri (protocol section 5.4).
+
+    Raises `ValueError` if ``app_id`` is empty or the key is not an RSA private key.
+
+    Args:
+        app_id: Application id at the platform.
+        private_key: Loaded key, PEM, bare base64 of PKCS#8, or DER; loaded once, here.
+    """
 
     def __init__(self, app_id: str, private_key: PrivateKey) -> None:
         if not app_id:
@@ -109,9 +127,9 @@ def sign(message: bytes, private_key: PrivateKey) -> str:
 
 
 def verify(message: bytes, signature: str, public_key: PublicKey) -> bool:
-    """Tell whether ``signature``, in strict standard base64, is that of ``message`` under ``public_key``.
+    """Return whether ``signature``, in strict standard base64, is valid for ``message`` under ``public_key``.
 
-    A signature of any wrong form is ``False``; only an unusable key raises (`ValueError`).
+    A malformed signature is `False`. Raises `ValueError` for an unusable key only.
     """
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
@@ -127,9 +145,9 @@ def verify(message: bytes, signature: str, public_key: PublicKey) -> bool:
 
 
 def load_private_key(key: PrivateKey) -> RSAPrivateKey:
-    """Load an RSA private key from PEM, bare base64 of DER, or DER; a loaded one passes through.
+    """Load an RSA private key from PEM, bare base64 of DER, or DER; return a loaded one as it is.
 
-    Raises `ValueError` that says what was expected, and never shows the key.
+    Raises `ValueError` that names the accepted forms and never shows the key.
     """
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
@@ -143,9 +161,9 @@ def load_private_key(key: PrivateKey) -> RSAPrivateKey:
 
 
 def load_public_key(key: PublicKey) -> RSAPublicKey:
-    """Load an RSA public key from PEM, bare base64 of DER, or DER; any size from 1024 bits.
+    """Load an RSA public key of at least 1024 bits from PEM, bare base64 of DER, or DER.
 
-    Raises `ValueError` that says what was expected.
+    Raises `ValueError` that names the accepted forms.
     """
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
@@ -156,14 +174,14 @@ def load_public_key(key: PublicKey) -> RSAPublicKey:
     if not isinstance(loaded, RSAPublicKey):
         raise ValueError("the public key is not an RSA key")
     if loaded.key_size < 1024:
-        raise ValueError(f"the public key has {loaded.key_size} bits; 1024 is the least that can be trusted")
+        raise ValueError(f"the public key has {loaded.key_size} bits; at least 1024 are required")
     return loaded
 
 
 def _load(
     key: str | bytes, kind: str, pem: Callable[..., Any], der: Callable[..., Any], options: dict[str, Any]
 ) -> object:
-    """Find out in which of the three forms ``key`` is, and load it."""
+    """Load ``key`` from whichever of the three forms it has."""
     if not isinstance(key, str | bytes):
         raise ValueError(f"the {kind} key must be a str, bytes or an RSA {kind} key, not {type(key).__name__}")
     try:
@@ -175,15 +193,15 @@ def _load(
         return der(raw, **options)
     except TypeError:
         problem = f"the {kind} key is protected by a password: decrypt it first"
-    except Exception:  # noqa: BLE001  # cryptography raises several kinds, some with parts of the key in their text
+    except Exception:  # noqa: BLE001  # cryptography raises several types, some with parts of the key in the text
         problem = f"the {kind} key is neither PEM, nor bare base64 of DER, nor DER, of an RSA {kind} key"
     raise ValueError(problem)
 
 
 def string_to_sign(app_id: str, body: bytes | None, *, nonce: str, timestamp: str, uri: str) -> str:
-    """Return the string that is signed: five pairs in fixed order, percent-encoded by RFC 3986.
+    """Return the string to sign: five pairs in fixed order, percent-encoded according to RFC 3986.
 
-    Without a body ``biz_content`` is empty. Raises `ValueError` if the body is not JSON.
+    ``biz_content`` is empty without a body. Raises `ValueError` if the body is not JSON.
     """
     content = ""
     if body:
@@ -196,12 +214,12 @@ def string_to_sign(app_id: str, body: bytes | None, *, nonce: str, timestamp: st
 def canonical_json(body: bytes) -> str:
     r"""Return the canonical form of a JSON text: keys sorted by UTF-16 units, no white space, nulls kept.
 
-    Where Python and the platform write differently, this is the platform's way: control characters as
-    upper-case ``\u001F``, floats in exponent range as ``1.0E8``. The last of duplicate keys wins.
-    Raises `ValueError` for what is not JSON in UTF-8, or holds a lone surrogate, which UTF-8 cannot carry.
+    Where the platform's JSON differs from Python's, the platform's is written: control characters as upper-case
+    ``\u001F``, floats in exponent range as ``1.0E8``. The last of duplicate keys wins. Raises `ValueError` for a body
+    that is not JSON in UTF-8, or holds a lone surrogate, which UTF-8 cannot encode.
     """
     try:
-        value = json.loads(body.decode(), parse_int=_Integer, parse_constant=_refuse)
+        value = json.loads(body.decode(), parse_int=_Integer, parse_constant=_reject_constant)
         return _canonical(value)
     except RecursionError:
         problem = "the body is nested too deeply"
@@ -209,18 +227,18 @@ def canonical_json(body: bytes) -> str:
 
 
 class _Integer(str):
-    """An integer of any size, kept in its digits."""
+    """Integer of any size, kept as its digits."""
 
     __slots__ = ()
 
 
-def _refuse(constant: str) -> None:
+def _reject_constant(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
 def _canonical(value: object) -> str:
     if isinstance(value, dict):
-        ordered = sorted(value.items(), key=_by_utf16)
+        ordered = sorted(value.items(), key=_utf16_key)
         return "{" + ",".join(f"{_text(key)}:{_canonical(item)}" for key, item in ordered) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_canonical, value)) + "]"
@@ -233,7 +251,7 @@ def _canonical(value: object) -> str:
     return json.dumps(value)
 
 
-def _by_utf16(pair: tuple[str, object]) -> bytes:
+def _utf16_key(pair: tuple[str, object]) -> bytes:
     return pair[0].encode("utf-16-be", "surrogatepass")
 
 
@@ -250,12 +268,12 @@ _ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {
 
 def _text(value: str) -> str:
     if any("\ud800" <= char <= "\udfff" for char in value):
-        raise ValueError("a lone surrogate cannot be written in UTF-8")
+        raise ValueError("a lone surrogate cannot be encoded in UTF-8")
     return f'"{value.translate(_ESCAPES)}"'
 
 
 def _float(value: float) -> str:
-    """Write a float as the platform does: plain from 10**-3 up to 10**7, with an exponent outside."""
+    """Return a float as the platform writes it: plain from 10**-3 up to 10**7, with an exponent outside."""
     if value - value != 0:
         raise ValueError("a number is too large for a float")
     if value == 0 or 1e-3 <= abs(value) < 1e7:
@@ -265,7 +283,7 @@ def _float(value: float) -> str:
 
 
 def _digits(value: float) -> tuple[str, int]:
-    """Return the shortest digits of a float, and the exponent of the first."""
+    """Return the shortest digits of a float, and the exponent of the first digit."""
     mantissa, _, exponent = f"{value!r}".partition("e")
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")

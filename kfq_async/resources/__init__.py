@@ -1,1 +1,1 @@
-"""What can be asked: one resource per file, each method one line over the session's ``send``."""
+"""Operations of the open API, one resource per module; each method is one line over the session's ``send``."""

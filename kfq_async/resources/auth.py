@@ -1,4 +1,4 @@
-"""Identification (protocol section 3): the one operation of the auth family that is documented."""
+"""Identification of enterprises (protocol section 3): the only documented operation of the auth family."""
 
 from __future__ import annotations
 
@@ -24,15 +24,26 @@ CORP_IDENT_LINK = Operation(
 
 
 class Auth:
-    """``session.auth``: prove who an enterprise is."""
+    """``session.auth``: real-name identification of enterprises (企业实名认证)."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
 
     async def corp_ident_link(self, request: CorpIdentLinkRequest) -> CorpIdentLink:
-        """Create an identification order and return the page where the operator completes it.
+        """Create an identification order and return the page where the operator completes it (protocol section 3).
 
-        The same ``request`` object asked again carries the same ``client_request_id``. What the hosted platform
-        does with a repeated id is not documented. Raises a `KfqError`; its ``phase`` says what may have happened.
+        Retries, and further calls with the same ``request`` object, carry the same ``client_request_id``. Whether the
+        hosted platform honours the id is not documented; with ``RetryPolicy(repeat_sent=False)`` a request that may
+        have arrived is not retried. A self-hosted platform built from the open source does not have this operation.
+
+        Args:
+            request: Data to pre-fill, allowed methods, callback URLs and the id of the request.
+
+        Returns:
+            Number of the order, and the URL of its page, which is a bearer link.
+
+        Raises:
+            KfqError: The call failed; ``phase`` tells whether the platform may have created the order.
+            TypeError: ``request`` has the wrong type.
         """
         return (await self._send(CORP_IDENT_LINK, request)).result

@@ -1,4 +1,4 @@
-"""Contracts (protocol section 4): draft one, and see where it stands."""
+"""Contracts (protocol section 4): create them, and read their state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CONTRACT_TASKS = Operation(
 
 
 class Contracts:
-    """``session.contracts``: create contracts and follow them."""
+    """``session.contracts``: create contracts and read their state."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -40,11 +40,35 @@ class Contracts:
     async def draft(self, request: ContractDraftRequest) -> ContractDraft:
         """Create a contract, and start it if ``request.send`` is ``"1"`` (protocol section 4.6).
 
-        Sent no more than five times a second. Never repeated once it may have arrived: `OutcomeUnknown` then says
-        so, and a contract may exist whose id nobody told.
+        Subject to the session's ``rate_limit``, by default five calls per second. Retried only if the platform cannot
+        have acted on it, because each request creates another contract.
+
+        Args:
+            request: Title, documents, parties and sign positions.
+
+        Returns:
+            Id of the contract.
+
+        Raises:
+            OutcomeUnknown: The request may have arrived; a contract may exist whose id was not received.
+            KfqError: The call failed otherwise.
+            TypeError: ``request`` has the wrong type.
         """
         return (await self._send(CONTRACT_DRAFT, request)).result
 
     async def tasks(self, contract_id: str) -> ContractTasks:
-        """Return a contract's state and open tasks (protocol section 4.12); the truth, where events are hints."""
+        """Return the state and the open tasks of a contract (protocol section 4.12).
+
+        Authoritative, while events may be late or lost. Only reads, so every transient failure is retried.
+
+        Args:
+            contract_id: Id of the contract.
+
+        Returns:
+            State, and one entry per open task.
+
+        Raises:
+            KfqError: The call failed; `ParameterError` or `BusinessError` if there is no such contract.
+            TypeError: ``contract_id`` is not a ``str``.
+        """
         return (await self._send(CONTRACT_TASKS, ContractTasksRequest(contract_id=contract_id))).result

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kfq_async.models.contracts import ContractDraftRequest
-from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_WORDS
+from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_MESSAGE
 from kfq_async.sandbox.checks import PlatformResponse, Refused, check_fields, check_token, json_object, success
 from kfq_async.sandbox.store import Contract
 
@@ -42,7 +42,7 @@ class ContractService:
     def draft(self, body: bytes, *, now_ms: float) -> PlatformResponse:
         """Answer ``contract/draft``; asked twice, it makes two contracts."""
         if not self._admit(now_ms):
-            return PlatformResponse(TOO_FREQUENT, TOO_FREQUENT_WORDS)
+            return PlatformResponse(TOO_FREQUENT, TOO_FREQUENT_MESSAGE)
         try:
             fields = json_object(body)
             token = check_token(fields.get("appAuthToken"), self._tokens)

@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 from attrs import frozen
 
-from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_WORDS
+from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_MESSAGE
 from kfq_async.sandbox.faults import Faults, Stage
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ _CANNED = {
     "code-41002": _refusal(41002, "nonce 重复"),
     "code-43000": _refusal(43000, "调用超时"),
     "code-91000": _refusal(91000, "未知错误"),
-    "frequent-a": _Canned(200, {"code": TOO_FREQUENT, "message": TOO_FREQUENT_WORDS, "result": None}),
-    "frequent-b": _Canned(200, _internal(500, TOO_FREQUENT_WORDS)),
-    "frequent-c": _Canned(500, _framework(500, "Internal Server Error", message=TOO_FREQUENT_WORDS)),
+    "frequent-a": _Canned(200, {"code": TOO_FREQUENT, "message": TOO_FREQUENT_MESSAGE, "result": None}),
+    "frequent-b": _Canned(200, _internal(500, TOO_FREQUENT_MESSAGE)),
+    "frequent-c": _Canned(500, _framework(500, "Internal Server Error", message=TOO_FREQUENT_MESSAGE)),
 }
 
 

@@ -648,7 +648,7 @@ async def test_the_log(caplog: pytest.LogCaptureFixture) -> None:
     failed, missing = caplog.records
     assert (failed.levelname, missing.levelname) == ("ERROR", "INFO")
     assert failed.getMessage().startswith(
-        f"notification rejected: the handler failed, come again: LookupError at {__file__}:"
+        f"notification rejected: the handler failed, retry later: LookupError at {__file__}:"
     )
     assert missing.getMessage() == "notification rejected: a header is missing or blank: appId"
     assert [secret for secret in ("13800138000", "张三", "ORDER-1") if secret in caplog.text] == []

@@ -26,7 +26,7 @@ def bound(request_id: str = "client-1", urls: CallbackUrls = URLS) -> tuple[str,
 
 def refused(path: Any, urls: CallbackUrls = URLS, purpose: Purpose | None = None) -> bool:
     """Tell whether a path is refused."""
-    with pytest.raises(CallbackRejected, match=r"^this path was not given out here$") as caught:
+    with pytest.raises(CallbackRejected, match=r"^the path was not issued here$") as caught:
         urls.match(path, purpose=purpose)
     return (caught.value.reason, caught.value.http_status, caught.value.code) == ("unknown_path", 401, 26000)
 

@@ -1,4 +1,4 @@
-"""Type checks, masks and ids: what the fields of every model are made of."""
+"""Building blocks of the models' fields: type checks, masks and ids."""
 
 from __future__ import annotations
 
@@ -30,75 +30,75 @@ from kfq_async.models.fields import (
 
 @frozen
 class Inner:
-    """A model inside another."""
+    """A nested model."""
 
 
 @frozen(kw_only=True)
 class Outer:
-    """One field of each kind."""
+    """A model with one field of each kind."""
 
-    words: str | None = field(default=None, validator=text)
+    string: str | None = field(default=None, validator=text)
     number: int | None = field(default=None, validator=integer)
-    list_of_words: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
+    strings: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
     inner: Inner | None = field(default=None, validator=model(Inner))
     inners: tuple[Inner, ...] | None = field(default=None, converter=as_tuple, validator=models(Inner))
 
 
-def outer(**values: Any) -> Outer:
-    """Make one from values that a type checker would refuse."""
+def make(**values: Any) -> Outer:
+    """Create a model from values that a type checker would refuse."""
     return Outer(**values)
 
 
 @pytest.mark.parametrize(
-    ("values", "held"),
+    ("values", "expected"),
     [
         ({}, {}),
-        ({"words": ""}, {"words": ""}),
-        ({"words": "张三"}, {"words": "张三"}),
+        ({"string": ""}, {"string": ""}),
+        ({"string": "张三"}, {"string": "张三"}),
         ({"number": 0}, {"number": 0}),
         ({"number": -1}, {"number": -1}),
-        ({"list_of_words": []}, {"list_of_words": ()}),
-        ({"list_of_words": ["a", ""]}, {"list_of_words": ("a", "")}),
-        ({"list_of_words": deque(["a"])}, {"list_of_words": ("a",)}),
+        ({"strings": []}, {"strings": ()}),
+        ({"strings": ["a", ""]}, {"strings": ("a", "")}),
+        ({"strings": deque(["a"])}, {"strings": ("a",)}),
         ({"inner": Inner()}, {"inner": Inner()}),
         ({"inners": []}, {"inners": ()}),
         ({"inners": [Inner()]}, {"inners": (Inner(),)}),
     ],
 )
-def test_what_is_accepted(values: dict[str, Any], held: dict[str, object]) -> None:
-    """Values of the documented types are held as they are, sequences as tuples, and the rest is ``None``."""
-    made = asdict(outer(**values), recurse=False)
-    assert made == dict.fromkeys(made) | held
+def test_accepted_values(values: dict[str, Any], expected: dict[str, object]) -> None:
+    """Values of the declared types are kept, sequences as tuples; the other fields are ``None``."""
+    made = asdict(make(**values), recurse=False)
+    assert made == dict.fromkeys(made) | expected
 
 
 @pytest.mark.parametrize(
-    ("values", "words"),
+    ("values", "message"),
     [
-        ({"words": 5}, "Outer.words must be a str, not int: write numbers and codes as text"),
-        ({"words": True}, "Outer.words must be a str, not bool: write numbers and codes as text"),
-        ({"words": b"a"}, "Outer.words must be a str, not bytes: write numbers and codes as text"),
-        ({"words": ["a"]}, "Outer.words must be a str, not list: write numbers and codes as text"),
-        ({"words": UserString("a")}, "Outer.words must be a str, not UserString: write numbers and codes as text"),
+        ({"string": 5}, "Outer.string must be a str, not int: write numbers and codes as text"),
+        ({"string": True}, "Outer.string must be a str, not bool: write numbers and codes as text"),
+        ({"string": b"a"}, "Outer.string must be a str, not bytes: write numbers and codes as text"),
+        ({"string": ["a"]}, "Outer.string must be a str, not list: write numbers and codes as text"),
+        ({"string": UserString("a")}, "Outer.string must be a str, not UserString: write numbers and codes as text"),
         ({"number": "1"}, "Outer.number must be an int, not str: write a plain number"),
         ({"number": True}, "Outer.number must be an int, not bool: write a plain number"),
         ({"number": 1.0}, "Outer.number must be an int, not float: write a plain number"),
         (
-            {"list_of_words": "abc"},
-            "Outer.list_of_words must be a sequence of str, not str: write a list, even for one",
+            {"strings": "abc"},
+            "Outer.strings must be a sequence of str, not str: write a list, even for one",
         ),
         (
-            {"list_of_words": b"a"},
-            "Outer.list_of_words must be a sequence of str, not bytes: write a list, even for one",
+            {"strings": b"a"},
+            "Outer.strings must be a sequence of str, not bytes: write a list, even for one",
         ),
         (
-            {"list_of_words": {"a"}},
-            "Outer.list_of_words must be a sequence of str, not set: write a list, even for one",
+            {"strings": {"a"}},
+            "Outer.strings must be a sequence of str, not set: write a list, even for one",
         ),
-        ({"list_of_words": 5}, "Outer.list_of_words must be a sequence of str, not int: write a list, even for one"),
-        ({"list_of_words": ["a", 5]}, "Outer.list_of_words[1] must be a str, not int: write numbers and codes as text"),
+        ({"strings": 5}, "Outer.strings must be a sequence of str, not int: write a list, even for one"),
+        ({"strings": ["a", 5]}, "Outer.strings[1] must be a str, not int: write numbers and codes as text"),
         (
-            {"list_of_words": [None]},
-            "Outer.list_of_words[0] must be a str, not NoneType: write numbers and codes as text",
+            {"strings": [None]},
+            "Outer.strings[0] must be a str, not NoneType: write numbers and codes as text",
         ),
         ({"inner": {}}, "Outer.inner must be a Inner, not dict: write Inner(...)"),
         ({"inner": Inner}, "Outer.inner must be a Inner, not type: write Inner(...)"),
@@ -107,24 +107,24 @@ def test_what_is_accepted(values: dict[str, Any], held: dict[str, object]) -> No
         ({"inners": [Inner(), {}]}, "Outer.inners[1] must be a Inner, not dict: write Inner(...)"),
     ],
 )
-def test_what_is_refused(values: dict[str, Any], words: str) -> None:
-    """A value of a wrong type is refused with class, field, item and remedy."""
-    with pytest.raises(TypeError, match=f"^{re.escape(words)}$"):
-        outer(**values)
+def test_refused_values(values: dict[str, Any], message: str) -> None:
+    """A value of a wrong type is refused, naming class, field, item and remedy."""
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        make(**values)
 
 
-@given(name=st.sampled_from(["words", "list_of_words", "inner", "inners"]), number=st.integers(10**10, 10**18))
-def test_a_refused_value_is_not_shown(name: str, number: int) -> None:
-    """A mobile or card number in the wrong field does not get into a log by its refusal."""
+@given(name=st.sampled_from(["string", "strings", "inner", "inners"]), number=st.integers(10**10, 10**18))
+def test_refusal_hides_the_value(name: str, number: int) -> None:
+    """A mobile or card number in the wrong field does not appear in the error."""
     for value in (number, [number]):
         with pytest.raises(TypeError) as refusal:
-            outer(**{name: value})
+            make(**{name: value})
         assert str(number) not in str(refusal.value)
 
 
 @pytest.mark.parametrize(("value", "shown"), [(None, "None"), ("", "'***'"), ("13800138000", "'***'")])
 def test_mask(value: object, shown: str) -> None:
-    """A masked field shows whether it is set, and nothing else."""
+    """The mask shows whether a field is set, and nothing else."""
     assert mask(value) == shown
 
 
@@ -133,12 +133,12 @@ def test_mask(value: object, shown: str) -> None:
     [({}, "{}"), ({"b": "13800138000", "a": {"c": 1}}, "<a, b>")],
 )
 def test_mask_extra(extra: dict[str, object], shown: str) -> None:
-    """Unknown keys are shown by their names alone."""
+    """Unknown keys are shown by name only."""
     assert mask_extra(extra) == shown
 
 
-def test_ids_are_random_and_plain() -> None:
-    """An id is 32 hexadecimal characters, which fit the platform's columns, and none comes twice."""
+def test_ids() -> None:
+    """An id is 32 hexadecimal characters, which fit the platform's columns, and is unique."""
     ids = [new_id() for _ in range(1000)] + [one for _ in range(1000) for one in new_id_pair()]
     assert len(set(ids)) == 3000
     assert all(re.fullmatch(r"[0-9a-f]{32}", one) for one in ids)
@@ -155,7 +155,7 @@ print(new_id(), *new_id_pair(), flush=True)
 """
 
 
-def test_forked_workers_do_not_share_ids() -> None:
-    """Two workers forked from one process make different ids."""
+def test_ids_of_forked_workers() -> None:
+    """Two workers forked from one process create different ids."""
     done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, check=True)
     assert len(set(done.stdout.split())) == 6

@@ -1,4 +1,4 @@
-"""The models of identification: the documented request, key for key, and what they refuse and hide."""
+"""Models of identification: the documented request key by key, type checks and masking."""
 
 from __future__ import annotations
 
@@ -81,32 +81,32 @@ NESTED: list[tuple[type, str, type, type]] = [
 MODELS = [CorpIdentConfig, CorpIdentInfo, CorpIdentLinkRequest, OprIdentConfig, OprIdentInfo]
 
 
-def test_the_documented_body() -> None:
-    """The documented example values make the documented body: key for key, value for value, in order."""
+def test_documented_request() -> None:
+    """The documented example values produce the documented body: same keys, values and order."""
     assert json.dumps(json.loads(encode(to_wire(REQUEST)))) == json.dumps(WIRE["request"])
 
 
-def test_the_body_that_the_platform_signs(vectors: Any) -> None:
-    """The body means the same to the platform's own code, whose canonical form of it was measured."""
+def test_documented_request_in_canonical_form(vectors: Any) -> None:
+    """The body has the canonical form that the platform's own code produced."""
     (case,) = (case for case in vectors["cases"] if case["name"] == "seed example body")
     assert canonical_json(encode(to_wire(REQUEST))) == case["canonicalJson"]
 
 
-def test_the_documented_answer() -> None:
-    """The documented sample answer is read with its text code and its timestamp in seconds."""
-    raw = HttpResponse(200, {"Content-Type": "application/json"}, json.dumps(WIRE["answer"]).encode())
-    refusal = read_response(raw, CORP_IDENT_LINK, "https://h.example/resrun-paas")
-    assert isinstance(refusal, ApiError)
-    assert (refusal.code, refusal.message) == (27, "in deserunt")
-    assert refusal.envelope.timestamp.isoformat() == "2026-04-01T02:33:22+00:00"
-    assert decode(CorpIdentLink, refusal.envelope.result) == CorpIdentLink(
+def test_documented_response() -> None:
+    """The documented sample response is read, with its code as text and its timestamp in seconds."""
+    response = HttpResponse(200, {"Content-Type": "application/json"}, json.dumps(WIRE["response"]).encode())
+    error = read_response(response, CORP_IDENT_LINK, "https://h.example/resrun-paas")
+    assert isinstance(error, ApiError)
+    assert (error.code, error.message) == (27, "in deserunt")
+    assert error.envelope.timestamp.isoformat() == "2026-04-01T02:33:22+00:00"
+    assert decode(CorpIdentLink, error.envelope.result) == CorpIdentLink(
         order_no="sint consectetur labore", auth_url="https://stormy-riser.info/"
     )
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_nothing_is_required(kind: type) -> None:
-    """No field is refused for being absent, since the documentation requires none; ``None`` sends no key."""
+def test_every_field_is_optional(kind: type) -> None:
+    """Every field may be absent, since the documentation requires none; ``None`` sends no key."""
     request = kind()
     assert to_wire(request).keys() <= {"clientRequestId"}
     everything_none = kind(**dict.fromkeys(attrs.fields_dict(kind)))
@@ -114,26 +114,26 @@ def test_nothing_is_required(kind: type) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), TEXTS)
-def test_an_empty_string_is_sent(kind: type, name: str) -> None:
-    """An empty string is a value and is sent as it is."""
+def test_empty_string_is_sent(kind: type, name: str) -> None:
+    """An empty string is sent as it is."""
     assert "" in to_wire(kind(**{name: ""})).values()
 
 
 @pytest.mark.parametrize(("kind", "name"), SEQUENCES)
-def test_an_empty_list_is_sent(kind: type, name: str) -> None:
-    """An empty list is a value and is sent as it is."""
+def test_empty_list_is_sent(kind: type, name: str) -> None:
+    """An empty list is sent as it is."""
     (sent,) = json.loads(encode(to_wire(kind(**{name: []})))).values()
     assert sent == []
 
 
-def test_an_empty_model_is_sent() -> None:
-    """A nested model without values is sent as an empty object, since it was given."""
+def test_empty_model_is_sent() -> None:
+    """A nested model without values is sent as an empty object."""
     request = CorpIdentLinkRequest(corp_ident_info=CorpIdentInfo(), client_request_id=None)
     assert encode(to_wire(request)) == b'{"corpIdentInfo":{}}'
 
 
-def test_a_fresh_id_for_each_request() -> None:
-    """Each request has an id of its own from the start, and keeps it."""
+def test_default_request_id() -> None:
+    """Each request object has its own id, and keeps it."""
     first, second = CorpIdentLinkRequest(), CorpIdentLinkRequest()
     assert first.client_request_id
     assert first.client_request_id != second.client_request_id
@@ -143,40 +143,40 @@ def test_a_fresh_id_for_each_request() -> None:
 
 @pytest.mark.parametrize(("kind", "name"), TEXTS)
 @pytest.mark.parametrize("wrong", [13800138000, True, 1.5, b"13800138000", ["13800138000"], {"a": "13800138000"}])
-def test_text_is_text(kind: type, name: str, wrong: object) -> None:
-    """What is text on the wire must be a ``str``; the refusal names the field and hides the value."""
-    with pytest.raises(TypeError, match=rf"^{kind.__name__}\.{name} must be a str, not ") as refusal:
+def test_text_fields_take_str_only(kind: type, name: str, wrong: object) -> None:
+    """A text field takes a ``str`` only; the error names the field and hides the value."""
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}\.{name} must be a str, not ") as caught:
         kind(**{name: wrong})
-    assert "138001" not in str(refusal.value)
+    assert "138001" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("kind", "name"), INTEGERS)
 @pytest.mark.parametrize("wrong", [True, False, "1", 1.0, b"1", [1]])
-def test_a_number_is_a_number(kind: type, name: str, wrong: object) -> None:
-    """What is a number on the wire must be an ``int``, and a ``bool`` is none."""
+def test_integer_fields_take_int_only(kind: type, name: str, wrong: object) -> None:
+    """A numeric field takes an ``int`` only, and no ``bool``."""
     with pytest.raises(TypeError, match=rf"^{kind.__name__}\.{name} must be an int, not {type(wrong).__name__}"):
         kind(**{name: wrong})
 
 
 @pytest.mark.parametrize(("kind", "name"), SEQUENCES)
 @pytest.mark.parametrize("wrong", ["face", b"face", 1, {"face": 1}, {"face"}])
-def test_a_sequence_is_a_sequence(kind: type, name: str, wrong: object) -> None:
-    """A bare string where a list is meant is refused, and so is everything without an order."""
+def test_list_fields_take_sequences_only(kind: type, name: str, wrong: object) -> None:
+    """A list field refuses a bare string and unordered collections."""
     with pytest.raises(TypeError, match=rf"^{kind.__name__}\.{name} must be a sequence of str, not "):
         kind(**{name: wrong})
 
 
 @pytest.mark.parametrize(("kind", "name"), SEQUENCES)
 @pytest.mark.parametrize("wrong", [1, None, b"face", ["face"]])
-def test_an_item_is_named_by_its_index(kind: type, name: str, wrong: object) -> None:
-    """An item of a wrong type is refused with its index."""
+def test_items_are_checked(kind: type, name: str, wrong: object) -> None:
+    """An item of a wrong type is refused, naming its index."""
     with pytest.raises(TypeError, match=rf"^{kind.__name__}\.{name}\[1\] must be a str, not {type(wrong).__name__}"):
         kind(**{name: ["face", wrong]})
 
 
 @pytest.mark.parametrize(("kind", "name"), SEQUENCES)
 def test_sequences_become_tuples(kind: type, name: str) -> None:
-    """A list is copied into a tuple, so changing it afterwards does not change the request."""
+    """A list is copied to a tuple, so later changes to it do not change the request."""
     given = ["face", "mobile"]
     made = kind(**{name: given})
     given.append("bank")
@@ -186,7 +186,7 @@ def test_sequences_become_tuples(kind: type, name: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name", "right", "wrong"), NESTED)
 def test_nested_models(kind: type, name: str, right: type, wrong: type) -> None:
-    """A nested model must be of its own class: not another model, not a mapping, not the class itself."""
+    """A nested model must be an instance of its own class: no other model, mapping or class."""
     assert getattr(kind(**{name: right()}), name) == right()
     for value in (wrong(), {"name": "a"}, right, "a"):
         with pytest.raises(TypeError, match=rf"^{kind.__name__}\.{name} must be a {right.__name__}, not "):
@@ -194,8 +194,8 @@ def test_nested_models(kind: type, name: str, right: type, wrong: type) -> None:
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_models_take_keywords_only(kind: Any) -> None:
-    """Values are given by name, so a field added later changes no call."""
+def test_models_are_keyword_only(kind: Any) -> None:
+    """Fields are passed by name, so adding one later breaks no call."""
     with pytest.raises(TypeError):
         kind("a")
     with pytest.raises(TypeError, match="companyName"):
@@ -204,7 +204,7 @@ def test_models_take_keywords_only(kind: Any) -> None:
 
 @pytest.mark.parametrize("made", [REQUEST, REQUEST.corp_ident_info, REQUEST.opr_ident_config, LINK])
 def test_models_are_frozen(made: Any) -> None:
-    """A model cannot be changed, neither by a field nor by a name that it does not have."""
+    """A model cannot be changed, neither a field nor an unknown attribute."""
     name = attrs.fields(type(made))[0].name
     with pytest.raises(FrozenInstanceError):
         setattr(made, name, "other")
@@ -212,7 +212,7 @@ def test_models_are_frozen(made: Any) -> None:
         made.no_such_field = "other"
 
 
-SHOWN = (
+REPR = (
     "CorpIdentLinkRequest(account_name='***', client_user_id='your-operator-user-id-001', "
     "corp_ident_info=CorpIdentInfo(company_name='某某科技有限公司', credit_code='91110000MA01234567', "
     "legal_rep_name='***', company_type=1, license='***'), "
@@ -226,20 +226,20 @@ SHOWN = (
 
 
 @pytest.mark.parametrize(
-    ("made", "shown"),
+    ("made", "expected"),
     [
-        (REQUEST, SHOWN),
+        (REQUEST, REPR),
         (LINK, "CorpIdentLink(order_no='ORDER-1', auth_url='***', extra=<mobile>)"),
         (OprIdentInfo(), "OprIdentInfo(name=None, id_card=None, id_card_type=None, mobile=None, bank_card=None)"),
     ],
 )
-def test_repr(made: object, shown: str) -> None:
-    """A model can be printed: people's names, numbers, accounts, links and callback URLs are masked in it."""
-    assert repr(made) == shown
+def test_repr(made: object, expected: str) -> None:
+    """``repr`` masks names of people, numbers, accounts, links and callback URLs."""
+    assert repr(made) == expected
 
 
-def test_links_compare_by_value() -> None:
-    """Two links with the same values are equal and hash alike; an unknown key more makes a difference."""
+def test_results_compare_by_value() -> None:
+    """Results with equal values are equal and have equal hashes; an unknown key makes a difference."""
     twin = CorpIdentLink(order_no="ORDER-1", auth_url=LINK.auth_url, extra={"mobile": "13800138000"})
     assert twin == LINK
     assert hash(twin) == hash(LINK)

@@ -1,4 +1,4 @@
-"""Notifications as models: every documented field, unknown values readable, people's data hidden."""
+"""Models of notifications: documented fields, unknown values and masking."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from kfq_async.protocol.codec import camel, decode
 from senders import IDENTIFIED, SIGNED
 
 
-def test_identity_fields() -> None:
-    """Every documented key of an identity notification has its field, and nothing is left over."""
+def test_identity_notification_fields() -> None:
+    """Every documented key of an identity notification has a field."""
     notification = decode(IdentityNotification, IDENTIFIED)
     fields = attrs.asdict(notification)
     assert fields.pop("extra") == {}
     assert {camel(name): value for name, value in fields.items()} == IDENTIFIED
 
 
-def test_an_empty_notification() -> None:
+def test_every_field_is_optional() -> None:
     """Any field may be absent or null, since the hosted platform's form is not documented."""
     nothing = IdentityNotification()
     assert decode(IdentityNotification, {}) == nothing
@@ -32,7 +32,7 @@ def test_an_empty_notification() -> None:
 
 @pytest.mark.parametrize("model", [IdentityNotification, ContractEvent])
 def test_unknown_keys_are_kept(model: Any) -> None:
-    """What this version does not know can be read from ``extra``."""
+    """Unknown keys are kept in ``extra``."""
     known = IDENTIFIED if model is IdentityNotification else SIGNED
     assert decode(model, {**known, "newKey": [1]}).extra == {"newKey": [1]}
 
@@ -46,22 +46,22 @@ def test_unknown_keys_are_kept(model: Any) -> None:
         (4, IdentityStatus.EXPIRED),
     ],
 )
-def test_known_statuses(number: int, status: IdentityStatus) -> None:
-    """A status that is known can be compared with its name and with its number."""
+def test_known_order_status(number: int, status: IdentityStatus) -> None:
+    """A known status equals its name and its number."""
     notification = decode(IdentityNotification, {"orderStatus": number})
     assert notification.order_status is status
     assert notification.order_status == number
 
 
 @given(st.integers().filter(lambda number: number not in {1, 2, 3, 4}))
-def test_unknown_statuses(number: int) -> None:
-    """A status that nobody has documented stays the number that came."""
+def test_unknown_order_status(number: int) -> None:
+    """An undocumented status stays a plain number."""
     assert type(known_identity_status(number)) is int
     assert known_identity_status(number) == number
 
 
-def test_event_fields() -> None:
-    """Every documented key of a contract event has its field."""
+def test_contract_event_fields() -> None:
+    """Every documented key of a contract event has a field."""
     event = decode(ContractEvent, SIGNED)
     assert event == ContractEvent(
         contract_id="C1",
@@ -79,8 +79,8 @@ def test_event_fields() -> None:
 
 
 @pytest.mark.parametrize("missing", ["contractId", "contractStatus", "callbackType"])
-def test_what_an_event_must_have(missing: str) -> None:
-    """An event without what is always sent is unreadable, and the error names the key."""
+def test_required_keys_of_an_event(missing: str) -> None:
+    """An event without a key that is always sent is refused, naming the key."""
     with pytest.raises(DecodeError, match=rf"required key missing @ \$\.result\.{missing}"):
         decode(ContractEvent, {key: value for key, value in SIGNED.items() if key != missing})
 
@@ -101,13 +101,13 @@ def test_both_spellings(sent: str, status: ContractStatus, kind: CallbackType) -
 
 
 def test_every_documented_event_is_known() -> None:
-    """The fourteen events of the platform have their names."""
+    """All fourteen events of the platform are members of `CallbackType`."""
     assert len(CallbackType) == 14
     assert all(known_callback_type(kind.value) is kind for kind in CallbackType)
 
 
-def test_unknown_events() -> None:
-    """An event or a status that this version does not know stays the text that came."""
+def test_unknown_event() -> None:
+    """An unknown event or status stays plain text."""
     event = decode(ContractEvent, {"contractId": "C1", "contractStatus": "NEW", "callbackType": "NEWER"})
     assert (event.contract_status, event.callback_type) == ("NEW", "NEWER")
 
@@ -119,8 +119,8 @@ def test_unknown_events() -> None:
         (ContractEvent, SIGNED, ["某某", "李四", "13800138000"]),
     ],
 )
-def test_people_are_hidden(model: Any, fields: dict[str, Any], hidden: list[str]) -> None:
-    """What a notification shows in a log names no person, not in unknown keys either."""
+def test_repr_hides_personal_data(model: Any, fields: dict[str, Any], hidden: list[str]) -> None:
+    """``repr`` of a notification shows no personal data, not even in unknown keys."""
     shown = repr(decode(model, {**fields, "phone2": hidden[0]}))
     assert [secret for secret in hidden if secret in shown] == []
     assert "phone2" in shown

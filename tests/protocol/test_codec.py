@@ -1,4 +1,4 @@
-"""Models to JSON and back: nothing lost on the way out, nothing guessed on the way in."""
+"""Conversion of models to and from JSON: round trips, unknown keys and problems with their paths."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ MODELS = sorted(
 REQUESTS = [kind for kind in MODELS if "extra" not in attrs.fields_dict(kind)]
 RESULTS = [kind for kind in MODELS if "extra" in attrs.fields_dict(kind)]
 
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-"""The first object of a model compiles its conversion, and large models are slow to make up."""
+slow_generation = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+"""The first instance of a model compiles its conversion, and large models are slow to generate."""
 
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=8)
 json_values = st.recursive(
@@ -46,19 +46,19 @@ json_values = st.recursive(
 
 @cache
 def values_of(kind: Any) -> st.SearchStrategy[Any]:
-    """Make values of a field's type."""
+    """Return a strategy for the values of a field's type."""
     if get_origin(kind) is tuple:
         return st.lists(values_of(get_args(kind)[0]), max_size=2).map(tuple)
     if args := get_args(kind):
         return st.one_of(*(st.none() if part is type(None) else values_of(part) for part in args))
     if attrs.has(kind):
-        return objects_of(kind)
+        return instances_of(kind)
     return {str: st.text(max_size=8), int: st.integers(-(2**63), 2**64 - 1)}[kind]
 
 
 @cache
-def objects_of(kind: type) -> st.SearchStrategy[Any]:
-    """Make objects of a model; a ``client_request_id`` is always there, since one left out comes back fresh."""
+def instances_of(kind: type) -> st.SearchStrategy[Any]:
+    """Return a strategy for instances of a model; ``client_request_id`` is always set, since its default is random."""
     attrs.resolve_types(kind)
     types: dict[str, Any] = {name: attribute.type for name, attribute in attrs.fields_dict(kind).items()}
     fields = {name: values_of(each) for name, each in types.items() if name != "extra"}
@@ -67,13 +67,13 @@ def objects_of(kind: type) -> st.SearchStrategy[Any]:
     return st.builds(kind, **fields)
 
 
-def as_sent(value: Any) -> Any:
-    """Write a result as the platform would."""
+def to_platform_json(value: Any) -> Any:
+    """Return a result as the platform would send it."""
     if attrs.has(type(value)):
         names = attrs.fields_dict(type(value)).keys() - {"extra"}
-        return {camel(name): as_sent(getattr(value, name)) for name in names}
+        return {camel(name): to_platform_json(getattr(value, name)) for name in names}
     if isinstance(value, tuple):
-        return [as_sent(item) for item in value]
+        return [to_platform_json(item) for item in value]
     return value.value if isinstance(value, Enum) else value
 
 
@@ -89,22 +89,22 @@ def as_sent(value: Any) -> Any:
     ],
 )
 def test_camel(name: str, wire: str) -> None:
-    """Fields have one name here and one on the wire, and the one follows from the other."""
+    """The wire name of a field follows from its name here."""
     assert camel(name) == wire
 
 
-def test_there_are_models_of_both_kinds() -> None:
-    """The properties below speak of every model in the package."""
+def test_models_are_found() -> None:
+    """The properties below cover every model of the package."""
     assert CorpIdentLinkRequest in REQUESTS
     assert CorpIdentLink in RESULTS
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
-@patient
+@slow_generation
 @given(data=st.data())
 def test_requests_round_trip(kind: type, data: st.DataObject) -> None:
-    """Every request comes back from its JSON as it was, whatever its fields hold, and from a pickle too."""
-    request = data.draw(objects_of(kind))
+    """Every request equals what is decoded from its JSON, and what is unpickled from its pickle."""
+    request = data.draw(instances_of(kind))
     wire = orjson.loads(encode(to_wire(request)))
     assert decode(kind, wire) == request
     assert pickle.loads(pickle.dumps(request)) == request
@@ -112,32 +112,32 @@ def test_requests_round_trip(kind: type, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("kind", RESULTS)
-@patient
+@slow_generation
 @given(data=st.data(), more=st.dictionaries(st.text(max_size=6), json_values, max_size=3))
-def test_results_keep_everything(kind: type, data: st.DataObject, more: dict[str, object]) -> None:
-    """A result holds what it knows in its fields and all that it does not know in ``extra``."""
-    result = data.draw(objects_of(kind))
-    known = as_sent(result)
+def test_results_keep_unknown_keys(kind: type, data: st.DataObject, more: dict[str, object]) -> None:
+    """A result holds known keys in its fields and all unknown ones in ``extra``."""
+    result = data.draw(instances_of(kind))
+    known = to_platform_json(result)
     unknown = {name: value for name, value in more.items() if name not in known}
     read: Any = decode(kind, known | unknown)
     assert read == attrs.evolve(result, extra=unknown)
     assert pickle.loads(pickle.dumps(read)) == read
 
 
-def test_a_key_named_extra_is_a_key_like_others() -> None:
-    """The platform may well send a key ``extra``; it is kept among the unknown."""
+def test_unknown_key_named_extra() -> None:
+    """A key named ``extra`` is kept like any other unknown key."""
     link = decode(CorpIdentLink, {"orderNo": "N1", "authUrl": "u", "extra": {"a": 1}})
     assert link.extra == {"extra": {"a": 1}}
 
 
 @given(st.dictionaries(st.sampled_from(["orderNo", "authUrl", "extra", "x"]), json_values) | json_values)
-def test_a_result_is_right_or_refused(raw: Any) -> None:
-    """A result is never made of what was not text: no ``"None"``, no ``"{'x': 1}"``."""
-    right = isinstance(raw, dict) and all(type(raw.get(key)) is str for key in ("orderNo", "authUrl"))
+def test_values_are_never_converted(raw: Any) -> None:
+    """A value that is not text is refused, and never converted to text."""
+    valid = isinstance(raw, dict) and all(type(raw.get(key)) is str for key in ("orderNo", "authUrl"))
     try:
         link = decode(CorpIdentLink, raw)
     except DecodeError:
-        assert not right
+        assert not valid
     else:
         assert (link.order_no, link.auth_url) == (raw["orderNo"], raw["authUrl"])
 
@@ -163,11 +163,11 @@ def test_a_result_is_right_or_refused(raw: Any) -> None:
     ],
 )
 def test_problems_of_a_result(raw: object, problems: tuple[str, ...]) -> None:
-    """What is missing or mistyped is listed, each by its path on the wire."""
-    with pytest.raises(DecodeError) as refusal:
+    """Every missing or mistyped key of a result is listed with its path on the wire."""
+    with pytest.raises(DecodeError) as caught:
         decode(CorpIdentLink, raw)
-    assert refusal.value.problems == problems
-    assert str(refusal.value) == "unreadable: " + "; ".join(problems)
+    assert caught.value.problems == problems
+    assert str(caught.value) == "unreadable: " + "; ".join(problems)
 
 
 @pytest.mark.parametrize(
@@ -200,30 +200,30 @@ def test_problems_of_a_result(raw: object, problems: tuple[str, ...]) -> None:
     ],
 )
 def test_problems_of_a_request(raw: object, problems: tuple[str, ...]) -> None:
-    """Whoever reads requests, as the sandbox does, refuses unknown keys and wrong types by their path."""
-    with pytest.raises(DecodeError) as refusal:
+    """Decoding a request, as the sandbox does, refuses unknown keys and wrong types with their paths."""
+    with pytest.raises(DecodeError) as caught:
         decode(CorpIdentLinkRequest, raw)
-    assert refusal.value.problems == problems
+    assert caught.value.problems == problems
 
 
-def test_nulls_in_a_request_are_absent_keys() -> None:
-    """JSON's null equals an absent key when a request is read."""
+def test_null_equals_an_absent_key() -> None:
+    """A null in a request is decoded like an absent key."""
     read = decode(CorpIdentLinkRequest, {"accountName": None, "oprIdentInfo": None, "clientRequestId": "c"})
     assert read == CorpIdentLinkRequest(client_request_id="c")
 
 
-def test_problems_do_not_show_values() -> None:
-    """The text of a `DecodeError` names places and types, not what stood there, and hides the library below."""
-    with pytest.raises(DecodeError) as refusal:
+def test_problems_hide_values() -> None:
+    """A `DecodeError` names paths and types, hides the values, and does not chain the library's exception."""
+    with pytest.raises(DecodeError) as caught:
         decode(CorpIdentLink, {"orderNo": 13800138000, "authUrl": ["https://h.example"]}, path="$")
-    assert "138001" not in str(refusal.value)
-    assert "h.example" not in str(refusal.value)
-    assert (refusal.value.__cause__, refusal.value.__context__) == (None, None)
+    assert "138001" not in str(caught.value)
+    assert "h.example" not in str(caught.value)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 @frozen(kw_only=True)
 class Price:
-    """A result model of a user's own, with a type that the package does not use."""
+    """Result model of a user, with a type that the package does not use."""
 
     amount: float
     parts: tuple[CorpIdentInfo, ...] = ()
@@ -231,21 +231,21 @@ class Price:
     extra: dict[str, object] = field(factory=dict)
 
 
-def test_models_of_ones_own() -> None:
-    """`Operation.result` takes any attrs class, and a value that does not fit it is a problem with a path."""
+def test_custom_result_model() -> None:
+    """`Operation.result` takes any attrs class, and a value that does not fit is a problem with a path."""
     price = decode(Price, {"amount": 1.5, "parts": [{"companyName": "a"}], "x": 1})
     assert price == Price(amount=1.5, parts=(CorpIdentInfo(company_name="a"),), extra={"x": 1})
     with pytest.raises(DecodeError, match=r"^unreadable: invalid value for type, expected float @ \$\.result\.amount$"):
         decode(Price, {"amount": "much"})
 
 
-def test_requests_of_ones_own() -> None:
-    """`Operation.request` takes any attrs class too, with fields that are required and those that are not."""
+def test_custom_request_model() -> None:
+    """`Operation.request` takes any attrs class, with required and optional fields."""
     price = Price(amount=1.5, parts=(CorpIdentInfo(company_name="a"),))
     assert to_wire(price) == {"amount": 1.5, "parts": [{"companyName": "a"}], "extra": {}}
 
 
-def test_plain_types() -> None:
+def test_result_of_a_plain_type() -> None:
     """A result need not be an object."""
     assert decode(str, "a") == "a"
     with pytest.raises(DecodeError, match=r"^unreadable: expected a string, not a number @ \$\.result$"):
@@ -266,28 +266,28 @@ def test_plain_types() -> None:
         ),
     ],
 )
-def test_fields_of(request_: object, fields: dict[str, object]) -> None:
-    """A model gives what is set by the wire's names; a mapping is taken by its word, its nulls included."""
+def test_to_wire(request_: object, fields: dict[str, object]) -> None:
+    """A model gives the fields that are set, by wire name; a mapping is copied, its nulls included."""
     assert to_wire(request_) == fields
 
 
-def test_a_mapping_is_copied() -> None:
+def test_to_wire_copies_a_mapping() -> None:
     """Adding fields to a request does not change the caller's mapping."""
     given_ = {"a": 1}
     to_wire(given_)["b"] = 2
     assert given_ == {"a": 1}
 
 
-def test_bodies_are_compact_utf8() -> None:
-    """Bodies are UTF-8 without blanks and without escapes, in the order of the fields."""
+def test_encode_is_compact_utf8() -> None:
+    """JSON is written in UTF-8 without white space and escapes, in the order of the fields."""
     assert encode({"b": "张三", "a": [1, None, True]}) == '{"b":"张三","a":[1,null,true]}'.encode()
 
 
-circle: dict[str, Any] = {"list": []}
-circle["list"].append(circle)
-tower: dict[str, Any] = {}
+circular: dict[str, Any] = {"list": []}
+circular["list"].append(circular)
+nested: dict[str, Any] = {}
 for _ in range(3000):
-    tower = {"a": tower}
+    nested = {"a": nested}
 
 
 @pytest.mark.parametrize(
@@ -302,13 +302,13 @@ for _ in range(3000):
         ({"\ud800": 1}, r"\$: "),
         (to_wire(CorpIdentLinkRequest(opr_ident_info=OprIdentInfo(name="\udfff"))), r"\$\.oprIdentInfo\.name: "),
         (to_wire(CorpIdentInfo(company_type=10**30)), r"\$\.companyType: "),
-        (circle, r"\$\.list\[0\]\.list\[0\]"),
-        (tower, r"\$\.a\.a\.a"),
+        (circular, r"\$\.list\[0\]\.list\[0\]"),
+        (nested, r"\$\.a\.a\.a"),
     ],
 )
-def test_what_json_cannot_carry(fields: dict[str, Any], path: str) -> None:
-    """What cannot be written is refused before anything is sent, with the path and without the value."""
-    with pytest.raises(EncodeError, match=f"^the request cannot be written as JSON: {path}") as refusal:
+def test_values_that_json_cannot_hold(fields: dict[str, Any], path: str) -> None:
+    """A value that JSON cannot hold is refused with its path and without the value."""
+    with pytest.raises(EncodeError, match=f"^the request cannot be written as JSON: {path}") as caught:
         encode(fields)
-    assert "138001" not in str(refusal.value)
-    assert (refusal.value.__cause__, refusal.value.__context__) == (None, None)
+    assert "138001" not in str(caught.value)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)

@@ -1,4 +1,4 @@
-"""The platform's numbers: every one that is documented becomes the error of its meaning."""
+"""Error codes: every documented code has its exception class and meaning."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIGNING = (*range(32100, 32115), *range(32200, 32204))
 
 
 @pytest.mark.parametrize(
-    ("code", "error", "words"),
+    ("code", "error", "meaning"),
     [
         (20000, SignatureError, "signature"),
         (21000, ParameterError, "missing"),
@@ -59,19 +59,19 @@ SIGNING = (*range(32100, 32115), *range(32200, 32204))
         (51000, ParameterError, "SQL"),
         (52000, ParameterError, "cross-site"),
         (91000, ServerError, "server error"),
-        (999999, TooFrequentError, "too frequent"),
+        (999999, TooFrequentError, "rate limit exceeded"),
         *((code, BusinessError, "signing") for code in SIGNING),
-        (27, ApiError, "not documented"),
-        (32099, ApiError, "not documented"),
-        (32300, ApiError, "not documented"),
-        (None, ApiError, "without a number"),
+        (27, ApiError, "undocumented code"),
+        (32099, ApiError, "undocumented code"),
+        (32300, ApiError, "undocumented code"),
+        (None, ApiError, "no error code"),
     ],
 )
-def test_codes_of_the_api(code: int | None, error: type[ApiError], words: str) -> None:
-    """Every number of the API and the identity service has its class and its words, and others are told so."""
-    found, meaning = classify_code(Envelope(kind=EnvelopeKind.API, code=code), 200)
+def test_api_codes(code: int | None, error: type[ApiError], meaning: str) -> None:
+    """Every code of the API and the identity service has a class and a meaning; others are undocumented."""
+    found, text = classify_code(Envelope(kind=EnvelopeKind.API, code=code), 200)
     assert found is error
-    assert words in meaning
+    assert meaning in text
 
 
 @pytest.mark.parametrize(
@@ -90,33 +90,33 @@ def test_codes_of_the_api(code: int | None, error: type[ApiError], words: str) -
         (None, ApiError),
     ],
 )
-def test_codes_of_the_internal_envelope(code: int | None, error: type[ApiError]) -> None:
-    """The internal envelope has numbers of its own, and may pass the API's through."""
+def test_internal_codes(code: int | None, error: type[ApiError]) -> None:
+    """The internal envelope has codes of its own, and may pass on those of the API."""
     assert classify_code(Envelope(kind=EnvelopeKind.INTERNAL, code=code), 200)[0] is error
 
 
 @pytest.mark.parametrize("code", [401, 404, 405, 500, 510, 550])
-def test_internal_numbers_mean_nothing_in_the_api_envelope(code: int) -> None:
-    """The internal envelope's small numbers are not read into the API's own."""
+def test_internal_codes_in_the_api_envelope(code: int) -> None:
+    """The internal codes have no meaning in the API's envelope."""
     assert classify_code(Envelope(kind=EnvelopeKind.API, code=code), 200)[0] is ApiError
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "words"),
+    ("status", "error", "meaning"),
     [
         (404, NotFoundError, "does not know this path"),
         (405, NotFoundError, "wrong method"),
-        (500, ServerError, "unhandled failure"),
-        (429, TooFrequentError, "too frequent"),
+        (500, ServerError, "unhandled exception"),
+        (429, TooFrequentError, "rate limit exceeded"),
         (400, ApiError, "HTTP 400"),
         (503, ApiError, "HTTP 503"),
     ],
 )
-def test_statuses_of_the_framework(status: int, error: type[ApiError], words: str) -> None:
-    """The framework's document has no number, so the HTTP status says what it means."""
-    found, meaning = classify_code(Envelope(kind=EnvelopeKind.FRAMEWORK, code=None), status)
+def test_framework_statuses(status: int, error: type[ApiError], meaning: str) -> None:
+    """The framework's document has no code, so the HTTP status decides."""
+    found, text = classify_code(Envelope(kind=EnvelopeKind.FRAMEWORK, code=None), status)
     assert found is error
-    assert words in meaning
+    assert meaning in text
 
 
 @pytest.mark.parametrize(
@@ -131,13 +131,13 @@ def test_statuses_of_the_framework(status: int, error: type[ApiError], words: st
         (EnvelopeKind.API, 31000, None, 429),
     ],
 )
-def test_too_frequent_in_each_shape(kind: EnvelopeKind, code: int | None, message: str | None, status: int) -> None:
-    """Too many calls are recognised by number, words or status, in whichever envelope they come."""
+def test_rate_limit_errors(kind: EnvelopeKind, code: int | None, message: str | None, status: int) -> None:
+    """A rate-limit error is recognised by code, message or status, in every envelope."""
     assert classify_code(Envelope(kind=kind, code=code, message=message), status)[0] is TooFrequentError
 
 
-def test_numbers_that_leave_the_outcome_open() -> None:
-    """Exactly the platform's own time-out and its unknown failure leave open whether it acted."""
+def test_ambiguous_codes() -> None:
+    """The platform may have acted only with its own time-out and its unknown server error."""
     assert {43000, 91000} == AMBIGUOUS_CODES
     assert {classify_code(Envelope(kind=EnvelopeKind.API, code=code), 200)[0] for code in AMBIGUOUS_CODES} == {
         ServerError
@@ -145,8 +145,8 @@ def test_numbers_that_leave_the_outcome_open() -> None:
 
 
 @given(st.sampled_from(EnvelopeKind), st.none() | st.integers(), st.none() | st.text(), st.integers(100, 599))
-def test_any_number(kind: EnvelopeKind, code: int | None, message: str | None, status: int) -> None:
-    """Whatever number comes, there is a class and a meaning for it."""
+def test_any_code(kind: EnvelopeKind, code: int | None, message: str | None, status: int) -> None:
+    """Every code has a class and a meaning."""
     error, meaning = classify_code(Envelope(kind=kind, code=code, message=message), status)
     assert issubclass(error, ApiError)
     assert meaning

@@ -1,4 +1,4 @@
-"""The platform's three envelopes, and what of them may be irregular."""
+"""The platform's three envelopes: recognition, irregular types and timestamps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ A, B, C = EnvelopeKind.API, EnvelopeKind.INTERNAL, EnvelopeKind.FRAMEWORK
 
 
 def parse(data: object) -> Envelope | None:
-    """Parse what JSON makes of ``data``."""
+    """Parse the JSON of ``data``."""
     return parse_envelope(orjson.dumps(data))
 
 
@@ -45,8 +45,8 @@ def parse(data: object) -> Envelope | None:
         ({"status": 500, "path": "/a", "message": "x", "trace": "java…"}, C, None, False),
     ],
 )
-def test_forms(data: dict[str, Any], kind: EnvelopeKind, code: int | None, ok: bool) -> None:  # noqa: FBT001
-    """Each form is recognised by its keys, and only the API's own with 10000 is success."""
+def test_kinds(data: dict[str, Any], kind: EnvelopeKind, code: int | None, ok: bool) -> None:  # noqa: FBT001
+    """Each kind of envelope is recognised by its keys, and only the API's with 10000 is a success."""
     envelope = parse(data)
     assert envelope is not None
     assert (envelope.kind, envelope.code, envelope.ok) == (kind, code, ok)
@@ -79,25 +79,25 @@ def test_forms(data: dict[str, Any], kind: EnvelopeKind, code: int | None, ok: b
         {"success": True, "code": "OK"},
     ],
 )
-def test_what_is_no_envelope(data: object) -> None:
-    """JSON without the platform's keys, or with a code that is no whole number, is not taken for an envelope."""
+def test_not_an_envelope(data: object) -> None:
+    """JSON without the platform's keys, or with a code that is not an integer, is no envelope."""
     assert parse(data) is None
 
 
-def test_a_number_beyond_64_bits_is_no_code() -> None:
-    """A huge number is not rounded into a code."""
+def test_code_beyond_64_bits() -> None:
+    """A number beyond 64 bits is not rounded to a code."""
     assert parse_envelope(b'{"code":100000000000000000000000000000}') is None
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"{'code': 10000}", b"\xff", b"NaN"])
-def test_what_is_no_json(body: bytes) -> None:
-    """What is not JSON at all raises, so that the caller can look closer."""
+def test_not_json(body: bytes) -> None:
+    """A body that is not JSON raises `orjson.JSONDecodeError`."""
     with pytest.raises(orjson.JSONDecodeError):
         parse_envelope(body)
 
 
-def test_what_is_not_known_is_kept() -> None:
-    """Unknown keys are kept, beside message and result as they came."""
+def test_unknown_keys_are_kept() -> None:
+    """Unknown keys are kept, beside message and result as received."""
     envelope = parse({"code": 27, "message": "no", "result": [1], "timestamp": "t", "traceId": "x", "cost": 3})
     assert envelope == Envelope(
         kind=A, code=27, message="no", result=[1], raw_timestamp="t", extra={"traceId": "x", "cost": 3}
@@ -105,15 +105,15 @@ def test_what_is_not_known_is_kept() -> None:
 
 
 @pytest.mark.parametrize("message", [None, 5, ["x"], {"x": "y"}])
-def test_a_message_is_text_or_nothing(message: object) -> None:
-    """A message of another type is no message; it is not turned into text."""
+def test_message_of_a_wrong_type(message: object) -> None:
+    """A message that is not text is ignored, and never converted to text."""
     envelope = parse({"code": 27, "message": message})
     assert envelope is not None
     assert envelope.message is None
 
 
-def test_an_envelope_can_be_printed() -> None:
-    """The repr shows form, code and the names of unknown keys, and nobody's data."""
+def test_repr() -> None:
+    """``repr`` shows kind, code and the names of unknown keys, and no personal data."""
     envelope = parse({"code": 27, "message": "13800138000", "result": {"authUrl": "https://h.example"}, "mobile": "1"})
     assert (
         repr(envelope) == "Envelope(kind=<EnvelopeKind.API: 'A'>, code=27, message='***', result='***', extra=<mobile>)"
@@ -155,7 +155,7 @@ MOMENT = datetime(2024, 5, 23, 2, 6, 40, tzinfo=UTC)
     ],
 )
 def test_timestamps(raw: object, moment: datetime | None) -> None:
-    """Seconds, milliseconds, digits in a string and ISO 8601 with a zone are an aware moment, the rest is none."""
+    """Seconds, milliseconds, their digits and ISO 8601 with a zone give an aware time; anything else gives ``None``."""
     assert parse_timestamp(raw) == moment
     assert Envelope(kind=A, code=10000, raw_timestamp=raw).timestamp == moment
 
@@ -176,10 +176,10 @@ documents = st.recursive(
 
 @given(documents)
 def test_any_json(data: object) -> None:
-    """Whatever JSON comes, it is an envelope of honest types or none, and success is exactly what is promised."""
+    """Any JSON is an envelope with the declared types or none, and only the documented form is a success."""
     envelope = parse(data)
-    promised = isinstance(data, dict) and "success" not in data and str(data.get("code")).lstrip("0") == "10000"
-    assert (envelope is not None and envelope.ok) == promised
+    success = isinstance(data, dict) and "success" not in data and str(data.get("code")).lstrip("0") == "10000"
+    assert (envelope is not None and envelope.ok) == success
     if envelope is not None:
         assert envelope.code is None or type(envelope.code) is int
         assert envelope.message is None or type(envelope.message) is str
@@ -188,8 +188,8 @@ def test_any_json(data: object) -> None:
 
 
 @given(st.datetimes(min_value=datetime(1980, 1, 1), max_value=datetime(2999, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_every_way_to_write_a_moment(moment: datetime) -> None:
-    """The same moment is read from seconds, milliseconds, their digits and ISO 8601 alike."""
+def test_equal_timestamps(moment: datetime) -> None:
+    """Seconds, milliseconds, their digits and ISO 8601 of one time are read alike."""
     moment = moment.replace(microsecond=0)
     seconds = int(moment.timestamp())
     for raw in (seconds, seconds * 1000, str(seconds), str(seconds * 1000), moment.isoformat()):

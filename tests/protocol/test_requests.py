@@ -1,4 +1,4 @@
-"""Writing a request: once for a call, completed for each attempt, byte for byte."""
+"""Requests: encoded once per call, completed for each attempt."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ BODY = (
 )
 
 
-class Showing:
-    """Signs by showing what it was given."""
+class TransparentSigner:
+    """A signer whose signature is the input itself."""
 
     def sign(self, signing_input: SigningInput) -> str:
         """Return everything that a signature can cover, as JSON."""
@@ -54,24 +54,24 @@ class Showing:
         )
 
 
-def prepared(operation: Operation[Any, Any], request: object, **additions: Any) -> PreparedCall:
-    """Encode a request, with additions by name."""
+def prepare_call(operation: Operation[Any, Any], request: object, **additions: Any) -> PreparedCall:
+    """Encode a request, with ``extra_body`` and ``extra_headers`` by name."""
     extras: dict[str, Any] = {"extra_body": {}, "extra_headers": {}} | additions
     return prepare(operation, request, url=URL(BASE + operation.path), **extras)
 
 
-def written(call: PreparedCall, **parts: Any) -> HttpRequest:
-    """Complete a request for an attempt."""
+def write(call: PreparedCall, **parts: Any) -> HttpRequest:
+    """Complete a request for one attempt."""
     values: dict[str, Any] = {"nonce": "n-1", "timestamp": "1750000000000", "unique_code": "u-1", "signer": None}
     return call.write("PV9LQWZA", **values | parts)
 
 
 def test_credentials_in_headers() -> None:
-    """The auth family's five headers are there, ``sign`` present and empty, and none of them in the body."""
-    outgoing = written(prepared(CORP_IDENT_LINK, REQUEST))
-    assert str(outgoing.url) == f"{BASE}/auth/corp/ident/link"
-    assert outgoing.body == BODY.encode()
-    assert dict(outgoing.headers) == {
+    """The auth family has its five headers, ``sign`` present and empty, and none of them in the body."""
+    http_request = write(prepare_call(CORP_IDENT_LINK, REQUEST))
+    assert str(http_request.url) == f"{BASE}/auth/corp/ident/link"
+    assert http_request.body == BODY.encode()
+    assert dict(http_request.headers) == {
         "appAuthToken": "PV9LQWZA",
         "nonce": "n-1",
         "timestamp": "1750000000000",
@@ -81,24 +81,24 @@ def test_credentials_in_headers() -> None:
 
 
 def test_credentials_in_the_body() -> None:
-    """The contract family's credentials stand in the body of a POST, before the request's own fields."""
-    outgoing = written(prepared(DRAFT, {"contractName": "合同"}))
-    assert outgoing.body == '{"appAuthToken":"PV9LQWZA","uniqueCode":"u-1","contractName":"合同"}'.encode()
-    assert str(outgoing.url) == f"{BASE}/contract/draft"
-    assert dict(outgoing.headers) == {"sign": ""}
+    """The contract family has its credentials in the body of a POST, before the fields of the request."""
+    http_request = write(prepare_call(DRAFT, {"contractName": "合同"}))
+    assert http_request.body == '{"appAuthToken":"PV9LQWZA","uniqueCode":"u-1","contractName":"合同"}'.encode()
+    assert str(http_request.url) == f"{BASE}/contract/draft"
+    assert dict(http_request.headers) == {"sign": ""}
 
 
-def test_credentials_alone_in_the_body() -> None:
-    """A request without fields carries its credentials all the same."""
-    assert written(prepared(DRAFT, {})).body == b'{"appAuthToken":"PV9LQWZA","uniqueCode":"u-1"}'
+def test_credentials_only() -> None:
+    """A request without fields has its credentials in the body."""
+    assert write(prepare_call(DRAFT, {})).body == b'{"appAuthToken":"PV9LQWZA","uniqueCode":"u-1"}'
 
 
 def test_credentials_in_the_query() -> None:
-    """The contract family's credentials stand in the query of a GET, which has no body."""
-    outgoing = written(prepared(TASKS, {"contractId": "1"}))
-    assert str(outgoing.url) == f"{BASE}/contract/tasks?appAuthToken=PV9LQWZA&uniqueCode=u-1&contractId=1"
-    assert outgoing.body is None
-    assert dict(outgoing.headers) == {"sign": ""}
+    """The contract family has its credentials in the query of a GET, which has no body."""
+    http_request = write(prepare_call(TASKS, {"contractId": "1"}))
+    assert str(http_request.url) == f"{BASE}/contract/tasks?appAuthToken=PV9LQWZA&uniqueCode=u-1&contractId=1"
+    assert http_request.body is None
+    assert dict(http_request.headers) == {"sign": ""}
 
 
 @pytest.mark.parametrize(
@@ -112,35 +112,35 @@ def test_credentials_in_the_query() -> None:
         ({"名": "x"}, "?%E5%90%8D=x"),
     ],
 )
-def test_fields_of_a_get(fields: dict[str, object], query: str) -> None:
-    """The fields of a GET travel percent-encoded in UTF-8, booleans in lower case, and absent ones not at all."""
-    outgoing = written(prepared(ORDER, fields))
-    assert outgoing.url.raw_path_qs == f"/resrun-paas{API_PATH}/auth/order{query}"
-    assert outgoing.body is None
+def test_query_of_a_get(fields: dict[str, object], query: str) -> None:
+    """Fields of a GET are percent-encoded in UTF-8, booleans in lower case, and ``None`` is left out."""
+    http_request = write(prepare_call(ORDER, fields))
+    assert http_request.url.raw_path_qs == f"/resrun-paas{API_PATH}/auth/order{query}"
+    assert http_request.body is None
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=6), st.text(max_size=10), min_size=1, max_size=4))
-def test_any_query_arrives(fields: dict[str, str]) -> None:
-    """Whatever text is asked for arrives as it was."""
-    outgoing = written(prepared(ORDER, fields))
-    assert dict(parse_qsl(outgoing.url.raw_query_string, keep_blank_values=True)) == fields
+def test_query_round_trip(fields: dict[str, str]) -> None:
+    """Any text in a query is decoded to the same text."""
+    http_request = write(prepare_call(ORDER, fields))
+    assert dict(parse_qsl(http_request.url.raw_query_string, keep_blank_values=True)) == fields
 
 
 @pytest.mark.parametrize("value", [1.5, [1], {"a": 1}, b"a", ("a",)])
-def test_what_cannot_travel_in_a_query(value: object) -> None:
-    """Lists, objects and floats have no agreed form in a query and are refused by the field's name."""
-    with pytest.raises(TypeError, match=rf"^\$\.a must be a str, int or bool .* not {type(value).__name__}$"):
-        prepared(ORDER, {"a": value})
+def test_invalid_query_values(value: object) -> None:
+    """Lists, objects and floats in a query are refused, naming the field."""
+    with pytest.raises(TypeError, match=rf"^\$\.a must be a str, int or bool in a query, not {type(value).__name__}$"):
+        prepare_call(ORDER, {"a": value})
 
 
 @pytest.mark.parametrize("operation", [CORP_IDENT_LINK, DRAFT, TASKS, ORDER], ids=lambda operation: operation.name)
-def test_attempts_of_a_call_differ_only_in_their_marks(operation: Operation[Any, Any]) -> None:
-    """Between two attempts nonce, timestamp and serial number change, and the request does not."""
-    call = prepared(operation, {"a": "1", "b": "某"})
-    first = written(call)
-    second = written(call, nonce="n-2", timestamp="1750000000001", unique_code="u-2")
-    again = written(call)
-    assert (again.url, again.headers, again.body) == (first.url, first.headers, first.body)
+def test_attempts_of_one_call(operation: Operation[Any, Any]) -> None:
+    """Two attempts differ in nonce, timestamp and ``uniqueCode`` only."""
+    call = prepare_call(operation, {"a": "1", "b": "某"})
+    first = write(call)
+    second = write(call, nonce="n-2", timestamp="1750000000001", unique_code="u-2")
+    repeated = write(call)
+    assert (repeated.url, repeated.headers, repeated.body) == (first.url, first.headers, first.body)
     if operation.credentials is CredentialPlacement.HEADERS:
         assert (second.url, second.body) == (first.url, first.body)
         assert (second.headers["nonce"], second.headers["uniqueCode"]) == ("n-2", "u-2")
@@ -150,12 +150,12 @@ def test_attempts_of_a_call_differ_only_in_their_marks(operation: Operation[Any,
         assert (str(second.url), second.body) == (str(first.url).replace("u-1", "u-2"), changed)
 
 
-def test_a_call_does_not_see_later_changes() -> None:
-    """Changing the mapping after the call has begun changes nothing that is sent."""
+def test_request_is_copied() -> None:
+    """Changing the mapping after the call has begun does not change the request."""
     fields: dict[str, object] = {"a": {"b": 1}}
-    call = prepared(CORP_IDENT_LINK, fields)
+    call = prepare_call(CORP_IDENT_LINK, fields)
     fields["a"] = 2
-    assert written(call).body == b'{"a":{"b":1}}'
+    assert write(call).body == b'{"a":{"b":1}}'
 
 
 @pytest.mark.parametrize(
@@ -166,18 +166,18 @@ def test_a_call_does_not_see_later_changes() -> None:
     ],
     ids=["headers", "body"],
 )
-def test_a_post_is_signed_as_it_is_sent(operation: Operation[Any, Any], body: str) -> None:
-    """The signer is given the very bytes that are sent, credentials included."""
-    outgoing = written(prepared(operation, orjson.loads(BODY)), signer=Showing())
+def test_signing_input_of_a_post(operation: Operation[Any, Any], body: str) -> None:
+    """The signer receives the exact bytes that are sent, credentials included."""
+    http_request = write(prepare_call(operation, orjson.loads(BODY)), signer=TransparentSigner())
     uri = f"/resrun-paas{API_PATH}{operation.path}"
-    assert json.loads(outgoing.headers["sign"]) == [body, {}, "n-1", "1750000000000", uri]
-    assert outgoing.body == body.encode()
+    assert json.loads(http_request.headers["sign"]) == [body, {}, "n-1", "1750000000000", uri]
+    assert http_request.body == body.encode()
 
 
-def test_a_get_is_signed_as_it_is_sent() -> None:
-    """The signer is given the parameters in plain, and the path with the query as it is sent."""
-    outgoing = written(prepared(TASKS, {"name": "某 某"}), signer=Showing())
-    assert json.loads(outgoing.headers["sign"]) == [
+def test_signing_input_of_a_get() -> None:
+    """The signer receives the parameters not percent-encoded, and path and query as sent."""
+    http_request = write(prepare_call(TASKS, {"name": "某 某"}), signer=TransparentSigner())
+    assert json.loads(http_request.headers["sign"]) == [
         None,
         {"appAuthToken": "PV9LQWZA", "uniqueCode": "u-1", "name": "某 某"},
         "n-1",
@@ -187,7 +187,7 @@ def test_a_get_is_signed_as_it_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "key"),
+    ("request_", "request_id"),
     [
         (REQUEST, "c-1"),
         (CorpIdentLinkRequest(client_request_id=None), None),
@@ -197,51 +197,51 @@ def test_a_get_is_signed_as_it_is_sent() -> None:
         ({}, None),
     ],
 )
-def test_the_id_of_the_request(request_: object, key: str | None) -> None:
-    """The id under which a request can be repeated is known before anything is sent, and an empty one is none."""
-    assert prepared(CORP_IDENT_LINK, request_).client_request_id == key
+def test_client_request_id(request_: object, request_id: str | None) -> None:
+    """The id of a request is known before anything is sent, and an empty one counts as none."""
+    assert prepare_call(CORP_IDENT_LINK, request_).client_request_id == request_id
 
 
-def test_a_fresh_id_is_the_models_own() -> None:
-    """The id that a request object made for itself is the one that is sent, each time the object is."""
+def test_default_id_of_a_model() -> None:
+    """The default id of a request object is sent, every time the object is."""
     request = CorpIdentLinkRequest()
-    calls = [prepared(CORP_IDENT_LINK, request) for _ in range(2)]
+    calls = [prepare_call(CORP_IDENT_LINK, request) for _ in range(2)]
     assert {call.client_request_id for call in calls} == {request.client_request_id}
-    assert {written(call).body for call in calls} == {f'{{"clientRequestId":"{request.client_request_id}"}}'.encode()}
+    assert {write(call).body for call in calls} == {f'{{"clientRequestId":"{request.client_request_id}"}}'.encode()}
 
 
-def test_an_id_can_be_added() -> None:
-    """A mapping may be given its id among the additions."""
-    assert prepared(DRAFT, {}, extra_body={"clientRequestId": "c-3"}).client_request_id == "c-3"
+def test_client_request_id_in_extra_body() -> None:
+    """The id of a mapping may be given in ``extra_body``."""
+    assert prepare_call(DRAFT, {}, extra_body={"clientRequestId": "c-3"}).client_request_id == "c-3"
 
 
-def test_additions() -> None:
-    """Undocumented fields and headers are added to what is known."""
-    call = prepared(
+def test_extra_body_and_headers() -> None:
+    """Undocumented fields and headers are added to the known ones."""
+    call = prepare_call(
         CORP_IDENT_LINK,
         CorpIdentLinkRequest(client_request_id="c-1"),
         extra_body={"scene": {"a": 1}},
         extra_headers={"X-Trace": "t"},
     )
-    outgoing = written(call)
-    assert outgoing.body == b'{"clientRequestId":"c-1","scene":{"a":1}}'
-    assert outgoing.headers["x-trace"] == "t"
+    http_request = write(call)
+    assert http_request.body == b'{"clientRequestId":"c-1","scene":{"a":1}}'
+    assert http_request.headers["x-trace"] == "t"
 
 
-def test_additions_to_a_get() -> None:
-    """What is added to a GET goes into its query."""
-    call = prepared(ORDER, {"a": "1"}, extra_body={"b": 2})
-    assert written(call).url.raw_query_string == "a=1&b=2"
+def test_extra_body_of_a_get() -> None:
+    """``extra_body`` of a GET is added to its query."""
+    call = prepare_call(ORDER, {"a": "1"}, extra_body={"b": 2})
+    assert write(call).url.raw_query_string == "a=1&b=2"
 
 
 @pytest.mark.parametrize(
-    ("operation", "additions", "words"),
+    ("operation", "additions", "message"),
     [
-        (CORP_IDENT_LINK, {"extra_body": {"accountName": "x", "b": 1}}, "extra_body .* has accountName already"),
+        (CORP_IDENT_LINK, {"extra_body": {"accountName": "x", "b": 1}}, "extra_body .* already has accountName"),
         (
             CORP_IDENT_LINK,
             {"extra_body": {"clientRequestId": "x", "accountName": "y"}},
-            "has accountName, clientRequestId already",
+            "already has accountName, clientRequestId",
         ),
         (DRAFT, {"extra_body": {"appAuthToken": "x"}}, "appAuthToken must not be in the request"),
         (DRAFT, {"extra_body": {"uniqueCode": "x"}}, "uniqueCode must not be in the request"),
@@ -261,27 +261,27 @@ def test_additions_to_a_get() -> None:
         (DRAFT, {"extra_headers": {"sign": "SECRET"}}, "extra_headers must not hold sign"),
     ],
 )
-def test_additions_overwrite_nothing(operation: Operation[Any, Any], additions: dict[str, Any], words: str) -> None:
-    """An addition that would replace what is there is refused by name, without its value."""
-    with pytest.raises(ValueError, match=words) as refusal:
-        prepared(operation, orjson.loads(BODY), **additions)
-    assert "SECRET" not in str(refusal.value)
+def test_extras_must_not_overwrite(operation: Operation[Any, Any], additions: dict[str, Any], message: str) -> None:
+    """An extra field or header that would replace one is refused by name, without its value."""
+    with pytest.raises(ValueError, match=message) as caught:
+        prepare_call(operation, orjson.loads(BODY), **additions)
+    assert "SECRET" not in str(caught.value)
 
 
 @pytest.mark.parametrize("operation", [DRAFT, TASKS], ids=lambda operation: operation.name)
-def test_the_sessions_own_parameters_are_reserved(operation: Operation[Any, Any]) -> None:
-    """A request of the contract family cannot bring a token or serial number of its own."""
-    with pytest.raises(ValueError, match=r"^appAuthToken, uniqueCode must not be in the request: the session"):
-        prepared(operation, {"appAuthToken": "x", "uniqueCode": "y"})
+def test_reserved_parameters(operation: Operation[Any, Any]) -> None:
+    """A request of the contract family cannot set token or ``uniqueCode``."""
+    with pytest.raises(ValueError, match=r"^appAuthToken, uniqueCode must not be in the request: set by the session"):
+        prepare_call(operation, {"appAuthToken": "x", "uniqueCode": "y"})
 
 
-def test_the_auth_family_may_use_those_names() -> None:
-    """Where the credentials travel in headers, the body's names are free."""
-    assert written(prepared(CORP_IDENT_LINK, {"uniqueCode": "x"})).body == b'{"uniqueCode":"x"}'
+def test_reserved_parameters_in_the_auth_family() -> None:
+    """With credentials in headers, those names are free in the body."""
+    assert write(prepare_call(CORP_IDENT_LINK, {"uniqueCode": "x"})).body == b'{"uniqueCode":"x"}'
 
 
 @pytest.mark.parametrize(
-    ("operation", "request_", "words"),
+    ("operation", "request_", "message"),
     [
         (CORP_IDENT_LINK, CorpIdentInfo(), "takes a CorpIdentLinkRequest or a mapping, not CorpIdentInfo"),
         (CORP_IDENT_LINK, None, "takes a CorpIdentLinkRequest or a mapping, not NoneType"),
@@ -289,20 +289,20 @@ def test_the_auth_family_may_use_those_names() -> None:
         (DRAFT, REQUEST, "POST /contract/draft takes a mapping, not CorpIdentLinkRequest"),
     ],
 )
-def test_requests_of_a_wrong_type(operation: Operation[Any, Any], request_: object, words: str) -> None:
-    """What an operation cannot take is refused before anything is sent."""
-    with pytest.raises(TypeError, match=words):
-        prepared(operation, request_)
+def test_request_of_a_wrong_type(operation: Operation[Any, Any], request_: object, message: str) -> None:
+    """A request that the operation does not take is refused before anything is sent."""
+    with pytest.raises(TypeError, match=message):
+        prepare_call(operation, request_)
 
 
-def test_what_json_cannot_carry_is_refused_here() -> None:
-    """A request that cannot be written fails when it is prepared, not half-way through a call."""
+def test_request_that_cannot_be_encoded() -> None:
+    """A request that JSON cannot hold is refused when it is prepared."""
     with pytest.raises(EncodeError, match=r"\$\.oprIdentInfo\.name"):
-        prepared(CORP_IDENT_LINK, CorpIdentLinkRequest(opr_ident_info=OprIdentInfo(name="\ud800")))
+        prepare_call(CORP_IDENT_LINK, CorpIdentLinkRequest(opr_ident_info=OprIdentInfo(name="\ud800")))
 
 
-def test_echoes() -> None:
-    """Every text of a request is known, so that an error can leave it out when the platform repeats it."""
+def test_sensitive_values() -> None:
+    """All texts of a request are known, so that an error can leave them out."""
     request = CorpIdentLinkRequest(
         account_name="张三",
         client_user_id="x",
@@ -310,40 +310,40 @@ def test_echoes() -> None:
         corp_ident_config=CorpIdentConfig(corp_verify_methods=["legalRep", "invite"]),
         client_request_id="c-1",
     )
-    call = prepared(CORP_IDENT_LINK, request, extra_body={"scene": [{"a": "李四"}, True, None]})
+    call = prepare_call(CORP_IDENT_LINK, request, extra_body={"scene": [{"a": "李四"}, True, None]})
     assert call.sensitive_values() == {"张三", "某某科技", "legalRep", "invite", "c-1", "李四"}
-    assert prepared(TASKS, {"contractId": "N-1", "size": 10}).sensitive_values() == {"N-1", "10"}
+    assert prepare_call(TASKS, {"contractId": "N-1", "size": 10}).sensitive_values() == {"N-1", "10"}
 
 
-def test_what_is_written_already() -> None:
-    """It is sent byte for byte as it is, under its id, and headers can be added."""
-    call = prepared(CORP_IDENT_LINK, EncodedRequest(b'{"a" : 1}', "c-9"), extra_headers={"X-Trace": "t"})
-    assert (written(call).body, call.client_request_id) == (b'{"a" : 1}', "c-9")
-    assert written(call).headers["x-trace"] == "t"
-    assert written(prepared(CORP_IDENT_LINK, EncodedRequest(b"{}", "c-9"))).body == b"{}"
-    assert repr(EncodedRequest(b"SECRET", "c-9")) == "EncodedRequest(<6>, client_request_id='c-9')"
+def test_encoded_request() -> None:
+    """An encoded request is sent byte for byte under its id, and may have extra headers."""
+    call = prepare_call(CORP_IDENT_LINK, EncodedRequest(b'{"a" : 1}', "c-9"), extra_headers={"X-Trace": "t"})
+    assert (write(call).body, call.client_request_id) == (b'{"a" : 1}', "c-9")
+    assert write(call).headers["x-trace"] == "t"
+    assert write(prepare_call(CORP_IDENT_LINK, EncodedRequest(b"{}", "c-9"))).body == b"{}"
+    assert repr(EncodedRequest(b"SECRET", "c-9")) == "EncodedRequest(client_request_id='c-9')"
 
 
 @pytest.mark.parametrize(
     ("operation", "additions"),
     [(CORP_IDENT_LINK, {"extra_body": {"a": 1}}), (DRAFT, {}), (TASKS, {}), (ORDER, {})],
 )
-def test_what_is_written_already_is_not_changed(operation: Operation[Any, Any], additions: dict[str, Any]) -> None:
-    """Where fields would have to be added or moved, it is refused."""
-    with pytest.raises(TypeError, match="needs the request's fields here"):
-        prepared(operation, EncodedRequest(b"{}", "c-9"), **additions)
+def test_encoded_request_that_must_change(operation: Operation[Any, Any], additions: dict[str, Any]) -> None:
+    """An encoded request is refused if fields would have to be added or moved."""
+    with pytest.raises(TypeError, match="cannot send an EncodedRequest unchanged here"):
+        prepare_call(operation, EncodedRequest(b"{}", "c-9"), **additions)
 
 
-def test_calls_and_attempts_can_be_printed() -> None:
-    """Neither a prepared call nor an attempt shows token, body, query or headers."""
-    call = prepared(TASKS, {"name": "SECRET"}, extra_headers={"X": "SECRET"})
+def test_repr() -> None:
+    """``repr`` of a call or an attempt shows no token, body, query or headers."""
+    call = prepare_call(TASKS, {"name": "SECRET"}, extra_headers={"X": "SECRET"})
     assert "SECRET" not in repr(call)
-    assert repr(written(call)) == "HttpRequest()"
+    assert repr(write(call)) == "HttpRequest()"
 
 
 @given(st.dictionaries(st.text(max_size=6), st.none() | st.integers(0, 9) | st.text(max_size=6), max_size=4))
-def test_any_body_arrives(fields: dict[str, object]) -> None:
-    """Whatever mapping is sent arrives as it was, with the credentials beside it."""
-    body = written(prepared(DRAFT, fields)).body
+def test_body_round_trip(fields: dict[str, object]) -> None:
+    """Any mapping is decoded to the same mapping, with the credentials beside it."""
+    body = write(prepare_call(DRAFT, fields)).body
     assert body is not None
     assert orjson.loads(body) == {"appAuthToken": "PV9LQWZA", "uniqueCode": "u-1"} | fields

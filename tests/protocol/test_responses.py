@@ -1,4 +1,4 @@
-"""Reading an answer: success is an envelope, everything else is one error that says what to check."""
+"""Parsing of responses: a success is an envelope, everything else is one error."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def read(
     sensitive_values: tuple[str, ...] = (),
     **headers: str,
 ) -> Envelope | KfqError:
-    """Read an answer; what is not bytes becomes JSON, and underscores in header names hyphens."""
-    raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    sent = {"Content-Type": "application/json;charset=UTF-8"} | {
+    """Read a response; a body other than bytes is sent as JSON, and underscores in header names become hyphens."""
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    all_headers = {"Content-Type": "application/json;charset=UTF-8"} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
-    return read_response(HttpResponse(status, sent, raw), operation, base_url, lambda: sensitive_values)
+    return read_response(HttpResponse(status, all_headers, content), operation, base_url, lambda: sensitive_values)
 
 
-def refusal(body: object, status: int = 200, **options: Any) -> ApiError:
-    """Read an answer that must be the platform's no."""
+def read_api_error(body: object, status: int = 200, **options: Any) -> ApiError:
+    """Read a response that must give an `ApiError`."""
     error = read(body, status, **options)
     assert isinstance(error, ApiError)
     assert error.phase is Phase.ANSWERED
@@ -62,7 +62,7 @@ def refusal(body: object, status: int = 200, **options: Any) -> ApiError:
 @pytest.mark.parametrize("code", [10000, "10000"])
 @pytest.mark.parametrize("status", [200, 201, 400, 429, 500, 502, 504])
 def test_success(code: object, status: int) -> None:
-    """Success is the API's envelope with code 10000, whatever the status around it says."""
+    """A success is the API's envelope with code 10000, whatever the HTTP status."""
     envelope = read({"code": code, "message": "成功", "result": {"orderNo": "N1"}, "timestamp": 1716430000}, status)
     assert isinstance(envelope, Envelope)
     assert envelope.result == {"orderNo": "N1"}
@@ -89,43 +89,43 @@ def test_success(code: object, status: int) -> None:
         ({"code": 40000, "message": "x"}, 504, CredentialsError, 40000),
     ],
 )
-def test_refusals(body: dict[str, Any], status: int, error: type[ApiError], code: int | None) -> None:
-    """A no in any envelope becomes the error of its meaning, and a gateway's status around it changes nothing."""
-    refused = refusal(body, status)
-    assert type(refused) is error
-    assert refused.code == code
-    assert refused.message == body.get("message")
-    assert refused.envelope.extra.keys() == body.keys() - {"code", "message", "result", "timestamp"}
+def test_api_errors(body: dict[str, Any], status: int, error: type[ApiError], code: int | None) -> None:
+    """An error in any envelope has the class of its meaning, whatever the HTTP status."""
+    found = read_api_error(body, status)
+    assert type(found) is error
+    assert found.code == code
+    assert found.message == body.get("message")
+    assert found.envelope.extra.keys() == body.keys() - {"code", "message", "result", "timestamp"}
 
 
 @pytest.mark.parametrize(
     ("operation", "status", "hinted"),
     [(CORP_IDENT_LINK, 404, True), (CORP_IDENT_LINK, 500, False), (DRAFT, 404, False)],
 )
-def test_what_a_self_hosted_platform_lacks(operation: Operation[Any, Any], status: int, hinted: bool) -> None:  # noqa: FBT001
+def test_hint_for_hosted_operations(operation: Operation[Any, Any], status: int, hinted: bool) -> None:  # noqa: FBT001
     """A 404 for an operation that only the hosted platform has says so."""
-    error = refusal({"status": status, "error": "x", "path": "/a"}, status, operation=operation)
+    error = read_api_error({"status": status, "error": "x", "path": "/a"}, status, operation=operation)
     assert ("self-hosted platform built from the open source does not have this operation" in str(error)) == hinted
 
 
-def test_the_platforms_words_are_masked_in_the_text() -> None:
-    """An error's text leaves out numbers and what the request carried, and its ``message`` does not."""
-    words = "张三的手机号13800138000与your-operator不符"
-    error = refusal({"code": 31000, "message": words}, sensitive_values=("张三", "your-operator"))
+def test_text_is_redacted() -> None:
+    """The text leaves out numbers and values of the request; ``message`` does not."""
+    message = "张三的手机号13800138000与your-operator不符"
+    error = read_api_error({"code": 31000, "message": message}, sensitive_values=("张三", "your-operator"))
     assert str(error) == "the platform refused with code 31000 (business failure) “***的手机号***与***不符”"
-    assert error.message == words
+    assert error.message == message
 
 
-def test_a_stack_trace_stays_out_of_the_text() -> None:
-    """The framework's stack trace is kept for whoever asks, and printed nowhere."""
-    error = refusal({"status": 500, "path": "/a", "message": "x", "trace": "at com.example.Secret"}, 500)
+def test_text_omits_the_stack_trace() -> None:
+    """The framework's stack trace is kept in the envelope and never shown."""
+    error = read_api_error({"status": 500, "path": "/a", "message": "x", "trace": "at com.example.Secret"}, 500)
     assert "Secret" not in f"{error} {error!r} {error.envelope!r}"
     assert error.envelope.extra["trace"] == "at com.example.Secret"
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 @pytest.mark.parametrize("body", [HTML, b"", b"upstream timed out", b'{"error":"x"}', b"[]"])
-def test_a_gateway_speaks_for_the_platform(status: int, body: bytes) -> None:
+def test_gateway_error(status: int, body: bytes) -> None:
     """A gateway's status without an envelope leaves open whether the platform acted."""
     error = read(body, status, Retry_After="7")
     assert isinstance(error, GatewayError)
@@ -134,17 +134,17 @@ def test_a_gateway_speaks_for_the_platform(status: int, body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [HTML, b"", b"slow down"])
 def test_429_without_an_envelope(body: bytes) -> None:
-    """A proxy's own limit counts as the platform's: not executed, to be asked again later."""
+    """A proxy's rate limit counts as the platform's: not executed, to be retried later."""
     error = read(body, 429, Retry_After="7")
     assert isinstance(error, TooFrequentError)
     assert (error.code, error.message, error.retry_after) == (None, None, 7.0)
     assert error.phase is Phase.ANSWERED
 
 
-def test_a_refusal_tells_how_long_to_wait() -> None:
-    """``Retry-After`` is read from a refusal in an envelope too."""
-    assert refusal({"code": 999999, "message": "x"}, Retry_After="3").retry_after == 3.0
-    assert refusal({"code": 999999, "message": "x"}).retry_after is None
+def test_retry_after_of_an_api_error() -> None:
+    """``Retry-After`` is read from a response with an envelope, too."""
+    assert read_api_error({"code": 999999, "message": "x"}, Retry_After="3").retry_after == 3.0
+    assert read_api_error({"code": 999999, "message": "x"}).retry_after is None
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_refusal_tells_how_long_to_wait() -> None:
 )
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirects(status: int, location: str, shown: str) -> None:
-    """A redirect is not followed, and the error names where it points to by its host alone."""
+    """A redirect is not followed, and the error names only the host of its target."""
     error = read(HTML, status, Location=location)
     assert isinstance(error, UnexpectedResponse)
     assert error.phase is Phase.ANSWERED
@@ -167,8 +167,8 @@ def test_redirects(status: int, location: str, shown: str) -> None:
     assert "SECRET" not in str(error)
 
 
-def test_a_redirect_without_location() -> None:
-    """A redirect to nowhere is one all the same."""
+def test_redirect_without_location() -> None:
+    """A redirect without ``Location`` is reported as one."""
     assert "redirects to another path" in str(read(b"", 304))
 
 
@@ -200,18 +200,23 @@ def test_a_redirect_without_location() -> None:
         (HTML, 413, Phase.ANSWERED),
     ],
 )
-def test_what_is_not_in_the_platforms_form(body: bytes, status: int, phase: Phase) -> None:
-    """Only a refusing status proves that nothing happened when something else answers."""
+def test_unexpected_responses(body: bytes, status: int, phase: Phase) -> None:
+    """Only a status that refuses, 4xx, proves that an unexpected response had no effect."""
     error = read(body, status)
     assert type(error) is UnexpectedResponse
     assert (error.http_status, error.phase) == (status, phase)
-    assert f"HTTP {status} with {len(body)} bytes of application/json is not" in str(error)
+    assert f"HTTP {status} with {len(body)} bytes of application/json is not a response of the platform" in str(error)
 
 
 @pytest.mark.parametrize(
-    ("body", "base_url", "kind", "words"),
+    ("body", "base_url", "kind", "text"),
     [
-        (HTML, "https://h.example", "text/html; charset=utf-8", f"with {len(HTML)} bytes of text/html is not in the"),
+        (
+            HTML,
+            "https://h.example",
+            "text/html; charset=utf-8",
+            f"with {len(HTML)} bytes of text/html is not a",
+        ),
         (
             HTML,
             "https://h.example",
@@ -219,18 +224,18 @@ def test_what_is_not_in_the_platforms_form(body: bytes, status: int, phase: Phas
             "lacks the context path, did you mean https://h.example/resrun-paas ?",
         ),
         (b"x", "https://h.example", "text/plain", "did you mean https://h.example/resrun-paas ?"),
-        (HTML, BASE_URL, "text/html", "a page came instead of an answer, so check base_url and what stands in between"),
-        (b"  \n<html>", BASE_URL, "text/html", "a page came instead of an answer"),
-        (b"hello", BASE_URL, "", "HTTP 200 with 5 bytes of no content type is not in the platform's form"),
+        (HTML, BASE_URL, "text/html", "it is an HTML page, check base_url and any proxy in between"),
+        (b"  \n<html>", BASE_URL, "text/html", "it is an HTML page"),
+        (b"hello", BASE_URL, "", "HTTP 200 with 5 bytes of no content type is not a response of the platform"),
     ],
 )
-def test_hints(body: bytes, base_url: str, kind: str, words: str) -> None:
-    """The text says what came, and what in the settings is the likely cause."""
-    assert words in str(read(body, base_url=base_url, Content_Type=kind))
+def test_text_of_an_unexpected_response(body: bytes, base_url: str, kind: str, text: str) -> None:
+    """The text describes the response and names the setting that is the likely cause."""
+    assert text in str(read(body, base_url=base_url, Content_Type=kind))
 
 
-def test_no_content_type_at_all() -> None:
-    """An answer without ``Content-Type`` is described all the same."""
+def test_response_without_content_type() -> None:
+    """A response without ``Content-Type`` is described all the same."""
     error = read_response(HttpResponse(200, {}, b"x"), DRAFT, BASE_URL)
     assert "1 bytes of no content type" in str(error)
 
@@ -238,12 +243,12 @@ def test_no_content_type_at_all() -> None:
 WHOLE = '{"code":10000,"message":"成功","result":{"orderNo":"\\u4e2dN1","n":[1.5e3,true,null]},"timestamp":1}'.encode()
 
 
-@pytest.mark.parametrize("blanks", [b"", b" \r\n"])
-def test_cut_short_anywhere(blanks: bytes) -> None:
-    """An answer that was cut, be it within a character, counts as a connection lost, which can be asked again."""
-    assert isinstance(read(blanks + WHOLE), Envelope)
+@pytest.mark.parametrize("prefix", [b"", b" \r\n"])
+def test_truncated_response(prefix: bytes) -> None:
+    """A response that ends early, even within a character, is a lost connection."""
+    assert isinstance(read(prefix + WHOLE), Envelope)
     for end in range(1, len(WHOLE)):
-        error = read(blanks + WHOLE[:end])
+        error = read(prefix + WHOLE[:end])
         assert isinstance(error, ConnectionLost), WHOLE[:end]
         assert error.phase is Phase.SENT
 
@@ -274,18 +279,18 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
-    """Seconds and dates are read, dates by the answer's own clock, and nonsense is no wish at all."""
+    """Seconds and dates are read, dates by the response's own clock, and anything else is ignored."""
     assert retry_after({"Retry-After": value, "Date": format_datetime(NOW, usegmt=True)}) == seconds
 
 
 @pytest.mark.parametrize("headers", [{}, {"Date": "Fri, 02 Jan 2026 03:04:05 GMT"}])
 def test_no_retry_after(headers: dict[str, str]) -> None:
-    """Without the header there is no wish."""
+    """Without the header there is no value."""
     assert retry_after(headers) is None
 
 
-def test_a_date_without_a_clock() -> None:
-    """A date is worth nothing when the answer does not say what time it is there."""
+def test_retry_after_date_without_date_header() -> None:
+    """A date is ignored if the response has no ``Date``."""
     assert retry_after({"Retry-After": "Fri, 02 Jan 2026 03:04:05 GMT"}) is None
 
 
@@ -309,8 +314,8 @@ some_headers = st.dictionaries(
 @given(
     body=bodies, status=st.integers(100, 599), headers=some_headers, base_url=st.sampled_from([BASE_URL, "http://h"])
 )
-def test_any_answer(body: bytes, status: int, headers: dict[str, str], base_url: str) -> None:
-    """Whatever comes is either success or exactly one error with a phase and a text."""
+def test_any_response(body: bytes, status: int, headers: dict[str, str], base_url: str) -> None:
+    """Any response is either a success or exactly one error with a phase and a text."""
     outcome = read_response(HttpResponse(status, headers, body), CORP_IDENT_LINK, base_url)
     if isinstance(outcome, Envelope):
         assert outcome.ok

@@ -1,4 +1,4 @@
-"""Signatures: measured vectors are the law; keys in every form; canonical JSON as the platform writes it."""
+"""Signatures: measured vectors, forms of keys, and the platform's canonical JSON."""
 
 from __future__ import annotations
 
@@ -36,39 +36,39 @@ TOO_SHORT = rsa.RSAPublicNumbers(65537, 2**511 + 1).public_key()
 
 
 def private_der(key: rsa.RSAPrivateKey = KEY, kind: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
-    """Write a private key as DER."""
+    """Encode a private key as DER."""
     return key.private_bytes(Encoding.DER, kind, NoEncryption())
 
 
 def private_pem(key: rsa.RSAPrivateKey = KEY, kind: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
-    """Write a private key as PEM."""
+    """Encode a private key as PEM."""
     return key.private_bytes(Encoding.PEM, kind, NoEncryption())
 
 
 def public_der(key: rsa.RSAPrivateKey = KEY, kind: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> bytes:
-    """Write a public key as DER."""
+    """Encode a public key as DER."""
     return key.public_key().public_bytes(Encoding.DER, kind)
 
 
 def public_pem(key: rsa.RSAPrivateKey = KEY, kind: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> bytes:
-    """Write a public key as PEM."""
+    """Encode a public key as PEM."""
     return key.public_key().public_bytes(Encoding.PEM, kind)
 
 
 def bare(der: bytes, *, width: int = 0) -> str:
-    """Write base64 without armour, in lines of ``width`` characters if given."""
+    """Encode as base64 without armour, in lines of ``width`` characters if given."""
     text = base64.b64encode(der).decode()
     return "\n".join(textwrap.wrap(text, width)) if width else text
 
 
 def signing_input(**parts: Any) -> SigningInput:
-    """Describe an attempt to sign."""
+    """Create a `SigningInput` with defaults."""
     values: dict[str, Any] = {"body": None, "query": {}, "nonce": "n0nce", "timestamp": "1750000000000", "uri": "/a"}
     return SigningInput(**values | parts)
 
 
 def test_measured_canonical_strings(vectors: Any) -> None:
-    """Canonical JSON, its digest and the string to sign are those of the platform's own code."""
+    """Canonical JSON and the string to sign equal those of the platform's own code."""
     assert len(vectors["cases"]) == 3
     for case in vectors["cases"]:
         body = case["body"].encode() if case["body"] is not None else None
@@ -79,7 +79,7 @@ def test_measured_canonical_strings(vectors: Any) -> None:
 
 
 def test_measured_signatures(vectors: Any) -> None:
-    """Signatures over string and raw body are those of the platform's own code, byte for byte, and verify."""
+    """Signatures over string and raw body equal those of the platform's own code, and verify."""
     private, public = vectors["privateKeyPkcs8"], vectors["publicKeySpki"]
     for case in vectors["cases"]:
         message = case["stringToSign"].encode()
@@ -92,7 +92,7 @@ def test_measured_signatures(vectors: Any) -> None:
 
 
 def test_measured_signers(vectors: Any) -> None:
-    """Both signers make the platform's own signatures out of an attempt."""
+    """Both signers make the signatures of the platform's own code."""
     raw = Rsa2Signer(vectors["privateKeyPkcs8"])
     for case in vectors["cases"]:
         body = case["body"].encode() if case["body"] is not None else None
@@ -102,8 +102,8 @@ def test_measured_signers(vectors: Any) -> None:
         assert body is None or raw.sign(attempt) == case["signOverRawBody"]
 
 
-def test_the_worked_example() -> None:
-    """The protocol's worked example comes out as it is written there."""
+def test_worked_example() -> None:
+    """The worked example of the protocol is reproduced."""
     body = {
         "userType": 2,
         "orderStatus": 1,
@@ -139,13 +139,13 @@ def test_the_worked_example() -> None:
     ],
 )
 def test_percent_encoding(value: str, encoded: str) -> None:
-    """Values are percent-encoded by RFC 3986, in capitals, in each of the five pairs."""
+    """Values are percent-encoded according to RFC 3986, in upper case, in each of the five pairs."""
     text = string_to_sign(value, None, nonce=value, timestamp=value, uri=value)
     assert text == f"appId={encoded}&biz_content=&nonce={encoded}&timestamp={encoded}&uri={encoded}"
 
 
 @pytest.mark.parametrize("body", [None, b""])
-def test_nothing_to_digest(body: bytes | None) -> None:
+def test_string_to_sign_without_a_body(body: bytes | None) -> None:
     """Without a body ``biz_content`` is empty."""
     assert "&biz_content=&" in string_to_sign("A", body, nonce="n", timestamp="1", uri="/")
 
@@ -192,7 +192,7 @@ def test_nothing_to_digest(body: bytes | None) -> None:
     ],
 )
 def test_canonical_json(body: str, canonical: str) -> None:
-    """JSON is written as the platform writes it: key order, escapes, and numbers."""
+    """JSON is written as the platform writes it: key order, escapes and numbers."""
     assert canonical_json(body.encode()) == canonical
 
 
@@ -222,8 +222,8 @@ def test_canonical_json(body: str, canonical: str) -> None:
         b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
     ],
 )
-def test_what_has_no_canonical_form(body: bytes) -> None:
-    """What is not JSON in UTF-8, or is nested beyond reason, is a `ValueError` and nothing worse."""
+def test_invalid_json(body: bytes) -> None:
+    """A body that is not JSON in UTF-8, or is nested too deeply, is a `ValueError`."""
     with pytest.raises(ValueError, match=r"."):
         canonical_json(body)
 
@@ -241,16 +241,16 @@ ordinary_values = st.recursive(
 
 
 @given(json_values)
-def test_canonical_json_changes_nothing(value: Any) -> None:
-    """The canonical form means what the body meant, and is its own canonical form."""
+def test_canonical_json_keeps_the_value(value: Any) -> None:
+    """The canonical form has the value of the body, and is its own canonical form."""
     canonical = canonical_json(json.dumps(value).encode())
     assert json.loads(canonical) == value
     assert canonical_json(canonical.encode()) == canonical
 
 
 @given(st.dictionaries(st.text(max_size=4), json_values, max_size=5), st.randoms(use_true_random=False))
-def test_canonical_json_does_not_see_how_it_was_written(value: dict[str, Any], random: Any) -> None:
-    """Order of keys, blanks and escapes make no difference."""
+def test_canonical_json_ignores_spelling(value: dict[str, Any], random: Any) -> None:
+    """Order of keys, white space and escapes make no difference."""
     pairs = list(value.items())
     random.shuffle(pairs)
     plain, other = json.dumps(value, ensure_ascii=False), json.dumps(dict(pairs), indent=3)
@@ -260,14 +260,14 @@ def test_canonical_json_does_not_see_how_it_was_written(value: dict[str, Any], r
 @given(ordinary_values)
 @example(0.01)
 def test_canonical_json_of_ordinary_data(value: Any) -> None:
-    """For ordinary data the canonical form is what the standard library writes."""
+    """For ordinary data the canonical form is that of the standard library."""
     expected = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     assert canonical_json(json.dumps(value).encode()) == expected
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_any_float(value: float) -> None:
-    """A float keeps its value in as few digits as tell it apart, with one digit before the point of an exponent."""
+    """A float keeps its value, with one digit before the point if it has an exponent."""
     text = canonical_json(json.dumps(value).encode())
     assert float(text) == value
     mantissa, exponent, _ = text.lstrip("-").partition("E")
@@ -281,7 +281,7 @@ def test_any_float(value: float) -> None:
 
 @pytest.mark.parametrize("size", [KEY, SHORT], ids=["2048 bits", "1024 bits"])
 @pytest.mark.parametrize(
-    "written",
+    "encode",
     [
         lambda key: key,
         private_der,
@@ -297,14 +297,14 @@ def test_any_float(value: float) -> None:
         lambda key: bare(private_der(key, PrivateFormat.TraditionalOpenSSL)),
     ],
 )
-def test_forms_of_a_private_key(written: Any, size: rsa.RSAPrivateKey) -> None:
-    """A private key is taken as PEM, as bare base64 with or without line breaks, as DER, and loaded."""
-    assert load_private_key(written(size)).private_numbers() == size.private_numbers()
+def test_forms_of_a_private_key(encode: Any, size: rsa.RSAPrivateKey) -> None:
+    """A private key is accepted as PEM, as bare base64 with or without line breaks, as DER, and loaded."""
+    assert load_private_key(encode(size)).private_numbers() == size.private_numbers()
 
 
 @pytest.mark.parametrize("size", [KEY, SHORT], ids=["2048 bits", "1024 bits"])
 @pytest.mark.parametrize(
-    "written",
+    "encode",
     [
         lambda key: key.public_key(),
         public_der,
@@ -316,9 +316,9 @@ def test_forms_of_a_private_key(written: Any, size: rsa.RSAPrivateKey) -> None:
         lambda key: public_pem(key, PublicFormat.PKCS1),
     ],
 )
-def test_forms_of_a_public_key(written: Any, size: rsa.RSAPrivateKey) -> None:
-    """A public key is taken in the same forms, the platform's own 1024 bits included."""
-    assert load_public_key(written(size)).public_numbers() == size.public_key().public_numbers()
+def test_forms_of_a_public_key(encode: Any, size: rsa.RSAPrivateKey) -> None:
+    """A public key is accepted in the same forms, 1024 bits included."""
+    assert load_public_key(encode(size)).public_numbers() == size.public_key().public_numbers()
 
 
 @pytest.mark.parametrize(
@@ -326,13 +326,13 @@ def test_forms_of_a_public_key(written: Any, size: rsa.RSAPrivateKey) -> None:
     [TOO_SHORT, TOO_SHORT.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)],
     ids=["loaded", "DER"],
 )
-def test_a_key_too_short_to_trust(key: Any) -> None:
-    """A public key below 1024 bits proves nothing and is refused, loaded or not."""
-    with pytest.raises(ValueError, match=r"^the public key has 512 bits; 1024 is the least that can be trusted$"):
+def test_public_key_too_short(key: Any) -> None:
+    """A public key below 1024 bits is refused, loaded or not."""
+    with pytest.raises(ValueError, match=r"^the public key has 512 bits; at least 1024 are required$"):
         load_public_key(key)
 
 
-WRONG_PRIVATE = [
+INVALID_PRIVATE = [
     (private_pem().decode().replace("M", "!", 50), "neither PEM, nor bare base64 of DER, nor DER"),
     (bare(private_der())[:-40], "neither PEM"),
     (bare(private_der()) + "\udc80", "neither PEM"),
@@ -351,7 +351,7 @@ WRONG_PRIVATE = [
     (CURVE, "must be a str, bytes or an RSA private key, not ECPrivateKey"),
     (KEY.public_key(), "must be a str, bytes or an RSA private key, not RSAPublicKey"),
 ]
-WRONG_PUBLIC = [
+INVALID_PUBLIC = [
     ("", "neither PEM, nor bare base64 of DER, nor DER"),
     (bare(public_der())[:-40], "neither PEM"),
     (private_pem(), "neither PEM"),
@@ -364,26 +364,26 @@ WRONG_PUBLIC = [
 
 
 @pytest.mark.parametrize(
-    ("load", "key", "words"),
+    ("load", "key", "message"),
     [
-        *((load_private_key, *wrong) for wrong in WRONG_PRIVATE),
-        *((Rsa2Signer, *wrong) for wrong in WRONG_PRIVATE),
-        *((load_public_key, *wrong) for wrong in WRONG_PUBLIC),
+        *((load_private_key, *case) for case in INVALID_PRIVATE),
+        *((Rsa2Signer, *case) for case in INVALID_PRIVATE),
+        *((load_public_key, *case) for case in INVALID_PUBLIC),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_no_key(load: Any, key: Any, words: str) -> None:
-    """What is no key of the right kind is a `ValueError` that says what is wanted and never shows the key."""
-    with pytest.raises(ValueError, match=words) as refusal:
+def test_invalid_keys(load: Any, key: Any, message: str) -> None:
+    """An invalid key is a `ValueError` that names the accepted forms and never shows the key."""
+    with pytest.raises(ValueError, match=message) as caught:
         load(key)
-    shown = f"{refusal.value!r} {refusal.value.__dict__}"
+    shown = f"{caught.value!r} {caught.value.__dict__}"
     text = key.decode("latin-1") if isinstance(key, bytes) else str(key)
     assert not [line for line in text.splitlines() if len(line) > 20 and line[:20] in shown]
-    assert (refusal.value.__cause__, refusal.value.__context__) == (None, None)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-def test_a_signature_verifies_and_nothing_else_does() -> None:
-    """A signature holds for its message and key alone."""
+def test_verify() -> None:
+    """A signature is valid for its message and key only."""
     signature = sign(b"message", KEY)
     assert verify(b"message", signature, KEY.public_key())
     assert not verify(b"massage", signature, KEY.public_key())
@@ -393,15 +393,15 @@ def test_a_signature_verifies_and_nothing_else_does() -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=200))
-def test_every_message_can_be_signed(message: bytes) -> None:
-    """Any bytes can be signed, the same way each time."""
+def test_sign_any_message(message: bytes) -> None:
+    """Any bytes can be signed, and the signature is deterministic."""
     signature = sign(message, SHORT)
     assert signature == sign(message, SHORT)
     assert verify(message, signature, SHORT.public_key())
 
 
 @pytest.mark.parametrize(
-    "spoiled",
+    "corrupt",
     [
         lambda text: "",
         lambda text: text[:-4],
@@ -417,29 +417,29 @@ def test_every_message_can_be_signed(message: bytes) -> None:
         lambda text: text[:-3] + chr(ord(text[-3]) + 1) + "==",
     ],
 )
-def test_signatures_in_other_base64(spoiled: Any) -> None:
-    """A signature in any but the strict standard base64 is none, its spare bits included."""
+def test_malformed_base64(corrupt: Any) -> None:
+    """A signature in anything but strict standard base64 is not valid, its spare bits included."""
     signature = sign(b"message", KEY)
     assert signature.endswith("==")
     assert verify(b"message", signature, KEY.public_key())
-    assert not verify(b"message", spoiled(signature), KEY.public_key())
+    assert not verify(b"message", corrupt(signature), KEY.public_key())
 
 
 @settings(deadline=None)
 @given(st.text())
-def test_no_text_is_a_signature_by_chance(text: str) -> None:
-    """Any text can come as a signature, and is just not one."""
+def test_verify_any_text(text: str) -> None:
+    """Any text that is not the signature is not valid, and does not raise."""
     assert verify(b"message", text, SHORT.public_key()) is False
 
 
-def test_an_unusable_public_key_is_not_a_wrong_signature() -> None:
-    """A key that cannot be used is reported, and not taken for a forged message."""
+def test_verify_with_an_unusable_key() -> None:
+    """An unusable key raises, rather than reporting a forged message."""
     with pytest.raises(ValueError, match="public key"):
         verify(b"message", sign(b"message", KEY), "not a key")
 
 
 def test_rsa2_signs_the_raw_body() -> None:
-    """A body is signed byte for byte as it is sent, whatever else goes with it."""
+    """A body is signed byte for byte as it is sent."""
     attempt = signing_input(body=b'{"b": 1, "a":2}', query={"x": "y"})
     assert verify(b'{"b": 1, "a":2}', Rsa2Signer(KEY).sign(attempt), KEY.public_key())
 
@@ -460,27 +460,27 @@ def test_rsa2_signs_the_query_of_a_get(query: dict[str, str], message: str) -> N
 
 
 @pytest.mark.parametrize("body", [None, b'{"b": 1.0, "a": 1e8}'])
-def test_the_canonical_signer(body: bytes | None) -> None:
+def test_canonical_signer(body: bytes | None) -> None:
     """The canonical signer covers application, body, nonce, timestamp and uri."""
     attempt = signing_input(body=body, uri="/a?b=c")
     message = string_to_sign("APPID001", body, nonce="n0nce", timestamp="1750000000000", uri="/a?b=c")
     assert verify(message.encode(), CanonicalRsa2Signer("APPID001", KEY).sign(attempt), KEY.public_key())
 
 
-def test_the_canonical_signer_needs_an_application() -> None:
-    """An empty application id is refused when the signer is made, not when a call fails."""
+def test_canonical_signer_without_app_id() -> None:
+    """An empty application id is refused when the signer is created."""
     with pytest.raises(ValueError, match=r"^app_id must not be empty$"):
         CanonicalRsa2Signer("", KEY)
 
 
-def test_what_is_signed_can_be_printed() -> None:
-    """The repr of an attempt shows neither body nor query nor path."""
+def test_repr_of_a_signing_input() -> None:
+    """``repr`` of a signing input shows no body, query or path."""
     attempt = signing_input(body=b"SECRET", query={"mobile": "SECRET"}, uri="/SECRET")
     assert repr(attempt) == "SigningInput(nonce='n0nce', timestamp='1750000000000')"
 
 
 @pytest.mark.parametrize("signer", [Rsa2Signer(KEY), CanonicalRsa2Signer("APPID001", KEY)])
-def test_signers_do_not_show_their_key(signer: object) -> None:
-    """A signer can be printed."""
+def test_repr_of_a_signer(signer: object) -> None:
+    """``repr`` of a signer does not show its key."""
     assert "PRIVATE" not in repr(signer)
     assert bare(private_der())[:20] not in repr(signer)

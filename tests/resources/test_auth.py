@@ -1,4 +1,4 @@
-"""`session.auth`: the documented operation, as it goes over the wire and comes back."""
+"""`session.auth`: the documented operation on the wire."""
 
 from __future__ import annotations
 
@@ -89,24 +89,24 @@ SAMPLE_BODY = {
 
 
 async def succeed(_number: int, _seen: Seen) -> bytes:
-    """Answer with success."""
+    """Respond with success."""
     return success()
 
 
-async def sent(request: CorpIdentLinkRequest) -> Seen:
-    """Return what a request looks like on the wire."""
+async def send(request: CorpIdentLinkRequest) -> Seen:
+    """Send a request to a scripted server and return it as received."""
     async with ScriptedServer(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         await session.auth.corp_ident_link(request)
         (seen,) = server.seen
         return seen
 
 
-async def test_every_header_of_the_published_sample() -> None:
-    """A request carries the sample's headers: five of the platform's, with ``sign`` present and empty."""
+async def test_headers() -> None:
+    """A request has the headers of the published sample, with ``sign`` present and empty."""
     before = time.time() * 1000
-    seen = await sent(SAMPLE)
-    assert (seen.method, seen.target) == ("POST", PATH)
-    headers = seen.headers
+    received = await send(SAMPLE)
+    assert (received.method, received.target) == ("POST", PATH)
+    headers = received.headers
     assert headers["appAuthToken"] == TOKEN
     assert headers["sign"] == ""
     assert headers["Content-Type"] == "application/json"
@@ -122,22 +122,22 @@ async def test_every_header_of_the_published_sample() -> None:
     assert "Cookie" not in headers
 
 
-async def test_the_body_is_the_published_one() -> None:
-    """All fields of the documented schema go out under their names, in UTF-8, and none of the headers' does."""
-    seen = await sent(SAMPLE)
-    assert orjson.loads(seen.body) == SAMPLE_BODY
-    assert "某某科技有限公司".encode() in seen.body
+async def test_body() -> None:
+    """The body has all fields of the documented schema, in UTF-8."""
+    received = await send(SAMPLE)
+    assert orjson.loads(received.body) == SAMPLE_BODY
+    assert "某某科技有限公司".encode() in received.body
 
 
-async def test_what_is_none_is_left_out() -> None:
-    """A request with one field has that field and an id on the wire, nothing else."""
+async def test_none_is_left_out() -> None:
+    """A request with one field sends that field and an id only."""
     request = CorpIdentLinkRequest(account_name="")
-    seen = await sent(request)
-    assert orjson.loads(seen.body) == {"accountName": "", "clientRequestId": request.client_request_id}
+    received = await send(request)
+    assert orjson.loads(received.body) == {"accountName": "", "clientRequestId": request.client_request_id}
 
 
-async def test_one_link(session: AsyncSession, sandbox: Sandbox) -> None:
-    """A request makes one order and returns its number and page."""
+async def test_corp_ident_link(session: AsyncSession, sandbox: Sandbox) -> None:
+    """A request creates one order and returns its number and page."""
     link = await session.auth.corp_ident_link(SAMPLE)
     (order,) = sandbox.orders
     assert link.order_no == order.order_no
@@ -145,8 +145,8 @@ async def test_one_link(session: AsyncSession, sandbox: Sandbox) -> None:
     assert order.client_request_id == "client-req-corp-ident-001"
 
 
-async def test_the_same_request_twice(session: AsyncSession, sandbox: Sandbox) -> None:
-    """Asking again with the same object is the same request, so a sandbox answers with the same order."""
+async def test_same_request_twice(session: AsyncSession, sandbox: Sandbox) -> None:
+    """The same object is the same request, for which the sandbox returns the same order."""
     first = await session.auth.corp_ident_link(SAMPLE)
     assert await session.auth.corp_ident_link(SAMPLE) == first
     assert len(sandbox.orders) == 1
@@ -160,7 +160,7 @@ async def test_the_same_request_twice(session: AsyncSession, sandbox: Sandbox) -
         pytest.param({"code": 10000, "timestamp": "1716430000000", "traceId": "t-1"}, id="with more"),
     ],
 )
-async def test_success_in_its_spellings(mocked: Callable[..., None], envelope: dict[str, Any]) -> None:
+async def test_success_of_any_type(mocked: Callable[..., None], envelope: dict[str, Any]) -> None:
     """A success is read whatever the types of ``code`` and ``timestamp``."""
     result = {"orderNo": "N1", "authUrl": "https://example.com/a?code=SECRET", "expireTime": "2026"}
     url = f"https://home.kaifangqian.com{PATH}"
@@ -173,8 +173,8 @@ async def test_success_in_its_spellings(mocked: Callable[..., None], envelope: d
     assert "SECRET" not in repr(link)
 
 
-async def test_a_foreign_token(sandbox: Sandbox) -> None:
-    """A token that the platform does not know is a `CredentialsError`, raised at once and without the token."""
+async def test_unknown_token(sandbox: Sandbox) -> None:
+    """An unknown token is a `CredentialsError`, raised without a retry and without the token in its text."""
     async with AsyncSession("FOREIGN1", base_url=sandbox.base_url) as session:
         with pytest.raises(CredentialsError) as caught:
             await session.auth.corp_ident_link(SAMPLE)
@@ -183,22 +183,22 @@ async def test_a_foreign_token(sandbox: Sandbox) -> None:
     assert sandbox.orders == ()
 
 
-async def test_the_same_id_for_another_request(session: AsyncSession, sandbox: Sandbox) -> None:
-    """A sandbox refuses an id that was used for other content, so a mistake with ids shows here first."""
+async def test_same_id_for_another_request(session: AsyncSession, sandbox: Sandbox) -> None:
+    """The sandbox refuses an id that was used with another body."""
     await session.auth.corp_ident_link(SAMPLE)
     with pytest.raises(BusinessError):
         await session.auth.corp_ident_link(CorpIdentLinkRequest(client_request_id=SAMPLE.client_request_id))
     assert len(sandbox.orders) == 1
 
 
-async def test_a_mapping_is_no_request_object(session: AsyncSession) -> None:
-    """The method takes the operation's own request, and says so before anything is sent."""
+async def test_request_of_a_wrong_type(session: AsyncSession) -> None:
+    """A request of a wrong type is refused before anything is sent."""
     with pytest.raises(TypeError, match="ident/link takes a CorpIdentLinkRequest or a mapping, not str"):
         await session.auth.corp_ident_link("13800138000")  # type: ignore[arg-type]
 
 
-def test_how_the_operation_is_repeated() -> None:
-    """The operation is keyed by its ``clientRequestId``, and its credentials travel as headers."""
+def test_operation() -> None:
+    """The operation is keyed by its ``clientRequestId``, and has its credentials in headers."""
     assert CORP_IDENT_LINK.idempotency is Idempotency.KEYED
     assert CORP_IDENT_LINK.credentials is CredentialPlacement.HEADERS
     assert CORP_IDENT_LINK.name == "POST /auth/corp/ident/link"

@@ -1,4 +1,4 @@
-"""`session.contracts`: drafted and looked at, against the sandbox."""
+"""`session.contracts` against the sandbox."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ DRAFT = ContractDraftRequest(
 )
 
 
-async def test_a_started_contract_waits_for_its_parties(session: AsyncSession) -> None:
-    """A contract that was started is being signed, and a task waits for each person."""
+async def test_started_contract(session: AsyncSession) -> None:
+    """A started contract is being signed, and has a task for each person."""
     draft = await session.contracts.draft(DRAFT)
     tasks = await session.contracts.tasks(draft.contract_id)
     (task,) = tasks.todo_task_list
@@ -65,15 +65,15 @@ async def test_a_started_contract_waits_for_its_parties(session: AsyncSession) -
     assert (task.party.name, task.party.contact_type, task.party.contact) == ("王五", "MOBILE", "13900139000")
 
 
-async def test_a_draft_waits_for_nobody(session: AsyncSession) -> None:
-    """A contract that was only drafted has no open tasks."""
+async def test_unstarted_draft(session: AsyncSession) -> None:
+    """A draft that was not started has no open tasks."""
     draft = await session.contracts.draft(evolve(DRAFT, send="0"))
     tasks = await session.contracts.tasks(draft.contract_id)
     assert (tasks.status, tasks.todo_task_list) == (ContractStatus.DRAFT, ())
 
 
-async def test_the_body_is_the_documented_one(session: AsyncSession, sandbox: Sandbox) -> None:
-    """Every level of a draft arrives under the platform's own names."""
+async def test_body(session: AsyncSession, sandbox: Sandbox) -> None:
+    """Every level of a draft is sent under its wire names."""
     await session.contracts.draft(DRAFT)
     (contract,) = sandbox.contracts
     assert json.loads(contract.request) == {
@@ -100,8 +100,8 @@ async def test_the_body_is_the_documented_one(session: AsyncSession, sandbox: Sa
     }
 
 
-async def test_credentials_travel_in_body_and_query(sandbox: Sandbox) -> None:
-    """The token and a fresh serial number are in the body of a draft and in the query of a look."""
+async def test_credentials(sandbox: Sandbox) -> None:
+    """Token and ``uniqueCode`` are in the body of a POST and in the query of a GET."""
 
     async def script(_: int, seen: Seen) -> bytes:
         result = {"status": "SIGNING", "todoTaskList": []} if seen.method == "GET" else {"contractId": "c 1/中"}
@@ -134,25 +134,25 @@ async def test_credentials_travel_in_body_and_query(sandbox: Sandbox) -> None:
         ({"signer_list": None}, ServerError, 500),
     ],
 )
-async def test_what_the_platform_refuses(
+async def test_refused_drafts(
     change: dict[str, Any], error: type[Exception], code: int, session: AsyncSession, sandbox: Sandbox
 ) -> None:
-    """The sandbox refuses a draft as the platform is known to, and keeps nothing of it."""
+    """The sandbox refuses a draft as the platform is known to, and stores nothing."""
     with pytest.raises(error) as caught:
         await session.contracts.draft(evolve(DRAFT, **change))
     assert getattr(caught.value, "code", None) == code
     assert sandbox.contracts == ()
 
 
-async def test_a_deadline_in_the_future_is_accepted(session: AsyncSession) -> None:
-    """A deadline may carry trailing text, as the platform tolerates it."""
+async def test_deadline_with_trailing_text(session: AsyncSession) -> None:
+    """A deadline may have trailing text, which the platform ignores."""
     draft = await session.contracts.draft(evolve(DRAFT, expire_date="2999-12-31 00:00"))
     assert draft.contract_id
 
 
 @pytest.mark.parametrize(("contract_id", "error"), [("", ParameterError), ("nobody", BusinessError)])
-async def test_looking_for_nothing(contract_id: str, error: type[Exception], session: AsyncSession) -> None:
-    """A missing or unknown contract is refused with the platform's number."""
+async def test_tasks_of_an_unknown_contract(contract_id: str, error: type[Exception], session: AsyncSession) -> None:
+    """A missing or unknown contract id is refused with the platform's code."""
     with pytest.raises(error):
         await session.contracts.tasks(contract_id)
 
@@ -167,13 +167,13 @@ async def test_looking_for_nothing(contract_id: str, error: type[Exception], ses
         ("SOMETHING_NEW", "SOMETHING_NEW"),
     ],
 )
-def test_statuses_in_both_spellings(wire: str, known: str) -> None:
-    """Both spellings of a status are one, and an unknown one stays readable."""
+def test_contract_status_spellings(wire: str, known: str) -> None:
+    """Both spellings of a status are one member, and an unknown status stays text."""
     assert known_status(wire) is known
 
 
-async def test_an_unreadable_state_is_said() -> None:
-    """A task without its id is an error that names the path."""
+async def test_invalid_result() -> None:
+    """A task without its id is a `DecodeError` with the path."""
 
     async def script(_number: int, _seen: Seen) -> bytes:
         return answer({"code": 10000, "result": {"status": "SIGNING", "todoTaskList": [{"taskType": "SIGN"}]}})
@@ -183,30 +183,28 @@ async def test_an_unreadable_state_is_said() -> None:
             await session.contracts.tasks("c")
 
 
-async def test_many_drafts_are_never_too_frequent(session: AsyncSession, sandbox: Sandbox) -> None:
-    """Drafts asked for at once go out at the platform's pace, so that none is refused."""
-    drafts = 12
-    for answer_ in await _drafts(session, drafts):
-        assert answer_ == 1
-    assert len(sandbox.contracts) == drafts
+async def test_rate_limit(session: AsyncSession, sandbox: Sandbox) -> None:
+    """Concurrent drafts keep to the rate limit, so the sandbox refuses none."""
+    assert await _attempts_of_drafts(session, 12) == [1] * 12
+    assert len(sandbox.contracts) == 12
 
 
-async def _drafts(session: AsyncSession, count: int) -> list[int]:
-    answers = await asyncio.gather(*(session.send(CONTRACT_DRAFT, DRAFT) for _ in range(count)))
-    return [each.attempts for each in answers]
+async def _attempts_of_drafts(session: AsyncSession, count: int) -> list[int]:
+    responses = await asyncio.gather(*(session.send(CONTRACT_DRAFT, DRAFT) for _ in range(count)))
+    return [response.attempts for response in responses]
 
 
-async def test_without_pacing_the_sandbox_refuses_too(sandbox: Sandbox) -> None:
-    """Without pacing the sixth draft in a second is refused as the platform refuses it, and comes again."""
+async def test_without_rate_limit(sandbox: Sandbox) -> None:
+    """Without a rate limit the sandbox refuses the sixth draft in a second, which is then retried."""
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, rate_limit=None) as session:
-        attempts = await _drafts(session, 8)
+        attempts = await _attempts_of_drafts(session, 8)
     assert sorted(attempts)[:5] == [1, 1, 1, 1, 1]
     assert max(attempts) == 2
     assert len(sandbox.contracts) == 8
 
 
-async def test_a_missing_serial_number_fails_after_the_fact(sandbox: Sandbox) -> None:
-    """Without uniqueCode the platform drafts the contract and then answers an error; the SDK always sends one."""
+async def test_missing_unique_code(sandbox: Sandbox) -> None:
+    """Without ``uniqueCode`` the platform drafts the contract and then responds with an error."""
     body: dict[str, Any] = {"appAuthToken": sandbox.token, "send": "0", "signReId": "x", "signerList": []}
     body["operator"] = {"name": "a", "contactType": "MOBILE", "contact": "1"}
     url = f"{sandbox.base_url}/kaifangqian/openAPI/V2/contract/draft"
@@ -218,7 +216,7 @@ async def test_a_missing_serial_number_fails_after_the_fact(sandbox: Sandbox) ->
 
 @pytest.mark.parametrize("strict", [True, False])
 async def test_unknown_fields(*, strict: bool) -> None:
-    """A field that is not documented is refused at every level, unless the sandbox is told not to."""
+    """An undocumented field is refused at every level, unless the sandbox is not strict."""
     fields: dict[str, Any] = {
         "send": "0",
         "signReId": "x",
@@ -237,8 +235,8 @@ async def test_unknown_fields(*, strict: bool) -> None:
 
 
 @pytest.mark.parametrize(("token", "code"), [("", 40000), ("WRONG001", 41000)])
-async def test_tokens_are_checked(token: str, code: int, sandbox: Sandbox) -> None:
-    """A missing and an unknown token are refused in body and query alike."""
+async def test_invalid_tokens(token: str, code: int, sandbox: Sandbox) -> None:
+    """A missing or unknown token is refused in body and query alike."""
     base = f"{sandbox.base_url}/kaifangqian/openAPI/V2/contract"
     async with ClientSession() as http:
         async with http.post(f"{base}/draft", json={"appAuthToken": token}) as response:

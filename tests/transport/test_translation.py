@@ -324,7 +324,7 @@ async def test_the_platform_speaks_under_a_gateways_status() -> None:
 async def test_429_is_too_frequent() -> None:
     """A proxy's 429 says that the request was not executed."""
     error = await answered(answer("slow down", 429, Retry_After="7"))
-    is_error(error, TooFrequentError, Phase.ANSWERED, "too frequent")
+    is_error(error, TooFrequentError, Phase.ANSWERED, "rate limit exceeded")
     assert (error.http_status, error.retry_after) == (429, 7.0)
 
 
@@ -361,8 +361,8 @@ async def test_a_bug_passes_through(mocked: Callable[..., None]) -> None:
 async def test_a_page_instead_of_an_answer() -> None:
     """HTML with HTTP 200 is no success: something else may have taken the request."""
     error = await answered(answer("<!doctype html><title>登录</title>"))
-    is_error(error, UnexpectedResponse, Phase.SENT, "of text/html is not in the platform's form")
-    assert "a page came instead of an answer, so check base_url" in str(error)
+    is_error(error, UnexpectedResponse, Phase.SENT, "of text/html is not a response of the platform")
+    assert "it is an HTML page, check base_url" in str(error)
     assert error.http_status == 200
 
 
@@ -411,4 +411,4 @@ async def test_redirects_are_not_followed(location: str, host: str) -> None:
 async def test_json_of_somebody_else(status: int, phase: Phase) -> None:
     """JSON that is none of the platform's forms is named with its status, size and kind."""
     error = await answered(answer([1, 2], status))
-    is_error(error, UnexpectedResponse, phase, f"HTTP {status} with 5 bytes of application/json is not in")
+    is_error(error, UnexpectedResponse, phase, f"HTTP {status} with 5 bytes of application/json is not a response")

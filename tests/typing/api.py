@@ -1,6 +1,6 @@
-"""What a type checker accepts, what it infers, and what it refuses; nothing here is run.
+"""Code that type checkers must accept or refuse; it is checked and never run.
 
-Each refusal carries the code that it must have: an ignore that is not needed is an error in itself.
+Each refused line has a ``type: ignore`` with the expected error code, and an unused one is an error itself.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import aiohttp
 
 
-async def a_link(session: kfq.AsyncSession) -> None:
-    """The main operation: models in, model out."""
+async def corp_ident_link(session: kfq.AsyncSession) -> None:
+    """The main operation takes and returns models."""
     request = kfq.CorpIdentLinkRequest(
         account_name="13800138000",
         client_user_id=None,
@@ -38,11 +38,11 @@ async def a_link(session: kfq.AsyncSession) -> None:
 
 
 async def any_operation(session: kfq.AsyncSession) -> None:
-    """`send` knows the result of an operation that has a model, and takes mappings for any."""
-    answer = await session.send(kfq.CORP_IDENT_LINK, kfq.CorpIdentLinkRequest())
-    assert_type(answer, kfq.ApiResponse[kfq.CorpIdentLink])
-    assert_type(answer.result.auth_url, str)
-    assert_type(answer.attempts, int)
+    """`send` infers the result of an operation with a model, and takes a mapping for any operation."""
+    response = await session.send(kfq.CORP_IDENT_LINK, kfq.CorpIdentLinkRequest())
+    assert_type(response, kfq.ApiResponse[kfq.CorpIdentLink])
+    assert_type(response.result.auth_url, str)
+    assert_type(response.attempts, int)
     assert_type((await session.send(kfq.CORP_IDENT_LINK, {"accountName": "a"})).result, kfq.CorpIdentLink)
     operation: kfq.Operation[Any, kfq.CorpIdentLink] = kfq.Operation(
         "POST",
@@ -56,7 +56,7 @@ async def any_operation(session: kfq.AsyncSession) -> None:
 
 
 async def settings(connector: aiohttp.BaseConnector, context: ssl.SSLContext) -> None:
-    """A session takes its settings by name, and its views are sessions."""
+    """A session takes its settings by keyword, and its views are sessions."""
     async with kfq.AsyncSession(
         "PV9LQWZA",
         base_url="https://h.example/resrun-paas",
@@ -73,8 +73,8 @@ async def settings(connector: aiohttp.BaseConnector, context: ssl.SSLContext) ->
     await kfq.AsyncSession("PV9LQWZA", connector=connector, signer=kfq.CanonicalRsa2Signer("id", "key")).aclose()
 
 
-def failures(error: kfq.KfqError) -> None:
-    """What is known about a failure has types."""
+def error_attributes(error: kfq.KfqError) -> None:
+    """The attributes of an error are typed."""
     assert_type(error.phase, kfq.Phase)
     assert_type(error.operation, str | None)
     assert_type(error.client_request_id, str | None)
@@ -86,24 +86,24 @@ def failures(error: kfq.KfqError) -> None:
         assert_type(error.original_error, kfq.KfqError)
 
 
-async def identified(received: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
+async def handle_identity(delivery: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
     """A handler of identity notifications."""
-    assert_type(received.notification.order_status, int | None)
-    assert_type(received.key, str)
-    assert_type(received.client_request_id, str | None)
+    assert_type(delivery.notification.order_status, int | None)
+    assert_type(delivery.key, str)
+    assert_type(delivery.client_request_id, str | None)
 
 
-async def original_error(received: kfq.NotificationDelivery[kfq.ContractEvent]) -> None:
+async def handle_event(delivery: kfq.NotificationDelivery[kfq.ContractEvent]) -> None:
     """A handler of contract events."""
-    assert_type(received.notification.contract_status, str)
+    assert_type(delivery.notification.contract_status, str)
 
 
-async def what_comes_back(
+async def notifications(
     urls: kfq.CallbackUrls, verifier: kfq.CallbackVerifier, events: kfq.ContractEventVerifier
 ) -> None:
-    """The proof decides what the handler gets."""
-    receiver = kfq.NotificationReceiver(identified, urls=urls, verifier=verifier, store=kfq.MemoryStore())
-    kfq.NotificationReceiver(original_error, verifier=events, on_rejected=print)
+    """The type of the verifier decides the type of the notification."""
+    receiver = kfq.NotificationReceiver(handle_identity, urls=urls, verifier=verifier, store=kfq.MemoryStore())
+    kfq.NotificationReceiver(handle_event, verifier=events, on_rejected=print)
     reply = await receiver.receive(b"", [(b"sign", b"x")], b"/path")
     assert_type(reply, kfq.Reply)
     assert_type(reply.status, int)
@@ -113,24 +113,24 @@ async def what_comes_back(
     assert_type(verifier.verify(b"", {"sign": "x"}, "/path"), kfq.IdentityNotification)
     assert_type(events.verify(b"", {"sign": "x"}), kfq.ContractEvent)
 
-    kfq.NotificationReceiver(identified, verifier=events)  # type: ignore[arg-type]
-    kfq.NotificationReceiver(original_error, urls=urls)  # type: ignore[arg-type]
+    kfq.NotificationReceiver(handle_identity, verifier=events)  # type: ignore[arg-type]
+    kfq.NotificationReceiver(handle_event, urls=urls)  # type: ignore[arg-type]
     kfq.CallbackUrls(["text"], page="", notify="")  # type: ignore[list-item]
 
 
-class OwnSigner:
-    """Anything that signs is a signer."""
+class CustomSigner:
+    """Any class with a matching ``sign`` is a `Signer`."""
 
     def sign(self, signing_input: kfq.SigningInput) -> str:
         """Return a signature."""
         return signing_input.nonce
 
 
-SIGNER: kfq.Signer = OwnSigner()
+SIGNER: kfq.Signer = CustomSigner()
 
 
-async def refused(session: kfq.AsyncSession, link: kfq.CorpIdentLink) -> None:
-    """Mistakes that show before the program runs."""
+async def refusals(session: kfq.AsyncSession, link: kfq.CorpIdentLink) -> None:
+    """Mistakes that type checkers find."""
     kfq.CorpIdentLinkRequest(account_name=13800138000)  # type: ignore[arg-type]
     kfq.CorpIdentLinkRequest(accountName="a")  # type: ignore[call-arg]
     kfq.CorpIdentLinkRequest("a")  # type: ignore[call-arg]

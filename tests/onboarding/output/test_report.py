@@ -61,7 +61,7 @@ def statistics() -> Statistics:
         "2 次请求 requests 1",
         "5+ 次请求 requests 1",
         "31101 the enterprise's operator is not verified · 1 10",
-        "– refused without a number · 1 11",
+        "– no error code · 1 11",
         "under the same ids · 1 12",
         "手机号 a mobile number has 11 digits · 1 14",
         "中位数 median 103 ms · p90 2 s · p99 2 s",  # right within 5 %
