@@ -1,9 +1,10 @@
-"""`AsyncSession`: settings, lifetime and the resources. Everything a call does is in `kfq_async.transport`."""
+"""`AsyncSession`: settings, lifetime and resources. `kfq_async.transport` makes the calls."""
 
 from __future__ import annotations
 
 import os
 import time
+from functools import cached_property
 from math import inf
 from ssl import SSLContext
 from types import MappingProxyType
@@ -43,17 +44,37 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class AsyncSession:
-    """A door to the platform for one tenant, over one shared connector.
+    """Async client for one tenant.
 
-    Creating it opens nothing and needs no event loop; it belongs to the loop of its first call. Use it in
-    ``async with``, or close it with `aclose`.
+    Use it in ``async with``, or close it with `aclose`. Creating it opens nothing and needs no event loop; it belongs
+    to the event loop and the process of its first call.
 
-    ``concurrency`` is the number of attempts under way at a time; the rest wait, and only ``timeouts.total`` counts
-    meanwhile. A ``connector`` that you pass in is never closed, and lowers ``concurrency`` to what it allows.
-    ``proxy`` is a URL, ``ssl`` a context with your own CA, and ``trust_env`` reads proxies from the environment.
-    ``rate_limit`` is how many times a second a path is asked that the platform limits: the platform counts per IP
-    address, so a process among several takes its share, and ``None`` switches the limit off.
-    ``clock`` returns seconds since the epoch. Raises `ValueError` or `TypeError`, naming the argument.
+    Args:
+        app_auth_token: The ``appAuthToken`` of the tenant, printable ASCII.
+        base_url: URL of the platform with its context path, by default the hosted platform.
+        signer: Computes the ``sign`` header, such as `Rsa2Signer`; ``None`` sends it empty, as the platform's sample.
+        timeouts: Limits of each call, in seconds.
+        retry: Retries of each call.
+        concurrency: Attempts that run at a time, from 1 on. Further calls queue; only ``timeouts.total`` counts
+            meanwhile.
+        connector: A connector of aiohttp to use. It is never closed, and its limits lower ``concurrency``.
+        proxy: URL of an HTTP proxy, such as ``http://host:3128``.
+        ssl: TLS settings, such as a context with a CA of your own; not together with ``connector``.
+        trust_env: Whether the proxy is read from the environment.
+        rate_limit: Requests per second to each path that the platform limits. The platform counts per IP address, so
+            each of several processes takes its share; ``None`` disables the limit.
+        clock: Returns the time in seconds since the epoch.
+
+    Raises:
+        TypeError, ValueError: An argument is invalid; the text names it.
+
+    Attributes:
+        auth: Identification of enterprises: `Auth.corp_ident_link`.
+        contracts: Contracts: `Contracts.draft`, `Contracts.tasks`.
+        closed: Whether the session was closed.
+
+    `for_token` returns a view for another tenant, `with_options` one with other settings, and `send` calls any
+    operation. A call raises `KfqError`; its ``phase`` says whether the platform may have acted.
     """
 
     def __init__(
@@ -101,17 +122,23 @@ class AsyncSession:
             headers={"Host": _host(self._settings.base_url), "User-Agent": f"kfq-async/{__version__}"},
         )
         self._urls: dict[str, URL] = {}
-        self.auth = Auth(self.send)
+
+    @cached_property
+    def auth(self) -> Auth:
         """Identification of enterprises."""
-        self.contracts = Contracts(self.send)
-        """Contracts, and where they stand."""
+        return Auth(self.send)
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        """Contracts and their tasks."""
+        return Contracts(self.send)
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
-        """Make a session from ``KFQ_APP_AUTH_TOKEN``, ``KFQ_BASE_URL`` and ``KFQ_PRIVATE_KEY``.
+        """Create a session from ``KFQ_APP_AUTH_TOKEN``, ``KFQ_BASE_URL`` and ``KFQ_PRIVATE_KEY``.
 
-        The last two may be absent; with a key, requests are signed by `Rsa2Signer`. ``options`` are those of the
-        class and win over the environment. Raises `ValueError`, naming the variable.
+        The last two are optional; with a key, requests are signed by `Rsa2Signer`. ``options`` are the arguments of the
+        class and override the environment. Raises `ValueError`, naming the variable.
         """
         readers: dict[str, tuple[str, Callable[[str], object]]] = {
             "app_auth_token": ("KFQ_APP_AUTH_TOKEN", _token),
@@ -147,18 +174,18 @@ class AsyncSession:
         return self._client.closed
 
     async def aclose(self) -> None:
-        """Close the connections. A second time does nothing, and neither does it on a view."""
+        """Close the connections. Idempotent; a no-op on views."""
         if self._owner:
             await self._client.aclose()
 
     def for_token(self, app_auth_token: str) -> Self:
-        """Return a view for another tenant; it shares connections, slots and clock."""
+        """Return a view for another tenant that shares connections, slots, rate limits and clock."""
         return self._view(app_auth_token=_token(app_auth_token))
 
     def with_options(self, **options: Any) -> Self:
-        """Return a view with other ``timeouts``, ``retry`` or ``signer``; it shares connections, slots and clock.
+        """Return a view with other ``timeouts``, ``retry`` or ``signer`` that shares connections, slots and clock.
 
-        Raises `TypeError` for any other name, since the rest belongs to the shared connections.
+        Raises `TypeError` for any other name: the other settings belong to the shared connections.
         """
         checks: dict[str, Callable[[Any], object]] = {
             "timeouts": lambda value: _of_type(Timeouts, "timeouts", value),
@@ -179,8 +206,6 @@ class AsyncSession:
         view._owner = False
         view._client = self._client
         view._urls = self._urls
-        view.auth = Auth(view.send)
-        view.contracts = Contracts(view.send)
         return view
 
     async def send(
@@ -191,11 +216,18 @@ class AsyncSession:
         extra_body: Mapping[str, object] = _NOTHING,
         extra_headers: Mapping[str, str] = _NOTHING,
     ) -> ApiResponse[ResultT]:
-        """Ask for any operation, known to this package or not, and return the whole `ApiResponse`.
+        """Call any operation, known to this package or not, and return the whole `ApiResponse`.
 
-        ``request`` is the operation's model or a plain mapping by the wire's names, or what the package itself has
-        written before (`EncodedRequest`); ``extra_body`` and ``extra_headers`` add what is not documented. Raises
-        `KfqError` for what happens on the way, `TypeError` and `ValueError` for what cannot be asked.
+        Args:
+            operation: The operation, such as `CORP_IDENT_LINK`, or an `Operation` of your own.
+            request: The operation's request model, or a mapping of wire names to JSON values. The package also passes
+                requests that are encoded already.
+            extra_body: Undocumented fields to add to the request.
+            extra_headers: Headers to add.
+
+        Raises:
+            KfqError: The call failed.
+            TypeError, ValueError: The request is invalid; nothing was sent.
         """
         prepared = prepare(
             operation,
