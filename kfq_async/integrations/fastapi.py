@@ -86,7 +86,7 @@ def notification_router(receiver: NotificationReceiver, path: str) -> APIRouter:
         try:
             reply = await handle_notification(receiver, request.stream(), request.headers.raw, raw_path(request))
         except ClientDisconnect:  # nobody reads the answer, but the receiver's hook should know
-            reply = await receiver.refuse(RejectionReason.BODY_MALFORMED, "the sender hung up")
+            reply = await receiver.reject(RejectionReason.BODY_MALFORMED, "the sender hung up")
         return Response(reply.body, reply.status, media_type=reply.content_type)
 
     return router

@@ -64,7 +64,7 @@ async def handle_notification(
     """Give a request to a receiver, without reading more of the body than it takes."""
     body = await read_limited(chunks, receiver.max_body)
     if body is None:
-        return await receiver.refuse(RejectionReason.BODY_TOO_LARGE, f"more than {receiver.max_body} bytes")
+        return await receiver.reject(RejectionReason.BODY_TOO_LARGE, f"more than {receiver.max_body} bytes")
     return await receiver.receive(body, headers, path)
 
 

@@ -16,7 +16,7 @@ from example_process import ApiResponse, ask, example, key_of
 from kfq_async.examples.companies import Company, Form, read_form
 from kfq_async.examples.pages import state_page
 from kfq_async.sandbox import Fault, Sandbox
-from senders import body_of
+from senders import make_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +138,7 @@ async def circle_of_two(framework: str, database: Path, one: str, sandbox: Sandb
         urls = kfq.CallbackUrls([secret], page=f"{base}/done", notify=f"{base}/hooks/kfq")
         bound = urls.bind(kfq.CorpIdentLinkRequest(client_request_id=request_id)).auth_callback_url or ""
         path = bound.removeprefix(base)
-        body = body_of(orderNo=order.order_no)
+        body = make_body(orderNo=order.order_no)
         heard = await asyncio.gather(*(ask(origin + path, body) for origin in (one, two, one, two)))
         assert "success" in {answer.text for answer in heard}
         again = await asyncio.gather(*(ask(origin + path, body) for origin in (one, two)))

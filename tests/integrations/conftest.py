@@ -18,7 +18,7 @@ from integrations.service import TROUBLE, URLS, VERIFIED, Service
 from kfq_async.integrations import fastapi as with_fastapi
 from kfq_async.integrations import sanic as with_sanic
 from kfq_async.sandbox import Sandbox
-from senders import key
+from senders import private_key
 from web_servers import sanic_name, sanic_serving, uvicorn_serving
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Served:
 
 def with_key() -> Service:
     """Return a service that knows the senders' key."""
-    public = key().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    public = private_key().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return Service(base64.b64encode(public).decode())
 
 

@@ -13,7 +13,7 @@ from yarl import URL
 
 from integrations.service import REQUEST, URLS, VERIFIED
 from kfq_async.sandbox import Fault
-from senders import body_of, signed
+from senders import make_body, signed_headers
 from web_servers import exchange
 
 if TYPE_CHECKING:
@@ -40,16 +40,16 @@ async def get(url: str) -> tuple[int, Any, Any]:
 
 async def test_a_bound_notification_under_a_coded_path(served: Served) -> None:
     """``/hooks/a%20b`` reaches the receiver undecoded, is handled once, and acknowledged each time."""
-    assert await post(served.origin + BOUND, body_of()) == (200, b"success")
-    assert await post(served.origin + BOUND, body_of()) == (200, b"success")
+    assert await post(served.origin + BOUND, make_body()) == (200, b"success")
+    assert await post(served.origin + BOUND, make_body()) == (200, b"success")
     assert served.service.events == ["row-1:ORDER-1:1"]
 
 
 async def test_a_path_of_somebody_else(served: Served) -> None:
     """What was not given out is refused, whatever stands below the path."""
-    status, answer = await post(f"{served.origin}/hooks/a%20b/cm93LTE.forged", body_of())
+    status, answer = await post(f"{served.origin}/hooks/a%20b/cm93LTE.forged", make_body())
     assert (status, orjson.loads(answer)["message"]) == (401, "unknown_path")
-    status, _ = await post(f"{served.origin}/hooks/a%20b", body_of())
+    status, _ = await post(f"{served.origin}/hooks/a%20b", make_body())
     assert status == 401
     assert served.service.events == ["unknown_path", "unknown_path"]
 
@@ -57,17 +57,17 @@ async def test_a_path_of_somebody_else(served: Served) -> None:
 async def test_a_signed_notification(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Body and headers arrive as the sender signed them."""
     now = f"{asyncio.get_running_loop().time():.0f}"
-    body = body_of(companyName="某某 科技")
+    body = make_body(companyName="某某 科技")
     monkeypatch.setattr(served.service.receivers[1]._authenticator._verifier, "_tolerance", None)  # type: ignore[attr-defined]
-    headers = signed(body, path=VERIFIED, timestamp=now)
+    headers = signed_headers(body, path=VERIFIED, timestamp=now)
     assert await post(served.origin + VERIFIED, body, **headers) == (200, b"success")
     assert served.service.events == ["ORDER-1:1"]
 
 
 async def test_a_repeated_header(served: Served) -> None:
     """Two values of a header of the signature are seen, and refused, not folded into one."""
-    body = body_of()
-    lines = [f"{name}: {value}" for name, value in signed(body, path=VERIFIED).items()]
+    body = make_body()
+    lines = [f"{name}: {value}" for name, value in signed_headers(body, path=VERIFIED).items()]
     head = "\r\n".join([f"POST {VERIFIED} HTTP/1.1", *lines, "NONCE: other", f"Content-Length: {len(body)}"])
     status, _ = await asyncio.to_thread(exchange, served.origin, head, body)
     assert (status, served.service.events) == (400, ["header_repeated"])
@@ -75,8 +75,10 @@ async def test_a_repeated_header(served: Served) -> None:
 
 async def test_a_header_that_is_no_text(served: Served) -> None:
     """Bytes that no encoding explains are an ordinary forgery."""
-    body = body_of()
-    lines = [f"{name}: {value}" for name, value in (signed(body, path=VERIFIED) | {"nonce": "\xff\xfe"}).items()]
+    body = make_body()
+    lines = [
+        f"{name}: {value}" for name, value in (signed_headers(body, path=VERIFIED) | {"nonce": "\xff\xfe"}).items()
+    ]
     head = "\r\n".join([f"POST {VERIFIED} HTTP/1.1", *lines, f"Content-Length: {len(body)}"])
     status, _ = await asyncio.to_thread(exchange, served.origin, head, body)
     assert status in {400, 401}
@@ -124,7 +126,7 @@ async def test_a_sender_that_hangs_up(served: Served) -> None:
     await asyncio.sleep(0.1)
     writer.close()
     await writer.wait_closed()
-    assert await post(served.origin + BOUND, body_of()) == (200, b"success")
+    assert await post(served.origin + BOUND, make_body()) == (200, b"success")
     assert served.service.events[-1] == "row-1:ORDER-1:1"
 
 
@@ -139,7 +141,7 @@ async def test_another_method(served: Served) -> None:
 
 async def test_a_handler_that_fails(served: Served) -> None:
     """The sender is told to come again, and the next delivery runs the handler."""
-    body = body_of(orderNo="FAILS-ONCE")
+    body = make_body(orderNo="FAILS-ONCE")
     status, answer = await post(served.origin + BOUND, body)
     assert (status, orjson.loads(answer)["message"]) == (503, "handler_failed")
     assert await post(served.origin + BOUND, body) == (200, b"success")
@@ -148,7 +150,7 @@ async def test_a_handler_that_fails(served: Served) -> None:
 
 async def test_a_handler_that_is_slow(served: Served) -> None:
     """The sender is not kept waiting, the handler ends its work, and the sender is told so when it comes again."""
-    body = body_of(orderNo="SLOW")
+    body = make_body(orderNo="SLOW")
     status, answer = await post(served.origin + BOUND, body)
     assert (status, orjson.loads(answer)["message"]) == (503, "unfinished")
     await asyncio.sleep(0.5)

@@ -22,7 +22,7 @@ from kfq_async.integrations.fastapi import (
     raw_path,
     read_body,
 )
-from senders import body_of
+from senders import make_body
 from web_servers import uvicorn_serving
 
 if TYPE_CHECKING:
@@ -178,5 +178,5 @@ async def test_a_router_among_others() -> None:
     app.include_router(notification_router(service.by_url, "/hooks/"), prefix="/v1")
     assert app.openapi()["paths"] == {}
     with uvicorn_serving(app) as origin:
-        async with aiohttp.ClientSession() as http, http.post(f"{origin}/v1/hooks", data=body_of()) as answer:
+        async with aiohttp.ClientSession() as http, http.post(f"{origin}/v1/hooks", data=make_body()) as answer:
             assert answer.status == 401
