@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import socket
 import threading
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -24,6 +25,14 @@ _NUMBERS = itertools.count()
 def sanic_name() -> str:
     """Return a name that is unique among the Sanic applications of this process."""
     return f"tested_{next(_NUMBERS)}"
+
+
+def free_port() -> int:
+    """Return a free port below the ephemeral range, so that no server on port 0 takes it before it is used."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no free port")
 
 
 @contextmanager

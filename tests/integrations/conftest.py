@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -98,11 +97,3 @@ def running(request: pytest.FixtureRequest, kfq_sandbox: Sandbox) -> Iterator[Ru
         server = sanic_serving(app)
     with server as origin:
         yield RunningService(origin, service, kfq_sandbox, app)
-
-
-@pytest.fixture
-def unused_port() -> int:
-    """A free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

@@ -25,7 +25,7 @@ from kfq_async.integrations.sanic import (
     read_body,
     setup_kfq,
 )
-from web_servers import exchange, sanic_name, sanic_serving
+from web_servers import exchange, free_port, sanic_name, sanic_serving
 
 Request = sanic.Request[Any, Any]
 TESTS = Path(__file__).parent.parent
@@ -133,12 +133,13 @@ if __name__ == "__main__":
 """
 
 
-def test_server_process(tmp_path: Path, unused_port: int) -> None:
+def test_server_process(tmp_path: Path) -> None:
     """A worker run by Sanic's runner closes its session and receivers when it is terminated."""
+    port = free_port()
     script = tmp_path / "server.py"
     script.write_text(SERVER, encoding="utf-8")
     with subprocess.Popen(
-        [sys.executable, "-W", "error", str(script), str(unused_port)],
+        [sys.executable, "-W", "error", str(script), str(port)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(TESTS)},
@@ -146,7 +147,7 @@ def test_server_process(tmp_path: Path, unused_port: int) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
         time.sleep(0.2)
-        status, _ = exchange(f"http://127.0.0.1:{unused_port}", "POST /hooks HTTP/1.1\r\nContent-Length: 2", b"{}")
+        status, _ = exchange(f"http://127.0.0.1:{port}", "POST /hooks HTTP/1.1\r\nContent-Length: 2", b"{}")
         process.send_signal(signal.SIGTERM)
         output = process.stdout.read()
     assert (status, process.returncode, output) == (401, 0, "closed: False\nclosed: True\n")
