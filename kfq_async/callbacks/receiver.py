@@ -73,9 +73,9 @@ class NotificationReceiver:
         urls: Authenticates requests by their URL and adds ``client_request_id`` to deliveries; ``None`` to rely on
             the signature alone. Not for contract events.
         verifier: Authenticates requests by their signature; ``None`` to rely on the URL alone.
-        store: State of claims and nonces; ``None`` for a `MemoryStore`. Workers that share an address must share a
+        store: State of claims and nonces; ``None`` for a `MemoryStore`. Several workers must share a
             store, such as ``RedisStore``.
-        lease: Seconds for which a notification stays claimed if its worker dies; must exceed the handler's duration.
+        lease: Seconds for which a notification stays claimed if its worker dies; should exceed the handler's duration.
         reply_timeout: Seconds for which `receive` waits for the handler. On expiry it returns 503, the handler runs
             to completion, and a later delivery is acknowledged.
         retention: Seconds for which a handled notification is remembered (default: 7 days). Contract events have no
