@@ -1,4 +1,4 @@
-"""The examples as their users start them: processes of their own, on loopback."""
+"""Example services run as separate processes, and an HTTP client for their pages."""
 
 from __future__ import annotations
 
@@ -15,15 +15,10 @@ import aiohttp
 from attrs import frozen
 from yarl import URL
 
+from web_servers import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -33,16 +28,16 @@ def example(framework: str, *options: str) -> Iterator[str]:
     command = [sys.executable, "-m", f"kfq_async.examples.{framework}_app", "--port", str(port), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
-            _wait(process, port)
+            _wait_until_listening(process, port)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.send_signal(signal.SIGINT)
-            said = _end(process)
-    assert process.returncode == 0, said
-    assert "Traceback" not in said, said
+            output = _read_output(process)
+    assert process.returncode == 0, output
+    assert "Traceback" not in output, output
 
 
-def _end(process: subprocess.Popen[str]) -> str:
+def _read_output(process: subprocess.Popen[str]) -> str:
     try:
         return process.communicate(timeout=20)[0]
     except subprocess.TimeoutExpired:
@@ -50,7 +45,7 @@ def _end(process: subprocess.Popen[str]) -> str:
         return process.communicate()[0]
 
 
-def _wait(process: subprocess.Popen[str], port: int) -> None:
+def _wait_until_listening(process: subprocess.Popen[str], port: int) -> None:
     deadline = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < deadline:
         with socket.socket() as probe:
@@ -61,27 +56,27 @@ def _wait(process: subprocess.Popen[str], port: int) -> None:
 
 
 @frozen
-class ApiResponse:
-    """What a browser gets, before it follows a redirection."""
+class PageResponse:
+    """HTTP response, before any redirect is followed."""
 
     status: int
     text: str
     location: str = ""
 
 
-async def ask(url: str, data: dict[str, str] | bytes | None = None) -> ApiResponse:
-    """Ask as a browser does: GET, or POST of a form."""
+async def fetch(url: str, data: dict[str, str] | bytes | None = None) -> PageResponse:
+    """Send a GET request, or POST a form, as a browser does; redirects are not followed."""
     async with (
         aiohttp.ClientSession() as http,
         http.request(
             "GET" if data is None else "POST", URL(url, encoded=True), data=data, allow_redirects=False
-        ) as answer,
+        ) as response,
     ):
-        return ApiResponse(answer.status, await answer.text(), answer.headers.get("Location", ""))
+        return PageResponse(response.status, await response.text(), response.headers.get("Location", ""))
 
 
-def key_of(page: str) -> str:
-    """Return the key that is hidden in the form."""
-    found = re.search(r'name="key" value="([^"]+)"', page)
-    assert found is not None
-    return found[1]
+def form_key(page: str) -> str:
+    """Return the key in the form's hidden field."""
+    match = re.search(r'name="key" value="([^"]+)"', page)
+    assert match is not None
+    return match[1]

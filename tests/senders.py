@@ -1,4 +1,4 @@
-"""What a sender of notifications would send: bodies, signed by keys made here."""
+"""Notifications for the tests: bodies, and headers signed with generated keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kfq_async.protocol.signing import sign, string_to_sign
 APP_ID = "APPID001"
 PATH = "/hooks/kfq/auth"
 NOW = 1_750_000_000.0
-"""Seconds; what the clocks of these tests show."""
+"""Seconds since the epoch: the time of the tests' clocks."""
 
 IDENTIFIED = {
     "actionType": "AUTH",
@@ -49,22 +49,22 @@ SIGNED = {
 }
 
 
-def key(size: int = 2048, number: int = 0) -> rsa.RSAPrivateKey:
-    """Return a private key of this size; another ``number`` is another key."""
-    return _key(size, number)
+def private_key(size: int = 2048, number: int = 0) -> rsa.RSAPrivateKey:
+    """Return the private key of this size and ``number``; a process generates each once."""
+    return _generate_key(size, number)
 
 
 @functools.cache
-def _key(size: int, _: int) -> rsa.RSAPrivateKey:
+def _generate_key(size: int, _: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=size)
 
 
-def body_of(fields: dict[str, Any] | None = None, **changes: Any) -> bytes:
-    """Write a notification's body."""
+def make_body(fields: dict[str, Any] | None = None, **changes: Any) -> bytes:
+    """Return the body of a notification; of an identification if no fields are given."""
     return orjson.dumps({**(IDENTIFIED if fields is None else fields), **changes})
 
 
-def signed(
+def signed_headers(
     body: bytes,
     *,
     path: str = PATH,
@@ -75,9 +75,9 @@ def signed(
 ) -> dict[str, str]:
     """Return the headers of an identity notification."""
     text = string_to_sign(app_id, body, nonce=nonce, timestamp=timestamp, uri=path)
-    return {"appId": app_id, "nonce": nonce, "timestamp": timestamp, "sign": sign(text.encode(), by or key())}
+    return {"appId": app_id, "nonce": nonce, "timestamp": timestamp, "sign": sign(text.encode(), by or private_key())}
 
 
-def event_signed(body: bytes, *, by: rsa.RSAPrivateKey | None = None) -> dict[str, str]:
+def signed_event_headers(body: bytes, *, by: rsa.RSAPrivateKey | None = None) -> dict[str, str]:
     """Return the headers of a contract event."""
-    return {"Content-Type": "application/json", "sign": sign(body, by or key())}
+    return {"Content-Type": "application/json", "sign": sign(body, by or private_key())}

@@ -1,13 +1,14 @@
-"""FastAPI under uvicorn and Sanic on real sockets, each in a thread with a loop of its own."""
+"""FastAPI under uvicorn and Sanic on real sockets, each with an event loop in a thread."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import socket
 import threading
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -22,13 +23,21 @@ _NUMBERS = itertools.count()
 
 
 def sanic_name() -> str:
-    """Return a name that no other Sanic application of this process has."""
-    return f"tested{next(_NUMBERS)}"
+    """Return a name that is unique among the Sanic applications of this process."""
+    return f"tested_{next(_NUMBERS)}"
+
+
+def free_port() -> int:
+    """Return a free port below the ephemeral range, so that no server on port 0 takes it before it is used."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no free port")
 
 
 @contextmanager
 def uvicorn_serving(app: FastAPI) -> Iterator[str]:
-    """Serve it and yield ``http://127.0.0.1:port``; what the lifespan raises ends up here."""
+    """Serve an application and yield ``http://127.0.0.1:port``; fail if its startup fails."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on", ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -44,8 +53,8 @@ def uvicorn_serving(app: FastAPI) -> Iterator[str]:
 
 @contextmanager
 def sanic_serving(app: Sanic[Any, Any]) -> Iterator[str]:
-    """Serve it and yield ``http://127.0.0.1:port``."""
-    started, stop, failed = threading.Event(), threading.Event(), []
+    """Serve an application and yield ``http://127.0.0.1:port``; raise exceptions of its startup."""
+    started, stop, errors = threading.Event(), threading.Event(), []
     listener = socket.create_server(("127.0.0.1", 0))
 
     async def serve() -> None:
@@ -56,16 +65,16 @@ def sanic_serving(app: Sanic[Any, Any]) -> Iterator[str]:
     def run() -> None:
         try:
             asyncio.run(serve())
-        except BaseException as problem:  # noqa: BLE001  # it belongs to the thread that waits
-            failed.append(problem)
+        except BaseException as error:  # noqa: BLE001  # raised in the thread that waits
+            errors.append(error)
             started.set()
 
     thread = threading.Thread(target=run)
     thread.start()
     started.wait(30)
     try:
-        if failed:
-            raise failed[0]
+        if errors:
+            raise errors[0]
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         stop.set()
@@ -75,8 +84,8 @@ def sanic_serving(app: Sanic[Any, Any]) -> Iterator[str]:
 
 @asynccontextmanager
 async def sanic_running(app: Sanic[Any, Any], listener: socket.socket) -> AsyncIterator[None]:
-    """Run it in this loop, as Sanic's guide shows."""
-    app.config.TOUCHUP = False  # Sanic then rewrites itself, which it can do once per process only
+    """Run an application in the current event loop, as Sanic's guide shows."""
+    app.config.TOUCHUP = False  # Sanic's optimization rewrites its classes, and can run only once per process
     server: Any = await app.create_server(sock=listener, return_asyncio_server=True, access_log=False)
     await server.startup()
     await server.before_start()
@@ -90,10 +99,10 @@ async def sanic_running(app: Sanic[Any, Any], listener: socket.socket) -> AsyncI
 
 
 def exchange(origin: str, head: str, body: bytes = b"") -> tuple[int, bytes]:
-    """Send bytes as they are, read until the other side closes, and return status and body."""
+    """Send a raw request, read until the server closes the connection, and return status and body."""
     host, _, port = origin.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(f"{head}\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode("latin-1") + body)
-        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
-    first, _, rest = answer.partition(b"\r\n\r\n")
-    return int(first.split()[1]), rest
+        response = b"".join(iter(lambda: connection.recv(65_536), b""))
+    response_head, _, response_body = response.partition(b"\r\n\r\n")
+    return int(response_head.split()[1]), response_body

@@ -1,4 +1,4 @@
-"""What comes back unasked: bind its URLs, verify its signature, receive it once."""
+"""Incoming notifications: bound callback URLs, signature checks, and a receiver that handles each one once."""
 
 from kfq_async.callbacks.authentication import NotificationDelivery
 from kfq_async.callbacks.parsing import Headers, PublicPath

@@ -1,4 +1,4 @@
-"""From raw values to what a handler is given: the proofs that a receiver demands, and the stable key. Pure."""
+"""Authentication of incoming requests, and the deduplication keys of their notifications. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-from kfq_async.callbacks.parsing import content_digest, header, identity_notification, normalize_headers, parse_object
+from kfq_async.callbacks.parsing import (
+    content_digest,
+    normalize_headers,
+    parse_identity_notification,
+    parse_object,
+    require_header,
+)
 from kfq_async.callbacks.signatures import ContractEventVerifier
 from kfq_async.callbacks.urls import Purpose
 from kfq_async.models.fields import mask
@@ -26,78 +32,83 @@ NotificationT = TypeVar("NotificationT", IdentityNotification, ContractEvent)
 
 @frozen(kw_only=True)
 class NotificationDelivery(Generic[NotificationT]):
-    """What the handler is given."""
+    """Authenticated notification; the argument of a `NotificationReceiver`'s handler.
+
+    Attributes:
+        notification: `IdentityNotification`, or `ContractEvent` with a `ContractEventVerifier`.
+        key: Deduplication key, the same for every delivery of the same notification: ``order_no:order_status``,
+            with ``client_request_id:`` in front when `CallbackUrls` are configured, each part percent-encoded. A
+            SHA-256 of the content replaces ``order_no:order_status`` if either is missing, and is the whole key of
+            a contract event.
+        client_request_id: Id carried by the URL; ``None`` without `CallbackUrls`.
+    """
 
     notification: NotificationT
     key: str
-    """The same for each delivery of the same notification, to de-duplicate by.
-
-    ``order_no:order_status``, with ``client_request_id:`` in front where `CallbackUrls` prove it, each
-    percent-encoded. A hash of the content stands for what names no order, and for a contract event.
-    """
+    """Deduplication key, the same for every delivery of the same notification."""
     client_request_id: str | None = None
-    """The id that the URL carries; ``None`` without `CallbackUrls`."""
+    """Id carried by the URL; ``None`` without `CallbackUrls`."""
 
 
 @frozen(kw_only=True)
 class AuthenticatedDelivery:
-    """What was proved to be authentic, and by which names a store knows it."""
+    """Delivery that passed authentication, with its keys in a `NotificationStore`."""
 
-    received: NotificationDelivery[Any]
-    name: str
-    """Digest of kind and key."""
+    delivery: NotificationDelivery[Any]
+    store_key: str
+    """Digest of the notification's kind and deduplication key."""
     nonce: str | None = field(default=None, repr=mask)
-    """Digest of the nonce; ``None`` for a proof that has none."""
-    content: str = field(default="", repr=False)
-    """Digest of what the nonce came with."""
+    """Digest of the nonce; ``None`` if the authentication has no nonce."""
+    content_digest: str = field(default="", repr=False)
+    """Digest of the content sent with the nonce."""
 
 
 class Authenticator(Protocol):
-    """What a receiver demands of a request."""
+    """Authentication of one kind of notification, by URL, signature or both."""
 
     @property
-    def validity(self) -> float | None:
-        """Seconds for which a nonce must be remembered; ``None`` for as long as possible."""
+    def nonce_retention(self) -> float | None:
+        """Seconds for which a nonce must be stored; ``None`` for the receiver's ``retention``."""
         ...
 
     def authenticate(self, body: bytes, headers: Headers, path: str | bytes) -> AuthenticatedDelivery:
-        """Return what was delivered, or raise `CallbackRejected`."""
+        """Return the delivery, or raise `CallbackRejected`."""
         ...
 
 
 def make_authenticator(
     urls: CallbackUrls | None, verifier: CallbackVerifier | ContractEventVerifier | None
 ) -> Authenticator:
-    """Return the proof for these settings, or raise `ValueError` if nothing would be proved."""
+    """Return the authenticator for these settings; raise `ValueError` if they would authenticate nothing."""
     if isinstance(verifier, ContractEventVerifier):
         if urls is not None:
-            raise ValueError("contract events come to one URL for all: urls does not go with a ContractEventVerifier")
-        return _ContractAuthenticator(verifier)
+            raise ValueError("urls cannot be combined with a ContractEventVerifier: all contract events share one URL")
+        return _ContractEventAuthenticator(verifier)
     if urls is None and verifier is None:
-        raise ValueError("urls or verifier must be given: otherwise anybody could notify")
+        raise ValueError("urls or verifier is required: without them anyone could send notifications")
     return _IdentityAuthenticator(urls, verifier)
 
 
 class _IdentityAuthenticator:
-    """By URL, by signature, or by both; what is configured must hold."""
+    """Authenticates identity notifications by URL, signature or both; every configured check must pass."""
 
     def __init__(self, urls: CallbackUrls | None, verifier: CallbackVerifier | None) -> None:
         self._urls = urls
         self._verifier = verifier
         tolerance = None if verifier is None else verifier.tolerance
-        # A timestamp can be valid from one bound to the other; the rest is for clocks that are set meanwhile.
-        self.validity = None if tolerance is None else 2 * tolerance + 60
+        # A timestamp is valid from one bound to the other; the extra minute covers adjustments of the clock.
+        self.nonce_retention = None if tolerance is None else 2 * tolerance + 60
 
     def authenticate(self, body: bytes, headers: Headers, path: str | bytes) -> AuthenticatedDelivery:
         request_id = None if self._urls is None else self._urls.match(path, purpose=Purpose.NOTIFY)
         if self._verifier is None:
-            return _identity(identity_notification(parse_object(body)), request_id, None, body)
+            return _identity_delivery(parse_identity_notification(parse_object(body)), request_id, None, body)
         pairs = normalize_headers(headers)
         notification = self._verifier.verify(body, pairs, path)
-        return _identity(notification, request_id, header(pairs, "nonce"), body)
+        return _identity_delivery(notification, request_id, require_header(pairs, "nonce"), body)
 
 
-def _identity(
+def _identity_delivery(
     notification: IdentityNotification, request_id: str | None, nonce: str | None, body: bytes
 ) -> AuthenticatedDelivery:
     content = content_digest(body)
@@ -106,17 +117,17 @@ def _identity(
     parts += [content] if order is None or status is None else [order, str(int(status))]
     key = ":".join(quote(part, safe="") for part in parts)
     return AuthenticatedDelivery(
-        received=NotificationDelivery(notification=notification, key=key, client_request_id=request_id),
-        name=_name("identity", key),
-        nonce=None if nonce is None else _name("nonce", nonce),
-        content=content,
+        delivery=NotificationDelivery(notification=notification, key=key, client_request_id=request_id),
+        store_key=_namespaced_digest("identity", key),
+        nonce=None if nonce is None else _namespaced_digest("nonce", nonce),
+        content_digest=content,
     )
 
 
-class _ContractAuthenticator:
-    """By signature over the body alone."""
+class _ContractEventAuthenticator:
+    """Authenticates contract events by their signature, which covers the body alone."""
 
-    validity: float | None = None
+    nonce_retention: float | None = None
 
     def __init__(self, verifier: ContractEventVerifier) -> None:
         self._verifier = verifier
@@ -125,9 +136,9 @@ class _ContractAuthenticator:
         event = self._verifier.verify(body, headers)
         key = content_digest(body)
         return AuthenticatedDelivery(
-            received=NotificationDelivery(notification=event, key=key), name=_name("contract", key)
+            delivery=NotificationDelivery(notification=event, key=key), store_key=_namespaced_digest("contract", key)
         )
 
 
-def _name(kind: str, value: str) -> str:
-    return hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()
+def _namespaced_digest(namespace: str, value: str) -> str:
+    return hashlib.sha256(f"{namespace}:{value}".encode()).hexdigest()

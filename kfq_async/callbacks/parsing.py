@@ -1,4 +1,4 @@
-"""Reading what came in, without trust: headers, paths and bodies as raw values. Pure; every refusal has its reason."""
+"""Parsing of untrusted headers, paths and bodies. Pure; invalid input raises `CallbackRejected` with its reason."""
 
 from __future__ import annotations
 
@@ -16,115 +16,115 @@ __all__ = [
     "Headers",
     "PublicPath",
     "content_digest",
-    "contract_event",
-    "header",
-    "identity_notification",
     "normalize_headers",
+    "parse_contract_event",
+    "parse_identity_notification",
     "parse_object",
+    "require_header",
     "to_public_path",
 ]
 
 Headers = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
-"""A mapping or pairs, in any case."""
+"""HTTP headers: a mapping or pairs, names in any case."""
 PublicPath = str | Callable[[str], str]
-"""What a proxy did to the path: the prefix that it took away, or a function from the path seen to the public one."""
+"""Path rewriting by a proxy: the prefix that it removed, or a function from the path seen here to the public one."""
 
 ModelT = TypeVar("ModelT")
 
-_INTEGERS = ("orderStatus", "userType", "bizType", "idCardType", "companyType")
-_OTHER_KINDS = frozenset({"tenantType", "operatorUnionId", "finalSignType", "contractStatus", "callbackType"})
-"""Keys that an identity notification does not have: the first three are those of a signing-intent order, whose
-``orderStatus`` counts otherwise (protocol section 5.6); the others belong to a contract event."""
+_INTEGER_FIELDS = ("orderStatus", "userType", "bizType", "idCardType", "companyType")
+_FOREIGN_FIELDS = frozenset({"tenantType", "operatorUnionId", "finalSignType", "contractStatus", "callbackType"})
+"""Fields that an identity notification does not have: the first three belong to a signing-intent order, whose
+``orderStatus`` has other meanings (protocol section 5.6); the others belong to a contract event."""
 
 
 def normalize_headers(headers: Headers) -> tuple[tuple[str, str], ...]:
-    """Return headers as pairs of text that can be read many times, names in lower case."""
+    """Return headers as a tuple of text pairs, names in lower case."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return tuple((_latin(name).lower(), _latin(value)) for name, value in pairs)
+    return tuple((_decode_latin1(name).lower(), _decode_latin1(value)) for name, value in pairs)
 
 
-def header(pairs: Iterable[tuple[str, str]], name: str) -> str:
-    """Return the one value of a header; refuse it if it is missing, blank, repeated or no text."""
+def require_header(pairs: Iterable[tuple[str, str]], name: str) -> str:
+    """Return the only value of a header; reject a header that is missing, blank, repeated or not text."""
     values = [value for key, value in pairs if key == name.lower()]
     if len(values) > 1:
         raise CallbackRejected(RejectionReason.HEADER_REPEATED, name)
     value = values[0] if values else ""
     if not value.strip():
         raise CallbackRejected(RejectionReason.HEADER_MISSING, name)
-    if _is_no_text(value):
+    if _has_surrogates(value):
         raise CallbackRejected(RejectionReason.HEADER_MALFORMED, name)
     return value
 
 
-def _is_no_text(value: str) -> bool:
-    """Tell whether there is a lone surrogate in it: what servers make of bytes that they cannot decode."""
+def _has_surrogates(value: str) -> bool:
+    """Return whether a text holds lone surrogates, by which servers represent bytes that they cannot decode."""
     return any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def _latin(value: str | bytes) -> str:
+def _decode_latin1(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def to_public_path(path: str | bytes, public_path: PublicPath = "") -> str:
-    """Return the public path of a request, or refuse a path that is no text."""
-    seen = path.decode("utf-8", "surrogateescape") if isinstance(path, bytes) else path
-    if _is_no_text(seen):
+    """Return the public path of a request; reject a path that is not text."""
+    local_path = path.decode("utf-8", "surrogateescape") if isinstance(path, bytes) else path
+    if _has_surrogates(local_path):
         raise CallbackRejected(RejectionReason.UNKNOWN_PATH)
-    return public_path + seen if isinstance(public_path, str) else public_path(seen)
+    return public_path + local_path if isinstance(public_path, str) else public_path(local_path)
 
 
 def parse_object(body: bytes) -> dict[str, object]:
-    """Read a JSON object in UTF-8; the last of duplicate keys wins, as it does for the signature."""
-    canonical = _canonical(body)
+    """Parse a JSON object in UTF-8; the last of duplicate keys wins, as in the signature."""
+    canonical = _canonicalize(body)
     try:
         data = json.loads(canonical)
-    except ValueError:  # an integer of more digits than Python reads
+    except ValueError:  # an integer with more digits than Python parses
         data = None
     if not isinstance(data, dict):
         raise CallbackRejected(RejectionReason.BODY_MALFORMED)
     return data
 
 
-def identity_notification(data: Mapping[str, object]) -> IdentityNotification:
-    """Read an identity notification; numbers may be digits in a string.
+def parse_identity_notification(data: Mapping[str, object]) -> IdentityNotification:
+    """Return the identity notification in a JSON object; numbers may be strings of digits.
 
-    Refuses the notifications of signing-intent orders and contracts, which can be told by their keys.
+    Rejects notifications of signing-intent orders and contracts, which are recognised by their fields.
     """
-    if other := sorted(data.keys() & _OTHER_KINDS):
-        raise CallbackRejected(RejectionReason.WRONG_KIND, f"it has {', '.join(other)}")
-    numbers = {name: _number(data[name]) for name in _INTEGERS if name in data}
-    return _model(IdentityNotification, {**data, **numbers})
+    if foreign := sorted(data.keys() & _FOREIGN_FIELDS):
+        raise CallbackRejected(RejectionReason.WRONG_KIND, f"it has {', '.join(foreign)}")
+    numbers = {name: _parse_integer(data[name]) for name in _INTEGER_FIELDS if name in data}
+    return _decode_model(IdentityNotification, {**data, **numbers})
 
 
-def contract_event(data: Mapping[str, object]) -> ContractEvent:
-    """Read a contract event."""
-    return _model(ContractEvent, data)
+def parse_contract_event(data: Mapping[str, object]) -> ContractEvent:
+    """Return the contract event in a JSON object."""
+    return _decode_model(ContractEvent, data)
 
 
 def content_digest(body: bytes) -> str:
-    """Return the SHA-256 of a body's content, whatever its white space and the order of its keys."""
-    return hashlib.sha256(_canonical(body).encode()).hexdigest()
+    """Return the SHA-256 of a body's content, independent of whitespace and key order."""
+    return hashlib.sha256(_canonicalize(body).encode()).hexdigest()
 
 
-def _canonical(body: bytes) -> str:
+def _canonicalize(body: bytes) -> str:
     if not isinstance(body, bytes):
         raise TypeError(f"body must be the raw bytes of the request, not {type(body).__name__}")
     try:
         return canonical_json(body)
-    except ValueError:  # its text quotes the body, so it is not repeated
+    except ValueError:  # its text quotes the body: the rejection is raised outside, where this is not its context
         pass
     raise CallbackRejected(RejectionReason.BODY_MALFORMED)
 
 
-def _number(value: object) -> object:
+def _parse_integer(value: object) -> object:
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
         return int(value)
     return value
 
 
-def _model(kind: type[ModelT], data: Mapping[str, object]) -> ModelT:
+def _decode_model(model: type[ModelT], data: Mapping[str, object]) -> ModelT:
     try:
-        return decode(kind, data, path="$")
-    except DecodeError as problem:
-        text = "; ".join(problem.problems)
-    raise CallbackRejected(RejectionReason.FIELD_MALFORMED, text)
+        return decode(model, data, path="$")
+    except DecodeError as error:  # as above
+        detail = "; ".join(error.problems)
+    raise CallbackRejected(RejectionReason.FIELD_MALFORMED, detail)

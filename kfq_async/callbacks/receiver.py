@@ -1,4 +1,4 @@
-"""`NotificationReceiver`: what comes to a callback URL is proved, handled once, and answered. No HTTP lives here."""
+"""`NotificationReceiver`: authenticates, deduplicates and acknowledges notifications. Contains no HTTP."""
 
 from __future__ import annotations
 
@@ -32,44 +32,61 @@ __all__ = ["NotificationReceiver", "Reply"]
 
 _LOG = logging.getLogger("kfq_async")
 _SUCCESS = b"success"
-"""What the sender wants to read, and nothing else (protocol sections 5.5 and 6.6)."""
-_FAILURES = (RejectionReason.HANDLER_FAILED, RejectionReason.STORE_FAILED)
+"""The acknowledgement: this text and nothing else (protocol sections 5.5 and 6.6)."""
+_SERVICE_FAULTS = (RejectionReason.HANDLER_FAILED, RejectionReason.STORE_FAILED)
+"""Reasons that are logged as errors."""
 
 
 @frozen
 class Reply:
-    """What to answer, to be sent as it is."""
+    """HTTP response to a notification, to be sent unchanged.
+
+    Attributes:
+        status: HTTP status: 200 acknowledged, 400 malformed, 401 not authentic, 503 to be delivered again.
+        body: ``b"success"``, or the platform's JSON envelope with a code and, as ``message``, the reason.
+        content_type: Value of the ``Content-Type`` header.
+    """
 
     status: int
     body: bytes
 
     @property
     def content_type(self) -> str:
-        """The ``Content-Type`` of the body."""
+        """Value of the ``Content-Type`` header."""
         return "text/plain; charset=utf-8" if self.body == _SUCCESS else "application/json"
 
 
 class NotificationReceiver:
-    """Proves, de-duplicates and answers what comes to a callback URL.
+    """Authenticates, deduplicates and acknowledges notifications.
 
-    The promise: ``success`` is answered only after the handler has returned, so a notification is handled **at least
-    once** if its sender keeps coming; and **never twice**, unless a process died or a lease ran out before it was
-    marked as done. That holds for as long as the store remembers. The handler gets a stable key to de-duplicate by,
-    best in the transaction that does its work.
+    ``success`` is returned only after the handler has returned. A notification is therefore handled **at least once**
+    if its sender retries, and **never twice** unless a process died or a lease expired before the notification was
+    marked as done. The guarantee lasts as long as the store remembers. The handler gets a stable key to deduplicate
+    by, best in the transaction that does its work.
 
-    ``handler`` is asynchronous and takes a `NotificationDelivery`. ``urls`` and ``verifier`` are the proofs: one
-    must be given, and where both are, both must hold; nothing falls back from one to the other. With a
-    `ContractEventVerifier` the receiver takes contract events, otherwise identity notifications.
+    At least one of ``urls`` and ``verifier`` is required; if both are given, both checks must pass: neither is a
+    fallback for the other. Close the receiver with `aclose`, or use it in ``async with``.
 
-    ``store`` is this process's memory by default; workers that share the work must share a store. The times are in
-    seconds. ``lease`` is how long a notification stays claimed when its worker dies; the handler should need less.
-    ``reply_timeout`` is how long `receive` waits: after it the answer is 503, the handler goes on to its end, and a
-    later delivery is told ``success``. ``retention`` is how long the store knows what was done; contract events
-    have no id, so that two with equal content within it are taken for one.
+    Args:
+        handler: Asynchronous function that takes a `NotificationDelivery`, of a `ContractEvent` if ``verifier`` is a
+            `ContractEventVerifier`, otherwise of an `IdentityNotification`.
+        urls: Authenticates requests by their URL and adds ``client_request_id`` to deliveries; ``None`` to rely on
+            the signature alone. Not for contract events.
+        verifier: Authenticates requests by their signature; ``None`` to rely on the URL alone.
+        store: State of claims and nonces; ``None`` for a `MemoryStore`. Several workers must share a
+            store, such as ``RedisStore``.
+        lease: Seconds for which a notification stays claimed if its worker dies; should exceed the handler's duration.
+        reply_timeout: Seconds for which `receive` waits for the handler. On expiry it returns 503, the handler runs
+            to completion, and a later delivery is acknowledged.
+        retention: Seconds for which a handled notification is remembered (default: 7 days). Contract events have no
+            id, so two with equal content within this time count as one.
+        max_body: Maximum size of a body in bytes (default: 64 KiB).
+        on_rejected: Called with every `CallbackRejected`; may be asynchronous. The handler's exception is its
+            ``__cause__``. ``None`` to log only.
+        clock: Returns the time of replies, in seconds since the epoch.
 
-    ``max_body`` is in bytes. ``on_rejected`` is called with every `CallbackRejected`, and may be asynchronous; what the
-    handler raised is the ``__cause__``. ``clock`` returns seconds since the epoch. Close it with `aclose`, or use it
-    in ``async with``. Raises `ValueError` for unusable settings.
+    Raises:
+        ValueError: A setting is invalid, or the settings would authenticate nothing.
     """
 
     @overload
@@ -137,13 +154,13 @@ class NotificationReceiver:
         self._clock = clock
         self._closing = False
         self._tasks: set[asyncio.Task[CallbackRejected | None]] = set()
-        self._running: set[str] = set()
+        self._in_progress: set[str] = set()
         self._unmarked: set[str] = set()
-        """Handled here, while the store could not be told."""
+        """Store keys that were handled here but could not be marked as done."""
 
     @property
     def max_body(self) -> int:
-        """The largest body in bytes, for what reads it."""
+        """Maximum size of a body in bytes."""
         return self._max_body
 
     async def __aenter__(self) -> Self:
@@ -156,161 +173,165 @@ class NotificationReceiver:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Accept nothing more until it is entered again, and wait for the handlers at work.
+        """Reject further notifications until the receiver is entered again, and wait for running handlers.
 
-        A second time does no harm.
+        Idempotent.
         """
         self._closing = True
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def receive(self, body: bytes, headers: Headers, path: str | bytes) -> Reply:
-        """Prove and handle one request, and return what to answer.
+        """Authenticate and handle one request, and return the reply to send.
 
-        ``body`` is the request's raw bytes, ``headers`` a mapping or pairs in any case, ``path`` the undecoded path
-        without query. Cancelling it, as a server does when the sender hangs up, leaves the handler at work.
+        Cancellation, such as by a server whose client disconnects, does not interrupt the handler.
+
+        Args:
+            body: Raw bytes of the request's body.
+            headers: Mapping or pairs, names in any case.
+            path: Undecoded path, without query.
         """
         try:
-            delivery = self._authenticated(body, headers, path)
-        except CallbackRejected as problem:
-            refusal = problem
+            delivery = self._authenticate(body, headers, path)
+        except CallbackRejected as error:
+            rejection = error
         else:
-            return await self._answer(delivery)
-        return await self._refused(refusal)
+            return await self._handle_within_timeout(delivery)
+        return await self._report_and_reply(rejection)
 
-    async def refuse(self, reason: RejectionReason, detail: str = "") -> Reply:
-        """Report what could not even be read, as a body without end, and return what to answer."""
-        return await self._refused(CallbackRejected(reason, detail))
+    async def reject(self, reason: RejectionReason, detail: str = "") -> Reply:
+        """Report a request that could not be read, such as one with too large a body, and return the reply to send."""
+        return await self._report_and_reply(CallbackRejected(reason, detail))
 
-    async def _refused(self, refusal: CallbackRejected) -> Reply:
-        await self._report(refusal)
-        return self._refuse(refusal)
+    async def _report_and_reply(self, rejection: CallbackRejected) -> Reply:
+        await self._report(rejection)
+        return self._rejection_reply(rejection)
 
-    def _authenticated(self, body: bytes, headers: Headers, path: str | bytes) -> AuthenticatedDelivery:
+    def _authenticate(self, body: bytes, headers: Headers, path: str | bytes) -> AuthenticatedDelivery:
         if self._closing:
             raise CallbackRejected(RejectionReason.CLOSING)
         if len(body) > self._max_body:
             raise CallbackRejected(RejectionReason.BODY_TOO_LARGE, f"{len(body)} bytes")
         return self._authenticator.authenticate(body, headers, path)
 
-    async def _answer(self, delivery: AuthenticatedDelivery) -> Reply:
-        """Let a task of its own do the work, so that neither patience nor a cancelled request can cut it short."""
-        task = asyncio.create_task(self._handle(delivery))
+    async def _handle_within_timeout(self, delivery: AuthenticatedDelivery) -> Reply:
+        """Handle a delivery in a separate task, which neither the reply timeout nor cancellation interrupts."""
+        task = asyncio.create_task(self._handle_and_report(delivery))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await asyncio.wait({task}, timeout=self._reply_timeout)
         if task.done() and not task.cancelled():
-            refusal = task.result()
+            rejection = task.result()
         else:
-            refusal = CallbackRejected(RejectionReason.UNFINISHED)
-            await self._report(refusal)
-        return Reply(200, _SUCCESS) if refusal is None else self._refuse(refusal)
+            rejection = CallbackRejected(RejectionReason.UNFINISHED)
+            await self._report(rejection)
+        return Reply(200, _SUCCESS) if rejection is None else self._rejection_reply(rejection)
 
-    async def _handle(self, delivery: AuthenticatedDelivery) -> CallbackRejected | None:
-        """Return, and report, why it could not be handled, or ``None``."""
+    async def _handle_and_report(self, delivery: AuthenticatedDelivery) -> CallbackRejected | None:
+        """Handle a delivery, and return the rejection that was reported, or ``None``."""
         try:
-            await self._once(delivery)
-        except CallbackRejected as problem:
-            await self._report(problem)
-            return problem
+            await self._handle_once(delivery)
+        except CallbackRejected as error:
+            await self._report(error)
+            return error
         return None
 
-    async def _once(self, delivery: AuthenticatedDelivery) -> None:
-        """Handle it unless it is done; two at a time never, even if the lease runs out under a handler at work."""
-        if delivery.name in self._running:
+    async def _handle_once(self, delivery: AuthenticatedDelivery) -> None:
+        """Handle a delivery unless it is done; never concurrently here, even if the lease of a running one expires."""
+        if delivery.store_key in self._in_progress:
             raise CallbackRejected(RejectionReason.BUSY)
-        self._running.add(delivery.name)
+        self._in_progress.add(delivery.store_key)
         try:
             await self._check_nonce(delivery)
-            if delivery.name in self._unmarked or await self._claimed_and_run(delivery):
-                await self._mark(delivery.name)
+            if delivery.store_key in self._unmarked or await self._claim_and_handle(delivery):
+                await self._mark_done(delivery.store_key)
         finally:
-            self._running.discard(delivery.name)
+            self._in_progress.discard(delivery.store_key)
 
     async def _check_nonce(self, delivery: AuthenticatedDelivery) -> None:
         if delivery.nonce is None:
             return
-        with _asking_the_store():
-            retention = self._authenticator.validity or self._retention
-            first = await self._store.register_nonce(delivery.nonce, delivery.content, retention=retention)
-        if not first:
+        with _rejecting_store_errors():
+            retention = self._authenticator.nonce_retention or self._retention
+            registered = await self._store.register_nonce(delivery.nonce, delivery.content_digest, retention=retention)
+        if not registered:
             raise CallbackRejected(RejectionReason.REPLAYED)
 
-    async def _claimed_and_run(self, delivery: AuthenticatedDelivery) -> bool:
-        """Return whether the handler has run; when anything goes wrong, the claim is given back."""
+    async def _claim_and_handle(self, delivery: AuthenticatedDelivery) -> bool:
+        """Return whether the handler has run; on any exception, release the claim."""
         owner = new_id()
         try:
-            with _asking_the_store():
-                claim = await self._store.claim(delivery.name, owner, lease=self._lease)
+            with _rejecting_store_errors():
+                claim = await self._store.claim(delivery.store_key, owner, lease=self._lease)
             if claim is Claim.HELD:
                 raise CallbackRejected(RejectionReason.BUSY)
             if claim is Claim.GRANTED:
-                await self._run(delivery.received)
+                await self._call_handler(delivery.delivery)
         except BaseException:
-            await self._release(delivery.name, owner)
+            await self._release(delivery.store_key, owner)
             raise
         return claim is Claim.GRANTED
 
-    async def _run(self, received: NotificationDelivery[Any]) -> None:
+    async def _call_handler(self, delivery: NotificationDelivery[Any]) -> None:
         try:
-            await self._handler(received)
+            await self._handler(delivery)
         except asyncio.CancelledError as problem:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            error: BaseException = problem  # something that the handler awaited was cancelled, not the handler
-        except Exception as problem:  # noqa: BLE001  # whatever it is, the notification must come again
+            error: BaseException = problem  # something awaited by the handler was cancelled, not this task
+        except Exception as problem:  # noqa: BLE001  # any failure means that the sender must retry
             error = problem
         else:
             return
         raise CallbackRejected(RejectionReason.HANDLER_FAILED, type(error).__name__) from error
 
-    async def _mark(self, name: str) -> None:
-        self._unmarked.add(name)
-        with _asking_the_store():
-            await self._store.done(name, retention=self._retention)
-        self._unmarked.discard(name)
+    async def _mark_done(self, store_key: str) -> None:
+        self._unmarked.add(store_key)
+        with _rejecting_store_errors():
+            await self._store.mark_done(store_key, retention=self._retention)
+        self._unmarked.discard(store_key)
 
-    async def _release(self, name: str, owner: str) -> None:
+    async def _release(self, store_key: str, owner: str) -> None:
         try:
-            await self._store.release(name, owner)
-        except Exception as problem:  # noqa: BLE001  # the lease will run out by itself
-            _LOG.warning("a claim could not be given back: %s", type(problem).__name__)
+            await self._store.release(store_key, owner)
+        except Exception as error:  # noqa: BLE001  # the lease expires in any case
+            _LOG.warning("could not release a claim, which now lasts until its lease expires: %s", type(error).__name__)
 
-    async def _report(self, refusal: CallbackRejected) -> None:
-        level = logging.ERROR if refusal.reason in _FAILURES else logging.INFO
-        _LOG.log(level, "notification rejected: %s%s", refusal, _place(refusal.__cause__))
+    async def _report(self, rejection: CallbackRejected) -> None:
+        level = logging.ERROR if rejection.reason in _SERVICE_FAULTS else logging.INFO
+        _LOG.log(level, "notification rejected: %s%s", rejection, _raised_at(rejection.__cause__))
         if self._on_rejected is None:
             return
         try:
-            answer = self._on_rejected(refusal)
-            if inspect.isawaitable(answer):
-                await answer
-        except Exception as problem:  # noqa: BLE001  # a hook that watches must not change the answer
-            _LOG.error("the hook for rejected notifications failed: %s%s", type(problem).__name__, _place(problem))
+            result = self._on_rejected(rejection)
+            if inspect.isawaitable(result):
+                await result
+        except Exception as error:  # noqa: BLE001  # a failing hook must not change the reply
+            _LOG.error("on_rejected raised %s%s", type(error).__name__, _raised_at(error))
 
-    def _refuse(self, refusal: CallbackRejected) -> Reply:
-        """Answer in the platform's envelope; the words name the reason and nothing of this service."""
+    def _rejection_reply(self, rejection: CallbackRejected) -> Reply:
+        """Return the platform's envelope; its message is the reason and discloses nothing about this service."""
         envelope = {
-            "code": refusal.code,
-            "message": refusal.reason.value,
+            "code": rejection.code,
+            "message": rejection.reason.value,
             "result": None,
             "timestamp": round(self._clock() * 1000),
         }
-        return Reply(refusal.http_status, orjson.dumps(envelope))
+        return Reply(rejection.http_status, orjson.dumps(envelope))
 
 
 @contextmanager
-def _asking_the_store() -> Iterator[None]:
-    """Turn whatever a store raises into a refusal: without it nothing can be promised."""
+def _rejecting_store_errors() -> Iterator[None]:
+    """Convert any exception of a store to a rejection: without a store there is no guarantee."""
     try:
         yield
-    except Exception as problem:
-        raise CallbackRejected(RejectionReason.STORE_FAILED, type(problem).__name__) from problem
+    except Exception as error:
+        raise CallbackRejected(RejectionReason.STORE_FAILED, type(error).__name__) from error
 
 
-def _place(error: BaseException | None) -> str:
-    """Return where an error was raised, for a log; what it says may hold people's data."""
+def _raised_at(error: BaseException | None) -> str:
+    """Return the place where an exception was raised, for the log; its message may hold personal data."""
     traceback = None if error is None else error.__traceback__
     if traceback is None:
         return ""

@@ -1,4 +1,4 @@
-"""The platform's signatures, checked over raw bytes (protocol sections 5.4 and 6.5). Pure but for the clock given."""
+"""Verification of the platform's signatures over raw bytes (protocol sections 5.4 and 6.5). Pure except for a clock."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from kfq_async.callbacks.parsing import (
     Headers,
     PublicPath,
-    contract_event,
-    header,
-    identity_notification,
     normalize_headers,
+    parse_contract_event,
+    parse_identity_notification,
     parse_object,
+    require_header,
     to_public_path,
 )
 from kfq_async.errors import CallbackRejected, RejectionReason
@@ -27,16 +27,23 @@ __all__ = ["CallbackVerifier", "ContractEventVerifier"]
 
 
 class CallbackVerifier:
-    """Checks the signature, the application and the age of an identity notification (protocol section 5.4).
+    """Verifies the signature, application and freshness of identity notifications (protocol section 5.4).
 
-    It keeps nothing, so it cannot tell a replay: that is `NotificationReceiver`'s. How the hosted platform signs its
+    It has no state and cannot detect a replay; `NotificationReceiver` does. How the hosted platform signs its
     notifications, and with which key, is not documented.
 
-    ``public_keys`` are one or several, each PEM, bare base64 of DER, or DER, from 1024 bits; any of them may have
-    signed. ``tolerance`` is in seconds, both ways, and the bound itself is accepted; ``None`` switches freshness off:
-    the timestamp is then a text like any other. ``clock`` returns seconds since the epoch. The signature covers the
-    public path of the request; where a proxy rewrites it, ``public_path`` is the prefix that it took away, or a
-    function from the path seen here to the public one. Raises `ValueError` for an unusable key or setting.
+    Args:
+        public_keys: One or several keys of at least 1024 bits, each as PEM, bare base64 of DER, DER, or a loaded key.
+            A signature under any of them is valid, which serves key rotation.
+        app_id: Application to which notifications must be addressed.
+        tolerance: Seconds by which a timestamp may differ from the clock in either direction, bound included;
+            ``None`` disables the check, and the timestamp is then arbitrary text.
+        clock: Returns seconds since the epoch.
+        public_path: Path rewriting by a proxy, since the signature covers the public path: the prefix that the proxy
+            removed, or a function from the path seen here to the public one.
+
+    Raises:
+        ValueError: A key or setting is invalid.
     """
 
     def __init__(
@@ -51,8 +58,8 @@ class CallbackVerifier:
         if not app_id:
             raise ValueError("app_id must not be empty")
         if tolerance is not None and not tolerance >= 0:
-            raise ValueError("tolerance must be seconds from 0 on, or None")
-        self._keys = _loaded(public_keys)
+            raise ValueError(f"tolerance must be at least 0 seconds, or None, not {tolerance}")
+        self._keys = _load_keys(public_keys)
         self._app_id = app_id
         self._tolerance = tolerance
         self._clock = clock
@@ -60,53 +67,66 @@ class CallbackVerifier:
 
     @property
     def tolerance(self) -> float | None:
-        """Seconds by which a timestamp may differ from the clock."""
+        """Seconds by which a timestamp may differ from the clock; ``None`` if it is not checked."""
         return self._tolerance
 
     def verify(self, body: bytes, headers: Headers, path: str | bytes) -> IdentityNotification:
         """Return the notification, or raise `CallbackRejected`.
 
-        ``body`` is the request's raw bytes, ``headers`` a mapping or pairs in any case, ``path`` the undecoded path
-        without query.
+        Args:
+            body: Raw bytes of the request's body.
+            headers: Mapping or pairs, names in any case.
+            path: Undecoded path, without query.
         """
         pairs = normalize_headers(headers)
-        app_id, nonce, timestamp, signature = (header(pairs, name) for name in ("appId", "nonce", "timestamp", "sign"))
+        app_id, nonce, timestamp, signature = (
+            require_header(pairs, name) for name in ("appId", "nonce", "timestamp", "sign")
+        )
         if app_id != self._app_id:
             raise CallbackRejected(RejectionReason.WRONG_APP)
-        self._check_age(timestamp)
+        self._check_freshness(timestamp)
         data = parse_object(body)
         uri = to_public_path(path, self._public_path)
         message = string_to_sign(app_id, body, nonce=nonce, timestamp=timestamp, uri=uri)
         _check_signature(message.encode(), signature, self._keys)
-        return identity_notification(data)
+        return parse_identity_notification(data)
 
-    def _check_age(self, timestamp: str) -> None:
+    def _check_freshness(self, timestamp: str) -> None:
         if self._tolerance is None:
             return
         if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 20):
             raise CallbackRejected(RejectionReason.TIMESTAMP_MALFORMED)
-        now = round(self._clock() * 1000)  # a float of seconds is exact to far less than a millisecond
+        now = round(self._clock() * 1000)  # the float's resolution is far below 1 ms
         if abs(now - int(timestamp)) > self._tolerance * 1000:
             raise CallbackRejected(RejectionReason.STALE)
 
 
 class ContractEventVerifier:
-    """Checks the signature of a contract event, which covers the body and nothing else (protocol section 6.5).
+    """Verifies the signature of contract events, which covers the body and nothing else (protocol section 6.5).
 
-    There is no nonce and no timestamp, so an old event is as good as a new one: de-duplicate, and ask the platform.
-    Where to get the hosted platform's public key is not documented; a self-hosted platform that keeps the key that
-    its source ships with proves nothing, since everybody has that key.
+    The event has no nonce and no timestamp, so an old event remains valid: deduplicate, and query the platform for
+    the present state. Where to get the hosted platform's public key is not documented. On a self-hosted platform
+    that still uses the key shipped with its source, a signature proves nothing, since that key is public.
 
-    ``public_keys`` are as for `CallbackVerifier`. Raises `ValueError` for an unusable key.
+    Args:
+        public_keys: As for `CallbackVerifier`.
+
+    Raises:
+        ValueError: A key is invalid.
     """
 
     def __init__(self, public_keys: Iterable[PublicKey] | PublicKey) -> None:
-        self._keys = _loaded(public_keys)
+        self._keys = _load_keys(public_keys)
 
     def verify(self, body: bytes, headers: Headers) -> ContractEvent:
-        """Return the event, or raise `CallbackRejected`. ``body`` is the request's raw bytes."""
-        _check_signature(body, header(normalize_headers(headers), "sign"), self._keys)
-        return contract_event(parse_object(body))
+        """Return the event, or raise `CallbackRejected`.
+
+        Args:
+            body: Raw bytes of the request's body.
+            headers: Mapping or pairs, names in any case.
+        """
+        _check_signature(body, require_header(normalize_headers(headers), "sign"), self._keys)
+        return parse_contract_event(parse_object(body))
 
 
 def _check_signature(message: bytes, signature: str, keys: tuple[PublicKey, ...]) -> None:
@@ -114,9 +134,9 @@ def _check_signature(message: bytes, signature: str, keys: tuple[PublicKey, ...]
         raise CallbackRejected(RejectionReason.BAD_SIGNATURE)
 
 
-def _loaded(public_keys: Any) -> tuple[PublicKey, ...]:
-    several = not isinstance(public_keys, str | bytes) and isinstance(public_keys, Iterable)
-    keys = tuple(load_public_key(key) for key in (public_keys if several else (public_keys,)))
+def _load_keys(public_keys: Any) -> tuple[PublicKey, ...]:
+    is_iterable = not isinstance(public_keys, str | bytes) and isinstance(public_keys, Iterable)
+    keys = tuple(load_public_key(key) for key in (public_keys if is_iterable else (public_keys,)))
     if not keys:
-        raise ValueError("public_keys must hold at least one")
+        raise ValueError("public_keys must contain at least one key")
     return keys

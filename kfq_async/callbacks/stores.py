@@ -1,4 +1,4 @@
-"""What a receiver remembers: which notifications are claimed or done, and which nonces were seen. In memory here."""
+"""State of a `NotificationReceiver`: the `NotificationStore` protocol and its in-memory implementation."""
 
 from __future__ import annotations
 
@@ -13,44 +13,54 @@ __all__ = ["Claim", "MemoryStore", "NotificationStore"]
 
 
 class Claim(Enum):
-    """What came of a claim."""
+    """Result of `NotificationStore.claim`.
+
+    Attributes:
+        GRANTED: The caller holds the claim until its lease expires.
+        HELD: Another owner holds the claim.
+        DONE: The notification has been handled.
+    """
 
     GRANTED = "granted"
-    """It is yours until the lease runs out."""
+    """The caller holds the claim until its lease expires."""
     HELD = "held"
-    """Another holds it."""
+    """Another owner holds the claim."""
     DONE = "done"
-    """It has been handled."""
+    """The notification has been handled."""
 
 
 class NotificationStore(Protocol):
-    """The memory of a `NotificationReceiver`; each method is atomic, whoever shares the store.
+    """State of a `NotificationReceiver`: claimed and handled notifications, and the nonces seen.
 
-    Keys and nonces are digests, so a store holds nobody's data. All times are seconds.
+    Every method is atomic across all users of the store. Keys and nonces are digests, so a store holds no personal
+    data. All durations are in seconds.
     """
 
     async def claim(self, key: str, owner: str, *, lease: float) -> Claim:
-        """Claim ``key`` for ``owner``, for ``lease`` seconds, unless it is done or another's.
+        """Claim ``key`` for ``owner`` for ``lease`` seconds, unless it is done or held by another owner.
 
-        The same owner may ask again, as a client does that lost the answer.
+        The same owner may claim a key repeatedly, such as after a lost response; each time the lease starts anew.
         """
         ...
 
-    async def done(self, key: str, *, retention: float) -> None:
-        """Remember for ``retention`` seconds that ``key`` was handled, whoever holds it now."""
+    async def mark_done(self, key: str, *, retention: float) -> None:
+        """Record for ``retention`` seconds that ``key`` was handled, regardless of its present owner."""
         ...
 
     async def release(self, key: str, owner: str) -> None:
-        """Give ``key`` back, if ``owner`` holds it and it is not done."""
+        """Release ``key`` if ``owner`` holds it and it is not done."""
         ...
 
     async def register_nonce(self, nonce: str, digest: str, *, retention: float) -> bool:
-        """Remember that ``nonce`` came with ``digest``; ``False`` if it has come with another."""
+        """Record for ``retention`` seconds that ``nonce`` was used with ``digest``.
+
+        Return ``False`` if it was used with another digest before.
+        """
         ...
 
 
-class _Expiring:
-    """Texts by key, each until its end, in the order in which they came."""
+class _ExpiringMap:
+    """Mapping of bounded size whose entries expire; in order of insertion."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -60,25 +70,25 @@ class _Expiring:
         return len(self._entries)
 
     def get(self, key: str, now: float) -> str | None:
-        value, ends = self._entries.get(key, (None, now))
-        return value if ends > now else None
+        value, expires_at = self._entries.get(key, (None, now))
+        return value if expires_at > now else None
 
-    def put(self, key: str, value: str, ends: float) -> None:
+    def put(self, key: str, value: str, expires_at: float) -> None:
         self._entries.pop(key, None)
-        self._entries[key] = (value, ends)
+        self._entries[key] = (value, expires_at)
 
-    def drop(self, key: str) -> None:
+    def discard(self, key: str) -> None:
         self._entries.pop(key, None)
 
-    def room(self, now: float) -> bool:
-        """Drop what has ended, oldest first, and tell whether there is room for one more."""
+    def has_room(self, now: float) -> bool:
+        """Remove expired entries, oldest first, and return whether there is room for one more."""
         while self._entries and self._oldest()[1] <= now:
-            self.drop(self._oldest()[0])
+            self.discard(self._oldest()[0])
         return len(self._entries) < self._limit
 
     def make_room(self, now: float) -> None:
-        if not self.room(now):
-            self.drop(self._oldest()[0])
+        if not self.has_room(now):
+            self.discard(self._oldest()[0])
 
     def _oldest(self) -> tuple[str, float]:
         key = next(iter(self._entries))
@@ -86,20 +96,26 @@ class _Expiring:
 
 
 class MemoryStore:
-    """Remembers in this process, for one event loop; what it knows ends with the process.
+    """In-memory `NotificationStore` for one process and one event loop; its state ends with the process.
 
-    It holds at most ``limit`` notifications that are done, as many nonces and as many claims, some 300 bytes each.
-    When it is full it forgets what was done longest ago, and grants no more claims, so choose ``limit`` above the
-    number of notifications within the receiver's ``retention``. ``clock`` returns seconds and never goes back.
+    When it is full, it forgets the notification that was handled longest ago and grants no further claims. Choose
+    ``limit`` above the number of notifications within the receiver's ``retention``.
+
+    Args:
+        limit: Maximum number of handled notifications, and likewise of nonces and of claims; some 300 bytes each.
+        clock: Returns monotonic seconds.
+
+    Raises:
+        ValueError: ``limit`` is less than 1.
     """
 
     def __init__(self, *, limit: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit}")
         self._clock = clock
-        self._claims = _Expiring(limit)
-        self._done = _Expiring(limit)
-        self._nonces = _Expiring(limit)
+        self._claims = _ExpiringMap(limit)
+        self._done = _ExpiringMap(limit)
+        self._nonces = _ExpiringMap(limit)
 
     def __len__(self) -> int:
         return len(self._claims) + len(self._done) + len(self._nonces)
@@ -110,25 +126,25 @@ class MemoryStore:
         if self._done.get(key, now) is not None:
             return Claim.DONE
         holder = self._claims.get(key, now)
-        if holder not in (None, owner) or not self._claims.room(now):
+        if holder not in (None, owner) or not self._claims.has_room(now):
             return Claim.HELD
         self._claims.put(key, owner, now + lease)
         return Claim.GRANTED
 
-    async def done(self, key: str, *, retention: float) -> None:
-        """Remember that ``key`` was handled; see `NotificationStore`."""
+    async def mark_done(self, key: str, *, retention: float) -> None:
+        """Record that ``key`` was handled; see `NotificationStore`."""
         now = self._clock()
-        self._claims.drop(key)
+        self._claims.discard(key)
         self._done.make_room(now)
         self._done.put(key, "", now + retention)
 
     async def release(self, key: str, owner: str) -> None:
-        """Give ``key`` back; see `NotificationStore`."""
+        """Release ``key``; see `NotificationStore`."""
         if self._claims.get(key, self._clock()) == owner:
-            self._claims.drop(key)
+            self._claims.discard(key)
 
     async def register_nonce(self, nonce: str, digest: str, *, retention: float) -> bool:
-        """Remember a nonce; see `NotificationStore`."""
+        """Record a nonce; see `NotificationStore`."""
         now = self._clock()
         known = self._nonces.get(nonce, now)
         if known is None:

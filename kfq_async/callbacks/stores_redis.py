@@ -1,4 +1,4 @@
-"""What receivers in several workers remember together, in Redis (extra ``redis``). Imported by those who use it."""
+"""`RedisStore`: notification store shared by several workers, in Redis (extra ``redis``)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisStore"]
 
-# Each script touches one key, so that a cluster can run it. They answer in numbers, which come back as such whether
-# or not the client decodes its answers.
+# Each script touches one key, so that a Redis cluster can run it. The scripts return integers, which are the same
+# whether or not the client decodes responses.
 _CLAIM = """
-local held = redis.call('GET', KEYS[1])
-if held == 'done' then return 2 end
-if held and held ~= ARGV[1] then return 1 end
+local holder = redis.call('GET', KEYS[1])
+if holder == 'done' then return 2 end
+if holder and holder ~= ARGV[1] then return 1 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 0
 """
@@ -30,44 +30,50 @@ if known then return known == ARGV[1] and 1 or 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
-_CLAIMS = (Claim.GRANTED, Claim.HELD, Claim.DONE)
+_CLAIM_RESULTS = (Claim.GRANTED, Claim.HELD, Claim.DONE)
 
 
 class RedisStore:
-    """Remembers in Redis, for all workers that use the same ``prefix`` there.
+    """`NotificationStore` in Redis, shared by all workers that use the same ``prefix``.
 
-    ``client`` is a ``redis.asyncio`` client of yours: give it time-outs, and close it yourself. Redis must not evict
-    (``maxmemory-policy noeviction``); what a failover loses may be handled twice. Errors of the client pass through.
+    Redis must not evict keys (``maxmemory-policy noeviction``); notifications whose state is lost in a failover may
+    be handled twice. The client's exceptions propagate.
+
+    Args:
+        client: ``redis.asyncio`` client. Configure its timeouts, and close it yourself: the store does not.
+        prefix: Prefix of all keys in Redis.
     """
 
     def __init__(self, client: Redis, *, prefix: str = "kfq:callbacks:") -> None:
         self._client: Any = client
         self._prefix = prefix
-        self._claim = client.register_script(_CLAIM)
-        self._release = client.register_script(_RELEASE)
-        self._first_use = client.register_script(_REGISTER_NONCE)
+        self._claim_script = client.register_script(_CLAIM)
+        self._release_script = client.register_script(_RELEASE)
+        self._register_nonce_script = client.register_script(_REGISTER_NONCE)
 
     async def claim(self, key: str, owner: str, *, lease: float) -> Claim:
         """Claim ``key``; see `NotificationStore`."""
-        return _CLAIMS[await self._claim(keys=[self._name(key)], args=[f"by {owner}", _milliseconds(lease)])]
+        return _CLAIM_RESULTS[
+            await self._claim_script(keys=[self._redis_key(key)], args=[f"by {owner}", _milliseconds(lease)])
+        ]
 
-    async def done(self, key: str, *, retention: float) -> None:
-        """Remember that ``key`` was handled; see `NotificationStore`."""
-        await self._client.set(self._name(key), "done", px=_milliseconds(retention))
+    async def mark_done(self, key: str, *, retention: float) -> None:
+        """Record that ``key`` was handled; see `NotificationStore`."""
+        await self._client.set(self._redis_key(key), "done", px=_milliseconds(retention))
 
     async def release(self, key: str, owner: str) -> None:
-        """Give ``key`` back; see `NotificationStore`."""
-        await self._release(keys=[self._name(key)], args=[f"by {owner}"])
+        """Release ``key``; see `NotificationStore`."""
+        await self._release_script(keys=[self._redis_key(key)], args=[f"by {owner}"])
 
     async def register_nonce(self, nonce: str, digest: str, *, retention: float) -> bool:
-        """Remember a nonce; see `NotificationStore`."""
-        known = await self._first_use(keys=[self._name(f"nonce:{nonce}")], args=[digest, _milliseconds(retention)])
-        return bool(known)
+        """Record a nonce; see `NotificationStore`."""
+        keys = [self._redis_key(f"nonce:{nonce}")]
+        return bool(await self._register_nonce_script(keys=keys, args=[digest, _milliseconds(retention)]))
 
-    def _name(self, key: str) -> str:
+    def _redis_key(self, key: str) -> str:
         return f"{self._prefix}{key}"
 
 
 def _milliseconds(seconds: float) -> int:
-    """Redis knows no shorter time than a millisecond."""
+    """Return a duration in milliseconds, of which Redis accepts no fewer than 1."""
     return max(1, round(seconds * 1000))

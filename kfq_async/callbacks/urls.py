@@ -1,4 +1,4 @@
-"""Callback URLs that prove themselves: each carries the id of its request and a MAC of it. Pure."""
+"""Authenticated callback URLs, each of which carries its request's id and an HMAC of it. Pure."""
 
 from __future__ import annotations
 
@@ -21,43 +21,53 @@ if TYPE_CHECKING:
 
 __all__ = ["CallbackUrls", "Purpose"]
 
-_SHORTEST = 16
-"""Bytes of a secret."""
+_MIN_SECRET_BYTES = 16
 
 
 class Purpose(StrEnum):
-    """What a bound URL is for; the MAC covers it, so one cannot stand in for the other."""
+    """Purpose of a bound URL; covered by the HMAC, so a URL of one purpose is not accepted for the other.
+
+    Attributes:
+        PAGE: The browser returns here (``callback_page``).
+        NOTIFY: The platform sends notifications here (``auth_callback_url``).
+    """
 
     PAGE = "page"
-    """The browser comes here: ``callback_page``."""
+    """The browser returns here (``callback_page``)."""
     NOTIFY = "notify"
-    """The platform notifies here: ``auth_callback_url``."""
+    """The platform sends notifications here (``auth_callback_url``)."""
 
 
 @frozen
-class _Base:
-    """A URL to which segments are appended, and its undecoded path; neither ends with a slash."""
+class _BaseUrl:
+    """URL to which segments are appended, and its undecoded path; neither ends with a slash."""
 
     url: str
     path: str
 
 
 class CallbackUrls:
-    """Binds callback URLs to requests, and recognises them when they are called.
+    """Binds callback URLs to requests, and matches the paths of incoming requests.
 
-    It authenticates and correlates without knowing anything about the platform: whoever calls such a URL was told
-    it, and the URL names the request. It says nothing about the body, so treat the URLs as secrets. The operator's
-    browser learns the page's URL, which is of no use for a notification.
+    A matching path authenticates the sender as a party that was given the URL, and identifies the request, without
+    relying on the platform. It does not authenticate the body: treat the URLs as secrets. The operator's browser
+    learns the page's URL, which is not accepted for notifications.
 
-    ``secrets`` are bytes, at least 16 each, best from `os.urandom`; the first one signs and all are accepted, so put
-    a new one in front, and take the old one away when its links have run out. ``page`` and ``notify`` are the public
-    URLs, without query or fragment. Where a proxy rewrites the path, ``public_path`` is the prefix that it took away,
-    or a function from the path seen here to the public one. Raises `ValueError` or `TypeError`, naming the argument.
+    Args:
+        secrets: HMAC secrets of at least 16 bytes, best from ``os.urandom(32)``. The first one signs, all are
+            accepted. To rotate, put a new secret in front, and remove the old one when its links have expired.
+        page: Public URL of the page to which the browser returns, without query or fragment.
+        notify: Public URL for notifications, without query or fragment.
+        public_path: Path rewriting by a proxy: the prefix that it removed, or a function from the path seen here to
+            the public one.
+
+    Raises:
+        TypeError, ValueError: An argument is invalid; the message names it.
     """
 
     def __init__(self, secrets: Iterable[bytes], *, page: str, notify: str, public_path: PublicPath = "") -> None:
-        self._secrets = _secrets(secrets)
-        self._bases = {Purpose.PAGE: _base("page", page), Purpose.NOTIFY: _base("notify", notify)}
+        self._secrets = _validate_secrets(secrets)
+        self._bases = {Purpose.PAGE: _parse_base_url("page", page), Purpose.NOTIFY: _parse_base_url("notify", notify)}
         self._public_path = public_path
 
     def __repr__(self) -> str:
@@ -67,10 +77,10 @@ class CallbackUrls:
     def bind(self, request: CorpIdentLinkRequest) -> CorpIdentLinkRequest:
         """Return the request with ``callback_page`` and ``auth_callback_url`` bound to its ``client_request_id``.
 
-        URLs that it had are replaced. Raises `ValueError` for a request without an id.
+        Existing URLs are replaced. Raises `ValueError` for a request without an id.
         """
         if not request.client_request_id:
-            raise ValueError("client_request_id must be set: the URLs carry it")
+            raise ValueError("client_request_id must be set: the callback URLs carry it")
         return attrs.evolve(
             request,
             callback_page=self._url(Purpose.PAGE, request.client_request_id),
@@ -80,59 +90,65 @@ class CallbackUrls:
     def match(self, path: str | bytes, *, purpose: Purpose | None = None) -> str:
         """Return the ``client_request_id`` that the undecoded ``path`` of a request carries.
 
-        ``purpose`` narrows it to the page's URLs or to those for notifications. Raises `CallbackRejected` for
-        every other path. The time that it takes does not depend on how much of a MAC is right.
+        Raises `CallbackRejected` for any other path. HMACs are compared in constant time.
+
+        Args:
+            path: Undecoded path, without query.
+            purpose: The only purpose to accept; ``None`` accepts both.
         """
-        base, _, segment = to_public_path(path, self._public_path).rpartition("/")
-        found = [
-            self._is_bound(wanted, segment)
-            for wanted, own in self._bases.items()
-            if purpose in (None, wanted) and base == own.path
+        parent, _, segment = to_public_path(path, self._public_path).rpartition("/")
+        matches = [
+            self._is_authentic(candidate, segment)
+            for candidate, base_url in self._bases.items()
+            if purpose in (None, candidate) and parent == base_url.path
         ]
-        if not any(found):
+        if not any(matches):
             raise CallbackRejected(RejectionReason.UNKNOWN_PATH)
-        return _decoded(segment.partition(".")[0])
+        return _decode_id(segment.partition(".")[0])
 
     def _url(self, purpose: Purpose, request_id: str) -> str:
-        coded = base64.urlsafe_b64encode(request_id.encode()).decode().rstrip("=")
-        return f"{self._bases[purpose].url}/{coded}.{_mac(self._secrets[0], purpose, coded)}"
+        encoded_id = base64.urlsafe_b64encode(request_id.encode()).decode().rstrip("=")
+        return f"{self._bases[purpose].url}/{encoded_id}.{_mac(self._secrets[0], purpose, encoded_id)}"
 
-    def _is_bound(self, purpose: Purpose, segment: str) -> bool:
-        coded, _, mac = segment.partition(".")
-        found = [hmac.compare_digest(_mac(secret, purpose, coded).encode(), mac.encode()) for secret in self._secrets]
-        return any(found)
+    def _is_authentic(self, purpose: Purpose, segment: str) -> bool:
+        encoded_id, _, mac = segment.partition(".")
+        expected = [_mac(secret, purpose, encoded_id) for secret in self._secrets]
+        matches = [hmac.compare_digest(candidate.encode(), mac.encode()) for candidate in expected]
+        return any(matches)
 
 
-def _mac(secret: bytes, purpose: Purpose, coded: str) -> str:
-    message = f"kfq_async callback {purpose}:{coded}"
+def _mac(secret: bytes, purpose: Purpose, encoded_id: str) -> str:
+    message = f"kfq_async callback {purpose}:{encoded_id}"
     return base64.urlsafe_b64encode(hmac.digest(secret, message.encode(), hashlib.sha256)).decode().rstrip("=")
 
 
-def _decoded(coded: str) -> str:
-    """Return the id of a segment whose MAC has been found right."""
-    return base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4)).decode()
+def _decode_id(encoded_id: str) -> str:
+    """Return the id in a segment whose HMAC has been verified."""
+    return base64.urlsafe_b64decode(encoded_id + "=" * (-len(encoded_id) % 4)).decode()
 
 
-def _secrets(secrets: object) -> tuple[bytes, ...]:
+def _validate_secrets(secrets: object) -> tuple[bytes, ...]:
     if isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable):
-        raise TypeError("secrets must be a sequence of bytes: write a list, even for one")
-    found = tuple(secrets)
-    if not found:
-        raise ValueError("secrets must hold at least one")
-    for secret in found:
+        raise TypeError("secrets must be an iterable of bytes; put a single secret in a list")
+    validated = tuple(secrets)
+    if not validated:
+        raise ValueError("secrets must contain at least one secret")
+    for secret in validated:
         if not isinstance(secret, bytes):
             raise TypeError(f"secrets must be bytes, not {type(secret).__name__}")
-        if len(secret) < _SHORTEST:
-            raise ValueError(f"a secret has {len(secret)} bytes; {_SHORTEST} are the least, 32 random ones are best")
-    return found
+        if len(secret) < _MIN_SECRET_BYTES:
+            raise ValueError(
+                f"a secret has {len(secret)} bytes, fewer than {_MIN_SECRET_BYTES}: generate one with os.urandom(32)"
+            )
+    return validated
 
 
-def _base(name: str, value: object) -> _Base:
+def _parse_base_url(name: str, value: object) -> _BaseUrl:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
     if "?" in value or "#" in value:
         raise ValueError(
-            f"{name} must have neither query nor fragment: it is not known what the platform does with them"
+            f"{name} must have neither query nor fragment: the platform's treatment of them is not documented"
         )
     try:
         url = URL(value)
@@ -142,4 +158,4 @@ def _base(name: str, value: object) -> _Base:
         raise ValueError(f"{name} must be like https://your-domain.com/kfq/{name}")
     if url.user is not None or url.password is not None:
         raise ValueError(f"{name} must not hold a user name or password")
-    return _Base(str(url).rstrip("/"), url.raw_path.rstrip("/"))
+    return _BaseUrl(str(url).rstrip("/"), url.raw_path.rstrip("/"))

@@ -1,1 +1,1 @@
-"""Things to try: the companies of ``kfq demo``, invented for it and nobody's data."""
+"""Runnable example services, and the fictitious companies of ``kfq demo``."""

@@ -1,6 +1,6 @@
-"""What both examples share: settings from the environment, the companies' table, and the handler of notifications.
+"""Framework-independent part of both examples: settings, database, notification handler and command line.
 
-Nothing here knows a web framework. SQLite is asked in threads, so that the event loop never waits for a disk.
+SQLite runs in threads, so that the event loop never blocks on disk I/O.
 """
 
 from __future__ import annotations
@@ -25,17 +25,27 @@ from kfq_async.callbacks import Purpose
 from kfq_async.callbacks.stores_redis import RedisStore
 from kfq_async.sandbox import Sandbox
 
-__all__ = ["FORM_BYTES", "HOOKS", "Companies", "Company", "Form", "Settings", "options", "platform", "read_form"]
+__all__ = [
+    "MAX_FORM_SIZE",
+    "NOTIFY_PATH",
+    "Company",
+    "CompanyForm",
+    "CompanyService",
+    "ServiceSettings",
+    "parse_arguments",
+    "parse_form",
+    "platform_environment",
+]
 
-HOOKS = "/hooks/kfq"
-DONE = "/done"
-FORM_BYTES = 10_000
-"""The largest form that is read."""
-LONGEST = 100
-"""Characters of a field."""
+NOTIFY_PATH = "/hooks/kfq"
+PAGE_PATH = "/done"
+MAX_FORM_SIZE = 10_000
+"""Maximum size of a submitted form in bytes."""
+MAX_FIELD_LENGTH = 100
+"""Maximum length of a form field in characters."""
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS secrets (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL);
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS secrets (id INTEGER PRIMARY KEY CHECK (id = 1), secret BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS companies (
     form_key TEXT PRIMARY KEY,
     client_request_id TEXT NOT NULL UNIQUE,
@@ -43,7 +53,7 @@ CREATE TABLE IF NOT EXISTS companies (
     order_no TEXT, auth_url TEXT, status INTEGER
 );
 CREATE TABLE IF NOT EXISTS notifications (
-    received_key TEXT PRIMARY KEY,
+    notification_key TEXT PRIMARY KEY,
     client_request_id TEXT NOT NULL,
     status INTEGER
 );
@@ -51,27 +61,26 @@ CREATE TABLE IF NOT EXISTS notifications (
 
 
 @frozen
-class Settings:
-    """What each worker needs to know; the session reads its own variables."""
+class ServiceSettings:
+    """Settings of a worker, besides those of its session."""
 
     database: Path
+    """SQLite file, shared by all workers."""
     public_url: str
-    """Where browsers and the platform reach this service, as ``https://your-domain.com``."""
-    redis: str | None = None
-    """Several workers share a store there."""
+    """URL at which browsers and the platform reach this service, such as ``https://your-domain.com``."""
+    redis_url: str | None = None
+    """Redis server that several workers share for deduplication; ``None`` for a single worker."""
 
     @classmethod
-    def from_env(cls) -> Settings:
-        """Read ``EXAMPLE_DATABASE``, ``EXAMPLE_URL`` and ``EXAMPLE_REDIS``."""
-        environment = os.environ
-        return cls(
-            Path(environment["EXAMPLE_DATABASE"]), environment["EXAMPLE_URL"], environment.get("EXAMPLE_REDIS") or None
-        )
+    def from_env(cls) -> ServiceSettings:
+        """Return the settings in ``EXAMPLE_DATABASE``, ``EXAMPLE_URL`` and ``EXAMPLE_REDIS``."""
+        database, public_url = Path(os.environ["EXAMPLE_DATABASE"]), os.environ["EXAMPLE_URL"]
+        return cls(database, public_url, os.environ.get("EXAMPLE_REDIS") or None)
 
 
 @frozen
-class Form:
-    """What a browser sent. ``key`` was hidden in the form, so a second click sends the same one."""
+class CompanyForm:
+    """Submitted form. ``key`` is a hidden field, so submitting the same form twice sends the same key."""
 
     key: str
     company_name: str
@@ -79,29 +88,29 @@ class Form:
     account_name: str
 
     @property
-    def usable(self) -> bool:
-        """Whether it can become a row."""
-        needed = self.key and self.company_name and self.account_name
-        return bool(needed) and max(map(len, (self.key, *self.fields))) <= LONGEST
+    def is_valid(self) -> bool:
+        """Whether the required fields are filled in and no field is too long."""
+        required = self.key and self.company_name and self.account_name
+        return bool(required) and max(map(len, (self.key, *self.values))) <= MAX_FIELD_LENGTH
 
     @property
-    def fields(self) -> tuple[str, str, str]:
-        """What the company is."""
+    def values(self) -> tuple[str, str, str]:
+        """Values of the visible fields, in the order of the table's columns."""
         return self.company_name, self.credit_code, self.account_name
 
 
 @frozen
 class Company:
-    """A row."""
+    """Row of the table ``companies``."""
 
     client_request_id: str
-    form: Form
+    form: CompanyForm
     auth_url: str | None
     status: int | None
 
     @property
-    def request(self) -> kfq.CorpIdentLinkRequest:
-        """The request: the same row makes the same one, under the same id."""
+    def link_request(self) -> kfq.CorpIdentLinkRequest:
+        """Request for the company's link; a row always gives the same request with the same id."""
         return kfq.CorpIdentLinkRequest(
             client_request_id=self.client_request_id,
             account_name=self.form.account_name,
@@ -111,37 +120,39 @@ class Company:
         )
 
 
-def read_form(body: bytes | None) -> Form | None:
-    """Read what a browser sends for a form, or return ``None`` if it is none."""
+def parse_form(body: bytes | None) -> CompanyForm | None:
+    """Return the form in a URL-encoded body, or ``None`` if it is malformed or invalid."""
     try:
         fields = parse_qs((body or b"").decode("ascii"), errors="strict", max_num_fields=10)
     except ValueError:
         return None
     names = ("key", "company_name", "credit_code", "account_name")
-    form = Form(*(fields.get(name, [""])[0].strip() for name in names))
-    return form if form.usable else None
+    form = CompanyForm(*(fields.get(name, [""])[0].strip() for name in names))
+    return form if form.is_valid else None
 
 
-class Companies:
-    """The service: open it in ``async with``."""
+class CompanyService:
+    """Links and notifications of the companies in the database. Use it in ``async with``."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServiceSettings) -> None:
         self._database = settings.database
-        self._redis = settings.redis
+        self._redis_url = settings.redis_url
         self._stack = AsyncExitStack()
         with self._transaction() as database:
             database.execute("PRAGMA journal_mode = WAL")
-            database.executescript(SCHEMA)
-            # All workers share the first one's secret; in a service of yours it comes from where secrets are kept.
+            database.executescript(_SCHEMA)
+            # The first worker stores a secret for all of them. A real service reads it from its secret management.
             database.execute("INSERT OR IGNORE INTO secrets VALUES (1, ?)", (secrets.token_bytes(32),))
             (secret,) = database.execute("SELECT secret FROM secrets").fetchone()
-        self.urls = kfq.CallbackUrls([secret], page=settings.public_url + DONE, notify=settings.public_url + HOOKS)
-        self.receiver = kfq.NotificationReceiver(self._notified, urls=self.urls, store=self._store())
+        self.urls = kfq.CallbackUrls(
+            [secret], page=settings.public_url + PAGE_PATH, notify=settings.public_url + NOTIFY_PATH
+        )
+        self.receiver = kfq.NotificationReceiver(self._handle, urls=self.urls, store=self._make_store())
 
-    def _store(self) -> kfq.MemoryStore | RedisStore:
-        if self._redis is None:
+    def _make_store(self) -> kfq.MemoryStore | RedisStore:
+        if self._redis_url is None:
             return kfq.MemoryStore()
-        client = Redis.from_url(self._redis, socket_timeout=2, socket_connect_timeout=2)
+        client = Redis.from_url(self._redis_url, socket_timeout=2, socket_connect_timeout=2)
         self._stack.push_async_callback(client.aclose)
         return RedisStore(client)
 
@@ -152,57 +163,57 @@ class Companies:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections to Redis."""
+        """Close the connection to Redis."""
         await self._stack.aclose()
 
-    async def link(self, session: kfq.AsyncSession, form: Form) -> str | None:
-        """Return where to send the browser; ``None`` if the form's key was used for another company.
+    async def request_link(self, session: kfq.AsyncSession, form: CompanyForm) -> str | None:
+        """Return the URL to redirect the browser to; ``None`` if the form's key was used for another company.
 
-        The row is stored before anything is sent. A second click finds the first one's row, so it asks for the same
-        order, or needs not ask at all.
+        The row is stored before the request is sent. Submitting the form twice finds the same row, and therefore
+        sends the same request, or none if the link is known.
         """
-        company = await asyncio.to_thread(self._add, form)
+        company = await asyncio.to_thread(self._get_or_create, form)
         if company.form != form:
             return None
         if company.auth_url is not None:
             return company.auth_url
-        link = await session.auth.corp_ident_link(self.urls.bind(company.request))
-        await asyncio.to_thread(self._linked, company.client_request_id, link)
+        link = await session.auth.corp_ident_link(self.urls.bind(company.link_request))
+        await asyncio.to_thread(self._store_link, company.client_request_id, link)
         return link.auth_url
 
-    async def company(self, path: str | bytes) -> Company:
-        """Return the company whose page this is; `CallbackRejected` for a path that was not given out."""
+    async def company_at(self, path: str | bytes) -> Company:
+        """Return the company whose page has this path; raise `CallbackRejected` if the path was not bound."""
         client_request_id = self.urls.match(path, purpose=Purpose.PAGE)
         return await asyncio.to_thread(self._find, "client_request_id", client_request_id)
 
-    async def _notified(self, received: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
-        await asyncio.to_thread(self._settle, received)
+    async def _handle(self, delivery: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
+        await asyncio.to_thread(self._apply_notification, delivery)
 
-    def _settle(self, received: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
-        """Take the key and do the work in one transaction: whoever comes second, from any worker, finds the key."""
-        status = received.notification.order_status
+    def _apply_notification(self, delivery: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
+        """Store the key and the new status in one transaction, so that a duplicate in any worker finds the key."""
+        status = delivery.notification.order_status
         with self._transaction() as database:
-            first = database.execute(
+            inserted = database.execute(
                 "INSERT OR IGNORE INTO notifications VALUES (?, ?, ?)",
-                (received.key, received.client_request_id, status),
+                (delivery.key, delivery.client_request_id, status),
             )
-            if first.rowcount:
-                # They may overtake each other: what is final stays.
+            if inserted.rowcount:
+                # Notifications can arrive out of order: a final status is not overwritten.
                 database.execute(
                     "UPDATE companies SET status = ? WHERE client_request_id = ? AND (status IS NULL OR status = ?)",
-                    (status, received.client_request_id, kfq.IdentityStatus.IN_PROGRESS),
+                    (status, delivery.client_request_id, kfq.IdentityStatus.IN_PROGRESS),
                 )
 
-    def _add(self, form: Form) -> Company:
+    def _get_or_create(self, form: CompanyForm) -> Company:
         with self._transaction() as database:
             database.execute(
                 "INSERT OR IGNORE INTO companies (form_key, client_request_id, company_name, credit_code, account_name)"
                 " VALUES (?, ?, ?, ?, ?)",
-                (form.key, secrets.token_hex(16), *form.fields),
+                (form.key, secrets.token_hex(16), *form.values),
             )
         return self._find("form_key", form.key)
 
-    def _linked(self, client_request_id: str, link: kfq.CorpIdentLink) -> None:
+    def _store_link(self, client_request_id: str, link: kfq.CorpIdentLink) -> None:
         with self._transaction() as database:
             database.execute(
                 "UPDATE companies SET order_no = ?, auth_url = ? WHERE client_request_id = ?",
@@ -211,10 +222,10 @@ class Companies:
 
     def _find(self, column: str, value: str) -> Company:
         columns = "client_request_id, form_key, company_name, credit_code, account_name, auth_url, status"
-        query = f"SELECT {columns} FROM companies WHERE {column} = ?"  # noqa: S608  # one of two words of ours
+        query = f"SELECT {columns} FROM companies WHERE {column} = ?"  # noqa: S608  # one of two constants
         with self._transaction() as database:
             row = database.execute(query, (value,)).fetchone()
-        return Company(row[0], Form(*row[1:5]), *row[5:])
+        return Company(row[0], CompanyForm(*row[1:5]), *row[5:])
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -222,34 +233,36 @@ class Companies:
             yield database
 
 
-def options(framework: str) -> argparse.Namespace:
-    """Read the command line of an example."""
-    parser = argparse.ArgumentParser(description=f"Identify companies, with {framework}: open the address it prints.")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--workers", type=int, default=1, help="processes; more than one need --redis")
-    parser.add_argument("--redis", default="", help="URL of a Redis server that the workers share")
-    parser.add_argument("--database", type=Path, help="SQLite file; without it, one that is gone at the end")
-    parser.add_argument("--url", help="where browsers and the platform reach this service")
+def parse_arguments(framework: str) -> argparse.Namespace:
+    """Parse the command line of an example."""
+    parser = argparse.ArgumentParser(description=f"Serve the company identification example with {framework}.")
+    parser.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (default: 8000)")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="number of processes (default: 1); more than one need --redis"
+    )
+    parser.add_argument("--redis", default="", help="URL of a Redis server shared by the workers")
+    parser.add_argument("--database", type=Path, help="SQLite file (default: temporary)")
+    parser.add_argument("--url", help="public URL of this service (default: http://127.0.0.1:PORT)")
     parser.add_argument(
         "--sandbox",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="run the platform in a box beside it; otherwise KFQ_APP_AUTH_TOKEN and KFQ_BASE_URL tell the platform",
+        help="run a sandbox as the platform; --no-sandbox uses KFQ_APP_AUTH_TOKEN and KFQ_BASE_URL",
     )
-    found = parser.parse_args()
-    if found.workers > 1 and not found.redis:
-        parser.error("--workers needs --redis: otherwise each worker remembers for itself what it received")
-    return found
+    arguments = parser.parse_args()
+    if arguments.workers > 1 and not arguments.redis:
+        parser.error("--workers needs --redis: without a shared store, duplicates reach several workers")
+    return arguments
 
 
 @contextmanager
-def platform(found: argparse.Namespace) -> Iterator[None]:
-    """Leave in the environment what the workers read, and run the sandbox if one is wanted."""
+def platform_environment(arguments: argparse.Namespace) -> Iterator[None]:
+    """Set the environment variables of the workers, and run the sandbox unless it is disabled."""
     with TemporaryDirectory() as folder:
-        os.environ["EXAMPLE_DATABASE"] = str(found.database or Path(folder) / "companies.db")
-        os.environ["EXAMPLE_URL"] = found.url or f"http://127.0.0.1:{found.port}"
-        os.environ["EXAMPLE_REDIS"] = found.redis
-        if not found.sandbox:
+        os.environ["EXAMPLE_DATABASE"] = str(arguments.database or Path(folder) / "companies.db")
+        os.environ["EXAMPLE_URL"] = arguments.url or f"http://127.0.0.1:{arguments.port}"
+        os.environ["EXAMPLE_REDIS"] = arguments.redis
+        if not arguments.sandbox:
             yield
             return
         with Sandbox() as sandbox:

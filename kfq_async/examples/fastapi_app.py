@@ -1,4 +1,4 @@
-"""Identify companies, with FastAPI: ``python -m kfq_async.examples.fastapi_app``, then open the address it prints."""
+"""Company identification with FastAPI: ``python -m kfq_async.examples.fastapi_app``, then open the URL it prints."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
 import kfq_async as kfq
-from kfq_async.examples.companies import FORM_BYTES, HOOKS, Companies, Settings, options, platform, read_form
-from kfq_async.examples.pages import Page, form_page, message_page, state_page, to
+from kfq_async.examples.companies import (
+    MAX_FORM_SIZE,
+    NOTIFY_PATH,
+    CompanyService,
+    ServiceSettings,
+    parse_arguments,
+    parse_form,
+    platform_environment,
+)
+from kfq_async.examples.pages import Page, form_page, message_page, redirect, status_page
 from kfq_async.integrations.fastapi import (
     KfqSession,
     http_error,
@@ -23,54 +31,55 @@ from kfq_async.integrations.fastapi import (
 
 
 def make_app() -> FastAPI:
-    """Make the application; each worker calls this."""
-    companies = Companies(Settings.from_env())
+    """Return the application; called in each worker."""
+    service = CompanyService(ServiceSettings.from_env())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with companies:
+        async with service:
             yield
 
-    living = kfq_lifespan(receivers=[companies.receiver], lifespan=lifespan)
-    app = FastAPI(lifespan=living, openapi_url=None)
-    app.include_router(notification_router(companies.receiver, HOOKS))
+    app = FastAPI(lifespan=kfq_lifespan(receivers=[service.receiver], lifespan=lifespan), openapi_url=None)
+    app.include_router(notification_router(service.receiver, NOTIFY_PATH))
 
     @app.get("/")
-    async def form() -> HTMLResponse:
-        return answer(form_page())
+    async def show_form() -> HTMLResponse:
+        return to_response(form_page())
 
     @app.post("/")
-    async def submit(request: Request, session: KfqSession) -> HTMLResponse:
-        form = read_form(await read_body(request, FORM_BYTES))
+    async def submit_form(request: Request, session: KfqSession) -> HTMLResponse:
+        form = parse_form(await read_body(request, MAX_FORM_SIZE))
         if form is None:
-            return answer(message_page("信息不完整", "请填写企业名称和经办人账号。", 422))
-        url = await companies.link(session, form)
-        return answer(message_page("表单已用过", "请重新打开表单再填写。", 409) if url is None else to(url))
+            return to_response(message_page("信息填写有误", "请填写企业名称和经办人账号，每项不超过 100 个字符。", 422))
+        url = await service.request_link(session, form)
+        if url is None:
+            return to_response(message_page("表单已失效", "该表单已用于其他企业，请返回后重新填写。", 409))
+        return to_response(redirect(url))
 
     @app.get("/done/{segment}")
-    async def state(request: Request, segment: str) -> HTMLResponse:  # noqa: ARG001  # it is in the path
-        return answer(state_page(await companies.company(raw_path(request))))
+    async def show_status(request: Request, segment: str) -> HTMLResponse:  # noqa: ARG001  # required by the route
+        return to_response(status_page(await service.company_at(raw_path(request))))
 
     @app.exception_handler(kfq.KfqError)
-    async def failed(_: Request, error: kfq.KfqError) -> HTMLResponse:
-        found = http_error(error)  # which also logs it
-        return answer(message_page("暂时无法办理", "请稍后再试；再次提交不会重复下单。", found.status))
+    async def handle_error(_: Request, error: kfq.KfqError) -> HTMLResponse:
+        response = http_error(error)  # also logs it
+        return to_response(message_page("暂时无法处理", "请稍后重试，重复提交不会重复下单。", response.status))
 
     return app
 
 
-def answer(page: Page) -> HTMLResponse:
-    """Write a page as FastAPI does."""
+def to_response(page: Page) -> HTMLResponse:
+    """Return the FastAPI response for a page."""
     return HTMLResponse(page.html, page.status, dict(page.headers))
 
 
 if __name__ == "__main__":
-    found = options("FastAPI")
-    with platform(found):
+    arguments = parse_arguments("FastAPI")
+    with platform_environment(arguments):
         uvicorn.run(
             "kfq_async.examples.fastapi_app:make_app",
             factory=True,
-            port=found.port,
-            workers=found.workers,
+            port=arguments.port,
+            workers=arguments.workers,
             access_log=False,
         )

@@ -1,4 +1,4 @@
-"""The HTML of both examples: in Chinese, escaped, without a script or anything from elsewhere."""
+"""HTML pages of both examples, in Chinese, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import kfq_async as kfq
 if TYPE_CHECKING:
     from kfq_async.examples.companies import Company
 
-__all__ = ["Page", "form_page", "message_page", "state_page", "to"]
+__all__ = ["Page", "form_page", "message_page", "redirect", "status_page"]
 
 _STYLE = """
 :root{--ink:#1c2430;--soft:#5f6b7a;--line:#d9dfe8;--blue:#1d5bd6;--ground:#f2f5fa}
@@ -44,8 +44,8 @@ dt{color:var(--soft);flex:none}dd{margin:0;text-align:right;min-width:0}
 @media(max-width:36rem){body{background:#fff}main{margin:0;padding:1.6rem 1.2rem;border:0;border-radius:0}}
 """
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-# The answer to the form redirects to the platform's page, whose address is known only then, and browsers hold
-# redirects against form-action too. Loopback is for the sandbox.
+# Submitting the form redirects to the platform's page, whose origin is not known beforehand, and browsers apply
+# form-action to redirects too. Loopback is for the sandbox.
 _HEADERS = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; "
     "form-action 'self' https: http://127.0.0.1:*; frame-ancestors 'none'",
@@ -53,38 +53,41 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-_STATES: dict[int | None, tuple[str, str, str, str]] = {
-    None: ("busy", "…", "等待认证结果", "收到通知后，本页会自动更新。"),
-    kfq.IdentityStatus.IDENTIFIED: ("good", "✓", "企业已完成实名认证", "可以开始签署合同了。"),
-    kfq.IdentityStatus.IN_PROGRESS: ("busy", "…", "认证中", "收到通知后，本页会自动更新。"),
-    kfq.IdentityStatus.WITHDRAWN: ("bad", "×", "认证已撤销", "经办人放弃了认证，可以重新发起。"),
-    kfq.IdentityStatus.EXPIRED: ("bad", "!", "认证已失效", "链接已过期，可以重新发起。"),
+_STATUS_TEXTS: dict[int | None, tuple[str, str, str, str]] = {
+    None: ("busy", "…", "等待认证结果", "收到认证结果后，本页会自动更新。"),
+    kfq.IdentityStatus.IDENTIFIED: ("good", "✓", "企业已完成实名认证", "现在可以签署合同。"),
+    kfq.IdentityStatus.IN_PROGRESS: ("busy", "…", "认证中", "收到认证结果后，本页会自动更新。"),
+    kfq.IdentityStatus.WITHDRAWN: ("bad", "×", "认证已撤销", "经办人已放弃本次认证，可重新发起。"),
+    kfq.IdentityStatus.EXPIRED: ("bad", "!", "认证已失效", "认证链接已过期，可重新发起。"),
 }
+"""By status: CSS class, mark, title and text."""
+_BUTTON_TEXTS = {"good": "认证其他企业", "busy": "继续认证", "bad": "重新发起认证"}
+"""By CSS class."""
 
 
 @frozen
 class Page:
-    """What either framework sends."""
+    """Framework-independent HTTP response."""
 
     html: str
     status: int = 200
     headers: Mapping[str, str] = _HEADERS
 
 
-def to(url: str) -> Page:
-    """Return a redirection, which a browser follows with GET."""
+def redirect(url: str) -> Page:
+    """Return a redirect that browsers follow with GET."""
     return Page("", 303, {**_HEADERS, "Location": url})
 
 
 def form_page() -> Page:
-    """Return the form, with a key that tells one form from another."""
+    """Return the form, with a unique key in a hidden field."""
     return _page(
         "企业实名认证",
-        "<h1>企业实名认证</h1><p>填写企业信息，然后前往开放签完成认证。</p>"
+        "<h1>企业实名认证</h1><p>填写企业信息后，将跳转到开放签完成认证。</p>"
         '<form method="post" action="/">'
         f'<input type="hidden" name="key" value="{secrets.token_urlsafe(16)}">'
         '<label>企业名称<input name="company_name" required maxlength="100" autocomplete="organization"></label>'
-        "<label>统一社会信用代码 <small>可不填</small>"
+        "<label>统一社会信用代码 <small>选填</small>"
         '<input name="credit_code" maxlength="18" autocomplete="off"></label>'
         "<label>经办人账号 <small>手机号或邮箱</small>"
         '<input name="account_name" required maxlength="100" autocomplete="username"></label>'
@@ -92,24 +95,24 @@ def form_page() -> Page:
     )
 
 
-def state_page(company: Company) -> Page:
-    """Return what is known of a company; it looks again by itself until that is final."""
-    unknown = ("busy", "?", "未知状态", f"平台通知的状态是 {company.status}。")
-    look, mark, title, text = _STATES.get(company.status, unknown)
-    rows = {"企业名称": company.form.company_name, "信用代码": company.form.credit_code or "未填写"}
-    listed = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in rows.items())
-    waiting = look == "busy"
-    again = company.auth_url if waiting and company.auth_url else "/"
+def status_page(company: Company) -> Page:
+    """Return the status of a company; the page refreshes itself until the status is final."""
+    unknown = ("busy", "?", "未知状态", f"收到未知的状态值：{company.status}。")
+    css_class, mark, title, text = _STATUS_TEXTS.get(company.status, unknown)
+    rows = {"企业名称": company.form.company_name, "统一社会信用代码": company.form.credit_code or "未填写"}
+    details = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in rows.items())
+    is_waiting = css_class == "busy"
+    next_url = company.auth_url if is_waiting and company.auth_url else "/"
     return _page(
         title,
-        f'<div class="mark {look}">{mark}</div><h1>{title}</h1><p>{escape(text)}</p><dl>{listed}</dl>'
-        f'<a class="button" href="{escape(again)}">{"继续认证" if waiting else "认证另一家企业"}</a>',
-        head='<meta http-equiv="refresh" content="2">' if waiting else "",
+        f'<div class="mark {css_class}">{mark}</div><h1>{title}</h1><p>{escape(text)}</p><dl>{details}</dl>'
+        f'<a class="button" href="{escape(next_url)}">{_BUTTON_TEXTS[css_class]}</a>',
+        head='<meta http-equiv="refresh" content="2">' if is_waiting else "",
     )
 
 
 def message_page(title: str, text: str, status: int) -> Page:
-    """Return what went wrong, and the way back."""
+    """Return an error message with a link back to the form."""
     content = (
         f'<div class="mark bad">!</div><h1>{escape(title)}</h1><p>{escape(text)}</p><a class="button" href="/">返回</a>'
     )

@@ -1,4 +1,4 @@
-"""Identify companies, with Sanic: ``python -m kfq_async.examples.sanic_app``, then open the address it prints."""
+"""Company identification with Sanic: ``python -m kfq_async.examples.sanic_app``, then open the URL it prints."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ from sanic import HTTPResponse, Request, Sanic, html
 from sanic.worker.loader import AppLoader
 
 import kfq_async as kfq
-from kfq_async.examples.companies import FORM_BYTES, HOOKS, Companies, Settings, options, platform, read_form
-from kfq_async.examples.pages import Page, form_page, message_page, state_page, to
+from kfq_async.examples.companies import (
+    MAX_FORM_SIZE,
+    NOTIFY_PATH,
+    CompanyService,
+    ServiceSettings,
+    parse_arguments,
+    parse_form,
+    platform_environment,
+)
+from kfq_async.examples.pages import Page, form_page, message_page, redirect, status_page
 from kfq_async.integrations.sanic import http_error, kfq_session, notification_blueprint, read_body, setup_kfq
 
 App = Sanic[Any, Any]
@@ -17,55 +25,57 @@ AnyRequest = Request[Any, Any]
 
 
 def make_app(name: str = "companies") -> App:
-    """Make the application; each worker calls this."""
-    companies = Companies(Settings.from_env())
+    """Return the application; called in each worker."""
+    service = CompanyService(ServiceSettings.from_env())
     app: App = Sanic(name)
-    setup_kfq(app, receivers=[companies.receiver])
-    app.blueprint(notification_blueprint(companies.receiver, HOOKS))
+    setup_kfq(app, receivers=[service.receiver])
+    app.blueprint(notification_blueprint(service.receiver, NOTIFY_PATH))
 
     @app.after_server_stop
-    async def close(_: App) -> None:
-        await companies.aclose()
+    async def close_service(_: App) -> None:
+        await service.aclose()
 
     @app.get("/")
-    async def form(_: AnyRequest) -> HTTPResponse:
-        return answer(form_page())
+    async def show_form(_: AnyRequest) -> HTTPResponse:
+        return to_response(form_page())
 
     @app.post("/", stream=True)
-    async def submit(request: AnyRequest) -> HTTPResponse:
-        form = read_form(await read_body(request, FORM_BYTES))
+    async def submit_form(request: AnyRequest) -> HTTPResponse:
+        form = parse_form(await read_body(request, MAX_FORM_SIZE))
         if form is None:
-            return answer(message_page("信息不完整", "请填写企业名称和经办人账号。", 422))
-        url = await companies.link(kfq_session(request), form)
-        return answer(message_page("表单已用过", "请重新打开表单再填写。", 409) if url is None else to(url))
+            return to_response(message_page("信息填写有误", "请填写企业名称和经办人账号，每项不超过 100 个字符。", 422))
+        url = await service.request_link(kfq_session(request), form)
+        if url is None:
+            return to_response(message_page("表单已失效", "该表单已用于其他企业，请返回后重新填写。", 409))
+        return to_response(redirect(url))
 
     @app.get("/done/<segment>")
-    async def state(request: AnyRequest, segment: str) -> HTTPResponse:  # noqa: ARG001  # it is in the path
-        return answer(state_page(await companies.company(request.path)))
+    async def show_status(request: AnyRequest, segment: str) -> HTTPResponse:  # noqa: ARG001  # required by the route
+        return to_response(status_page(await service.company_at(request.path)))
 
     @app.exception(kfq.KfqError)
-    async def failed(_: AnyRequest, error: kfq.KfqError) -> HTTPResponse:
-        found = http_error(error)  # which also logs it
-        return answer(message_page("暂时无法办理", "请稍后再试；再次提交不会重复下单。", found.status))
+    async def handle_error(_: AnyRequest, error: kfq.KfqError) -> HTTPResponse:
+        response = http_error(error)  # also logs it
+        return to_response(message_page("暂时无法处理", "请稍后重试，重复提交不会重复下单。", response.status))
 
     return app
 
 
-def answer(page: Page) -> HTTPResponse:
-    """Write a page as Sanic does."""
+def to_response(page: Page) -> HTTPResponse:
+    """Return the Sanic response for a page."""
     return html(page.html, page.status, dict(page.headers))
 
 
 def main() -> None:
-    """Serve until Ctrl-C."""
-    found = options("Sanic")
-    with platform(found):
-        if found.workers == 1:
-            make_app().run(port=found.port, single_process=True, access_log=False, motd=False)
+    """Run the server until it is interrupted."""
+    arguments = parse_arguments("Sanic")
+    with platform_environment(arguments):
+        if arguments.workers == 1:
+            make_app().run(port=arguments.port, single_process=True, access_log=False, motd=False)
         else:
             loader = AppLoader(factory=make_app)
             app = loader.load()
-            app.prepare(port=found.port, workers=found.workers, access_log=False, motd=False)
+            app.prepare(port=arguments.port, workers=arguments.workers, access_log=False, motd=False)
             Sanic.serve(primary=app, app_loader=loader)
 
 

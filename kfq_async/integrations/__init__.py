@@ -1,1 +1,1 @@
-"""The package inside web frameworks: one module for each, imported by those who use it."""
+"""Web framework integrations, one module each; importing one requires its framework."""

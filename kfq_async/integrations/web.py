@@ -1,4 +1,4 @@
-"""What the web frameworks share: a session that suits a web request, bounded reading, errors as HTTP answers."""
+"""Framework-independent helpers: sessions for web requests, bounded reading, and errors as HTTP responses."""
 
 from __future__ import annotations
 
@@ -33,23 +33,24 @@ if TYPE_CHECKING:
     from kfq_async.callbacks.parsing import Headers
     from kfq_async.errors import KfqError
 
-__all__ = ["HttpError", "handle_notification", "http_error", "read_limited", "web_session"]
+__all__ = ["ErrorResponse", "handle_notification", "http_error", "read_limited", "web_session"]
 
 _LOG = logging.getLogger("kfq_async")
 _WEB_TIMEOUTS = Timeouts(total=10)
-"""Somebody waits in front of a browser, and the proxies between have limits of their own."""
+"""A user is waiting, and proxies have time limits too."""
 
 
 def web_session(**options: Any) -> AsyncSession:
-    """Make a session as `AsyncSession.from_env` does, whose calls end after 10 seconds at the most.
+    """Return `AsyncSession.from_env` with a total timeout of 10 seconds per call.
 
-    ``options`` win, ``timeouts`` included. Raises `ValueError`, naming the variable.
+    ``options`` are those of `AsyncSession.from_env` and take precedence, ``timeouts`` included. Raises `ValueError`
+    that names the environment variable.
     """
     return AsyncSession.from_env(**{"timeouts": _WEB_TIMEOUTS, **options})
 
 
 async def read_limited(chunks: AsyncIterable[bytes], limit: int) -> bytes | None:
-    """Read a whole body, or return ``None`` as soon as it is larger than ``limit`` bytes."""
+    """Return a whole body, or ``None`` as soon as it exceeds ``limit`` bytes."""
     body = bytearray()
     async for chunk in chunks:
         body += chunk
@@ -61,64 +62,74 @@ async def read_limited(chunks: AsyncIterable[bytes], limit: int) -> bytes | None
 async def handle_notification(
     receiver: NotificationReceiver, chunks: AsyncIterable[bytes], headers: Headers, path: str | bytes
 ) -> Reply:
-    """Give a request to a receiver, without reading more of the body than it takes."""
+    """Pass a request to a receiver, reading no more of its body than ``max_body`` allows."""
     body = await read_limited(chunks, receiver.max_body)
     if body is None:
-        return await receiver.refuse(RejectionReason.BODY_TOO_LARGE, f"more than {receiver.max_body} bytes")
+        return await receiver.reject(RejectionReason.BODY_TOO_LARGE, f"more than {receiver.max_body} bytes")
     return await receiver.receive(body, headers, path)
 
 
 @frozen
-class HttpError:
-    """What to answer to whoever asked the service, when the service could not ask the platform."""
+class ErrorResponse:
+    """HTTP response of a service whose call to the platform failed.
+
+    Attributes:
+        status: HTTP status.
+        body: JSON object for clients; `http_error` puts only names and numbers into it, no user input.
+        headers: Additional HTTP headers.
+    """
 
     status: int
     body: Mapping[str, object]
-    """Names and numbers only, nothing that anybody typed; for programs, as JSON."""
     headers: Mapping[str, str]
 
 
-def http_error(error: KfqError) -> HttpError:
-    """Translate an error and log it: 4xx as information, the rest as errors. The first line that fits counts.
+def http_error(error: KfqError) -> ErrorResponse:
+    """Return the HTTP response for an error, and log it: 4xx at level INFO, others at ERROR. The first match counts.
 
     ==================================================  ======  =====================================================
-    error                                               status  why
+    error                                               status  meaning
     ==================================================  ======  =====================================================
-    `CallbackRejected`, the path was not given out      404     there is no such page
-    `CallbackRejected`, other                           its own 400 malformed, 401 not authentic, 503 come again
-    `ParameterError`, `EncodeError`                     422     what was entered is not acceptable
-    `BusinessError`                                     409     the platform's rules forbid it
-    `TooFrequentError`, `PoolTimeout`                   503     not executed, with ``Retry-After``
-    other `ApiError`, `CertificateError`                502     our credentials, our signature, our address, their fault
-    time-outs (``TimeoutError``)                        504     no answer in time
-    `ConnectError`                                      503     the platform cannot be reached
-    `SessionError`                                      500     a mistake in this service
-    everything else, `OutcomeUnknown` above all         502     no answer that can be understood
+    `CallbackRejected`, reason ``UNKNOWN_PATH``         404     no such page
+    `CallbackRejected`, other                           its own 400 malformed, 401 not authentic, 503 retry later
+    `ParameterError`, `EncodeError`                     422     invalid input
+    `BusinessError`                                     409     forbidden by the platform's rules
+    `TooFrequentError`, `PoolTimeout`                   503     not executed; with ``Retry-After``
+    other `ApiError`, `CertificateError`                502     bad credentials, signature, address, or a platform fault
+    timeouts (``TimeoutError``)                         504     no response in time
+    `ConnectError`                                      503     platform unreachable
+    `SessionError`                                      500     programming error in this service
+    others, such as `OutcomeUnknown`                    502     no usable response
     ==================================================  ======  =====================================================
     """
     status = _status(error)
-    _LOG.log(logging.INFO if status < 500 else logging.ERROR, "answered with %d: %s", status, error)
+    _LOG.log(logging.INFO if status < 500 else logging.ERROR, "responded with %d: %s", status, error)
     body = {
         "error": re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower(),
         "phase": error.phase.value,
         "code": error.code if isinstance(error, ApiError) else None,
         "uniqueCode": error.unique_code,
     }
-    wait = error.retry_after if isinstance(error, TooFrequentError) else None
-    again = isinstance(error, TooFrequentError | PoolTimeout)
-    return HttpError(status, body, {"Retry-After": str(max(1, math.ceil(wait or 0)))} if again else {})
+    return ErrorResponse(status, body, _retry_headers(error))
+
+
+def _retry_headers(error: KfqError) -> dict[str, str]:
+    if not isinstance(error, TooFrequentError | PoolTimeout):
+        return {}
+    delay = error.retry_after if isinstance(error, TooFrequentError) else None
+    return {"Retry-After": str(max(1, math.ceil(delay or 0)))}
 
 
 def _status(error: KfqError) -> int:
     if isinstance(error, CallbackRejected):
         return 404 if error.reason is RejectionReason.UNKNOWN_PATH else error.http_status
-    for kind, status in _STATUS:
-        if isinstance(error, kind):
+    for error_type, status in _STATUSES:
+        if isinstance(error, error_type):
             return status
     return 502
 
 
-_STATUS: tuple[tuple[type[BaseException], int], ...] = (
+_STATUSES: tuple[tuple[type[BaseException], int], ...] = (
     (ParameterError, 422),
     (EncodeError, 422),
     (BusinessError, 409),

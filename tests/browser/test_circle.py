@@ -123,7 +123,7 @@ async def test_abandoned(chromium: Browser, framework: str, origin: str, size: s
         await seen.page.get_by_role("button", name="放弃认证").click()
         await expect(seen.page.get_by_role("heading", name="认证已撤销")).to_be_visible(timeout=10_000)
         await seen.picture("3-done")
-        await seen.page.get_by_role("link", name="认证另一家企业").click()
+        await seen.page.get_by_role("link", name="重新发起认证").click()
         await expect(seen.page.get_by_label("企业名称")).to_have_value("")
 
 

@@ -1,4 +1,4 @@
-"""Raw values: headers in any form, paths as they came, bodies that may be anything."""
+"""Parsing of headers, paths and bodies, valid and invalid."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from multidict import CIMultiDict
 
 from kfq_async.callbacks.parsing import (
     content_digest,
-    contract_event,
-    header,
-    identity_notification,
     normalize_headers,
+    parse_contract_event,
+    parse_identity_notification,
     parse_object,
+    require_header,
     to_public_path,
 )
 from kfq_async.errors import CallbackRejected, RejectionReason
 from senders import IDENTIFIED, SIGNED
 
-INTENT = {
+SIGNING_INTENT = {
     "actionType": "SIGN",
     "orderNo": "ORDER-1",
     "orderStatus": 3,
@@ -49,16 +49,16 @@ INTENT = {
         CIMultiDict(appid="A"),
     ],
 )
-def test_headers_in_any_form(headers: Any) -> None:
-    """A mapping or pairs, text or bytes, in any case: the header is found."""
-    assert header(normalize_headers(headers), "appId") == "A"
+def test_header_containers(headers: Any) -> None:
+    """Headers may be a mapping or pairs, of text or bytes, with names in any case."""
+    assert require_header(normalize_headers(headers), "appId") == "A"
 
 
 @pytest.mark.parametrize("headers", [{}, {"sign": ""}, {"sign": " \t"}, {"signature": "x"}])
-def test_a_missing_header(headers: dict[str, str]) -> None:
+def test_missing_header(headers: dict[str, str]) -> None:
     """A header that is absent or blank is missing."""
     with pytest.raises(CallbackRejected, match=r"^a header is missing or blank: sign$") as caught:
-        header(normalize_headers(headers), "sign")
+        require_header(normalize_headers(headers), "sign")
     assert caught.value.reason is RejectionReason.HEADER_MISSING
 
 
@@ -71,22 +71,22 @@ def test_a_missing_header(headers: dict[str, str]) -> None:
         CIMultiDict([("sign", "x"), ("sign", "x")]),
     ],
 )
-def test_a_repeated_header(headers: Any) -> None:
-    """A header that occurs twice is refused even if both say the same, since two readers could see two values."""
+def test_repeated_header(headers: Any) -> None:
+    """A header that occurs twice is rejected even with equal values, since two parsers could see two values."""
     with pytest.raises(CallbackRejected) as caught:
-        header(normalize_headers(headers), "sign")
+        require_header(normalize_headers(headers), "sign")
     assert caught.value.reason is RejectionReason.HEADER_REPEATED
 
 
-def test_a_header_that_is_no_text() -> None:
-    """Bytes that a server could not decode are refused instead of failing later."""
+def test_undecodable_header() -> None:
+    """A header with bytes that the server could not decode is rejected instead of failing later."""
     with pytest.raises(CallbackRejected) as caught:
-        header(normalize_headers({"nonce": b"\xff\xfe".decode("utf-8", "surrogateescape")}), "nonce")
+        require_header(normalize_headers({"nonce": b"\xff\xfe".decode("utf-8", "surrogateescape")}), "nonce")
     assert caught.value.reason is RejectionReason.HEADER_MALFORMED
 
 
 @pytest.mark.parametrize(
-    ("path", "public_path", "seen"),
+    ("path", "public_path", "expected"),
     [
         ("/a%2Fb", "", "/a%2Fb"),
         (b"/a", "", "/a"),
@@ -94,14 +94,14 @@ def test_a_header_that_is_no_text() -> None:
         ("/inside/a", lambda path: path.replace("/inside", "/outside"), "/outside/a"),
     ],
 )
-def test_the_public_path(path: Any, public_path: Any, seen: str) -> None:
-    """A prefix that a proxy took away is put back, and other rewriting is undone by a function."""
-    assert to_public_path(path, public_path) == seen
+def test_public_path(path: Any, public_path: Any, expected: str) -> None:
+    """A prefix removed by a proxy is restored; a function can undo any other rewriting."""
+    assert to_public_path(path, public_path) == expected
 
 
 @pytest.mark.parametrize("path", [b"/\xe5", "/\udce5"])
-def test_a_path_that_is_no_text(path: Any) -> None:
-    """Bytes that nobody can decode are refused instead of failing later."""
+def test_undecodable_path(path: Any) -> None:
+    """A path with bytes that are not UTF-8 is rejected instead of failing later."""
     with pytest.raises(CallbackRejected) as caught:
         to_public_path(path)
     assert caught.value.reason is RejectionReason.UNKNOWN_PATH
@@ -125,8 +125,8 @@ def test_a_path_that_is_no_text(path: Any) -> None:
     ],
     ids=repr,
 )
-def test_a_malformed_body(body: bytes) -> None:
-    """What is not a JSON object in UTF-8 is refused, whatever is wrong with it, and is not quoted."""
+def test_malformed_body(body: bytes) -> None:
+    """A body that is not a JSON object in UTF-8 is rejected, and its content is not quoted."""
     with pytest.raises(CallbackRejected, match=r"^the body is not a JSON object in UTF-8$") as caught:
         parse_object(body)
     assert caught.value.reason is RejectionReason.BODY_MALFORMED
@@ -134,33 +134,33 @@ def test_a_malformed_body(body: bytes) -> None:
 
 
 @given(st.binary())
-def test_any_bytes(body: bytes) -> None:
-    """Whatever comes is either an object or refused."""
+def test_arbitrary_bytes(body: bytes) -> None:
+    """Any bytes are either a JSON object or rejected as malformed."""
     try:
         assert isinstance(parse_object(body), dict)
-    except CallbackRejected as refusal:
-        assert refusal.reason is RejectionReason.BODY_MALFORMED  # noqa: PT017  # either is right
+    except CallbackRejected as rejection:
+        assert rejection.reason is RejectionReason.BODY_MALFORMED  # noqa: PT017  # either outcome is correct
 
 
-def test_a_body_must_be_raw() -> None:
-    """A body that was parsed already cannot be verified, and the error says what is wanted."""
+def test_parsed_body() -> None:
+    """A parsed body cannot be verified: the `TypeError` asks for the raw bytes."""
     with pytest.raises(TypeError, match=r"^body must be the raw bytes of the request, not dict$"):
         parse_object({})  # type: ignore[arg-type]
 
 
 def test_duplicate_keys() -> None:
-    """The last of duplicate keys wins, as it does for the signature."""
+    """The last of duplicate keys wins, as in the signature."""
     assert parse_object(b'{"orderNo":"A","orderNo":"B"}') == {"orderNo": "B"}
 
 
-def test_the_digest_is_of_the_content() -> None:
-    """White space and the order of keys do not make another notification; a value does."""
+def test_content_digest() -> None:
+    """The digest depends on values, not on whitespace or key order."""
     assert content_digest(b'{"a":1,"b":2}') == content_digest(b'{ "b": 2, "a": 1 }') != content_digest(b'{"a":1,"b":3}')
 
 
-def test_digits_in_a_string() -> None:
-    """Numbers may come as digits in a string, as the platform's codes do."""
-    notification = identity_notification({"orderStatus": "3", "userType": "2", "orderNo": "7"})
+def test_numbers_as_strings() -> None:
+    """Numbers may be strings of digits, as the platform's codes are."""
+    notification = parse_identity_notification({"orderStatus": "3", "userType": "2", "orderNo": "7"})
     assert (notification.order_status, notification.user_type, notification.order_no) == (3, 2, "7")
 
 
@@ -176,33 +176,33 @@ def test_digits_in_a_string() -> None:
         ("mobile", {"13800138000": 1}, "expected a string, not an object"),
     ],
 )
-def test_a_mistyped_field(field: str, value: object, problem: str) -> None:
-    """A field of a wrong type is refused by its path, and what it held is not repeated."""
+def test_field_of_a_wrong_type(field: str, value: object, problem: str) -> None:
+    """The rejection of a mistyped field names its path and not its value."""
     text = f"a field is missing or of a wrong type: {problem} @ $.{field}"
     with pytest.raises(CallbackRejected, match=f"^{re.escape(text)}$") as caught:
-        identity_notification({field: value})
+        parse_identity_notification({field: value})
     assert caught.value.reason is RejectionReason.FIELD_MALFORMED
 
 
 @pytest.mark.parametrize(
     ("fields", "names"),
-    [(INTENT, "finalSignType, operatorUnionId, tenantType"), (SIGNED, "callbackType, contractStatus")],
+    [(SIGNING_INTENT, "finalSignType, operatorUnionId, tenantType"), (SIGNED, "callbackType, contractStatus")],
 )
-def test_other_kinds(fields: dict[str, Any], names: str) -> None:
-    """A signing-intent order or a contract event is never taken for an identification, whose numbers mean else."""
+def test_other_kinds_of_notification(fields: dict[str, Any], names: str) -> None:
+    """A signing-intent order or a contract event is not parsed as an identification, whose statuses differ."""
     with pytest.raises(CallbackRejected, match=f"it has {names}$") as caught:
-        identity_notification(fields)
+        parse_identity_notification(fields)
     assert caught.value.reason is RejectionReason.WRONG_KIND
 
 
-def test_an_identification_is_no_event() -> None:
-    """An identity notification is never taken for a contract event."""
+def test_identification_is_not_a_contract_event() -> None:
+    """An identity notification is not parsed as a contract event."""
     with pytest.raises(CallbackRejected) as caught:
-        contract_event(IDENTIFIED)
+        parse_contract_event(IDENTIFIED)
     assert caught.value.reason is RejectionReason.FIELD_MALFORMED
 
 
-def test_what_is_read_is_what_was_sent() -> None:
-    """Reading a body gives the documented fields."""
-    assert identity_notification(parse_object(orjson.dumps(IDENTIFIED))).order_no == "ORDER-1"
-    assert contract_event(parse_object(orjson.dumps(SIGNED))).contract_id == "C1"
+def test_valid_bodies() -> None:
+    """The documented bodies parse into their models."""
+    assert parse_identity_notification(parse_object(orjson.dumps(IDENTIFIED))).order_no == "ORDER-1"
+    assert parse_contract_event(parse_object(orjson.dumps(SIGNED))).contract_id == "C1"

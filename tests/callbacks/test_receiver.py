@@ -1,4 +1,4 @@
-"""`NotificationReceiver`: at least once, never twice, and an answer that says which."""
+"""`NotificationReceiver`: notifications are handled at least once, never twice, and acknowledged afterwards."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from kfq_async import (
     Reply,
 )
 from kfq_async.callbacks.stores_redis import RedisStore
-from senders import APP_ID, NOW, PATH, SIGNED, body_of, event_signed, key, signed
+from senders import APP_ID, NOW, PATH, SIGNED, make_body, private_key, signed_event_headers, signed_headers
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from kfq_async.callbacks import Claim, NotificationStore
 
-BODY = body_of()
+BODY = make_body()
 SUCCESS = Reply(200, b"success")
 URLS = CallbackUrls([b"a secret of 32 random bytes....."], page="https://a.example/p", notify="https://a.example/n")
 
 
 class Clock:
-    """Shows the seconds that a test sets."""
+    """Clock set by a test."""
 
     def __init__(self, now: float = NOW) -> None:
         self.now = now
@@ -52,322 +52,323 @@ class Clock:
 
 
 class Handler:
-    """A handler that does as it is told."""
+    """Handler that records deliveries, waits for its gate, and fails the first ``fails`` times."""
 
     def __init__(self, *, fails: int = 0) -> None:
-        self.seen: list[NotificationDelivery[Any]] = []
+        self.deliveries: list[NotificationDelivery[Any]] = []
         self.finished = 0
         self.fails = fails
         self.started = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def __call__(self, received: NotificationDelivery[Any]) -> None:
+    async def __call__(self, delivery: NotificationDelivery[Any]) -> None:
         """Handle a notification, or fail."""
-        self.seen.append(received)
+        self.deliveries.append(delivery)
         self.started.set()
         await self.gate.wait()
-        if len(self.seen) <= self.fails:
+        if len(self.deliveries) <= self.fails:
             raise LookupError("手机号13800138000")
         self.finished += 1
 
 
-def receiver(handler: Any, *, clock: Clock | None = None, **options: Any) -> NotificationReceiver:
-    """Make a receiver that demands a signature."""
-    verifier = CallbackVerifier([key().public_key()], app_id=APP_ID, clock=clock or Clock())
-    return NotificationReceiver(handler, **{"verifier": verifier, **options})
+def make_receiver(handler: Any, *, clock: Clock | None = None, **options: Any) -> NotificationReceiver:
+    """Return a receiver that requires a signature."""
+    clock = clock or Clock()
+    verifier = CallbackVerifier([private_key().public_key()], app_id=APP_ID, clock=clock)
+    return NotificationReceiver(handler, **{"verifier": verifier, "clock": clock, **options})
 
 
-async def deliver(to: NotificationReceiver, body: bytes = BODY, path: str = PATH, **options: Any) -> Reply:
-    """Deliver a notification as its sender would."""
-    return await to.receive(body, signed(body, path=path, **options), path)
+async def deliver(receiver: NotificationReceiver, body: bytes = BODY, path: str = PATH, **options: Any) -> Reply:
+    """Deliver a signed notification."""
+    return await receiver.receive(body, signed_headers(body, path=path, **options), path)
 
 
-def refusal(reply: Reply) -> tuple[int, int, str]:
-    """Return what a refusing answer says: HTTP status, the platform's number, and the reason."""
+def rejection(reply: Reply) -> tuple[int, int, str]:
+    """Return the HTTP status, code and reason of a reply that rejects a notification."""
     envelope = orjson.loads(reply.body)
     assert envelope.keys() == {"code", "message", "result", "timestamp"}
     assert reply.content_type == "application/json"
     return reply.status, envelope["code"], envelope["message"]
 
 
-def path_of(request_id: str) -> str:
-    """Return the path of the notification URL of a request."""
+def notification_path(request_id: str) -> str:
+    """Return the path of a request's notification URL."""
     return urlsplit(URLS.bind(CorpIdentLinkRequest(client_request_id=request_id)).auth_callback_url or "").path
 
 
 async def test_a_notification_is_handled_and_acknowledged() -> None:
-    """The handler gets the notification and its key, and the sender reads the bare ``success`` afterwards."""
+    """The handler gets the notification and its key; the reply that follows is the bare ``success``."""
     handler = Handler()
-    reply = await deliver(receiver(handler))
+    reply = await deliver(make_receiver(handler))
     assert reply == SUCCESS
     assert reply.content_type == "text/plain; charset=utf-8"
-    (received,) = handler.seen
-    assert isinstance(received.notification, IdentityNotification)
-    assert (received.notification.order_no, received.key, received.client_request_id) == ("ORDER-1", "ORDER-1:1", None)
+    (delivery,) = handler.deliveries
+    assert isinstance(delivery.notification, IdentityNotification)
+    assert (delivery.notification.order_no, delivery.key, delivery.client_request_id) == ("ORDER-1", "ORDER-1:1", None)
 
 
 @pytest.mark.parametrize("seconds", [1, 299])
-async def test_the_same_notification_again(seconds: float) -> None:
-    """A notification that comes again while it is fresh is acknowledged without the handler."""
+async def test_duplicate_is_acknowledged(seconds: float) -> None:
+    """A duplicate with a fresh timestamp is acknowledged without calling the handler."""
     handler, clock = Handler(), Clock()
-    to = receiver(handler, clock=clock)
-    assert await deliver(to) == SUCCESS
+    receiver = make_receiver(handler, clock=clock)
+    assert await deliver(receiver) == SUCCESS
     clock.now += seconds
-    assert await deliver(to) == SUCCESS
-    assert len(handler.seen) == 1
+    assert await deliver(receiver) == SUCCESS
+    assert len(handler.deliveries) == 1
 
 
-async def test_the_same_notification_after_301_seconds() -> None:
-    """The very same request after more than 300 seconds is stale: a recording is worth nothing then."""
+async def test_replay_after_301_seconds_is_stale() -> None:
+    """A recorded request is rejected after more than 300 seconds."""
     handler, clock = Handler(), Clock()
-    to = receiver(handler, clock=clock)
-    assert await deliver(to) == SUCCESS
+    receiver = make_receiver(handler, clock=clock)
+    assert await deliver(receiver) == SUCCESS
     clock.now += 301
-    assert refusal(await deliver(to)) == (401, 41001, "stale")
-    assert len(handler.seen) == 1
+    assert rejection(await deliver(receiver)) == (401, 41001, "stale")
+    assert len(handler.deliveries) == 1
 
 
-async def test_signed_anew() -> None:
-    """The same order in the same status, signed anew with another nonce, is the same notification."""
+async def test_duplicate_with_a_new_signature() -> None:
+    """An order in the same status is a duplicate even with another nonce and signature."""
     handler, clock = Handler(), Clock()
-    to = receiver(handler, clock=clock)
-    assert await deliver(to) == SUCCESS
+    receiver = make_receiver(handler, clock=clock)
+    assert await deliver(receiver) == SUCCESS
     clock.now += 3600
     later = str(round(clock.now * 1000))
-    assert await deliver(to, body_of(verifyTime="x"), nonce="nonce-2", timestamp=later) == SUCCESS
-    assert len(handler.seen) == 1
+    assert await deliver(receiver, make_body(verifyTime="x"), nonce="nonce-2", timestamp=later) == SUCCESS
+    assert len(handler.deliveries) == 1
 
 
-async def test_another_status_is_another_notification() -> None:
-    """Each status of an order is handled, and so is each order."""
+async def test_each_status_of_each_order_is_handled() -> None:
+    """The key consists of order and status, so another status or order is another notification."""
     handler = Handler()
-    to = receiver(handler)
+    receiver = make_receiver(handler)
     changes: list[dict[str, Any]] = [{"orderStatus": 2}, {"orderStatus": 1}, {"orderNo": "ORDER:1"}]
     for number, change in enumerate(changes):
-        assert await deliver(to, body_of(**change), nonce=f"nonce-{number}") == SUCCESS
-    assert [received.key for received in handler.seen] == ["ORDER-1:2", "ORDER-1:1", "ORDER%3A1:1"]
+        assert await deliver(receiver, make_body(**change), nonce=f"nonce-{number}") == SUCCESS
+    assert [delivery.key for delivery in handler.deliveries] == ["ORDER-1:2", "ORDER-1:1", "ORDER%3A1:1"]
 
 
-async def test_what_names_no_order() -> None:
-    """A notification without order or status is known by its content."""
+async def test_notification_without_an_order() -> None:
+    """A notification without order or status is deduplicated by its content."""
     handler = Handler()
-    to = receiver(handler)
+    receiver = make_receiver(handler)
     for number, body in enumerate([b'{"unionId":"u","userType":1}', b'{"userType": 1, "unionId": "u"}', b"{}"]):
-        assert await deliver(to, body, nonce=f"nonce-{number}") == SUCCESS
-    assert len(handler.seen) == 2
-    assert all(len(received.key) == 64 for received in handler.seen)
+        assert await deliver(receiver, body, nonce=f"nonce-{number}") == SUCCESS
+    assert len(handler.deliveries) == 2
+    assert all(len(delivery.key) == 64 for delivery in handler.deliveries)
 
 
-async def test_a_known_nonce_with_another_body() -> None:
-    """A nonce that has been used for something else is refused, although the signature is right."""
+async def test_nonce_reused_with_another_body() -> None:
+    """A nonce used with another body is rejected even if the signature is valid."""
     handler = Handler()
-    to = receiver(handler)
-    assert await deliver(to) == SUCCESS
-    assert refusal(await deliver(to, body_of(orderStatus=3))) == (401, 41002, "replayed")
-    assert len(handler.seen) == 1
+    receiver = make_receiver(handler)
+    assert await deliver(receiver) == SUCCESS
+    assert rejection(await deliver(receiver, make_body(orderStatus=3))) == (401, 41002, "replayed")
+    assert len(handler.deliveries) == 1
 
 
-@pytest.mark.parametrize(("tolerance", "remembered"), [(300, 660), (None, 604_800)])
-async def test_how_long_nonces_are_remembered(tolerance: float | None, remembered: float) -> None:
-    """A nonce is remembered for as long as its timestamp can be valid, and as what is done where it always is."""
-    verifier = CallbackVerifier([key().public_key()], app_id=APP_ID, tolerance=tolerance, clock=Clock())
+@pytest.mark.parametrize(("tolerance", "nonce_retention"), [(300, 660), (None, 604_800)])
+async def test_nonce_retention(tolerance: float | None, nonce_retention: float) -> None:
+    """Nonces are kept while their timestamps can be valid; without a tolerance, as long as handled notifications."""
+    verifier = CallbackVerifier([private_key().public_key()], app_id=APP_ID, tolerance=tolerance, clock=Clock())
     clock = Clock(0)
-    to = receiver(Handler(), verifier=verifier, store=MemoryStore(clock=clock))
-    assert await deliver(to) == SUCCESS
-    clock.now = remembered - 1
-    assert refusal(await deliver(to, body_of(orderStatus=3)))[2] == "replayed"
-    clock.now = remembered
-    assert await deliver(to, body_of(orderStatus=3)) == SUCCESS
+    receiver = make_receiver(Handler(), verifier=verifier, store=MemoryStore(clock=clock))
+    assert await deliver(receiver) == SUCCESS
+    clock.now = nonce_retention - 1
+    assert rejection(await deliver(receiver, make_body(orderStatus=3)))[2] == "replayed"
+    clock.now = nonce_retention
+    assert await deliver(receiver, make_body(orderStatus=3)) == SUCCESS
 
 
-async def test_while_the_first_is_still_being_handled() -> None:
-    """A delivery that comes meanwhile is told to come again, at once, and no second handler runs."""
+async def test_duplicate_during_handling() -> None:
+    """A duplicate that arrives during handling is rejected as busy, and no second handler runs."""
     handler = Handler()
     handler.gate.clear()
-    to = receiver(handler)
-    first = asyncio.create_task(deliver(to))
+    receiver = make_receiver(handler)
+    first = asyncio.create_task(deliver(receiver))
     await handler.started.wait()
-    assert refusal(await deliver(to)) == (503, 91000, "busy")
+    assert rejection(await deliver(receiver)) == (503, 91000, "busy")
     handler.gate.set()
     assert await first == SUCCESS
-    assert await deliver(to) == SUCCESS
-    assert len(handler.seen) == 1
+    assert await deliver(receiver) == SUCCESS
+    assert len(handler.deliveries) == 1
 
 
-async def test_a_handler_that_outlasts_its_lease() -> None:
-    """In one process a handler at work is not run beside itself, even if its lease ran out."""
+async def test_handler_slower_than_its_lease() -> None:
+    """One process never runs the handler twice concurrently, even if the lease expires."""
     handler, clock = Handler(), Clock(0)
     handler.gate.clear()
-    to = receiver(handler, store=MemoryStore(clock=clock))
-    first = asyncio.create_task(deliver(to))
+    receiver = make_receiver(handler, store=MemoryStore(clock=clock))
+    first = asyncio.create_task(deliver(receiver))
     await handler.started.wait()
     clock.now = 3600
-    assert refusal(await deliver(to))[2] == "busy"
+    assert rejection(await deliver(receiver))[2] == "busy"
     handler.gate.set()
     assert await first == SUCCESS
-    assert await deliver(to) == SUCCESS
-    assert len(handler.seen) == 1
+    assert await deliver(receiver) == SUCCESS
+    assert len(handler.deliveries) == 1
 
 
-async def test_after_the_handler_failed() -> None:
-    """A failure is not acknowledged, and the next delivery runs the handler again, until one succeeds."""
+async def test_handler_that_fails() -> None:
+    """A failure is not acknowledged, and each later delivery runs the handler until it succeeds."""
     handler = Handler(fails=2)
-    to = receiver(handler)
-    assert refusal(await deliver(to)) == (503, 91000, "handler_failed")
-    assert refusal(await deliver(to)) == (503, 91000, "handler_failed")
-    assert await deliver(to) == SUCCESS
-    assert await deliver(to) == SUCCESS
-    assert (len(handler.seen), handler.finished) == (3, 1)
+    receiver = make_receiver(handler)
+    assert rejection(await deliver(receiver)) == (503, 91000, "handler_failed")
+    assert rejection(await deliver(receiver)) == (503, 91000, "handler_failed")
+    assert await deliver(receiver) == SUCCESS
+    assert await deliver(receiver) == SUCCESS
+    assert (len(handler.deliveries), handler.finished) == (3, 1)
 
 
-async def test_a_handler_that_was_cancelled_inside() -> None:
-    """Something that the handler awaited was cancelled: that is a failure like any other."""
+async def test_handler_that_raises_cancelled_error() -> None:
+    """`CancelledError` from something that the handler awaited counts as a failure."""
     calls = []
 
-    async def handler(received: NotificationDelivery[IdentityNotification]) -> None:
-        calls.append(received)
+    async def handler(delivery: NotificationDelivery[IdentityNotification]) -> None:
+        calls.append(delivery)
         if len(calls) == 1:
             raise asyncio.CancelledError
 
-    to = receiver(handler)
-    assert refusal(await deliver(to))[2] == "handler_failed"
-    assert await deliver(to) == SUCCESS
+    receiver = make_receiver(handler)
+    assert rejection(await deliver(receiver))[2] == "handler_failed"
+    assert await deliver(receiver) == SUCCESS
 
 
-async def test_beyond_patience() -> None:
-    """A handler that needs longer goes on to its end; its sender is told to come again, and then ``success``."""
-    handler = Handler()
+async def test_reply_timeout() -> None:
+    """A handler slower than the reply timeout runs to completion, and a later delivery is acknowledged."""
+    handler, store = Handler(), MemoryStore()
     handler.gate.clear()
-    to = receiver(handler, reply_timeout=0.01)
-    assert refusal(await deliver(to)) == (503, 91000, "unfinished")
-    assert refusal(await deliver(to)) == (503, 91000, "busy")
+    receiver = make_receiver(handler, store=store, reply_timeout=0.01)
+    assert rejection(await deliver(receiver)) == (503, 91000, "unfinished")
+    assert rejection(await deliver(receiver)) == (503, 91000, "busy")
     handler.gate.set()
-    await to.aclose()
+    await receiver.aclose()
     assert handler.finished == 1
-    assert await deliver(receiver(handler, store=to._store)) == SUCCESS
-    assert len(handler.seen) == 1
+    assert await deliver(make_receiver(handler, store=store)) == SUCCESS
+    assert len(handler.deliveries) == 1
 
 
-async def test_a_failure_beyond_patience() -> None:
-    """A handler that fails after its sender was answered is reported all the same, and runs again."""
+async def test_failure_after_the_reply_timeout() -> None:
+    """A failure after the reply is reported, and the next delivery runs the handler."""
     rejected: list[CallbackRejected] = []
     handler = Handler(fails=1)
     handler.gate.clear()
-    to = receiver(handler, reply_timeout=0.01, on_rejected=rejected.append)
-    await deliver(to)
+    receiver = make_receiver(handler, reply_timeout=0.01, on_rejected=rejected.append)
+    await deliver(receiver)
     handler.gate.set()
     async with asyncio.timeout(5):
-        while len(rejected) < 2:  # noqa: ASYNC110  # the hook is called by nobody whom the test could await
+        while len(rejected) < 2:  # noqa: ASYNC110  # the task that calls the hook is not accessible
             await asyncio.sleep(0)
         assert [problem.reason for problem in rejected] == ["unfinished", "handler_failed"]
-        assert await deliver(to) == SUCCESS
+        assert await deliver(receiver) == SUCCESS
 
 
-async def test_the_sender_hangs_up() -> None:
-    """A cancelled request leaves the handler at work, and closing waits for it."""
+async def test_cancelled_request() -> None:
+    """Cancelling a request does not interrupt the handler, and `aclose` waits for it."""
     handler = Handler()
     handler.gate.clear()
-    to = receiver(handler)
-    request = asyncio.create_task(deliver(to))
+    receiver = make_receiver(handler)
+    request = asyncio.create_task(deliver(receiver))
     await handler.started.wait()
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
     handler.gate.set()
-    await to.aclose()
+    await receiver.aclose()
     assert handler.finished == 1
 
 
-async def test_closing() -> None:
-    """After closing, which may be done twice, nothing more is accepted, and senders are told to come again."""
+async def test_aclose() -> None:
+    """A closed receiver rejects notifications with 503; `aclose` is idempotent."""
     handler = Handler()
-    async with receiver(handler) as to:
-        assert await deliver(to) == SUCCESS
-    await to.aclose()
-    assert refusal(await deliver(to)) == (503, 91000, "closing")
+    async with make_receiver(handler) as receiver:
+        assert await deliver(receiver) == SUCCESS
+    await receiver.aclose()
+    assert rejection(await deliver(receiver)) == (503, 91000, "closing")
 
 
-async def test_the_loop_ends_under_a_handler() -> None:
-    """When everything is cancelled, as at the end of a program, the claim is given back for the next worker."""
+async def test_cancelled_handler_releases_its_claim() -> None:
+    """Cancelling the handler's task, as `asyncio.run` does at the end, releases the claim for another worker."""
     handler, store = Handler(), MemoryStore()
     handler.gate.clear()
-    to = receiver(handler, store=store)
-    request = asyncio.create_task(deliver(to))
+    receiver = make_receiver(handler, store=store)
+    request = asyncio.create_task(deliver(receiver))
     await handler.started.wait()
-    (task,) = to._tasks
+    (task,) = asyncio.all_tasks() - {asyncio.current_task(), request}
     task.cancel()
-    assert refusal(await request) == (503, 91000, "unfinished")
+    assert rejection(await request) == (503, 91000, "unfinished")
     assert len(store) == 1, "the nonce"
     handler.gate.set()
-    assert await deliver(receiver(handler, store=store)) == SUCCESS
+    assert await deliver(make_receiver(handler, store=store)) == SUCCESS
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.services)])
 def shared(request: pytest.FixtureRequest) -> NotificationStore:
-    """A store that several workers use."""
+    """Store used by several workers."""
     return MemoryStore() if request.param == "memory" else RedisStore(request.getfixturevalue("redis"))
 
 
-async def test_in_another_worker(shared: NotificationStore) -> None:
-    """What one worker is handling the other does not touch, and what one has handled the other acknowledges."""
+async def test_duplicate_in_another_worker(shared: NotificationStore) -> None:
+    """A notification handled by one worker is busy in the other, and acknowledged there afterwards."""
     handler = Handler()
     handler.gate.clear()
-    one, two = receiver(handler, store=shared), receiver(handler, store=shared)
+    one, two = make_receiver(handler, store=shared), make_receiver(handler, store=shared)
     first = asyncio.create_task(deliver(one))
     await handler.started.wait()
-    assert refusal(await deliver(two)) == (503, 91000, "busy")
+    assert rejection(await deliver(two)) == (503, 91000, "busy")
     handler.gate.set()
     assert await first == SUCCESS
     assert await deliver(two) == SUCCESS
-    assert refusal(await deliver(two, body_of(orderStatus=3)))[2] == "replayed"
-    assert len(handler.seen) == 1
+    assert rejection(await deliver(two, make_body(orderStatus=3)))[2] == "replayed"
+    assert len(handler.deliveries) == 1
 
 
-async def test_a_failure_in_another_worker(shared: NotificationStore) -> None:
-    """What failed in one worker is handled by the other."""
+async def test_failure_in_another_worker(shared: NotificationStore) -> None:
+    """A notification that failed in one worker is handled by the other."""
     handler = Handler(fails=1)
-    assert refusal(await deliver(receiver(handler, store=shared)))[2] == "handler_failed"
-    assert await deliver(receiver(handler, store=shared)) == SUCCESS
+    assert rejection(await deliver(make_receiver(handler, store=shared)))[2] == "handler_failed"
+    assert await deliver(make_receiver(handler, store=shared)) == SUCCESS
     assert handler.finished == 1
 
 
-async def test_a_burst_over_workers(shared: NotificationStore) -> None:
-    """Of 100 deliveries at once to four workers one is handled, and whoever is told ``success`` was told the truth."""
+async def test_concurrent_duplicates_across_workers(shared: NotificationStore) -> None:
+    """Of 100 concurrent deliveries to four workers one is handled, and the others are acknowledged or busy."""
     handler = Handler()
-    workers = [receiver(handler, store=shared) for _ in range(4)]
+    workers = [make_receiver(handler, store=shared) for _ in range(4)]
     replies = await asyncio.gather(*(deliver(workers[number % 4]) for number in range(100)))
-    assert handler.finished == len(handler.seen) == 1
+    assert handler.finished == len(handler.deliveries) == 1
     assert SUCCESS in replies
-    assert {refusal(reply)[2] for reply in replies if reply != SUCCESS} <= {"busy"}
+    assert {rejection(reply)[2] for reply in replies if reply != SUCCESS} <= {"busy"}
 
 
-VICTIM = """
+KILLED_WORKER = """
 import asyncio, sys
 from redis.asyncio import Redis
 from kfq_async.callbacks.stores_redis import RedisStore
 from senders import *
 from kfq_async import CallbackVerifier, NotificationReceiver
 
-async def handler(received):
-    print(received.key, flush=True)
+async def handler(delivery):
+    print(delivery.key, flush=True)
     await asyncio.Event().wait()
 
 async def main():
     store = RedisStore(Redis(host="127.0.0.1", port=int(sys.argv[1])))
-    verifier = CallbackVerifier([key().public_key()], app_id=APP_ID, clock=lambda: NOW)
+    verifier = CallbackVerifier([private_key().public_key()], app_id=APP_ID, clock=lambda: NOW)
     await NotificationReceiver(handler, verifier=verifier, store=store, reply_timeout=60).receive(
-        body_of(), signed(body_of()), PATH
+        make_body(), signed_headers(make_body()), PATH
     )
 
 asyncio.run(main())
 """
 
 
-async def test_after_a_worker_was_killed_in_the_middle(redis: Redis, redis_port: int) -> None:
-    """A worker killed inside the handler blocks its notification for the lease; then another handles it."""
+async def test_worker_killed_during_handling(redis: Redis, redis_port: int) -> None:
+    """The claim of a killed worker lasts until its lease expires; then another worker handles the notification."""
     victim = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", VICTIM, f"{redis_port}"),
+        *(sys.executable, "-c", KILLED_WORKER, f"{redis_port}"),
         stdout=asyncio.subprocess.PIPE,
         env={"PYTHONPATH": str(Path(__file__).parents[1])},
     )
@@ -376,25 +377,25 @@ async def test_after_a_worker_was_killed_in_the_middle(redis: Redis, redis_port:
     victim.kill()
     await victim.wait()
     handler = Handler()
-    to = receiver(handler, store=RedisStore(redis))
-    assert refusal(await deliver(to)) == (503, 91000, "busy")
+    receiver = make_receiver(handler, store=RedisStore(redis))
+    assert rejection(await deliver(receiver)) == (503, 91000, "busy")
     for name in await redis.keys():
         if str(await redis.get(name)).startswith("b'by "):
             assert 0 < await redis.pttl(name) <= 60_000
             await redis.pexpire(name, 0)
-    assert await deliver(to) == SUCCESS
-    assert [received.key for received in handler.seen] == ["ORDER-1:1"]
+    assert await deliver(receiver) == SUCCESS
+    assert [delivery.key for delivery in handler.deliveries] == ["ORDER-1:1"]
 
 
-async def test_a_lease_that_ran_out_under_a_slow_worker() -> None:
-    """The one way to run twice with all alive: a handler slower than its lease, and a second worker."""
+async def test_lease_expires_in_a_slow_worker() -> None:
+    """Without a crash a notification is handled twice only if its lease expires and a second worker takes over."""
     slow, handler, clock = Handler(), Handler(), Clock(0)
     slow.gate.clear()
     store = MemoryStore(clock=clock)
-    first = asyncio.create_task(deliver(receiver(slow, store=store, lease=10)))
+    first = asyncio.create_task(deliver(make_receiver(slow, store=store, lease=10)))
     await slow.started.wait()
     clock.now = 10
-    other = receiver(handler, store=store)
+    other = make_receiver(handler, store=store)
     assert await deliver(other) == SUCCESS
     slow.gate.set()
     assert await first == SUCCESS
@@ -402,8 +403,8 @@ async def test_a_lease_that_ran_out_under_a_slow_worker() -> None:
     assert (slow.finished, handler.finished) == (1, 1)
 
 
-class Broken(MemoryStore):
-    """A store that fails where it is told to."""
+class FailingStore(MemoryStore):
+    """Store whose methods named in ``fails`` raise."""
 
     def __init__(self, *fails: str) -> None:
         super().__init__()
@@ -418,10 +419,10 @@ class Broken(MemoryStore):
         self._check("claim")
         return await super().claim(key, owner, lease=lease)
 
-    async def done(self, key: str, *, retention: float) -> None:
-        """Fail, or remember."""
-        self._check("done")
-        await super().done(key, retention=retention)
+    async def mark_done(self, key: str, *, retention: float) -> None:
+        """Fail, or mark as done."""
+        self._check("mark_done")
+        await super().mark_done(key, retention=retention)
 
     async def release(self, key: str, owner: str) -> None:
         """Fail, or release."""
@@ -429,62 +430,62 @@ class Broken(MemoryStore):
         await super().release(key, owner)
 
     async def register_nonce(self, nonce: str, digest: str, *, retention: float) -> bool:
-        """Fail, or remember."""
-        self._check("first_use")
+        """Fail, or register."""
+        self._check("register_nonce")
         return await super().register_nonce(nonce, digest, retention=retention)
 
 
-@pytest.mark.parametrize("fails", ["claim", "first_use"])
-async def test_a_store_that_is_away(fails: str) -> None:
-    """Without its store a receiver handles nothing, and asks the sender to come again."""
-    handler, store = Handler(), Broken(fails, "release")
-    to = receiver(handler, store=store)
-    assert refusal(await deliver(to)) == (503, 91000, "store_failed")
-    assert handler.seen == []
+@pytest.mark.parametrize("fails", ["claim", "register_nonce"])
+async def test_store_failure_before_handling(fails: str) -> None:
+    """If the store fails, nothing is handled and the sender must retry."""
+    handler, store = Handler(), FailingStore(fails, "release")
+    receiver = make_receiver(handler, store=store)
+    assert rejection(await deliver(receiver)) == (503, 91000, "store_failed")
+    assert handler.deliveries == []
     store.fails.clear()
-    assert await deliver(to) == SUCCESS
+    assert await deliver(receiver) == SUCCESS
 
 
-async def test_a_store_that_goes_away_meanwhile() -> None:
-    """What was handled and could not be marked is not acknowledged, and not handled again here: only marked."""
-    handler, store = Handler(), Broken("done")
-    to = receiver(handler, store=store)
-    assert refusal(await deliver(to))[2] == "store_failed"
-    assert refusal(await deliver(to))[2] == "store_failed"
+async def test_store_failure_after_handling() -> None:
+    """A notification that was handled but not marked is not acknowledged; a later delivery only marks it."""
+    handler, store = Handler(), FailingStore("mark_done")
+    receiver = make_receiver(handler, store=store)
+    assert rejection(await deliver(receiver))[2] == "store_failed"
+    assert rejection(await deliver(receiver))[2] == "store_failed"
     store.fails.clear()
-    assert await deliver(to) == SUCCESS
-    assert await deliver(receiver(handler, store=store)) == SUCCESS
-    assert len(handler.seen) == 1
+    assert await deliver(receiver) == SUCCESS
+    assert await deliver(make_receiver(handler, store=store)) == SUCCESS
+    assert len(handler.deliveries) == 1
 
 
-async def test_a_claim_that_cannot_be_given_back(caplog: pytest.LogCaptureFixture) -> None:
-    """If the store fails after the handler did, the handler's failure is what is told, and the lease runs out."""
-    handler, store = Handler(fails=1), Broken("release")
-    to = receiver(handler, store=store)
-    assert refusal(await deliver(to))[2] == "handler_failed"
-    assert refusal(await deliver(to))[2] == "busy"
-    assert "a claim could not be given back: ConnectionError" in caplog.text
+async def test_release_failure(caplog: pytest.LogCaptureFixture) -> None:
+    """If releasing a claim fails after the handler did, the handler's failure is reported and the lease remains."""
+    handler, store = Handler(fails=1), FailingStore("release")
+    receiver = make_receiver(handler, store=store)
+    assert rejection(await deliver(receiver))[2] == "handler_failed"
+    assert rejection(await deliver(receiver))[2] == "busy"
+    assert "could not release a claim, which now lasts until its lease expires: ConnectionError" in caplog.text
     assert "password" not in caplog.text
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 1)), max_size=30))
 @settings(deadline=None)
-def test_any_history(history: list[tuple[str, bool, int]]) -> None:
-    """Whatever fails in whichever worker: each order's handler succeeds once, and ``success`` is told from then on."""
+def test_any_sequence_of_failures(history: list[tuple[str, bool, int]]) -> None:
+    """Whichever handlers fail, in any worker: each order succeeds once, and is acknowledged from then on."""
 
     async def replay() -> None:
         succeeded: list[str] = []
         works = True
 
-        async def handler(received: NotificationDelivery[IdentityNotification]) -> None:
+        async def handler(delivery: NotificationDelivery[IdentityNotification]) -> None:
             if not works:
                 raise LookupError
-            succeeded.append(received.notification.order_no or "")
+            succeeded.append(delivery.notification.order_no or "")
 
         store = MemoryStore()
         workers = [NotificationReceiver(handler, urls=URLS, store=store) for _ in range(2)]
-        for order, works, worker in history:  # the handler reads it
-            reply = await workers[worker].receive(body_of(orderNo=order), {}, path_of(order))
+        for order, works, worker in history:  # read by the handler
+            reply = await workers[worker].receive(make_body(orderNo=order), {}, notification_path(order))
             assert (reply == SUCCESS) == (order in succeeded)
             assert works <= (reply == SUCCESS)
         assert len(succeeded) == len(set(succeeded))
@@ -492,123 +493,125 @@ def test_any_history(history: list[tuple[str, bool, int]]) -> None:
     asyncio.run(replay())
 
 
-async def test_by_url_alone() -> None:
-    """With URLs as the only proof the request is known by its path, and no header is asked for."""
+async def test_authentication_by_url() -> None:
+    """With ``urls`` alone the path authenticates and identifies the request, and no header is required."""
     handler = Handler()
-    to = NotificationReceiver(handler, urls=URLS)
-    assert await to.receive(BODY, {}, path_of("client-1").encode()) == SUCCESS
-    assert await to.receive(BODY, {}, path_of("client-1")) == SUCCESS
-    (received,) = handler.seen
-    assert (received.client_request_id, received.key) == ("client-1", "client-1:ORDER-1:1")
+    receiver = NotificationReceiver(handler, urls=URLS)
+    assert await receiver.receive(BODY, {}, notification_path("client-1").encode()) == SUCCESS
+    assert await receiver.receive(BODY, {}, notification_path("client-1")) == SUCCESS
+    (delivery,) = handler.deliveries
+    assert (delivery.client_request_id, delivery.key) == ("client-1", "client-1:ORDER-1:1")
 
 
-async def test_who_holds_one_url_cannot_silence_another() -> None:
-    """A body that names another's order does not count as that order's notification."""
+async def test_one_url_cannot_suppress_the_notification_of_another() -> None:
+    """A body that names the order of another request is not a duplicate of that request's notification."""
     handler = Handler()
-    to = NotificationReceiver(handler, urls=URLS)
-    assert await to.receive(BODY, {}, path_of("client:2")) == SUCCESS
-    assert await to.receive(BODY, {}, path_of("client-1")) == SUCCESS
-    assert [received.key for received in handler.seen] == ["client%3A2:ORDER-1:1", "client-1:ORDER-1:1"]
+    receiver = NotificationReceiver(handler, urls=URLS)
+    assert await receiver.receive(BODY, {}, notification_path("client:2")) == SUCCESS
+    assert await receiver.receive(BODY, {}, notification_path("client-1")) == SUCCESS
+    assert [delivery.key for delivery in handler.deliveries] == ["client%3A2:ORDER-1:1", "client-1:ORDER-1:1"]
 
 
-async def test_a_page_is_no_notification() -> None:
-    """The URL that the operator's browser was sent to cannot be used to notify."""
+async def test_page_url_is_rejected() -> None:
+    """The URL known to the operator's browser is not accepted for notifications."""
     request = URLS.bind(CorpIdentLinkRequest(client_request_id="client-1"))
     page = urlsplit(request.callback_page or "").path
-    to = NotificationReceiver(Handler(), urls=URLS)
-    assert refusal(await to.receive(BODY, {}, page)) == (401, 26000, "unknown_path")
+    receiver = NotificationReceiver(Handler(), urls=URLS)
+    assert rejection(await receiver.receive(BODY, {}, page)) == (401, 26000, "unknown_path")
 
 
-async def test_by_url_and_signature() -> None:
-    """With both proofs configured both must hold, and neither stands in for the other."""
+async def test_authentication_by_url_and_signature() -> None:
+    """With both configured, both checks must pass; neither is a fallback for the other."""
     handler = Handler()
-    to = receiver(handler, urls=URLS)
-    path = path_of("client-1")
-    assert refusal(await deliver(to)) == (401, 26000, "unknown_path")
-    assert refusal(await to.receive(BODY, {}, path)) == (400, 21000, "header_missing")
-    assert refusal(await deliver(to, by=key(number=1), path=path)) == (401, 26000, "bad_signature")
-    assert handler.seen == []
-    assert await deliver(to, path=path) == SUCCESS
-    assert handler.seen[0].client_request_id == "client-1"
+    receiver = make_receiver(handler, urls=URLS)
+    path = notification_path("client-1")
+    assert rejection(await deliver(receiver)) == (401, 26000, "unknown_path")
+    assert rejection(await receiver.receive(BODY, {}, path)) == (400, 21000, "header_missing")
+    assert rejection(await deliver(receiver, by=private_key(number=1), path=path)) == (401, 26000, "bad_signature")
+    assert handler.deliveries == []
+    assert await deliver(receiver, path=path) == SUCCESS
+    assert handler.deliveries[0].client_request_id == "client-1"
 
 
 async def test_contract_events() -> None:
-    """With a verifier for contract events these are handled, each content once, since they have no id."""
+    """With a `ContractEventVerifier` each content is handled once, since events have no id."""
     handler = Handler()
-    to = NotificationReceiver(handler, verifier=ContractEventVerifier([key().public_key()]))
-    later = body_of(SIGNED, contractStatus="COMPLETE")
-    for body in (body_of(SIGNED), body_of(SIGNED), later):
-        assert await to.receive(body, event_signed(body), "/any/path") == SUCCESS
-    first, second = handler.seen
+    receiver = NotificationReceiver(handler, verifier=ContractEventVerifier([private_key().public_key()]))
+    later = make_body(SIGNED, contractStatus="COMPLETE")
+    for body in (make_body(SIGNED), make_body(SIGNED), later):
+        assert await receiver.receive(body, signed_event_headers(body), "/any/path") == SUCCESS
+    first, second = handler.deliveries
     assert isinstance(first.notification, ContractEvent)
     assert first.key != second.key
-    assert refusal(await to.receive(later, event_signed(BODY), "/")) == (401, 26000, "bad_signature")
+    assert rejection(await receiver.receive(later, signed_event_headers(BODY), "/")) == (401, 26000, "bad_signature")
 
 
-async def test_both_kinds_in_one_store() -> None:
-    """Receivers of both kinds may share a store."""
+async def test_store_shared_by_both_kinds() -> None:
+    """Receivers of identity notifications and of contract events may share a store."""
     handler, store = Handler(), MemoryStore()
-    body = body_of(SIGNED)
-    await deliver(receiver(handler, store=store))
-    events = NotificationReceiver(handler, verifier=ContractEventVerifier([key().public_key()]), store=store)
-    assert await events.receive(body, event_signed(body), "/") == SUCCESS
-    assert len(handler.seen) == 2
+    body = make_body(SIGNED)
+    await deliver(make_receiver(handler, store=store))
+    events = NotificationReceiver(handler, verifier=ContractEventVerifier([private_key().public_key()]), store=store)
+    assert await events.receive(body, signed_event_headers(body), "/") == SUCCESS
+    assert len(handler.deliveries) == 2
 
 
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({}, "urls or verifier must be given"),
-        ({"urls": URLS, "verifier": ContractEventVerifier([key().public_key()])}, "contract events come to one URL"),
+        ({}, "urls or verifier is required"),
+        (
+            {"urls": URLS, "verifier": ContractEventVerifier([private_key().public_key()])},
+            "urls cannot be combined with a ContractEventVerifier",
+        ),
         ({"urls": URLS, "lease": 0}, "lease must be more than 0"),
         ({"urls": URLS, "reply_timeout": -1}, "reply_timeout must be more than 0"),
         ({"urls": URLS, "retention": float("nan")}, "retention must be more than 0"),
         ({"urls": URLS, "max_body": 0}, "max_body must be more than 0"),
     ],
 )
-def test_unusable_settings(options: dict[str, Any], problem: str) -> None:
-    """A receiver that would prove nothing, or could not work, is refused when it is made."""
+def test_invalid_settings(options: dict[str, Any], problem: str) -> None:
+    """Settings that authenticate nothing, or are out of range, raise when the receiver is created."""
     with pytest.raises(ValueError, match=f"^{problem}"):
         NotificationReceiver(Handler(), **options)
 
 
-async def test_a_body_beyond_the_bound() -> None:
-    """A body of more than ``max_body`` bytes is refused before anything is read of it."""
+async def test_max_body() -> None:
+    """A body of more than ``max_body`` bytes is rejected before it is parsed."""
     handler = Handler()
-    to = receiver(handler, max_body=len(BODY))
-    assert await deliver(to) == SUCCESS
-    assert refusal(await to.receive(BODY + b" ", {}, PATH)) == (400, 23000, "body_too_large")
-    assert refusal(await receiver(handler).receive(b" " * 65_537, {}, PATH))[2] == "body_too_large"
+    receiver = make_receiver(handler, max_body=len(BODY))
+    assert await deliver(receiver) == SUCCESS
+    assert rejection(await receiver.receive(BODY + b" ", {}, PATH)) == (400, 23000, "body_too_large")
+    assert rejection(await make_receiver(handler).receive(b" " * 65_537, {}, PATH))[2] == "body_too_large"
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "said"),
+    ("body", "headers", "expected"),
     [
         (BODY, {}, (400, 21000, "header_missing")),
-        (BODY, [*signed(BODY).items(), ("sign", "x")], (400, 23000, "header_repeated")),
-        (BODY, {**signed(BODY), "timestamp": "soon"}, (400, 41001, "timestamp_malformed")),
-        (BODY, {**signed(BODY), "appId": "other"}, (401, 41000, "wrong_app")),
-        (BODY, {**signed(BODY), "sign": "no base64"}, (401, 26000, "bad_signature")),
-        (BODY, signed(BODY, by=key(1024, 1)), (401, 26000, "bad_signature")),
-        ("张".encode("gbk"), signed(BODY), (400, 25000, "body_malformed")),
-        (b"[]", signed(b"[]"), (400, 25000, "body_malformed")),
+        (BODY, [*signed_headers(BODY).items(), ("sign", "x")], (400, 23000, "header_repeated")),
+        (BODY, {**signed_headers(BODY), "timestamp": "soon"}, (400, 41001, "timestamp_malformed")),
+        (BODY, {**signed_headers(BODY), "appId": "other"}, (401, 41000, "wrong_app")),
+        (BODY, {**signed_headers(BODY), "sign": "no base64"}, (401, 26000, "bad_signature")),
+        (BODY, signed_headers(BODY, by=private_key(1024, 1)), (401, 26000, "bad_signature")),
+        ("张".encode("gbk"), signed_headers(BODY), (400, 25000, "body_malformed")),
+        (b"[]", signed_headers(b"[]"), (400, 25000, "body_malformed")),
     ],
 )
-async def test_bad_input(body: bytes, headers: Any, said: tuple[int, int, str]) -> None:
-    """Whatever is wrong is answered in the platform's envelope, handled by nobody, remembered nowhere, and reported."""
+async def test_invalid_input(body: bytes, headers: Any, expected: tuple[int, int, str]) -> None:
+    """Invalid input is rejected in the platform's envelope and reported, without calling the handler or the store."""
     rejected: list[CallbackRejected] = []
     handler, store = Handler(), MemoryStore()
-    to = receiver(handler, store=store, on_rejected=rejected.append)
-    assert refusal(await to.receive(body, headers, PATH)) == said
-    assert [(problem.http_status, problem.code, problem.reason) for problem in rejected] == [said]
-    assert (handler.seen, len(store)) == ([], 0)
+    receiver = make_receiver(handler, store=store, on_rejected=rejected.append)
+    assert rejection(await receiver.receive(body, headers, PATH)) == expected
+    assert [(problem.http_status, problem.code, problem.reason) for problem in rejected] == [expected]
+    assert (handler.deliveries, len(store)) == ([], 0)
 
 
-async def test_the_envelope_says_when() -> None:
-    """The answer to what is refused carries this machine's clock, so that a sender can see how far it is off."""
-    to = receiver(Handler(), clock=Clock(NOW + 400.0))
-    to._clock = Clock(NOW + 400.0)
-    assert orjson.loads((await deliver(to)).body) == {
+async def test_rejection_carries_the_time() -> None:
+    """A rejection carries this machine's time, from which a sender can tell its clock offset."""
+    receiver = make_receiver(Handler(), clock=Clock(NOW + 400.0))
+    assert orjson.loads((await deliver(receiver)).body) == {
         "code": 41001,
         "message": "stale",
         "result": None,
@@ -616,35 +619,35 @@ async def test_the_envelope_says_when() -> None:
     }
 
 
-async def test_a_hook_that_is_asynchronous() -> None:
-    """The hook may be asynchronous, and sees what the handler raised."""
+async def test_asynchronous_on_rejected() -> None:
+    """``on_rejected`` may be asynchronous, and gets the handler's exception as the cause."""
     rejected = []
 
     async def hook(problem: CallbackRejected) -> None:
         await asyncio.sleep(0)
         rejected.append(problem)
 
-    await deliver(receiver(Handler(fails=1), on_rejected=hook))
+    await deliver(make_receiver(Handler(fails=1), on_rejected=hook))
     assert [type(problem.__cause__) for problem in rejected] == [LookupError]
 
 
-async def test_a_hook_that_fails(caplog: pytest.LogCaptureFixture) -> None:
-    """A hook that fails changes no answer, and is named in the log."""
+async def test_on_rejected_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """An exception in ``on_rejected`` is logged and does not change the reply."""
 
     def hook(_: CallbackRejected) -> None:
         raise ValueError("13800138000")
 
-    assert refusal(await receiver(Handler(), on_rejected=hook).receive(BODY, {}, PATH))[2] == "header_missing"
-    assert f"the hook for rejected notifications failed: ValueError at {__file__}:" in caplog.text
+    assert rejection(await make_receiver(Handler(), on_rejected=hook).receive(BODY, {}, PATH))[2] == "header_missing"
+    assert f"on_rejected raised ValueError at {__file__}:" in caplog.text
     assert "13800138000" not in caplog.text
 
 
-async def test_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """The log says where a handler failed, as an error, and repeats nothing of what it said or was given."""
+async def test_log_records(caplog: pytest.LogCaptureFixture) -> None:
+    """A handler's failure is logged as an error with its place, without its message or personal data."""
     caplog.set_level(logging.INFO, "kfq_async")
-    to = receiver(Handler(fails=1))
-    await deliver(to)
-    await to.receive(BODY, {}, PATH)
+    receiver = make_receiver(Handler(fails=1))
+    await deliver(receiver)
+    await receiver.receive(BODY, {}, PATH)
     failed, missing = caplog.records
     assert (failed.levelname, missing.levelname) == ("ERROR", "INFO")
     assert failed.getMessage().startswith(
@@ -654,8 +657,10 @@ async def test_the_log(caplog: pytest.LogCaptureFixture) -> None:
     assert [secret for secret in ("13800138000", "张三", "ORDER-1") if secret in caplog.text] == []
 
 
-async def test_what_a_handler_is_given_hides_people() -> None:
-    """What the handler is given can be logged without naming a person."""
+async def test_repr_of_a_delivery_hides_personal_data() -> None:
+    """A `NotificationDelivery` can be logged without disclosing personal data."""
     handler = Handler()
-    await deliver(receiver(handler))
-    assert [secret for secret in ("13800138000", "张三", "110101199001011234") if secret in repr(handler.seen)] == []
+    await deliver(make_receiver(handler))
+    assert [
+        secret for secret in ("13800138000", "张三", "110101199001011234") if secret in repr(handler.deliveries)
+    ] == []

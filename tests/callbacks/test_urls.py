@@ -1,4 +1,4 @@
-"""Bound URLs: they carry any id, and no other URL is taken for one."""
+"""Bound URLs: they carry any id, and no other path matches."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ PAGE, NOTIFY = "https://app.example/done", "https://api.example/hooks/kfq"
 URLS = CallbackUrls([NEW], page=PAGE, notify=NOTIFY)
 
 
-def bound(request_id: str = "client-1", urls: CallbackUrls = URLS) -> tuple[str, str]:
-    """Return the paths of page and notification that a request gets."""
+def bound_paths(request_id: str = "client-1", urls: CallbackUrls = URLS) -> tuple[str, str]:
+    """Return the paths of a request's page and notification URLs."""
     request = urls.bind(CorpIdentLinkRequest(client_request_id=request_id))
     return urlsplit(request.callback_page or "").path, urlsplit(request.auth_callback_url or "").path
 
 
-def refused(path: Any, urls: CallbackUrls = URLS, purpose: Purpose | None = None) -> bool:
-    """Tell whether a path is refused."""
+def is_rejected(path: Any, urls: CallbackUrls = URLS, purpose: Purpose | None = None) -> bool:
+    """Return whether a path is rejected."""
     with pytest.raises(CallbackRejected, match=r"^the path was not issued here$") as caught:
         urls.match(path, purpose=purpose)
     return (caught.value.reason, caught.value.http_status, caught.value.code) == ("unknown_path", 401, 26000)
 
 
-def test_a_bound_request() -> None:
-    """Binding sets the two URLs, replaces what was there, and leaves the rest and the original alone."""
+def test_bind() -> None:
+    """Binding sets or replaces the two URLs, and changes neither other fields nor the original request."""
     request = CorpIdentLinkRequest(account_name="13800138000", callback_page="https://x/", client_request_id="client-1")
     result = URLS.bind(request)
     assert (result.account_name, result.client_request_id) == ("13800138000", "client-1")
@@ -42,104 +42,104 @@ def test_a_bound_request() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
-def test_any_id_survives(request_id: str) -> None:
-    """Whatever the id holds, it comes back, and the path needs no percent-encoding."""
-    for path in bound(request_id):
+def test_arbitrary_id(request_id: str) -> None:
+    """Any id survives the round trip, in a path that needs no percent-encoding."""
+    for path in bound_paths(request_id):
         assert re.fullmatch(r"[/A-Za-z0-9_.~-]+", path)
         assert URLS.match(path) == request_id
 
 
-def test_a_path_in_bytes() -> None:
-    """The path may be the bytes that an ASGI server gives."""
-    assert URLS.match(bound()[1].encode()) == "client-1"
+def test_path_as_bytes() -> None:
+    """The path may be bytes, as in ASGI's ``raw_path``."""
+    assert URLS.match(bound_paths()[1].encode()) == "client-1"
 
 
-def test_the_same_request_has_the_same_urls() -> None:
-    """Binding again, in any process with the same secret, gives the same URLs, so a repeated request is the same."""
-    assert bound() == bound(urls=CallbackUrls([NEW, OLD], page=PAGE, notify=NOTIFY))
+def test_bind_is_deterministic() -> None:
+    """The same id and secret give the same URLs in any process, so a retried request is identical."""
+    assert bound_paths() == bound_paths(urls=CallbackUrls([NEW, OLD], page=PAGE, notify=NOTIFY))
 
 
 @pytest.mark.parametrize("request_id", [None, ""])
-def test_a_request_without_id(request_id: str | None) -> None:
-    """A request without an id cannot be bound, and the error says so."""
+def test_request_without_id(request_id: str | None) -> None:
+    """Binding a request without an id raises `ValueError`."""
     with pytest.raises(ValueError, match="client_request_id must be set"):
         URLS.bind(CorpIdentLinkRequest(client_request_id=request_id))
 
 
 @given(st.data())
-def test_one_changed_character(data: st.DataObject) -> None:
-    """A bound URL with any one character changed, added or taken away is refused."""
-    path = bound()[1]
+def test_changed_path(data: st.DataObject) -> None:
+    """A bound path with any one character changed, added or removed is rejected."""
+    path = bound_paths()[1]
     place = data.draw(st.integers(0, len(path) - 1))
     other = data.draw(st.sampled_from(sorted(set("ABab01-_./%~") - {path[place]})))
     changed = data.draw(
         st.sampled_from([path[:place] + other + path[place + 1 :], path[:place] + path[place + 1 :], path + other])
     )
-    assert refused(changed)
+    assert is_rejected(changed)
 
 
-def test_every_last_character() -> None:
-    """The last character of a MAC has bits to spare, and they must be right too."""
-    path = bound()[1]
+def test_unused_bits_of_the_mac() -> None:
+    """The last character of an HMAC has unused bits, which must match too."""
+    path = bound_paths()[1]
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    assert [last for last in alphabet if last != path[-1] and not refused(path[:-1] + last)] == []
+    assert [last for last in alphabet if last != path[-1] and not is_rejected(path[:-1] + last)] == []
 
 
-def test_another_requests_id() -> None:
-    """A MAC proves one id only."""
-    first, second = bound("client-1")[1], bound("client-2")[1]
-    assert refused(f"{second.partition('.')[0]}.{first.partition('.')[2]}")
+def test_mac_of_another_id() -> None:
+    """An HMAC is valid for one id only."""
+    first, second = bound_paths("client-1")[1], bound_paths("client-2")[1]
+    assert is_rejected(f"{second.partition('.')[0]}.{first.partition('.')[2]}")
 
 
-def test_page_and_notification_are_two() -> None:
-    """The URL that the operator's browser learns cannot be used to notify, nor the other way."""
-    page, notify = bound()
-    assert refused(page.replace("/done/", "/hooks/kfq/"))
-    assert refused(notify.replace("/hooks/kfq/", "/done/"))
-    assert refused(page, purpose=Purpose.NOTIFY)
-    assert refused(notify, purpose=Purpose.PAGE)
+def test_purposes_are_separate() -> None:
+    """A page URL is not accepted for notifications, nor a notification URL for the page."""
+    page, notify = bound_paths()
+    assert is_rejected(page.replace("/done/", "/hooks/kfq/"))
+    assert is_rejected(notify.replace("/hooks/kfq/", "/done/"))
+    assert is_rejected(page, purpose=Purpose.NOTIFY)
+    assert is_rejected(notify, purpose=Purpose.PAGE)
     assert URLS.match(page, purpose=Purpose.PAGE) == URLS.match(notify, purpose=Purpose.NOTIFY) == "client-1"
 
 
-def test_both_under_one_path() -> None:
-    """Even where page and notifications share a path, one is not the other."""
+def test_purposes_with_the_same_path() -> None:
+    """Purposes stay separate even if page and notifications share a path."""
     urls = CallbackUrls([NEW], page="https://app.example/kfq", notify="https://api.example/kfq")
-    page, notify = bound(urls=urls)
+    page, notify = bound_paths(urls=urls)
     assert urls.match(page) == urls.match(notify) == "client-1"
-    assert refused(page, urls, Purpose.NOTIFY)
-    assert refused(notify, urls, Purpose.PAGE)
+    assert is_rejected(page, urls, Purpose.NOTIFY)
+    assert is_rejected(notify, urls, Purpose.PAGE)
 
 
 @pytest.mark.parametrize(
     "path", ["", "/", "/hooks/kfq", "/hooks/kfq/", "/hooks/kfq/.", "/hooks/kfq/a.b", "/x/回", "/hooks/kfq/Y2xpZW50LTE"]
 )
 def test_foreign_paths(path: str) -> None:
-    """What was never given out is refused."""
-    assert refused(path)
+    """A path that was not bound is rejected."""
+    assert is_rejected(path)
 
 
-def test_a_query_or_a_slash_behind() -> None:
-    """The path is compared as it is: a query or a slash behind it is something else."""
-    assert refused(f"{bound()[1]}?a=1")
-    assert refused(f"{bound()[1]}/")
+def test_query_or_trailing_slash() -> None:
+    """A path with a query or a trailing slash is rejected."""
+    assert is_rejected(f"{bound_paths()[1]}?a=1")
+    assert is_rejected(f"{bound_paths()[1]}/")
 
 
-def test_rotation() -> None:
-    """After a new secret was put in front, links that are out go on working, until the old one is taken away."""
+def test_secret_rotation() -> None:
+    """With a new secret in front existing URLs stay valid until the old secret is removed."""
     before = CallbackUrls([OLD], page=PAGE, notify=NOTIFY)
     during = CallbackUrls([NEW, OLD], page=PAGE, notify=NOTIFY)
-    assert during.match(bound(urls=before)[1]) == "client-1"
-    assert bound(urls=during) == bound(urls=URLS)
-    assert refused(bound(urls=before)[1])
+    assert during.match(bound_paths(urls=before)[1]) == "client-1"
+    assert bound_paths(urls=during) == bound_paths(urls=URLS)
+    assert is_rejected(bound_paths(urls=before)[1])
 
 
 @pytest.mark.parametrize("public_path", ["/api", lambda path: f"/api{path}"])
-def test_behind_a_proxy_that_rewrites(public_path: Any) -> None:
-    """A service that sees a shortened path recognises its URLs when it is told what is missing."""
+def test_proxy_that_rewrites_the_path(public_path: Any) -> None:
+    """``public_path`` restores a path shortened by a proxy."""
     urls = CallbackUrls([NEW], page=PAGE, notify="https://api.example/api/kfq", public_path=public_path)
-    path = bound(urls=urls)[1]
+    path = bound_paths(urls=urls)[1]
     assert urls.match(path.removeprefix("/api")) == "client-1"
-    assert refused(path, urls)
+    assert is_rejected(path, urls)
 
 
 @pytest.mark.parametrize(
@@ -151,27 +151,27 @@ def test_behind_a_proxy_that_rewrites(public_path: Any) -> None:
         ("https://api.example:8443/回调", "/%E5%9B%9E%E8%B0%83/"),
     ],
 )
-def test_where_the_segment_goes(notify: str, path: str) -> None:
-    """The segment follows the given path, with one slash between, and the path is compared as it travels."""
+def test_segment_is_appended(notify: str, path: str) -> None:
+    """The segment is appended after one slash, and the undecoded path is matched."""
     urls = CallbackUrls([NEW], page=PAGE, notify=notify)
-    assert re.fullmatch(re.escape(path) + r"[A-Za-z0-9_.-]+", bound(urls=urls)[1])
-    assert urls.match(bound(urls=urls)[1]) == "client-1"
+    assert re.fullmatch(re.escape(path) + r"[A-Za-z0-9_.-]+", bound_paths(urls=urls)[1])
+    assert urls.match(bound_paths(urls=urls)[1]) == "client-1"
 
 
 @pytest.mark.parametrize(
     ("secrets", "problem"),
     [
-        ([], "secrets must hold at least one"),
-        ([b"short"], "a secret has 5 bytes; 16 are the least"),
+        ([], "secrets must contain at least one secret"),
+        ([b"short"], "a secret has 5 bytes, fewer than 16"),
         ([NEW, b"x" * 15], "a secret has 15 bytes"),
-        (NEW, "secrets must be a sequence of bytes"),
-        ("text", "secrets must be a sequence of bytes"),
-        (None, "secrets must be a sequence of bytes"),
+        (NEW, "secrets must be an iterable of bytes"),
+        ("text", "secrets must be an iterable of bytes"),
+        (None, "secrets must be an iterable of bytes"),
         (["text of more than sixteen"], "secrets must be bytes, not str"),
     ],
 )
-def test_unusable_secrets(secrets: Any, problem: str) -> None:
-    """A secret that could be guessed, or is no secret, is refused when the URLs are configured."""
+def test_invalid_secrets(secrets: Any, problem: str) -> None:
+    """A missing, short or mistyped secret raises when the URLs are configured."""
     with pytest.raises((ValueError, TypeError), match=problem):
         CallbackUrls(secrets, page=PAGE, notify=NOTIFY)
 
@@ -191,13 +191,13 @@ def test_unusable_secrets(secrets: Any, problem: str) -> None:
         (None, "must be a str, not NoneType"),
     ],
 )
-def test_unusable_urls(name: str, url: Any, problem: str) -> None:
-    """A URL that could not be called back, or whose treatment nobody knows, is refused by its name."""
+def test_invalid_urls(name: str, url: Any, problem: str) -> None:
+    """A URL that cannot be called back, or whose treatment is not documented, raises an error that names it."""
     urls: dict[str, Any] = {"page": PAGE, "notify": NOTIFY, name: url}
     with pytest.raises((ValueError, TypeError), match=f"^{name} {problem}"):
         CallbackUrls([NEW], **urls)
 
 
-def test_secrets_are_hidden() -> None:
-    """What the object shows in a log holds the URLs and no secret."""
+def test_repr_hides_secrets() -> None:
+    """The ``repr`` shows the URLs and the number of secrets only."""
     assert repr(URLS) == f"CallbackUrls(<1>, page='{PAGE}', notify='{NOTIFY}')"

@@ -1,4 +1,4 @@
-"""What is FastAPI's own."""
+"""FastAPI integration: lifespan, dependency, router and error handler."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
 import kfq_async as kfq
-from integrations.service import TROUBLE, Service
+from integrations.service import ERRORS, Service
 from kfq_async.integrations.fastapi import (
-    HttpError,
+    ErrorResponse,
     KfqSession,
     add_error_handler,
     kfq_lifespan,
@@ -22,7 +22,7 @@ from kfq_async.integrations.fastapi import (
     raw_path,
     read_body,
 )
-from senders import body_of
+from senders import make_body
 from web_servers import uvicorn_serving
 
 if TYPE_CHECKING:
@@ -31,106 +31,106 @@ if TYPE_CHECKING:
     from kfq_async.errors import KfqError
 
 
-def session() -> kfq.AsyncSession:
-    """Make a session that asks nobody."""
+def make_session() -> kfq.AsyncSession:
+    """Return a session that sends no requests."""
     return kfq.AsyncSession("T")
 
 
-async def test_the_order_of_a_life() -> None:
-    """The application's own lifespan finds a session; handlers end before it ends, and the session last."""
+async def test_lifespan_order() -> None:
+    """The application's lifespan runs within the session's; receivers close before it exits, the session last."""
     events = []
-    receiver = Service().by_url
+    receiver = Service().url_receiver
 
     @asynccontextmanager
-    async def own(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        events.append(f"own begins, session closed: {app.state.kfq_session.closed}")
-        yield {"found": 1}
-        events.append(f"own ends, session closed: {app.state.kfq_session.closed}")
+    async def app_lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        events.append(f"startup, session closed: {app.state.kfq_session.closed}")
+        yield {"opened": 1}
+        events.append(f"shutdown, session closed: {app.state.kfq_session.closed}")
         reply = await receiver.receive(b"", {}, "/")
         events.append(str(reply.status))
 
     app = FastAPI()
-    async with kfq_lifespan(session, receivers=[receiver], lifespan=own)(app) as state:
-        assert state == {"found": 1}
+    async with kfq_lifespan(make_session, receivers=[receiver], lifespan=app_lifespan)(app) as state:
+        assert state == {"opened": 1}
     assert app.state.kfq_session.closed
-    assert events == ["own begins, session closed: False", "own ends, session closed: False", "503"]
+    assert events == ["startup, session closed: False", "shutdown, session closed: False", "503"]
 
 
-async def test_a_second_life() -> None:
-    """The same application can be started again, as tests do; its receivers open again."""
-    receiver = Service().by_url
+async def test_restarted_application() -> None:
+    """An application can be started repeatedly, as in tests; its receivers reopen."""
+    receiver = Service().url_receiver
     app = FastAPI()
-    living = kfq_lifespan(session, receivers=[receiver])
+    lifespan = kfq_lifespan(make_session, receivers=[receiver])
     for _ in range(2):
-        async with living(app):
+        async with lifespan(app):
             assert (await receiver.receive(b"", {}, "/")).status == 401
 
 
-async def test_a_start_that_fails() -> None:
-    """When the application cannot start, its session is closed all the same."""
+async def test_failing_startup() -> None:
+    """If startup fails, the session is closed."""
 
     @asynccontextmanager
-    async def own(_: FastAPI) -> AsyncIterator[None]:
+    async def app_lifespan(_: FastAPI) -> AsyncIterator[None]:
         raise OSError("no database")
         yield
 
     app = FastAPI()
     with pytest.raises(OSError, match="no database"):
-        async with kfq_lifespan(session, lifespan=own)(app):
+        async with kfq_lifespan(make_session, lifespan=app_lifespan)(app):
             pass
     assert app.state.kfq_session.closed
 
 
-async def test_another_session_for_tests() -> None:
-    """A test puts its own session in the application's place."""
+async def test_dependency_override() -> None:
+    """``dependency_overrides`` replaces the session."""
     app = FastAPI()
-    mine = session()
-    app.dependency_overrides[kfq_session] = lambda: mine
+    override = make_session()
+    app.dependency_overrides[kfq_session] = lambda: override
 
     @app.get("/")
-    async def token(kfq_session: KfqSession) -> bool:
-        return kfq_session is mine
+    async def is_overridden(kfq_session: KfqSession) -> bool:
+        return kfq_session is override
 
     with uvicorn_serving(app) as origin:
-        async with aiohttp.ClientSession() as http, http.get(origin) as answer:
-            assert await answer.json() is True
-    await mine.aclose()
+        async with aiohttp.ClientSession() as http, http.get(origin) as response:
+            assert await response.json() is True
+    await override.aclose()
 
 
-def test_a_lifespan_that_did_not_run() -> None:
-    """Without a session the error says what to write."""
+def test_missing_lifespan() -> None:
+    """Without a session the error names the lifespan to configure."""
     request = Request({"type": "http", "app": FastAPI()})
     with pytest.raises(RuntimeError, match="lifespan=kfq_lifespan"):
         kfq_session(request)
 
 
-def test_a_server_without_the_undecoded_path() -> None:
-    """What cannot be proved is not guessed: such a server cannot receive notifications."""
+def test_missing_raw_path() -> None:
+    """A server that does not set ``raw_path`` cannot receive notifications, and the error says so."""
     with pytest.raises(RuntimeError, match="raw_path"):
         raw_path(Request({"type": "http", "path": "/hooks/a b"}))
 
 
-async def test_a_sender_that_hangs_up_is_noted() -> None:
-    """Half a body reaches the hook for refusals."""
+async def test_client_disconnect_is_reported() -> None:
+    """A disconnect in the middle of a body is reported to ``on_rejected``."""
     service = Service()
     app = FastAPI()
-    app.include_router(notification_router(service.by_url, "/hooks"))
+    app.include_router(notification_router(service.url_receiver, "/hooks"))
     sent = []
 
-    async def handle_notification() -> dict[str, Any]:
+    async def receive() -> dict[str, Any]:
         return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/hooks", "raw_path": b"/hooks", "headers": []}
-    await app({**scope, "query_string": b"", "app": app}, handle_notification, send)
+    await app({**scope, "query_string": b"", "app": app}, receive, send)
     assert sent[0]["status"] == 400
     assert service.events == ["body_malformed"]
 
 
-async def test_a_body_with_a_bound() -> None:
-    """A handler of one's own reads no more than it wants, either."""
+async def test_read_body() -> None:
+    """`read_body` returns ``None`` for a body larger than its limit."""
     app = FastAPI()
 
     @app.post("/")
@@ -140,43 +140,43 @@ async def test_a_body_with_a_bound() -> None:
 
     with uvicorn_serving(app) as origin:
         async with aiohttp.ClientSession() as http:
-            for length, told in ((10, 10), (11, None)):
-                async with http.post(origin, data=bytes(length)) as answer:
-                    assert await answer.json() == told
+            for length, expected in ((10, 10), (11, None)):
+                async with http.post(origin, data=bytes(length)) as response:
+                    assert await response.json() == expected
 
 
-async def test_answers_of_your_own() -> None:
-    """The translation can be replaced as a whole, or for one class of errors."""
+async def test_custom_error_responses() -> None:
+    """The error translation can be replaced as a whole, or for one class of errors."""
     app = FastAPI()
 
-    def translate(error: KfqError) -> HttpError:
-        return HttpError(418, {"mine": type(error).__name__}, {"X-Mine": "1"})
+    def translate(error: KfqError) -> ErrorResponse:
+        return ErrorResponse(418, {"error": type(error).__name__}, {"X-Custom": "1"})
 
-    async def busy(_: Request, error: Exception) -> Response:
+    async def handle_business_error(_: Request, error: Exception) -> Response:
         return PlainTextResponse(type(error).__name__, 409)
 
     add_error_handler(app, translate)
-    app.add_exception_handler(kfq.BusinessError, busy)
+    app.add_exception_handler(kfq.BusinessError, handle_business_error)
 
     @app.get("/{name}")
-    async def trouble(name: str) -> None:
-        raise TROUBLE[name]
+    async def raise_error(name: str) -> None:
+        raise ERRORS[name]
 
     with uvicorn_serving(app) as origin:
         async with aiohttp.ClientSession() as http:
-            async with http.get(f"{origin}/parameter") as answer:
-                assert (answer.status, await answer.json()) == (418, {"mine": "ParameterError"})
-                assert answer.headers["X-Mine"] == "1"
-            async with http.get(f"{origin}/business") as answer:
-                assert (answer.status, await answer.text()) == (409, "BusinessError")
+            async with http.get(f"{origin}/parameter") as response:
+                assert (response.status, await response.json()) == (418, {"error": "ParameterError"})
+                assert response.headers["X-Custom"] == "1"
+            async with http.get(f"{origin}/business") as response:
+                assert (response.status, await response.text()) == (409, "BusinessError")
 
 
-async def test_a_router_among_others() -> None:
-    """A prefix of the application's goes in front, and the documentation does not list what only the platform calls."""
+async def test_router_with_a_prefix() -> None:
+    """The router works under a prefix, and its routes are not in the OpenAPI document."""
     service = Service()
     app = FastAPI()
-    app.include_router(notification_router(service.by_url, "/hooks/"), prefix="/v1")
+    app.include_router(notification_router(service.url_receiver, "/hooks/"), prefix="/v1")
     assert app.openapi()["paths"] == {}
     with uvicorn_serving(app) as origin:
-        async with aiohttp.ClientSession() as http, http.post(f"{origin}/v1/hooks", data=body_of()) as answer:
-            assert answer.status == 401
+        async with aiohttp.ClientSession() as http, http.post(f"{origin}/v1/hooks", data=make_body()) as response:
+            assert response.status == 401

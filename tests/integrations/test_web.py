@@ -1,4 +1,4 @@
-"""Errors as HTTP answers, bounded reading, and the session for web requests."""
+"""Error responses, bounded reading, and sessions for web requests."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ if TYPE_CHECKING:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, KfqError) else str(value),
 )
-def test_the_table_of_statuses(error: KfqError, status: int) -> None:
-    """Every error of the package has one status, and a body of names and numbers."""
-    found = http_error(error)
-    assert found.status == status
-    assert found.body["error"]
-    assert found.body["phase"] == error.phase
+def test_statuses(error: KfqError, status: int) -> None:
+    """Every error has a status, and a body with its name and phase."""
+    response = http_error(error)
+    assert response.status == status
+    assert response.body["error"]
+    assert response.body["phase"] == error.phase
 
 
-@pytest.mark.parametrize(("asked", "told"), [(None, "1"), (2.1, "3")])
-def test_when_to_come_again(asked: float | None, told: str) -> None:
-    """Who asked too often learns after how many whole seconds to come again."""
+@pytest.mark.parametrize(("retry_after", "expected"), [(None, "1"), (2.1, "3")])
+def test_retry_after(retry_after: float | None, expected: str) -> None:
+    """A rate-limited call has a ``Retry-After`` header in whole seconds, rounded up, at least 1."""
     error = kfq.TooFrequentError(999999, None, http_status=429)
-    error.retry_after = asked
-    assert http_error(error).headers == {"Retry-After": told}
+    error.retry_after = retry_after
+    assert http_error(error).headers == {"Retry-After": expected}
 
 
-def test_an_answer_that_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """What the browser is not told stands in the log, without people's data."""
+def test_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The error is logged with its code and without personal data."""
     http_error(kfq.ServerError(91000, "手机号13800138000", http_status=500))
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("kfq_async", logging.ERROR)
@@ -67,23 +67,32 @@ def test_an_answer_that_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "138" not in record.message
 
 
-async def test_no_more_is_read_than_wanted() -> None:
-    """Reading stops with the chunk that is too much."""
-    given = []
+async def test_read_limited() -> None:
+    """Reading stops with the chunk that exceeds the limit."""
+    consumed = []
 
     async def chunks() -> AsyncIterator[bytes]:
         for chunk in (b"ab", b"cd", b"ef"):
-            given.append(chunk)
+            consumed.append(chunk)
             yield chunk
 
     assert await read_limited(chunks(), 6) == b"abcdef"
-    given.clear()
+    consumed.clear()
     assert await read_limited(chunks(), 3) is None
-    assert given == [b"ab", b"cd"]
+    assert consumed == [b"ab", b"cd"]
 
 
-async def test_a_session_for_web_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It comes from the environment, and no call lasts longer than ten seconds unless told otherwise."""
+def test_web_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session is configured from the environment."""
     monkeypatch.setenv("KFQ_APP_AUTH_TOKEN", "T")
-    assert web_session()._settings.timeouts.total == 10
-    assert web_session(timeouts=kfq.Timeouts(total=3))._settings.timeouts.total == 3
+    monkeypatch.setenv("KFQ_BASE_URL", "https://platform.example")
+    assert repr(web_session(concurrency=3)) == "<AsyncSession https://platform.example concurrency=3>"
+
+
+def test_timeouts_of_a_web_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The total timeout is ten seconds unless ``timeouts`` are given."""
+    used: list[kfq.Timeouts] = []
+    monkeypatch.setattr(kfq.AsyncSession, "from_env", lambda *, timeouts: used.append(timeouts))
+    web_session()
+    web_session(timeouts=kfq.Timeouts(total=3))
+    assert [timeouts.total for timeouts in used] == [10, 3]
