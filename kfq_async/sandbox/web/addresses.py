@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 from yarl import URL
+
+from kfq_async.models.hosts import is_loopback
 
 __all__ = ["host_of", "is_loopback", "policy_sources", "web_address"]
 
@@ -39,13 +40,3 @@ def host_of(authority: str) -> str:
     """Return the host of a ``Host`` header, or nothing if it is none."""
     url = web_address(f"http://{authority}")
     return (url.raw_host or "") if url else ""
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host leads to this machine: ``localhost``, a name below it, or a loopback address."""
-    if host.lower() == "localhost" or host.lower().endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
