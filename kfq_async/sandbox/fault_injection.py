@@ -228,7 +228,7 @@ _ERRORS = {
 
 
 def _reset(request: web.Request) -> web.Response:
-    """Reset the connection, as a crashed server does."""
+    """Reset the connection like a crashed server."""
     _reset_on_close(request.get_extra_info("socket"))
     request.protocol.force_close()
     return web.Response()

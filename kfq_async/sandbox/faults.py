@@ -133,12 +133,12 @@ class Fault:
     - ``reset-reading``: reset the connection while the request is read
     - ``lose-request``: read the request, do not act, reset the connection
     - ``lose-response``: act, then reset the connection without a response
-    - ``close``: close the connection without a response; not acted
+    - ``close``: close the connection without a response, and do not act (unless ``acted=True``)
     - ``close-idle``: close a kept-alive connection at the moment of its reuse
     - ``delay-reading``, ``delay-acting``, ``delay``: wait ``seconds`` before reading the request body, before acting,
       or between acting and responding
 
-    Damaged responses to requests that were acted on:
+    Damaged responses, to requests that the platform acts on (unless ``acted=False``):
 
     - ``cut-head``, ``cut-body``: send half of the head or of the body, then close
     - ``long-length``, ``short-length``: announce more or fewer bytes than are sent
@@ -147,11 +147,11 @@ class Fault:
     - ``gzip``, ``bad-gzip``: compress the response, or only claim to
     - ``digits``: send code and timestamp as strings of digits
 
-    Error responses, without acting:
+    Error responses, to requests that the platform does not act on (unless ``acted=True``):
 
     - ``html``, ``malformed``, ``list``: HTTP 200 with an HTML page, malformed JSON or a JSON list
     - ``redirect``: redirect to another host
-    - ``413``, ``429``, ``502``, ``503``, ``504``: that status, as a proxy sends it; with ``seconds`` as Retry-After
+    - ``413``, ``429``, ``502``, ``503``, ``504``: that status in the form of a proxy; with ``seconds`` as Retry-After
     - ``framework-404``, ``framework-500``: the framework's error document
     - ``internal-401``, ``internal-500``, ``internal-NNN``: the internal envelope with that code
     - ``code-null``, ``code-31000``, ``code-41001``, ``code-41002``, ``code-43000``, ``code-91000``, ``code-NNNNN``:

@@ -255,7 +255,7 @@ class Sandbox:
     async def stop(self) -> None:
         """Stop listening and close the state file. Idempotent.
 
-        Notifications that are due are sent when a sandbox opens the state file again.
+        The next sandbox that opens the state file sends the notifications that are due.
         """
         listener, self._listener = self._listener, None
         runner, self._runner = self._runner, None

@@ -136,7 +136,7 @@ class Notification:
     Attributes:
         notification_id: Id of the notification, unique.
         order_no: ``orderNo`` of the order.
-        order_status: ``orderStatus`` that it reports, as in `Order.status`.
+        order_status: ``orderStatus`` that it reports; see `Order.status`.
         url: ``authCallbackUrl`` as requested; masked in ``repr``.
         body: Body as JSON; masked in ``repr``.
         created_at: Time of the change, in seconds since the epoch.

@@ -424,7 +424,7 @@ async def test_many_notifications() -> None:
         await asyncio.sleep(0.02)
         return OK
 
-    async with receiving(acknowledge_slowly, callback_timeout=2.0, retry_after=()) as (sandbox, receiver):
+    async with receiving(acknowledge_slowly, callback_timeout=10.0, retry_after=()) as (sandbox, receiver):
         numbers = [await order(sandbox, receiver.origin) for _ in range(5)]
         numbers += await asyncio.gather(*(order(sandbox, receiver.origin) for _ in range(300)))
         for number in numbers:

@@ -1,4 +1,4 @@
-"""Console: lists orders, contracts and notifications, and sends notifications again, with faults on demand.
+"""Console: lists orders, contracts and notifications, and resends notifications, with or without a fault.
 
 It responds only to a loopback ``Host``, so that no foreign name can be made to lead to it, and acts only on forms that
 carry this process's token, so that no page from another origin can use its buttons.
@@ -151,7 +151,8 @@ def console_page(
         f"<dl><dt>通知签名 appId</dt><dd><code>{escape(info.app_id)}</code></dd>"
         f"<dt>重试间隔（秒）</dt><dd>{schedule}</dd></dl>"
         f"<details><summary>通知验签公钥</summary><pre>{escape(info.public_key)}</pre></details>"
-        '<p class="soft">通知的格式、签名、响应约定和重试间隔均为沙箱的假设：开放签未公开 authCallbackUrl 的规范。</p>'
+        '<p class="soft">通知的格式、签名、响应约定和重试间隔均为沙箱的假设：'
+        "开放签未公开 authCallbackUrl 的通知规范。</p>"
         f"{_heading('通知', notifications, all_notifications, reorder)}"
         f"{''.join(_notification(each, token) for each in notifications)}"
         f"{_heading('认证订单', orders, all_orders)}{''.join(map(_order, orders))}"
