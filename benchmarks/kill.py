@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KFQ = (sys.executable, "-m", "kfq_async")
-FAULTS = ("drop@0.05", "lose@0.05")
+FAULTS = ("lose-response@0.05", "lose-request@0.05")
 
 
 def main() -> int:

@@ -27,8 +27,8 @@ import kfq_async as kfq
 
 FAULTS = (
     "delay:0.5@0.02",
-    "drop@0.01",
-    "lose@0.01",
+    "lose-response@0.01",
+    "lose-request@0.01",
     "reset-reading@0.01",
     "cut-body@0.01",
     "502@0.005",

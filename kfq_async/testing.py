@@ -1,4 +1,4 @@
-"""pytest fixtures for the tests of services that use this package; installed with it, nothing to import."""
+"""pytest plugin with fixtures for the tests of services; active once the package is installed, nothing to import."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ __all__ = ["kfq_sandbox"]
 
 @pytest.fixture
 def kfq_sandbox() -> Iterator[Sandbox]:
-    """A fresh sandbox over real HTTP, in a thread of its own, so it serves any kind of test.
+    """A new sandbox for each test, over real HTTP, in a thread: it serves plain and asynchronous tests.
 
-    Give ``base_url`` and ``token`` to your session; ``orders`` shows what was made, ``inject_faults`` sets faults.
-    ``complete`` and ``abandon`` play the operator, ``await settled()`` waits for the notifications that follow.
+    Pass ``base_url`` and ``token`` to your session. ``orders`` lists the orders, ``inject_faults`` sets faults,
+    ``complete`` and ``abandon`` act as the operator, and ``await wait_for_notifications()`` waits for the notifications
+    that follow.
     """
     with Sandbox() as sandbox:
         yield sandbox

@@ -1,4 +1,4 @@
-"""Orders to test with."""
+"""Sample orders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 
 from kfq_async.sandbox import Order
 
-NASTY = "<script>alert(1)</script>\"' onload=x &amp; {braces}"
+HOSTILE = "<script>alert(1)</script>\"' onload=x &amp; {braces}"
 COMPANY = {
     "companyName": "某某科技有限公司",
     "creditCode": "91110000MA01234567",
@@ -21,16 +21,16 @@ NOW = 1_775_010_802.0
 
 
 def order_of(request: dict[str, Any] | None = None, **changes: Any) -> Order:
-    """Make an order whose request says this."""
+    """Return an order that this request made."""
     fields = {"corpIdentInfo": COMPANY} if request is None else request
-    known = {
+    defaults = {
         "order_no": "SBX1",
         "token": "TOKEN-A",
         "client_request_id": "row-1",
-        "digest": "d",
+        "body_hash": "d",
         "company_name": (fields.get("corpIdentInfo") or {}).get("companyName") or "（未填写企业名称）",
         "code": "page-secret",
         "request": orjson.dumps(fields).decode(),
         "created_at": NOW,
     }
-    return Order(**{**known, **changes})
+    return Order(**{**defaults, **changes})

@@ -73,7 +73,7 @@ async def test_thousands_of_cancellations_lose_nothing() -> None:
     assert asyncio.all_tasks() == before
 
 
-@pytest.mark.parametrize("kind", ["endless", "trickle", "delay", "502", "frequent-a", "lose"])
+@pytest.mark.parametrize("kind", ["endless", "trickle", "delay", "502", "frequent-a", "lose-request"])
 async def test_inside_every_construct(kind: str, sandbox: Sandbox) -> None:
     """`asyncio.timeout`, `asyncio.wait_for` and `asyncio.TaskGroup` end a call at once, in an attempt or a wait."""
     sandbox.inject_faults(Fault(kind, seconds=5.0 if kind == "delay" else 0.05))

@@ -10,7 +10,7 @@ import pytest
 
 from kfq_async import AsyncSession, CorpIdentLinkRequest, KfqError, RetryPolicy, Timeouts
 from kfq_async.sandbox import Fault, Sandbox
-from kfq_async.sandbox.faults import KINDS
+from kfq_async.sandbox.faults import FAULT_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,10 +52,10 @@ async def stalls() -> AsyncIterator[Stalls]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FAULT_KINDS)
 async def test_total_holds_under_every_fault(kind: str, sandbox: Sandbox) -> None:
     """Whatever goes wrong, for good, a call ends within a quarter of a second of its ``total``."""
-    seconds = 5.0 if kind.startswith(("delay", "refuse")) else KINDS[kind].seconds
+    seconds = 5.0 if kind.startswith(("delay", "refuse")) else FAULT_KINDS[kind].seconds
     timeouts = Timeouts(connect=5, attempt=30, total=TOTAL)
     retry = RetryPolicy(attempts=50, initial=0.05, maximum=0.1)
     loop = asyncio.get_running_loop()

@@ -41,7 +41,7 @@ from kfq_async import (
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.resources.contracts import CONTRACT_DRAFT, CONTRACT_TASKS
 from kfq_async.sandbox import Fault, Sandbox
-from kfq_async.sandbox.faults import KINDS, Stage
+from kfq_async.sandbox.faults import FAULT_KINDS, InjectionPoint
 from kfq_async.transport import retry
 
 WELL, AGAIN, RAISE, UNKNOWN = "well", "again", "raise", "unknown"
@@ -73,8 +73,8 @@ ROWS = [
     # what the network does                          SAFE   KEYED  NONE
     Row("reset-connect", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
     Row("reset-reading", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("lose", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("drop", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("lose-request", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("lose-response", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
     Row("close", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
     Row("close/acted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
     Row("delay-reading:2", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN, leaves=True),
@@ -240,9 +240,9 @@ async def test_every_fault(row: Row, times: int | None, monkeypatch: pytest.Monk
 
 def test_no_fault_is_forgotten() -> None:
     """Every fault that can happen to a call has its row."""
-    calls = {name for name, kind in KINDS.items() if kind.stage is not Stage.NOTIFYING}
+    calls = {name for name, kind in FAULT_KINDS.items() if kind.point is not InjectionPoint.NOTIFICATION}
     assert {Fault.parse(row.fault).kind for row in ROWS} | APART == calls
-    assert KINDS["refuse"].stage is Stage.LISTENING
+    assert FAULT_KINDS["refuse"].point is InjectionPoint.LISTENER
 
 
 @pytest.mark.parametrize("call", [safe, keyed, none])

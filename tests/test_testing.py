@@ -1,4 +1,4 @@
-"""The pytest fixture that comes with the package: what the tests of a user's own service may rely on."""
+"""The pytest fixture `kfq_sandbox`, in this suite and in a user's project."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from kfq_async.sandbox import Sandbox
 
-A_USERS_TESTS = """
+USER_TESTS = """
 import asyncio
 import threading
 import urllib.request
@@ -51,49 +51,49 @@ async def test_asynchronous(kfq_sandbox):
     assert [order.order_no for order in kfq_sandbox.orders] == [found.order_no]
 
 
-def test_gone():
+def test_stopped():
     assert "kfq-sandbox" not in [thread.name for thread in threading.enumerate()]
 """
 
 
 def run_pytest(folder: Path, *arguments: str) -> tuple[int, str]:
-    """Run pytest as a user would, with warnings as errors; return its exit status and what it printed."""
+    """Run pytest as a user does, with warnings as errors; return its exit status and its output."""
     settings = ["-p", "no:cacheprovider", "-W", "error", "-o", "asyncio_default_fixture_loop_scope=function"]
     command = [sys.executable, "-m", "pytest", *settings, *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
-def test_fixture_serves_a_plain_test(kfq_sandbox: Sandbox) -> None:
-    """The fixture serves over real HTTP, and its orders are what was asked for."""
+def test_fixture_in_a_plain_test(kfq_sandbox: Sandbox) -> None:
+    """The fixture serves over real HTTP, and lists the orders that were made."""
 
-    async def ask() -> str:
+    async def link() -> str:
         async with AsyncSession(kfq_sandbox.token, base_url=kfq_sandbox.base_url) as session:
             return (await session.auth.corp_ident_link(CorpIdentLinkRequest())).order_no
 
-    number = asyncio.run(ask())
+    number = asyncio.run(link())
     assert [order.order_no for order in kfq_sandbox.orders] == [number]
 
 
-async def test_fixture_serves_an_asynchronous_test(kfq_sandbox: Sandbox) -> None:
-    """The fixture serves a test with a loop of its own, and `fail` lets things go wrong there."""
-    kfq_sandbox.inject_faults(Fault("lose", times=1))
+async def test_fixture_in_an_asynchronous_test(kfq_sandbox: Sandbox) -> None:
+    """The fixture serves an asynchronous test, and `inject_faults` applies to its requests."""
+    kfq_sandbox.inject_faults(Fault("lose-request", times=1))
     async with AsyncSession(kfq_sandbox.token, base_url=kfq_sandbox.base_url) as session:
-        answer = await session.auth.corp_ident_link(CorpIdentLinkRequest())
-    assert [order.order_no for order in kfq_sandbox.orders] == [answer.order_no]
+        link = await session.auth.corp_ident_link(CorpIdentLinkRequest())
+    assert [order.order_no for order in kfq_sandbox.orders] == [link.order_no]
 
 
-def test_installed_with_the_package(tmp_path: Path) -> None:
-    """A project that has the package installed uses the fixture without importing anything, fresh in each test."""
-    (tmp_path / "test_service.py").write_text(A_USERS_TESTS, encoding="utf-8")
+def test_fixture_in_a_users_project(tmp_path: Path) -> None:
+    """A project with the package installed gets a new sandbox for each test, without an import."""
+    (tmp_path / "test_service.py").write_text(USER_TESTS, encoding="utf-8")
     status, output = run_pytest(tmp_path, "-q")
     assert status == 0, output
     assert "5 passed" in output
 
 
-def test_explains_itself(tmp_path: Path) -> None:
-    """`pytest --fixtures` says what the fixture is and how to use it."""
+def test_fixture_is_documented(tmp_path: Path) -> None:
+    """`pytest --fixtures` shows the fixture with its docstring."""
     status, output = run_pytest(tmp_path, "--fixtures")
     assert status in {0, 5}, output
     assert "kfq_sandbox" in output
-    assert "A fresh sandbox over real HTTP" in output
+    assert "A new sandbox for each test" in output

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMPANIES = 400
-FAULTS = ("drop@0.05", "lose@0.05", "delay:0.05")
+FAULTS = ("lose-response@0.05", "lose-request@0.05", "delay:0.05")
 
 
 @contextmanager

@@ -31,8 +31,8 @@ __all__ = ["demo"]
 
 FAULTS = {
     "delay:0.4@0.06": "6 % answered 0.4 s late",
-    "drop@0.06": "6 % acted on but the answer lost",
-    "lose@0.04": "4 % lost",
+    "lose-response@0.06": "6 % acted on but the answer lost",
+    "lose-request@0.04": "4 % lost",
 }
 """What goes wrong, as the sandbox reads it and as people do."""
 RETRY = RetryPolicy()

@@ -17,7 +17,7 @@ from cyclopts import Parameter
 
 from kfq_async.cli.options import UsageError
 from kfq_async.sandbox import SAMPLE_TOKEN, Fault, Sandbox
-from kfq_async.sandbox.faults import KINDS
+from kfq_async.sandbox.faults import FAULT_KINDS
 from kfq_async.sandbox.server import APP_ID
 
 __all__ = ["sandbox"]
@@ -51,7 +51,7 @@ def sandbox(
         An accepted appAuthToken, repeatable. The default is that of the published sample, PV9LQWZA.
     fault
         Something that goes wrong, repeatable: `KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]`, as in
-        `delay:0.3@0.05`, `drop*2` or `502/acted`. --faults lists the kinds.
+        `delay:0.3@0.05`, `lose-response*2` or `502/acted`. --faults lists the kinds.
     seed
         The same seed draws the same accidents, in the order in which requests arrive.
     strict
@@ -69,8 +69,8 @@ def sandbox(
         Host besides this machine that may be notified, repeatable.
     """
     if faults:
-        for name, kind in KINDS.items():
-            sys.stdout.write(f"{name:20}{kind.what}\n")
+        for name, kind in FAULT_KINDS.items():
+            sys.stdout.write(f"{name:20}{kind.description}\n")
         return 0
     if not 0 <= port <= 65535:
         raise UsageError(f"--port must be from 0 to 65535, not {port}")

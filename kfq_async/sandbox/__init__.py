@@ -1,7 +1,7 @@
-"""The platform in a box, for development and tests: the same protocol over real HTTP, on loopback only.
+"""The platform in a box, for development and tests: its protocol over real HTTP, on loopback only.
 
-What no source documents is an assumption here and is called one where it stands, above all what happens to a
-repeated ``clientRequestId``. Assumptions of the sandbox say nothing about the hosted platform.
+Where no source documents the platform's behaviour, the sandbox assumes one and labels it as an assumption, above all
+for a repeated ``clientRequestId``. Assumptions say nothing about the hosted platform.
 """
 
 from kfq_async.sandbox.faults import Fault

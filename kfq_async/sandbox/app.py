@@ -1,4 +1,4 @@
-"""The sandbox's HTTP side: routes, envelopes in the platform's shapes, and faults in between."""
+"""The sandbox's web application: routes, response envelopes in the platform's forms, and fault injection."""
 
 from __future__ import annotations
 
@@ -14,165 +14,189 @@ from kfq_async.protocol.requests import API_PATH
 from kfq_async.protocol.responses import CONTEXT_PATH
 from kfq_async.sandbox.checks import PlatformResponse
 from kfq_async.sandbox.fault_injection import FaultInjector
-from kfq_async.sandbox.faults import KINDS, Fault
+from kfq_async.sandbox.faults import FAULT_KINDS, Fault
 from kfq_async.sandbox.web import frame
 from kfq_async.sandbox.web.forms import html
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from kfq_async.sandbox.faults import Faults
-    from kfq_async.sandbox.identity import Platform
+    from kfq_async.sandbox.contracts import ContractService
+    from kfq_async.sandbox.faults import FaultPlan
+    from kfq_async.sandbox.identity import IdentityService
+    from kfq_async.sandbox.store import Store
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 __all__ = ["make_app"]
 
 API = f"{CONTEXT_PATH}{API_PATH}"
-LARGEST_BODY = 100 * 1024 * 1024
-"""Bytes, as the bundled proxy allows (protocol section 1.7)."""
+MAX_BODY = 100 * 1024 * 1024
+"""Bytes of a request body, as the bundled proxy allows (protocol section 1.7)."""
 
 
 def make_app(
-    platform: Platform,
-    faults: Faults,
+    *,
+    store: Store,
+    identity_service: IdentityService,
+    contract_service: ContractService,
+    faults: FaultPlan,
     inject_faults: Callable[[list[Fault], int], None],
     clock: Callable[[], float],
     routes: Iterable[web.RouteDef],
 ) -> web.Application:
-    """Build the application around the ``routes`` of its pages.
+    """Build the application; ``routes`` are those of its pages.
 
-    ``inject_faults`` replaces the faults, ``clock`` returns seconds since the epoch.
+    ``inject_faults`` replaces the faults and takes a seed; ``clock`` returns seconds since the epoch.
     """
-    site = _Site(platform, faults, inject_faults, clock)
-    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[site.misfortune])
-    app.on_shutdown.append(site.leave)
+    platform = _PlatformHandlers(identity_service, contract_service, clock)
+    admin = _AdminHandlers(store, faults, inject_faults)
+    injection = _FaultMiddleware(faults, platform.now_ms)
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[injection.middleware])
+    app.on_shutdown.append(injection.cancel_requests)
     for method, path, handler in (
-        ("POST", "/auth/corp/ident/link", site.corp_ident_link),
-        ("POST", "/contract/draft", site.contract_draft),
-        ("GET", "/contract/tasks", site.contract_tasks),
+        ("POST", "/auth/corp/ident/link", platform.corp_ident_link),
+        ("POST", "/contract/draft", platform.contract_draft),
+        ("GET", "/contract/tasks", platform.contract_tasks),
     ):
         app.router.add_route(method, f"{API}{path}", handler)
-        app.router.add_route("*", f"{API}{path}", site.wrong_method)
+        app.router.add_route("*", f"{API}{path}", platform.wrong_method)
     app.router.add_routes(routes)
-    app.router.add_get("/sandbox/orders", site.orders)
-    app.router.add_get("/sandbox/faults", site.faults)
-    app.router.add_put("/sandbox/faults", site.set_faults)
-    app.router.add_route("*", "/{path:(?s:.*)}", site.elsewhere)
+    app.router.add_get("/sandbox/orders", admin.orders)
+    app.router.add_get("/sandbox/faults", admin.faults)
+    app.router.add_put("/sandbox/faults", admin.set_faults)
+    app.router.add_route("*", "/{path:(?s:.*)}", platform.unknown_path)
     return app
 
 
-class _Site:
-    """The handlers, over one platform."""
+class _PlatformHandlers:
+    """Handlers of the platform's paths."""
 
     def __init__(
-        self,
-        platform: Platform,
-        faults: Faults,
-        inject_faults: Callable[[list[Fault], int], None],
-        clock: Callable[[], float],
+        self, identity_service: IdentityService, contract_service: ContractService, clock: Callable[[], float]
     ) -> None:
-        self._platform = platform
-        self._faults = faults
-        self._inject_faults = inject_faults
+        self._identity_service = identity_service
+        self._contract_service = contract_service
         self._clock = clock
-        self._accidents = FaultInjector(self._now_ms)
-        self._connections: WeakSet[object] = WeakSet()
-        self._handling: set[asyncio.Task[object]] = set()
+
+    def now_ms(self) -> int:
+        return round(self._clock() * 1000)
 
     async def corp_ident_link(self, request: web.Request) -> web.Response:
         body = await request.read()
-        now = self._clock() * 1000
-        host = request.host.encode("ascii", "backslashreplace").decode()  # JSON could not carry an invalid one
-        origin = f"{request.scheme}://{host}"
-        reply = self._platform.corp_ident_link(request.headers, body, now_ms=now, origin=origin)
-        return self._envelope(reply)
+        host = request.host.encode("ascii", "backslashreplace").decode()  # JSON cannot carry an invalid one
+        response = self._identity_service.corp_ident_link(
+            request.headers, body, now_ms=self._clock() * 1000, origin=f"{request.scheme}://{host}"
+        )
+        return self._envelope(response)
 
     async def contract_draft(self, request: web.Request) -> web.Response:
         body = await request.read()
-        return self._envelope(self._platform.contracts.draft(body, now_ms=self._clock() * 1000))
+        return self._envelope(self._contract_service.draft(body, now_ms=self._clock() * 1000))
 
     async def contract_tasks(self, request: web.Request) -> web.Response:
-        return self._envelope(self._platform.contracts.tasks(request.query))
+        return self._envelope(self._contract_service.tasks(request.query))
+
+    async def wrong_method(self, _: web.Request) -> web.Response:
+        """Respond as the platform's internal handler does, with HTTP 200 (protocol section 1.5, form B)."""
+        return self._envelope(PlatformResponse(405, "沙箱：不支持的请求方法", internal=True))
+
+    async def unknown_path(self, request: web.Request) -> web.Response:
+        """Respond as the framework does below the context path, and as the web server does elsewhere."""
+        if request.path.startswith(f"{CONTEXT_PATH}/"):
+            return self._framework_error(404, request.path)
+        if request.method in {"GET", "HEAD"}:
+            return html(frame.web_application(), frame.headers())
+        return html(frame.method_not_allowed(), frame.headers(), 405)
+
+    def _envelope(self, response: PlatformResponse) -> web.Response:
+        envelope = {
+            "code": response.code,
+            "message": response.message,
+            "result": response.result,
+            "timestamp": self.now_ms(),
+        }
+        return _json({"success": False, **envelope} if response.internal else envelope)
+
+    def _framework_error(self, status: int, path: str) -> web.Response:
+        """Return the framework's error document (protocol section 1.5, form C)."""
+        timestamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._clock()))
+        return _json({"timestamp": timestamp, "status": status, "error": "Not Found", "path": path}, status=status)
+
+
+class _AdminHandlers:
+    """Handlers of the sandbox's own JSON paths."""
+
+    def __init__(self, store: Store, faults: FaultPlan, inject_faults: Callable[[list[Fault], int], None]) -> None:
+        self._store = store
+        self._faults = faults
+        self._inject_faults = inject_faults
 
     async def orders(self, _: web.Request) -> web.Response:
-        listed = [
+        """List the orders, without secrets."""
+        orders = [
             {
                 "orderNo": order.order_no,
                 "clientRequestId": order.client_request_id,
                 "companyName": order.company_name,
                 "createdAt": order.created_at,
             }
-            for order in self._platform.store.orders.all()
+            for order in self._store.orders.all()
         ]
-        return _json({"count": len(listed), "orders": listed})
+        return _json({"count": len(orders), "orders": orders})
 
     async def faults(self, _: web.Request) -> web.Response:
-        """List what can go wrong, and what is still to come."""
-        kinds = {name: kind.what for name, kind in KINDS.items()}
-        return _json({"faults": [str(fault) for fault in self._faults.left()], "kinds": kinds})
+        """List the remaining faults and the kinds."""
+        kinds = {name: kind.description for name, kind in FAULT_KINDS.items()}
+        return _json({"faults": [str(fault) for fault in self._faults.remaining()], "kinds": kinds})
 
     async def set_faults(self, request: web.Request) -> web.Response:
-        """Replace the faults: ``{"faults": ["drop*1"], "seed": 0}``. JSON alone, which no foreign page can send."""
+        """Replace the faults with those of a JSON body; a page from another origin cannot send JSON."""
         try:
             if request.content_type != "application/json":
                 raise ValueError("Content-Type must be application/json")
-            given = orjson.loads(await request.read())
-            faults = [Fault.parse(text) for text in given["faults"]]
-            self._inject_faults(faults, int(given.get("seed", 0)))
+            document = orjson.loads(await request.read())
+            faults = [Fault.parse(text) for text in document["faults"]]
+            self._inject_faults(faults, int(document.get("seed", 0)))
         except (ValueError, TypeError, KeyError, AttributeError) as problem:
-            return _json({"error": f'send {{"faults": ["drop*1"], "seed": 0}}: {problem}'}, status=400)
+            return _json({"error": f'send {{"faults": ["lose-response*1"], "seed": 0}}: {problem}'}, status=400)
         return await self.faults(request)
 
-    async def wrong_method(self, _: web.Request) -> web.Response:
-        """Answer as the platform's internal handler does, with HTTP 200 (protocol section 1.5, form B)."""
-        return self._envelope(PlatformResponse(405, "沙箱：请求方式不符", internal=True))
 
-    async def elsewhere(self, request: web.Request) -> web.Response:
-        """Answer for a path that does not exist: the framework below the context path, the web server above it."""
-        if request.path.startswith(f"{CONTEXT_PATH}/"):
-            return self._envelope_c(404, request.path)
-        if request.method in {"GET", "HEAD"}:
-            return html(frame.web_application(), frame.headers())
-        return html(frame.method_not_allowed(), frame.headers(), 405)
+class _FaultMiddleware:
+    """Injects the faults that are due into requests below the API path."""
+
+    def __init__(self, faults: FaultPlan, now_ms: Callable[[], int]) -> None:
+        self._faults = faults
+        self._injector = FaultInjector(now_ms)
+        self._connections: WeakSet[object] = WeakSet()
+        self._handling: set[asyncio.Task[object]] = set()
 
     @web.middleware
-    async def misfortune(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let the fault happen whose turn it is."""
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         task = cast("asyncio.Task[object]", asyncio.current_task())
         self._handling.add(task)
         task.add_done_callback(self._handling.discard)
-        reused = self._seen(request)
+        reused = self._is_reused(request)
         fault = self._faults.draw(reused=reused) if request.path.startswith(API) else None
         try:
             if fault is None:
                 return await handler(request)
-            return await self._accidents.inject(fault, request, lambda: handler(request))
+            return await self._injector.inject(fault, request, lambda: handler(request))
         except web.HTTPRequestEntityTooLarge:
             return html(frame.too_large(), frame.headers(), 413)
 
-    async def leave(self, _: web.Application) -> None:
-        """Let go of requests whose clients have left; nothing else waits for them."""
+    async def cancel_requests(self, _: web.Application) -> None:
+        """Cancel the requests being handled, so that a long delay does not keep the sandbox from stopping."""
         for task in self._handling:
             task.cancel()
         await asyncio.gather(*self._handling, return_exceptions=True)
 
-    def _seen(self, request: web.Request) -> bool:
+    def _is_reused(self, request: web.Request) -> bool:
         """Tell whether this connection has carried a request before."""
         reused = request.transport in self._connections
         self._connections.add(request.transport)
         return reused
-
-    def _envelope(self, reply: PlatformResponse) -> web.Response:
-        envelope = {"code": reply.code, "message": reply.message, "result": reply.result, "timestamp": self._now_ms()}
-        return _json({"success": False, **envelope} if reply.internal else envelope)
-
-    def _envelope_c(self, status: int, path: str) -> web.Response:
-        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._clock()))
-        return _json({"timestamp": moment, "status": status, "error": "Not Found", "path": path}, status=status)
-
-    def _now_ms(self) -> int:
-        return round(self._clock() * 1000)
 
 
 def _json(document: object, status: int = 200) -> web.Response:

@@ -1,18 +1,19 @@
-"""The sandbox's contracts: drafted, started, and looked at; signing them is not here (protocol sections 4.6, 4.12).
+"""The sandbox's contract operations: draft, start, tasks; signing is not included (protocol sections 4.6, 4.12).
 
-Assumed: one business line in free mode, which any ``signReId`` names; one task for each party that signs.
+Assumed: one business line in free mode, to which every ``signReId`` refers; one task for each personal signer.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from kfq_async.models.contracts import ContractDraftRequest
+from kfq_async.models.zones import CHINA
 from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_MESSAGE
 from kfq_async.sandbox.checks import PlatformResponse, Refused, check_fields, check_token, json_object, success
 from kfq_async.sandbox.store import Contract
@@ -26,12 +27,11 @@ __all__ = ["ContractService"]
 
 WINDOW_MS = 1000
 WINDOW_CALLS = 5
-CHINA = timedelta(hours=8)
 CREDENTIALS = ("appAuthToken", "uniqueCode")
 
 
 class ContractService:
-    """The platform's side of the contract family."""
+    """Operations of the contract family."""
 
     def __init__(self, store: Store, *, tokens: Collection[str], strict: bool) -> None:
         self._store = store
@@ -40,7 +40,7 @@ class ContractService:
         self._window = (-float(WINDOW_MS), 0)
 
     def draft(self, body: bytes, *, now_ms: float) -> PlatformResponse:
-        """Answer ``contract/draft``; asked twice, it makes two contracts."""
+        """Handle ``contract/draft``; the same request twice makes two contracts."""
         if not self._admit(now_ms):
             return PlatformResponse(TOO_FREQUENT, TOO_FREQUENT_MESSAGE)
         try:
@@ -50,7 +50,7 @@ class ContractService:
             request = {name: value for name, value in fields.items() if name not in CREDENTIALS}
             self._check(request, now_ms)
         except Refused as refused:
-            return refused.reply
+            return refused.response
         started = request["send"] == "1"
         contract = Contract(
             contract_id=secrets.token_hex(16),
@@ -66,7 +66,7 @@ class ContractService:
         return success({"contractId": contract.contract_id})
 
     def tasks(self, query: Mapping[str, str]) -> PlatformResponse:
-        """Answer ``contract/tasks``."""
+        """Handle ``contract/tasks``."""
         try:
             check_token(query.get("appAuthToken"), self._tokens)
             if not query.get("contractId"):
@@ -75,11 +75,11 @@ class ContractService:
             if contract is None:
                 raise Refused(31000, "合同不存在")
         except Refused as refused:
-            return refused.reply
-        return success({"status": contract.status, "todoTaskList": list(_tasks(contract))})
+            return refused.response
+        return success({"status": contract.status, "todoTaskList": list(_open_tasks(contract))})
 
     def _admit(self, now_ms: float) -> bool:
-        """Count a call in the fixed window that starts with the first one (protocol section 1.8)."""
+        """Count a call in a fixed window that starts with its first call (protocol section 1.8)."""
         start, calls = self._window
         if now_ms - start >= WINDOW_MS:
             start, calls = now_ms, 0
@@ -98,23 +98,23 @@ class ContractService:
             raise Refused(21000, "缺少 signReId")
         if len(line) > 64 or " " in line:
             raise Refused(23000, "signReId 过长或含空格")
-        _check_date(request.get("expireDate"), now_ms)
+        _check_expiry(request.get("expireDate"), now_ms)
         if "signerList" not in request:
             raise Refused(500, "缺少 signerList", internal=True)
 
 
-def _check_date(date: str | None, now_ms: float) -> None:
+def _check_expiry(date: str | None, now_ms: float) -> None:
     if date is None:
         return
-    today = (datetime.fromtimestamp(now_ms / 1000, UTC) + CHINA).strftime("%Y-%m-%d")
+    today = datetime.fromtimestamp(now_ms / 1000, CHINA).strftime("%Y-%m-%d")
     if not re.match(r"\d{4}-\d{2}-\d{2}", date, re.ASCII):
-        raise Refused(23000, "expireDate 须为 yyyy-MM-dd")
+        raise Refused(23000, "expireDate 须为 yyyy-MM-dd 格式")
     if date[:10] < today:
-        raise Refused(31000, "expireDate 已过")
+        raise Refused(31000, "expireDate 早于当前日期")
 
 
-def _tasks(contract: Contract) -> list[dict[str, object]]:
-    """Return what is open: a signature of each personal receiver, once the contract has started."""
+def _open_tasks(contract: Contract) -> list[dict[str, object]]:
+    """Return the open tasks: the signature of each personal receiver, once the contract has started."""
     if contract.status != "SIGNING":
         return []
     return [

@@ -1,4 +1,4 @@
-"""How each fault looks on the wire: wrong bytes, closed connections, and answers of the wrong kind."""
+"""Fault injection over HTTP and TCP: damaged or replaced responses, broken connections, a closed port."""
 
 from __future__ import annotations
 
@@ -13,33 +13,160 @@ from aiohttp import web
 from attrs import frozen
 
 from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_MESSAGE
-from kfq_async.sandbox.faults import Faults, Stage
+from kfq_async.sandbox.faults import InjectionPoint
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from kfq_async.sandbox.faults import Fault
+    from kfq_async.sandbox.faults import Fault, FaultPlan
 
-    Act = Callable[[], Awaitable[web.StreamResponse]]
-    from aiohttp.web import AppRunner
-
-__all__ = ["FaultInjector", "Listener", "reset"]
-
+__all__ = ["FaultInjector", "FaultyListener"]
 
 HUGE = 9 * 1024 * 1024
+"""Bytes of the body of ``huge``."""
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
 _JSON = "application/json"
 
 
-@frozen
-class _Canned:
-    """An answer that does not depend on the request."""
+class FaultInjector:
+    """Injects faults into requests; ``now_ms`` reads the sandbox's clock in milliseconds."""
 
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+
+    async def inject(
+        self, fault: Fault, request: web.Request, handle: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Respond as the fault demands; ``handle`` lets the platform act and returns its own response."""
+        if fault.kind == "reset-reading":
+            return _reset(request)
+        if fault.kind == "delay-reading":
+            await asyncio.sleep(fault.seconds)
+        await request.read()
+        if fault.kind == "delay-acting":
+            await asyncio.sleep(fault.seconds)
+        response: web.StreamResponse = web.json_response({})
+        if fault.acted:
+            response = await handle()
+        if fault.kind == "delay":
+            await asyncio.sleep(fault.seconds)
+        if fault.kind in {"lose-request", "lose-response"}:
+            return _reset(request)
+        error = _ERRORS.get(fault.kind) or _error_with_code(fault.kind)
+        if error is not None:
+            return self._error_response(fault, error)
+        body = response.body if isinstance(response, web.Response) and isinstance(response.body, bytes) else b""
+        if fault.kind in _RAW:
+            return _write_and_close(request, _RAW[fault.kind](body))
+        if fault.kind in _STREAMED:
+            return await _STREAMED[fault.kind](request, body, fault.seconds)
+        return _ALTERED[fault.kind](body) if fault.kind in _ALTERED else response
+
+    def _error_response(self, fault: Fault, error: _Error) -> web.Response:
+        headers = {"Location": "https://elsewhere.example/login?token=SECRET"} if fault.kind == "redirect" else {}
+        if fault.seconds:
+            headers["Retry-After"] = str(round(fault.seconds))
+        if error.html:
+            return web.Response(text=error.html, status=error.status, content_type="text/html", headers=headers)
+        document = error.document
+        if isinstance(document, dict):
+            document = {"timestamp": self._now_ms(), **document}
+        return web.Response(body=orjson.dumps(document), status=error.status, content_type=_JSON, headers=headers)
+
+
+class FaultyListener:
+    """Listening port that can reset new connections, or stop listening for a while.
+
+    ``new_protocol`` makes the protocol that serves a connection.
+    """
+
+    def __init__(self, new_protocol: Callable[[], asyncio.Protocol], faults: FaultPlan) -> None:
+        self._new_protocol = new_protocol
+        self._faults = faults
+        self._loop = asyncio.get_running_loop()
+        self._servers: list[asyncio.Server] = []
+        self._address = ("", 0)
+        self._reopening: asyncio.Task[None] | None = None
+
+    async def open(self, host: str, port: int) -> int:
+        """Listen and return the port; 0 takes a free one. Raises `OSError` if it is taken."""
+        server = await self._loop.create_server(self._make_protocol, host, port, backlog=BACKLOG)
+        self._servers.append(server)
+        self._address = host, server.sockets[0].getsockname()[1]
+        return self._address[1]
+
+    def refuse(self, seconds: float) -> None:
+        """Refuse new connections for so many seconds from now on. Thread-safe."""
+        self._loop.call_soon_threadsafe(self._start_refusing, seconds)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._reopening is not None:
+            self._reopening.cancel()
+            await asyncio.gather(self._reopening, return_exceptions=True)
+        self._close_servers()
+
+    def _make_protocol(self) -> _FaultyProtocol:
+        return _FaultyProtocol(self._new_protocol(), self._faults)
+
+    def _start_refusing(self, seconds: float) -> None:
+        if self._reopening is not None:
+            self._reopening.cancel()
+        self._close_servers()
+        self._reopening = self._loop.create_task(self._reopen_after(seconds))
+
+    async def _reopen_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.open(*self._address)
+
+    def _close_servers(self) -> None:
+        while self._servers:
+            self._servers.pop().close()
+
+
+class _FaultyProtocol(asyncio.Protocol):
+    """Passes a connection on to its protocol, or resets it at once if a fault says so."""
+
+    def __init__(self, protocol: asyncio.Protocol, faults: FaultPlan) -> None:
+        self._protocol: asyncio.Protocol = protocol
+        self._faults = faults
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._faults.draw(InjectionPoint.CONNECTION) is None:
+            self._protocol.connection_made(transport)
+        else:
+            self._protocol = asyncio.Protocol()  # ignores all further events of the connection
+            _reset_on_close(transport.get_extra_info("socket"))
+            cast("asyncio.Transport", transport).abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._protocol.data_received(data)
+
+    def eof_received(self) -> None:
+        self._protocol.eof_received()
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
+
+    def connection_lost(self, problem: Exception | None) -> None:
+        self._protocol.connection_lost(problem)
+
+
+# Error responses, which do not depend on the request.
+
+
+@frozen
+class _Error:
     status: int
     document: object = None
-    page: str = ""
+    html: str = ""
 
 
-def _page(title: str) -> str:
+def _html(title: str) -> str:
     return f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
 
 
@@ -51,21 +178,29 @@ def _framework(status: int, error: str, **more: str) -> dict[str, object]:
     return {"timestamp": "2026-01-02 03:04:05", "status": status, "error": error, "path": "/resrun-paas/x", **more}
 
 
-def _refusal(code: int | None, message: str) -> _Canned:
-    return _Canned(200, {"code": code, "message": f"沙箱：{message}", "result": None})
+def _platform(code: int | None, message: str) -> _Error:
+    return _Error(200, {"code": code, "message": f"沙箱：{message}", "result": None})
 
 
-_CANNED = {
-    "html": _Canned(200, page=_page("开放签")),
-    "list": _Canned(200, [1, 2]),
-    "redirect": _Canned(302, page=_page("302 Found")),
-    "413": _Canned(413, page=_page("413 Request Entity Too Large")),
-    "429": _Canned(429, page=_page("429 Too Many Requests")),
-    "502": _Canned(502, page=_page("502 Bad Gateway")),
-    "503": _Canned(503, page=_page("503 Service Temporarily Unavailable")),
-    "504": _Canned(504, page=_page("504 Gateway Time-out")),
-    "framework-404": _Canned(404, _framework(404, "Not Found")),
-    "framework-500": _Canned(
+def _error_with_code(kind: str) -> _Error | None:
+    """Return the error of ``code-NNNNN`` or ``internal-NNN``, or ``None`` for another kind."""
+    envelope, _, code = kind.rpartition("-")
+    if envelope == "code":
+        return _platform(int(code), "模拟错误")
+    return _Error(200, _internal(int(code), "沙箱：模拟错误")) if envelope == "internal" else None
+
+
+_ERRORS = {
+    "html": _Error(200, html=_html("开放签")),
+    "list": _Error(200, [1, 2]),
+    "redirect": _Error(302, html=_html("302 Found")),
+    "413": _Error(413, html=_html("413 Request Entity Too Large")),
+    "429": _Error(429, html=_html("429 Too Many Requests")),
+    "502": _Error(502, html=_html("502 Bad Gateway")),
+    "503": _Error(503, html=_html("503 Service Temporarily Unavailable")),
+    "504": _Error(504, html=_html("504 Gateway Time-out")),
+    "framework-404": _Error(404, _framework(404, "Not Found")),
+    "framework-500": _Error(
         500,
         _framework(
             500,
@@ -75,97 +210,60 @@ _CANNED = {
             trace="java.lang.IllegalStateException\n\tat sandbox.Example.run(Example.java:1)\n",
         ),
     ),
-    "internal-401": _Canned(401, _internal(401, "沙箱：需要登录", success=True)),
-    "internal-500": _Canned(200, _internal(500, "沙箱：操作失败")),
-    "code-null": _refusal(None, "没有编号的错误"),
-    "code-31000": _refusal(31000, "业务失败"),
-    "code-41001": _refusal(41001, "时间戳超出范围"),
-    "code-41002": _refusal(41002, "nonce 重复"),
-    "code-43000": _refusal(43000, "调用超时"),
-    "code-91000": _refusal(91000, "未知错误"),
-    "frequent-a": _Canned(200, {"code": TOO_FREQUENT, "message": TOO_FREQUENT_MESSAGE, "result": None}),
-    "frequent-b": _Canned(200, _internal(500, TOO_FREQUENT_MESSAGE)),
-    "frequent-c": _Canned(500, _framework(500, "Internal Server Error", message=TOO_FREQUENT_MESSAGE)),
+    "internal-401": _Error(401, _internal(401, "沙箱：需要登录", success=True)),
+    "internal-500": _Error(200, _internal(500, "沙箱：操作失败")),
+    "code-null": _platform(None, "错误码为空"),
+    "code-31000": _platform(31000, "业务失败"),
+    "code-41001": _platform(41001, "时间戳超出范围"),
+    "code-41002": _platform(41002, "nonce 重复"),
+    "code-43000": _platform(43000, "调用超时"),
+    "code-91000": _platform(91000, "未知错误"),
+    "frequent-a": _Error(200, {"code": TOO_FREQUENT, "message": TOO_FREQUENT_MESSAGE, "result": None}),
+    "frequent-b": _Error(200, _internal(500, TOO_FREQUENT_MESSAGE)),
+    "frequent-c": _Error(500, _framework(500, "Internal Server Error", message=TOO_FREQUENT_MESSAGE)),
 }
 
 
-def _numbered(kind: str) -> _Canned | None:
-    """Return the answer with any number of the platform's, or ``None`` for another kind of fault."""
-    form, _, number = kind.rpartition("-")
-    if form == "code":
-        return _refusal(int(number), "模拟的错误")
-    return _Canned(200, _internal(int(number), "沙箱：模拟的错误")) if form == "internal" else None
+# Broken connections and damaged responses.
 
 
-class FaultInjector:
-    """Lets faults happen to requests; ``now_ms`` reads the sandbox's clock in milliseconds."""
+def _reset(request: web.Request) -> web.Response:
+    """Reset the connection like a crashed server."""
+    _reset_on_close(request.get_extra_info("socket"))
+    request.protocol.force_close()
+    return web.Response()
 
-    def __init__(self, now_ms: Callable[[], int]) -> None:
-        self._now_ms = now_ms
 
-    async def inject(self, fault: Fault, request: web.Request, act: Act) -> web.StreamResponse:
-        """Answer a request in the fault's way; ``act`` lets the platform act and returns its own answer."""
-        if fault.kind == "reset-reading":
-            return reset(request)
-        if fault.kind == "delay-reading":
-            await asyncio.sleep(fault.seconds)
-        await request.read()
-        if fault.kind == "delay-acting":
-            await asyncio.sleep(fault.seconds)
-        answer: web.StreamResponse = web.json_response({})
-        if fault.acted:
-            answer = await act()
-        if fault.kind == "delay":
-            await asyncio.sleep(fault.seconds)
-        if fault.kind in {"lose", "drop"}:
-            return reset(request)
-        canned = _CANNED.get(fault.kind) or _numbered(fault.kind)
-        if canned is not None:
-            return self._canned(fault, canned)
-        body = answer.body if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else b""
-        if fault.kind in _RAW:
-            return _write(request, _RAW[fault.kind](body))
-        if fault.kind in _STREAMED:
-            return await _STREAMED[fault.kind](request, body, fault.seconds)
-        return _ALTERED[fault.kind](body) if fault.kind in _ALTERED else answer
+def _reset_on_close(connection: socket.socket) -> None:
+    """Send a reset when this socket is closed."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    def _canned(self, fault: Fault, canned: _Canned) -> web.Response:
-        headers = {"Location": "https://elsewhere.example/login?token=SECRET"} if fault.kind == "redirect" else {}
-        if fault.seconds:
-            headers["Retry-After"] = str(round(fault.seconds))
-        if canned.page:
-            return web.Response(text=canned.page, status=canned.status, content_type="text/html", headers=headers)
-        document = canned.document
-        if isinstance(document, dict):
-            document = {"timestamp": self._now_ms(), **document}
-        return web.Response(body=orjson.dumps(document), status=canned.status, content_type=_JSON, headers=headers)
+
+def _transport(request: web.Request) -> asyncio.Transport:
+    """Return the connection's transport, which exists while a request is handled."""
+    return cast("asyncio.Transport", request.transport)
+
+
+def _write_and_close(request: web.Request, data: bytes) -> web.Response:
+    """Write bytes to the connection, past the framework, and close it."""
+    _transport(request).write(data)
+    request.protocol.force_close()
+    return web.Response()
 
 
 def _head(length: int) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % length
 
 
-def _encoded(body: bytes) -> web.Response:
-    return web.Response(body=body, content_type=_JSON, headers={"Content-Encoding": "gzip"})
-
-
-def _digits(body: bytes) -> web.Response:
-    document = orjson.loads(body)
-    document["code"] = str(document["code"])
-    document["timestamp"] = str(document["timestamp"] // 1000)
-    return web.Response(body=orjson.dumps(document), content_type=_JSON)
-
-
-def _transport(request: web.Request) -> asyncio.Transport:
-    """Return the connection's transport; while a request is handled there is one."""
-    return cast("asyncio.Transport", request.transport)
-
-
-def _write(request: web.Request, data: bytes) -> web.Response:
-    """Put bytes on the wire past the framework, and close the connection."""
-    _transport(request).write(data)
-    request.protocol.force_close()
-    return web.Response()
+_RAW: dict[str, Callable[[bytes], bytes]] = {
+    "close": lambda _: b"",
+    "close-idle": lambda _: b"",
+    "cut-head": lambda body: _head(len(body))[:40],
+    "cut-body": lambda body: _head(len(body)) + body[: len(body) // 2],
+    "long-length": lambda body: _head(len(body) + 100) + body,
+    "short-length": lambda body: _head(len(body) - 5) + body,
+}
+"""Bytes that no framework would write; the connection is closed after them."""
 
 
 async def _trickle(request: web.Request, body: bytes, seconds: float) -> web.Response:
@@ -180,7 +278,7 @@ async def _trickle(request: web.Request, body: bytes, seconds: float) -> web.Res
 
 
 async def _endless(request: web.Request, _body: bytes, _seconds: float) -> web.Response:
-    """Send chunks until the client leaves."""
+    """Send chunks until the client disconnects."""
     transport = _transport(request)
     transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
     transport.write(b'9\r\n{"code": \r\n')
@@ -190,120 +288,27 @@ async def _endless(request: web.Request, _body: bytes, _seconds: float) -> web.R
     return web.Response()
 
 
-def reset(request: web.Request) -> web.Response:
-    """Break the connection as a crashed server does, with a reset."""
-    linger(request.get_extra_info("socket"))
-    request.protocol.force_close()
-    return web.Response()
-
-
-def linger(connection: socket.socket) -> None:
-    """Make closing this socket a reset."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-_RAW: dict[str, Callable[[bytes], bytes]] = {
-    "close": lambda _: b"",
-    "close-idle": lambda _: b"",
-    "cut-head": lambda body: _head(len(body))[:40],
-    "cut-body": lambda body: _head(len(body)) + body[: len(body) // 2],
-    "long-length": lambda body: _head(len(body) + 100) + body,
-    "short-length": lambda body: _head(len(body) - 5) + body,
-}
-"""Bytes that no framework would write, and after which the connection closes."""
 _STREAMED: dict[str, Callable[[web.Request, bytes, float], Awaitable[web.Response]]] = {
     "trickle": _trickle,
     "endless": _endless,
 }
+
+
+def _labelled_gzip(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type=_JSON, headers={"Content-Encoding": "gzip"})
+
+
+def _digits(body: bytes) -> web.Response:
+    document = orjson.loads(body)
+    document["code"] = str(document["code"])
+    document["timestamp"] = str(document["timestamp"] // 1000)
+    return web.Response(body=orjson.dumps(document), content_type=_JSON)
+
+
 _ALTERED: dict[str, Callable[[bytes], web.Response]] = {
-    "bad-gzip": _encoded,
+    "bad-gzip": _labelled_gzip,
     "digits": _digits,
-    "gzip": lambda body: _encoded(gzip.compress(body)),
+    "gzip": lambda body: _labelled_gzip(gzip.compress(body)),
     "huge": lambda _: web.Response(body=b'{"code":10000,"result":"%b"}' % (b"x" * HUGE), content_type=_JSON),
     "malformed": lambda _: web.Response(body=b'{"code":10000,,}', content_type=_JSON),
 }
-
-
-BACKLOG = 1024
-
-
-class _Gate(asyncio.Protocol):
-    """Stands before the handler of a connection, and lets through what is not to be reset."""
-
-    def __init__(self, handler: asyncio.Protocol, faults: Faults) -> None:
-        self._handler: asyncio.Protocol = handler
-        self._faults = faults
-
-    # asyncio calls these; each passes on what it is told.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._faults.draw(Stage.CONNECTING) is None:
-            self._handler.connection_made(transport)
-        else:
-            self._handler = asyncio.Protocol()
-            linger(transport.get_extra_info("socket"))
-            cast("asyncio.Transport", transport).abort()
-
-    def data_received(self, data: bytes) -> None:
-        self._handler.data_received(data)
-
-    def eof_received(self) -> None:
-        self._handler.eof_received()
-
-    def pause_writing(self) -> None:
-        self._handler.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._handler.resume_writing()
-
-    def connection_lost(self, problem: Exception | None) -> None:
-        self._handler.connection_lost(problem)
-
-
-class Listener:
-    """Listens on a port, and can stop listening for a while."""
-
-    def __init__(self, runner: AppRunner, faults: Faults) -> None:
-        self._runner = runner
-        self._faults = faults
-        self._loop = asyncio.get_running_loop()
-        self._servers: list[asyncio.Server] = []
-        self._address = ("", 0)
-        self._refusal: asyncio.Task[None] | None = None
-
-    async def open(self, host: str, port: int) -> int:
-        """Listen and return the port; 0 takes a free one. Raises `OSError` if it is taken."""
-        server = await self._loop.create_server(self._gate, host, port, backlog=BACKLOG)
-        self._servers.append(server)
-        self._address = host, server.sockets[0].getsockname()[1]
-        return self._address[1]
-
-    def refuse(self, seconds: float) -> None:
-        """Refuse new connections from now on, for a while. May be called from any thread."""
-        self._loop.call_soon_threadsafe(self._begin_refusal, seconds)
-
-    async def close(self) -> None:
-        """Listen no longer."""
-        if self._refusal is not None:
-            self._refusal.cancel()
-            await asyncio.gather(self._refusal, return_exceptions=True)
-        self._stop_listening()
-
-    def _begin_refusal(self, seconds: float) -> None:
-        if self._refusal is not None:
-            self._refusal.cancel()
-        self._stop_listening()
-        self._refusal = self._loop.create_task(self._listen_after(seconds))
-
-    def _stop_listening(self) -> None:
-        while self._servers:
-            self._servers.pop().close()
-
-    async def _listen_after(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        await self.open(*self._address)
-
-    def _gate(self) -> _Gate:
-        server = self._runner.server
-        assert server is not None  # noqa: S101  # it has been set up
-        return _Gate(server(), self._faults)

@@ -1,4 +1,4 @@
-"""Faults on demand: what can go wrong, how often, and whether this request's turn has come. Pure."""
+"""Fault kinds, their text form, and the plan that decides which request a fault applies to. Pure."""
 
 from __future__ import annotations
 
@@ -13,102 +13,109 @@ from attrs import evolve, field, frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["KINDS", "Fault", "Faults", "Kind", "Stage", "kind_of"]
+__all__ = ["FAULT_KINDS", "Fault", "FaultKind", "FaultPlan", "InjectionPoint", "fault_kind"]
 
 
-class Stage(Enum):
-    """Where in the life of a request a fault happens."""
+class InjectionPoint(Enum):
+    """Point at which a fault is injected, and the unit that ``times`` counts."""
 
-    LISTENING = auto()
-    """At once, when it is given."""
-    CONNECTING = auto()
-    """Before a request is read; counted in connections."""
-    HANDLING = auto()
-    """While a request is read, acted on and answered; counted in requests."""
-    NOTIFYING = auto()
-    """When the sandbox sends a notification; counted in attempts."""
+    LISTENER = auto()
+    """The listening port; applied as soon as the fault is set."""
+    CONNECTION = auto()
+    """A new connection, before a request is read; counted in connections."""
+    REQUEST = auto()
+    """A request and its response; counted in requests."""
+    NOTIFICATION = auto()
+    """The delivery of a notification; counted in attempts."""
 
 
 @frozen
-class Kind:
-    """One way to go wrong."""
+class FaultKind:
+    """Behaviour and defaults of a kind of fault."""
 
     acted: bool
-    """Whether the platform acts, if the fault does not say otherwise."""
-    what: str
-    stage: Stage = Stage.HANDLING
-    free: bool = True
-    """Whether a fault may say otherwise."""
+    """Whether the platform acts on the request, unless the fault overrides it."""
+    description: str
+    point: InjectionPoint = InjectionPoint.REQUEST
+    overridable: bool = True
+    """Whether a fault may override ``acted``."""
     seconds: float = 0.0
-    """The duration, if the fault does not say otherwise."""
+    """Default duration."""
 
 
-def _notifying(what: str, seconds: float = 0.0) -> Kind:
-    return Kind(True, what, Stage.NOTIFYING, free=False, seconds=seconds)
+def _on_notification(description: str, seconds: float = 0.0) -> FaultKind:
+    return FaultKind(True, description, InjectionPoint.NOTIFICATION, overridable=False, seconds=seconds)
 
 
-KINDS = {
-    "refuse": Kind(False, "refuse new connections from now on, for SECONDS", Stage.LISTENING, free=False, seconds=0.5),
-    "reset-connect": Kind(False, "reset the connection before a request", Stage.CONNECTING, free=False),
-    "reset-reading": Kind(False, "reset the connection in the middle of the request", free=False),
-    "lose": Kind(False, "read the request, do not act, reset the connection", free=False),
-    "drop": Kind(True, "act, and reset the connection without an answer", free=False),
-    "close": Kind(False, "close the connection without an answer"),
-    "close-idle": Kind(False, "close a connection that was idle, at the moment of its reuse", free=False),
-    "delay-reading": Kind(True, "wait SECONDS before reading the request's body", free=False),
-    "delay-acting": Kind(True, "wait SECONDS before acting", free=False),
-    "delay": Kind(True, "wait SECONDS after acting", free=False),
-    "cut-head": Kind(True, "answer half a head, and close"),
-    "cut-body": Kind(True, "answer half a body, and close"),
-    "long-length": Kind(True, "announce more bytes than come, and close"),
-    "short-length": Kind(True, "announce fewer bytes than come"),
-    "trickle": Kind(True, "answer one byte every SECONDS", seconds=0.05),
-    "endless": Kind(True, "answer a body that never ends"),
-    "huge": Kind(True, "answer 9 MiB of JSON"),
-    "gzip": Kind(True, "compress the answer", free=False),
-    "bad-gzip": Kind(True, "call the answer compressed, though it is not"),
-    "digits": Kind(True, "answer code and timestamp as digits in strings", free=False),
-    "html": Kind(False, "answer an HTML page with HTTP 200"),
-    "malformed": Kind(False, "answer what is not JSON with HTTP 200"),
-    "list": Kind(False, "answer a JSON list with HTTP 200"),
-    "redirect": Kind(False, "redirect to another host"),
-    "413": Kind(False, "answer as a proxy does to a body that is too large"),
-    "429": Kind(False, "answer HTTP 429, with Retry-After if SECONDS are given"),
-    "502": Kind(False, "answer as a proxy does that reaches nobody"),
-    "503": Kind(False, "answer HTTP 503, with Retry-After if SECONDS are given"),
-    "504": Kind(False, "answer as a proxy does that waited in vain"),
-    "framework-404": Kind(False, "answer the framework's error document for an unknown path"),
-    "framework-500": Kind(False, "answer the framework's error document with a stack trace"),
-    "internal-401": Kind(False, "answer the internal envelope: success true beside code 401"),
-    "internal-500": Kind(False, "answer the internal envelope: code 500"),
-    "code-null": Kind(False, "answer an error whose code is null"),
-    "code-31000": Kind(False, "answer code 31000, business failure"),
-    "code-41001": Kind(False, "answer code 41001, timestamp out of range", free=False),
-    "code-41002": Kind(False, "answer code 41002, nonce repeated"),
-    "code-43000": Kind(False, "answer code 43000, call timed out"),
-    "code-91000": Kind(False, "answer code 91000, unknown server error"),
-    "frequent-a": Kind(False, "answer too frequent as code 999999", free=False),
-    "frequent-b": Kind(False, "answer too frequent in the internal envelope", free=False),
-    "frequent-c": Kind(False, "answer too frequent in the framework's error document", free=False),
-    "callback-duplicate": _notifying("send a notification twice, to the letter, the second SECONDS after the first"),
-    "callback-delay": _notifying("sign a notification, and send it SECONDS later", 5.0),
-    "callback-reorder": _notifying("sign a notification, and send it after the next one, or after SECONDS", 5.0),
-    "callback-corrupt": _notifying("change a notification's orderStatus after it was signed"),
+FAULT_KINDS = {
+    "refuse": FaultKind(
+        False, "refuse new connections for SECONDS", InjectionPoint.LISTENER, overridable=False, seconds=0.5
+    ),
+    "reset-connect": FaultKind(
+        False, "reset the connection before a request is read", InjectionPoint.CONNECTION, overridable=False
+    ),
+    "reset-reading": FaultKind(False, "reset the connection while the request is read", overridable=False),
+    "lose-request": FaultKind(False, "read the request, do not act, reset the connection", overridable=False),
+    "lose-response": FaultKind(True, "act, then reset the connection without a response", overridable=False),
+    "close": FaultKind(False, "close the connection without a response"),
+    "close-idle": FaultKind(False, "close a kept-alive connection at the moment of its reuse", overridable=False),
+    "delay-reading": FaultKind(True, "wait SECONDS before reading the request body", overridable=False),
+    "delay-acting": FaultKind(True, "wait SECONDS before acting", overridable=False),
+    "delay": FaultKind(True, "act, then wait SECONDS before responding", overridable=False),
+    "cut-head": FaultKind(True, "send half of the response head, then close"),
+    "cut-body": FaultKind(True, "send half of the response body, then close"),
+    "long-length": FaultKind(True, "announce more bytes than are sent, then close"),
+    "short-length": FaultKind(True, "announce fewer bytes than are sent"),
+    "trickle": FaultKind(True, "send one byte every SECONDS", seconds=0.05),
+    "endless": FaultKind(True, "send a body that never ends"),
+    "huge": FaultKind(True, "send 9 MiB of JSON"),
+    "gzip": FaultKind(True, "compress the response", overridable=False),
+    "bad-gzip": FaultKind(True, "label an uncompressed response as gzip"),
+    "digits": FaultKind(True, "send code and timestamp as strings of digits", overridable=False),
+    "html": FaultKind(False, "respond with an HTML page and HTTP 200"),
+    "malformed": FaultKind(False, "respond with malformed JSON and HTTP 200"),
+    "list": FaultKind(False, "respond with a JSON list and HTTP 200"),
+    "redirect": FaultKind(False, "redirect to another host"),
+    "413": FaultKind(False, "respond as a proxy does when the body is too large"),
+    "429": FaultKind(False, "respond with HTTP 429, and Retry-After if SECONDS are given"),
+    "502": FaultKind(False, "respond as a proxy does when the server is unreachable"),
+    "503": FaultKind(False, "respond with HTTP 503, and Retry-After if SECONDS are given"),
+    "504": FaultKind(False, "respond as a proxy does when the server times out"),
+    "framework-404": FaultKind(False, "respond with the framework's error document for an unknown path"),
+    "framework-500": FaultKind(False, "respond with the framework's error document and a stack trace"),
+    "internal-401": FaultKind(False, "respond with the internal envelope, success true beside code 401"),
+    "internal-500": FaultKind(False, "respond with the internal envelope and code 500"),
+    "code-null": FaultKind(False, "respond with an error whose code is null"),
+    "code-31000": FaultKind(False, "respond with code 31000, business failure"),
+    "code-41001": FaultKind(False, "respond with code 41001, timestamp out of range", overridable=False),
+    "code-41002": FaultKind(False, "respond with code 41002, nonce repeated"),
+    "code-43000": FaultKind(False, "respond with code 43000, call timed out"),
+    "code-91000": FaultKind(False, "respond with code 91000, unknown server error"),
+    "frequent-a": FaultKind(False, "rate limit: respond with code 999999", overridable=False),
+    "frequent-b": FaultKind(False, "rate limit: respond with the internal envelope", overridable=False),
+    "frequent-c": FaultKind(False, "rate limit: respond with the framework's error document", overridable=False),
+    "callback-duplicate": _on_notification("send the same notification twice, the second copy SECONDS later"),
+    "callback-delay": _on_notification("sign a notification, send it SECONDS later", 5.0),
+    "callback-reorder": _on_notification(
+        "sign a notification, send it after the next one, or after SECONDS at the latest", 5.0
+    ),
+    "callback-corrupt": _on_notification("change a notification's orderStatus after signing"),
 }
+"""All kinds by name; `fault_kind` takes any other error code as well."""
 
-_NUMBERED = re.compile(r"(?:code-\d{3,6}|internal-\d{3})", re.ASCII)
+_ANY_CODE = re.compile(r"(?:code-\d{3,6}|internal-\d{3})", re.ASCII)
 
 
-def kind_of(name: str) -> Kind:
-    """Return a kind by its name: one of `KINDS`, or ``code-NNNNN`` and ``internal-NNN`` for any other number.
+def fault_kind(name: str) -> FaultKind:
+    """Return a kind of `FAULT_KINDS`, or that of ``code-NNNNN`` or ``internal-NNN`` for any other error code.
 
-    Raises `ValueError` for a name that is neither.
+    Raises `ValueError` for an unknown name.
     """
-    kind = KINDS.get(name)
-    if kind is None and _NUMBERED.fullmatch(name):
-        kind = Kind(False, f"answer {name}")
+    kind = FAULT_KINDS.get(name)
+    if kind is None and _ANY_CODE.fullmatch(name):
+        kind = FaultKind(False, f"respond with {name}")
     if kind is None:
-        raise ValueError(f"fault {name!r} does not exist; there are {', '.join(KINDS)}")
+        raise ValueError(f"fault {name!r} does not exist; the kinds are {', '.join(FAULT_KINDS)}")
     return kind
 
 
@@ -117,10 +124,56 @@ _ACTED = {"acted": True, "unacted": False}
 
 @frozen
 class Fault:
-    """One thing that goes wrong: for the next ``times`` requests, or with a ``probability``.
+    """A fault to inject, for a number of requests or with a probability.
 
-    ``kind`` is one of `KINDS`, or any number as ``code-21000`` and ``internal-510``. ``acted`` says whether the
-    platform acts on the request all the same, for kinds that leave it open. Raises `ValueError`, naming the argument.
+    Delays and broken connections:
+
+    - ``refuse``: refuse new connections for ``seconds`` (0.5)
+    - ``reset-connect``: reset the connection before a request is read
+    - ``reset-reading``: reset the connection while the request is read
+    - ``lose-request``: read the request, do not act, reset the connection
+    - ``lose-response``: act, then reset the connection without a response
+    - ``close``: close the connection without a response, and do not act (unless ``acted=True``)
+    - ``close-idle``: close a kept-alive connection at the moment of its reuse
+    - ``delay-reading``, ``delay-acting``, ``delay``: wait ``seconds`` before reading the request body, before acting,
+      or between acting and responding
+
+    Damaged responses, to requests that the platform acts on (unless ``acted=False``):
+
+    - ``cut-head``, ``cut-body``: send half of the head or of the body, then close
+    - ``long-length``, ``short-length``: announce more or fewer bytes than are sent
+    - ``trickle``: send one byte every ``seconds`` (0.05)
+    - ``endless``, ``huge``: send a body that never ends, or 9 MiB of JSON
+    - ``gzip``, ``bad-gzip``: compress the response, or only claim to
+    - ``digits``: send code and timestamp as strings of digits
+
+    Error responses, to requests that the platform does not act on (unless ``acted=True``):
+
+    - ``html``, ``malformed``, ``list``: HTTP 200 with an HTML page, malformed JSON or a JSON list
+    - ``redirect``: redirect to another host
+    - ``413``, ``429``, ``502``, ``503``, ``504``: that status in the form of a proxy; with ``seconds`` as Retry-After
+    - ``framework-404``, ``framework-500``: the framework's error document
+    - ``internal-401``, ``internal-500``, ``internal-NNN``: the internal envelope with that code
+    - ``code-null``, ``code-31000``, ``code-41001``, ``code-41002``, ``code-43000``, ``code-91000``, ``code-NNNNN``:
+      the platform's envelope with that code, of 3 to 6 digits
+    - ``frequent-a``, ``frequent-b``, ``frequent-c``: rate limit exceeded, in each of the platform's three forms
+
+    Notification faults:
+
+    - ``callback-duplicate``: send the same notification twice, the second copy ``seconds`` later
+    - ``callback-delay``: sign, then send ``seconds`` (5) later
+    - ``callback-reorder``: sign, then send after the next notification, or after ``seconds`` (5) at the latest
+    - ``callback-corrupt``: change orderStatus after signing
+
+    Args:
+        kind: Name of one of the kinds above.
+        seconds: Duration in seconds, 0 or more. The default depends on the kind, as shown in parentheses; otherwise 0.
+        times: Number of requests (connections, delivery attempts) to affect, 0 or more. ``None`` means no limit.
+        probability: Share of the requests to affect, from 0 to 1 (default 1). The sandbox's ``seed`` decides which.
+        acted: Whether the platform acts on the request. The default depends on the kind, and some kinds allow no
+            other value.
+
+    Raises `ValueError` that names the argument.
     """
 
     kind: str = field()
@@ -130,44 +183,47 @@ class Fault:
     acted: bool = field(kw_only=True)
 
     @seconds.default
-    def _usual_seconds(self) -> float:
-        return kind_of(self.kind).seconds
+    def _default_seconds(self) -> float:
+        return fault_kind(self.kind).seconds
 
     @seconds.validator
-    def _finite(self, _attribute: object, value: float) -> None:
+    def _check_seconds(self, _attribute: object, value: float) -> None:
         if not 0 <= value < math.inf:
-            raise ValueError(f"a fault's seconds are 0 or more, not {value}")
+            raise ValueError(f"seconds must be finite and 0 or more, not {value}")
 
     @times.validator
-    def _countable(self, _attribute: object, value: int | None) -> None:
+    def _check_times(self, _attribute: object, value: int | None) -> None:
         if value is not None and value < 0:
-            raise ValueError(f"a fault happens 0 times or more, not {value}")
+            raise ValueError(f"times must be 0 or more, not {value}")
 
     @probability.validator
-    def _between(self, _attribute: object, value: float) -> None:
+    def _check_probability(self, _attribute: object, value: float) -> None:
         if not 0 <= value <= 1:
-            raise ValueError(f"a fault's probability is between 0 and 1, not {value}")
+            raise ValueError(f"probability must be between 0 and 1, not {value}")
 
     @acted.default
-    def _usually_acted(self) -> bool:
-        return kind_of(self.kind).acted
+    def _default_acted(self) -> bool:
+        return fault_kind(self.kind).acted
 
     @acted.validator
-    def _possible(self, _attribute: object, value: bool) -> None:  # noqa: FBT001  # attrs calls it so
-        kind = kind_of(self.kind)
-        if value is not kind.acted and not kind.free:
+    def _check_acted(self, _attribute: object, value: bool) -> None:  # noqa: FBT001  # attrs passes it by position
+        kind = fault_kind(self.kind)
+        if value is not kind.acted and not kind.overridable:
             raise ValueError(f"fault {self.kind!r} is always {'acted on' if kind.acted else 'not acted on'}")
 
     def __str__(self) -> str:
-        """Write the fault as `parse` reads it."""
-        acted = "" if self.acted is kind_of(self.kind).acted else "/acted" if self.acted else "/unacted"
+        """Return the text form, which `parse` reads."""
+        acted = "" if self.acted is fault_kind(self.kind).acted else "/acted" if self.acted else "/unacted"
         times = "" if self.times is None else f"*{self.times}"
         probability = "" if self.probability == 1 else f"@{self.probability:g}"
         return f"{self.kind}{acted}:{self.seconds:g}{times}{probability}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``KIND[/acted|/unacted][:SECONDS][*TIMES|@PROBABILITY]``, as in ``502/acted*1`` or ``delay:0.2@0.1``."""
+        """Parse ``KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]``, such as ``502/acted*1``.
+
+        Raises `ValueError` that quotes the text.
+        """
         rest, at, probability = text.partition("@")
         rest, star, times = rest.partition("*")
         rest, colon, seconds = rest.partition(":")
@@ -184,36 +240,39 @@ class Fault:
                 options["probability"] = float(probability)
             return cls(kind, **options)
         except KeyError:
-            what = f"{acted!r} is neither 'acted' nor 'unacted'"
+            reason = f"{acted!r} is neither 'acted' nor 'unacted'"
         except ValueError as problem:
-            what = str(problem)
-        raise ValueError(f"{text!r} is no fault, as 'delay:0.2@0.1' and 'drop*2' are: {what}")
+            reason = str(problem)
+        raise ValueError(f"{text!r} is not a fault such as 'delay:0.2@0.1' or 'lose-response*2': {reason}")
 
 
-class Faults:
-    """The faults that are still to come, in the order in which they were given."""
+class FaultPlan:
+    """Faults that remain to be injected, in the order given. ``seed`` makes the random choice repeatable."""
 
     def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
-        self._left: list[tuple[Fault, int | None]] = []
-        self._random = random.Random(seed)  # noqa: S311  # a repeatable choice, nothing secret
-        self.set(faults, seed)
+        self._remaining: list[tuple[Fault, int | None]] = []
+        self._random = random.Random(seed)  # noqa: S311  # a repeatable choice, not a secret
+        self.replace(faults, seed)
 
-    def set(self, faults: Iterable[Fault], seed: int) -> None:
-        """Replace what is to come."""
-        self._left = [(fault, fault.times) for fault in faults]
+    def replace(self, faults: Iterable[Fault], seed: int) -> None:
+        """Replace all faults, and restart the random choice."""
+        self._remaining = [(fault, fault.times) for fault in faults]
         self._random = random.Random(seed)  # noqa: S311
 
-    def left(self) -> list[Fault]:
-        """Return what is still to come."""
-        return [evolve(fault, times=left) for fault, left in self._left if left != 0]
+    def remaining(self) -> list[Fault]:
+        """Return the faults that are not used up; ``times`` holds the remaining number."""
+        return [evolve(fault, times=times) for fault, times in self._remaining if times != 0]
 
-    def draw(self, stage: Stage = Stage.HANDLING, *, reused: bool = True) -> Fault | None:
-        """Return what goes wrong now, if anything does; ``reused`` says whether the connection was used before."""
-        for index, (fault, left) in enumerate(self._left):
-            if left == 0 or kind_of(fault.kind).stage is not stage or (fault.kind == "close-idle" and not reused):
+    def draw(self, point: InjectionPoint = InjectionPoint.REQUEST, *, reused: bool = True) -> Fault | None:
+        """Return the fault to inject now, if any; ``reused`` tells whether the connection was used before."""
+        remaining = self._remaining  # another thread may replace it
+        for index, (fault, times) in enumerate(remaining):
+            if times == 0 or fault_kind(fault.kind).point is not point:
+                continue
+            if fault.kind == "close-idle" and not reused:
                 continue
             if self._random.random() >= fault.probability:
                 continue
-            self._left[index] = fault, None if left is None else left - 1
+            remaining[index] = fault, None if times is None else times - 1
             return fault
         return None

@@ -1,6 +1,6 @@
-"""The sandbox's notifications: sent, and repeated until acknowledged.
+"""Delivery of the sandbox's notifications, with retries until they are acknowledged.
 
-Assumed, since no source says it: the schedule, the time-out, and that every attempt has a fresh nonce and timestamp.
+Assumed, because no source documents it: the schedule, the timeout, and a fresh nonce and timestamp for each attempt.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import aiohttp
 import orjson
 from attrs import evolve, field, frozen
 
+from kfq_async.models.hosts import is_loopback
+from kfq_async.models.notifications import IdentityStatus
 from kfq_async.protocol.signing import SigningInput
-from kfq_async.sandbox.faults import Fault, Faults, Stage
-from kfq_async.sandbox.orders import IDENTIFIED, WITHDRAWN, notification_body, request_of
+from kfq_async.sandbox.addresses import web_address
+from kfq_async.sandbox.faults import InjectionPoint
+from kfq_async.sandbox.orders import notification_body, request_of
 from kfq_async.sandbox.store import DeliveryAttempt, Notification
-from kfq_async.sandbox.web.addresses import is_loopback, web_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -28,242 +30,38 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from kfq_async.protocol.signing import Signer
+    from kfq_async.sandbox.faults import Fault, FaultPlan
     from kfq_async.sandbox.store import Order, Store
 
-
-__all__ = ["DeliveryPolicy", "DeliveryResult", "Sender", "SignedNotification", "corrupted", "sign_notification"]
-
+__all__ = [
+    "DeliveryPolicy",
+    "DeliveryResult",
+    "NotificationSender",
+    "SignedNotification",
+    "corrupt",
+    "sign_notification",
+]
 
 P = ParamSpec("P")
-SLOTS = 100
-"""Attempts under way at the same time."""
-LARGEST_ANSWER = 4096
-"""Bytes that are read of a receiver's answer."""
-SHOWN = 200
-"""Characters that are kept of it."""
+CONCURRENCY = 100
+"""Attempts under way at a time."""
+MAX_RESPONSE = 4096
+"""Bytes that are read of a receiver's response."""
+MAX_TEXT = 200
+"""Characters that are recorded of a response or an error."""
 DUPLICATE, DELAY, REORDER, CORRUPT = "callback-duplicate", "callback-delay", "callback-reorder", "callback-corrupt"
-
-
-class Sender:
-    """Sends notifications while it is open; what is not acknowledged by then is sent when it is opened again."""
-
-    def __init__(
-        self, store: Store, signer: Signer, faults: Faults, delivery: DeliveryPolicy, clock: Callable[[], float]
-    ) -> None:
-        self._store = store
-        self._signer = signer
-        self._faults = faults
-        self._delivery = delivery
-        self._clock = clock
-        self._loop = asyncio.get_running_loop()
-        self._slots = asyncio.Semaphore(SLOTS)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._ended: dict[str, asyncio.Event] = {}
-        self._held: dict[asyncio.Event, str] = {}
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(force_close=True, limit=0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=delivery.timeout, ceil_threshold=math.inf),
-        )
-
-    def open(self) -> None:
-        """Go on with what an earlier run left."""
-        for note in self._store.notifications.all("due_at IS NOT NULL"):
-            self._start(self._follow, note)
-
-    async def close(self) -> None:
-        """Send no more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._http.close()
-
-    def notify(self, order: Order) -> None:
-        """Tell ``authCallbackUrl``, if there is one, about the order's state. May be called from any thread."""
-        url = request_of(order).get("authCallbackUrl")
-        if not url or order.status is None:
-            return
-        now = self._clock()
-        note = Notification(
-            notification_id=secrets.token_hex(6),
-            order_no=order.order_no,
-            order_status=order.status,
-            url=url,
-            body=notification_body(order),
-            created_at=now,
-            due_at=now,
-        )
-        self._store.notifications.add(note)
-        self._loop.call_soon_threadsafe(self._start, self._follow, note)
-
-    def resend(self, notes: tuple[Notification, ...], fault: Fault | None) -> Future[None]:
-        """Send notifications once more, one after the other, whatever their state. May be called from any thread.
-
-        What it returns is done when they have been sent.
-        """
-        done: Future[None] = Future()
-        self._loop.call_soon_threadsafe(self._start, self._resend, notes, fault, done)
-        return done
-
-    def settled(self) -> Future[None]:
-        """Return what is done when everything is acknowledged or given up. May be called from any thread."""
-        return asyncio.run_coroutine_threadsafe(self._settled(), self._loop)
-
-    def _start(self, work: Callable[P, Coroutine[None, None, None]], *arguments: P.args, **named: P.kwargs) -> None:
-        if not self._http.closed:
-            task = self._loop.create_task(work(*arguments, **named))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _settled(self) -> None:
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-
-    async def _resend(self, notes: tuple[Notification, ...], fault: Fault | None, done: Future[None]) -> None:
-        for note in notes:
-            await self._deliver(note, fault)
-        done.set_result(None)
-
-    async def _follow(self, note: Notification) -> None:
-        """Send a notification on schedule until it is acknowledged or the schedule ends."""
-        ended = self._ended[note.notification_id] = asyncio.Event()
-        while note.due_at is not None:
-            await _first(ended, note.due_at - self._clock())
-            note = self._now(note)
-            if note.due_at is not None:
-                await self._deliver(note, self._faults.draw(Stage.NOTIFYING))
-                note = self._postpone(self._now(note))
-        del self._ended[note.notification_id]
-
-    def _now(self, note: Notification) -> Notification:
-        """Return the notification as it is by now: the console may have had it acknowledged meanwhile."""
-        (now,) = self._store.notifications.all("notification_id = ?", note.notification_id)
-        return now
-
-    def _postpone(self, note: Notification) -> Notification:
-        """Count an attempt, and set the time of the next one."""
-        waits = self._delivery.retry_after
-        again = note.due_at is not None and note.step < len(waits)
-        due = self._clock() + waits[note.step] if again else None
-        after = evolve(note, step=note.step + 1, due_at=due)
-        self._store.notifications.compare_and_swap(note, after)
-        return after
-
-    def _end(self, note: Notification) -> None:
-        """Let nothing more be sent on schedule."""
-        now = self._now(note)
-        self._store.notifications.compare_and_swap(now, evolve(now, due_at=None))
-        if note.notification_id in self._ended:
-            self._ended[note.notification_id].set()
-
-    async def _deliver(self, note: Notification, fault: Fault | None) -> None:
-        """Send a notification once, or twice if that is the fault."""
-        url = self._delivery.target(note.url)
-        kind, seconds = (fault.kind, fault.seconds) if fault else ("", 0.0)
-        if isinstance(url, str):
-            self._record(note, kind, DeliveryResult(error=url), at=self._clock())
-            self._end(note)
-        elif kind == DUPLICATE:
-            letter = self._sign(note, url)
-            await asyncio.gather(
-                self._post(note, url, kind, letter), self._post(note, url, kind, letter, after=seconds)
-            )
-        elif kind == DELAY:
-            await self._post(note, url, kind, self._sign(note, url), after=seconds)
-        elif kind == REORDER:
-            letter = self._sign(note, url)
-            await self._overtaken(note, seconds)
-            await self._post(note, url, kind, letter)
-        else:
-            await self._post(note, url, kind)
-
-    def _sign(self, note: Notification, url: URL) -> SignedNotification:
-        return sign_notification(
-            note.body,
-            url,
-            self._delivery.app_id,
-            self._signer,
-            nonce=secrets.token_hex(8),
-            timestamp=f"{self._clock() * 1000:.0f}",
-        )
-
-    async def _overtaken(self, note: Notification, seconds: float) -> None:
-        """Return when another notification has been sent, or after so many seconds."""
-        event = asyncio.Event()
-        self._held[event] = note.notification_id
-        await _first(event, seconds)
-        del self._held[event]
-
-    async def _post(
-        self, note: Notification, url: URL, kind: str, letter: SignedNotification | None = None, *, after: float = 0.0
-    ) -> None:
-        await asyncio.sleep(after)
-        async with self._slots:
-            letter = letter or self._sign(note, url)
-            at, begun = self._clock(), self._loop.time()
-            outcome = await self._exchange(url, corrupted(letter) if kind == CORRUPT else letter)
-        self._record(note, kind, outcome, at=at, seconds=self._loop.time() - begun, nonce=letter.headers["nonce"])
-        for event, held in self._held.items():
-            if held != note.notification_id:
-                event.set()
-
-    async def _exchange(self, url: URL, letter: SignedNotification) -> DeliveryResult:
-        """Send, and read no more of the answer than has to be known."""
-        status, answer, error = None, b"", None
-        try:
-            async with self._http.post(
-                url, data=letter.body, headers=letter.headers, allow_redirects=False
-            ) as response:
-                status = response.status
-                async for chunk in response.content.iter_chunked(LARGEST_ANSWER):
-                    answer += chunk
-                    if len(answer) > LARGEST_ANSWER:
-                        break
-        except TimeoutError:
-            error = f"no whole answer within {self._delivery.timeout:g} s"
-        except (aiohttp.ClientError, OSError) as problem:
-            error = f"{type(problem).__name__}: {problem}"[:SHOWN]
-        return DeliveryResult(status, answer, error)
-
-    def _record(
-        self,
-        note: Notification,
-        kind: str,
-        outcome: DeliveryResult,
-        *,
-        at: float,
-        seconds: float = 0.0,
-        nonce: str = "",
-    ) -> None:
-        self._store.attempts.add(
-            DeliveryAttempt(
-                attempt_id=secrets.token_hex(6),
-                notification_id=note.notification_id,
-                at=at,
-                seconds=seconds,
-                fault=kind,
-                nonce=nonce,
-                http_status=outcome.status,
-                answer=outcome.answer.decode(errors="replace")[:SHOWN],
-                error=outcome.error,
-                acknowledged=outcome.acknowledged,
-            )
-        )
-        if outcome.acknowledged and kind != CORRUPT:
-            self._end(note)
-
-
-async def _first(event: asyncio.Event, seconds: float) -> None:
-    """Wait for what comes first, the event or so many seconds."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), max(0.0, seconds))
 
 
 @frozen(kw_only=True)
 class DeliveryPolicy:
-    """How notifications are delivered. Raises `ValueError`, naming the argument."""
+    """Settings for the delivery of notifications; raises `ValueError` that names the argument.
+
+    Attributes:
+        app_id: Header ``appId``.
+        retry_after: Seconds before each retry.
+        timeout: Seconds that one attempt may take; the argument ``callback_timeout`` of the sandbox.
+        hosts: Hosts that may be notified besides this machine.
+    """
 
     app_id: str = field()
     retry_after: tuple[float, ...] = field()
@@ -271,34 +69,34 @@ class DeliveryPolicy:
     hosts: frozenset[str]
 
     @app_id.validator
-    def _named(self, _attribute: object, value: str) -> None:
+    def _check_app_id(self, _attribute: object, value: str) -> None:
         if not (value and value.isascii() and value.isprintable()):
-            raise ValueError(f"app_id goes into a header and must be printable ASCII, not {value!r}")
+            raise ValueError(f"app_id is sent in a header and must be printable ASCII, not {value!r}")
 
     @retry_after.validator
-    def _finite(self, _attribute: object, value: tuple[float, ...]) -> None:
+    def _check_retry_after(self, _attribute: object, value: tuple[float, ...]) -> None:
         if not all(0 <= seconds < math.inf for seconds in value):
-            raise ValueError(f"retry_after holds seconds, 0 or more, not {value}")
+            raise ValueError(f"retry_after must hold finite seconds, 0 or more, not {value}")
 
     @timeout.validator
-    def _positive(self, _attribute: object, value: float) -> None:
+    def _check_timeout(self, _attribute: object, value: float) -> None:
         if not 0 < value < math.inf:
-            raise ValueError(f"callback_timeout must be more than 0 seconds, not {value}")
+            raise ValueError(f"callback_timeout must be finite and more than 0 seconds, not {value}")
 
     def target(self, text: str) -> URL | str:
-        """Return where to send, or in words why nothing is sent there."""
+        """Return the URL to which a notification is sent, or the reason for not sending it."""
         url = web_address(text)
         if url is None:
             return "not an http or https URL"
         host = url.raw_host or ""
         if is_loopback(host) or host in self.hosts:
             return url
-        return f"{host} is not this machine: name it in callback_hosts, if a sandbox may notify it"
+        return f"{host} is not this machine: add it to callback_hosts if the sandbox may notify it"
 
 
 @frozen
 class SignedNotification:
-    """What goes over the wire."""
+    """Body and headers of one attempt."""
 
     body: bytes = field(repr=False)
     headers: dict[str, str] = field(repr=False)
@@ -306,16 +104,16 @@ class SignedNotification:
 
 @frozen
 class DeliveryResult:
-    """What came back."""
+    """Response to one attempt, or the error in its place."""
 
     status: int | None = None
-    answer: bytes = b""
+    body: bytes = b""
     error: str | None = None
 
     @property
     def acknowledged(self) -> bool:
-        """Whether the receiver has taken the notification."""
-        return self.error is None and self.status == 200 and self.answer == b"success"
+        """Whether the receiver has acknowledged the notification."""
+        return self.error is None and self.status == 200 and self.body == b"success"
 
 
 def sign_notification(
@@ -328,8 +126,236 @@ def sign_notification(
     return SignedNotification(body, headers)
 
 
-def corrupted(letter: SignedNotification) -> SignedNotification:
-    """Let the notification say something else than what was signed."""
-    fields = orjson.loads(letter.body)
-    fields["orderStatus"] = WITHDRAWN if fields["orderStatus"] == IDENTIFIED else IDENTIFIED
-    return SignedNotification(orjson.dumps(fields), letter.headers)
+def corrupt(signed: SignedNotification) -> SignedNotification:
+    """Return the notification with another ``orderStatus`` under the same signature."""
+    fields = orjson.loads(signed.body)
+    identified = fields["orderStatus"] == IdentityStatus.IDENTIFIED
+    fields["orderStatus"] = IdentityStatus.WITHDRAWN if identified else IdentityStatus.IDENTIFIED
+    return SignedNotification(orjson.dumps(fields), signed.headers)
+
+
+class NotificationSender:
+    """Sends notifications while it is open; `open` resumes those that an earlier sender left unacknowledged."""
+
+    def __init__(
+        self, store: Store, signer: Signer, faults: FaultPlan, policy: DeliveryPolicy, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._signer = signer
+        self._faults = faults
+        self._policy = policy
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._semaphore = asyncio.Semaphore(CONCURRENCY)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped: dict[str, asyncio.Event] = {}
+        """By notification id: set once no further attempt is to be made on schedule."""
+        self._held_back: dict[asyncio.Event, str] = {}
+        """Notification ids of the attempts that wait for another notification to be sent first."""
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True, limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=policy.timeout, ceil_threshold=math.inf),
+        )
+
+    def open(self) -> None:
+        """Resume the notifications that are due."""
+        for notification in self._store.notifications.all("due_at IS NOT NULL"):
+            self._start(self._deliver_on_schedule, notification)
+
+    async def close(self) -> None:
+        """Cancel all attempts, and send nothing more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._http.close()
+
+    def notify(self, order: Order) -> None:
+        """Send the order's state to ``authCallbackUrl``, if there is one. Thread-safe."""
+        url = request_of(order).get("authCallbackUrl")
+        if not url or order.status is None:
+            return
+        now = self._clock()
+        notification = Notification(
+            notification_id=secrets.token_hex(6),
+            order_no=order.order_no,
+            order_status=order.status,
+            url=url,
+            body=notification_body(order),
+            created_at=now,
+            due_at=now,
+        )
+        self._store.notifications.add(notification)
+        self._loop.call_soon_threadsafe(self._start, self._deliver_on_schedule, notification)
+
+    def resend(self, notifications: tuple[Notification, ...], fault: Fault | None) -> Future[None]:
+        """Send notifications once more, one after the other, whatever their state. Thread-safe.
+
+        Returns a future that is done when they have been sent.
+        """
+        done: Future[None] = Future()
+        self._loop.call_soon_threadsafe(self._start, self._resend, notifications, fault, done)
+        return done
+
+    def wait_for_notifications(self) -> Future[None]:
+        """Return a future that is done when every notification is acknowledged or given up. Thread-safe."""
+        return asyncio.run_coroutine_threadsafe(self._wait(), self._loop)
+
+    def _start(self, work: Callable[P, Coroutine[None, None, None]], *arguments: P.args, **named: P.kwargs) -> None:
+        if not self._http.closed:
+            task = self._loop.create_task(work(*arguments, **named))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _wait(self) -> None:
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _resend(self, notifications: tuple[Notification, ...], fault: Fault | None, done: Future[None]) -> None:
+        for notification in notifications:
+            await self._deliver(notification, fault)
+        done.set_result(None)
+
+    async def _deliver_on_schedule(self, notification: Notification) -> None:
+        """Send a notification until it is acknowledged or the schedule ends."""
+        stopped = self._stopped[notification.notification_id] = asyncio.Event()
+        while notification.due_at is not None:
+            await _wait_for(stopped, notification.due_at - self._clock())
+            notification = self._reload(notification)
+            if notification.due_at is not None:
+                await self._deliver(notification, self._faults.draw(InjectionPoint.NOTIFICATION))
+                notification = self._schedule_next(self._reload(notification))
+        del self._stopped[notification.notification_id]
+
+    def _reload(self, notification: Notification) -> Notification:
+        """Return the stored notification: a copy sent on demand may have been acknowledged meanwhile."""
+        (stored,) = self._store.notifications.all("notification_id = ?", notification.notification_id)
+        return stored
+
+    def _schedule_next(self, notification: Notification) -> Notification:
+        """Count an attempt, and set the time of the next one."""
+        delays, made = self._policy.retry_after, notification.scheduled_attempts
+        retry = notification.due_at is not None and made < len(delays)
+        due_at = self._clock() + delays[made] if retry else None
+        after = evolve(notification, scheduled_attempts=made + 1, due_at=due_at)
+        self._store.notifications.compare_and_swap(notification, after)
+        return after
+
+    def _stop_schedule(self, notification: Notification) -> None:
+        """Make no further attempt on schedule."""
+        stored = self._reload(notification)
+        self._store.notifications.compare_and_swap(stored, evolve(stored, due_at=None))
+        if notification.notification_id in self._stopped:
+            self._stopped[notification.notification_id].set()
+
+    async def _deliver(self, notification: Notification, fault: Fault | None) -> None:
+        """Send a notification once, or twice if the fault says so."""
+        url = self._policy.target(notification.url)
+        kind, seconds = (fault.kind, fault.seconds) if fault else ("", 0.0)
+        if isinstance(url, str):
+            self._record(notification, kind, DeliveryResult(error=url), sent_at=self._clock())
+            self._stop_schedule(notification)
+        elif kind == DUPLICATE:
+            signed = self._sign(notification, url)
+            await asyncio.gather(
+                self._attempt(notification, url, kind, signed),
+                self._attempt(notification, url, kind, signed, delay=seconds),
+            )
+        elif kind == DELAY:
+            await self._attempt(notification, url, kind, self._sign(notification, url), delay=seconds)
+        elif kind == REORDER:
+            signed = self._sign(notification, url)
+            await self._wait_until_overtaken(notification, seconds)
+            await self._attempt(notification, url, kind, signed)
+        else:
+            await self._attempt(notification, url, kind)
+
+    def _sign(self, notification: Notification, url: URL) -> SignedNotification:
+        return sign_notification(
+            notification.body,
+            url,
+            self._policy.app_id,
+            self._signer,
+            nonce=secrets.token_hex(8),
+            timestamp=f"{self._clock() * 1000:.0f}",
+        )
+
+    async def _wait_until_overtaken(self, notification: Notification, seconds: float) -> None:
+        """Return when another notification has been sent, or after so many seconds."""
+        event = asyncio.Event()
+        self._held_back[event] = notification.notification_id
+        await _wait_for(event, seconds)
+        del self._held_back[event]
+
+    async def _attempt(
+        self,
+        notification: Notification,
+        url: URL,
+        kind: str,
+        signed: SignedNotification | None = None,
+        *,
+        delay: float = 0.0,
+    ) -> None:
+        await asyncio.sleep(delay)
+        async with self._semaphore:
+            signed = signed or self._sign(notification, url)
+            sent_at, started = self._clock(), self._loop.time()
+            result = await self._post(url, corrupt(signed) if kind == CORRUPT else signed)
+        seconds, nonce = self._loop.time() - started, signed.headers["nonce"]
+        self._record(notification, kind, result, sent_at=sent_at, seconds=seconds, nonce=nonce)
+        for event, waiting in self._held_back.items():
+            if waiting != notification.notification_id:
+                event.set()
+
+    async def _post(self, url: URL, signed: SignedNotification) -> DeliveryResult:
+        """Send a request, and read a bounded part of the response."""
+        status, body, error = None, b"", None
+        try:
+            async with self._http.post(
+                url, data=signed.body, headers=signed.headers, allow_redirects=False
+            ) as response:
+                status = response.status
+                async for chunk in response.content.iter_chunked(MAX_RESPONSE):
+                    body += chunk
+                    if len(body) > MAX_RESPONSE:
+                        break
+        except TimeoutError:
+            error = f"no complete response within {self._policy.timeout:g} s"
+        except (aiohttp.ClientError, OSError) as problem:
+            error = f"{type(problem).__name__}: {problem}"[:MAX_TEXT]
+        return DeliveryResult(status, body, error)
+
+    def _record(
+        self,
+        notification: Notification,
+        kind: str,
+        result: DeliveryResult,
+        *,
+        sent_at: float,
+        seconds: float = 0.0,
+        nonce: str = "",
+    ) -> None:
+        self._store.attempts.add(
+            DeliveryAttempt(
+                attempt_id=secrets.token_hex(6),
+                notification_id=notification.notification_id,
+                sent_at=sent_at,
+                seconds=seconds,
+                fault=kind,
+                nonce=nonce,
+                http_status=result.status,
+                response_body=result.body.decode(errors="replace")[:MAX_TEXT],
+                error=result.error,
+                acknowledged=result.acknowledged,
+            )
+        )
+        if result.acknowledged and kind != CORRUPT:
+            self._stop_schedule(notification)
+
+
+async def _wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Return when the event is set, or after so many seconds."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), max(0.0, seconds))

@@ -1,19 +1,23 @@
-"""How an identification order goes on, and what is notified about it (protocol sections 5.2 and 5.3). Pure.
+"""State transitions of an identification order, and the notification about them (protocol 5.2 and 5.3). Pure.
 
-Assumed, since no source says it: that the hosted platform knows these states; that what is not final may become
-anything; and that its notifications look as the open-source platform reads those of its identity service.
-``unionId`` is made up, since the request names no id of the enterprise; ``contactUnionId`` is ``clientUserId``;
-``name`` is the legal representative's; ``actionType`` is left out, since nobody knows its values.
+Assumed, because no source documents it: that the hosted platform has these states; that an order in any state that is
+not final may enter any other; and that its notifications have the form in which the open-source platform receives
+those of its identity service. ``unionId`` is invented, because the request names no id of the enterprise;
+``contactUnionId`` is ``clientUserId``; ``name`` is the legal representative's; ``actionType`` is left out, because its
+values are not documented.
 """
 
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from attrs import evolve
+
+from kfq_async.models.notifications import IdentityStatus
+from kfq_async.models.zones import CHINA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,52 +28,51 @@ __all__ = [
     "ABANDON",
     "COMPLETE",
     "EXPIRE",
-    "EXPIRED",
     "FINAL",
-    "IDENTIFIED",
-    "IN_PROGRESS",
     "REVIEW",
     "STATUS_AFTER",
-    "WITHDRAWN",
-    "advance",
     "china_time",
     "notification_body",
+    "perform",
     "request_of",
 ]
 
-IDENTIFIED, IN_PROGRESS, WITHDRAWN, EXPIRED = 1, 2, 3, 4
-FINAL = frozenset({IDENTIFIED, WITHDRAWN, EXPIRED})
+FINAL = frozenset({IdentityStatus.IDENTIFIED, IdentityStatus.WITHDRAWN, IdentityStatus.EXPIRED})
 COMPLETE, REVIEW, ABANDON, EXPIRE = "complete", "review", "abandon", "expire"
-STATUS_AFTER = {COMPLETE: IDENTIFIED, REVIEW: IN_PROGRESS, ABANDON: WITHDRAWN, EXPIRE: EXPIRED}
+STATUS_AFTER = {
+    COMPLETE: IdentityStatus.IDENTIFIED,
+    REVIEW: IdentityStatus.IN_PROGRESS,
+    ABANDON: IdentityStatus.WITHDRAWN,
+    EXPIRE: IdentityStatus.EXPIRED,
+}
 """The ``orderStatus`` that each action leads to."""
 ENTERPRISE = 2
 FIRST_IDENTIFICATION = 1
-CHINA = timedelta(hours=8)
 
 
-def advance(order: Order, action: str, answers: Mapping[str, Any], now: float) -> Order:
-    """Return the order as it is after an action; ``answers`` are what the page holds, kept if it is handed in.
+def perform(action: str, order: Order, form_data: Mapping[str, Any], now: float) -> Order:
+    """Return the order after an action; ``form_data`` is kept if the action submits the page.
 
-    Raises `ValueError` for an order that is final, or in that state already.
+    Raises `ValueError` if the order is final, or in that state already.
     """
     status = STATUS_AFTER[action]
     if order.status in FINAL or order.status == status:
-        raise ValueError(f"order {order.order_no} has orderStatus {order.status} already and cannot {action}")
+        raise ValueError(f"cannot {action} order {order.order_no}: it already has orderStatus {order.status}")
     if action not in {COMPLETE, REVIEW}:
         return evolve(order, status=status)
     return evolve(
         order,
         status=status,
-        company_name=answers["corpIdentInfo"]["companyName"] or order.company_name,
-        answers=orjson.dumps(answers).decode(),
-        verified_at=now if status == IDENTIFIED else None,
+        company_name=form_data["corpIdentInfo"]["companyName"] or order.company_name,
+        form_data=orjson.dumps(form_data).decode(),
+        verified_at=now if action == COMPLETE else None,
     )
 
 
 def notification_body(order: Order) -> str:
-    """Return the JSON of the notification about the order's state; what is not known is left out."""
-    request, answers = request_of(order), orjson.loads(order.answers)
-    company = answers.get("corpIdentInfo") or request.get("corpIdentInfo") or {}
+    """Return the JSON of the notification about the order's state, without the fields that are unknown."""
+    request, form_data = request_of(order), orjson.loads(order.form_data)
+    company = form_data.get("corpIdentInfo") or request.get("corpIdentInfo") or {}
     fields = {
         "orderNo": order.order_no,
         "orderStatus": order.status,
@@ -77,8 +80,8 @@ def notification_body(order: Order) -> str:
         "contactUnionId": request.get("clientUserId"),
         "userType": ENTERPRISE,
         "bizType": FIRST_IDENTIFICATION,
-        "companyVerifyMethod": answers.get("companyVerifyMethod"),
-        "personVerifyMethod": answers.get("personVerifyMethod"),
+        "companyVerifyMethod": form_data.get("companyVerifyMethod"),
+        "personVerifyMethod": form_data.get("personVerifyMethod"),
         "companyName": company.get("companyName"),
         "creditCode": company.get("creditCode"),
         "companyType": company.get("companyType"),
@@ -96,11 +99,11 @@ def request_of(order: Order) -> dict[str, Any]:
 
 
 def china_time(seconds: float, style: str = "%Y%m%d%H%M%S") -> str:
-    """Write a moment as the platform does, in China's time (protocol section 1.4)."""
-    return (datetime.fromtimestamp(seconds, UTC) + CHINA).strftime(style)
+    """Format seconds since the epoch as the platform does, in China's time (protocol section 1.4)."""
+    return datetime.fromtimestamp(seconds, CHINA).strftime(style)
 
 
 def _union_id(order: Order, company: Mapping[str, object]) -> str:
-    """Make up an id that the same company has under the same token."""
+    """Return an invented id, the same for the same company under the same token."""
     known = orjson.dumps([order.token, company.get("creditCode") or company.get("companyName") or order.order_no])
     return f"sbx-{hashlib.sha256(known).hexdigest()[:16]}"

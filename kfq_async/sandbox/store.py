@@ -1,4 +1,4 @@
-"""Where the sandbox keeps its records: in memory, or in a SQLite file that outlives it."""
+"""The sandbox's records, kept in memory or in a SQLite state file, and the signing key beside them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import AttrsInstance, evolve, field, fields, frozen
+from attrs.converters import optional
 
 from kfq_async.models.fields import mask
+from kfq_async.models.notifications import IdentityStatus
 from kfq_async.protocol.signing import load_private_key
 
 if TYPE_CHECKING:
@@ -21,9 +23,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-
 __all__ = [
-    "JOINED",
     "Contract",
     "DeliveryAttempt",
     "Notification",
@@ -35,87 +35,213 @@ __all__ = [
     "public_text",
 ]
 
-
 T = TypeVar("T", bound=AttrsInstance)
 
-_MARK = 0x6B667173
+APPLICATION_ID = 0x6B667173
 """SQLite's ``application_id`` of a state file: the letters ``kfqs``."""
-_VERSION = 2
-"""SQLite's ``user_version`` of a state file, one more with every change of the columns."""
+SCHEMA_VERSION = 3
+"""SQLite's ``user_version`` of a state file; raised with every change of the columns."""
+KEY_BITS = 2048
+KEY_SETTING = "private key"
+JOINED = "joined"
+"""Metadata key of a field that is no column but read from another table."""
+
+
+@frozen(kw_only=True)
+class Order:
+    """An identification order (认证订单).
+
+    Attributes:
+        order_no: ``orderNo``, unique.
+        token: ``appAuthToken`` of the request; masked in ``repr``.
+        client_request_id: ``clientRequestId``, or ``None`` if the request had none.
+        body_hash: SHA-256 of the request body in canonical form, in hexadecimal.
+        company_name: 企业名称 as last submitted on the page or, before that, as requested.
+        code: Secret in the URL of the order's page; masked in ``repr``.
+        request: Request body as JSON, without nulls; masked in ``repr``.
+        created_at: Time of the request, in seconds since the epoch.
+        status: ``orderStatus`` (protocol section 5.3): 1 已认证, 2 认证中, 3 已撤销, 4 已失效; ``None`` until the first
+            action.
+        form_data: Fields and methods that the operator submitted on the page, as JSON, ``{}`` before; masked in
+            ``repr``.
+        verified_at: Time at which the identification was completed, in seconds since the epoch, or ``None``.
+    """
+
+    order_no: str
+    token: str = field(repr=mask)
+    client_request_id: str | None
+    body_hash: str = field(repr=False)
+    company_name: str
+    code: str = field(repr=mask)
+    request: str = field(repr=mask)
+    created_at: float
+    status: IdentityStatus | None = field(default=None, converter=optional(IdentityStatus))
+    form_data: str = field(default="{}", repr=mask)
+    verified_at: float | None = None
+
+
+@frozen(kw_only=True)
+class Contract:
+    """A contract (合同).
+
+    Attributes:
+        contract_id: ``contractId``, unique.
+        token: ``appAuthToken`` of the request; masked in ``repr``.
+        status: Status as on the wire (protocol section 6.3): ``DRAFT`` or ``SIGNING``.
+        request: Request fields as JSON, without credentials; masked in ``repr``.
+        created_at: Time of the request, in seconds since the epoch.
+    """
+
+    contract_id: str
+    token: str = field(repr=mask)
+    status: str
+    request: str = field(repr=mask)
+    created_at: float
+
+
+@frozen(kw_only=True)
+class DeliveryAttempt:
+    """An attempt to deliver a notification.
+
+    Attributes:
+        attempt_id: Id of the attempt, unique.
+        notification_id: Id of the notification.
+        sent_at: Time at which it was sent, in seconds since the epoch.
+        seconds: Time until the response, in seconds.
+        fault: Kind of the injected fault, such as ``callback-corrupt``; empty if none.
+        nonce: Header ``nonce``: fresh for each attempt, shared by the copies of ``callback-duplicate``, and empty if
+            nothing was sent.
+        http_status: HTTP status of the response, or ``None`` if there was none.
+        response_body: The first 200 characters of the response body; not in ``repr``.
+        error: Reason for a missing or incomplete response, or ``None``.
+        acknowledged: Whether the response was HTTP 200 with the body ``success``.
+    """
+
+    attempt_id: str
+    notification_id: str
+    sent_at: float
+    seconds: float
+    fault: str
+    nonce: str
+    http_status: int | None
+    response_body: str = field(repr=False)
+    error: str | None
+    acknowledged: bool
+
+
+@frozen(kw_only=True)
+class Notification:
+    """A notification to ``authCallbackUrl`` about one change of an order (protocol sections 5.1 and 5.2).
+
+    Attributes:
+        notification_id: Id of the notification, unique.
+        order_no: ``orderNo`` of the order.
+        order_status: ``orderStatus`` that it reports; see `Order.status`.
+        url: ``authCallbackUrl`` as requested; masked in ``repr``.
+        body: Body as JSON; masked in ``repr``.
+        created_at: Time of the change, in seconds since the epoch.
+        scheduled_attempts: Number of attempts made on schedule.
+        due_at: Time of the next attempt, in seconds since the epoch; ``None`` once acknowledged or given up.
+        attempts: All attempts, oldest first, those of `Sandbox.resend` included.
+        acknowledged: Whether the receiver has acknowledged it; corrupted copies do not count.
+    """
+
+    notification_id: str
+    order_no: str
+    order_status: IdentityStatus = field(converter=IdentityStatus)
+    url: str = field(repr=mask)
+    body: str = field(repr=mask)
+    created_at: float
+    scheduled_attempts: int = 0
+    due_at: float | None
+    attempts: tuple[DeliveryAttempt, ...] = field(default=(), metadata={JOINED: True})
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the receiver has acknowledged it; corrupted copies do not count."""
+        return any(attempt.acknowledged and attempt.fault != "callback-corrupt" for attempt in self.attempts)
+
+
+@frozen(kw_only=True)
+class Setting:
+    """A setting that the state file keeps for the sandbox itself."""
+
+    name: str
+    value: str = field(repr=mask)
 
 
 class RecordTable(Generic[T]):
-    """Values of one class, a column for each attribute; the first is the key."""
+    """Table of the records of one class: a column for each attribute, the first of which is the primary key."""
 
-    def __init__(self, database: sqlite3.Connection, lock: Lock, name: str, kind: type[T]) -> None:
+    def __init__(self, database: sqlite3.Connection, lock: Lock, name: str, record_class: type[T]) -> None:
         self._database = database
         self._lock = lock
         self._name = name
-        self._kind = kind
-        self._columns = [attribute.name for attribute in fields(kind) if JOINED not in attribute.metadata]
+        self._record_class = record_class
+        self._columns = [attribute.name for attribute in fields(record_class) if JOINED not in attribute.metadata]
         key, *others = self._columns
         database.execute(f"CREATE TABLE IF NOT EXISTS {name} ({key} PRIMARY KEY, {', '.join(others)})")
 
-    def add(self, value: T) -> None:
-        """Keep a value, for good before this returns."""
+    def add(self, record: T) -> None:
+        """Insert a record, and return once it is committed."""
         marks = ", ".join("?" for _ in self._columns)
         statement = f"INSERT INTO {self._name} VALUES ({marks})"  # noqa: S608  # our own names
-        self._run(statement, self._row(value))
+        self._run(statement, self._values(record))
 
-    def add_once(self, value: T) -> bool:
-        """Keep a value, or return ``False`` if one is there already with its key or another that must be unique."""
+    def add_once(self, record: T) -> bool:
+        """Insert a record. Return ``False`` if its key, or another unique column, exists already."""
         marks = ", ".join("?" for _ in self._columns)
         statement = f"INSERT OR IGNORE INTO {self._name} VALUES ({marks}) RETURNING 1"  # noqa: S608  # our own names
-        return self._did(statement, self._row(value))
+        return self._did(statement, self._values(record))
 
     def compare_and_swap(self, old: T, new: T) -> bool:
-        """Put a value in the place of an old one, unless somebody has changed that since: then return ``False``."""
+        """Replace a record. Return ``False`` if it no longer equals ``old``."""
         changes = ", ".join(f"{name} = ?" for name in self._columns)
         unchanged = " AND ".join(f"{name} IS ?" for name in self._columns)
         statement = f"UPDATE {self._name} SET {changes} WHERE {unchanged} RETURNING 1"  # noqa: S608  # our own names
-        return self._did(statement, self._row(new) + self._row(old))
-
-    def _did(self, statement: str, values: list[object]) -> bool:
-        """Run a statement that returns a row if it did anything; a row count could be another thread's."""
-        return bool(self._run(statement, values))
-
-    def _run(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
-        """Run one statement at a time: threads share the connection, and with it its prepared statements."""
-        with self._lock:
-            return self._database.execute(statement, values).fetchall()
+        return self._did(statement, self._values(new) + self._values(old))
 
     def one(self, condition: str, *values: str) -> T | None:
-        """Return the value that meets a condition in SQL, which is our own."""
+        """Return the first record that meets an SQL condition, or ``None``."""
         found = self.all(condition, *values)
         return found[0] if found else None
 
     def all(self, condition: str = "1", *values: str) -> list[T]:
-        """Return all values that meet a condition, oldest first."""
+        """Return all records that meet an SQL condition, oldest first."""
         return self._select(f"WHERE {condition} ORDER BY rowid", values)
 
     def newest(self, count: int) -> list[T]:
-        """Return the newest values, the newest first."""
+        """Return at most ``count`` records, newest first."""
         return self._select(f"ORDER BY rowid DESC LIMIT {count}", ())
 
     def count(self) -> int:
-        """Return how many values there are."""
+        """Return the number of records."""
         query = f"SELECT count(*) FROM {self._name}"  # noqa: S608  # our own names
         ((number,),) = self._run(query)
         return int(number)
 
-    def _select(self, which: str, values: tuple[str, ...]) -> list[T]:
-        query = f"SELECT {', '.join(self._columns)} FROM {self._name} {which}"  # noqa: S608  # our own names
+    def _select(self, clauses: str, values: tuple[str, ...]) -> list[T]:
+        query = f"SELECT {', '.join(self._columns)} FROM {self._name} {clauses}"  # noqa: S608  # our own names
         rows = self._run(query, values)
-        return [self._kind(**dict(zip(self._columns, row, strict=True))) for row in rows]
+        return [self._record_class(**dict(zip(self._columns, row, strict=True))) for row in rows]
 
-    def _row(self, value: T) -> list[object]:
-        return [getattr(value, name) for name in self._columns]
+    def _values(self, record: T) -> list[object]:
+        return [getattr(record, name) for name in self._columns]
+
+    def _did(self, statement: str, values: list[object]) -> bool:
+        """Run a statement that returns a row if it changed one; a row count could be another thread's."""
+        return bool(self._run(statement, values))
+
+    def _run(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        """Run one statement at a time: threads share the connection and its prepared statements."""
+        with self._lock:
+            return self._database.execute(statement, values).fetchall()
 
 
 class Store:
-    """Orders, contracts and notifications. Without a path they are gone with the process.
+    """Tables of orders, contracts, notifications and settings; without a path they are in memory.
 
-    Raises `ValueError` for a file that is no state of this version of the sandbox, and leaves that file untouched.
+    Raises `ValueError` for a file that is no state file of this version, and leaves the file untouched.
     """
 
     def __init__(self, path: str | Path | None) -> None:
@@ -139,150 +265,48 @@ class Store:
             self._database.close()
             raise ValueError(f"state: {path} is not a state file of the sandbox ({problem})") from None
 
-    def _claim(self) -> None:
-        """Mark an empty file as a state file, and refuse any other database before touching it."""
-        (mark,) = self._database.execute("PRAGMA application_id").fetchone()
-        (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        (contents,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if contents and mark != _MARK:
-            raise sqlite3.DatabaseError("it is another program's database")
-        if contents and version != _VERSION:
-            raise sqlite3.DatabaseError("it was made by another version of the package: name a new file")
-        self._database.execute(f"PRAGMA application_id = {_MARK}")
-        self._database.execute(f"PRAGMA user_version = {_VERSION}")
-
     def with_attempts(self, notifications: Iterable[Notification]) -> list[Notification]:
         """Return the notifications, each with its attempts."""
-        made: defaultdict[str, list[DeliveryAttempt]] = defaultdict(list)
+        attempts: defaultdict[str, list[DeliveryAttempt]] = defaultdict(list)
         for attempt in self.attempts.all():
-            made[attempt.notification_id].append(attempt)
-        return [evolve(each, attempts=tuple(made[each.notification_id])) for each in notifications]
+            attempts[attempt.notification_id].append(attempt)
+        return [evolve(each, attempts=tuple(attempts[each.notification_id])) for each in notifications]
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the database."""
         self._database.close()
 
-
-JOINED = "joined"
-"""Key of a field's metadata: it is no column, but put together from another table."""
-
-
-@frozen(kw_only=True)
-class Order:
-    """One identification order."""
-
-    order_no: str
-    token: str = field(repr=mask)
-    client_request_id: str | None
-    digest: str = field(repr=False)
-    """What the request said, as a hash of its canonical form."""
-    company_name: str
-    code: str = field(repr=mask)
-    """The secret in the page's URL."""
-    request: str = field(repr=mask)
-    """The request's body, as JSON."""
-    created_at: float
-    """Seconds since the epoch."""
-    status: int | None = None
-    """``orderStatus`` (protocol section 5.3), or ``None`` while nothing has happened."""
-    answers: str = field(default="{}", repr=mask)
-    """What the operator left behind on the page, as JSON: fields and chosen methods."""
-    verified_at: float | None = None
-    """Seconds since the epoch, once the company is identified."""
-
-
-@frozen(kw_only=True)
-class Contract:
-    """One contract."""
-
-    contract_id: str
-    token: str = field(repr=mask)
-    status: str
-    """As on the wire (protocol section 6.3)."""
-    request: str = field(repr=mask)
-    """The request's fields, as JSON."""
-    created_at: float
-    """Seconds since the epoch."""
-
-
-@frozen(kw_only=True)
-class DeliveryAttempt:
-    """One time that a notification went out, or could not."""
-
-    attempt_id: str
-    notification_id: str
-    at: float
-    """When it was sent, in seconds since the epoch."""
-    seconds: float
-    """How long the receiver took."""
-    fault: str
-    """What was made to go wrong, as ``callback-corrupt``; empty if nothing."""
-    nonce: str
-    """Fresh for each attempt; a duplicate has that of its original."""
-    http_status: int | None
-    """The receiver's, or ``None`` without an answer."""
-    answer: str = field(repr=False)
-    """The first 200 characters of the receiver's answer."""
-    error: str | None
-    """Why there was no answer, or no whole one."""
-    acknowledged: bool
-    """Whether the answer was HTTP 200 with the body ``success``."""
-
-
-@frozen(kw_only=True)
-class Notification:
-    """What is sent to ``authCallbackUrl`` about one change of an order (protocol sections 5.1 and 5.2)."""
-
-    notification_id: str
-    order_no: str
-    order_status: int
-    url: str = field(repr=mask)
-    body: str = field(repr=mask)
-    created_at: float
-    """Seconds since the epoch."""
-    step: int = 0
-    """How often it was sent on schedule."""
-    due_at: float | None
-    """When it is sent next, in seconds since the epoch; ``None`` once acknowledged or given up."""
-    attempts: tuple[DeliveryAttempt, ...] = field(default=(), metadata={JOINED: True})
-    """Every attempt, oldest first, those on demand included."""
-
-    @property
-    def acknowledged(self) -> bool:
-        """Whether the receiver has acknowledged it; what was corrupted on purpose does not count."""
-        return any(attempt.acknowledged and attempt.fault != "callback-corrupt" for attempt in self.attempts)
-
-
-@frozen(kw_only=True)
-class Setting:
-    """Something that the sandbox remembers about itself."""
-
-    name: str
-    value: str = field(repr=mask)
-
-
-BITS = 2048
-_NAME = "private key"
+    def _claim(self) -> None:
+        """Mark an empty file as a state file, and refuse any other database before touching it."""
+        (application_id,) = self._database.execute("PRAGMA application_id").fetchone()
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and application_id != APPLICATION_ID:
+            raise sqlite3.DatabaseError("it is another program's database")
+        if tables and version != SCHEMA_VERSION:
+            raise sqlite3.DatabaseError("it was made by another version of the package: name a new file")
+        self._database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def load_or_create_key(store: Store) -> RSAPrivateKey:
-    """Return the key that a state file keeps, made the first time. It takes a moment: not for an event loop."""
-    kept = store.settings.one("name = ?", _NAME)
-    if kept is not None:
-        return load_private_key(kept.value)
-    key = _generate()
-    store.settings.add(Setting(name=_NAME, value=_private_text(key)))
+    """Return the private key of a state file, created on first use. Blocks: call it outside the event loop."""
+    setting = store.settings.one("name = ?", KEY_SETTING)
+    if setting is not None:
+        return load_private_key(setting.value)
+    key = _generate_key()
+    store.settings.add(Setting(name=KEY_SETTING, value=_private_text(key)))
     return key
 
 
 @cache
 def process_key() -> RSAPrivateKey:
-    """Return the key of this process, so that a thousand tests do not make a thousand. Not for an event loop."""
-    return _generate()
+    """Return a private key that all sandboxes of this process share. Blocks: call it outside the event loop."""
+    return _generate_key()
 
 
 def public_text(key: RSAPrivateKey) -> str:
-    """Return the public key as the platform's pages show one: bare base64 of SubjectPublicKeyInfo."""
+    """Return the public key as the platform's pages show it: SubjectPublicKeyInfo in bare base64."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return base64.b64encode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
@@ -294,7 +318,7 @@ def _private_text(key: RSAPrivateKey) -> str:
     return base64.b64encode(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())).decode()
 
 
-def _generate() -> RSAPrivateKey:
+def _generate_key() -> RSAPrivateKey:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    return rsa.generate_private_key(public_exponent=65537, key_size=BITS)
+    return rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)

@@ -1,4 +1,4 @@
-"""Debian's Chromium, headless, and an eye on what it does behind the page's back."""
+"""Debian's Chromium, headless, with checks that every page of a test must pass."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ PHONE, DESKTOP = (375, 812), (1280, 800)
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    """A browser, started once: what has visited nothing is each new context in it.
+    """A browser, started once; each new context in it is empty.
 
-    It belongs to the loop in which it was started, so tests in a browser, and what they ask, run in that one.
+    It belongs to the loop in which it was started, and so do the tests that use it.
     """
     path = shutil.which("chromium")
     assert path is not None, "apt-get install chromium"
@@ -43,33 +43,33 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def sandbox() -> AsyncIterator[Sandbox]:
-    """A sandbox in the loop of the browser."""
+    """A sandbox in the browser's loop."""
     async with Sandbox() as sandbox:
         yield sandbox
 
 
 @pytest_asyncio.fixture(loop_scope="session", params=[PHONE, DESKTOP], ids=["phone", "desktop"])
 async def page(request: pytest.FixtureRequest, chromium: Browser) -> AsyncIterator[Page]:
-    """A page in the size of a phone and of a desktop.
+    """A page at the size of a phone and of a desktop.
 
-    At the end the test fails if a request left this machine, a dialog opened, the console had something to complain
-    about, as it does when a page violates its policy, or the last page was wider than the window.
+    The test fails if a request left this machine, a dialog opened, the browser console logged anything, such as a
+    violation of the Content-Security-Policy, or the last page was wider than the window.
     """
     width, height = request.param
     context = await chromium.new_context(viewport={"width": width, "height": height})
     page = await context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda problem: complaints.append(str(problem)))
-    page.on("dialog", lambda dialog: complaints.append(f"dialog {dialog.message}"))
-    page.on("request", lambda request: complaints.extend(_foreign(request.url)))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda problem: messages.append(str(problem)))
+    page.on("dialog", lambda dialog: messages.append(f"dialog {dialog.message}"))
+    page.on("request", lambda request: messages.extend(_foreign(request.url)))
     yield page
-    wide = await page.evaluate("document.documentElement.scrollWidth")
+    page_width = await page.evaluate("document.documentElement.scrollWidth")
     await context.close()
-    assert complaints == []
-    assert wide <= width
+    assert messages == []
+    assert page_width <= width
 
 
 def _foreign(url: str) -> list[str]:
-    """Return the URL if it leads away from this machine."""
+    """Return the URL if its host is not this machine."""
     return [] if urlsplit(url).hostname in {"127.0.0.1", "localhost"} else [url]

@@ -1,4 +1,4 @@
-"""The page behind authUrl and the console in a real browser, at the width of a phone and of a desktop."""
+"""Operator page and console in a browser, at the width of a phone and of a desktop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from kfq_async import (
     OprIdentInfo,
 )
 from kfq_async.callbacks import CallbackVerifier
-from kfq_async.sandbox import Sandbox
 from servers import ScriptedServer, Seen, answer
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from kfq_async.sandbox import Sandbox
 
-NASTY = "<script>alert(1)</script>"
+SCRIPT = "<script>alert(1)</script>"
 UNMODIFIABLE = ("companyName", "creditCode", "companyType")
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -36,27 +35,27 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def service() -> AsyncIterator[ScriptedServer]:
-    """A service of the integrator's: a page to come back to, one that leads on, and one to be notified at."""
+    """The integrator's service: a callback page, one that redirects to another origin, and a notification receiver."""
 
     async def script(_: int, seen: Seen) -> bytes:
         if seen.method == "POST":
             return answer(b"success")
-        if seen.target.startswith("/on"):
-            return answer(b"", 302, Location=f"{elsewhere(received)}/back")
+        if seen.target.startswith("/redirect"):
+            return answer(b"", 302, Location=f"{other_origin(server)}/back")
         return answer("<!doctype html><link rel=icon href=data:,><h1>Back at the service</h1>")
 
-    received = ScriptedServer(script)
-    async with received:
-        yield received
+    server = ScriptedServer(script)
+    async with server:
+        yield server
 
 
-def elsewhere(service: ScriptedServer) -> str:
-    """Return another origin at which the service is."""
+def other_origin(service: ScriptedServer) -> str:
+    """Return another origin of the same service."""
     return service.origin.replace("127.0.0.1", "localhost")
 
 
-async def link(sandbox: Sandbox, service: ScriptedServer | None, way: str = "/back") -> CorpIdentLink:
-    """Ask for a link as a service does; without a service there is nowhere to come back to."""
+async def link(sandbox: Sandbox, service: ScriptedServer | None, path: str = "/back") -> CorpIdentLink:
+    """Request a link, with callback URLs if there is a service."""
     company = CorpIdentInfo(
         company_name="某某科技有限公司", credit_code="91110000MA01234567", legal_rep_name="张三", company_type=1
     )
@@ -66,32 +65,32 @@ async def link(sandbox: Sandbox, service: ScriptedServer | None, way: str = "/ba
         corp_ident_config=CorpIdentConfig(corp_verify_methods=["legalRep", "letter"], unmodifiable_params=UNMODIFIABLE),
         opr_ident_info=OprIdentInfo(name="李四", id_card="110101199001011234", id_card_type=1, mobile="13800138000"),
         opr_ident_config=OprIdentConfig(unmodifiable_params=["name", "idCard"]),
-        callback_page=f"{service.origin}{way}" if service else None,
+        callback_page=f"{service.origin}{path}" if service else None,
         auth_callback_url=f"{service.origin}/hooks/kfq" if service else None,
     )
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
         return await session.auth.corp_ident_link(request)
 
 
-def told(service: ScriptedServer) -> list[Seen]:
-    """Return the notifications that the service got."""
+def notifications_to(service: ScriptedServer) -> list[Seen]:
+    """Return the notifications that the service received."""
     return [seen for seen in service.seen if seen.method == "POST"]
 
 
-async def test_locked_fields_are_locked(page: Page, sandbox: Sandbox) -> None:
-    """What the request named as unmodifiable cannot be typed into, and the rest can."""
+async def test_locked_fields(page: Page, sandbox: Sandbox) -> None:
+    """Unmodifiable fields are read-only, the others editable, and only the allowed methods are offered."""
     await page.goto((await link(sandbox, None)).auth_url)
     for name in (*UNMODIFIABLE, "name", "idCard"):
         assert not await page.locator(f"[name={name}]").is_editable()
     for name in ("legalRepName", "mobile", "bankCard", "idCardType"):
         assert await page.locator(f"[name={name}]").is_editable()
     assert await page.locator("[name=companyName]").input_value() == "某某科技有限公司"
-    shown = await page.locator("[name=companyVerifyMethod]").evaluate_all("all => all.map(one => one.value)")
-    assert shown == ["legalRep", "letter"]
+    methods = await page.locator("[name=companyVerifyMethod]").evaluate_all("all => all.map(one => one.value)")
+    assert methods == ["legalRep", "letter"]
 
 
 async def test_complete(page: Page, sandbox: Sandbox, service: ScriptedServer) -> None:
-    """The operator corrects a name, chooses, completes, lands at the service, and the service can prove it."""
+    """The operator edits, completes and returns to the service, which verifies the notification."""
     order = await link(sandbox, service)
     await page.goto(order.auth_url)
     await page.fill("[name=legalRepName]", "王五")
@@ -99,8 +98,8 @@ async def test_complete(page: Page, sandbox: Sandbox, service: ScriptedServer) -
     await page.get_by_role("button", name="完成认证").click()
     await page.wait_for_url(f"{service.origin}/back")
     assert await page.inner_text("h1") == "Back at the service"
-    await sandbox.settled()
-    (seen,) = told(service)
+    await sandbox.wait_for_notifications()
+    (seen,) = notifications_to(service)
     verifier = CallbackVerifier([sandbox.public_key], app_id=sandbox.app_id)
     notification = verifier.verify(seen.body, seen.headers, seen.target)
     assert (notification.order_no, notification.order_status) == (order.order_no, 1)
@@ -109,70 +108,72 @@ async def test_complete(page: Page, sandbox: Sandbox, service: ScriptedServer) -
 
 
 async def test_abandon(page: Page, sandbox: Sandbox, service: ScriptedServer) -> None:
-    """The operator abandons, lands at the service, the service is told, and the link offers nothing more."""
+    """The operator abandons and returns to the service, which is notified; the page then has no controls."""
     order = await link(sandbox, service)
     await page.goto(order.auth_url)
     await page.get_by_role("button", name="放弃认证").click()
     await page.wait_for_url(f"{service.origin}/back")
-    await sandbox.settled()
-    assert [orjson.loads(seen.body)["orderStatus"] for seen in told(service)] == [3]
+    await sandbox.wait_for_notifications()
+    assert [orjson.loads(seen.body)["orderStatus"] for seen in notifications_to(service)] == [3]
     await page.goto(order.auth_url)
     assert await page.inner_text("h1") == "已撤销"
     assert await page.locator("button, input, a").count() == 0
 
 
 async def test_review_and_expiry(page: Page, sandbox: Sandbox) -> None:
-    """The sandbox's own buttons put the order into review, where it can go on, and let it expire, where it cannot."""
+    """The sandbox's own buttons put the order in progress, from where it can continue, and expire it."""
     order = await link(sandbox, None)
     await page.goto(order.auth_url)
-    await page.get_by_role("button", name="提交并转入审核").click()
+    await page.get_by_role("button", name="提交并置为认证中").click()
     await page.get_by_text("已提交，认证中").wait_for()
-    await page.get_by_role("button", name="使订单失效").click()
+    await page.get_by_role("button", name="置为已失效").click()
     await page.get_by_text("订单已失效，此链接不能再用于认证。").wait_for()
     assert await page.locator("button").count() == 0
     assert [order.status for order in sandbox.orders] == [4]
 
 
-async def test_the_way_back_may_lead_on(page: Page, sandbox: Sandbox, service: ScriptedServer) -> None:
-    """A page to come back to may itself lead to another origin of this machine, as to a front end of its own."""
-    await page.goto((await link(sandbox, service, way="/on")).auth_url)
+async def test_callback_page_may_redirect(page: Page, sandbox: Sandbox, service: ScriptedServer) -> None:
+    """The callback page may redirect to another origin of this machine, such as a separate front end."""
+    await page.goto((await link(sandbox, service, path="/redirect")).auth_url)
     await page.get_by_role("button", name="完成认证").click()
-    await page.wait_for_url(f"{elsewhere(service)}/back")
+    await page.wait_for_url(f"{other_origin(service)}/back")
 
 
 async def test_markup_is_shown_as_text(page: Page, sandbox: Sandbox) -> None:
-    """A company and a person called like a script are shown by that name everywhere, and nothing runs."""
+    """Markup in the names of a company and a person is shown as text everywhere, and no script runs."""
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
         request = CorpIdentLinkRequest(
-            account_name=NASTY,
-            client_user_id=NASTY,
+            account_name=SCRIPT,
+            client_user_id=SCRIPT,
             corp_ident_info=CorpIdentInfo(
-                company_name=NASTY, credit_code=NASTY, legal_rep_name=f'"{NASTY}', license=NASTY
+                company_name=SCRIPT, credit_code=SCRIPT, legal_rep_name=f'"{SCRIPT}', license=SCRIPT
             ),
-            corp_ident_config=CorpIdentConfig(corp_verify_methods=[NASTY], unmodifiable_params=[NASTY, "companyName"]),
-            opr_ident_info=OprIdentInfo(name=f"'>{NASTY}", id_card=NASTY, mobile=NASTY, bank_card=NASTY),
-            opr_ident_config=OprIdentConfig(person_verify_methods=[f"'\"{NASTY}"]),
-            auth_callback_url=f"http://127.0.0.1:1/{NASTY}",
-            callback_page=f"javascript:{NASTY}",
+            corp_ident_config=CorpIdentConfig(
+                corp_verify_methods=[SCRIPT], unmodifiable_params=[SCRIPT, "companyName"]
+            ),
+            opr_ident_info=OprIdentInfo(name=f"'>{SCRIPT}", id_card=SCRIPT, mobile=SCRIPT, bank_card=SCRIPT),
+            opr_ident_config=OprIdentConfig(person_verify_methods=[f"'\"{SCRIPT}"]),
+            auth_callback_url=f"http://127.0.0.1:1/{SCRIPT}",
+            callback_page=f"javascript:{SCRIPT}",
         )
         order = await session.auth.corp_ident_link(request)
     await page.goto(order.auth_url)
-    assert await page.locator("[name=companyName]").input_value() == NASTY
-    assert await page.locator("[name=legalRepName]").input_value() == f'"{NASTY}'
-    assert await page.get_by_text(NASTY).first.is_visible()
+    assert await page.locator("[name=companyName]").input_value() == SCRIPT
+    assert await page.locator("[name=legalRepName]").input_value() == f'"{SCRIPT}'
+    assert await page.get_by_text(SCRIPT).first.is_visible()
     await page.get_by_role("button", name="完成认证").click()
     await page.get_by_text("企业已完成实名认证。").wait_for()
-    assert NASTY in await page.inner_text("dl")
+    assert SCRIPT in await page.inner_text("dl")
     await page.goto(f"{sandbox.origin}/sandbox/")
-    assert NASTY in await page.inner_text("main")
+    assert SCRIPT in await page.inner_text("main")
     assert await page.locator("script").count() == 0
 
 
 async def test_console(page: Page, sandbox: Sandbox, service: ScriptedServer) -> None:
-    """A developer sees what was notified and what came back, sends it again, well and badly, and opens the page."""
+    """The console shows a notification with its attempts, resends it with and without faults, and links to the page."""
     order = await link(sandbox, service)
     sandbox.complete(order.order_no)
-    await sandbox.settled()
+    await sandbox.wait_for_notifications()
     await page.goto(f"{sandbox.origin}/sandbox/")
     attempts = page.locator("ol li")
     assert await attempts.count() == 1
@@ -184,6 +185,6 @@ async def test_console(page: Page, sandbox: Sandbox, service: ScriptedServer) ->
     await page.fill("[name=seconds]", "0.01")
     await page.get_by_role("button", name="延迟发送").click()
     await page.wait_for_function("document.querySelectorAll('ol li').length === 4")
-    assert [orjson.loads(seen.body)["orderStatus"] for seen in told(service)] == [1, 1, 3, 1]
+    assert [orjson.loads(seen.body)["orderStatus"] for seen in notifications_to(service)] == [1, 1, 3, 1]
     await page.get_by_role("link", name="打开认证页面").click()
     assert await page.inner_text("h1") == "已认证"

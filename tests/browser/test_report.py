@@ -1,4 +1,4 @@
-"""The report of a run in a real browser, at the width of a phone and of a desktop."""
+"""Report of a run in a browser, at the width of a phone and of a desktop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest.fixture
 def html() -> str:
-    """A report with long words and long lists."""
+    """A report with long texts and many rows."""
     statistics = Statistics()
     for number in range(3, 9000, 2):
         state = State.LINKED if number % 5 else State.UNKNOWN
@@ -42,24 +42,24 @@ def html() -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_it_fits_and_is_seen(page: Page, html: str, scheme: str) -> None:
-    """The page is no wider than the window, asks for nothing, and its words stand out from the ground."""
+async def test_layout_and_colours(page: Page, html: str, scheme: str) -> None:
+    """The page fits the window, loads nothing, and follows the colour scheme."""
     await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     await page.set_content(html)
-    ground, ink = [
+    background, colour = [
         await page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color")
     ]
     dark = ("rgb(18, 22, 30)", "rgb(230, 234, 241)")
-    assert ((ground, ink) == dark) is (scheme == "dark")
+    assert ((background, colour) == dark) is (scheme == "dark")
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     smallest = await page.evaluate(
-        "Math.min(...[...document.querySelectorAll('.chart')].map(it => it.getBoundingClientRect().width / 360))"
+        "Math.min(...[...document.querySelectorAll('.chart')].map(chart => chart.getBoundingClientRect().width / 360))"
     )
-    assert smallest > 0.85  # units of the drawing: its words are 10.5 of them
+    assert smallest > 0.85  # scale of the drawing, whose text is 10.5 units high
 
 
-async def test_it_prints_in_light(page: Page, html: str) -> None:
-    """On paper the ground is white, whatever the screen likes."""
+async def test_print_is_light(page: Page, html: str) -> None:
+    """The printed page has a white background in the dark colour scheme as well."""
     await page.emulate_media(media="print", color_scheme="dark")
     await page.set_content(html)
     assert await page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

@@ -24,7 +24,7 @@ def test_help_keeps_asterisks_and_sentences(
     assert app.run(["sandbox", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]" in shown
-    assert "as in delay:0.3@0.05, drop*2 or 502/acted. --faults " in shown
+    assert "as in delay:0.3@0.05, lose-response*2 or 502/acted. --faults " in shown
     assert app.run(["demo", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "loses some, and drops some answers after having acted." in shown

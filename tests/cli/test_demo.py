@@ -96,7 +96,7 @@ def test_a_missing_link_is_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A company that cannot get its link makes the exit status 1, and its row says why."""
-    monkeypatch.setattr(command, "FAULTS", {"lose": "all lost"})
+    monkeypatch.setattr(command, "FAULTS", {"lose-request": "all lost"})
     monkeypatch.setattr(command, "RETRY", RetryPolicy(attempts=1))
     assert run(["demo", "--file", str(write(tmp_path, "甲,,,,,,,"))]) == 1
     shown = capsys.readouterr().out

@@ -169,7 +169,7 @@ def test_wrong_use_is_said(
 
 def test_a_failure_keeps_the_id(door: list[str], kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """A failed call exits with 1 and shows the id under which the same can be asked again."""
-    kfq_sandbox.inject_faults(Fault("lose"))
+    kfq_sandbox.inject_faults(Fault("lose-request"))
     options = [*door, "--company-name", "甲", "--client-request-id", "again-1", "--total", "1.5"]
     assert run(["link", *options]) == 1
     captured = capsys.readouterr()
@@ -200,7 +200,7 @@ def test_without_an_id_nothing_can_be_asked_again(
     door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A request whose id was set to null has no line that tells how to ask again."""
-    kfq_sandbox.inject_faults(Fault("lose"))
+    kfq_sandbox.inject_faults(Fault("lose-request"))
     file = tmp_path / "request.json"
     file.write_text('{"corpIdentInfo": {"companyName": "甲"}, "clientRequestId": null}')
     assert run(["link", *door, "--file", str(file), "--total", "0.3"]) == 1

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kfq_async.cli.app import run
-from kfq_async.sandbox.faults import KINDS
+from kfq_async.sandbox.faults import FAULT_KINDS
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def test_keeps_its_orders_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_its_faults_happen(capsys: pytest.CaptureFixture[str]) -> None:
     """With --fault the first request loses its answer, and the client's repetition gets it."""
-    with serving("--fault", "drop*1", "--token", "TENANT01") as (_, line):
+    with serving("--fault", "lose-response*1", "--token", "TENANT01") as (_, line):
         door = ["--token", "TENANT01", "--base-url", line.split()[2]]
         assert run(["link", "--company-name", "甲", "--json", *door]) == 0
         assert json.loads(capsys.readouterr().out)["attempts"] == 2
@@ -118,8 +118,8 @@ def test_tells_how_it_is_used(tmp_path: Path, vectors: dict[str, str], capsys: p
         (["--private-key", "/nowhere/key.pem"], "/nowhere/key.pem: No such file or directory"),
         (["--private-key", __file__], "private key is neither PEM"),
         (["--app-id", ""], "app_id"),
-        (["--fault", "explode"], "'explode' is no fault"),
-        (["--fault", "drop@2"], "between 0 and 1"),
+        (["--fault", "explode"], "'explode' is not a fault"),
+        (["--fault", "lose-response@2"], "between 0 and 1"),
         (["--port", "70000"], "--port must be from 0 to 65535, not 70000"),
         (["--port", "-1"], "--port must be from 0 to 65535, not -1"),
         (["--token", ""], "--token must be printable ASCII without blanks, and not empty"),
@@ -154,4 +154,4 @@ def test_lists_what_can_go_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     """--faults lists every kind of fault with what it does."""
     assert run(["sandbox", "--faults"]) == 0
     shown = capsys.readouterr().out
-    assert all(f"\n{name} " in f"\n{shown}" for name in KINDS)
+    assert all(f"\n{name} " in f"\n{shown}" for name in FAULT_KINDS)

@@ -129,7 +129,7 @@ async def test_async_sources(session: AsyncSession, ledger: SqliteLedger) -> Non
 
 async def test_faults(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
     """With answers lost on the way, each company still has one order."""
-    sandbox.inject_faults(Fault("drop", probability=0.1), Fault("lose", probability=0.1))
+    sandbox.inject_faults(Fault("lose-response", probability=0.1), Fault("lose-request", probability=0.1))
     found = await outcomes_of(
         Onboarding(session.with_options(retry=RetryPolicy(initial=0.01)), ledger, rows(300), concurrency=50)
     )
@@ -143,7 +143,7 @@ async def test_unknown_is_asked_again_under_its_id(
 ) -> None:
     """Where every answer was lost, the next run asks for the same order."""
     lossy = session.with_options(retry=QUICK)
-    sandbox.inject_faults(Fault("drop"))
+    sandbox.inject_faults(Fault("lose-response"))
     first = await outcomes_of(Onboarding(lossy, ledger, rows(5)))
     sandbox.inject_faults()
     second = await outcomes_of(Onboarding(lossy, ledger, rows(5)))
@@ -155,7 +155,7 @@ async def test_unknown_is_asked_again_under_its_id(
 
 async def test_a_row_changed_while_unknown(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
     """It is stopped and named, and goes on when the old data is back."""
-    sandbox.inject_faults(Fault("drop"))
+    sandbox.inject_faults(Fault("lose-response"))
     await outcomes_of(Onboarding(session.with_options(retry=QUICK), ledger, [row()]))
     sandbox.inject_faults()
     (stopped,) = await outcomes_of(Onboarding(session, ledger, [row(name="改名")]))
@@ -265,7 +265,7 @@ async def test_nobody_answers(ledger: SqliteLedger) -> None:
 
 async def test_single_failures_do_not_pause(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
     """Only failures in a row do: a run goes on through many of them."""
-    sandbox.inject_faults(Fault("drop", probability=0.5))
+    sandbox.inject_faults(Fault("lose-response", probability=0.5))
     once = session.with_options(retry=RetryPolicy(attempts=1))
     found = await outcomes_of(Onboarding(once, ledger, rows(200), concurrency=5))
     assert endings(found)[OutcomeStatus.UNKNOWN, True] > FAILURES
@@ -304,7 +304,7 @@ async def test_stopping_while_the_source_is_silent(session: AsyncSession, ledger
 
 async def test_stopping_keeps_doubt(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
     """A row in doubt that was not asked again is still in doubt."""
-    sandbox.inject_faults(Fault("drop"))
+    sandbox.inject_faults(Fault("lose-response"))
     await outcomes_of(Onboarding(session.with_options(retry=QUICK), ledger, [row()]))
     sandbox.inject_faults()
     run = Onboarding(session, ledger, [row()], rate_limit=0.001)
@@ -440,7 +440,7 @@ async def test_no_personal_data(
 ) -> None:
     """Neither the ledger's files nor the outcomes nor the log hold a person's data, whatever the platform says."""
     caplog.set_level("DEBUG")
-    sandbox.inject_faults(Fault("code-31000", probability=0.3), Fault("drop", probability=0.1))
+    sandbox.inject_faults(Fault("code-31000", probability=0.3), Fault("lose-response", probability=0.1))
     quick = session.with_options(retry=QUICK, timeouts=Timeouts(total=10))
     found = await outcomes_of(Onboarding(quick, ledger, rows(200)))
     folder = ledger.path.parent
@@ -534,7 +534,7 @@ QUICK = RetryPolicy(attempts=3, initial=0.01, maximum=0.02)
 
 async def test_a_link(session: AsyncSession, sandbox: Sandbox) -> None:
     """A link is an end, with the requests that it took, and the time of all of them."""
-    sandbox.inject_faults(Fault("drop", times=1))
+    sandbox.inject_faults(Fault("lose-response", times=1))
     end = await request_link(session.with_options(retry=QUICK), written(request(), "id-1"))
     assert isinstance(end.result, CorpIdentLink)
     assert end.attempts == 2
@@ -544,7 +544,7 @@ async def test_a_link(session: AsyncSession, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "kind", "attempts"),
-    [(Fault("code-31000"), BusinessError, 1), (Fault("drop"), ConnectionLost, 3)],
+    [(Fault("code-31000"), BusinessError, 1), (Fault("lose-response"), ConnectionLost, 3)],
 )
 async def test_an_error(
     session: AsyncSession, sandbox: Sandbox, fault: Fault, kind: type[Exception], attempts: int

@@ -1,4 +1,4 @@
-"""The sandbox over HTTP: what a client sees, a careless one and a hostile one included."""
+"""The sandbox's web application: envelopes, paths, pages, and malformed or hostile requests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NONE: Mapping[str, bytes | None] = MappingProxyType({})
 
 
 def credentials(now: float | None = None, **changes: str) -> dict[str, str]:
-    """Return good headers but for the ``changes``."""
+    """Return valid headers but for the ``changes``."""
     milliseconds = round((time.time() if now is None else now) * 1000)
     headers = {"appAuthToken": SAMPLE_TOKEN, "timestamp": f"{milliseconds}", "nonce": f"{uuid4()}", "sign": ""}
     return headers | changes
@@ -39,13 +39,13 @@ def credentials(now: float | None = None, **changes: str) -> dict[str, str]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    """An HTTP client that knows nothing of the platform."""
+    """A plain HTTP client."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
         yield session
 
 
 async def post(http: aiohttp.ClientSession, sandbox: Sandbox, body: object = (), **options: Any) -> dict[str, Any]:
-    """Ask for a link and return the envelope, which is A with HTTP 200 whatever it says."""
+    """Request a link and return the envelope, which is always form A with HTTP 200."""
     data = io.BytesIO(body if isinstance(body, bytes) else orjson.dumps(body or {}))
     headers = options.pop("headers", None) or credentials(**options)
     async with http.post(sandbox.origin + PATH, data=data, headers=headers) as response:
@@ -59,7 +59,7 @@ async def post(http: aiohttp.ClientSession, sandbox: Sandbox, body: object = (),
 
 
 async def raw(sandbox: Sandbox, data: bytes) -> bytes:
-    """Send bytes as they are and return all that comes back."""
+    """Send bytes unchanged, and return all bytes of the response."""
     host, port = sandbox.origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
@@ -72,7 +72,7 @@ async def raw(sandbox: Sandbox, data: bytes) -> bytes:
 def request(
     method: str = "POST", path: bytes = PATH.encode(), body: bytes = b"{}", changes: Mapping[str, bytes | None] = NONE
 ) -> bytes:
-    """Write a request with good headers but for the ``changes``; ``None`` leaves one out."""
+    """Return the bytes of a request with valid headers but for the ``changes``; ``None`` leaves one out."""
     headers: dict[str, bytes | None] = {name: value.encode() for name, value in credentials().items()}
     headers |= {"Host": b"127.0.0.1", "Connection": b"close", "Content-Length": str(len(body)).encode()}
     headers |= changes
@@ -81,17 +81,17 @@ def request(
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what would have been printed as an error; asyncio's debug mode may warn of a slow machine."""
+    """Return the logged errors, without warnings, which asyncio's debug mode logs on a slow machine."""
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def status(answer: bytes) -> int:
-    """Return the HTTP status of an answer."""
-    return int(answer.split(b" ", 2)[1])
+def status(response: bytes) -> int:
+    """Return the HTTP status of a response."""
+    return int(response.split(b" ", 2)[1])
 
 
 async def test_success(http: aiohttp.ClientSession) -> None:
-    """A good request is answered with 10000, the order's number, its page and the time in milliseconds."""
+    """The response to a valid request holds 10000, order number, page URL and the time in milliseconds."""
     async with Sandbox(clock=lambda: NOW) as sandbox:
         envelope = await post(http, sandbox, {"accountName": "13800138000"}, now=NOW)
         (order,) = sandbox.orders
@@ -106,8 +106,8 @@ async def test_success(http: aiohttp.ClientSession) -> None:
         }
 
 
-async def test_header_names_in_any_case(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """Names of headers are taken in any case, as always in HTTP."""
+async def test_header_names_are_case_insensitive(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """Header names are case-insensitive."""
     headers = {name.upper(): value for name, value in credentials().items()}
     assert (await post(http, sandbox, headers=headers))["code"] == 10000
 
@@ -134,10 +134,10 @@ async def test_header_names_in_any_case(http: aiohttp.ClientSession, sandbox: Sa
         ({}, {"accountName": None, "corpIdentInfo": {"companyName": None}}, 10000),
     ],
 )
-async def test_answers_come_in_envelope_a(
+async def test_responses_use_envelope_a(
     http: aiohttp.ClientSession, changes: dict[str, str], body: object, code: int
 ) -> None:
-    """Whatever the platform says to a request, it says with HTTP 200 in its own envelope."""
+    """Success and refusals alike come with HTTP 200 in envelope A."""
     async with Sandbox(clock=lambda: NOW) as sandbox:
         envelope = await post(http, sandbox, body, now=NOW, **changes)
         assert envelope["code"] == code
@@ -146,61 +146,63 @@ async def test_answers_come_in_envelope_a(
 
 
 async def test_missing_token(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """A request without any of the headers misses the token first."""
+    """Without any credentials, the token is reported as missing first."""
     assert (await post(http, sandbox, headers={"Accept": "*/*"}))["code"] == 40000
 
 
 async def test_lenient(http: aiohttp.ClientSession) -> None:
-    """With ``strict=False`` undocumented fields pass, at both levels."""
+    """With ``strict=False``, undocumented fields are accepted at both levels."""
     async with Sandbox(strict=False) as sandbox:
         assert (await post(http, sandbox, {"new": 1, "corpIdentInfo": {"new": 1}}))["code"] == 10000
 
 
 async def test_nonce(http: aiohttp.ClientSession) -> None:
-    """A nonce counts once per token, until its life of ten minutes is over."""
+    """A nonce is accepted once per token within ten minutes."""
     now = NOW
     async with Sandbox(clock=lambda: now, tokens=["A", "B"]) as sandbox:
 
-        async def again(token: str) -> int:
+        async def use(token: str) -> int:
             code: int = (await post(http, sandbox, now=now, nonce="n", appAuthToken=token))["code"]
             return code
 
-        assert [await again("A"), await again("A"), await again("B"), await again("B")] == [10000, 41002, 10000, 41002]
+        assert [await use("A"), await use("A"), await use("B"), await use("B")] == [10000, 41002, 10000, 41002]
         now += 600.001
-        assert [await again("A"), await again("A")] == [10000, 41002]
+        assert [await use("A"), await use("A")] == [10000, 41002]
 
 
-async def test_promise_about_the_id(http: aiohttp.ClientSession) -> None:
-    """Same id and same body, in any order of keys: same order and page; other body: refused; other token: its own."""
+async def test_client_request_id(http: aiohttp.ClientSession) -> None:
+    """Same id and body, in any key order: same order and URL; other body: refused; other token: another order."""
     async with Sandbox(tokens=["A", "B"]) as sandbox:
         body = {"clientRequestId": "row-1", "accountName": "a"}
         first = await post(http, sandbox, body, appAuthToken="A")
-        again = await post(http, sandbox, dict(reversed(body.items())), appAuthToken="A")
+        repeated = await post(http, sandbox, dict(reversed(body.items())), appAuthToken="A")
         other = await post(http, sandbox, body | {"accountName": "b"}, appAuthToken="A")
-        theirs = await post(http, sandbox, body | {"accountName": "b"}, appAuthToken="B")
-        assert again["result"] == first["result"]
+        other_token = await post(http, sandbox, body | {"accountName": "b"}, appAuthToken="B")
+        assert repeated["result"] == first["result"]
         assert (other["code"], other["result"]) == (31000, None)
-        assert theirs["result"]["orderNo"] != first["result"]["orderNo"]
+        assert other_token["result"]["orderNo"] != first["result"]["orderNo"]
         assert len(sandbox.orders) == 2
 
 
 @pytest.mark.parametrize("body", [{}, {"clientRequestId": ""}, {"clientRequestId": None}])
-async def test_no_id_new_order(http: aiohttp.ClientSession, sandbox: Sandbox, body: dict[str, str | None]) -> None:
-    """Without an id every request makes an order."""
+async def test_no_id_makes_new_orders(
+    http: aiohttp.ClientSession, sandbox: Sandbox, body: dict[str, str | None]
+) -> None:
+    """Without an id every request makes a new order."""
     numbers = {(await post(http, sandbox, body))["result"]["orderNo"] for _ in range(3)}
     assert {order.order_no for order in sandbox.orders} == numbers
     assert len(numbers) == 3
 
 
-async def test_same_id_many_at_once(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """However many workers ask at the same moment under one id, there is one order, and all of them get it."""
-    answers = await asyncio.gather(*(post(http, sandbox, {"clientRequestId": "row-1"}) for _ in range(100)))
-    assert {answer["result"]["orderNo"] for answer in answers} == {order.order_no for order in sandbox.orders}
+async def test_concurrent_requests_with_one_id(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """Concurrent requests with one id make one order, and all of them return it."""
+    envelopes = await asyncio.gather(*(post(http, sandbox, {"clientRequestId": "row-1"}) for _ in range(100)))
+    assert {envelope["result"]["orderNo"] for envelope in envelopes} == {order.order_no for order in sandbox.orders}
     assert len(sandbox.orders) == 1
 
 
-async def test_many_nonces(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """Thousands of requests with ids, nonces and companies of their own become as many orders, none mixed up."""
+async def test_many_concurrent_requests(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """Thousands of concurrent requests with distinct ids make as many orders, each with its own company."""
 
     async def one(number: int) -> None:
         body = {"clientRequestId": f"row-{number}", "corpIdentInfo": {"companyName": f"公司{number}"}}
@@ -214,7 +216,7 @@ async def test_many_nonces(http: aiohttp.ClientSession, sandbox: Sandbox) -> Non
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
 async def test_wrong_method(http: aiohttp.ClientSession, method: str) -> None:
-    """A wrong method on the operation's path is envelope B with code 405, under HTTP 200."""
+    """A wrong method on an operation's path is envelope B with code 405 and HTTP 200."""
     async with (
         Sandbox(clock=lambda: NOW) as sandbox,
         http.request(method, sandbox.origin + PATH, headers=credentials()) as response,
@@ -222,7 +224,7 @@ async def test_wrong_method(http: aiohttp.ClientSession, method: str) -> None:
         assert response.status == 200
         assert await response.json() == {
             "success": False,
-            "message": "沙箱：请求方式不符",
+            "message": "沙箱：不支持的请求方法",
             "code": 405,
             "result": None,
             "timestamp": 1_775_010_802_000,
@@ -233,7 +235,7 @@ async def test_wrong_method(http: aiohttp.ClientSession, method: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("path", ["/resrun-paas/", "/resrun-paas/nothing", f"{API}/contract/finish", f"{PATH}/"])
 async def test_unknown_path(http: aiohttp.ClientSession, method: str, path: str) -> None:
-    """What does not exist below the context path is envelope C with HTTP 404, dated by the sandbox's clock."""
+    """An unknown path below the context path is envelope C with HTTP 404 and the time of the sandbox's clock."""
     async with (
         Sandbox(clock=lambda: NOW) as sandbox,
         http.request(method, sandbox.origin + path, headers=credentials()) as response,
@@ -249,7 +251,7 @@ async def test_unknown_path(http: aiohttp.ClientSession, method: str, path: str)
 
 @pytest.mark.parametrize("path", ["/", "/resrun-paas", "/resrun-paasx/a", f"{API_PATH}/auth/corp/ident/link"])
 async def test_outside_the_context_path(http: aiohttp.ClientSession, sandbox: Sandbox, path: str) -> None:
-    """Outside the context path a GET looks like a success and a POST is an HTML 405, as with the bundled web server."""
+    """Outside the context path, a GET is an HTML page with HTTP 200, and a POST an HTML 405."""
     async with http.get(sandbox.origin + path) as response:
         assert (response.status, response.content_type) == (200, "text/html")
         assert "/resrun-paas" in await response.text()
@@ -261,7 +263,7 @@ async def test_outside_the_context_path(http: aiohttp.ClientSession, sandbox: Sa
 
 
 async def test_page_behind_the_link(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """The link of the answer opens a page that names the company, with markup as text and a policy that fits."""
+    """The URL in the response leads to a page with the company name, escaped, and a matching policy."""
     company = "<script>alert(1)</script>"
     envelope = await post(http, sandbox, {"corpIdentInfo": {"companyName": company}})
     async with http.get(envelope["result"]["authUrl"]) as response:
@@ -281,7 +283,7 @@ async def test_page_behind_the_link(http: aiohttp.ClientSession, sandbox: Sandbo
 
 
 async def test_page_needs_the_secret(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """Without the order's own secret there is no page, and the company is not named."""
+    """Without the order's secret there is no page, and the company is not named."""
     for name in ("甲公司", "乙公司"):
         await post(http, sandbox, {"corpIdentInfo": {"companyName": name}})
     order, other = sandbox.orders
@@ -300,7 +302,7 @@ async def test_page_needs_the_secret(http: aiohttp.ClientSession, sandbox: Sandb
 
 
 async def test_orders_are_listed(http: aiohttp.ClientSession) -> None:
-    """The list of orders tells number, id, company and time, oldest first, and no secret."""
+    """The list of orders holds number, id, company and time, oldest first, and no secret."""
     async with Sandbox(clock=lambda: NOW) as sandbox:
         url = f"{sandbox.origin}/sandbox/orders"
         async with http.get(url) as response:
@@ -326,20 +328,20 @@ async def test_orders_are_listed(http: aiohttp.ClientSession) -> None:
             assert secret not in text
 
 
-async def test_link_leads_where_the_caller_came(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """The page's address begins with the host that the caller used, so a forwarded port works."""
+async def test_link_uses_the_host_of_the_request(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """The URL of the page has the host of the request, so that a forwarded port works."""
     envelope = await post(http, sandbox, headers=credentials(Host="localhost:8080"))
     assert envelope["result"]["authUrl"].startswith("http://localhost:8080/sandbox/identify/")
 
 
 async def test_too_large(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """A body beyond 100 MiB is the bundled proxy's HTML 413, makes no order and leaves the sandbox well."""
+    """A body beyond 100 MiB is the bundled proxy's HTML 413, makes no order and does no damage."""
 
-    async def much() -> AsyncIterator[bytes]:
+    async def chunks() -> AsyncIterator[bytes]:
         for _ in range(101):
             yield bytes(1024 * 1024)
 
-    async with http.post(sandbox.origin + PATH, data=much(), headers=credentials()) as response:
+    async with http.post(sandbox.origin + PATH, data=chunks(), headers=credentials()) as response:
         assert (response.status, response.content_type) == (413, "text/html")
         assert "413 Request Entity Too Large" in await response.text()
     assert sandbox.orders == ()
@@ -347,7 +349,7 @@ async def test_too_large(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
 
 
 async def test_large(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """A body of several megabytes, as a scanned licence makes it, is taken whole."""
+    """A body of several megabytes, such as a scanned licence, is accepted completely."""
     licence = "A" * 8_000_000
     assert (await post(http, sandbox, {"corpIdentInfo": {"license": licence}}))["code"] == 10000
     assert orjson.loads(sandbox.orders[0].request)["corpIdentInfo"]["license"] == licence
@@ -384,10 +386,10 @@ CHUNKED = {"Content-Length": None, "Transfer-Encoding": b"chunked"}
 async def test_hostile_headers(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, changes: dict[str, bytes | None], code: int
 ) -> None:
-    """Headers that are long, not UTF-8 or nonsense get an answer in the platform's form and are no error here."""
-    answer = await raw(sandbox, request(changes=changes))
-    assert status(answer) == 200
-    envelope = orjson.loads(answer.partition(b"\r\n\r\n")[2])
+    """Headers that are long, not UTF-8 or malformed get a response in envelope A, and log no error."""
+    response = await raw(sandbox, request(changes=changes))
+    assert status(response) == 200
+    envelope = orjson.loads(response.partition(b"\r\n\r\n")[2])
     assert envelope["code"] == code
     assert errors(caplog) == []
 
@@ -416,11 +418,11 @@ async def test_hostile_headers(
 async def test_hostile_paths(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, method: str, path: bytes, expected: int | None
 ) -> None:
-    """Paths that try to climb, hide or break are unknown ones: 404 below the context path, a page or 405 outside."""
-    answer = await raw(sandbox, request(method, path, b""))
-    assert status(answer) == expected or (expected is None and status(answer) == {"GET": 200, "POST": 405}[method])
-    assert (b"text/html" in answer) == (expected is None)
-    assert b"root:" not in answer
+    """Traversal and malformed paths are unknown: 404 below the context path, a page or 405 outside."""
+    response = await raw(sandbox, request(method, path, b""))
+    assert status(response) == expected or (expected is None and status(response) == {"GET": 200, "POST": 405}[method])
+    assert (b"text/html" in response) == (expected is None)
+    assert b"root:" not in response
     assert errors(caplog) == []
 
 
@@ -438,7 +440,7 @@ async def test_hostile_paths(
     ],
 )
 async def test_hostile_codes(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, query: bytes) -> None:
-    """A secret that is no text at all is a wrong secret."""
+    """A malformed secret is a wrong secret."""
     await raw(sandbox, request())
     number = sandbox.orders[0].order_no.encode()
     for name in (number, b"%ff%00", b"a%2Fb", b"'%20OR%201=1--"):
@@ -452,10 +454,10 @@ async def test_hostile_codes(sandbox: Sandbox, caplog: pytest.LogCaptureFixture,
     ids=["gzip", "none", "bomb"],
 )
 async def test_compressed_body(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, body: bytes) -> None:
-    """A compressed body is not unpacked, so it is no JSON object, and a bomb does not go off."""
-    answer = await raw(sandbox, request(body=body, changes={"Content-Encoding": b"gzip"}))
-    assert status(answer) == 200
-    assert b'"code":25000' in answer
+    """A compressed body is not decompressed, so it is no JSON object, and a bomb has no effect."""
+    response = await raw(sandbox, request(body=body, changes={"Content-Encoding": b"gzip"}))
+    assert status(response) == 200
+    assert b'"code":25000' in response
     assert errors(caplog) == []
 
 
@@ -479,14 +481,14 @@ async def test_compressed_body(sandbox: Sandbox, caplog: pytest.LogCaptureFixtur
     ],
 )
 async def test_not_http(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, garbage: bytes) -> None:
-    """What is not HTTP is refused with 400, without a traceback, and the next client is served."""
+    """Malformed HTTP is refused with 400, without a traceback, and the next client is served."""
     assert status(await raw(sandbox, garbage)) == 400
     assert b'"code":10000' in await raw(sandbox, request())
     assert errors(caplog) == []
 
 
 @pytest.mark.parametrize(
-    ("begun", "rest"),
+    ("start", "rest"),
     [
         (request(changes={"Content-Length": b"50"}, body=b""), b""),
         (request(changes={"Content-Length": b"50"}, body=b"{"), b"}"),
@@ -495,14 +497,14 @@ async def test_not_http(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, garb
     ],
     ids=["nothing", "a part", "a chunk", "a broken chunk"],
 )
-async def test_client_that_goes_away(
-    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, begun: bytes, rest: bytes
+async def test_client_that_disconnects(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, start: bytes, rest: bytes
 ) -> None:
-    """A client that leaves in the middle of its request, or goes astray there, makes no order and no noise."""
+    """A client that disconnects or breaks HTTP in the middle of a request makes no order and logs no error."""
     host, port = sandbox.origin.removeprefix("http://").split(":")
     for _ in range(5):
         _, writer = await asyncio.open_connection(host, int(port))
-        writer.write(begun)
+        writer.write(start)
         await asyncio.sleep(0.01)
         writer.write(rest)
         await asyncio.sleep(0.01)
@@ -513,16 +515,16 @@ async def test_client_that_goes_away(
     assert errors(caplog) == []
 
 
-async def test_no_cookies_no_foreign_origins(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """No answer sets a cookie or lets a page from elsewhere read it."""
+async def test_no_cookies_and_no_cors(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """No response sets a cookie, or lets a page from another origin read it."""
     for path in ("/", "/sandbox/orders", "/resrun-paas/x", PATH):
         async with http.get(sandbox.origin + path, headers={"Origin": "https://evil.example"}) as response:
             assert "Set-Cookie" not in response.headers
             assert not [name for name in response.headers if name.lower().startswith("access-control-")]
 
 
-async def test_a_bug_is_not_hidden(caplog: pytest.LogCaptureFixture) -> None:
-    """What goes wrong inside the sandbox itself is still logged, under the package's own name."""
+async def test_internal_errors_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """An error inside the sandbox is logged under the package's name."""
 
     def broken() -> float:
         raise LookupError("no clock")

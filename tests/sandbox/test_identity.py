@@ -1,4 +1,4 @@
-"""What the sandbox decides: which requests it refuses, with which code, and when it makes an order."""
+"""Identification orders: checks of the request, idempotency, and the actions on an order."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 import pytest
 from attrs import evolve
 
+from kfq_async import AsyncSession, CorpIdentLinkRequest
 from kfq_async.sandbox import Order, Sandbox
-from kfq_async.sandbox.identity import OrderService, Platform, PlatformResponse, page_url
+from kfq_async.sandbox.checks import PlatformResponse
+from kfq_async.sandbox.identity import IdentityService, OrderService, page_url
 from kfq_async.sandbox.orders import COMPLETE, REVIEW
 from kfq_async.sandbox.store import Store
 from orders import NOW, order_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
-    from kfq_async.sandbox.notifications import Sender
+    from kfq_async.sandbox.notifications import NotificationSender
 
 
 NOW_MS = NOW * 1000
@@ -57,27 +60,27 @@ SAMPLE = {
 
 
 class Client:
-    """A platform with two tenants, and the headers of a good request to it."""
+    """Client of an identity service that accepts the tokens A and B."""
 
     def __init__(self, store: Store, *, strict: bool = True) -> None:
         self.orders = store.orders.all
-        self._platform = Platform(store, tokens=("A", "B"), strict=strict)
+        self._service = IdentityService(store, tokens=("A", "B"), strict=strict)
         self._nonces = count()
 
-    def ask(self, body: object, changes: Mapping[str, str | None] = NONE, *, now: float = NOW_MS) -> PlatformResponse:
-        """Ask with good headers but for the ``changes``; ``None`` leaves one out."""
+    def post(self, body: object, changes: Mapping[str, str | None] = NONE, *, now: float = NOW_MS) -> PlatformResponse:
+        """Post a body with valid headers but for the ``changes``; ``None`` leaves one out."""
         headers: dict[str, str | None] = {"appAuthToken": "A", "timestamp": f"{now:.0f}"}
         headers |= {"nonce": f"nonce {next(self._nonces)}"} | dict(changes)
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
         present = {name: value for name, value in headers.items() if value is not None}
-        return self._platform.corp_ident_link(present, raw, now_ms=now, origin=ORIGIN)
+        return self._service.corp_ident_link(present, raw, now_ms=now, origin=ORIGIN)
 
     def order(self, body: object, changes: Mapping[str, str | None] = NONE, *, now: float = NOW_MS) -> str:
-        """Return the number of the order that a good request makes or finds."""
-        reply = self.ask(body, changes, now=now)
-        assert reply.code == 10000, reply.message
-        assert isinstance(reply.result, dict)
-        number: str = reply.result["orderNo"]
+        """Return the number of the order that a valid request makes or finds."""
+        response = self.post(body, changes, now=now)
+        assert response.code == 10000, response.message
+        assert isinstance(response.result, dict)
+        number: str = response.result["orderNo"]
         return number
 
 
@@ -89,50 +92,50 @@ def store() -> Iterator[Store]:
 
 
 @pytest.fixture
-def order_service(store: Store) -> Client:
-    """A platform that refuses what is not documented."""
+def strict(store: Store) -> Client:
+    """A client of a strict service."""
     return Client(store)
 
 
 @pytest.fixture
 def lenient(store: Store) -> Client:
-    """A platform that lets undocumented fields pass."""
+    """A client of a service that accepts undocumented fields."""
     return Client(store, strict=False)
 
 
-def test_the_published_sample(order_service: Client) -> None:
-    """The request of the published sample makes one order and returns its number and its page."""
-    reply = order_service.ask(SAMPLE)
-    (order,) = order_service.orders()
-    assert reply == PlatformResponse(10000, "成功", {"orderNo": order.order_no, "authUrl": page_url(ORIGIN, order)})
+def test_published_sample(strict: Client) -> None:
+    """The published sample request makes one order, and the response holds its number and URL."""
+    response = strict.post(SAMPLE)
+    (order,) = strict.orders()
+    assert response == PlatformResponse(10000, "成功", {"orderNo": order.order_no, "authUrl": page_url(ORIGIN, order)})
     assert order.company_name == "某某科技有限公司"
     assert order.client_request_id == "client-req-corp-ident-001"
     assert orjson.loads(order.request) == SAMPLE
     assert order.created_at == NOW
 
 
-def test_nothing_is_required(order_service: Client) -> None:
-    """An empty object is a good request, since no field is documented as required."""
-    order_service.order({})
-    (order,) = order_service.orders()
+def test_empty_request(strict: Client) -> None:
+    """An empty object is a valid request, because no field is documented as required."""
+    strict.order({})
+    (order,) = strict.orders()
     assert order.client_request_id is None
     assert order.company_name == "（未填写企业名称）"
 
 
 @pytest.mark.parametrize("info", [None, {}, {"companyName": None}, {"companyName": ""}])
-def test_company_without_a_name(order_service: Client, info: dict[str, str] | None) -> None:
-    """A company that was not named is called so, however the name was left out."""
-    order_service.order({"corpIdentInfo": info})
-    assert [order.company_name for order in order_service.orders()] == ["（未填写企业名称）"]
+def test_company_without_a_name(strict: Client, info: dict[str, str] | None) -> None:
+    """A missing, null or empty company name is shown as missing."""
+    strict.order({"corpIdentInfo": info})
+    assert [order.company_name for order in strict.orders()] == ["（未填写企业名称）"]
 
 
-def test_numbers_and_links_cannot_be_guessed(order_service: Client) -> None:
-    """Every order has its own number and its own secret in the link."""
+def test_numbers_and_secrets_are_unique(strict: Client) -> None:
+    """Every order has a number and a page secret that no other order has."""
     for _ in range(50):
-        order_service.order({})
-    assert len({order.order_no for order in order_service.orders()}) == 50
-    assert len({order.code for order in order_service.orders()}) == 50
-    assert all(len(order.code) >= 12 for order in order_service.orders())
+        strict.order({})
+    assert len({order.order_no for order in strict.orders()}) == 50
+    assert len({order.code for order in strict.orders()}) == 50
+    assert all(len(order.code) >= 12 for order in strict.orders())
 
 
 @pytest.mark.parametrize(
@@ -157,51 +160,51 @@ def test_numbers_and_links_cannot_be_guessed(order_service: Client) -> None:
         ({"nonce": ""}, 21000),
     ],
 )
-def test_refused_headers(order_service: Client, changes: dict[str, str | None], code: int) -> None:
-    """A header that is missing or wrong is refused with the platform's code, and no order is made."""
-    reply = order_service.ask({}, changes)
-    assert reply.code == code
-    assert reply.result is None
-    assert reply.message.startswith("沙箱：")
-    assert order_service.orders() == []
+def test_refused_headers(strict: Client, changes: dict[str, str | None], code: int) -> None:
+    """A missing or wrong header is refused with the platform's code, and no order is made."""
+    response = strict.post({}, changes)
+    assert response.code == code
+    assert response.result is None
+    assert response.message.startswith("沙箱：")
+    assert strict.orders() == []
 
 
 @pytest.mark.parametrize(
     ("offset", "code"), [(-300_001, 41001), (-300_000, 10000), (0, 10000), (300_000, 10000), (300_001, 41001)]
 )
-def test_clock(order_service: Client, offset: int, code: int) -> None:
-    """A timestamp may be 300 seconds off to either side and not a millisecond more."""
-    assert order_service.ask({}, {"timestamp": f"{NOW_MS + offset:.0f}"}).code == code
+def test_timestamp_tolerance(strict: Client, offset: int, code: int) -> None:
+    """A timestamp may differ by 300 seconds, and not by a millisecond more."""
+    assert strict.post({}, {"timestamp": f"{NOW_MS + offset:.0f}"}).code == code
 
 
-def test_order_of_the_checks(order_service: Client) -> None:
-    """Token, timestamp, nonce and body are looked at in this order, and the first that is wrong decides."""
+def test_order_of_the_checks(strict: Client) -> None:
+    """Token, timestamp, nonce and body are checked in this order, and the first error decides."""
     wrong: dict[str, str | None] = {"appAuthToken": "C", "timestamp": "0", "nonce": ""}
-    codes = [order_service.ask(b"[]", wrong).code]
+    codes = [strict.post(b"[]", wrong).code]
     for name in list(wrong):
         del wrong[name]
-        codes.append(order_service.ask(b"[]", wrong).code)
+        codes.append(strict.post(b"[]", wrong).code)
     assert codes == [41000, 41001, 21000, 25000]
 
 
-def test_nonce_counts_once(order_service: Client) -> None:
-    """The same nonce again is refused and makes no second order."""
-    assert order_service.ask({}, {"nonce": "n"}).code == 10000
-    assert order_service.ask({}, {"nonce": "n"}).code == 41002
-    assert len(order_service.orders()) == 1
+def test_repeated_nonce(strict: Client) -> None:
+    """A repeated nonce is refused and makes no second order."""
+    assert strict.post({}, {"nonce": "n"}).code == 10000
+    assert strict.post({}, {"nonce": "n"}).code == 41002
+    assert len(strict.orders()) == 1
 
 
-def test_nonce_is_used_up_by_a_refusal(order_service: Client) -> None:
-    """A nonce whose request was refused for its body is used up; one whose token was refused is not."""
-    assert order_service.ask(b"[]", {"nonce": "n"}).code == 25000
-    assert order_service.ask({}, {"nonce": "n"}).code == 41002
-    assert order_service.ask({}, {"nonce": "m", "appAuthToken": "C"}).code == 41000
-    assert order_service.ask({}, {"nonce": "m"}).code == 10000
+def test_nonce_of_a_refused_request(strict: Client) -> None:
+    """A request refused for its body uses up its nonce; one refused for its token does not."""
+    assert strict.post(b"[]", {"nonce": "n"}).code == 25000
+    assert strict.post({}, {"nonce": "n"}).code == 41002
+    assert strict.post({}, {"nonce": "m", "appAuthToken": "C"}).code == 41000
+    assert strict.post({}, {"nonce": "m"}).code == 10000
 
 
-def test_nonce_belongs_to_its_token(order_service: Client) -> None:
-    """Two tenants may happen to use the same nonce."""
-    assert [order_service.ask({}, {"nonce": "n", "appAuthToken": token}).code for token in "ABAB"] == [
+def test_nonce_of_another_token(strict: Client) -> None:
+    """Two tokens may use the same nonce."""
+    assert [strict.post({}, {"nonce": "n", "appAuthToken": token}).code for token in "ABAB"] == [
         10000,
         10000,
         41002,
@@ -210,18 +213,18 @@ def test_nonce_belongs_to_its_token(order_service: Client) -> None:
 
 
 @pytest.mark.parametrize(("later", "code"), [(1, 41002), (600_000, 41002), (600_001, 10000)])
-def test_nonce_is_forgotten(order_service: Client, later: int, code: int) -> None:
-    """A nonce is accepted again once no timestamp that was accepted with it could still be."""
-    order_service.order({}, {"nonce": "n"})
-    assert order_service.ask({}, {"nonce": "n"}, now=NOW_MS + later).code == code
+def test_nonce_retention(strict: Client, later: int, code: int) -> None:
+    """A nonce is accepted anew once any timestamp accepted with it has become invalid."""
+    strict.order({}, {"nonce": "n"})
+    assert strict.post({}, {"nonce": "n"}, now=NOW_MS + later).code == code
 
 
-def test_only_old_nonces_are_forgotten(order_service: Client) -> None:
-    """Forgetting the old ones keeps the fresh ones, among many."""
+def test_only_old_nonces_expire(strict: Client) -> None:
+    """Expiry removes the old nonces and keeps the recent ones."""
     for number in range(1000):
-        order_service.order({}, {"nonce": f"{number}"}, now=NOW_MS + number * 1000)
+        strict.order({}, {"nonce": f"{number}"}, now=NOW_MS + number * 1000)
     now = NOW_MS + 999_000
-    assert [order_service.ask({}, {"nonce": f"{number}"}, now=now).code for number in (0, 398, 399, 999)] == [
+    assert [strict.post({}, {"nonce": f"{number}"}, now=now).code for number in (0, 398, 399, 999)] == [
         10000,
         10000,
         41002,
@@ -252,16 +255,16 @@ NOT_AN_OBJECT = [
 
 
 @pytest.mark.parametrize("body", NOT_AN_OBJECT)
-def test_body_is_no_object(order_service: Client, body: bytes) -> None:
-    """A body that is not a JSON object in UTF-8, or one nested absurdly deep, is refused with 25000."""
-    assert order_service.ask(body) == PlatformResponse(25000, "沙箱：请求体不是 JSON 对象")
-    assert order_service.orders() == []
+def test_body_is_no_object(strict: Client, body: bytes) -> None:
+    """A body that is no JSON object in UTF-8, or is nested too deeply, is refused with 25000."""
+    assert strict.post(body) == PlatformResponse(25000, "沙箱：请求体不是 JSON 对象")
+    assert strict.orders() == []
 
 
 @pytest.mark.parametrize("body", NOT_AN_OBJECT)
-def test_body_is_no_object_for_the_lenient_either(lenient: Client, body: bytes) -> None:
-    """Letting undocumented fields pass does not let through what is no object."""
-    assert lenient.ask(body).code == 25000
+def test_body_is_no_object_lenient(lenient: Client, body: bytes) -> None:
+    """A lenient service refuses such a body as well."""
+    assert lenient.post(body).code == 25000
 
 
 @pytest.mark.parametrize(
@@ -274,13 +277,13 @@ def test_body_is_no_object_for_the_lenient_either(lenient: Client, body: bytes) 
         ({"oprIdentConfig": {"corpVerifyMethods": []}}, "corpVerifyMethods @ $.oprIdentConfig"),
     ],
 )
-def test_unknown_key(order_service: Client, lenient: Client, body: dict[str, object], path: str) -> None:
-    """A key that is not documented is refused by name, at either level, unless the sandbox is lenient."""
-    reply = order_service.ask(body)
-    assert reply.code == 23000
-    assert path in reply.message
-    assert order_service.orders() == []
-    assert lenient.ask(body).code == 10000
+def test_unknown_key(strict: Client, lenient: Client, body: dict[str, object], path: str) -> None:
+    """An undocumented key is refused by name at either level, unless the service is lenient."""
+    response = strict.post(body)
+    assert response.code == 23000
+    assert path in response.message
+    assert strict.orders() == []
+    assert lenient.post(body).code == 10000
 
 
 @pytest.mark.parametrize(
@@ -301,27 +304,27 @@ def test_unknown_key(order_service: Client, lenient: Client, body: dict[str, obj
         ({"oprIdentConfig": {"personVerifyMethods": [None]}}, "item 0: expected a string, not null"),
     ],
 )
-def test_mistyped_value(order_service: Client, lenient: Client, body: dict[str, object], problem: str) -> None:
-    """A value of a wrong type is refused with its path, at either level, by the lenient sandbox too."""
-    for each in (order_service, lenient):
-        reply = each.ask(body)
-        assert reply.code == 23000
-        assert problem in reply.message
-    assert order_service.orders() == []
+def test_mistyped_value(strict: Client, lenient: Client, body: dict[str, object], problem: str) -> None:
+    """A value of a wrong type is refused with its path at either level, by a lenient service as well."""
+    for each in (strict, lenient):
+        response = each.post(body)
+        assert response.code == 23000
+        assert problem in response.message
+    assert strict.orders() == []
 
 
-def test_every_problem_is_named(order_service: Client) -> None:
-    """One refusal names all that is wrong, so that it need not be found out one by one."""
-    message = order_service.ask({"accountName": 1, "clientUserId": 2, "oprIdentInfo": {"idCardType": "1"}}).message
+def test_all_invalid_fields_are_named(strict: Client) -> None:
+    """One message names all invalid fields."""
+    message = strict.post({"accountName": 1, "clientUserId": 2, "oprIdentInfo": {"idCardType": "1"}}).message
     for path in ("$.accountName", "$.clientUserId", "$.oprIdentInfo.idCardType"):
         assert path in message
 
 
-def test_null_is_absent(order_service: Client) -> None:
-    """Every documented field may be null, which is as good as leaving it out."""
-    order_service.order(dict.fromkeys(SAMPLE))
-    order_service.order({name: dict.fromkeys(value) for name, value in SAMPLE.items() if isinstance(value, dict)})
-    assert {order.request for order in order_service.orders()} == {
+def test_null_is_absent(strict: Client) -> None:
+    """Every documented field may be null, which equals leaving it out."""
+    strict.order(dict.fromkeys(SAMPLE))
+    strict.order({name: dict.fromkeys(value) for name, value in SAMPLE.items() if isinstance(value, dict)})
+    assert {order.request for order in strict.orders()} == {
         "{}",
         '{"corpIdentInfo":{},"corpIdentConfig":{},"oprIdentInfo":{},"oprIdentConfig":{}}',
     }
@@ -331,7 +334,7 @@ BODY = {"clientRequestId": "row-1", "accountName": "a", "corpIdentInfo": {"compa
 
 
 @pytest.mark.parametrize(
-    "again",
+    "repeated",
     [
         BODY,
         {"corpIdentInfo": {"companyType": 1, "companyName": "某"}, "accountName": "a", "clientRequestId": "row-1"},
@@ -342,11 +345,11 @@ BODY = {"clientRequestId": "row-1", "accountName": "a", "corpIdentInfo": {"compa
     ],
     ids=["same", "other key order", "null", "nested null", "white space", "escapes"],
 )
-def test_same_id_and_same_body(order_service: Client, again: object) -> None:
-    """The same clientRequestId with a body that says the same finds the same order and the same page."""
-    first = order_service.ask(BODY)
-    assert order_service.ask(again) == first
-    assert len(order_service.orders()) == 1
+def test_same_id_and_same_body(strict: Client, repeated: object) -> None:
+    """The same clientRequestId with an equivalent body returns the same order and URL."""
+    first = strict.post(BODY)
+    assert strict.post(repeated) == first
+    assert len(strict.orders()) == 1
 
 
 @pytest.mark.parametrize(
@@ -361,64 +364,64 @@ def test_same_id_and_same_body(order_service: Client, again: object) -> None:
         BODY | {"corpIdentConfig": {}},
     ],
 )
-def test_same_id_and_other_body(order_service: Client, other: dict[str, object]) -> None:
-    """The same clientRequestId with a body that says something else is refused, and the first order stands."""
-    number = order_service.order(BODY)
-    assert order_service.ask(other) == PlatformResponse(31000, "沙箱：同一 clientRequestId 已用于内容不同的请求")
-    assert order_service.order(BODY) == number
+def test_same_id_and_other_body(strict: Client, other: dict[str, object]) -> None:
+    """The same clientRequestId with another body is refused, and the first order stays."""
+    number = strict.order(BODY)
+    assert strict.post(other) == PlatformResponse(31000, "沙箱：同一 clientRequestId 已用于内容不同的请求")
+    assert strict.order(BODY) == number
 
 
-def test_lists_have_an_order(order_service: Client) -> None:
-    """The same methods in another sequence are another request."""
+def test_list_order_is_significant(strict: Client) -> None:
+    """The same methods in another sequence make another body."""
     methods = [["face", "mobile"], ["mobile", "face"]]
     bodies = [{"clientRequestId": "r", "oprIdentConfig": {"personVerifyMethods": each}} for each in methods]
-    assert [order_service.ask(body).code for body in bodies] == [10000, 31000]
+    assert [strict.post(body).code for body in bodies] == [10000, 31000]
 
 
-def test_undocumented_fields_are_part_of_the_request(lenient: Client) -> None:
-    """For the lenient sandbox a field that it does not know still tells one request from another."""
+def test_undocumented_fields_are_compared(lenient: Client) -> None:
+    """A lenient service compares undocumented fields as well."""
     bodies = [{"clientRequestId": "r", "new": {"deep": [value]}} for value in (1, 1, 2)]
-    assert [lenient.ask(body).code for body in bodies] == [10000, 10000, 31000]
+    assert [lenient.post(body).code for body in bodies] == [10000, 10000, 31000]
 
 
-def test_same_id_of_another_tenant(order_service: Client) -> None:
-    """A clientRequestId belongs to its token: another tenant's is another order, even with another body."""
-    mine = order_service.order(BODY)
-    theirs = order_service.order(BODY | {"accountName": "b"}, {"appAuthToken": "B"})
+def test_same_id_of_another_token(strict: Client) -> None:
+    """A clientRequestId belongs to its token: under another token it makes another order."""
+    mine = strict.order(BODY)
+    theirs = strict.order(BODY | {"accountName": "b"}, {"appAuthToken": "B"})
     assert mine != theirs
-    assert order_service.order(BODY) == mine
-    assert order_service.order(BODY | {"accountName": "b"}, {"appAuthToken": "B"}) == theirs
+    assert strict.order(BODY) == mine
+    assert strict.order(BODY | {"accountName": "b"}, {"appAuthToken": "B"}) == theirs
 
 
 @pytest.mark.parametrize("key", [{}, {"clientRequestId": None}, {"clientRequestId": ""}])
-def test_no_id(order_service: Client, key: dict[str, str | None]) -> None:
-    """Without an id, or with an empty one, the same request makes a new order each time."""
-    numbers = {order_service.order({"accountName": "a"} | key) for _ in range(3)}
+def test_no_id(strict: Client, key: dict[str, str | None]) -> None:
+    """Without an id, or with an empty one, every request makes a new order."""
+    numbers = {strict.order({"accountName": "a"} | key) for _ in range(3)}
     assert len(numbers) == 3
-    assert [order.client_request_id for order in order_service.orders()] == [None, None, None]
+    assert [order.client_request_id for order in strict.orders()] == [None, None, None]
 
 
 @pytest.mark.parametrize("key", [" ", "0", "a" * 100_000, "编号-１", "\0", "a\0b", "'; DROP TABLE orders; --"])
-def test_any_id_is_kept(order_service: Client, key: str) -> None:
-    """An id is any text at all, compared to the letter."""
-    number = order_service.order({"clientRequestId": key})
-    assert order_service.order({"clientRequestId": key}) == number
-    assert order_service.order({"clientRequestId": key + "x"}) != number
-    assert [order.client_request_id for order in order_service.orders()] == [key, key + "x"]
+def test_any_text_is_an_id(strict: Client, key: str) -> None:
+    """Any text is an id, and is compared exactly."""
+    number = strict.order({"clientRequestId": key})
+    assert strict.order({"clientRequestId": key}) == number
+    assert strict.order({"clientRequestId": key + "x"}) != number
+    assert [order.client_request_id for order in strict.orders()] == [key, key + "x"]
 
 
-def test_ids_differ_by_case(order_service: Client) -> None:
-    """Ids that differ only by case are different."""
-    assert order_service.order({"clientRequestId": "Row"}) != order_service.order({"clientRequestId": "row"})
+def test_ids_are_case_sensitive(strict: Client) -> None:
+    """Ids are case-sensitive."""
+    assert strict.order({"clientRequestId": "Row"}) != strict.order({"clientRequestId": "row"})
 
 
 def test_page_url() -> None:
-    """The page's address is made of where the sandbox was reached, the order's number and its secret."""
+    """The URL of the page consists of origin, order number and secret."""
     order = Order(
         order_no="SBX1",
         token="A",
         client_request_id=None,
-        digest="",
+        body_hash="",
         company_name="",
         code="secret-_",
         request="{}",
@@ -427,41 +430,73 @@ def test_page_url() -> None:
     assert page_url("http://localhost:1", order) == "http://localhost:1/sandbox/identify/SBX1?code=secret-_"
 
 
-class Told:
-    """Takes the place of the sender."""
+def test_same_id_in_two_sandboxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another sandbox on the same state file adds an order between lookup and insert, that order is returned."""
+    path = tmp_path / "state.db"
+    with closing(Store(path)) as one, closing(Store(path)) as two:
+        lookup = one.orders.one
+        lookups = []
+
+        def miss_once(condition: str, *values: str) -> Order | None:
+            lookups.append(values)
+            return None if len(lookups) == 1 else lookup(condition, *values)
+
+        monkeypatch.setattr(one.orders, "one", miss_once)
+        order_no = Client(two).order(BODY)
+        assert Client(one).order(BODY) == order_no
+        assert len(lookups) == 2
+        assert len(one.orders.all()) == 1
+
+
+class RecordingSender:
+    """Stands in for the sender, and records the orders that it would notify about."""
 
     def __init__(self) -> None:
         self.orders: list[Order] = []
 
     def notify(self, order: Order) -> None:
-        """Keep what would be notified."""
+        """Record the order."""
         self.orders.append(order)
 
 
+def make_service(store: Store, sender: RecordingSender, clock: Callable[[], float] = lambda: NOW) -> OrderService:
+    """Return an order service with this sender."""
+    return OrderService(store, cast("NotificationSender", sender), clock)
+
+
+def empty_form(_: Order) -> dict[str, Any]:
+    """Return the form data of a page without a company name."""
+    return {"corpIdentInfo": {"companyName": ""}}
+
+
 def test_unknown_order() -> None:
-    """An order that does not exist cannot be moved on, and the error names it."""
-    with closing(Store(None)) as store:
-        order_service = OrderService(store, cast("Sender", Told()), lambda: NOW)
-        with pytest.raises(LookupError, match="there is no order SBX9"):
-            order_service.act("SBX9", COMPLETE, {})
+    """An action on an unknown order is a LookupError that names it."""
+    with closing(Store(None)) as store, pytest.raises(LookupError, match="order SBX9 does not exist"):
+        make_service(store, RecordingSender()).perform(COMPLETE, "SBX9", empty_form)
 
 
-def test_what_was_typed_is_kept_and_told() -> None:
-    """The order that comes back, that which is kept and that which is notified are one."""
+def test_changed_order_is_kept_and_notified() -> None:
+    """The returned order, the stored one and the one in the notification are equal."""
     with closing(Store(None)) as store:
-        told = Told()
+        sender = RecordingSender()
         store.orders.add(order_of())
-        after = OrderService(store, cast("Sender", told), lambda: NOW).act("SBX1", COMPLETE, {"companyName": "乙公司"})
+        form_data = {"corpIdentInfo": {"companyName": "乙公司"}}
+        after = make_service(store, sender).perform(COMPLETE, "SBX1", lambda _: form_data)
         assert (after.status, after.company_name, after.verified_at) == (1, "乙公司", NOW)
         assert store.orders.all() == [after]
-        assert told.orders == [after]
+        assert sender.orders == [after]
 
 
-def test_somebody_was_faster() -> None:
-    """If the order changes between look and leap, the new state counts, and nobody's change is lost."""
+def test_concurrent_change() -> None:
+    """If the order changes between reading and writing, the action applies to the new state, with its form data."""
     with closing(Store(None)) as store:
         store.orders.add(order_of())
-        told = Told()
+        sender = RecordingSender()
+        filled_in: list[int | None] = []
+
+        def fill_in(order: Order) -> dict[str, Any]:
+            filled_in.append(order.status)
+            return empty_form(order)
 
         def clock() -> float:
             (order,) = store.orders.all()
@@ -469,24 +504,30 @@ def test_somebody_was_faster() -> None:
                 store.orders.compare_and_swap(order, evolve(order, status=3))
             return NOW
 
-        with pytest.raises(ValueError, match="has orderStatus 3 already"):
-            OrderService(store, cast("Sender", told), clock).act("SBX1", REVIEW, {})
+        with pytest.raises(ValueError, match="it already has orderStatus 3"):
+            make_service(store, sender, clock).perform(REVIEW, "SBX1", fill_in)
+        assert filled_in == [None, 3]
         assert [order.status for order in store.orders.all()] == [3]
-        assert told.orders == []
+        assert sender.orders == []
 
 
-def test_many_hands() -> None:
-    """Of many threads that complete one order at the same time, one does it, and one notification goes out."""
+def test_concurrent_completions() -> None:
+    """If many threads complete one order at a time, one succeeds, and one notification is sent."""
     with Sandbox() as sandbox, ThreadPoolExecutor(8) as pool:
-        store = sandbox._running().store
-        store.orders.add(order_of({"authCallbackUrl": "nowhere"}))
+
+        async def link() -> str:
+            async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
+                request = CorpIdentLinkRequest(auth_callback_url="nowhere")
+                return (await session.auth.corp_ident_link(request)).order_no
+
+        order_no = asyncio.run(link())
 
         def complete(_: int) -> bool:
             try:
-                sandbox.complete("SBX1")
+                sandbox.complete(order_no)
             except ValueError:
                 return False
             return True
 
         assert sum(pool.map(complete, range(32))) == 1
-        assert len(asyncio.run(sandbox.settled())) == 1
+        assert len(asyncio.run(sandbox.wait_for_notifications())) == 1

@@ -1,4 +1,4 @@
-"""Where orders are kept: what a user who names a state file may rely on."""
+"""Records in memory and in a state file, and the signing key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ORDER = Order(
     order_no="SBX1",
     token="TOKEN-A",
     client_request_id="row-1",
-    digest="d",
+    body_hash="d",
     company_name="某某科技有限公司",
     code="page-secret",
     request='{"accountName":"13800138000"}',
@@ -26,8 +26,8 @@ ORDER = Order(
 )
 
 
-def test_found_by_number_and_by_key() -> None:
-    """An order comes back as it was, by its number and by token and clientRequestId."""
+def test_find() -> None:
+    """An order is found unchanged by its number, and by token and clientRequestId."""
     with closing(Store(None)) as store:
         store.orders.add(ORDER)
         assert store.orders.one("order_no = ?", "SBX1") == ORDER
@@ -35,7 +35,7 @@ def test_found_by_number_and_by_key() -> None:
 
 
 def test_not_found() -> None:
-    """Another number, another id and another tenant's id find nothing."""
+    """Another number, another id and the id under another token find nothing."""
     with closing(Store(None)) as store:
         store.orders.add(ORDER)
         assert store.orders.one("order_no = ?", "SBX2") is None
@@ -44,15 +44,15 @@ def test_not_found() -> None:
 
 
 def test_oldest_first() -> None:
-    """Orders are listed in the order in which they were made, whatever their numbers."""
+    """Orders are listed in the sequence in which they were added."""
     with closing(Store(None)) as store:
         for number in ("SBX9", "SBX1", "SBX5"):
             store.orders.add(evolve(ORDER, order_no=number, client_request_id=None))
         assert [order.order_no for order in store.orders.all()] == ["SBX9", "SBX1", "SBX5"]
 
 
-def test_key_is_unique() -> None:
-    """The file itself refuses a second order under the same token and clientRequestId."""
+def test_client_request_id_is_unique() -> None:
+    """The database refuses a second order with the same token and clientRequestId."""
     with closing(Store(None)) as store:
         store.orders.add(ORDER)
         with pytest.raises(sqlite3.IntegrityError):
@@ -61,15 +61,15 @@ def test_key_is_unique() -> None:
 
 
 def test_order_hides_its_secrets() -> None:
-    """An order that is printed shows neither token nor the page's secret nor what the request said."""
-    shown = repr(ORDER)
-    assert "SBX1" in shown
+    """The repr of an order contains neither token nor page secret nor request."""
+    text = repr(ORDER)
+    assert "SBX1" in text
     for secret in ("TOKEN-A", "page-secret", "13800138000"):
-        assert secret not in shown
+        assert secret not in text
 
 
-def test_swap() -> None:
-    """A record is changed if it still is what it was when it was read, and left alone otherwise."""
+def test_compare_and_swap() -> None:
+    """A record is replaced only if it has not changed since it was read."""
     with closing(Store(None)) as store:
         store.orders.add(ORDER)
         done, undone = evolve(ORDER, status=1, verified_at=5.0), evolve(ORDER, status=3)
@@ -79,7 +79,7 @@ def test_swap() -> None:
 
 
 def test_newest_and_count() -> None:
-    """The newest few can be had, the newest first, beside how many there are."""
+    """The newest records are listed newest first, and all are counted."""
     with closing(Store(None)) as store:
         for number in ("SBX9", "SBX1", "SBX5"):
             store.orders.add(evolve(ORDER, order_no=number, client_request_id=None))
@@ -87,34 +87,34 @@ def test_newest_and_count() -> None:
         assert store.orders.count() == 3
 
 
-def test_memory_is_forgotten() -> None:
-    """Without a file nothing outlives the store."""
+def test_memory_does_not_persist() -> None:
+    """Without a file, records are gone with the store."""
     with closing(Store(None)) as store:
         store.orders.add(ORDER)
     with closing(Store(None)) as store:
         assert store.orders.all() == []
 
 
-@pytest.mark.parametrize("kind", [str, Path])
-def test_file_is_remembered(tmp_path: Path, kind: type[str | Path]) -> None:
-    """A file, named by text or by path, keeps the orders until it is opened again."""
-    path = kind(tmp_path / "状态 file.db")
+@pytest.mark.parametrize("path_class", [str, Path])
+def test_file_persists(tmp_path: Path, path_class: type[str | Path]) -> None:
+    """A file, given as text or as a path, keeps the orders."""
+    path = path_class(tmp_path / "状态 file.db")
     with closing(Store(path)) as store:
         store.orders.add(ORDER)
     with closing(Store(path)) as store:
         assert store.orders.all() == [ORDER]
 
 
-def test_kept_before_add_returns(tmp_path: Path) -> None:
-    """What was added is on disk at once: whoever opens the file next sees it, without anything being closed."""
+def test_add_commits(tmp_path: Path) -> None:
+    """A record is committed when `add` returns: another connection sees it at once."""
     path = tmp_path / "state.db"
     with closing(Store(path)) as store, closing(Store(path)) as other:
         store.orders.add(ORDER)
         assert other.orders.all() == [ORDER]
 
 
-def test_only_the_owner_may_read(tmp_path: Path) -> None:
-    """The file and what SQLite puts beside it can be read by nobody else, under any umask."""
+def test_file_modes(tmp_path: Path) -> None:
+    """The state file and SQLite's files beside it have mode 0600 under any umask."""
     umask = os.umask(0)
     try:
         with closing(Store(tmp_path / "state.db")) as store:
@@ -127,8 +127,8 @@ def test_only_the_owner_may_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"clientRequestId,orderNo\n", b"SQLite format 3\0" + b"x" * 2000, b"\xff" * 5000])
-def test_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A file that is no SQLite database is refused by name and left as it was."""
+def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
+    """A file that is no SQLite database is refused by name and left untouched."""
     path = tmp_path / "companies.csv"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"^state: .*companies\.csv is not a state file of the sandbox \("):
@@ -138,8 +138,8 @@ def test_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("schema", ["CREATE TABLE ledger (row TEXT)", "CREATE TABLE orders (order_no TEXT, mine TEXT)"])
-def test_another_programs_database_is_refused(tmp_path: Path, schema: str) -> None:
-    """A database that another program made is refused and left as it was, even one that has orders too."""
+def test_other_databases_are_refused(tmp_path: Path, schema: str) -> None:
+    """A database of another program is refused and left untouched, even one with a table of orders."""
     path = tmp_path / "ledger.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute(schema)
@@ -149,8 +149,8 @@ def test_another_programs_database_is_refused(tmp_path: Path, schema: str) -> No
     assert path.read_bytes() == before
 
 
-def test_another_versions_state_is_refused(tmp_path: Path) -> None:
-    """A state file of another version is refused with what to do, and left as it was."""
+def test_other_versions_are_refused(tmp_path: Path) -> None:
+    """A state file of another version is refused with advice, and left untouched."""
     path = tmp_path / "state.db"
     with closing(Store(path)) as store:
         store.orders.add(ORDER)
@@ -163,8 +163,8 @@ def test_another_versions_state_is_refused(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_an_empty_file_becomes_a_state_file(tmp_path: Path) -> None:
-    """A file that was touched beforehand, as `mktemp` does, is taken."""
+def test_empty_file(tmp_path: Path) -> None:
+    """An empty file, such as `mktemp` makes, becomes a state file."""
     path = tmp_path / "state.db"
     path.touch()
     with closing(Store(path)) as store:
@@ -172,8 +172,8 @@ def test_an_empty_file_becomes_a_state_file(tmp_path: Path) -> None:
         assert store.orders.all() == [ORDER]
 
 
-def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
-    """A path that cannot be opened is the operating system's own error, with the path in it."""
+def test_missing_folder(tmp_path: Path) -> None:
+    """A path that cannot be opened is an `OSError` with the path."""
     path = tmp_path / "missing" / "state.db"
     with pytest.raises(FileNotFoundError) as caught:
         Store(path)
@@ -181,7 +181,7 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
 
 
 def test_public_text() -> None:
-    """The public key is shown in bare base64, as the platform's pages show one, and verifies what was signed."""
+    """The public key is bare base64, as the platform's pages show it, and verifies a signature."""
     text = public_text(process_key())
     assert text.startswith("MII")
     assert "\n" not in text
@@ -189,13 +189,13 @@ def test_public_text() -> None:
     assert verify(b"message", sign(b"message", process_key()), text)
 
 
-def test_one_for_the_process() -> None:
-    """Asked twice, the process has one key."""
+def test_process_key_is_shared() -> None:
+    """All sandboxes of a process share a key."""
     assert process_key() is process_key()
 
 
-def test_one_for_a_file(tmp_path: Path) -> None:
-    """A state file keeps its key over restarts, so that a service need not be told anew; another file has another."""
+def test_state_file_keeps_its_key(tmp_path: Path) -> None:
+    """A state file keeps its key over restarts, without showing it in a repr; another file has another key."""
     with closing(Store(tmp_path / "a.db")) as store:
         first = public_text(load_or_create_key(store))
     with closing(Store(tmp_path / "a.db")) as store:

@@ -95,7 +95,7 @@ async def test_a_server_that_swallows_the_first_two_requests(signed: str, how: s
             assert verify(message.encode(), headers["sign"], public)
 
 
-@pytest.mark.parametrize("kind", ["drop", "lose"])
+@pytest.mark.parametrize("kind", ["lose-response", "lose-request"])
 async def test_one_order_however_the_answer_was_lost(sandbox: Sandbox, kind: str) -> None:
     """Whether the platform had acted before the connection broke or not, there is one order in the end."""
     sandbox.inject_faults(Fault(kind, times=2))

@@ -1,1 +1,1 @@
-"""The sandbox's HTML: plain pages without scripts or outside assets, every value escaped."""
+"""The sandbox's HTML pages: one module for each page with its handlers; no scripts, no external assets."""

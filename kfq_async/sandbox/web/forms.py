@@ -1,4 +1,4 @@
-"""Reading what an HTML form sends."""
+"""HTML forms and pages over HTTP: reading a posted form, responding with a page or a redirect."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ if TYPE_CHECKING:
 
 __all__ = ["html", "read_form", "see_other"]
 
-LARGEST_FORM = 1024 * 1024
-"""Bytes."""
-MOST_FIELDS = 100
+MAX_FORM = 1024 * 1024
+"""Bytes of a form."""
+MAX_FIELDS = 100
 
 
 async def read_form(request: web.Request) -> dict[str, str]:
-    """Return the fields of a form; of what is no form of ours, none.
+    """Return the fields of a posted form; empty for a body that is not one of the sandbox's forms.
 
     Raises aiohttp's `HTTPRequestEntityTooLarge` beyond 1 MiB.
     """
     if request.content_type != "application/x-www-form-urlencoded":
         return {}
-    body = await request.clone(client_max_size=LARGEST_FORM).read()
+    body = await request.clone(client_max_size=MAX_FORM).read()
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError:
         return {}
 
 
 def html(page: str, headers: Mapping[str, str], status: int = 200) -> web.Response:
-    """Answer with a page."""
+    """Return a response with a page."""
     return web.Response(text=page, status=status, content_type="text/html", headers=headers)
 
 
 def see_other(location: str, headers: Mapping[str, str]) -> web.Response:
-    """Send the browser elsewhere after a form, with a GET."""
+    """Return a redirect that the browser follows with a GET."""
     return web.Response(status=303, headers={**headers, "Location": location})

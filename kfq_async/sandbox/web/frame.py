@@ -1,12 +1,18 @@
-"""What all pages share: the style, the headers that forbid everything else, and the frame."""
+"""Style, security headers and frame of all pages, and the pages that are no more than a sentence."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from html import escape
+from typing import TYPE_CHECKING
 
-__all__ = ["headers", "method_not_allowed", "page", "refused", "too_large", "web_application"]
+from kfq_async.models.hosts import is_loopback
+
+if TYPE_CHECKING:
+    from yarl import URL
+
+__all__ = ["headers", "method_not_allowed", "page", "policy_sources", "refused", "too_large", "web_application"]
 
 _STYLE = """
 :root{--ink:#1b2433;--soft:#5d6878;--line:#dfe4ec;--page:#f3f5f9;--blue:#1d5bd6;--amber:#8a5300}
@@ -85,9 +91,9 @@ _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
 
 def headers(form_action: str = "'none'") -> dict[str, str]:
-    """Return the headers of a page whose forms may lead to ``form_action`` and nowhere else.
+    """Return the security headers of a page; ``form_action`` are the origins to which its forms may lead.
 
-    That covers where the answer to a form redirects to, in Chromium at least.
+    Chromium applies it to the redirects after a form as well.
     """
     return {
         "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; "
@@ -98,8 +104,20 @@ def headers(form_action: str = "'none'") -> dict[str, str]:
     }
 
 
+def policy_sources(url: URL) -> str:
+    """Return the origins that a Content-Security-Policy must allow for a form that redirects to this URL.
+
+    Chromium applies the policy to every redirect after a form, including those of the target page. A URL on this
+    machine therefore allows all of this machine: a front end often has another port than its back end.
+    """
+    host = url.raw_host or ""
+    if ":" in host:
+        return f"{url.scheme}:"  # a policy cannot name an IPv6 address
+    return f"{url.origin()} http://localhost:* http://127.0.0.1:*" if is_loopback(host) else str(url.origin())
+
+
 def page(title: str, content: str, *, wide: bool = False) -> str:
-    """Return a whole page; ``content`` is HTML already."""
+    """Return a complete page around ``content``, which is HTML."""
     return (
         '<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -110,24 +128,24 @@ def page(title: str, content: str, *, wide: bool = False) -> str:
 
 
 def refused(title: str, text: str) -> str:
-    """Return the page that says why something is not shown or not done."""
+    """Return a page that explains why a request was refused."""
     return page(title, f"<h1>{escape(title)}</h1><p>{escape(text)}</p>")
 
 
 def method_not_allowed() -> str:
-    """What the platform's web server answers to a POST outside the context path."""
+    """Return the web server's page for a POST outside the context path."""
     return page("405 Not Allowed", "<h1>405 Not Allowed</h1>")
 
 
 def too_large() -> str:
-    """What the platform's web server answers to a body that is too large."""
+    """Return the web server's page for a request body that is too large."""
     return page("413 Request Entity Too Large", "<h1>413 Request Entity Too Large</h1>")
 
 
 def web_application() -> str:
-    """What the platform's web server shows outside the context path (protocol section 1.5, form D)."""
+    """Return the web server's page outside the context path (protocol section 1.5, form D)."""
     return page(
         "kfq_async 沙箱",
-        "<h1>kfq_async 沙箱</h1><p>接口的地址以 /resrun-paas 开头。</p>"
+        "<h1>kfq_async 沙箱</h1><p>接口地址以 /resrun-paas 开头。</p>"
         '<p>订单、合同与通知见<a href="/sandbox/">控制台</a>。</p>',
     )

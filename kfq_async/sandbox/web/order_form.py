@@ -1,7 +1,7 @@
-"""What stands on an order's page: its fields, which of them are locked, and the methods to choose from. Pure.
+"""Form on an order's page: fields, locked fields, and the methods to choose from. Pure.
 
-Assumed: a field is locked if ``unmodifiableParams`` names it and it came filled in; without a list of methods, or
-with an empty one, all are offered; the first one is chosen beforehand.
+Assumed: a field is locked if ``unmodifiableParams`` names it and the request fills it in; without a list of methods, or
+with an empty one, all are offered; the first one is preselected.
 """
 
 from __future__ import annotations
@@ -36,56 +36,67 @@ PERSON_METHODS = {"face": "人脸识别", "mobile": "手机号实名核验"}
 
 @frozen(kw_only=True)
 class FormField:
-    """One field of the form."""
+    """A field of the form."""
 
     name: str
-    """As on the wire."""
+    """Name as on the wire."""
     label: str
     value: str
     locked: bool
     choices: Mapping[str, str] | None
-    """What a number may be, or ``None`` for a text."""
+    """Labels of the allowed numbers, or ``None`` for a text field."""
 
 
 @frozen(kw_only=True)
 class FormSection:
-    """One half of the form: the company's or the operator's."""
+    """Company or operator section of the form."""
 
     key: str
-    """The wire's name of the object that holds the fields."""
+    """Name on the wire of the object that holds the fields."""
     title: str
-    blanks: tuple[FormField, ...]
+    fields: tuple[FormField, ...]
     method: str
-    """The notification's name of the chosen method."""
+    """Name of the chosen method in the notification."""
     chosen: str
     methods_title: str
     methods: Mapping[str, str]
-    unknown: tuple[str, ...]
-    """What ``unmodifiableParams`` names and this page does not have."""
+    unknown_params: tuple[str, ...]
+    """Names in ``unmodifiableParams`` that are no field of this page."""
 
 
 @frozen(kw_only=True)
 class OrderForm:
-    """The whole form."""
+    """The form of one order."""
 
     account: str
-    license: bool
-    """Whether the request came with a business licence."""
-    parts: tuple[FormSection, ...]
+    has_license: bool
+    """Whether the request contained a business licence."""
+    sections: tuple[FormSection, ...]
 
-    def answers(self, form: Mapping[str, str]) -> dict[str, object]:
-        """Return what is left behind when the form is sent; a locked field keeps its value, whatever is sent."""
-        answers: dict[str, object] = {}
-        for part in self.parts:
-            answers[part.key] = {blank.name: _answer(blank, form) for blank in part.blanks}
-            chosen = form.get(part.method)
-            answers[part.method] = chosen if chosen in part.methods else part.chosen
-        return answers
+    def form_data(self, posted: Mapping[str, str]) -> dict[str, object]:
+        """Return the form data after a post; a locked field keeps its value, whatever was posted."""
+        data: dict[str, object] = {}
+        for section in self.sections:
+            data[section.key] = {field.name: _posted_value(field, posted) for field in section.fields}
+            chosen = posted.get(section.method)
+            data[section.method] = chosen if chosen in section.methods else section.chosen
+        return data
+
+
+def order_form(order: Order) -> OrderForm:
+    """Return the form of an order, filled in as last submitted or, before that, as requested."""
+    request = request_of(order)
+    company = request.get("corpIdentInfo") or {}
+    return OrderForm(
+        account=request.get("accountName") or "",
+        has_license=bool(company.get("license")),
+        sections=tuple(_section(spec, request, orjson.loads(order.form_data)) for spec in _SECTIONS),
+    )
 
 
 @frozen(kw_only=True)
-class _Plan:
-    """What one half of the form is made of, by the wire's names."""
+class _SectionSpec:
+    """Names of a section on the wire, and its labels."""
 
     info: str
     config: str
@@ -97,8 +108,8 @@ class _Plan:
     methods: Mapping[str, str]
 
 
-_PLANS = (
-    _Plan(
+_SECTIONS = (
+    _SectionSpec(
         info="corpIdentInfo",
         config="corpIdentConfig",
         title="企业信息",
@@ -113,7 +124,7 @@ _PLANS = (
         allowed="corpVerifyMethods",
         methods=COMPANY_METHODS,
     ),
-    _Plan(
+    _SectionSpec(
         info="oprIdentInfo",
         config="oprIdentConfig",
         title="经办人信息",
@@ -131,50 +142,39 @@ _PLANS = (
     ),
 )
 _CHOICES = {"companyType": COMPANY_TYPES, "idCardType": ID_CARD_TYPES}
-_ELSEWHERE = {"license"}
-"""Fields of the request that the page does not offer for editing."""
+_NOT_EDITABLE = {"license"}
+"""Fields of the request that the page does not show for editing."""
 
 
-def order_form(order: Order) -> OrderForm:
-    """Return the form of an order, filled in as its request says, or as it was handed in last."""
-    request = request_of(order)
-    company = request.get("corpIdentInfo") or {}
-    return OrderForm(
-        account=request.get("accountName") or "",
-        license=bool(company.get("license")),
-        parts=tuple(_part(plan, request, orjson.loads(order.answers)) for plan in _PLANS),
-    )
-
-
-def _part(plan: _Plan, request: Mapping[str, Any], answers: Mapping[str, Any]) -> FormSection:
-    given, config = request.get(plan.info) or {}, request.get(plan.config) or {}
-    now = answers.get(plan.info, given)
-    named = config.get("unmodifiableParams") or []
-    fixed = [name for name in named if given.get(name) not in (None, "")]
-    methods = {name: plan.methods.get(name, name) for name in config.get(plan.allowed) or plan.methods}
+def _section(spec: _SectionSpec, request: Mapping[str, Any], form_data: Mapping[str, Any]) -> FormSection:
+    requested, config = request.get(spec.info) or {}, request.get(spec.config) or {}
+    current = form_data.get(spec.info, requested)
+    unmodifiable = config.get("unmodifiableParams") or []
+    locked = [name for name in unmodifiable if requested.get(name) not in (None, "")]
+    methods = {name: spec.methods.get(name, name) for name in config.get(spec.allowed) or spec.methods}
     return FormSection(
-        key=plan.info,
-        title=plan.title,
-        blanks=tuple(_blank(name, label, now.get(name), fixed) for name, label in plan.labels.items()),
-        method=plan.method,
-        chosen=answers.get(plan.method) or next(iter(methods)),
-        methods_title=plan.methods_title,
+        key=spec.info,
+        title=spec.title,
+        fields=tuple(_field(name, label, current.get(name), locked) for name, label in spec.labels.items()),
+        method=spec.method,
+        chosen=form_data.get(spec.method) or next(iter(methods)),
+        methods_title=spec.methods_title,
         methods=methods,
-        unknown=tuple(name for name in named if name not in plan.labels and name not in _ELSEWHERE),
+        unknown_params=tuple(name for name in unmodifiable if name not in spec.labels and name not in _NOT_EDITABLE),
     )
 
 
-def _blank(name: str, label: str, now: object, fixed: Collection[str]) -> FormField:
-    value = "" if now is None else str(now)
+def _field(name: str, label: str, current: object, locked: Collection[str]) -> FormField:
+    value = "" if current is None else str(current)
     choices = _CHOICES.get(name)
     if choices is not None:
         choices = {"": "请选择", **choices, **({} if value in choices or not value else {value: value})}
-    return FormField(name=name, label=label, value=value, locked=name in fixed, choices=choices)
+    return FormField(name=name, label=label, value=value, locked=name in locked, choices=choices)
 
 
-def _answer(blank: FormField, form: Mapping[str, str]) -> str | int:
-    sent = blank.value if blank.locked else form.get(blank.name, blank.value)
-    if blank.choices is None:
-        return sent
-    value = sent if sent in blank.choices else blank.value
+def _posted_value(field: FormField, posted: Mapping[str, str]) -> str | int:
+    text = field.value if field.locked else posted.get(field.name, field.value)
+    if field.choices is None:
+        return text
+    value = text if text in field.choices else field.value
     return int(value) if value else ""

@@ -354,7 +354,7 @@ def test_reissue_where_it_is_not_clear(
     monkeypatch.setattr("kfq_async.transport.retry.wait_after", lambda *_: 0.0)
     source = write(tmp_path, 1, "公司甲,C00000,甲@example.com,,,,", "公司乙,C00009,乙@example.com,,,,")
     ledger = str(tmp_path / "companies.ledger")
-    kfq_sandbox.inject_faults(Fault("drop"))
+    kfq_sandbox.inject_faults(Fault("lose-response"))
     door = [*door, "--concurrency", "3"]
     assert run(["onboard", str(source), *door]) == 1
     capsys.readouterr()

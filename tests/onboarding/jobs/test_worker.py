@@ -171,7 +171,7 @@ async def test_an_unknown_outcome_is_asked_again(
     jobs: OnboardingJobs, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A lost answer leaves the row unknown and its job waiting; the same id is asked for, and it is one order."""
-    sandbox.inject_faults(Fault("drop", times=1))
+    sandbox.inject_faults(Fault("lose-response", times=1))
     await jobs.enqueue(rows(1))
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=ONCE) as session:
         await run_all(jobs, session)
@@ -196,7 +196,7 @@ async def test_data_corrected_while_it_waits(jobs: OnboardingJobs, session: Asyn
 async def test_data_changed_while_unknown(jobs: OnboardingJobs, sandbox: Sandbox) -> None:
     """What may have been sent stays as it was, and the row is named."""
     told: list[Outcome] = []
-    sandbox.inject_faults(Fault("drop"))
+    sandbox.inject_faults(Fault("lose-response"))
     await jobs.enqueue([row(1, name="旧名")])
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=ONCE) as session:
         await run_all(jobs, session)

@@ -28,7 +28,7 @@ async def test_half_done_and_moved(postgres: str, tmp_path: Path, sandbox: Sandb
         OnboardingJobs(postgres, secret=old.secret) as jobs,
         AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=RetryPolicy(attempts=1)) as session,
     ):
-        sandbox.inject_faults(Fault("drop", probability=0.2))
+        sandbox.inject_faults(Fault("lose-response", probability=0.2))
         async with Onboarding(session, old, rows(COMPANIES)) as run:
             first = [outcome.status async for outcome in run]
         sandbox.inject_faults()

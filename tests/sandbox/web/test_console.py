@@ -1,4 +1,4 @@
-"""The console over HTTP: who may use it, and what its buttons do."""
+"""Console: its lists and states, access to it, and its buttons."""
 
 from __future__ import annotations
 
@@ -12,75 +12,138 @@ import pytest
 
 from kfq_async import AsyncSession, CorpIdentInfo, CorpIdentLinkRequest
 from kfq_async.sandbox import Sandbox
+from orders import NOW
+from pages import ParsedPage, attempt, console_of, notification
 from servers import ScriptedServer, Seen, answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from kfq_async.sandbox import DeliveryAttempt
+
+
+@pytest.mark.parametrize(
+    ("attempts", "due_at", "texts"),
+    [
+        ((attempt(),), None, ["已确认", "success", "12 ms"]),
+        ((), NOW + 60, ["尚未发送", "下次发送 10:34:22"]),
+        (
+            (attempt(http_status=None, response_body="", error="TimeoutError", acknowledged=False),),
+            None,
+            ["已停止", "无响应", "TimeoutError"],
+        ),
+        (
+            (attempt(http_status=503, response_body="later", acknowledged=False),),
+            NOW,
+            ["HTTP 503", "later", "下次发送"],
+        ),
+        ((attempt(fault="callback-duplicate"),), None, ["重复"]),
+        ((attempt(fault="callback-delay"),), None, ["延迟"]),
+        ((attempt(fault="callback-reorder"),), None, ["乱序"]),
+        ((attempt(fault="callback-corrupt"),), None, ["篡改", "接收方接受了被篡改的通知", "已停止"]),
+        ((attempt(fault="callback-corrupt", http_status=401, acknowledged=False),), None, ["篡改", "HTTP 401"]),
+    ],
+)
+def test_states_of_notifications_and_attempts(
+    attempts: tuple[DeliveryAttempt, ...], due_at: float | None, texts: list[str]
+) -> None:
+    """The console shows the state of a notification and of each attempt."""
+    page = console_of(notification(attempts, due_at=due_at))
+    assert [text for text in texts if text not in page] == []
+
+
+def test_warning_about_an_acknowledged_forgery_only() -> None:
+    """The warning about a corrupted notification is shown only if a receiver acknowledged it."""
+    attempts = (attempt(fault="callback-corrupt", http_status=401, acknowledged=False), attempt())
+    assert "接收方接受了被篡改的通知" not in console_of(notification(attempts))
+
+
+def test_reorder_button_needs_two_notifications() -> None:
+    """The button that sends the two newest notifications in reverse order needs two of them."""
+    assert "reorder" not in ParsedPage(console_of(notification())).buttons
+    assert "reorder" in ParsedPage(console_of(notification(), notification())).buttons
+
+
+def test_schedule() -> None:
+    """The console shows the retry schedule, and labels it as an assumption."""
+    assert "0.5、2" in console_of()
+    assert "不重试" in console_of(retry_after=())
+    assert "沙箱的假设" in console_of()
+
+
+def test_orders_without_a_callback_url() -> None:
+    """An order without ``authCallbackUrl`` is marked, because no notification is sent for it."""
+    assert "未设置 authCallbackUrl" in console_of()
+
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    """A browser without a screen."""
+    """A plain HTTP client."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
         yield session
 
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[ScriptedServer]:
-    """Something that acknowledges everything."""
+    """A receiver that acknowledges every notification."""
 
-    async def accept(_number: int, _seen: Seen) -> bytes:
+    async def acknowledge(_number: int, _seen: Seen) -> bytes:
         return answer(b"success")
 
-    async with ScriptedServer(accept) as receiver:
+    async with ScriptedServer(acknowledge) as receiver:
         yield receiver
 
 
 async def completed(sandbox: Sandbox, url: str, name: str = "某某科技有限公司") -> str:
-    """Make an order, complete it, and return the notification's id once it is acknowledged or not."""
+    """Make an order, complete it, and return the id of its notification once it is acknowledged or given up."""
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
         info = CorpIdentInfo(company_name=name)
         link = await session.auth.corp_ident_link(CorpIdentLinkRequest(corp_ident_info=info, auth_callback_url=url))
     sandbox.complete(link.order_no)
-    return (await sandbox.settled())[-1].notification_id
+    return (await sandbox.wait_for_notifications())[-1].notification_id
 
 
 async def show(http: aiohttp.ClientSession, sandbox: Sandbox, **options: Any) -> tuple[int, str]:
-    """Open the console."""
+    """Open the console; return the status and the page."""
     async with http.get(f"{sandbox.origin}/sandbox/", **options) as response:
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
         return response.status, await response.text()
 
 
+async def form_token(http: aiohttp.ClientSession, sandbox: Sandbox) -> str:
+    """Return the token in the console's forms."""
+    _, page = await show(http, sandbox)
+    token: str = re.findall('name="token" value="([^"]+)"', page)[0]
+    return token
+
+
 async def press(http: aiohttp.ClientSession, sandbox: Sandbox, token: str | None = None, **form: str) -> int:
-    """Press a button of the console as it was opened, and return the status."""
-    if token is None:
-        token = re.findall('name="token" value="([^"]+)"', (await show(http, sandbox))[1])[0]
-    url = f"{sandbox.origin}/sandbox/"
-    async with http.post(url, data={"token": token, **form}, allow_redirects=False) as response:
+    """Press a button of the console, and return the status."""
+    form["token"] = await form_token(http, sandbox) if token is None else token
+    async with http.post(f"{sandbox.origin}/sandbox/", data=form, allow_redirects=False) as response:
         assert response.headers.get("Location") == ("/sandbox/" if response.status == 303 else None)
         return response.status
 
 
 async def test_empty(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """A fresh sandbox has a console with appId and key, and nothing in it yet."""
+    """The console of a new sandbox shows appId and key, three empty lists and no button."""
     status, page = await show(http, sandbox)
     assert status == 200
     assert sandbox.app_id in page
     assert sandbox.public_key in page
-    assert page.count("还没有。") == 3
+    assert page.count("暂无记录。") == 3
     assert "<form" not in page
 
 
-async def test_short_address(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """The address without the slash leads to it."""
+async def test_path_without_a_slash(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """The path without the trailing slash redirects to the console."""
     async with http.get(f"{sandbox.origin}/sandbox") as response:
         assert response.url.path == "/sandbox/"
         assert "沙箱控制台" in await response.text()
 
 
 async def test_lists(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer) -> None:
-    """Orders with their pages, contracts, notifications with the receiver's answers: all of it is there."""
+    """The console lists orders with their pages, contracts, and notifications with the receiver's responses."""
     await completed(sandbox, f"{receiver.origin}/hook")
     draft = {
         "send": "0",
@@ -108,7 +171,7 @@ async def test_lists(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: Sc
 
 
 async def test_newest_hundred(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """Of very many the newest hundred are listed, and the page says of how many."""
+    """At most the newest hundred records of a kind are listed, beside their total number."""
     for number in range(102):
         await completed(sandbox, "nowhere", f"公司{number:03}")
     _, page = await show(http, sandbox)
@@ -121,45 +184,45 @@ async def test_newest_hundred(http: aiohttp.ClientSession, sandbox: Sandbox) -> 
 async def test_buttons_of_a_notification(
     http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer, action: str, requests: int
 ) -> None:
-    """Each button sends the notification once more in its way, and the answer is on the page that follows."""
-    note = await completed(sandbox, receiver.origin)
-    assert await press(http, sandbox, action=action, notification=note, seconds="0.05") == 303
+    """Each button sends the notification once more with its fault, and the next page shows the response."""
+    notification_id = await completed(sandbox, receiver.origin)
+    assert await press(http, sandbox, action=action, notification=notification_id, seconds="0.05") == 303
     assert len(receiver.seen) == 1 + requests
-    words = {"resend": "HTTP 200", "duplicate": "重复", "corrupt": "接收方接受了被篡改的通知", "delay": "延迟"}
-    assert words[action] in (await show(http, sandbox))[1]
+    texts = {"resend": "HTTP 200", "duplicate": "重复", "corrupt": "接收方接受了被篡改的通知", "delay": "延迟"}
+    assert texts[action] in (await show(http, sandbox))[1]
 
 
 async def test_reorder(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer) -> None:
-    """The newest two come again, the newest first."""
+    """The two newest notifications are sent once more, newest first."""
     for name in "甲乙丙":
         await completed(sandbox, receiver.origin, name)
     assert await press(http, sandbox, action="reorder") == 303
     assert [orjson.loads(seen.body)["companyName"] for seen in receiver.seen] == ["甲", "乙", "丙", "丙", "乙"]
 
 
-async def test_the_page_does_not_wait_long(
+async def test_page_does_not_wait_for_a_long_delay(
     http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer
 ) -> None:
-    """A notification that is held back for an hour does not hold back the page."""
-    note = await completed(sandbox, receiver.origin)
+    """A notification that is delayed by an hour does not delay the page."""
+    notification_id = await completed(sandbox, receiver.origin)
     async with asyncio.timeout(10):
-        assert await press(http, sandbox, action="delay", notification=note, seconds="3600") == 303
+        assert await press(http, sandbox, action="delay", notification=notification_id, seconds="3600") == 303
 
 
 @pytest.mark.parametrize("retry_after", [(), (3600.0,)])
-async def test_states_of_a_notification(http: aiohttp.ClientSession, retry_after: tuple[float, ...]) -> None:
-    """A notification that nobody acknowledged is shown as given up, or with the time of its next attempt."""
+async def test_unacknowledged_notification(http: aiohttp.ClientSession, retry_after: tuple[float, ...]) -> None:
+    """A notification without an acknowledgement is shown as given up, or with the time of its next attempt."""
     async with Sandbox(retry_after=retry_after) as sandbox:
         async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
             request = CorpIdentLinkRequest(auth_callback_url="http://127.0.0.1:1/")
             link = await session.auth.corp_ident_link(request)
         sandbox.complete(link.order_no)
         assert "尚未发送" in (await show(http, sandbox))[1] or sandbox.notifications[0].attempts
-        while not sandbox.notifications[0].step:  # noqa: ASYNC110  # it tells nobody
+        while not sandbox.notifications[0].scheduled_attempts:  # noqa: ASYNC110  # there is no event to wait for
             await asyncio.sleep(0.005)
         _, page = await show(http, sandbox)
-    assert "无应答" in page
-    assert ("再发" if retry_after else "已停止") in page
+    assert "无响应" in page
+    assert ("下次发送" if retry_after else "已停止") in page
 
 
 @pytest.mark.parametrize(
@@ -169,56 +232,56 @@ async def test_states_of_a_notification(http: aiohttp.ClientSession, retry_after
         {"action": "explode"},
         {"action": "resend"},
         {"action": "resend", "notification": "none"},
-        {"action": "delay", "notification": "NOTE"},
-        {"action": "delay", "notification": "NOTE", "seconds": "soon"},
-        {"action": "delay", "notification": "NOTE", "seconds": "-1"},
-        {"action": "delay", "notification": "NOTE", "seconds": "nan"},
-        {"action": "delay", "notification": "NOTE", "seconds": "inf"},
+        {"action": "delay", "notification": "ID"},
+        {"action": "delay", "notification": "ID", "seconds": "soon"},
+        {"action": "delay", "notification": "ID", "seconds": "-1"},
+        {"action": "delay", "notification": "ID", "seconds": "nan"},
+        {"action": "delay", "notification": "ID", "seconds": "inf"},
     ],
 )
-async def test_poor_forms(
+async def test_invalid_forms(
     http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer, form: dict[str, str]
 ) -> None:
-    """A form that says nothing sensible is refused and sends nothing."""
-    note = await completed(sandbox, receiver.origin)
-    known = {name: note if value == "NOTE" else value for name, value in form.items()}
-    assert await press(http, sandbox, **known) == 400
+    """An invalid form is refused and sends nothing."""
+    notification_id = await completed(sandbox, receiver.origin)
+    fields = {name: notification_id if value == "ID" else value for name, value in form.items()}
+    assert await press(http, sandbox, **fields) == 400
     assert len(receiver.seen) == 1
 
 
-async def test_needs_the_token(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer) -> None:
-    """A form without this process's token, as a foreign page would send it, does nothing."""
-    note = await completed(sandbox, receiver.origin)
+async def test_form_needs_the_token(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer) -> None:
+    """A form without this process's token, which a page from another origin would send, does nothing."""
+    notification_id = await completed(sandbox, receiver.origin)
     for token in ("", "x", "\udcff".encode(errors="replace").decode()):
-        assert await press(http, sandbox, token, action="resend", notification=note) == 403
+        assert await press(http, sandbox, token, action="resend", notification=notification_id) == 403
     async with http.post(f"{sandbox.origin}/sandbox/", json={"action": "resend"}) as response:
         assert response.status == 403
     assert len(receiver.seen) == 1
 
 
-async def test_the_token_is_the_processes_own(http: aiohttp.ClientSession, receiver: ScriptedServer) -> None:
-    """A console that was opened before a restart has to be opened again."""
+async def test_token_changes_with_a_restart(http: aiohttp.ClientSession, receiver: ScriptedServer) -> None:
+    """A form of a console that was opened before a restart is refused."""
     sandbox = Sandbox()
     async with sandbox:
         await completed(sandbox, receiver.origin)
         await completed(sandbox, receiver.origin)
-        token = re.findall('name="token" value="([^"]+)"', (await show(http, sandbox))[1])[0]
+        token = await form_token(http, sandbox)
     async with sandbox:
         assert await press(http, sandbox, token, action="reorder") == 403
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "10.0.0.1", "", "<script>"])
-async def test_loopback_only(http: aiohttp.ClientSession, sandbox: Sandbox, host: str) -> None:
-    """Under a foreign name the console shows nothing and does nothing, so that no foreign page can read it."""
+async def test_foreign_hosts_are_refused(http: aiohttp.ClientSession, sandbox: Sandbox, host: str) -> None:
+    """Under a foreign host name the console shows nothing and does nothing, so that no foreign page can read it."""
     status, page = await show(http, sandbox, headers={"Host": host})
     assert status == 403
-    assert "控制台只能以本机地址打开" in page
+    assert "控制台只能通过本机地址访问" in page
     assert sandbox.public_key not in page
     async with http.post(f"{sandbox.origin}/sandbox/", data={}, headers={"Host": host}) as response:
         assert response.status == 403
 
 
 @pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1", "[::1]:80", "kfq.localhost"])
-async def test_every_name_of_this_machine(http: aiohttp.ClientSession, sandbox: Sandbox, host: str) -> None:
-    """Under any name of this machine it works, a forwarded port included."""
+async def test_loopback_hosts_are_accepted(http: aiohttp.ClientSession, sandbox: Sandbox, host: str) -> None:
+    """The console works under every loopback host, with any port."""
     assert (await show(http, sandbox, headers={"Host": host}))[0] == 200

@@ -1,4 +1,4 @@
-"""Forms over HTTP: what is read of them, and what is not taken for one."""
+"""Reading of posted forms."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from kfq_async.sandbox.web.forms import LARGEST_FORM, read_form
+from kfq_async.sandbox.web.forms import MAX_FORM, read_form
 
 FORM = "application/x-www-form-urlencoded"
 
 
-async def read(body: bytes, kind: str = FORM) -> dict[str, str] | int:
-    """Post a body and return what was read of it, or the status."""
+async def post(body: bytes, content_type: str = FORM) -> dict[str, str] | int:
+    """Post a body; return the fields that were read, or the HTTP status of an error."""
 
     async def handler(request: web.Request) -> web.Response:
         return web.Response(body=orjson.dumps(await read_form(request)))
 
-    app = web.Application(client_max_size=100 * LARGEST_FORM)
+    app = web.Application(client_max_size=100 * MAX_FORM)
     app.router.add_post("/", handler)
     async with (
         TestServer(app) as server,
         aiohttp.ClientSession() as http,
-        http.post(server.make_url("/"), data=io.BytesIO(body), headers={"Content-Type": kind}) as response,
+        http.post(server.make_url("/"), data=io.BytesIO(body), headers={"Content-Type": content_type}) as response,
     ):
         if response.status != 200:
             return response.status
@@ -46,23 +46,23 @@ async def read(body: bytes, kind: str = FORM) -> dict[str, str] | int:
     ],
 )
 async def test_read(body: bytes, fields: dict[str, str]) -> None:
-    """Fields come in UTF-8; empty ones are kept, the last of several counts, and what is no text is replaced."""
-    assert await read(body) == fields
+    """Fields are decoded from UTF-8; empty ones are kept, the last of several wins, invalid bytes are replaced."""
+    assert await post(body) == fields
 
 
 @pytest.mark.parametrize("body", [b"a=\xff", b"&".join(b"%d=1" % number for number in range(200))])
-async def test_no_form_of_ours(body: bytes) -> None:
-    """A body that is not UTF-8, or has far more fields than any page here, holds nothing."""
-    assert await read(body) == {}
+async def test_invalid_bodies(body: bytes) -> None:
+    """A body that is not UTF-8, or has far more fields than any page, yields no fields."""
+    assert await post(body) == {}
 
 
-@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "text/plain", "application/json"])
-async def test_other_kinds(kind: str) -> None:
-    """Another content type is no form."""
-    assert await read(b"a=1", kind) == {}
+@pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "text/plain", "application/json"])
+async def test_other_content_types(content_type: str) -> None:
+    """A body of another content type yields no fields."""
+    assert await post(b"a=1", content_type) == {}
 
 
-async def test_too_large() -> None:
-    """A form beyond 1 MiB is refused before it is read whole, though calls of the interface may be larger."""
-    assert await asyncio.wait_for(read(b"a=" + b"x" * (2 * LARGEST_FORM)), 20) == 413
-    assert await read(b"a=" + b"x" * 1000) == {"a": "x" * 1000}
+async def test_large_form() -> None:
+    """A form beyond 1 MiB is refused before it is read completely, although API requests may be larger."""
+    assert await asyncio.wait_for(post(b"a=" + b"x" * (2 * MAX_FORM)), 20) == 413
+    assert await post(b"a=" + b"x" * 1000) == {"a": "x" * 1000}

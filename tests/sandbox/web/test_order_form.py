@@ -1,4 +1,4 @@
-"""The form: what is filled in, what is locked, what may be chosen, and what is left behind."""
+"""Form of an order: values, locked fields, choices, and the data that a post yields."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import Any
 
 import pytest
 
-from kfq_async.sandbox.orders import REVIEW, advance
+from kfq_async.sandbox.orders import REVIEW, perform
 from kfq_async.sandbox.web.order_form import FormField, FormSection, order_form
 from orders import COMPANY, NOW, OPERATOR, order_of
 
 
-def parts(**request: Any) -> tuple[FormSection, ...]:
-    """Return the halves of the form for a request that says this."""
-    return order_form(order_of(request)).parts
+def sections(**request: Any) -> tuple[FormSection, ...]:
+    """Return the sections of the form for a request."""
+    return order_form(order_of(request)).sections
 
 
-def blanks(**request: Any) -> dict[str, FormField]:
-    """Return the fields of both halves by name."""
-    return {blank.name: blank for part in parts(**request) for blank in part.blanks}
+def form_fields(**request: Any) -> dict[str, FormField]:
+    """Return the fields of both sections by name."""
+    return {field.name: field for section in sections(**request) for field in section.fields}
 
 
 def test_filled_in() -> None:
-    """Every field of the request stands in the form, numbers by their digits."""
-    found = blanks(corpIdentInfo=COMPANY, oprIdentInfo=OPERATOR | {"bankCard": "6222"})
-    assert {name: blank.value for name, blank in found.items()} == {
+    """The form holds every field of the request, numbers as text."""
+    fields = form_fields(corpIdentInfo=COMPANY, oprIdentInfo=OPERATOR | {"bankCard": "6222"})
+    assert {name: field.value for name, field in fields.items()} == {
         "companyName": "某某科技有限公司",
         "creditCode": "91110000MA01234567",
         "legalRepName": "张三",
@@ -37,42 +37,42 @@ def test_filled_in() -> None:
     }
 
 
-def test_nothing_filled_in() -> None:
-    """A request that says nothing makes an empty form with every method, and nothing locked."""
-    assert {blank.value for blank in blanks().values()} == {""}
-    assert not [blank for blank in blanks().values() if blank.locked]
-    company, operator = parts()
+def test_empty_request() -> None:
+    """An empty request makes an empty form with every method, and nothing locked."""
+    assert {field.value for field in form_fields().values()} == {""}
+    assert not [field for field in form_fields().values() if field.locked]
+    company, operator = sections()
     assert list(company.methods) == ["legalRep", "invite", "letter"]
     assert list(operator.methods) == ["face", "mobile"]
-    sheet = order_form(order_of({}))
-    assert (sheet.account, sheet.license) == ("", False)
+    form = order_form(order_of({}))
+    assert (form.account, form.has_license) == ("", False)
 
 
 def test_account_and_licence() -> None:
-    """The operator's account is shown, and of the licence only that there is one."""
-    sheet = order_form(order_of({"accountName": "13800138000", "corpIdentInfo": {"license": "aGk="}}))
-    assert (sheet.account, sheet.license) == ("13800138000", True)
+    """The form holds the operator's account, and whether there is a licence."""
+    form = order_form(order_of({"accountName": "13800138000", "corpIdentInfo": {"license": "aGk="}}))
+    assert (form.account, form.has_license) == ("13800138000", True)
 
 
-def test_locked() -> None:
-    """What ``unmodifiableParams`` names is locked if it came filled in, each half for itself."""
-    found = blanks(
+def test_locked_fields() -> None:
+    """A field that ``unmodifiableParams`` of its section names is locked if the request fills it in."""
+    fields = form_fields(
         corpIdentInfo=COMPANY | {"legalRepName": ""},
         corpIdentConfig={"unmodifiableParams": ["companyName", "companyType", "legalRepName", "name"]},
         oprIdentInfo=OPERATOR,
         oprIdentConfig={"unmodifiableParams": ["idCard", "bankCard", "creditCode"]},
     )
-    assert {name for name, blank in found.items() if blank.locked} == {"companyName", "companyType", "idCard"}
+    assert {name for name, field in fields.items() if field.locked} == {"companyName", "companyType", "idCard"}
 
 
-def test_unknown_names_are_noticed() -> None:
-    """A name in ``unmodifiableParams`` that is no field of the form is kept apart, so that a typo can be shown."""
-    company, operator = parts(
+def test_unknown_unmodifiable_params() -> None:
+    """A name in ``unmodifiableParams`` that is no field of the form is reported, so that a typo can be shown."""
+    company, operator = sections(
         corpIdentConfig={"unmodifiableParams": ["companyname", "license", "creditCode"]},
         oprIdentConfig={"unmodifiableParams": ["idcard"]},
     )
-    assert company.unknown == ("companyname",)
-    assert operator.unknown == ("idcard",)
+    assert company.unknown_params == ("companyname",)
+    assert operator.unknown_params == ("idcard",)
 
 
 @pytest.mark.parametrize(
@@ -85,16 +85,16 @@ def test_unknown_names_are_noticed() -> None:
     ],
 )
 def test_methods(allowed: list[str] | None, methods: dict[str, str] | None) -> None:
-    """The methods that the request allowed, in its order, unknown ones too; all if it allowed none by name."""
-    company, _ = parts(corpIdentConfig={"corpVerifyMethods": allowed})
-    assert company.methods == (methods or parts()[0].methods)
+    """The form offers the methods that the request allows, unknown ones included; all if it names none."""
+    company, _ = sections(corpIdentConfig={"corpVerifyMethods": allowed})
+    assert company.methods == (methods or sections()[0].methods)
     assert company.chosen == next(iter(company.methods))
 
 
-def test_answers_without_a_form() -> None:
-    """A page that is handed in as it is says what the request said, and the first of the methods."""
-    sheet = order_form(order_of({"corpIdentInfo": COMPANY, "oprIdentInfo": OPERATOR}))
-    assert sheet.answers({}) == {
+def test_form_data_of_an_empty_post() -> None:
+    """An empty post keeps the values of the request, and the first of the methods."""
+    form = order_form(order_of({"corpIdentInfo": COMPANY, "oprIdentInfo": OPERATOR}))
+    assert form.form_data({}) == {
         "corpIdentInfo": COMPANY,
         "companyVerifyMethod": "legalRep",
         "oprIdentInfo": OPERATOR | {"bankCard": ""},
@@ -102,19 +102,19 @@ def test_answers_without_a_form() -> None:
     }
 
 
-def test_answers_with_a_form() -> None:
-    """What was typed and chosen counts, also if a field was emptied."""
-    sheet = order_form(order_of({"corpIdentInfo": COMPANY}))
-    typed = {"companyName": "乙公司", "legalRepName": "", "companyType": "2", "idCardType": "7"}
-    answers: Any = sheet.answers(typed | {"companyVerifyMethod": "letter", "personVerifyMethod": "mobile"})
-    assert answers["corpIdentInfo"] == COMPANY | {"companyName": "乙公司", "legalRepName": "", "companyType": 2}
-    assert answers["oprIdentInfo"]["idCardType"] == 7
-    assert (answers["companyVerifyMethod"], answers["personVerifyMethod"]) == ("letter", "mobile")
+def test_form_data_of_a_post() -> None:
+    """Posted values and methods replace those of the request, empty values included."""
+    form = order_form(order_of({"corpIdentInfo": COMPANY}))
+    posted = {"companyName": "乙公司", "legalRepName": "", "companyType": "2", "idCardType": "7"}
+    form_data: Any = form.form_data(posted | {"companyVerifyMethod": "letter", "personVerifyMethod": "mobile"})
+    assert form_data["corpIdentInfo"] == COMPANY | {"companyName": "乙公司", "legalRepName": "", "companyType": 2}
+    assert form_data["oprIdentInfo"]["idCardType"] == 7
+    assert (form_data["companyVerifyMethod"], form_data["personVerifyMethod"]) == ("letter", "mobile")
 
 
-def test_a_forged_form() -> None:
-    """A locked field, a method that was not allowed and a number that is none are not taken from anybody."""
-    sheet = order_form(
+def test_forged_post() -> None:
+    """A posted value is ignored for a locked field, a method that is not allowed and an unknown choice."""
+    form = order_form(
         order_of(
             {
                 "corpIdentInfo": COMPANY,
@@ -123,28 +123,28 @@ def test_a_forged_form() -> None:
         )
     )
     forged = {"companyName": "骗子", "companyType": "9", "idCardType": "x", "companyVerifyMethod": "legalRep"}
-    answers: Any = sheet.answers(forged)
-    assert answers["corpIdentInfo"] == COMPANY
-    assert answers["oprIdentInfo"]["idCardType"] == ""
-    assert answers["companyVerifyMethod"] == "letter"
+    form_data: Any = form.form_data(forged)
+    assert form_data["corpIdentInfo"] == COMPANY
+    assert form_data["oprIdentInfo"]["idCardType"] == ""
+    assert form_data["companyVerifyMethod"] == "letter"
 
 
-def test_a_number_that_nobody_knows() -> None:
-    """A company type without a name is offered by its number and comes back as it came."""
-    sheet = order_form(order_of({"corpIdentInfo": {"companyType": 9}}))
-    blank = next(blank for blank in sheet.parts[0].blanks if blank.name == "companyType")
-    assert blank.choices is not None
-    assert blank.choices["9"] == "9"
-    answers: Any = sheet.answers({})
-    assert answers["corpIdentInfo"]["companyType"] == 9
+def test_unknown_number() -> None:
+    """An unknown company type in the request is offered by its number and kept."""
+    form = order_form(order_of({"corpIdentInfo": {"companyType": 9}}))
+    field = next(field for field in form.sections[0].fields if field.name == "companyType")
+    assert field.choices is not None
+    assert field.choices["9"] == "9"
+    form_data: Any = form.form_data({})
+    assert form_data["corpIdentInfo"]["companyType"] == 9
 
 
-def test_a_form_that_was_handed_in_for_review() -> None:
-    """In review the form shows what was handed in last, and what was locked still is."""
+def test_form_after_a_review() -> None:
+    """In progress, the form holds the values submitted last, and locked fields stay locked."""
     order = order_of({"corpIdentInfo": COMPANY, "corpIdentConfig": {"unmodifiableParams": ["companyName"]}})
-    typed = {"legalRepName": "王五", "companyVerifyMethod": "invite"}
-    company, _ = order_form(advance(order, REVIEW, order_form(order).answers(typed), NOW)).parts
-    shown = {blank.name: blank for blank in company.blanks}
-    assert shown["legalRepName"].value == "王五"
-    assert [name for name, blank in shown.items() if blank.locked] == ["companyName"]
+    posted = {"legalRepName": "王五", "companyVerifyMethod": "invite"}
+    company, _ = order_form(perform(REVIEW, order, order_form(order).form_data(posted), NOW)).sections
+    fields = {field.name: field for field in company.fields}
+    assert fields["legalRepName"].value == "王五"
+    assert [name for name, field in fields.items() if field.locked] == ["companyName"]
     assert company.chosen == "invite"
