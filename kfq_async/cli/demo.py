@@ -17,9 +17,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from kfq_async.cli.options import UsageError
+from kfq_async.cli.options import Flag, UsageError
 from kfq_async.cli.progress import ProgressReporter
-from kfq_async.cli.report import Company, Counts, print_report
+from kfq_async.cli.report import Counts, DemoCompany, print_report
 from kfq_async.cli.terminal import print_line
 from kfq_async.config import RetryPolicy
 from kfq_async.errors import OnboardingError, SourceError
@@ -44,7 +44,7 @@ def demo(
     file: Path | None = None,
     concurrency: int = 20,
     seed: int = 7,
-    all_: Annotated[bool, Parameter(name="--all", negative=())] = False,
+    all_: Annotated[Flag, Parameter(name="--all")] = False,
 ) -> int:
     """Request identification links for a few hundred invented companies from a sandbox that injects faults.
 
@@ -153,20 +153,19 @@ async def _outcomes(run: Onboarding, progress: ProgressReporter) -> dict[int, Ou
     return outcomes
 
 
-def _companies(rows: Sequence[Row], outcomes: dict[int, Outcome], console: Console) -> list[Company]:
+def _companies(rows: Sequence[Row], outcomes: dict[int, Outcome], console: Console) -> list[DemoCompany]:
     """Return the companies in the order of the file; print the rows that name none, or one of an earlier row."""
     companies, ids = [], set()
     for row in rows:
         pending = Outcome(row.row_number, OutcomeStatus.PENDING, sent=False)  # not reached before a systemic failure
         outcome = outcomes.get(row.row_number, pending)
         request_id = outcome.entry.client_request_id if outcome.entry else None
-        if outcome.status is OutcomeStatus.INVALID or request_id in ids:
+        if outcome.status is OutcomeStatus.INVALID or (request_id and request_id in ids):
             print_line(console, f"row {row.row_number}: {outcome.reason}", style="yellow")
             continue
-        if request_id is not None:
-            ids.add(request_id)
+        ids.add(request_id)
         info = row.request.corp_ident_info if row.request else None
-        companies.append(Company(info.company_name if info else None, outcome))
+        companies.append(DemoCompany(info.company_name if info else None, outcome))
     return companies
 
 

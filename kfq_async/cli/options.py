@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from kfq_async.session import HOSTED
 
-__all__ = ["DEFAULT_BASE_URL", "BaseUrl", "JsonOutput", "Token", "UsageError"]
+__all__ = ["DEFAULT_BASE_URL", "BaseUrl", "Flag", "JsonOutput", "Token", "UsageError"]
 
 DEFAULT_BASE_URL = HOSTED
 
@@ -16,8 +16,10 @@ Token = Annotated[str | None, Parameter(name="--token", env_var="KFQ_APP_AUTH_TO
 """appAuthToken of the enterprise."""
 BaseUrl = Annotated[str, Parameter(name="--base-url", env_var="KFQ_BASE_URL")]
 """Base URL of the platform, including the context path."""
-JsonOutput = Annotated[bool, Parameter(name="--json", negative=())]
+JsonOutput = Annotated[bool, Parameter(name="--json", negative=(), show_default=False)]
 """Print JSON instead of text."""
+Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
+"""Switch that is off by default."""
 
 
 class UsageError(Exception):

@@ -14,7 +14,7 @@ from rich.text import Text
 from kfq_async.cli.terminal import print_line, printable
 from kfq_async.onboarding import Outcome, OutcomeStatus
 
-__all__ = ["Company", "Counts", "print_report"]
+__all__ = ["Counts", "DemoCompany", "print_report"]
 
 FIRST_COMPANIES = 10
 """Companies that a terminal always shows, besides those that needed a retry or have no link."""
@@ -24,7 +24,7 @@ MAX_STACKED_WIDTH = 80
 """Maximum width if links stand below their companies."""
 UNLIMITED_WIDTH = 1_000_000
 Cells = tuple[Text, Text, Text, Text]
-"""Company, order, link or reason, attempts."""
+"""DemoCompany, order, link or reason, attempts."""
 HEADINGS = ("company", "order", "link", "attempts")
 NOTICES = (
     "The sandbox of this demo has ended, so its links no longer open. To open one,",
@@ -33,7 +33,7 @@ NOTICES = (
 
 
 @frozen
-class Company:
+class DemoCompany:
     """A company of the demo and the outcome of its row."""
 
     name: str | None
@@ -75,7 +75,7 @@ class Counts:
     """Orders beyond the first of each company."""
 
     @classmethod
-    def of(cls, companies: Sequence[Company], order_ids: Sequence[str | None]) -> Counts:
+    def of(cls, companies: Sequence[DemoCompany], order_ids: Sequence[str | None]) -> Counts:
         """Count; ``order_ids`` is the ``clientRequestId`` of each order in the sandbox.
 
         One order per id is expected. Another order with the same id is a duplicate, and so is one with an id that was
@@ -104,7 +104,7 @@ class Counts:
         )
 
 
-def print_report(companies: Sequence[Company], counts: Counts, console: Console, *, show_all: bool) -> None:
+def print_report(companies: Sequence[DemoCompany], counts: Counts, console: Console, *, show_all: bool) -> None:
     """Print table and summary; a terminal shows the first companies and those that needed a retry or have no link."""
     shown = [
         company

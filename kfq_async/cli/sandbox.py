@@ -15,7 +15,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from kfq_async.cli.options import UsageError
+from kfq_async.cli.options import Flag, UsageError
 from kfq_async.sandbox import SAMPLE_TOKEN, Fault, Sandbox
 from kfq_async.sandbox.faults import KINDS
 from kfq_async.sandbox.server import APP_ID
@@ -31,8 +31,8 @@ def sandbox(
     fault: Annotated[list[str] | None, Parameter(negative=())] = None,
     seed: int = 0,
     strict: bool = True,
-    until_eof: Annotated[bool, Parameter(negative=())] = False,
-    faults: Annotated[bool, Parameter(negative=())] = False,
+    until_eof: Flag = False,
+    faults: Flag = False,
     app_id: str = APP_ID,
     private_key: Path | None = None,
     callback_host: Annotated[list[str] | None, Parameter(negative=())] = None,

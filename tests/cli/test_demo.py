@@ -132,6 +132,16 @@ def test_cell_with_a_line_separator(inside: str, tmp_path: Path) -> None:
     assert second.key is not None
 
 
+def test_needs_only_the_extra_cli() -> None:
+    """Reading the shipped file and importing the command load no library of another extra."""
+    script = (
+        "import sys; from kfq_async.cli.demo import read_rows; read_rows();"
+        "print({'python_calamine', 'stdnum', 'xlsxwriter', 'psycopg', 'procrastinate', 'redis'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 @pytest.mark.usefixtures("in_process")
 def test_concurrency_below_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--concurrency 0 is a usage error."""

@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from kfq_async.cli.report import Company, Counts, print_report
+from kfq_async.cli.report import Counts, DemoCompany, print_report
 from kfq_async.onboarding import Entry, Outcome, OutcomeStatus, State
 
 
@@ -16,7 +16,7 @@ def company(
     name: str | None = "广州市天河区沅溪汽车维修店（个体工商户）",
     attempts: int = 1,
     reason: str | None = None,
-) -> Company:
+) -> DemoCompany:
     """Return a company with its link, or with the reason why it has none."""
     order = f"SBX{number:012}"
     link = f"http://127.0.0.1:40117/sandbox/identify/{order}?code=DbDKafYxOeo2"
@@ -33,15 +33,15 @@ def company(
         attempts=attempts,
     )
     status = OutcomeStatus.UNKNOWN if reason else OutcomeStatus.LINKED
-    return Company(name, Outcome(number, status, sent=True, entry=entry))
+    return DemoCompany(name, Outcome(number, status, sent=True, entry=entry))
 
 
-def unsent(number: int) -> Company:
+def unsent(number: int) -> DemoCompany:
     """Return a company for which nothing was sent."""
-    return Company("甲", Outcome(number, OutcomeStatus.PENDING, sent=False))
+    return DemoCompany("甲", Outcome(number, OutcomeStatus.PENDING, sent=False))
 
 
-def printed(companies: list[Company], width: int | None, *, show_all: bool = False) -> list[str]:
+def printed(companies: list[DemoCompany], width: int | None, *, show_all: bool = False) -> list[str]:
     """Print the report on a terminal of this width, or to a file, and return its lines."""
     file = io.StringIO()
     console = Console(

@@ -22,7 +22,7 @@ from kfq_async.cli.onboard.options import (
     parse_rate_limit,
 )
 from kfq_async.cli.onboard.run import INTERRUPTED, OnboardRun, RunFiles, dry_run
-from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, JsonOutput, Token, UsageError
+from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, Flag, JsonOutput, Token, UsageError
 from kfq_async.cli.terminal import print_line, printable
 from kfq_async.errors import LedgerError, OnboardingError
 from kfq_async.onboarding import FileSource, SqliteLedger, default_output
@@ -34,7 +34,7 @@ T = TypeVar("T")
 NO_OPTIONS = OnboardOptions()
 MAX_LISTED_ROWS = 20
 
-app = App(name="onboard", help="Request links for the companies of a spreadsheet; safe to interrupt and resume.")
+app = App(name="onboard")
 
 
 @app.default
@@ -131,9 +131,7 @@ def status(ledger: Path, *, json_: JsonOutput = False) -> int:
 
 
 @app.command
-def links(
-    ledger: Path, *, unfinished: Annotated[bool, Parameter(negative=())] = False, json_: JsonOutput = False
-) -> int:
+def links(ledger: Path, *, unfinished: Flag = False, json_: JsonOutput = False) -> int:
     """List the links of a ledger, one per line: row, key, order, status, link. Links are secrets.
 
     Parameters
@@ -155,10 +153,10 @@ def links(
 def reissue(
     ledger: Path,
     *,
-    expired: Annotated[bool, Parameter(negative=())] = False,
-    withdrawn: Annotated[bool, Parameter(negative=())] = False,
+    expired: Flag = False,
+    withdrawn: Flag = False,
     key: Annotated[list[str] | None, Parameter(negative=())] = None,
-    even_unknown: Annotated[bool, Parameter(negative=())] = False,
+    even_unknown: Flag = False,
 ) -> int:
     """Open the next generation of companies, so that the next run requests a new order for each.
 
@@ -181,8 +179,8 @@ def reissue(
     rows = _with_ledger(ledger, lambda opened: reissue_selected(opened, selection))
     listed = ", ".join(map(str, rows[:MAX_LISTED_ROWS])) + (" …" if len(rows) > MAX_LISTED_ROWS else "")
     subject = "1 company has" if len(rows) == 1 else f"{len(rows)} companies have"
-    advice = f": rows {listed}. Run kfq onboard again to request their orders." if rows else "."
-    print_line(Console(), f"{subject} a new generation{advice}")
+    place = f": {'row' if len(rows) == 1 else 'rows'} {listed}. Run kfq onboard again to request their orders"
+    print_line(Console(), f"{subject} a new generation{place if rows else ''}.")
     return 0
 
 

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from yarl import URL
 
 from kfq_async.callbacks.urls import CallbackUrls
-from kfq_async.cli.options import UsageError
+from kfq_async.cli.options import Flag, UsageError
 from kfq_async.models.hosts import is_loopback
 from kfq_async.onboarding.runner import CONCURRENCY
 
@@ -69,9 +69,9 @@ class OnboardOptions:
     column: Annotated[list[str] | None, Parameter(negative=())] = None
     sheet: str | None = None
     encoding: str | None = None
-    dry_run: Annotated[bool, Parameter(negative=())] = False
-    strict: Annotated[bool, Parameter(negative=())] = False
-    retry_refused: Annotated[bool, Parameter(negative=())] = False
+    dry_run: Flag = False
+    strict: Flag = False
+    retry_refused: Flag = False
     concurrency: int | None = None
     rate_limit: str | None = None
     page: str | None = None

@@ -122,12 +122,13 @@ def test_many_rows_with_problems(
 
 def test_warnings(connection_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A row with a warning is sent, counted on the screen and explained in the output; --strict refuses it."""
-    source = write(tmp_path, 3)
+    source = write(tmp_path, 3, f"公司,91110000600037341L,{PERSONAL[2]},,,,")
     assert run(["onboard", str(source), *connection_options]) == 0
     assert "3 rows have warnings; the output lists them" in capsys.readouterr().err
-    assert all("统一社会信用代码" in row["说明"] for row in read(tmp_path / "companies.links.csv"))
+    reasons = [row["说明"] for row in read(tmp_path / "companies.links.csv")]
+    assert ["统一社会信用代码" in reason for reason in reasons] == [True, True, True, False]
     assert run(["onboard", str(source), *connection_options, "--ledger", str(tmp_path / "strict"), "--strict"]) == 1
-    assert {row["认证状态"] for row in read(tmp_path / "companies.links.csv")} == {"invalid"}
+    assert [row["认证状态"] for row in read(tmp_path / "companies.links.csv")] == ["invalid"] * 3 + ["linked"]
 
 
 def test_repeated_company(connection_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -334,7 +335,7 @@ def test_reissue(
         _complete(tmp_path / "companies.ledger", kfq_sandbox.orders[order].client_request_id, status)
     capsys.readouterr()
     assert run(["onboard", "reissue", ledger, *options]) == 0
-    shown = f"a new generation: rows {', '.join(map(str, rows))}."
+    shown = f"a new generation: {'row' if len(rows) == 1 else 'rows'} {', '.join(map(str, rows))}."
     assert shown in capsys.readouterr().out
     assert run(["onboard", str(source), *connection_options]) == 0
     made = [order for order in kfq_sandbox.orders if order.order_no not in first]
