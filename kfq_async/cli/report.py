@@ -24,7 +24,7 @@ MAX_STACKED_WIDTH = 80
 """Maximum width if links stand below their companies."""
 UNLIMITED_WIDTH = 1_000_000
 Cells = tuple[Text, Text, Text, Text]
-"""DemoCompany, order, link or reason, attempts."""
+"""Company, order, link or reason, attempts."""
 HEADINGS = ("company", "order", "link", "attempts")
 NOTICES = (
     "The sandbox of this demo has ended, so its links no longer open. To open one,",
