@@ -148,7 +148,7 @@ async def test_unknown_is_asked_again_under_its_id(
     sandbox.inject_faults()
     second = await outcomes_of(Onboarding(lossy, ledger, rows(5)))
     assert endings(first) == {(OutcomeStatus.UNKNOWN, True): 5}
-    assert all("connection broke" in outcome.reason for outcome in first)
+    assert all("connection was lost" in outcome.reason for outcome in first)
     assert endings(second) == {(OutcomeStatus.LINKED, True): 5}
     assert len(sandbox.orders) == 5
 
