@@ -40,26 +40,24 @@ LAYERS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "sandbox": [
-        {"checks", "faults", "store", "web/addresses", "web/forms", "web/frame"},
+        {"addresses", "checks", "faults", "store"},
         {"contracts", "fault_injection", "orders"},
-        {"notifications", "web/order_form", "web/texts"},
+        {"notifications"},
         {"identity"},
-        {"app", "web"},  # of `web`, the pages with their handlers; the modules that only render or check are below
+        {"web"},
+        {"app"},
         {"server"},
         {"__init__"},
     ],
     "cli": [
-        {"options"},
-        {"companies", "report", "request"},
+        {"options", "terminal"},
+        {"progress", "report", "request"},
         {"demo", "link", "onboard", "sandbox"},
         {"app"},
         {"__init__"},
     ],
 }
-"""The layers of the package and of each package with subpackages, lowest first.
-
-An entry is a module or a package; a module named by its path has a place apart from the rest of its package.
-"""
+"""The layers of the package and of each package with subpackages, lowest first; an entry is a module or a package."""
 LEVELS = {
     package: {name: level for level, names in enumerate(layers) for name in names} for package, layers in LAYERS.items()
 }
@@ -73,8 +71,9 @@ onboarding/: bodies brake calls cells charts checks columns entries hashes headi
 onboarding/: ledger_postgres ledger_sqlite moving outcomes outputs planning postgres_sql reading report report_style
 onboarding/: rows sealing sources sqlite_sql statistics streams waiting watching writers
 onboarding/tables/: __init__ delimited encodings jsonlines opening table unseen workbooks
-sandbox/: accidents addresses console delivery desk forms keys listener operator_page records sender sheet state thread
+sandbox/: accidents console delivery desk forms keys listener operator_page records sender sheet state thread
 sandbox/pages/: __init__ console frame identify words
+sandbox/web/: addresses sheet words
 transport/: deadlines pacing retrying settings slots verdicts
 """
 """Modules that were renamed, or merged into others."""
@@ -82,8 +81,7 @@ transport/: deadlines pacing retrying settings slots verdicts
 
 def child_of(package: str, module: str) -> str:
     """Return the entry of the package's layers that a module belongs to: ``models`` for ``models/fields.py``."""
-    path = module.removeprefix(f"{package}/" if package else "").removesuffix(".py")
-    return path if path in LEVELS[package] else path.partition("/")[0]
+    return module.removeprefix(f"{package}/" if package else "").partition("/")[0].removesuffix(".py")
 
 
 def package_of(module: str) -> str:
