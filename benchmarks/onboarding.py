@@ -83,7 +83,7 @@ class Forgetful:
     async def put(self, entries: Sequence[Entry]) -> None:
         """Keep nothing."""
 
-    async def settle(self, entries: Sequence[Entry]) -> None:
+    async def record(self, entries: Sequence[Entry]) -> None:
         """Keep nothing."""
 
     async def begin_run(self) -> int:

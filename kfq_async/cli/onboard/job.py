@@ -33,7 +33,7 @@ from kfq_async.onboarding import (
     report,
     write_output,
 )
-from kfq_async.onboarding.decisions import PendingRequest, outcome_of
+from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
 from kfq_async.onboarding.output.files import atomic_write, check_output
 from kfq_async.onboarding.planner import Planner
 from kfq_async.onboarding.runner import BATCH
@@ -123,7 +123,7 @@ class OnboardRun:
             return PAUSED
         if interrupts.seen:
             return INTERRUPTED
-        return 0 if set(progress.counts) <= {OutcomeStatus.LINKED, OutcomeStatus.REPEATED} else 1
+        return 0 if set(progress.counts) <= {OutcomeStatus.LINKED, OutcomeStatus.DUPLICATE} else 1
 
     async def claim(self, ledger: SqliteLedger) -> None:
         """Raise `LedgerError` if the ledger is of another platform or by another key: all would be asked again."""
@@ -160,8 +160,8 @@ class OnboardRun:
         planner = Planner(ledger, run=run, strict=self.strict, callbacks=self.callbacks)
 
         def results(rows: Sequence[Row]) -> list[Result]:
-            decisions = asyncio.run_coroutine_threadsafe(planner.review(rows), loop).result()
-            return [_result(outcome_of(decision)) for decision in decisions]
+            decisions = asyncio.run_coroutine_threadsafe(planner.inspect(rows), loop).result()
+            return [_result(outcome_from_decision(decision)) for decision in decisions]
 
         await asyncio.to_thread(write_output, self.source, self.files.out, results)
         async for entry in ledger.entries():
@@ -214,7 +214,7 @@ class _Notes:
         if outcome.status is OutcomeStatus.INVALID:
             self.statistics.add_invalid(outcome.row_number, outcome.problems)
         odd = bool(outcome.problems)
-        if outcome.status not in {OutcomeStatus.LINKED, OutcomeStatus.PENDING, OutcomeStatus.REPEATED} or (
+        if outcome.status not in {OutcomeStatus.LINKED, OutcomeStatus.PENDING, OutcomeStatus.DUPLICATE} or (
             odd and self._warnings
         ):
             self._named += 1
@@ -260,7 +260,7 @@ async def _rehearsed(job: OnboardRun, copy: Path, notes: _Notes) -> Counter[str]
         rows = iter(job.source)
         while part := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
             for decision in await planner.decide(part):
-                outcome = outcome_of(decision)
+                outcome = outcome_from_decision(decision)
                 counts["to ask" if isinstance(decision, PendingRequest) else outcome.status] += 1
                 notes.note(outcome)
     return counts
@@ -319,7 +319,7 @@ def _write_text(path: Path, text: str) -> None:
 
 def _result(outcome: Outcome) -> Result:
     ending: Any = outcome.status
-    if outcome.entry is not None and ending is OutcomeStatus.REPEATED:
+    if outcome.entry is not None and ending is OutcomeStatus.DUPLICATE:
         ending = outcome.entry.state
     return Result(
         state=str(ending),

@@ -106,7 +106,7 @@ def test_rows_that_are_not_linked(
     assert states == ["refused", "invalid", "linked", "invalid"]
     assert "row 2: refused: the platform refused with code 31000" in said
     assert "row 3: invalid: " in said
-    assert "row 5: invalid: row 4 is the same company with other data" in said
+    assert "row 5: invalid: same company as row 4 with other data" in said
 
 
 def test_many_rows_with_problems(door: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,10 +136,10 @@ def test_a_company_twice(door: list[str], tmp_path: Path, capsys: pytest.Capture
     first, second = read(tmp_path / "companies.links.csv")
     assert first["认证链接"] == second["认证链接"]
     assert [row["认证状态"] for row in (first, second)] == ["linked", "linked"]
-    assert "repeats row 2, asked once" in second["说明"]
+    assert "duplicate of row 2, which is sent once" in second["说明"]
     said = capsys.readouterr().err
     assert "columns not used: 备注" in said
-    assert "2 companies: 1 linked, 1 repeated" in said
+    assert "2 companies: 1 linked, 1 duplicate" in said
 
 
 def test_a_pause(door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,10 +206,10 @@ def test_bound_urls(door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, monke
         (["companies.csv", "--token", "T", "--rate-limit", "fast"], "--rate-limit must be like"),
         (["companies.csv", "--token", "T", "--concurrency", "0"], "--concurrency must be at least 1"),
         (["companies.csv", "--token", "T", "--base-url", "nonsense"], "base_url must be like"),
-        (["companies.csv", "--token", "T", "--ledger", "no.ledger"], "is no ledger"),
+        (["companies.csv", "--token", "T", "--ledger", "no.ledger"], "is not a ledger"),
         (["companies.csv", "--token", "T", "--column", "company_name"], "--column takes field=heading"),
         (["status", "nowhere.ledger"], "there is no such ledger"),
-        (["status", "companies.csv"], "is no ledger"),
+        (["status", "companies.csv"], "is not a ledger"),
         (["reissue", "companies.csv"], "say which: --expired, --withdrawn or --key"),
     ],
 )
@@ -413,7 +413,7 @@ def test_the_ledger_fails_in_the_middle(
     )
     assert run(["onboard", str(source), *door]) == 3
     said = capsys.readouterr().err
-    assert "the disk is full; make room and run again" in " ".join(said.split())
+    assert "the disk is full; free some space and run again" in " ".join(said.split())
     assert "links in" not in said
 
 
