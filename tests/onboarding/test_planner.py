@@ -43,3 +43,21 @@ async def test_duplicate_in_another_batch(tmp_path: Path) -> None:
     assert isinstance(next_run, PendingRequest)
     assert second.reason is SkipReason.DUPLICATE
     assert next_run.entry.client_request_id == first.entry.client_request_id
+
+
+async def test_inspect(tmp_path: Path) -> None:
+    """Inspect returns the decision on each row after the run, and does not change the ledger."""
+    batch = [row(1), attrs.evolve(row(1), row_number=9), attrs.evolve(row(3), key=None), row(4)]
+    async with SqliteLedger(tmp_path / "ledger") as ledger:
+        planner = Planner(ledger, run=1)
+        (first, *_) = await planner.decide(batch[:3])
+        before = [entry async for entry in ledger.entries()]
+        decisions = await planner.inspect(batch)
+        assert [entry async for entry in ledger.entries()] == before
+    assert [None if isinstance(each, PendingRequest) else each.reason for each in decisions] == [
+        None,
+        SkipReason.DUPLICATE,
+        SkipReason.INVALID,
+        None,
+    ]
+    assert [each.before for each in decisions] == [first.entry, first.entry, None, None]

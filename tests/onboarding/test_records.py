@@ -55,6 +55,14 @@ def test_entry_repr() -> None:
     assert "auth_url=None" in repr(ENTRY)
 
 
+@pytest.mark.parametrize(
+    ("problem", "text"), [(FATAL, "手机号: is wrong"), (Problem("", "same company as row 2"), "same company as row 2")]
+)
+def test_problem_text(problem: Problem, text: str) -> None:
+    """The text of a problem begins with its column, if it has one."""
+    assert str(problem) == text
+
+
 def test_outcome_repr() -> None:
     """An outcome may be logged: its entry is left out."""
     outcome = Outcome(row_number=7, status=OutcomeStatus.LINKED, sent=True, entry=ENTRY.with_result(**RESULT))

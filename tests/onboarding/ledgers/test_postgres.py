@@ -253,6 +253,7 @@ async def test_migration_while_in_use(postgres: str, version_1: list[Entry]) -> 
         with pytest.raises(LedgerError, match="in use by process 1 on old, and has to be migrated to schema version 2"):
             async with PostgresLedger(postgres, secret=SECRET, exclusive=False):
                 pass
+        await runner.execute("SELECT pg_advisory_unlock_all()")  # the server notices a closed connection later
     async with PostgresLedger(postgres, secret=SECRET) as ledger:
         assert len(await all_of(ledger)) == len(version_1) - 1
 

@@ -87,6 +87,17 @@ async def test_damaged_file(path: Path) -> None:
         await SqliteLedger(path).__aenter__()
 
 
+async def test_copy(ledger: SqliteLedger, tmp_path: Path) -> None:
+    """A copy holds the entries of its time, is private, and needs the ledger's secret."""
+    await ledger.put([entry(1)])
+    copy = tmp_path / "copy"
+    await ledger.copy(copy)
+    await ledger.put([entry(2)])
+    async with SqliteLedger(copy, secret=ledger.secret) as copied:
+        assert await all_of(copied) == [entry(1)]
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+
 async def test_purge(ledger: SqliteLedger, path: Path) -> None:
     """Companies finished before the time are deleted with all generations; open ones and later ones stay."""
     made = [
