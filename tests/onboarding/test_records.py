@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from attrs import evolve, fields
 
+from companies import row
 from kfq_async.onboarding.ledgers.base import RESULT_COLUMNS
 from kfq_async.onboarding.records import Entry, Outcome, OutcomeStatus, Problem, State
 
@@ -61,6 +62,21 @@ def test_entry_repr() -> None:
 def test_problem_text(problem: Problem, text: str) -> None:
     """The text of a problem begins with its column, if it has one."""
     assert str(problem) == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "invalid"),
+    [
+        ({}, False),
+        ({"key": None}, True),
+        ({"request": None}, True),
+        ({"problems": (WARNING,)}, False),
+        ({"problems": (WARNING, FATAL)}, True),
+    ],
+)
+def test_row_invalid(changes: dict[str, Any], *, invalid: bool) -> None:
+    """A row without key or request, or with a fatal problem, must not be sent."""
+    assert evolve(row(), **changes).invalid is invalid
 
 
 def test_outcome_repr() -> None:
