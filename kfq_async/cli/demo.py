@@ -157,7 +157,9 @@ def _companies(rows: Sequence[Row], outcomes: dict[int, Outcome], console: Conso
     """Return the companies in the order of the file; print the rows that name none, or one of an earlier row."""
     companies, ids = [], set()
     for row in rows:
-        pending = Outcome(row.row_number, OutcomeStatus.PENDING, sent=False)  # not reached before a systemic failure
+        pending = Outcome(
+            row_number=row.row_number, status=OutcomeStatus.PENDING, sent=False
+        )  # not reached before a systemic failure
         outcome = outcomes.get(row.row_number, pending)
         request_id = outcome.entry.client_request_id if outcome.entry else None
         if outcome.status is OutcomeStatus.INVALID or (request_id and request_id in ids):

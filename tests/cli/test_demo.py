@@ -89,7 +89,7 @@ def test_same_company_with_other_data(tmp_path: Path, capsys: pytest.CaptureFixt
     """A company that occurs twice is requested once, and the second row is named."""
     assert run(["demo", "--file", str(write(tmp_path, "甲,,张三,,,,,", "甲,,李四,,,,,"))]) == 0
     shown = capsys.readouterr().out
-    assert "row 3: row 2 is the same company with other data" in shown
+    assert "row 3: same company as row 2 with other data" in shown
     assert "1 companies, 1 links" in shown
 
 

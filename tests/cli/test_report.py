@@ -33,12 +33,12 @@ def company(
         attempts=attempts,
     )
     status = OutcomeStatus.UNKNOWN if reason else OutcomeStatus.LINKED
-    return DemoCompany(name, Outcome(number, status, sent=True, entry=entry))
+    return DemoCompany(name, Outcome(row_number=number, status=status, sent=True, entry=entry))
 
 
 def unsent(number: int) -> DemoCompany:
     """Return a company for which nothing was sent."""
-    return DemoCompany("甲", Outcome(number, OutcomeStatus.PENDING, sent=False))
+    return DemoCompany("甲", Outcome(row_number=number, status=OutcomeStatus.PENDING, sent=False))
 
 
 def printed(companies: list[DemoCompany], width: int | None, *, show_all: bool = False) -> list[str]:

@@ -33,7 +33,7 @@ from kfq_async.onboarding import (
     report,
     write_output,
 )
-from kfq_async.onboarding.decisions import PendingRequest, outcome_of
+from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
 from kfq_async.onboarding.output.files import atomic_write, check_output
 from kfq_async.onboarding.planner import Planner
 from kfq_async.onboarding.runner import BATCH
@@ -127,7 +127,7 @@ class OnboardRun:
             return PAUSED
         if interrupts.interrupted:
             return INTERRUPTED
-        return 0 if set(progress.counts) <= {OutcomeStatus.LINKED, OutcomeStatus.REPEATED} else 1
+        return 0 if set(progress.counts) <= {OutcomeStatus.LINKED, OutcomeStatus.DUPLICATE} else 1
 
     async def bind_ledger(self, ledger: SqliteLedger) -> None:
         """Raise `LedgerError` if the ledger belongs to another platform or key; every row would be requested anew."""
@@ -164,8 +164,8 @@ class OnboardRun:
         planner = Planner(ledger, run=run, strict=self.strict, callbacks=self.callbacks)
 
         def results(rows: Sequence[Row]) -> list[Result]:
-            decisions = asyncio.run_coroutine_threadsafe(planner.review(rows), loop).result()
-            return [_to_result(outcome_of(decision)) for decision in decisions]
+            decisions = asyncio.run_coroutine_threadsafe(planner.inspect(rows), loop).result()
+            return [_to_result(outcome_from_decision(decision)) for decision in decisions]
 
         await asyncio.to_thread(write_output, self.source, self.files.out, results)
         async for entry in ledger.entries():
@@ -213,7 +213,7 @@ class _RowMessages:
         if outcome.status is OutcomeStatus.INVALID:
             self.statistics.add_invalid(outcome.row_number, outcome.problems)
         has_warning = bool(outcome.problems)
-        without_link = outcome.status not in {OutcomeStatus.LINKED, OutcomeStatus.PENDING, OutcomeStatus.REPEATED}
+        without_link = outcome.status not in {OutcomeStatus.LINKED, OutcomeStatus.PENDING, OutcomeStatus.DUPLICATE}
         if without_link or (has_warning and self._list_warnings):
             self._listed += 1
             if len(self._lines) < MAX_LISTED_ROWS:
@@ -260,7 +260,7 @@ async def _count_decisions(job: OnboardRun, copy: Path, messages: _RowMessages) 
         rows = iter(job.source)
         while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
             for decision in await planner.decide(batch):
-                outcome = outcome_of(decision)
+                outcome = outcome_from_decision(decision)
                 counts["to send" if isinstance(decision, PendingRequest) else outcome.status] += 1
                 messages.record(outcome)
     return counts
@@ -321,7 +321,7 @@ def _write_text(path: Path, text: str) -> None:
 
 def _to_result(outcome: Outcome) -> Result:
     state = str(outcome.status)
-    if outcome.entry is not None and outcome.status is OutcomeStatus.REPEATED:
+    if outcome.entry is not None and outcome.status is OutcomeStatus.DUPLICATE:
         state = str(outcome.entry.state)
     return Result(
         state=state,

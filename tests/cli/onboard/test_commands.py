@@ -106,7 +106,7 @@ def test_rows_without_a_link(
     assert states == ["refused", "invalid", "linked", "invalid"]
     assert "row 2: refused: the platform refused with code 31000" in shown
     assert "row 3: invalid: " in shown
-    assert "row 5: invalid: row 4 is the same company with other data" in shown
+    assert "row 5: invalid: same company as row 4 with other data" in shown
 
 
 def test_many_rows_with_problems(
@@ -215,10 +215,10 @@ def test_callback_urls(
         (["companies.csv", "--token", "T", "--rate-limit", "fast"], "--rate-limit must be like"),
         (["companies.csv", "--token", "T", "--concurrency", "0"], "--concurrency must be at least 1"),
         (["companies.csv", "--token", "T", "--base-url", "nonsense"], "base_url must be like"),
-        (["companies.csv", "--token", "T", "--ledger", "no.ledger"], "is no ledger"),
+        (["companies.csv", "--token", "T", "--ledger", "no.ledger"], "is not a ledger"),
         (["companies.csv", "--token", "T", "--column", "company_name"], "--column must be field=heading"),
         (["status", "nowhere.ledger"], "nowhere.ledger does not exist; give the ledger of kfq onboard"),
-        (["status", "companies.csv"], "is no ledger"),
+        (["status", "companies.csv"], "is not a ledger"),
         (["reissue", "companies.csv"], "name the companies; give --expired, --withdrawn or --key"),
     ],
 )
@@ -425,7 +425,7 @@ def test_ledger_failure(
     )
     assert run(["onboard", str(source), *connection_options]) == 3
     shown = capsys.readouterr().err
-    assert "the disk is full; make room and run again" in " ".join(shown.split())
+    assert "the disk is full; free some space and run again" in " ".join(shown.split())
     assert "links: " not in shown
 
 
