@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp.abc import AbstractResolver
 
 from kfq_async import (
     AsyncSession,
@@ -39,6 +40,21 @@ DRAFT = Operation[Any, Any]("POST", "/contract/draft", credentials=CredentialPla
 KEYED = Operation[Any, Any]("POST", "/auth/other", idempotency=Idempotency.KEYED)
 RATE_LIMITED = Operation[Any, Any]("POST", "/contract/limited", rate_limited=True)
 OTHER_RATE_LIMITED = Operation[Any, Any]("POST", "/contract/limited/too", rate_limited=True)
+
+
+class StuckResolver(AbstractResolver):
+    """A resolver that never finds an address."""
+
+    def __init__(self) -> None:
+        self.called = asyncio.Event()
+
+    async def resolve(self, *_: Any, **__: Any) -> Any:
+        """Wait for ever."""
+        self.called.set()
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Close nothing."""
 
 
 def link_request() -> CorpIdentLinkRequest:

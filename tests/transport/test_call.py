@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import TCPConnector
+from attrs import evolve
 
 from calls import (
     DRAFT,
     NO_RETRY,
+    RATE_LIMITED,
     SAFE_GET,
     UNSAFE_GET,
     error_of,
@@ -27,6 +29,7 @@ from kfq_async import (
     ConnectionLost,
     ConnectTimeout,
     DecodeError,
+    Idempotency,
     Operation,
     Phase,
     SessionError,
@@ -130,17 +133,51 @@ async def test_success_is_not_logged(caplog: pytest.LogCaptureFixture, sandbox: 
     assert [record for record in caplog.records if record.name.startswith("kfq_async")] == []
 
 
-@pytest.mark.parametrize("body", [b"x" * 9_000_000, b"<html>", b'{"code":10000,'])
-async def test_unusable_response_frees_its_connection(body: bytes) -> None:
-    """The connection of a response that is too long, foreign or cut short is free or closed when the call ends."""
+@pytest.mark.parametrize(
+    "response",
+    [
+        pytest.param(answer(b"x" * 9_000_000), id="too long"),
+        pytest.param(answer(b"<html>"), id="foreign"),
+        pytest.param(answer(b'{"code":10000,'), id="cut short"),
+        pytest.param(answer(b"", 101, Connection="upgrade", Upgrade="x"), id="another protocol"),
+    ],
+)
+async def test_unusable_response_frees_its_connection(response: bytes) -> None:
+    """The connection of a response that cannot be used is free or closed when the call ends."""
     async with (
-        ScriptedServer(respond(answer(body))) as server,
+        ScriptedServer(respond(response)) as server,
         TCPConnector(limit=1) as connector,
         open_session(server, connector=connector, retry=NO_RETRY) as session,
     ):
         await error_of(session)
         error = await error_of(session.with_options(timeouts=Timeouts(connect=5)))
     assert type(error) is not ConnectTimeout
+
+
+async def test_faulty_signer_keeps_no_slot() -> None:
+    """An exception of the signer passes through, also in a retry, and keeps neither slot nor permit."""
+
+    class FaultySigner:
+        """A signer that fails at its second signature."""
+
+        signatures = 0
+
+        def sign(self, *_: Any) -> str:
+            """Sign nothing, or raise."""
+            self.signatures += 1
+            if self.signatures == 2:
+                raise ZeroDivisionError
+            return ""
+
+    async with (
+        ScriptedServer(respond(None, success())) as server,
+        open_session(server, concurrency=1, rate_limit=100, signer=FaultySigner()) as session,
+    ):
+        operation = evolve(RATE_LIMITED, idempotency=Idempotency.SAFE)
+        with pytest.raises(ZeroDivisionError):
+            await session.send(operation)
+        assert (await session.send(operation)).attempts == 1
+        assert len(server.seen) == 2
 
 
 async def test_closing_the_session_ends_its_calls() -> None:

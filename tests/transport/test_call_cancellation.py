@@ -74,11 +74,12 @@ async def test_cancellation_while_connecting_returns_the_permit() -> None:
     class StuckOnce(TCPConnector):
         """A connector whose first connection is never established."""
 
-        async def _create_connection(self, *args: Any) -> Any:
+        async def connect(self, *args: Any, **options: Any) -> Any:
+            """Wait for ever, the first time."""
             if not connecting.is_set():
                 connecting.set()
                 await asyncio.Event().wait()
-            return await super()._create_connection(*args)
+            return await super().connect(*args, **options)
 
     async def script(_number: int, _seen: Seen) -> bytes:
         return success()

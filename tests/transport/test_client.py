@@ -55,10 +55,10 @@ async def test_response_without_a_length(*, close: bool) -> None:
 @pytest.mark.parametrize(("size", "connections"), [(10, 1), (10_000_000, 3)])
 async def test_response_before_the_request_was_read(size: int, connections: int) -> None:
     """A response that comes before the body was read counts; its connection is kept only if the body was sent."""
-    opened: list[asyncio.StreamWriter] = []
+    writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        opened.append(writer)
+        writers.append(writer)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 await reader.readuntil(b"\r\n\r\n")
@@ -73,6 +73,6 @@ async def test_response_before_the_request_was_read(size: int, connections: int)
         async with AsyncSession(TOKEN, base_url=base_url, retry=NO_RETRY) as session:
             for _ in range(3):
                 assert (await session.send(KEYED, {"a": "x" * size})).attempts == 1
-        assert len(opened) == connections
-        for writer in opened:
+        assert len(writers) == connections
+        for writer in writers:
             writer.transport.abort()

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from calls import KEYED, NO_RETRY, SAFE_GET, TOKEN, UNSAFE_GET, error_of, link_request, open_session, respond
+from calls import (
+    KEYED,
+    NO_RETRY,
+    SAFE_GET,
+    TOKEN,
+    UNSAFE_GET,
+    StuckResolver,
+    error_of,
+    link_request,
+    open_session,
+    respond,
+)
 from kfq_async import AsyncSession, AttemptTimeout, ConnectError, ConnectionLost, OutcomeUnknown, Phase
 from kfq_async.transport.connector import MAX_STALE, Connector
 from servers import ScriptedServer, answer, success
@@ -203,21 +214,6 @@ async def test_idle_connection_closed_by_the_server() -> None:
                 await closed.wait()
                 closed.clear()
                 await asyncio.sleep(0.05)  # the end of the connection reaches the client
-
-
-class StuckResolver(aiohttp.abc.AbstractResolver):
-    """A resolver that never finds an address."""
-
-    def __init__(self) -> None:
-        self.called = asyncio.Event()
-
-    async def resolve(self, *_: Any, **__: Any) -> Any:
-        """Wait for ever."""
-        self.called.set()
-        await asyncio.Event().wait()
-
-    async def close(self) -> None:
-        """Close nothing."""
 
 
 async def test_connector_closed_during_a_look_up() -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.x509.oid import NameOID
 
-from calls import TOKEN, attempt_at, attempt_for, attempt_with, check_error, never_respond, respond
+from calls import TOKEN, StuckResolver, attempt_at, attempt_for, attempt_with, check_error, never_respond, respond
 from kfq_async import (
     AttemptTimeout,
     CertificateError,
@@ -45,13 +45,6 @@ if TYPE_CHECKING:
     from aiohttp.abc import ResolveResult
 
 URL = "https://home.kaifangqian.com/resrun-paas/kaifangqian/openAPI/V2/auth/corp/ident/link"
-
-
-class StuckConnector(aiohttp.TCPConnector):
-    """A connector whose connections are never established."""
-
-    async def _create_connection(self, *_: Any) -> Any:
-        await asyncio.Event().wait()
 
 
 class EmptyResolver(aiohttp.abc.AbstractResolver):
@@ -88,17 +81,17 @@ async def test_unknown_host() -> None:
 
 async def test_connect_timeout() -> None:
     """``Timeouts.connect`` ends an attempt that gets no connection; the error is a `TimeoutError` as well."""
-    async with StuckConnector() as connector:
-        error = await attempt_at("http://127.0.0.1/resrun-paas", connector=connector, timeouts=Timeouts(connect=0.2))
-    check_error(error, ConnectTimeout, Phase.NOT_SENT, "no connection to 127.0.0.1:80 within 0.2 s")
+    async with aiohttp.TCPConnector(resolver=StuckResolver()) as connector:
+        error = await attempt_at("http://platform.invalid/x", connector=connector, timeouts=Timeouts(connect=0.2))
+    check_error(error, ConnectTimeout, Phase.NOT_SENT, "no connection to platform.invalid:80 within 0.2 s")
     assert isinstance(error, TimeoutError)
     assert isinstance(error, ConnectError)
 
 
 async def test_total_timeout_while_connecting() -> None:
     """``Timeouts.total`` ends an attempt that has no connection yet, and nothing was sent."""
-    async with StuckConnector() as connector:
-        error = await attempt_at("http://127.0.0.1/resrun-paas", connector=connector, timeouts=Timeouts(total=1))
+    async with aiohttp.TCPConnector(resolver=StuckResolver()) as connector:
+        error = await attempt_at("http://platform.invalid/x", connector=connector, timeouts=Timeouts(total=1))
     check_error(error, TotalTimeout, Phase.NOT_SENT, "total timeout (1 s) expired during an attempt")
 
 
