@@ -1,4 +1,4 @@
-"""Sessions, operations and scripted responses for the tests of calls."""
+"""Sessions, operations, scripts and checks that the tests of calls share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp.abc import AbstractResolver
 
 from kfq_async import (
     AsyncSession,
@@ -15,7 +16,6 @@ from kfq_async import (
     KfqError,
     Operation,
     RetryPolicy,
-    Timeouts,
 )
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from servers import ScriptedServer, Seen, answer
@@ -23,64 +23,103 @@ from servers import ScriptedServer, Seen, answer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kfq_async import Phase
     from kfq_async.sandbox import Sandbox
-
+    from servers import Script
 
 TOKEN = "PV9LQWZA"
+REQUEST = CorpIdentLinkRequest(account_name="13800138000")
+FAST_RETRY = RetryPolicy(initial=0.01, maximum=0.02)
+NO_RETRY = RetryPolicy(attempts=1)
 
-FAST = RetryPolicy(initial=0.01, maximum=0.02)
-
-ONCE = RetryPolicy(attempts=1)
-
-PATIENT = Timeouts(attempt=0.2)
-
-QUERY = Operation[Any, Any](
+SAFE_GET = Operation[Any, Any](
     "GET", "/contract/tasks", credentials=CredentialPlacement.PARAMETERS, idempotency=Idempotency.SAFE
 )
-
-LOOK = Operation[Any, Any]("GET", "/contract/look", credentials=CredentialPlacement.PARAMETERS)
-
+UNSAFE_GET = Operation[Any, Any]("GET", "/contract/page", credentials=CredentialPlacement.PARAMETERS)
 DRAFT = Operation[Any, Any]("POST", "/contract/draft", credentials=CredentialPlacement.PARAMETERS)
-
-PACED = Operation[Any, Any]("POST", "/contract/paced", rate_limited=True)
-
-PACED_TOO = Operation[Any, Any]("POST", "/contract/paced/too", rate_limited=True)
-
 KEYED = Operation[Any, Any]("POST", "/auth/other", idempotency=Idempotency.KEYED)
+RATE_LIMITED = Operation[Any, Any]("POST", "/contract/limited", rate_limited=True)
+OTHER_RATE_LIMITED = Operation[Any, Any]("POST", "/contract/limited/too", rate_limited=True)
+
+
+class StuckResolver(AbstractResolver):
+    """A resolver that never finds an address."""
+
+    def __init__(self) -> None:
+        self.called = asyncio.Event()
+
+    async def resolve(self, *_: Any, **__: Any) -> Any:
+        """Wait for ever."""
+        self.called.set()
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Close nothing."""
 
 
 def link_request() -> CorpIdentLinkRequest:
-    """Make a request with an id of its own."""
+    """Return a request with a fresh id."""
     return CorpIdentLinkRequest(account_name="13800138000")
 
 
-def opened(server: ScriptedServer | Sandbox, **options: Any) -> AsyncSession:
-    """Make a session that repeats quickly."""
-    return AsyncSession(TOKEN, base_url=server.base_url, **{"retry": FAST, **options})
+def open_session(server: ScriptedServer | Sandbox, **options: Any) -> AsyncSession:
+    """Return a session with ``server`` that retries within milliseconds."""
+    return AsyncSession(TOKEN, base_url=server.base_url, **{"retry": FAST_RETRY, **options})
 
 
-def refused(code: int, message: str = "…") -> bytes:
-    """Write the platform's refusal."""
-    return answer({"code": code, "message": message, "result": None, "timestamp": 1775010802000})
+async def error_of(session: AsyncSession, operation: Operation[Any, Any] = CORP_IDENT_LINK, request: Any = None) -> Any:
+    """Return the error of a call that fails."""
+    with pytest.raises(KfqError) as caught:
+        await session.send(operation, link_request() if request is None else request)
+    return caught.value
 
 
-def script_of(*answers: bytes | None) -> Callable[[int, Seen], Any]:
-    """Answer one after the other, and the last one for ever."""
+async def attempt_at(base_url: str, **options: Any) -> Any:
+    """Send `REQUEST` once, and return the link or the error."""
+    async with AsyncSession(TOKEN, base_url=base_url, **{"retry": NO_RETRY, **options}) as session:
+        try:
+            return await session.auth.corp_ident_link(REQUEST)
+        except KfqError as error:
+            return error
 
-    async def script(number: int, _seen: Seen) -> bytes | None:
-        return answers[min(number, len(answers) - 1)]
+
+async def attempt_with(script: Script, **options: Any) -> Any:
+    """Send `REQUEST` once to a server with ``script``, and return the link or the error."""
+    async with ScriptedServer(script) as server:
+        return await attempt_at(server.base_url, **options)
+
+
+async def attempt_for(response: bytes | tuple[bytes, ...] | None, **options: Any) -> Any:
+    """Send `REQUEST` once to a server that sends ``response``, and return the link or the error."""
+    return await attempt_with(respond(response), **options)
+
+
+def check_error(error: Any, kind: type[KfqError], phase: Phase, text: str) -> None:
+    """Check class, phase and text of an error of `attempt_at`, and what every such error contains."""
+    assert type(error) is kind, repr(error)
+    assert error.phase is phase
+    assert text in str(error)
+    assert (error.operation, error.attempts) == ("POST /auth/corp/ident/link", 1)
+    assert error.client_request_id == REQUEST.client_request_id
+    assert error.__cause__ is None
+    assert error.__context__ is None
+
+
+def respond(*responses: bytes | tuple[bytes, ...] | None) -> Callable[[int, Seen], Any]:
+    """Return a script that sends the responses in turn, and the last one to every further request."""
+
+    async def script(number: int, _seen: Seen) -> bytes | tuple[bytes, ...] | None:
+        return responses[min(number, len(responses) - 1)]
 
     return script
 
 
-async def silent(_number: int, _seen: Seen) -> bytes | None:
-    """Never answer."""
-    await asyncio.sleep(60)
+async def never_respond(_number: int, _seen: Seen) -> bytes | None:
+    """Keep the connection open without a response."""
+    await asyncio.Event().wait()
     return None
 
 
-async def failed(session: AsyncSession, operation: Operation[Any, Any] = CORP_IDENT_LINK, request: Any = None) -> Any:
-    """Return the error of a call."""
-    with pytest.raises(KfqError) as caught:
-        await session.send(operation, link_request() if request is None else request)
-    return caught.value
+def refusal(code: int, message: str = "…") -> bytes:
+    """Return the response by which the platform refuses a request."""
+    return answer({"code": code, "message": message, "result": None, "timestamp": 1775010802000})

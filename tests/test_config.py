@@ -74,3 +74,10 @@ def test_settings_are_values() -> None:
     assert hash(Timeouts(attempt=1)) == hash(Timeouts(attempt=1.0))
     with pytest.raises(AttributeError):
         Timeouts().attempt = 1.0  # type: ignore[misc]
+
+
+def test_repeat_sent_must_be_a_bool() -> None:
+    """A string in place of True or False is refused."""
+    value: Any = "no"
+    with pytest.raises(TypeError, match=r"RetryPolicy\.repeat_sent must be True or False"):
+        RetryPolicy(repeat_sent=value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from attrs.exceptions import FrozenInstanceError
@@ -55,3 +56,16 @@ def test_repr_of_a_response() -> None:
         repr(ApiResponse(result=1, envelope={"authUrl": "https://h.example"}, attempts=2))
         == "ApiResponse(result='***', attempts=2)"
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"credentials": "HEADERS"}, "Operation.credentials must be one of CredentialPlacement.HEADERS"),
+        ({"idempotency": "SAFE"}, "Operation.idempotency must be one of Idempotency.SAFE"),
+    ],
+)
+def test_member_names_are_refused(options: dict[str, Any], text: str) -> None:
+    """A string in place of an enumeration member is refused."""
+    with pytest.raises(TypeError, match=text):
+        Operation("POST", "/x", **options)

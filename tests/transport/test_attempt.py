@@ -1,4 +1,4 @@
-"""`Attempt` and `DeadlineTimer`: which limit expires when, whose cancellation wins, and when the timer runs."""
+"""`Attempt` and `DeadlineTimer`: deadlines, cancellation, and the state of the timer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from calls import link_request, opened
+from calls import link_request, open_session
 from kfq_async import Timeouts
 from kfq_async.transport.attempt import Attempt, DeadlineTimer
 from servers import ScriptedServer, Seen, success
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 TIMEOUTS = Timeouts(connect=5, attempt=30)
 
 
-def attempt_of(timeouts: Timeouts = TIMEOUTS, *, total: float = inf) -> Attempt:
-    """Make an attempt of the current task that begins now."""
+def new_attempt(timeouts: Timeouts = TIMEOUTS, *, total: float = inf) -> Attempt:
+    """Return an attempt of the current task that begins now."""
     return Attempt(timeouts, total_at=asyncio.get_running_loop().time() + total)
 
 
-async def expired(attempt: Attempt) -> str:
-    """Sleep within the attempt's scope; return which limit expired."""
+async def wait_until_expired(attempt: Attempt) -> str:
+    """Wait within the attempt's scope, and return the name of the limit that expired."""
     try:
         async with attempt.scope:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
     except TimeoutError:
         assert attempt.scope.expired()
         return "total" if attempt.total_expired else "attempt"
     raise AssertionError
 
 
-async def started(body: Callable[[Attempt], Awaitable[object]], attempt: Attempt) -> asyncio.Task[object]:
-    """Start ``body`` in a task and let it reach its first wait."""
+async def start(body: Callable[[Attempt], Awaitable[object]], attempt: Attempt) -> asyncio.Task[object]:
+    """Start ``body`` in a task, and let it reach its first wait."""
 
     async def run() -> object:
         return await body(attempt)
@@ -48,7 +48,7 @@ async def started(body: Callable[[Attempt], Awaitable[object]], attempt: Attempt
 
 
 def check_twice(attempt: Attempt, seconds: float) -> None:
-    """Check the deadline twice, as of so many seconds from now."""
+    """Check the deadline twice, as of ``seconds`` from now."""
     now = asyncio.get_running_loop().time() + seconds
     attempt.check(now)
     attempt.check(now)
@@ -63,12 +63,12 @@ def check_twice(attempt: Attempt, seconds: float) -> None:
         (True, 20.0, 19.5, 20.5, "total"),
     ],
 )
-async def test_which_limit_expires_when(
+async def test_limit_that_expires_first(
     *, connected: bool, total: float, early: float, late: float, limit: str
 ) -> None:
-    """``attempt`` counts from the connection, ``connect`` is added before it, and ``total`` counts always."""
-    attempt = attempt_of(total=total)
-    task = await started(expired, attempt)
+    """``attempt`` counts from the connection, ``connect`` is added before it, and ``total`` always counts."""
+    attempt = new_attempt(total=total)
+    task = await start(wait_until_expired, attempt)
     if connected:
         attempt.mark_connected(asyncio.get_running_loop().time())
     check_twice(attempt, early)
@@ -81,23 +81,23 @@ async def test_which_limit_expires_when(
 
 
 async def test_one_check_does_not_expire() -> None:
-    """After a first check that is late, a response that lies in the socket can still be read."""
+    """After the first check past the deadline, a response that is in the socket can still be read."""
 
-    async def answered(attempt: Attempt) -> str:
+    async def body(attempt: Attempt) -> str:
         async with attempt.scope:
             await asyncio.sleep(0.02)
         return "response"
 
-    attempt = attempt_of()
-    task = await started(answered, attempt)
+    attempt = new_attempt()
+    task = await start(body, attempt)
     attempt.check(asyncio.get_running_loop().time() + 100)
     assert await task == "response"
 
 
-async def test_a_new_deadline_counts_anew() -> None:
-    """A check that was late for the connection is not held against the response."""
-    attempt = attempt_of()
-    task = await started(expired, attempt)
+async def test_connection_resets_the_check() -> None:
+    """A check past the connection's deadline does not count for the deadline of the response."""
+    attempt = new_attempt()
+    task = await start(wait_until_expired, attempt)
     now = asyncio.get_running_loop().time()
     attempt.check(now + 36)
     attempt.mark_connected(now + 36)
@@ -111,11 +111,11 @@ async def test_a_new_deadline_counts_anew() -> None:
     assert await task == "attempt"
 
 
-@pytest.mark.parametrize("first", ["timer", "outside"])
-async def test_a_cancellation_from_outside_wins(first: str) -> None:
-    """When the deadline and the caller cancel in the same moment, the task ends cancelled."""
-    attempt = attempt_of(total=1.0)
-    task = await started(expired, attempt)
+@pytest.mark.parametrize("first", ["timer", "caller"])
+async def test_cancellation_from_outside_wins(first: str) -> None:
+    """When deadline and caller cancel at the same moment, the task ends cancelled."""
+    attempt = new_attempt(total=1.0)
+    task = await start(wait_until_expired, attempt)
     if first == "timer":
         check_twice(attempt, 2.0)
         await asyncio.sleep(0)
@@ -128,16 +128,16 @@ async def test_a_cancellation_from_outside_wins(first: str) -> None:
     assert task.cancelled()
 
 
-async def test_a_task_that_was_cancelled_before_can_still_time_out() -> None:
-    """Cleaning up under a cancellation may use the session: earlier cancellations do not count."""
+async def test_earlier_cancellation_does_not_count() -> None:
+    """A task that cleans up after its cancellation can use the session, and its attempts expire."""
 
     async def run() -> str:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
-            attempt = attempt_of(total=0.0)
+            attempt = new_attempt(total=0.0)
             asyncio.get_running_loop().call_soon(check_twice, attempt, 1.0)
-            return await expired(attempt)
+            return await wait_until_expired(attempt)
         raise AssertionError
 
     task = asyncio.create_task(run())
@@ -152,20 +152,29 @@ async def test_a_task_that_was_cancelled_before_can_still_time_out() -> None:
 )
 async def test_may_have_sent(*, connecting: bool, connected: bool, sent: bool) -> None:
     """Only an attempt that waits for its connection has certainly sent nothing."""
-    attempt = attempt_of()
+    attempt = new_attempt()
     attempt.connecting = connecting
     if connected:
         attempt.mark_connected(0.0)
     assert attempt.may_have_sent is sent
 
 
-async def test_the_timer_expires_what_is_late() -> None:
-    """An attempt that was added expires soon after its deadline, one that was discarded does not."""
+async def test_closed_attempt_keeps_no_task() -> None:
+    """A closed attempt, which the context of a pooled connection keeps, holds neither scope nor task."""
+    attempt = new_attempt()
+    async with attempt.scope:
+        pass
+    attempt.close()
+    assert not hasattr(attempt, "scope")
+
+
+async def test_timer_expires_added_attempts() -> None:
+    """An attempt that was added expires after its deadline, and one that was discarded does not."""
     timer = DeadlineTimer()
 
-    async def late(attempt: Attempt) -> str:
+    async def added(attempt: Attempt) -> str:
         timer.add(attempt)
-        return await expired(attempt)
+        return await wait_until_expired(attempt)
 
     async def discarded(attempt: Attempt) -> str:
         timer.add(attempt)
@@ -174,14 +183,14 @@ async def test_the_timer_expires_what_is_late() -> None:
             await asyncio.sleep(0.25)
         return "undisturbed"
 
-    tasks = [await started(late, attempt_of(total=0.0)), await started(discarded, attempt_of(total=0.0))]
+    tasks = [await start(added, new_attempt(total=0.0)), await start(discarded, new_attempt(total=0.0))]
     assert await asyncio.gather(*tasks) == ["total", "undisturbed"]
 
 
-async def test_the_timer_stops_by_itself() -> None:
-    """Without an attempt the timer does not run, and the next attempt starts it."""
+async def test_timer_stops_without_attempts() -> None:
+    """Without an attempt the timer stops by itself, and the next attempt starts it."""
     timer = DeadlineTimer()
-    attempts = [attempt_of(), attempt_of()]
+    attempts = [new_attempt(), new_attempt()]
     assert not timer.running
     for _ in range(2):
         for attempt in attempts:
@@ -193,9 +202,9 @@ async def test_the_timer_stops_by_itself() -> None:
         assert not timer.running
 
 
-async def test_a_stopped_timer_does_not_run() -> None:
-    """Stopping leaves nothing in the event loop; it is idempotent."""
-    timer, attempt = DeadlineTimer(), attempt_of()
+async def test_stop() -> None:
+    """A stopped timer leaves nothing in the event loop, and `stop` is idempotent."""
+    timer, attempt = DeadlineTimer(), new_attempt()
     timer.add(attempt)
     timer.discard(attempt)
     assert timer.running
@@ -204,34 +213,26 @@ async def test_a_stopped_timer_does_not_run() -> None:
     assert not timer.running
 
 
-async def test_stopping_forgets_no_attempt() -> None:
+async def test_stop_keeps_running_attempts() -> None:
     """An attempt that is running when its session is closed keeps its deadline."""
     timer = DeadlineTimer()
 
-    async def late(attempt: Attempt) -> str:
+    async def body(attempt: Attempt) -> str:
         timer.add(attempt)
         timer.stop()
-        return await expired(attempt)
+        return await wait_until_expired(attempt)
 
-    assert await (await started(late, attempt_of(total=0.0))) == "total"
-
-
-async def test_a_closed_attempt_keeps_no_task() -> None:
-    """The context of a pooled connection keeps the attempt, which keeps neither scope nor task."""
-    attempt = attempt_of()
-    async with attempt.scope:
-        pass
-    attempt.close()
-    assert not hasattr(attempt, "scope")
+    assert await (await start(body, new_attempt(total=0.0))) == "total"
 
 
-async def test_a_blocked_loop_loses_no_response() -> None:
-    """When the event loop was blocked beyond the limits, the response in the socket is read before they expire."""
+async def test_blocked_loop_loses_no_response() -> None:
+    """When the event loop was blocked beyond the deadline, the response in the socket is read before it expires."""
 
     async def script(_number: int, _seen: Seen) -> bytes:
-        asyncio.get_running_loop().call_soon(time.sleep, 0.4)
+        asyncio.get_running_loop().call_soon(time.sleep, 1.2)
         return success()
 
-    async with ScriptedServer(script) as server, opened(server, timeouts=Timeouts(attempt=0.2)) as session:
+    # One second is for the request to arrive on a busy machine; the loop is then blocked for longer than that.
+    async with ScriptedServer(script) as server, open_session(server, timeouts=Timeouts(attempt=1)) as session:
         assert (await session.auth.corp_ident_link(link_request())).order_no == "N1"
         assert len(server.seen) == 1

@@ -1,4 +1,4 @@
-"""One call: its phase, its result, its ids and its end."""
+"""One call: the phase of its error, its result, its ids, and the end of its session."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import TCPConnector
+from attrs import evolve
 
 from calls import (
-    LOOK,
-    ONCE,
-    QUERY,
-    failed,
+    DRAFT,
+    NO_RETRY,
+    RATE_LIMITED,
+    SAFE_GET,
+    UNSAFE_GET,
+    error_of,
     link_request,
-    opened,
-    refused,
-    script_of,
-    silent,
+    never_respond,
+    open_session,
+    refusal,
+    respond,
 )
 from kfq_async import (
     BusinessError,
     ConnectionLost,
     ConnectTimeout,
     DecodeError,
+    Idempotency,
     Operation,
     Phase,
     SessionError,
@@ -37,44 +41,44 @@ if TYPE_CHECKING:
     from kfq_async.sandbox import Sandbox
 
 
-async def test_once_sent_the_error_stays_sent() -> None:
-    """A refusal after a lost answer does not say that nothing happened."""
-    async with ScriptedServer(script_of(None, refused(31000))) as server, opened(server) as session:
-        error = await failed(session)
+async def test_refusal_after_a_lost_response_is_sent() -> None:
+    """Once an attempt may have been executed, a later refusal keeps the phase ``sent``."""
+    async with ScriptedServer(respond(None, refusal(31000))) as server, open_session(server) as session:
+        error = await error_of(session)
         assert len(server.seen) == 2
     assert (type(error), error.phase, error.attempts) == (BusinessError, Phase.SENT, 2)
 
 
-async def test_once_sent_a_refused_connection_is_sent_too() -> None:
-    """Nor does a connection that could not be made again."""
+async def test_connect_error_after_a_lost_response_is_sent() -> None:
+    """A refused connection after a lost response keeps the phase ``sent``."""
 
     async def script(_number: int, _seen: Seen) -> None:
         server.vanish()
 
-    async with ScriptedServer(script) as server, opened(server) as session:
-        error = await failed(session)
+    async with ScriptedServer(script) as server, open_session(server) as session:
+        error = await error_of(session)
         assert len(server.seen) == 1
     assert (type(error).__name__, error.phase, error.attempts) == ("ConnectError", Phase.SENT, 5)
 
 
-async def test_once_sent_an_unreadable_result_is_sent_too() -> None:
-    """Nor does a result that cannot be read."""
-    async with ScriptedServer(script_of(None, success({"orderNo": 17}))) as server, opened(server) as session:
-        error = await failed(session)
+async def test_decode_error_after_a_lost_response_is_sent() -> None:
+    """An invalid result after a lost response keeps the phase ``sent``."""
+    async with ScriptedServer(respond(None, success({"orderNo": 17}))) as server, open_session(server) as session:
+        error = await error_of(session)
     assert (type(error), error.phase, error.attempts) == (DecodeError, Phase.SENT, 2)
 
 
-@pytest.mark.parametrize("operation", [QUERY, LOOK])
-async def test_a_lost_query_whose_server_is_gone(operation: Operation[Any, Any]) -> None:
-    """A connection that breaks and cannot be made again was still one that carried the request."""
+@pytest.mark.parametrize("operation", [SAFE_GET, UNSAFE_GET])
+async def test_lost_get_whose_server_is_gone(operation: Operation[Any, Any]) -> None:
+    """A GET that was sent stays ``sent`` when no further connection can be made."""
 
     async def script(_number: int, _seen: Seen) -> None:
         server.vanish()
 
-    async with ScriptedServer(script) as server, opened(server, retry=ONCE) as session:
-        error = await failed(session, operation, {})
+    async with ScriptedServer(script) as server, open_session(server, retry=NO_RETRY) as session:
+        error = await error_of(session, operation, {})
         assert len(server.seen) == 1
-    original_error = error.original_error if operation is LOOK else error
+    original_error = error.original_error if operation is UNSAFE_GET else error
     assert (type(original_error), original_error.phase) == (ConnectionLost, Phase.SENT)
 
 
@@ -89,10 +93,10 @@ async def test_a_lost_query_whose_server_is_gone(operation: Operation[Any, Any])
         ("https://example.com", ("expected an object, not a string @ $.result",)),
     ],
 )
-async def test_an_unreadable_result(result: object, problems: tuple[str, ...]) -> None:
-    """Success with a malformed result is a `DecodeError` with the paths, and not repeated: it has taken effect."""
-    async with ScriptedServer(script_of(success(result))) as server, opened(server) as session:
-        error = await failed(session)
+async def test_invalid_result(result: object, problems: tuple[str, ...]) -> None:
+    """Success with an invalid result is a `DecodeError` with the paths; it took effect, so it is not retried."""
+    async with ScriptedServer(respond(success(result))) as server, open_session(server) as session:
+        error = await error_of(session)
         assert len(server.seen) == 1
     assert type(error) is DecodeError
     assert set(error.problems) == set(problems)
@@ -100,16 +104,92 @@ async def test_an_unreadable_result(result: object, problems: tuple[str, ...]) -
     assert error.unique_code == server.seen[0].headers["uniqueCode"]
 
 
-async def test_closing_ends_what_is_under_way() -> None:
-    """Closing a session ends its calls: who was on the wire may have been heard, who waited was not."""
-    async with ScriptedServer(silent) as server:
-        session = opened(server, concurrency=1)
-        heard = asyncio.create_task(failed(session))
+async def test_ids_are_unique() -> None:
+    """Among a hundred requests no nonce and no serial number occurs twice."""
+    async with ScriptedServer(respond(success())) as server, open_session(server) as session:
+        await asyncio.gather(*(session.auth.corp_ident_link(link_request()) for _ in range(100)))
+    ids = [seen.headers[name] for seen in server.seen for name in ("nonce", "uniqueCode")]
+    assert len(set(ids)) == 200
+
+
+async def test_timestamp_of_each_attempt() -> None:
+    """Each attempt carries the time at which it was made."""
+    ticks = count(1_750_000_000)
+    async with (
+        ScriptedServer(respond(None, None, success())) as server,
+        open_session(server, clock=lambda: float(next(ticks))) as session,
+    ):
+        await session.auth.corp_ident_link(link_request())
+    stamps = [int(seen.headers["timestamp"]) for seen in server.seen]
+    assert stamps[0] == 1_750_000_000_000
+    assert [later - earlier for earlier, later in pairwise(stamps)] == [1000, 1000]
+
+
+async def test_success_is_not_logged(caplog: pytest.LogCaptureFixture, sandbox: Sandbox) -> None:
+    """A call whose first attempt succeeds writes no log record."""
+    caplog.set_level(logging.DEBUG)
+    async with open_session(sandbox) as session:
+        await session.auth.corp_ident_link(link_request())
+    assert [record for record in caplog.records if record.name.startswith("kfq_async")] == []
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        pytest.param(answer(b"x" * 9_000_000), id="too long"),
+        pytest.param(answer(b"<html>"), id="foreign"),
+        pytest.param(answer(b'{"code":10000,'), id="cut short"),
+        pytest.param(answer(b"", 101, Connection="upgrade", Upgrade="x"), id="another protocol"),
+    ],
+)
+async def test_unusable_response_frees_its_connection(response: bytes) -> None:
+    """The connection of a response that cannot be used is free or closed when the call ends."""
+    async with (
+        ScriptedServer(respond(response)) as server,
+        TCPConnector(limit=1) as connector,
+        open_session(server, connector=connector, retry=NO_RETRY) as session,
+    ):
+        await error_of(session)
+        error = await error_of(session.with_options(timeouts=Timeouts(connect=5)))
+    assert type(error) is not ConnectTimeout
+
+
+async def test_faulty_signer_keeps_no_slot() -> None:
+    """An exception of the signer passes through, also in a retry, and keeps neither slot nor permit."""
+
+    class FaultySigner:
+        """A signer that fails at its second signature."""
+
+        signatures = 0
+
+        def sign(self, *_: Any) -> str:
+            """Sign nothing, or raise."""
+            self.signatures += 1
+            if self.signatures == 2:
+                raise ZeroDivisionError
+            return ""
+
+    async with (
+        ScriptedServer(respond(None, success())) as server,
+        open_session(server, concurrency=1, rate_limit=100, signer=FaultySigner()) as session,
+    ):
+        operation = evolve(RATE_LIMITED, idempotency=Idempotency.SAFE)
+        with pytest.raises(ZeroDivisionError):
+            await session.send(operation)
+        assert (await session.send(operation)).attempts == 1
+        assert len(server.seen) == 2
+
+
+async def test_closing_the_session_ends_its_calls() -> None:
+    """Closing a session ends its calls: one that was sent with phase ``sent``, one in the queue as ``not_sent``."""
+    async with ScriptedServer(never_respond) as server:
+        session = open_session(server, concurrency=1)
+        sent = asyncio.create_task(error_of(session))
         await server.saw()
-        waited = asyncio.create_task(failed(session))
+        queued = asyncio.create_task(error_of(session))
         await asyncio.sleep(0.05)
         await session.aclose()
-        errors = await asyncio.gather(heard, waited)
+        errors = await asyncio.gather(sent, queued)
         assert len(server.seen) == 1
     assert [type(error) for error in errors] == [SessionError, SessionError]
     assert [error.phase for error in errors] == [Phase.SENT, Phase.NOT_SENT]
@@ -117,43 +197,13 @@ async def test_closing_ends_what_is_under_way() -> None:
     assert all("the session is closed" in str(error) and error.client_request_id for error in errors)
 
 
-@pytest.mark.parametrize("body", [b"x" * 9_000_000, b"<html>", b'{"code":10000,'])
-async def test_an_answer_that_is_not_used_holds_no_connection(body: bytes) -> None:
-    """Whatever an answer was, read or refused, its connection is free or closed when the call ends."""
-    async with (
-        ScriptedServer(script_of(answer(body))) as server,
-        TCPConnector(limit=1) as connector,
-        opened(server, connector=connector, retry=ONCE) as session,
-    ):
-        await failed(session)
-        error = await failed(session.with_options(timeouts=Timeouts(connect=0.5)))
-    assert type(error) is not ConnectTimeout
-
-
-async def test_success_logs_nothing(caplog: pytest.LogCaptureFixture, sandbox: Sandbox) -> None:
-    """A call that succeeds at once leaves no line of the package in the log."""
-    caplog.set_level(logging.DEBUG)
-    async with opened(sandbox) as session:
-        await session.auth.corp_ident_link(link_request())
-    assert [record for record in caplog.records if record.name.startswith("kfq_async")] == []
-
-
-async def test_ids_are_never_shared() -> None:
-    """Among a hundred requests no nonce and no serial number occurs twice."""
-    async with ScriptedServer(script_of(success())) as server, opened(server) as session:
-        await asyncio.gather(*(session.auth.corp_ident_link(link_request()) for _ in range(100)))
-    ids = [seen.headers[name] for seen in server.seen for name in ("nonce", "uniqueCode")]
-    assert len(set(ids)) == 200
-
-
-async def test_time_stamps_follow_the_clock() -> None:
-    """Each attempt carries the time at which it was made."""
-    ticks = count(1_750_000_000)
-    async with (
-        ScriptedServer(script_of(None, None, success())) as server,
-        opened(server, clock=lambda: float(next(ticks))) as session,
-    ):
-        await session.auth.corp_ident_link(link_request())
-    stamps = [int(seen.headers["timestamp"]) for seen in server.seen]
-    assert stamps[0] == 1_750_000_000_000
-    assert [later - earlier for earlier, later in pairwise(stamps)] == [1000, 1000]
+async def test_closing_the_session_ends_a_long_queue() -> None:
+    """A thousand calls that wait for the only slot end, unsent, when the session is closed."""
+    async with ScriptedServer(never_respond) as server:
+        session = open_session(server, concurrency=1)
+        calls = [asyncio.create_task(error_of(session, DRAFT, {})) for _ in range(1000)]
+        await server.saw()
+        await session.aclose()
+        _, *queued = await asyncio.gather(*calls)
+        assert len(server.seen) == 1
+    assert {(type(error), error.phase, error.attempts) for error in queued} == {(SessionError, Phase.NOT_SENT, 0)}

@@ -7,39 +7,28 @@ from typing import Any
 
 import pytest
 
-from calls import (
-    DRAFT,
-    KEYED,
-    ONCE,
-    QUERY,
-    TOKEN,
-    failed,
-    link_request,
-    opened,
-    refused,
-    script_of,
-)
-from kfq_async import (
-    AsyncSession,
-    ClockError,
-    Operation,
-    Phase,
-)
+from calls import DRAFT, KEYED, NO_RETRY, SAFE_GET, TOKEN, error_of, link_request, open_session, refusal, respond
+from kfq_async import AsyncSession, ClockError, Operation, Phase
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.sandbox import Sandbox
 from servers import ScriptedServer, answer, success
 
 
-def ten_minutes_off() -> float:
-    """Return the time of a clock that is late."""
+def slow_clock() -> float:
+    """Return the time of a clock that is ten minutes slow."""
     return time.time() - 600
 
 
-async def test_a_wrong_clock_is_corrected_once_for_all() -> None:
-    """The first call learns the platform's time and succeeds; from then on every view of the session knows it."""
+def slow_response_clock() -> float:
+    """Return a time ten minutes before the timestamp of `refusal`."""
+    return 1775010802.0 - 600
+
+
+async def test_correction_holds_for_all_views() -> None:
+    """The first call learns the platform's time and succeeds; from then on all views use it."""
     async with (
         Sandbox(tokens=[TOKEN, "OTHER"]) as sandbox,
-        AsyncSession(TOKEN, base_url=sandbox.base_url, clock=ten_minutes_off) as session,
+        AsyncSession(TOKEN, base_url=sandbox.base_url, clock=slow_clock) as session,
     ):
         view = session.for_token("OTHER")
         assert (await session.send(CORP_IDENT_LINK, link_request())).attempts == 2
@@ -48,54 +37,51 @@ async def test_a_wrong_clock_is_corrected_once_for_all() -> None:
         assert len(sandbox.orders) == 3
 
 
-async def test_a_wrong_clock_within_attempts() -> None:
-    """The correction needs an attempt of its own; without one the error is raised, and the next call succeeds."""
+async def test_correction_needs_an_attempt() -> None:
+    """Without a retry the error is raised, and the next call uses the corrected time."""
     async with (
         Sandbox() as sandbox,
-        AsyncSession(TOKEN, base_url=sandbox.base_url, clock=ten_minutes_off, retry=ONCE) as session,
+        AsyncSession(TOKEN, base_url=sandbox.base_url, clock=slow_clock, retry=NO_RETRY) as session,
     ):
-        error = await failed(session)
+        error = await error_of(session)
         assert (type(error), error.attempts, error.phase) == (ClockError, 1, Phase.ANSWERED)
         assert (await session.send(CORP_IDENT_LINK, link_request())).attempts == 1
 
 
-def slow() -> float:
-    """Read a clock that is ten minutes behind the platform's answers."""
-    return 1775010802.0 - 600
-
-
-@pytest.mark.parametrize("operation", [QUERY, DRAFT, KEYED])
-async def test_any_operation_may_be_repeated_with_a_corrected_clock(operation: Operation[Any, Any]) -> None:
-    """A refused timestamp ran nothing, so even a draft is sent again."""
-    async with ScriptedServer(script_of(refused(41001), success())) as server, opened(server, clock=slow) as session:
+@pytest.mark.parametrize("operation", [SAFE_GET, DRAFT, KEYED])
+async def test_every_operation_is_retried_with_the_corrected_time(operation: Operation[Any, Any]) -> None:
+    """A refused timestamp executed nothing, so even a draft is retried."""
+    script = respond(refusal(41001), success())
+    async with ScriptedServer(script) as server, open_session(server, clock=slow_response_clock) as session:
         assert (await session.send(operation, {})).attempts == 2
 
 
 @pytest.mark.parametrize("timestamp", [None, "2026-01-02 03:04:05", "soon", True])
-async def test_a_clock_that_cannot_be_learnt(timestamp: object) -> None:
-    """When the answer does not tell the platform's time, asking again is useless."""
+async def test_response_without_a_time_is_not_retried(timestamp: object) -> None:
+    """When the response does not contain the platform's time, a retry is useless."""
     raw = answer({"code": 41001, "message": "…", "result": None, "timestamp": timestamp})
-    async with ScriptedServer(script_of(raw)) as server, opened(server) as session:
-        error = await failed(session)
+    async with ScriptedServer(respond(raw)) as server, open_session(server) as session:
+        error = await error_of(session)
         assert len(server.seen) == 1
     assert type(error) is ClockError
 
 
 @pytest.mark.parametrize("timestamp", [0, 1, 4102444800000])
-async def test_a_clock_is_not_believed_to_be_days_wrong(timestamp: int) -> None:
-    """A nonsense time in an answer is not taken over, since it would harm every view."""
+async def test_offset_of_days_is_ignored(timestamp: int) -> None:
+    """A nonsensical time in a response is ignored, since it would harm every view."""
     raw = answer({"code": 41001, "message": "…", "result": None, "timestamp": timestamp})
-    async with ScriptedServer(script_of(raw)) as server, opened(server, clock=slow) as session:
-        error = await failed(session)
-        await failed(session)
+    async with ScriptedServer(respond(raw)) as server, open_session(server, clock=slow_response_clock) as session:
+        error = await error_of(session)
+        await error_of(session)
         assert len({seen.headers["timestamp"] for seen in server.seen}) == 1
     assert (type(error), error.attempts) == (ClockError, 1)
 
 
-async def test_a_clock_is_corrected_once() -> None:
+async def test_clock_is_corrected_once_per_call() -> None:
     """When the corrected time is refused as well, the error is raised."""
-    async with ScriptedServer(script_of(refused(41001))) as server, opened(server, clock=slow) as session:
-        error = await failed(session)
+    script = respond(refusal(41001))
+    async with ScriptedServer(script) as server, open_session(server, clock=slow_response_clock) as session:
+        error = await error_of(session)
         first, second = (int(seen.headers["timestamp"]) for seen in server.seen)
     assert (type(error), error.attempts) == (ClockError, 2)
     assert abs(second - 1775010802000) < 60_000 < abs(first - 1775010802000)

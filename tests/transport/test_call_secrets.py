@@ -1,4 +1,4 @@
-"""What an error of a call contains, and which values it never shows."""
+"""Secrets and personal data, which no error, traceback or log record shows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from attrs import evolve
 
 from calls import (
     DRAFT,
-    ONCE,
-    QUERY,
-    failed,
-    opened,
-    refused,
-    script_of,
+    NO_RETRY,
+    SAFE_GET,
+    error_of,
+    open_session,
+    refusal,
+    respond,
 )
 from kfq_async import (
     ApiError,
@@ -87,30 +87,30 @@ FAILURES: dict[str, tuple[bytes | None, type[KfqError]]] = {
     "gateway": (answer(ECHO, 502), GatewayError),
     "page": (answer(f"<html>{ECHO}", 200), UnexpectedResponse),
     "redirect": (answer(b"", 302, Location=f"https://sso.example.com/{PERSONAL['token']}"), UnexpectedResponse),
-    "refused": (refused(31000, ECHO), BusinessError),
-    "undocumented": (refused(77777, ECHO), ApiError),
-    "too frequent": (refused(999999, f"请勿频繁操作 {ECHO}"), TooFrequentError),
+    "refused": (refusal(31000, ECHO), BusinessError),
+    "undocumented": (refusal(77777, ECHO), ApiError),
+    "too frequent": (refusal(999999, f"请勿频繁操作 {ECHO}"), TooFrequentError),
     "unreadable": (success({"orderNo": [ECHO], "authUrl": {ECHO: 1}, ECHO: 1}), DecodeError),
 }
 
 
 @pytest.mark.parametrize("name", FAILURES)
-@pytest.mark.parametrize("operation", [CORP_IDENT_LINK, DRAFT, QUERY])
-async def test_an_error_shows_nobodys_data(
+@pytest.mark.parametrize("operation", [CORP_IDENT_LINK, DRAFT, SAFE_GET])
+async def test_error_shows_no_personal_data(
     name: str, operation: Operation[Any, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing that was sent, and no token, is in an error's text, its traceback or the log; it pickles whole."""
+    """Neither token nor sent values are in an error's text, its traceback or the log, and it can be pickled."""
     caplog.set_level(logging.DEBUG)
     raw, kind = FAILURES[name]
-    request: Any = FULL if operation is CORP_IDENT_LINK else {"who": ECHO}
+    request: Any = FULL if operation is CORP_IDENT_LINK else {"text": ECHO}
     if name == "unreadable":
         operation = evolve(operation, result=CorpIdentLink)
-    retry = ONCE if kind is TooFrequentError else RetryPolicy(attempts=2, initial=0.01)
+    retry = NO_RETRY if kind is TooFrequentError else RetryPolicy(attempts=2, initial=0.01)
     async with (
-        ScriptedServer(script_of(raw)) as server,
+        ScriptedServer(respond(raw)) as server,
         AsyncSession(PERSONAL["token"], base_url=server.base_url, retry=retry) as session,
     ):
-        error = await failed(session, operation, request)
+        error = await error_of(session, operation, request)
     if operation is DRAFT and kind is not DecodeError and error.phase is Phase.SENT:
         assert type(error) is OutcomeUnknown
         assert type(error.original_error) is kind
@@ -119,35 +119,35 @@ async def test_an_error_shows_nobodys_data(
     assert error.operation == operation.name
     assert error.unique_code
     shown = [str(error), repr(error), *traceback.format_exception(error), caplog.text]
-    for what, value in PERSONAL.items():
-        assert not [text for text in shown if value in text], what
+    for name_of_value, value in PERSONAL.items():
+        assert not [text for text in shown if value in text], name_of_value
     assert error.__cause__ is None
     assert error.__context__ is None
-    again = pickle.loads(pickle.dumps(error))
-    assert type(again) is type(error)
-    assert str(again) == str(error)
-    assert vars(again).keys() == vars(error).keys()
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert str(copy) == str(error)
+    assert vars(copy).keys() == vars(error).keys()
     for attribute in ("phase", "operation", "attempts", "client_request_id", "unique_code"):
-        assert getattr(again, attribute) == getattr(error, attribute)
+        assert getattr(copy, attribute) == getattr(error, attribute)
 
 
-async def test_tracebacks_with_local_variables_show_nobodys_data() -> None:
-    """Even a traceback that prints the package's local variables holds no token and no person's data."""
+async def test_local_variables_show_no_personal_data() -> None:
+    """A traceback that prints the package's local variables shows neither the token nor personal data."""
     async with (
-        ScriptedServer(script_of(None)) as server,
-        AsyncSession(PERSONAL["token"], base_url=server.base_url, retry=ONCE) as session,
+        ScriptedServer(respond(None)) as server,
+        AsyncSession(PERSONAL["token"], base_url=server.base_url, retry=NO_RETRY) as session,
     ):
-        error = await failed(session, request=FULL)
+        error = await error_of(session, request=FULL)
     frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
     shown = "".join(str(frame.locals) for frame in frames if "kfq_async" in frame.filename)
     assert "prepared" in shown
     public = {"company", "credit code"}
-    assert not [what for what, value in PERSONAL.items() if what not in public and value in shown]
+    assert not [name for name, value in PERSONAL.items() if name not in public and value in shown]
 
 
-async def test_what_the_platform_said_is_kept_raw() -> None:
-    """A program may read the platform's own words, which a log does not show."""
-    async with ScriptedServer(script_of(refused(31000, "13800138000 已认证"))) as server, opened(server) as session:
-        error = await failed(session)
+async def test_message_attribute_is_not_redacted() -> None:
+    """``message`` holds the platform's message as it is, and the text of the error holds it redacted."""
+    async with ScriptedServer(respond(refusal(31000, "13800138000 已认证"))) as server, open_session(server) as session:
+        error = await error_of(session)
     assert error.message == "13800138000 已认证"
     assert "*** 已认证" in str(error)

@@ -1,4 +1,4 @@
-"""`Connector`: connections with data that nobody requested, retries of aiohttp's own, and lost look-ups."""
+"""`Connector`: stale connections, retries by aiohttp, foreign exceptions and cancelled look-ups."""
 
 from __future__ import annotations
 
@@ -10,24 +10,35 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from calls import KEYED, LOOK, ONCE, TOKEN, failed, link_request, opened
-from kfq_async import AsyncSession, ConnectError, ConnectionLost, OutcomeUnknown, Phase
+from calls import (
+    KEYED,
+    NO_RETRY,
+    SAFE_GET,
+    TOKEN,
+    UNSAFE_GET,
+    StuckResolver,
+    error_of,
+    link_request,
+    open_session,
+    respond,
+)
+from kfq_async import AsyncSession, AttemptTimeout, ConnectError, ConnectionLost, OutcomeUnknown, Phase
 from kfq_async.transport.connector import MAX_STALE, Connector
-from servers import ScriptedServer, Seen, answer, success
+from servers import ScriptedServer, answer, success
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-OTHER = success({"orderNo": "ANOTHER TENANT'S", "authUrl": "u"})
+UNREQUESTED = success({"orderNo": "ANOTHER TENANT'S", "authUrl": "u"})
 
 
 @asynccontextmanager
-async def pushing(pushed: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Serve a platform that pushes data on each connection after its first response; yield base URL and requests."""
+async def serve_and_push(pushed: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Run a server that sends ``pushed`` after each response, and yield its base URL and the bodies of its requests."""
     requests: list[bytes] = []
     serving: set[asyncio.Task[None] | None] = set()
 
-    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.add(asyncio.current_task())
         try:
             while True:
@@ -40,39 +51,45 @@ async def pushing(pushed: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    async with await asyncio.start_server(served, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/resrun-paas", requests
         await asyncio.gather(*filter(None, serving))
 
 
-@pytest.mark.parametrize("pushed", [OTHER, answer("timeout", 408, Connection="close"), b"garbage"])
-async def test_data_on_an_idle_connection_is_nobodys_response(pushed: bytes) -> None:
-    """A connection on which something arrived while it was idle is dropped; the call goes on with another one."""
-    async with pushing(pushed) as (base_url, requests), AsyncSession(TOKEN, base_url=base_url, retry=ONCE) as session:
+@pytest.mark.parametrize("pushed", [UNREQUESTED, answer("timeout", 408, Connection="close"), b"garbage"])
+async def test_idle_connection_with_data_is_dropped(pushed: bytes) -> None:
+    """A connection that received data while it was idle is dropped, and the call uses another one."""
+    async with (
+        serve_and_push(pushed) as (base_url, requests),
+        AsyncSession(TOKEN, base_url=base_url, retry=NO_RETRY) as session,
+    ):
         for _ in range(3):
             assert (await session.auth.corp_ident_link(link_request())).order_no == "N1"
             await asyncio.sleep(0.05)
     assert len(requests) == 3
 
 
-async def test_many_idle_connections_with_data() -> None:
-    """However many idle connections have to be dropped, the call is sent once, on a fresh one."""
-    async with pushing(OTHER) as (base_url, requests), AsyncSession(TOKEN, base_url=base_url, retry=ONCE) as session:
+async def test_many_idle_connections_with_data_are_dropped() -> None:
+    """After twenty idle connections were dropped, the call is sent once, on a fresh one."""
+    async with (
+        serve_and_push(UNREQUESTED) as (base_url, requests),
+        AsyncSession(TOKEN, base_url=base_url, retry=NO_RETRY) as session,
+    ):
         await asyncio.gather(*(session.auth.corp_ident_link(link_request()) for _ in range(20)))
         await asyncio.sleep(0.05)
         assert (await session.auth.corp_ident_link(link_request())).order_no == "N1"
     assert len(requests) == 21
 
 
-class Talking(aiohttp.TCPConnector):
-    """A connector whose connections all have data that nobody requested."""
+class StaleConnector(aiohttp.TCPConnector):
+    """A connector whose connections are all stale."""
 
     def __init__(self) -> None:
         super().__init__()
         self.made = 0
 
     async def connect(self, *args: Any, **options: Any) -> Any:
-        """Make a connection, and mark it as one that is not to be used."""
+        """Return a connection that must not be used."""
         connection = await super().connect(*args, **options)
         self.made += 1
         assert connection.protocol is not None
@@ -80,58 +97,133 @@ class Talking(aiohttp.TCPConnector):
         return connection
 
 
-async def test_a_bounded_number_of_connections() -> None:
-    """A server that talks on every connection before it is spoken to gets no request, and the call ends as not sent."""
-
-    async def script(_number: int, _seen: Seen) -> bytes:
-        return success()
-
-    connector = Talking()
+async def test_stale_connections_are_bounded() -> None:
+    """When every connection is stale the call fails as not sent, after a bounded number of connections."""
+    connector = StaleConnector()
     async with (
-        ScriptedServer(script) as server,
+        ScriptedServer(respond(success())) as server,
         connector,
-        opened(server, connector=connector, retry=ONCE) as session,
+        open_session(server, connector=connector, retry=NO_RETRY) as session,
     ):
-        error = await failed(session)
+        error = await error_of(session)
         assert (type(error), error.phase) == (ConnectError, Phase.NOT_SENT)
         assert connector.made == MAX_STALE
         assert server.seen == []
 
 
-async def test_aiohttp_repeats_nothing() -> None:
-    """A GET whose connection is lost is sent once, whatever aiohttp would repeat."""
-
-    async def script(_number: int, _seen: Seen) -> None:
-        return None
-
-    async with ScriptedServer(script) as server, opened(server, retry=ONCE) as session:
-        error = await failed(session, LOOK, {})
-        assert len(server.seen) == 1
+@pytest.mark.parametrize("kept", [False, True])
+async def test_aiohttp_retries_nothing(*, kept: bool) -> None:
+    """A GET whose fresh or kept connection is lost is sent once, although aiohttp would retry it."""
+    script = respond(*[success()] * kept, None)
+    async with ScriptedServer(script) as server, open_session(server, retry=NO_RETRY) as session:
+        if kept:
+            await session.send(UNSAFE_GET)
+        error = await error_of(session, UNSAFE_GET, {})
+        assert (len(server.seen), server.connections) == (1 + kept, 1)
     assert type(error) is OutcomeUnknown
     assert (type(error.original_error), error.phase) == (ConnectionLost, Phase.SENT)
 
 
-class Waiting(aiohttp.abc.AbstractResolver):
-    """A resolver that takes its time."""
-
-    def __init__(self) -> None:
-        self.called = asyncio.Event()
-
-    async def resolve(self, *_: Any, **__: Any) -> Any:
-        """Look a name up for a minute."""
-        self.called.set()
-        await asyncio.sleep(60)
-
-    async def close(self) -> None:
-        """Do nothing."""
+class CustomError(Exception):
+    """An exception class that only a custom connector knows."""
 
 
-async def test_a_connector_closed_during_a_look_up() -> None:
-    """The cancellation that the closed connector causes is a failed attempt, not a cancellation of the caller."""
-    resolver = Waiting()
+FOREIGN = [
+    aiohttp.ClientPayloadError("SECRET"),
+    AssertionError("SECRET"),
+    ConnectionResetError("SECRET"),
+    CustomError("SECRET"),
+    EOFError("SECRET"),
+    ExceptionGroup("SECRET", [ValueError("SECRET")]),
+    KeyError("SECRET"),
+    RuntimeError("SECRET"),
+    StopIteration("SECRET"),
+    TimeoutError("SECRET"),
+    UnicodeError("SECRET"),
+]
+
+
+@pytest.mark.parametrize("raised", FOREIGN, ids=lambda raised: type(raised).__name__)
+@pytest.mark.parametrize("phase", [Phase.NOT_SENT, Phase.SENT])
+async def test_exception_of_a_custom_connector(
+    raised: Exception, phase: Phase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any exception of a connector is ``not_sent`` before the connection stands, and ``sent`` afterwards."""
+
+    class Failing(aiohttp.TCPConnector):
+        """A connector that fails before or after it has a connection."""
+
+        async def connect(self, *args: Any, **options: Any) -> Any:
+            """Raise, or return a connection that raises when it is used."""
+            if phase is Phase.NOT_SENT:
+                raise type(raised)(*raised.args)
+            connection = await super().connect(*args, **options)
+
+            async def fail() -> Any:
+                raise type(raised)(*raised.args)
+
+            assert connection.protocol is not None
+            monkeypatch.setattr(connection.protocol, "read", fail)
+            return connection
+
+    async with (
+        ScriptedServer(respond(success())) as server,
+        Failing(limit=1) as connector,
+        open_session(server, connector=connector, retry=NO_RETRY) as session,
+    ):
+        for _ in range(2):
+            error = await error_of(session, SAFE_GET, {})
+            assert isinstance(error, ConnectError if phase is Phase.NOT_SENT else ConnectionLost | AttemptTimeout)
+            assert error.phase is phase
+            assert "SECRET" not in str(error)
+            assert error.__context__ is None
+
+
+async def test_connector_that_cancels_without_reason() -> None:
+    """A `CancelledError` that a connector raises by itself fails the attempt, and does not cancel the caller."""
+
+    class Cancelling(aiohttp.TCPConnector):
+        """A connector that raises `asyncio.CancelledError`."""
+
+        async def connect(self, *_: Any, **__: Any) -> Any:
+            """Raise although the task is not cancelled."""
+            raise asyncio.CancelledError
+
+    async with Cancelling() as connector, AsyncSession(TOKEN, connector=connector, retry=NO_RETRY) as session:
+        error = await error_of(session, KEYED, {})
+    assert (type(error), error.phase) == (ConnectError, Phase.NOT_SENT)
+
+
+async def test_idle_connection_closed_by_the_server() -> None:
+    """A connection that the server closed while it was idle is not reused, and the call is sent once."""
+    closed = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(success())
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        closed.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/resrun-paas"
+        async with AsyncSession(TOKEN, base_url=base_url, retry=NO_RETRY) as session:
+            for _ in range(3):
+                assert (await session.send(KEYED)).attempts == 1
+                await closed.wait()
+                closed.clear()
+                await asyncio.sleep(0.05)  # the end of the connection reaches the client
+
+
+async def test_connector_closed_during_a_look_up() -> None:
+    """Closing the connector during a name look-up fails the attempt, and does not cancel the caller."""
+    resolver = StuckResolver()
     connector = aiohttp.TCPConnector(resolver=resolver, family=socket.AF_INET)
-    async with AsyncSession(TOKEN, base_url="http://platform.invalid/x", connector=connector, retry=ONCE) as session:
-        call = asyncio.create_task(failed(session, KEYED, {}))
+    async with AsyncSession(
+        TOKEN, base_url="http://platform.invalid/x", connector=connector, retry=NO_RETRY
+    ) as session:
+        call = asyncio.create_task(error_of(session, KEYED, {}))
         await resolver.called.wait()
         await connector.close()
         error = await call
@@ -139,13 +231,13 @@ async def test_a_connector_closed_during_a_look_up() -> None:
     assert not call.cancelled()
 
 
-async def test_cancelling_during_a_look_up() -> None:
-    """A cancellation from outside passes through."""
-    resolver = Waiting()
+async def test_cancellation_during_a_look_up() -> None:
+    """A cancellation by the caller during a name look-up passes through."""
+    resolver = StuckResolver()
     connector = aiohttp.TCPConnector(resolver=resolver, family=socket.AF_INET)
     async with (
         connector,
-        AsyncSession(TOKEN, base_url="http://platform.invalid/x", connector=connector, retry=ONCE) as session,
+        AsyncSession(TOKEN, base_url="http://platform.invalid/x", connector=connector, retry=NO_RETRY) as session,
     ):
         call = asyncio.create_task(session.send(KEYED))
         await resolver.called.wait()
@@ -154,8 +246,8 @@ async def test_cancelling_during_a_look_up() -> None:
             await call
 
 
-async def test_only_what_aiohttp_uses() -> None:
-    """Another attribute than the known ones is an error, so another version of aiohttp fails before it sends."""
+async def test_attributes_that_aiohttp_uses() -> None:
+    """Other attributes do not exist, so a version of aiohttp that uses them fails before anything is sent."""
     async with aiohttp.TCPConnector() as connector:
         wrapped = Connector(connector)
         assert wrapped.allowed_protocol_schema_set == connector.allowed_protocol_schema_set

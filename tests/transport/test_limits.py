@@ -19,67 +19,85 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def virtually(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run in a time that passes only while everybody sleeps."""
+def run_virtually(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in an event loop whose time passes only while every task sleeps."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(coroutine)
 
 
-async def permits(limiter: RateLimiter, arrivals: list[float]) -> list[tuple[float, int]]:
-    """Let tasks come at the given times, and return when each had its permit."""
+async def acquire_at(limiter: RateLimiter, arrivals: list[float]) -> list[tuple[float, int]]:
+    """Acquire a permit in one task for each arrival time, and return the time and number of each permit."""
     loop = asyncio.get_running_loop()
-    taken: list[tuple[float, int]] = []
+    issued: list[tuple[float, int]] = []
 
-    async def come(number: int, arrival: float) -> None:
+    async def acquire(number: int, arrival: float) -> None:
         await asyncio.sleep(arrival)
         permit = await limiter.acquire()
-        taken.append((loop.time(), number))
+        issued.append((loop.time(), number))
         permit.release()
 
-    await asyncio.gather(*(come(number, arrival) for number, arrival in enumerate(arrivals)))
-    return taken
+    await asyncio.gather(*(acquire(number, arrival) for number, arrival in enumerate(arrivals)))
+    return issued
 
 
 @given(st.lists(st.floats(0, 5), min_size=6, max_size=40))
-def test_never_more_than_five_in_any_second(arrivals: list[float]) -> None:
-    """Whenever calls come, no window of one second holds more than five, the first one included."""
-    taken = virtually(permits(RateLimiter(PLATFORM_LIMIT), arrivals))
-    times = [when for when, _ in taken]
+def test_at_most_five_permits_in_any_second(arrivals: list[float]) -> None:
+    """No window of one second holds more than five permits, the first second included."""
+    issued = run_virtually(acquire_at(RateLimiter(PLATFORM_LIMIT), arrivals))
+    times = [issued_at for issued_at, _ in issued]
     assert len(times) == len(arrivals)
     assert all(times[index + 5] - times[index] > 1.0 for index in range(len(times) - 5))
 
 
 def test_no_burst_at_the_start() -> None:
-    """Twenty calls at once go out one by one, evenly spaced from the first on."""
-    taken = virtually(permits(RateLimiter(10), [0.0] * 20))
-    gaps = {round(later - earlier, 6) for (earlier, _), (later, _) in pairwise(taken)}
+    """Twenty tasks that arrive together get evenly spaced permits from the first one on."""
+    issued = run_virtually(acquire_at(RateLimiter(10), [0.0] * 20))
+    gaps = {round(later - earlier, 6) for (earlier, _), (later, _) in pairwise(issued)}
     assert gaps == {0.105}
 
 
 def test_first_come_first_served() -> None:
-    """Permits are issued in the order in which they came, so none starves."""
-    taken = virtually(permits(RateLimiter(5), [number / 100 for number in range(50)]))
-    assert [number for _, number in taken] == list(range(50))
+    """Permits are issued in the order of arrival."""
+    issued = run_virtually(acquire_at(RateLimiter(5), [number / 100 for number in range(50)]))
+    assert [number for _, number in issued] == list(range(50))
 
 
-def test_a_pause_is_not_saved_up() -> None:
-    """After a quiet minute there is no credit for a burst."""
-    taken = virtually(permits(RateLimiter(5), [0.0, 60.0, 60.0, 60.0]))
-    assert taken[3][0] - taken[1][0] == pytest.approx(0.42)
+def test_no_credit_for_a_pause() -> None:
+    """After an idle minute permits are spaced as before."""
+    issued = run_virtually(acquire_at(RateLimiter(5), [0.0, 60.0, 60.0, 60.0]))
+    assert issued[3][0] - issued[1][0] == pytest.approx(0.42)
 
 
-def test_one_that_leaves_takes_no_permit() -> None:
-    """A task that is cancelled while it waits costs the others nothing."""
+@pytest.mark.parametrize("arrival", [0.0, 0.1])
+def test_cancelled_task_takes_no_permit(arrival: float) -> None:
+    """A task that is cancelled while it waits for a permit delays no other task."""
 
     async def run() -> float:
         limiter = RateLimiter(1)
         loop = asyncio.get_running_loop()
         (await limiter.acquire()).release()
-        leaver = asyncio.create_task(permits(limiter, [0.0]))
-        stayer = asyncio.create_task(permits(limiter, [0.1]))
+        cancelled = asyncio.create_task(acquire_at(limiter, [arrival]))
+        other = asyncio.create_task(acquire_at(limiter, [0.05]))
         await asyncio.sleep(0.5)
-        leaver.cancel()
-        await stayer
+        cancelled.cancel()
+        await other
         return loop.time()
 
-    assert virtually(run()) == pytest.approx(1.05)
+    assert run_virtually(run()) == pytest.approx(1.05)
+
+
+def test_next_permit_waits_for_the_release() -> None:
+    """The interval begins when a permit is released, and releasing it twice issues one permit."""
+
+    async def run() -> list[float]:
+        limiter = RateLimiter(1)
+        loop = asyncio.get_running_loop()
+        permit = await limiter.acquire()
+        others = asyncio.create_task(acquire_at(limiter, [0.0, 0.0]))
+        await asyncio.sleep(10)
+        permit.release()
+        permit.release()
+        assert loop.time() == 10
+        return [issued_at for issued_at, _ in await others]
+
+    assert run_virtually(run()) == pytest.approx([11.05, 12.1])

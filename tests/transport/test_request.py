@@ -1,4 +1,4 @@
-"""The request on the wire: what every one carries, and the ways that are out of the ordinary."""
+"""Wire format of a request, and the paths that `Request` leaves to aiohttp."""
 
 from __future__ import annotations
 
@@ -9,33 +9,28 @@ import aiohttp
 import orjson
 import pytest
 
+from calls import TOKEN, respond
 from kfq_async import AsyncSession, CredentialPlacement, Idempotency, Operation
 from kfq_async._version import __version__
 from servers import ScriptedServer, Seen, success
 
-TOKEN = "PV9LQWZA"
 POST = Operation[Any, Any]("POST", "/some/path")
 GET = Operation[Any, Any]("GET", "/some/path", credentials=CredentialPlacement.PARAMETERS, idempotency=Idempotency.SAFE)
 STATIC = ["Host", "User-Agent", "Accept", "Content-Type", "Accept-Encoding"]
-OWN = ["appAuthToken", "nonce", "timestamp", "uniqueCode", "sign"]
+CREDENTIALS = ["appAuthToken", "nonce", "timestamp", "uniqueCode", "sign"]
 
 
-async def succeed(_number: int, _seen: Seen) -> bytes:
-    """Answer with success."""
-    return success()
-
-
-async def seen_of(operation: Operation[Any, Any], request: dict[str, object], **more: Any) -> tuple[Seen, str]:
-    """Send once; return what came to the server, and the server's host and port."""
-    async with ScriptedServer(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+async def send_and_capture(operation: Operation[Any, Any], request: dict[str, object], **more: Any) -> tuple[Seen, str]:
+    """Send a request, and return it as the server received it, with the server's host and port."""
+    async with ScriptedServer(respond(success())) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         await session.send(operation, request, **more)
         return server.seen[0], server.origin.removeprefix("http://")
 
 
-async def test_a_post() -> None:
-    """The host comes first, as HTTP wants it, what is always the same next, and the body's length last."""
-    seen, host = await seen_of(POST, {"a": "合同"})
-    assert list(seen.headers) == [*STATIC, *OWN, "Content-Length"]
+async def test_post() -> None:
+    """``Host`` comes first, as HTTP recommends, the constant headers next, and ``Content-Length`` last."""
+    seen, host = await send_and_capture(POST, {"a": "合同"})
+    assert list(seen.headers) == [*STATIC, *CREDENTIALS, "Content-Length"]
     assert seen.headers["Host"] == host
     assert seen.headers["User-Agent"] == f"kfq-async/{__version__}"
     assert seen.headers["Accept"] == seen.headers["Content-Type"] == "application/json"
@@ -44,35 +39,35 @@ async def test_a_post() -> None:
     assert orjson.loads(seen.body) == {"a": "合同"}
 
 
-async def test_a_get() -> None:
-    """A query carries no body, and so no length."""
-    seen, _ = await seen_of(GET, {"a": "1"})
+async def test_get() -> None:
+    """A GET carries neither a body nor its length."""
+    seen, _ = await send_and_capture(GET, {"a": "1"})
     assert list(seen.headers) == [*STATIC, "sign"]
     assert seen.body == b""
 
 
-async def test_extra_headers_replace_what_is_usual() -> None:
-    """A header that the caller sets goes out once, with the caller's value."""
-    seen, _ = await seen_of(POST, {}, extra_headers={"user-agent": "mine", "Accept": "*/*", "X-Trace": "1"})
+async def test_extra_headers_replace_constant_headers() -> None:
+    """A header that the caller sets is sent once, with the caller's value."""
+    seen, _ = await send_and_capture(POST, {}, extra_headers={"user-agent": "mine", "Accept": "*/*", "X-Trace": "1"})
     assert seen.headers.getall("User-Agent") == ["mine"]
     assert seen.headers.getall("Accept") == ["*/*"]
     assert seen.headers.getall("X-Trace") == ["1"]
 
 
 @pytest.mark.parametrize("size", [65_000, 66_000, 1_000_000])
-async def test_a_body_of_any_size(size: int) -> None:
-    """Small bodies leave in one piece with the head, large ones as the other side reads them."""
-    seen, _ = await seen_of(POST, {"a": "x" * size})
+async def test_body_of_any_size(size: int) -> None:
+    """Bodies that are written together with the head, and larger ones, arrive whole."""
+    seen, _ = await send_and_capture(POST, {"a": "x" * size})
     assert orjson.loads(seen.body) == {"a": "x" * size}
     assert seen.headers.getall("Content-Length") == [str(len(seen.body))]
     assert seen.headers.getall("Content-Type") == ["application/json"]
 
 
 async def test_through_a_proxy_without_tls() -> None:
-    """A proxy is given the whole URL, and the platform's name as the host."""
+    """A proxy receives the whole URL, and the platform's host in ``Host``."""
     base_url = "http://platform.example/resrun-paas"
     async with (
-        ScriptedServer(succeed) as proxy,
+        ScriptedServer(respond(success())) as proxy,
         AsyncSession(TOKEN, base_url=base_url, proxy=proxy.origin) as session,
     ):
         await session.send(POST, {"a": 1})
@@ -81,9 +76,9 @@ async def test_through_a_proxy_without_tls() -> None:
         assert proxy.seen[0].body == b'{"a":1}'
 
 
-async def test_a_connector_that_keeps_nothing() -> None:
-    """The server is told when its connection will not be used again."""
-    async with ScriptedServer(succeed) as server, aiohttp.TCPConnector(force_close=True) as connector:
+async def test_connector_without_keep_alive() -> None:
+    """With a connector that closes each connection, requests carry ``Connection: close``."""
+    async with ScriptedServer(respond(success())) as server, aiohttp.TCPConnector(force_close=True) as connector:
         async with AsyncSession(TOKEN, base_url=server.base_url, connector=connector) as session:
             await session.send(POST, {})
             await session.send(POST, {})
@@ -91,11 +86,11 @@ async def test_a_connector_that_keeps_nothing() -> None:
         assert [seen.headers["Connection"] for seen in server.seen] == ["close", "close"]
 
 
-async def test_a_server_that_is_asked_first() -> None:
-    """With ``Expect: 100-continue`` the body waits for the server's word."""
+async def test_expect_100_continue() -> None:
+    """With ``Expect: 100-continue`` the body is sent after the server's interim response."""
     order: list[object] = []
 
-    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         order.append(head.endswith(b"\r\n\r\n") and b"{" not in head)
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -104,7 +99,7 @@ async def test_a_server_that_is_asked_first() -> None:
         await reader.read()
         writer.close()
 
-    async with await asyncio.start_server(served, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/resrun-paas"
         async with AsyncSession(TOKEN, base_url=base_url) as session:
             await session.send(POST, {"a": 1}, extra_headers={"Expect": "100-continue"})
@@ -113,7 +108,7 @@ async def test_a_server_that_is_asked_first() -> None:
 
 @pytest.fixture
 def middlewares(monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientMiddlewareType]:
-    """Client middlewares for every request, installed as instrumentation does it."""
+    """Install client middlewares for every client session, as instrumentation does, and return their list."""
     installed: list[aiohttp.ClientMiddlewareType] = []
     original = aiohttp.ClientSession._request
 
@@ -125,7 +120,7 @@ def middlewares(monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientMiddlewar
 
 
 @pytest.mark.parametrize("size", [1, 70_000])
-async def test_a_middleware_sees_the_body(size: int, middlewares: list[aiohttp.ClientMiddlewareType]) -> None:
+async def test_middleware_reads_the_body(size: int, middlewares: list[aiohttp.ClientMiddlewareType]) -> None:
     """A client middleware reads the body of a request of any size, which is sent unchanged."""
     bodies = []
 
@@ -136,13 +131,13 @@ async def test_a_middleware_sees_the_body(size: int, middlewares: list[aiohttp.C
         return await handler(request)
 
     middlewares.append(middleware)
-    seen, _ = await seen_of(POST, {"a": "x" * size})
+    seen, _ = await send_and_capture(POST, {"a": "x" * size})
     assert bodies == [seen.body]
 
 
 @pytest.mark.parametrize("size", [10, 70_000])
-async def test_a_middleware_replaces_the_body(size: int, middlewares: list[aiohttp.ClientMiddlewareType]) -> None:
-    """What a client middleware puts in place of the body is sent, with its length."""
+async def test_middleware_replaces_the_body(size: int, middlewares: list[aiohttp.ClientMiddlewareType]) -> None:
+    """A body that a client middleware sets is sent, with its length."""
     body = b"y" * size
 
     async def middleware(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -151,12 +146,12 @@ async def test_a_middleware_replaces_the_body(size: int, middlewares: list[aioht
         return await handler(request)
 
     middlewares.append(middleware)
-    seen, _ = await seen_of(POST, {"a": 1})
+    seen, _ = await send_and_capture(POST, {"a": 1})
     assert seen.body == body
 
 
-async def test_a_replaced_send_sees_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Instrumentation that replaces aiohttp's own ``send`` adds its headers, and is given the body."""
+async def test_replaced_send_reads_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instrumentation that replaces ``ClientRequest.send`` can add headers and read the body."""
     original = aiohttp.ClientRequest.send
 
     async def traced(self: aiohttp.ClientRequest, conn: Any) -> aiohttp.ClientResponse:
@@ -165,13 +160,13 @@ async def test_a_replaced_send_sees_the_body(monkeypatch: pytest.MonkeyPatch) ->
         return await original(self, conn)
 
     monkeypatch.setattr(aiohttp.ClientRequest, "send", traced)
-    seen, _ = await seen_of(POST, {"a": 1})
+    seen, _ = await send_and_capture(POST, {"a": 1})
     assert seen.headers["traceparent"] == "00-1-1-01"
     assert orjson.loads(seen.body) == {"a": 1}
 
 
-async def test_a_trace_sees_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A `TraceConfig`, as tracers add one to every client session, is told of the headers and the chunks."""
+async def test_trace_sees_headers_and_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `TraceConfig`, such as tracers add to every client session, is notified of headers and chunks."""
     events: list[str] = []
     config = aiohttp.TraceConfig()
 
@@ -186,6 +181,6 @@ async def test_a_trace_sees_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> Non
         original(self, *args, **options, trace_configs=[config])
 
     monkeypatch.setattr(aiohttp.ClientSession, "__init__", traced)
-    seen, _ = await seen_of(POST, {"a": 1})
+    seen, _ = await send_and_capture(POST, {"a": 1})
     assert orjson.loads(seen.body) == {"a": 1}
     assert len(events) == 2

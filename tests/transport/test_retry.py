@@ -1,4 +1,4 @@
-"""Retries without a network: the decision table, back-off, and the number of attempts."""
+"""Decision table, back-off and the retry loop, without a network."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from math import inf
 
 import pytest
 
+from calls import FAST_RETRY
 from kfq_async import (
     ApiError,
     AttemptTimeout,
@@ -40,8 +41,8 @@ from kfq_async.transport.retry import FailureKind, RetryDecision, backoff, class
 SENT, NOT_SENT, ANSWERED = Phase.SENT, Phase.NOT_SENT, Phase.ANSWERED
 
 
-def refusal_of(kind: type[ApiError], code: int | None, status: int = 200) -> ApiError:
-    """Make the error of a refusal."""
+def api_error(kind: type[ApiError], code: int | None, status: int = 200) -> ApiError:
+    """Return the error for a refusal."""
     return kind(code, "…", http_status=status)
 
 
@@ -53,13 +54,13 @@ FAILURES: dict[str, list[KfqError]] = {
         *(GatewayError(status) for status in (502, 503, 504)),
     ],
     "too frequent": [
-        refusal_of(TooFrequentError, 999999),
-        refusal_of(TooFrequentError, 500),
-        refusal_of(TooFrequentError, None, 429),
+        api_error(TooFrequentError, 999999),
+        api_error(TooFrequentError, 500),
+        api_error(TooFrequentError, None, 429),
     ],
-    "ambiguous": [refusal_of(ServerError, 91000), refusal_of(ServerError, 43000)],
-    "nonce": [refusal_of(NonceError, 41002)],
-    "clock": [refusal_of(ClockError, 41001)],
+    "ambiguous": [api_error(ServerError, 91000), api_error(ServerError, 43000)],
+    "nonce": [api_error(NonceError, 41002)],
+    "clock": [api_error(ClockError, 41001)],
     "untrusted": [
         UnexpectedResponse("HTML with 200", http_status=200),
         TotalTimeout("…", phase=SENT),
@@ -73,14 +74,14 @@ FAILURES: dict[str, list[KfqError]] = {
         PoolTimeout("…"),
         TotalTimeout("…"),
         SessionError("…"),
-        refusal_of(ApiError, 77777),
-        refusal_of(ApiError, None),
-        refusal_of(BusinessError, 31000),
-        refusal_of(CredentialsError, 41000),
-        refusal_of(NotFoundError, None, 404),
-        refusal_of(ParameterError, 21000),
-        refusal_of(ServerError, 500),
-        refusal_of(SignatureError, 26000),
+        api_error(ApiError, 77777),
+        api_error(ApiError, None),
+        api_error(BusinessError, 31000),
+        api_error(CredentialsError, 41000),
+        api_error(NotFoundError, None, 404),
+        api_error(ParameterError, 21000),
+        api_error(ServerError, 500),
+        api_error(SignatureError, 26000),
     ],
 }
 
@@ -139,19 +140,19 @@ TABLE = {
     },
 }
 
-# The key, and `repeat_sent`, matter to KEYED alone.
+# Key and `repeat_sent` matter for KEYED only.
 ROWS = {
-    "SAFE": [(Idempotency.SAFE, key, repeat) for key, repeat in product([True, False], repeat=2)],
+    "SAFE": [(Idempotency.SAFE, has_key, repeat_sent) for has_key, repeat_sent in product([True, False], repeat=2)],
     "KEYED": [(Idempotency.KEYED, True, True)],
     "KEYED, repeat_sent=False": [(Idempotency.KEYED, True, False)],
     "KEYED, id set to None": [(Idempotency.KEYED, False, True), (Idempotency.KEYED, False, False)],
-    "NONE": [(Idempotency.NONE, key, repeat) for key, repeat in product([True, False], repeat=2)],
+    "NONE": [(Idempotency.NONE, has_key, repeat_sent) for has_key, repeat_sent in product([True, False], repeat=2)],
 }
 
 
 @pytest.mark.parametrize(("row", "column"), [(row, column) for row in TABLE for column in FAILURES])
 def test_decision_table(row: str, column: str) -> None:
-    """The decision on each failure is the one of the table."""
+    """Each failure leads to the decision in the table."""
     for error, (idempotency, has_key, repeat_sent) in product(FAILURES[column], ROWS[row]):
         decision = decide_retry(error, idempotency, has_key=has_key, repeat_sent=repeat_sent)
         assert decision is TABLE[row][column], f"{error!r} with {error.phase}"
@@ -165,22 +166,21 @@ def test_columns_are_failure_kinds() -> None:
 
 
 POLICY = RetryPolicy(initial=0.5, maximum=8)
-FAST = RetryPolicy(initial=0.001, maximum=0.002)
 
 
-def said(kind: type[ApiError], retry_after: float | None = None) -> ApiError:
-    """Make the platform's refusal, with the ``Retry-After`` of its answer."""
+def api_error_after(kind: type[ApiError], retry_after: float | None = None) -> ApiError:
+    """Return the error for a refusal with a ``Retry-After`` of so many seconds."""
     error = kind(None, None, http_status=200)
     error.retry_after = retry_after
     return error
 
 
-def low(low: float, high: float) -> float:
+def draw_lowest(low: float, _high: float) -> float:
     """Draw the shortest wait."""
     return low
 
 
-def high(low: float, high: float) -> float:
+def draw_highest(_low: float, high: float) -> float:
     """Draw the longest wait."""
     return high
 
@@ -198,95 +198,96 @@ def high(low: float, high: float) -> float:
         (5_000, 4.0, 8.0),
     ],
 )
-def test_each_wait_comes_from_the_upper_half_of_a_growing_interval(
-    attempts: int, shortest: float, longest: float
-) -> None:
-    """Waits double up to the maximum, never fall below half of it, and no number of attempts overflows."""
+def test_backoff_grows(attempts: int, shortest: float, longest: float) -> None:
+    """Waits double up to the maximum, are drawn from the upper half of the interval, and never overflow."""
     error = ConnectError("…")
-    assert backoff(error, attempts, POLICY, draw=low) == shortest
-    assert backoff(error, attempts, POLICY, draw=high) == longest
+    assert backoff(error, attempts, POLICY, draw=draw_lowest) == shortest
+    assert backoff(error, attempts, POLICY, draw=draw_highest) == longest
     assert shortest <= backoff(error, attempts, POLICY) <= longest
 
 
 def test_the_default_policy_outlasts_a_restart() -> None:
-    """Five attempts of the default policy span at least three and a half seconds."""
-    waits = [backoff(ConnectError("…"), number, RetryPolicy(), draw=low) for number in range(1, 5)]
+    """Five attempts of the default policy take at least three and a half seconds."""
+    waits = [backoff(ConnectError("…"), number, RetryPolicy(), draw=draw_lowest) for number in range(1, 5)]
     assert sum(waits) >= 3.5
 
 
-def test_a_maximum_below_the_initial_wait_wins() -> None:
-    """The longest of all waits bounds the first one too."""
-    assert backoff(ConnectError("…"), 1, RetryPolicy(initial=5, maximum=0.1), draw=high) == 0.1
+def test_maximum_below_the_initial_wait() -> None:
+    """The maximum bounds the first wait too."""
+    assert backoff(ConnectError("…"), 1, RetryPolicy(initial=5, maximum=0.1), draw=draw_highest) == 0.1
 
 
 @pytest.mark.parametrize(
     ("error", "wait"),
     [
-        (said(TooFrequentError), 1.0),
-        (said(TooFrequentError, 0.0), 1.0),
-        (said(TooFrequentError, 3.0), 3.0),
-        (said(TooFrequentError, 3600.0), 30.0),
-        (said(ServerError), 0.25),
-        (said(ServerError, 2.0), 2.0),
+        (api_error_after(TooFrequentError), 1.0),
+        (api_error_after(TooFrequentError, 0.0), 1.0),
+        (api_error_after(TooFrequentError, 3.0), 3.0),
+        (api_error_after(TooFrequentError, 3600.0), 30.0),
+        (api_error_after(ServerError), 0.25),
+        (api_error_after(ServerError, 2.0), 2.0),
         (GatewayError(503), 0.25),
         (GatewayError(503, retry_after=0.0), 0.25),
         (GatewayError(503, retry_after=7.0), 7.0),
         (GatewayError(503, retry_after=31.0), 30.0),
-        (said(ClockError), 0.0),
-        (said(ClockError, 9.0), 0.0),
+        (api_error_after(ClockError), 0.0),
+        (api_error_after(ClockError, 9.0), 0.0),
     ],
 )
-def test_what_the_other_side_asks_for(error: KfqError, wait: float) -> None:
-    """Too frequent waits a second, ``Retry-After`` is honoured up to half a minute, a corrected clock waits not."""
-    assert backoff(error, 1, POLICY, draw=low) == wait
+def test_backoff_after_a_response(error: KfqError, wait: float) -> None:
+    """`TooFrequentError` waits a second, ``Retry-After`` at most 30 seconds, and a corrected clock not at all."""
+    assert backoff(error, 1, POLICY, draw=draw_lowest) == wait
 
 
-@pytest.mark.parametrize("error", [said(TooFrequentError, 2.0), GatewayError(503, retry_after=2.0)])
+@pytest.mark.parametrize("error", [api_error_after(TooFrequentError, 2.0), GatewayError(503, retry_after=2.0)])
 def test_retry_after_never_shortens_the_wait(error: KfqError) -> None:
-    """Where back-off has grown beyond what was asked for, it stays."""
-    assert backoff(error, 5, POLICY, draw=high) == 8.0
+    """A back-off that has grown beyond ``Retry-After`` stays as it is."""
+    assert backoff(error, 5, POLICY, draw=draw_highest) == 8.0
 
 
-async def test_the_first_failure_counts_as_an_attempt() -> None:
-    """With ``attempts=3`` two more are made, and the last error is returned."""
+async def test_first_error_counts_as_an_attempt() -> None:
+    """With ``attempts=3`` two more attempts are made, and the last error is returned."""
     errors = [ConnectError("2"), ConnectError("3"), ConnectError("4")]
     last = errors[1]
 
     async def attempt() -> KfqError:
         return errors.pop(0)
 
-    ended = await retry(
+    outcome = await retry(
         ConnectError("1"),
         attempt,
         retryable=lambda _: True,
-        policy=RetryPolicy(attempts=3, initial=0.001, maximum=0.002),
+        policy=RetryPolicy(attempts=3, initial=0.01, maximum=0.02),
         remaining=lambda: inf,
     )
-    assert ended is last
+    assert outcome is last
     assert len(errors) == 1
 
 
-async def test_a_result_ends_it() -> None:
-    """What is no error is returned at once, even if it is falsy."""
+async def test_result_ends_the_retries() -> None:
+    """A result is returned at once, even if it is falsy."""
 
     async def attempt() -> str:
         return ""
 
-    assert await retry(ConnectError("1"), attempt, retryable=lambda _: True, policy=FAST, remaining=lambda: inf) == ""
+    assert (
+        await retry(ConnectError("1"), attempt, retryable=lambda _: True, policy=FAST_RETRY, remaining=lambda: inf)
+        == ""
+    )
 
 
-async def test_what_must_not_be_repeated_is_not() -> None:
-    """A first error that is final comes back without another attempt."""
+async def test_final_error_is_not_retried() -> None:
+    """A first error that is not retryable is returned without another attempt."""
     first = ConnectError("1")
 
     async def attempt() -> KfqError:
         raise AssertionError
 
-    assert await retry(first, attempt, retryable=lambda _: False, policy=FAST, remaining=lambda: inf) is first
+    assert await retry(first, attempt, retryable=lambda _: False, policy=FAST_RETRY, remaining=lambda: inf) is first
 
 
-async def test_a_wait_that_would_outlive_the_call_is_not_begun() -> None:
-    """When less time is left than the next wait takes, the last error comes back at once."""
+async def test_wait_beyond_the_remaining_time_is_not_begun() -> None:
+    """When less time remains than the next wait takes, the last error is returned at once."""
     first = ConnectError("1")
 
     async def attempt() -> KfqError:
@@ -296,21 +297,21 @@ async def test_a_wait_that_would_outlive_the_call_is_not_begun() -> None:
     assert await retry(first, attempt, retryable=lambda _: True, policy=policy, remaining=lambda: 29.0) is first
 
 
-async def test_a_bug_is_not_repeated() -> None:
-    """An exception is no outcome: it passes through from the attempt in which it happened."""
-    made = []
+async def test_exception_is_not_retried() -> None:
+    """An exception that an attempt raises passes through at once."""
+    attempts = []
 
     async def attempt() -> KfqError:
-        made.append(1)
+        attempts.append(1)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await retry(ConnectError("1"), attempt, retryable=lambda _: True, policy=FAST, remaining=lambda: inf)
-    assert len(made) == 1
+        await retry(ConnectError("1"), attempt, retryable=lambda _: True, policy=FAST_RETRY, remaining=lambda: inf)
+    assert len(attempts) == 1
 
 
-async def test_each_repetition_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A log line says which operation failed how, and carries the ids for whoever wants to find the request."""
+async def test_retry_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The log record of a retry names operation, error and wait, and its attributes are the ids of the request."""
     caplog.set_level(logging.INFO, logger="kfq_async")
     first = ConnectError("no connection to 127.0.0.1")
     first.operation, first.client_request_id, first.unique_code = "POST /x", "id-1", "u-1"
@@ -318,8 +319,8 @@ async def test_each_repetition_is_logged(caplog: pytest.LogCaptureFixture) -> No
     async def attempt() -> str:
         return "done"
 
-    await retry(first, attempt, retryable=lambda _: True, policy=FAST, remaining=lambda: inf)
+    await retry(first, attempt, retryable=lambda _: True, policy=FAST_RETRY, remaining=lambda: inf)
     (record,) = caplog.records
-    assert record.getMessage() == "POST /x: attempt 1 failed with ConnectError (not_sent); retry in 0.00 s"
+    assert record.getMessage() == "POST /x: attempt 1 failed with ConnectError (not_sent); retry in 0.01 s"
     assert (record.name, record.levelname) == ("kfq_async", "INFO")
     assert vars(record) | {"client_request_id": "id-1", "unique_code": "u-1"} == vars(record)

@@ -1,0 +1,165 @@
+"""`AsyncSession.send`: requests and responses of any operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from calls import FAST_RETRY, REQUEST, TOKEN, respond
+from kfq_async import (
+    CORP_IDENT_LINK,
+    ApiResponse,
+    AsyncSession,
+    CorpIdentLink,
+    CorpIdentLinkRequest,
+    CredentialPlacement,
+    EncodeError,
+    Envelope,
+    KfqError,
+    Operation,
+    Phase,
+)
+from kfq_async.protocol.responses import HttpResponse
+from servers import SUCCESS, ScriptedServer, Seen, success
+
+if TYPE_CHECKING:
+    from kfq_async.sandbox import Sandbox
+
+
+CUSTOM = Operation[Any, Any]("POST", "/auth/other")
+
+
+async def test_send_returns_result_envelope_and_attempts(sandbox: Sandbox, session: AsyncSession) -> None:
+    """An `ApiResponse` holds the result, its envelope and the number of attempts."""
+    response = await session.send(CORP_IDENT_LINK, REQUEST)
+    assert response.result.order_no == sandbox.orders[0].order_no
+    assert response.attempts == 1
+    assert isinstance(response.envelope, Envelope)
+    assert (response.envelope.code, response.envelope.message) == (10000, "成功")
+    assert response.envelope.timestamp is not None
+    assert response.result.auth_url not in repr(response)
+
+
+def test_repr_of_a_response() -> None:
+    """An `ApiResponse` shows a model, which masks its secrets, and no plain data, which would not."""
+    link = CorpIdentLink(order_no="N1", auth_url="https://h.example/secret")
+    assert "N1" in repr(ApiResponse(result=link, envelope=None, attempts=1))
+    assert "secret" not in repr(ApiResponse(result={"authUrl": "secret"}, envelope=None, attempts=1))
+    assert "secret" not in repr(HttpResponse(200, {"Location": "secret"}, b"secret"))
+
+
+async def test_mapping_for_a_known_operation(sandbox: Sandbox, session: AsyncSession) -> None:
+    """A known operation accepts a mapping of wire names, and still returns its model."""
+    response = await session.send(CORP_IDENT_LINK, {"accountName": "a@example.com", "clientRequestId": "id-1"})
+    assert isinstance(response.result, CorpIdentLink)
+    assert sandbox.orders[0].client_request_id == "id-1"
+
+
+@pytest.mark.parametrize("result", [SUCCESS, None, [1, {"a": None}], "text", 7])
+async def test_custom_operation(result: object) -> None:
+    """An operation without models sends a mapping, or nothing, and returns the plain JSON value."""
+    async with (
+        ScriptedServer(respond(success(result))) as server,
+        AsyncSession(TOKEN, base_url=server.base_url) as session,
+    ):
+        assert (await session.send(CUSTOM)).result == result
+        assert (await session.send(CUSTOM, {"a": {"b": [1, "二"]}})).result == result
+        assert [orjson.loads(seen.body) for seen in server.seen] == [{}, {"a": {"b": [1, "二"]}}]
+        assert {seen.target for seen in server.seen} == {"/resrun-paas/kaifangqian/openAPI/V2/auth/other"}
+
+
+async def test_token_in_the_body(sandbox: Sandbox) -> None:
+    """An operation of the contract family sends its token in the body, and an unknown one is a 404."""
+    operation = Operation[Any, Any]("POST", "/contract/unknown", credentials=CredentialPlacement.PARAMETERS)
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
+        with pytest.raises(KfqError) as caught:
+            await session.send(operation, {"contractId": "1"})
+    assert (caught.value.phase, type(caught.value).__name__) == (Phase.ANSWERED, "NotFoundError")
+    assert "self-hosted" not in str(caught.value)
+
+
+async def test_extra_body_and_headers() -> None:
+    """``extra_body`` and ``extra_headers`` are added to the request."""
+    async with ScriptedServer(respond(success())) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+        await session.send(
+            CORP_IDENT_LINK, REQUEST, extra_body={"appId": "A1"}, extra_headers={"X-Trace": "t-1", "User-Agent": "mine"}
+        )
+        (seen,) = server.seen
+    assert orjson.loads(seen.body) == {
+        "accountName": "13800138000",
+        "clientRequestId": REQUEST.client_request_id,
+        "appId": "A1",
+    }
+    assert (seen.headers["X-Trace"], seen.headers.getall("User-Agent")) == ("t-1", ["mine"])
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "text"),
+    [
+        ({"extra_body": {"accountName": "x"}}, ValueError, "extra_body must only add fields"),
+        ({"extra_headers": {"NONCE": "x"}}, ValueError, "extra_headers must not hold NONCE"),
+        ({"extra_headers": {"X-Bad": "a\r\nX-Injected: b"}}, ValueError, "(?i)header"),
+        ({"extra_body": {"a": {1}}}, EncodeError, r"\$\.a"),
+    ],
+)
+async def test_invalid_request(options: dict[str, Any], kind: type[Exception], text: str) -> None:
+    """An invalid request is refused at once, sends nothing, and keeps no slot."""
+    async with (
+        ScriptedServer(respond(success())) as server,
+        AsyncSession(TOKEN, base_url=server.base_url, concurrency=1) as session,
+    ):
+        for _ in range(2):
+            with pytest.raises(kind, match=text):
+                await session.send(CORP_IDENT_LINK, REQUEST, **options)
+        assert server.seen == []
+        await session.auth.corp_ident_link(REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("headers", "error", "text"),
+    [
+        ({"X": 1}, TypeError, "must map str to str; 'X' does not"),
+        ({1: "x"}, TypeError, "must map str to str; 1 does not"),
+        ({"X-A": "b\r\nX-C: d"}, ValueError, "the value of X-A must be printable ASCII"),
+        ({"X-名": "x"}, ValueError, "'X-名' is not a valid header name"),
+        ({"Transfer-Encoding": "chunked"}, ValueError, "must not hold Transfer-Encoding"),
+        ({"SIGN": "x"}, ValueError, "must not hold SIGN"),
+    ],
+)
+async def test_invalid_headers(headers: Any, error: type[Exception], text: str) -> None:
+    """An extra header that cannot be sent is refused by its name before anything is sent."""
+    async with ScriptedServer(respond(success())) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+        with pytest.raises(error, match=text):
+            await session.send(CORP_IDENT_LINK, REQUEST, extra_headers=headers)
+        assert server.seen == []
+
+
+async def test_extra_headers_are_copied() -> None:
+    """A mapping of headers that changes during a call does not change the call."""
+    headers = {"X-Trace": "1"}
+
+    async def script(number: int, _seen: Seen) -> bytes | None:
+        headers["X-Trace"] = "2"
+        return success() if number else None
+
+    async with (
+        ScriptedServer(script) as server,
+        AsyncSession(TOKEN, base_url=server.base_url, retry=FAST_RETRY) as session,
+    ):
+        await session.send(CORP_IDENT_LINK, REQUEST, extra_headers=headers)
+        assert [seen.headers["X-Trace"] for seen in server.seen] == ["1", "1"]
+
+
+async def test_lone_surrogate() -> None:
+    """A lone surrogate is refused with its field, in a query and in a body, and the error has operation and id."""
+    async with ScriptedServer(respond(success())) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+        with pytest.raises(EncodeError, match=r"\$\.contractId: a lone surrogate") as caught:
+            await session.contracts.tasks("\ud800 13800138000")
+        assert "13800138000" not in repr(caught.value) + str(caught.value)
+        request = CorpIdentLinkRequest(account_name="\ud800", client_request_id="row-1")
+        with pytest.raises(EncodeError, match=r"\$\.accountName") as caught:
+            await session.auth.corp_ident_link(request)
+        assert (caught.value.operation, caught.value.client_request_id) == ("POST /auth/corp/ident/link", "row-1")
+        assert server.seen == []

@@ -1,0 +1,265 @@
+"""Settings of `AsyncSession`: validation, and the environment."""
+
+from __future__ import annotations
+
+import ssl
+from math import inf, nan
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from calls import REQUEST, TOKEN, respond
+from kfq_async import (
+    AsyncSession,
+    Rsa2Signer,
+)
+from kfq_async.protocol.signing import verify
+from kfq_async.session import HOSTED
+from servers import ScriptedServer, success
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.parametrize(
+    ("token", "kind", "text"),
+    [
+        ("", ValueError, "app_auth_token must not be empty"),
+        (None, TypeError, "app_auth_token must be a str, not NoneType"),
+        (b"PV9LQWZA", TypeError, "app_auth_token must be a str, not bytes"),
+        (12345678, TypeError, "app_auth_token must be a str, not int"),
+        ("PV9L QWZA", ValueError, "app_auth_token must be printable ASCII without blanks"),
+        ("PV9LQWZA\n", ValueError, "app_auth_token must be printable ASCII without blanks"),
+        ("PV9LQWZA\r\nX: y", ValueError, "app_auth_token must be printable ASCII without blanks"),
+        ("PV9LQWZÄ", ValueError, "app_auth_token must be printable ASCII without blanks"),
+        ("“PV9LQWZA”", ValueError, "app_auth_token must be printable ASCII without blanks"),
+    ],
+)
+def test_invalid_token(token: Any, kind: type[Exception], text: str) -> None:
+    """An invalid token is refused by a session and a view, and the text does not show it."""
+    with pytest.raises(kind, match=text) as caught:
+        AsyncSession(token)
+    assert "PV9L" not in str(caught.value)
+    with pytest.raises(kind, match=text):
+        AsyncSession(TOKEN).for_token(token)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "kind", "text"),
+    [
+        ("home.kaifangqian.com/resrun-paas", ValueError, "base_url must be like .* with http:// or https://"),
+        ("localhost:8899/resrun-paas", ValueError, "base_url must be like"),
+        ("ftp://home.kaifangqian.com", ValueError, "base_url must be like"),
+        ("https://", ValueError, "base_url must be like"),
+        ("https:///resrun-paas", ValueError, "base_url must be like"),
+        ("https://host:port/resrun-paas", ValueError, "base_url must be like"),
+        ("", ValueError, "base_url must be like"),
+        ("https://user:hunter2@host/resrun-paas", ValueError, "base_url must not hold a user name or password"),
+        ("https://user@host/resrun-paas", ValueError, "base_url must not hold a user name or password"),
+        ("ftp://user:hunter2@host/resrun-paas", ValueError, "base_url must be like"),
+        ("https://host/resrun-paas?tenant=hunter2", ValueError, "base_url must end with the context path"),
+        ("https://host/resrun-paas#top", ValueError, "base_url must end with the context path"),
+        (None, TypeError, "base_url must be a str, not NoneType"),
+        (b"https://host", TypeError, "base_url must be a str, not bytes"),
+    ],
+)
+def test_invalid_base_url(base_url: Any, kind: type[Exception], text: str) -> None:
+    """An invalid base URL is refused by name, and the text does not show secrets in it."""
+    with pytest.raises(kind, match=text) as caught:
+        AsyncSession(TOKEN, base_url=base_url)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:8899/resrun-paas", "http://127.0.0.1:8899/resrun-paas/"])
+def test_base_url_with_a_slash_at_the_end(base_url: str) -> None:
+    """A slash at the end of the base URL is ignored."""
+    assert "http://127.0.0.1:8899/resrun-paas concurrency" in repr(AsyncSession(TOKEN, base_url=base_url))
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "kind", "text"),
+    [
+        (0, ValueError, "concurrency must be at least 1, not 0"),
+        (-1, ValueError, "concurrency must be at least 1, not -1"),
+        (True, TypeError, "concurrency must be an int, not bool"),
+        ("100", TypeError, "concurrency must be an int, not str"),
+        (1.5, TypeError, "concurrency must be an int, not float"),
+        (None, TypeError, "concurrency must be an int, not NoneType"),
+    ],
+)
+def test_invalid_concurrency(concurrency: Any, kind: type[Exception], text: str) -> None:
+    """``concurrency`` must be a whole number from 1 on."""
+    with pytest.raises(kind, match=text):
+        AsyncSession(TOKEN, concurrency=concurrency)
+
+
+@pytest.mark.parametrize(
+    ("rate_limit", "kind", "text"),
+    [
+        (0, ValueError, "rate_limit must be more than 0 calls a second"),
+        (-5, ValueError, "rate_limit must be more than 0 calls a second"),
+        (nan, ValueError, "rate_limit must be more than 0 calls a second"),
+        (inf, ValueError, "rate_limit must be more than 0 calls a second"),
+        (True, TypeError, "rate_limit must be a number of calls a second, or None, not bool"),
+        ("5", TypeError, "rate_limit must be a number of calls a second, or None, not str"),
+    ],
+)
+def test_invalid_rate_limit(rate_limit: Any, kind: type[Exception], text: str) -> None:
+    """``rate_limit`` must be a positive number of calls per second, or ``None``."""
+    with pytest.raises(kind, match=text):
+        AsyncSession(TOKEN, rate_limit=rate_limit)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"timeouts": 30}, "timeouts must be a Timeouts, not int"),
+        ({"timeouts": aiohttp.ClientTimeout()}, "timeouts must be a Timeouts, not ClientTimeout"),
+        ({"timeouts": None}, "timeouts must be a Timeouts, not NoneType"),
+        ({"retry": 3}, "retry must be a RetryPolicy, not int"),
+    ],
+)
+def test_settings_of_a_wrong_type(options: dict[str, Any], text: str) -> None:
+    """Settings of a wrong type are refused by name, by a session and a view."""
+    with pytest.raises(TypeError, match=text):
+        AsyncSession(TOKEN, **options)
+    with pytest.raises(TypeError, match=text):
+        AsyncSession(TOKEN).with_options(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"signer": "-----BEGIN PRIVATE KEY-----"}, TypeError, r"signer must have a method sign.*not be a str"),
+        ({"ssl": False}, TypeError, "ssl must be a SSLContext, not bool"),
+        ({"ssl": "ca.pem"}, TypeError, "ssl must be a SSLContext, not str"),
+        ({"connector": "x"}, TypeError, "connector must be a BaseConnector, not str"),
+        ({"proxy": "proxyhost:3128"}, ValueError, "proxy must be a URL such as http://host:3128"),
+        ({"proxy": 3128}, TypeError, "proxy must be a str, not int"),
+        ({"base_url": "http://foo..bar/resrun-paas"}, ValueError, "no host that can be looked up"),
+        ({"base_url": f"http://{'x' * 64}.example/resrun-paas"}, ValueError, "no host that can be looked up"),
+    ],
+)
+def test_invalid_arguments(options: dict[str, Any], error: type[Exception], text: str) -> None:
+    """Invalid arguments are refused by name when the session is created."""
+    with pytest.raises(error, match=text):
+        AsyncSession(TOKEN, **options)
+
+
+def test_view_checks_its_signer() -> None:
+    """A view refuses a signer that cannot sign."""
+    with pytest.raises(TypeError, match="signer must have a method sign"):
+        AsyncSession(TOKEN).with_options(signer="x")
+
+
+@pytest.mark.parametrize("name", ["concurrency", "base_url", "connector", "app_auth_token", "oops"])
+def test_options_refused_by_a_view(name: str) -> None:
+    """Settings of the shared connections are refused by name."""
+    with pytest.raises(TypeError, match=f"with_options takes timeouts, retry, signer, not {name}"):
+        AsyncSession(TOKEN).with_options(**{name: 1})
+
+
+async def test_ssl_beside_a_connector() -> None:
+    """``ssl`` beside a connector would be ignored, so it is refused."""
+    async with aiohttp.TCPConnector() as connector:
+        with pytest.raises(ValueError, match="ssl belongs to the connector"):
+            AsyncSession(TOKEN, connector=connector, ssl=ssl.create_default_context())
+
+
+def test_repr(vectors: Any) -> None:
+    """``repr`` shows base URL and concurrency, and neither token nor key."""
+    session = AsyncSession(TOKEN, signer=Rsa2Signer(vectors["privateKeyPkcs8"]), concurrency=7)
+    assert repr(session) == f"<AsyncSession {HOSTED} concurrency=7>"
+    assert TOKEN not in repr(vars(session))
+    assert repr(session.for_token("SECRET-2")) == repr(session)
+
+
+# Environment
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Set the variables that are given and remove the others."""
+
+    def set_variables(**variables: str) -> None:
+        for name in ("KFQ_APP_AUTH_TOKEN", "KFQ_BASE_URL", "KFQ_PRIVATE_KEY"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return set_variables
+
+
+async def test_from_env(environment: Callable[..., None], vectors: Any) -> None:
+    """Token, base URL and key are read from their three variables, and requests are signed."""
+    async with ScriptedServer(respond(success())) as server:
+        environment(
+            KFQ_APP_AUTH_TOKEN="FROM-ENV", KFQ_BASE_URL=server.base_url, KFQ_PRIVATE_KEY=vectors["privateKeyPkcs8"]
+        )
+        async with AsyncSession.from_env() as session:
+            await session.auth.corp_ident_link(REQUEST)
+        (seen,) = server.seen
+    assert seen.headers["appAuthToken"] == "FROM-ENV"
+    assert verify(seen.body, seen.headers["sign"], vectors["publicKeySpki"])
+
+
+async def test_options_override_the_environment(environment: Callable[..., None], vectors: Any) -> None:
+    """Options, ``signer=None`` included, override the environment, whose invalid values are then not read."""
+    async with ScriptedServer(respond(success())) as server:
+        environment(KFQ_APP_AUTH_TOKEN="no token", KFQ_BASE_URL="nowhere", KFQ_PRIVATE_KEY="no key")
+        async with AsyncSession.from_env(
+            app_auth_token=TOKEN, base_url=server.base_url, signer=None, concurrency=3
+        ) as session:
+            await session.auth.corp_ident_link(REQUEST)
+            assert "concurrency=3" in repr(session)
+        (seen,) = server.seen
+    assert (seen.headers["appAuthToken"], seen.headers["sign"]) == (TOKEN, "")
+
+
+@pytest.mark.parametrize("empty", [{}, {"KFQ_BASE_URL": "", "KFQ_PRIVATE_KEY": ""}])
+def test_from_env_with_a_token_only(environment: Callable[..., None], empty: dict[str, str]) -> None:
+    """Without a base URL, or with an empty one, the session uses the hosted platform."""
+    environment(KFQ_APP_AUTH_TOKEN=TOKEN, **empty)
+    assert HOSTED in repr(AsyncSession.from_env())
+
+
+@pytest.mark.parametrize("variables", [{}, {"KFQ_APP_AUTH_TOKEN": ""}])
+def test_from_env_without_a_token(environment: Callable[..., None], variables: dict[str, str]) -> None:
+    """A missing or empty token is refused with the name of its variable."""
+    environment(**variables)
+    with pytest.raises(ValueError, match="KFQ_APP_AUTH_TOKEN is not set"):
+        AsyncSession.from_env()
+
+
+def test_empty_token_does_not_fall_back(environment: Callable[..., None]) -> None:
+    """An empty token that is passed is an error, although the environment has one."""
+    environment(KFQ_APP_AUTH_TOKEN=TOKEN)
+    with pytest.raises(ValueError, match="app_auth_token must not be empty"):
+        AsyncSession.from_env(app_auth_token="")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("KFQ_APP_AUTH_TOKEN", "hunter2\n", "app_auth_token must be printable"),
+        ("KFQ_BASE_URL", "home.kaifangqian.com", "base_url must be like"),
+        ("KFQ_PRIVATE_KEY", "hunter2", "the private key is neither PEM"),
+    ],
+)
+def test_invalid_variable(environment: Callable[..., None], name: str, value: str, text: str) -> None:
+    """An invalid value is refused with the name of its variable, and the text does not show it."""
+    environment(**{"KFQ_APP_AUTH_TOKEN": TOKEN, name: value})
+    with pytest.raises(ValueError, match=f"^{name}: {text}") as caught:
+        AsyncSession.from_env()
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_key_on_one_line(environment: Callable[..., None], vectors: Any) -> None:
+    r"""A PEM key whose line breaks were written as ``\n``, as deployment files need it, is read."""
+    body = vectors["privateKeyPkcs8"]
+    lines = [body[at : at + 64] for at in range(0, len(body), 64)]
+    pem = "\\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----", ""])
+    environment(KFQ_APP_AUTH_TOKEN=TOKEN, KFQ_PRIVATE_KEY=pem)
+    assert repr(AsyncSession.from_env())
