@@ -18,7 +18,7 @@ from kfq_async import (
     RetryPolicy,
 )
 from kfq_async.resources.auth import CORP_IDENT_LINK
-from servers import ScriptedServer, Seen, answer
+from servers import ScriptedServer, Seen, http_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,4 +122,4 @@ async def never_respond(_number: int, _seen: Seen) -> bytes | None:
 
 def refusal(code: int, message: str = "…") -> bytes:
     """Return the response by which the platform refuses a request."""
-    return answer({"code": code, "message": message, "result": None, "timestamp": 1775010802000})
+    return http_response({"code": code, "message": message, "result": None, "timestamp": 1775010802000})

@@ -118,7 +118,7 @@ class ScriptedServer:
         return self._keep_alive and not close
 
 
-def answer(body: object, status: int = 200, **headers: str) -> bytes:
+def http_response(body: object, status: int = 200, **headers: str) -> bytes:
     """Return an HTTP response: text as HTML, other objects as JSON; ``Retry_After`` names the header Retry-After."""
     content_type = "application/json"
     if isinstance(body, str):
@@ -133,4 +133,4 @@ def answer(body: object, status: int = 200, **headers: str) -> bytes:
 
 def success(result: object = SUCCESS) -> bytes:
     """Return a successful response."""
-    return answer({"code": 10000, "message": "成功", "result": result, "timestamp": 1775010802000})
+    return http_response({"code": 10000, "message": "成功", "result": result, "timestamp": 1775010802000})

@@ -44,7 +44,7 @@ from kfq_async.sandbox import Fault, Sandbox
 from kfq_async.sandbox.faults import FAULT_KINDS, InjectionPoint
 from kfq_async.transport import retry
 
-WELL, AGAIN, RAISE, UNKNOWN = "well", "again", "raise", "unknown"
+WELL, RETRY, RAISE, UNKNOWN = "well", "retry", "raise", "unknown"
 SENT, ANSWERED = Phase.SENT, Phase.ANSWERED
 
 DRAFT = ContractDraftRequest(
@@ -71,43 +71,43 @@ class Row:
 
 ROWS = [
     # the network                                    SAFE   KEYED  NONE
-    Row("reset-connect", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("reset-reading", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("lose-request", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("lose-response", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("close", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("close/acted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("delay-reading:2", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN, abandoned=True),
-    Row("delay-acting:1", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("delay:2", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("reset-connect", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("reset-reading", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("lose-request", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("lose-response", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("close", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("close/acted", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("delay-reading:2", AttemptTimeout, SENT, RETRY, RETRY, UNKNOWN, abandoned=True),
+    Row("delay-acting:1", AttemptTimeout, SENT, RETRY, RETRY, UNKNOWN),
+    Row("delay:2", AttemptTimeout, SENT, RETRY, RETRY, UNKNOWN),
     # incomplete and unusual responses
     Row("delay:0.01", KfqError, SENT, WELL, WELL, WELL),
     Row("trickle:0", KfqError, SENT, WELL, WELL, WELL),
     Row("gzip", KfqError, SENT, WELL, WELL, WELL),
     Row("digits", KfqError, SENT, WELL, WELL, WELL),
-    Row("cut-head", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("cut-head/unacted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("cut-body", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("cut-body/unacted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("long-length", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("long-length/unacted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("short-length", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("trickle", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("trickle/unacted", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("endless", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("endless/unacted", AttemptTimeout, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("bad-gzip", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("bad-gzip/unacted", ConnectionLost, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("cut-head", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("cut-head/unacted", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("cut-body", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("cut-body/unacted", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("long-length", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("long-length/unacted", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("short-length", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("trickle", AttemptTimeout, SENT, RETRY, RETRY, UNKNOWN),
+    Row("trickle/unacted", AttemptTimeout, SENT, RETRY, RETRY, UNKNOWN),
+    Row("endless", AttemptTimeout, SENT, RETRY, RETRY, UNKNOWN),
+    Row("endless/unacted", AttemptTimeout, SENT, RETRY, RETRY, UNKNOWN),
+    Row("bad-gzip", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
+    Row("bad-gzip/unacted", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
     Row("huge", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
     Row("huge/unacted", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
     # responses of proxies and of other servers
-    Row("502", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("502/acted", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("503", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("503/acted", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("503:1", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("504", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
-    Row("504/acted", GatewayError, SENT, AGAIN, AGAIN, UNKNOWN),
+    Row("502", GatewayError, SENT, RETRY, RETRY, UNKNOWN),
+    Row("502/acted", GatewayError, SENT, RETRY, RETRY, UNKNOWN),
+    Row("503", GatewayError, SENT, RETRY, RETRY, UNKNOWN),
+    Row("503/acted", GatewayError, SENT, RETRY, RETRY, UNKNOWN),
+    Row("503:1", GatewayError, SENT, RETRY, RETRY, UNKNOWN),
+    Row("504", GatewayError, SENT, RETRY, RETRY, UNKNOWN),
+    Row("504/acted", GatewayError, SENT, RETRY, RETRY, UNKNOWN),
     Row("html", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
     Row("html/acted", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
     Row("malformed", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
@@ -116,7 +116,7 @@ ROWS = [
     Row("list/acted", UnexpectedResponse, SENT, RAISE, RAISE, UNKNOWN),
     Row("redirect", UnexpectedResponse, ANSWERED, RAISE, RAISE, RAISE),
     Row("413", UnexpectedResponse, ANSWERED, RAISE, RAISE, RAISE),
-    Row("429", TooFrequentError, ANSWERED, AGAIN, AGAIN, AGAIN),
+    Row("429", TooFrequentError, ANSWERED, RETRY, RETRY, RETRY),
     # responses of the platform
     Row("framework-404", NotFoundError, ANSWERED, RAISE, RAISE, RAISE),
     Row("framework-500", ServerError, ANSWERED, RAISE, RAISE, RAISE),
@@ -126,21 +126,21 @@ ROWS = [
     Row("internal-500/acted", ServerError, ANSWERED, RAISE, RAISE, RAISE),
     Row("code-null", ApiError, ANSWERED, RAISE, RAISE, RAISE),
     Row("code-31000", BusinessError, ANSWERED, RAISE, RAISE, RAISE),
-    Row("code-41001", ClockError, ANSWERED, AGAIN, AGAIN, AGAIN),
-    Row("code-41002", NonceError, ANSWERED, AGAIN, AGAIN, UNKNOWN),
-    Row("code-41002/acted", NonceError, ANSWERED, AGAIN, AGAIN, UNKNOWN),
-    Row("code-43000", ServerError, ANSWERED, AGAIN, AGAIN, UNKNOWN),
-    Row("code-43000/acted", ServerError, ANSWERED, AGAIN, AGAIN, UNKNOWN),
-    Row("code-91000", ServerError, ANSWERED, AGAIN, AGAIN, UNKNOWN),
-    Row("code-91000/acted", ServerError, ANSWERED, AGAIN, AGAIN, UNKNOWN),
-    Row("frequent-a", TooFrequentError, ANSWERED, AGAIN, AGAIN, AGAIN),
-    Row("frequent-b", TooFrequentError, ANSWERED, AGAIN, AGAIN, AGAIN),
-    Row("frequent-c", TooFrequentError, ANSWERED, AGAIN, AGAIN, AGAIN),
+    Row("code-41001", ClockError, ANSWERED, RETRY, RETRY, RETRY),
+    Row("code-41002", NonceError, ANSWERED, RETRY, RETRY, UNKNOWN),
+    Row("code-41002/acted", NonceError, ANSWERED, RETRY, RETRY, UNKNOWN),
+    Row("code-43000", ServerError, ANSWERED, RETRY, RETRY, UNKNOWN),
+    Row("code-43000/acted", ServerError, ANSWERED, RETRY, RETRY, UNKNOWN),
+    Row("code-91000", ServerError, ANSWERED, RETRY, RETRY, UNKNOWN),
+    Row("code-91000/acted", ServerError, ANSWERED, RETRY, RETRY, UNKNOWN),
+    Row("frequent-a", TooFrequentError, ANSWERED, RETRY, RETRY, RETRY),
+    Row("frequent-b", TooFrequentError, ANSWERED, RETRY, RETRY, RETRY),
+    Row("frequent-c", TooFrequentError, ANSWERED, RETRY, RETRY, RETRY),
 ]
-APART = {"refuse", "close-idle"}
+SEPARATE = {"refuse", "close-idle"}
 """Faults with their own tests: one has no requests to count, one needs a used connection."""
 
-RETRY = RetryPolicy(attempts=2, initial=0.02, maximum=0.02)
+POLICY = RetryPolicy(attempts=2, initial=0.02, maximum=0.02)
 TIMEOUTS = Timeouts(connect=5.0, attempt=15.0)
 EXPIRING = Timeouts(connect=5.0, attempt=0.5)
 """Timeouts for the rows in which an attempt is to expire; in the others none may, however busy the machine is."""
@@ -193,7 +193,7 @@ async def outcome(call: Call, fault: Fault, timeouts: Timeouts, expected: Outcom
     """Make one call under a fault, and wait until the platform has finished."""
     async with sandbox_with_contract() as (sandbox, contract_id):
         sandbox.inject_faults(fault)
-        async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=RETRY, timeouts=timeouts) as session:
+        async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=POLICY, timeouts=timeouts) as session:
             try:
                 attempts = await call(session, contract_id)
                 result = Outcome(None, None, None, attempts, 0)
@@ -213,9 +213,9 @@ def expect(row: Row, outcome: str, fault: Fault, *, creates: bool) -> Outcome:
     acted = int(fault.acted and creates and not row.abandoned)
     if outcome == WELL:
         return Outcome(None, None, None, 1, int(creates))
-    if outcome == AGAIN and once:
+    if outcome == RETRY and once:
         return Outcome(None, None, None, 2, int(creates))
-    if outcome == AGAIN:
+    if outcome == RETRY:
         return Outcome(row.error, None, row.phase, 2, acted)
     if outcome == RAISE:
         return Outcome(row.error, None, row.phase, 1, acted)
@@ -229,7 +229,7 @@ async def test_faults(row: Row, times: int | None, monkeypatch: pytest.MonkeyPat
 
     The wait after a rate limit is tested in ``transport``.
     """
-    monkeypatch.setattr(retry, "MIN_TOO_FREQUENT", RETRY.initial)
+    monkeypatch.setattr(retry, "MIN_TOO_FREQUENT", POLICY.initial)
     fault = evolve(Fault.parse(row.fault), times=times)
     calls: list[tuple[Call, Outcome]] = [
         (safe, expect(row, row.safe, fault, creates=False)),
@@ -241,10 +241,10 @@ async def test_faults(row: Row, times: int | None, monkeypatch: pytest.MonkeyPat
     assert results == [expected for _, expected in calls]
 
 
-def test_no_fault_is_forgotten() -> None:
-    """Every fault that can happen to a call has its row."""
+def test_the_matrix_is_complete() -> None:
+    """Every fault that can affect a call has a row."""
     calls = {name for name, kind in FAULT_KINDS.items() if kind.point is not InjectionPoint.NOTIFICATION}
-    assert {Fault.parse(row.fault).kind for row in ROWS} | APART == calls
+    assert {Fault.parse(row.fault).kind for row in ROWS} | SEPARATE == calls
     assert FAULT_KINDS["refuse"].point is InjectionPoint.LISTENER
 
 
@@ -263,7 +263,7 @@ async def test_a_refused_connection_is_retried(call: Call) -> None:
 async def test_a_stale_connection_counts_as_sent(call: Call) -> None:
     """A connection that the server closes on reuse may have carried the request, so all but a draft are retried."""
     async with sandbox_with_contract() as (sandbox, contract_id):
-        async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=RETRY) as session:
+        async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=POLICY) as session:
             await session.contracts.tasks(contract_id)
             sandbox.inject_faults(Fault("close-idle", times=1))
             if call is none:

@@ -18,7 +18,7 @@ from kfq_async import (
     OprIdentInfo,
 )
 from kfq_async.callbacks import CallbackVerifier
-from servers import ScriptedServer, Seen, answer
+from servers import ScriptedServer, Seen, http_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,10 +39,10 @@ async def service() -> AsyncIterator[ScriptedServer]:
 
     async def script(_: int, seen: Seen) -> bytes:
         if seen.method == "POST":
-            return answer(b"success")
+            return http_response(b"success")
         if seen.target.startswith("/redirect"):
-            return answer(b"", 302, Location=f"{other_origin(server)}/back")
-        return answer("<!doctype html><link rel=icon href=data:,><h1>Back at the service</h1>")
+            return http_response(b"", 302, Location=f"{other_origin(server)}/back")
+        return http_response("<!doctype html><link rel=icon href=data:,><h1>Back at the service</h1>")
 
     server = ScriptedServer(script)
     async with server:

@@ -27,7 +27,7 @@ from kfq_async import (
 )
 from kfq_async.models.contracts import known_status
 from kfq_async.sandbox import Sandbox
-from servers import ScriptedServer, Seen, answer, success
+from servers import ScriptedServer, Seen, http_response, success
 
 PERSON = ContractUser(name="王五", contact_type="MOBILE", contact="13900139000")
 DRAFT = ContractDraftRequest(
@@ -176,7 +176,7 @@ async def test_invalid_result() -> None:
     """A task without its id is a `DecodeError` with the path."""
 
     async def script(_number: int, _seen: Seen) -> bytes:
-        return answer({"code": 10000, "result": {"status": "SIGNING", "todoTaskList": [{"taskType": "SIGN"}]}})
+        return http_response({"code": 10000, "result": {"status": "SIGNING", "todoTaskList": [{"taskType": "SIGN"}]}})
 
     async with ScriptedServer(script) as server, AsyncSession("T", base_url=server.base_url) as session:
         with pytest.raises(DecodeError, match=r"required key missing @ \$\.result\.todoTaskList"):

@@ -24,7 +24,7 @@ from kfq_async.sandbox.notifications import (
     sign_notification,
 )
 from kfq_async.sandbox.store import Store, process_key, public_text
-from servers import ScriptedServer, Seen, answer
+from servers import ScriptedServer, Seen, http_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from servers import Script
 
 
-OK = answer(b"success")
+OK = http_response(b"success")
 
 
 async def acknowledge(_number: int, _seen: Seen) -> bytes:
@@ -41,7 +41,7 @@ async def acknowledge(_number: int, _seen: Seen) -> bytes:
     return OK
 
 
-def fail_first(count: int, failure: bytes | None = answer(b"not now", 503)) -> Script:
+def fail_first(count: int, failure: bytes | None = http_response(b"not now", 503)) -> Script:
     """Return a script that fails so many notifications, and acknowledges the rest."""
 
     async def script(number: int, _: Seen) -> bytes | None:
@@ -171,11 +171,11 @@ async def test_schedule() -> None:
 @pytest.mark.parametrize(
     ("failure", "http_status", "error"),
     [
-        (answer(b"success", 302, Location="/elsewhere"), 302, None),
-        (answer(b"success", 500), 500, None),
-        (answer(b" success"), 200, None),
-        (answer(b"s" * 100_000), 200, None),
-        (answer(b"\xff\xfe"), 200, None),
+        (http_response(b"success", 302, Location="/elsewhere"), 302, None),
+        (http_response(b"success", 500), 500, None),
+        (http_response(b" success"), 200, None),
+        (http_response(b"s" * 100_000), 200, None),
+        (http_response(b"\xff\xfe"), 200, None),
         (None, None, "ServerDisconnectedError: "),
         (b"nonsense\r\n\r\n", None, "ClientResponseError: "),
         (b"HTTP/1.1 200 X\r\nContent-Length: 20\r\nConnection: close\r\n\r\nsuccess", 200, "ClientPayloadError: "),
@@ -221,7 +221,7 @@ async def test_slow_receiver() -> None:
 
 async def test_no_cookies() -> None:
     """A cookie that the receiver sets is not sent back."""
-    async with receiving(fail_first(1, answer(b"no", Set_Cookie="a=b"))) as (sandbox, receiver):
+    async with receiving(fail_first(1, http_response(b"no", Set_Cookie="a=b"))) as (sandbox, receiver):
         sandbox.complete(await order(sandbox, receiver.origin))
         await sandbox.wait_for_notifications()
         assert [seen.headers.get("Cookie") for seen in receiver.seen] == [None, None]
@@ -359,7 +359,7 @@ async def test_acknowledged_resend_during_an_attempt() -> None:
     async def script(number: int, _: Seen) -> bytes:
         if number == 0:
             await resumed.wait()
-            return answer(b"too late", 500)
+            return http_response(b"too late", 500)
         return OK
 
     async with receiving(script) as (sandbox, receiver):

@@ -35,7 +35,7 @@ from kfq_async import (
     SessionError,
     Timeouts,
 )
-from servers import ScriptedServer, Seen, answer, success
+from servers import ScriptedServer, Seen, http_response, success
 
 if TYPE_CHECKING:
     from kfq_async.sandbox import Sandbox
@@ -136,10 +136,10 @@ async def test_success_is_not_logged(caplog: pytest.LogCaptureFixture, sandbox: 
 @pytest.mark.parametrize(
     "response",
     [
-        pytest.param(answer(b"x" * 9_000_000), id="too long"),
-        pytest.param(answer(b"<html>"), id="foreign"),
-        pytest.param(answer(b'{"code":10000,'), id="cut short"),
-        pytest.param(answer(b"", 101, Connection="upgrade", Upgrade="x"), id="another protocol"),
+        pytest.param(http_response(b"x" * 9_000_000), id="too long"),
+        pytest.param(http_response(b"<html>"), id="foreign"),
+        pytest.param(http_response(b'{"code":10000,'), id="cut short"),
+        pytest.param(http_response(b"", 101, Connection="upgrade", Upgrade="x"), id="another protocol"),
     ],
 )
 async def test_unusable_response_frees_its_connection(response: bytes) -> None:

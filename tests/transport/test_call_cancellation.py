@@ -11,7 +11,7 @@ from aiohttp import TCPConnector
 
 from calls import NO_RETRY, RATE_LIMITED, error_of, link_request, never_respond, open_session
 from kfq_async import AttemptTimeout, KfqError, RetryPolicy, Timeouts
-from servers import ScriptedServer, Seen, answer, success
+from servers import ScriptedServer, Seen, http_response, success
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,7 +48,7 @@ async def test_cancellation_passes_through(state: str, end: Callable[[asyncio.Ta
             return success()
         match state:
             case "reading":
-                return (answer(b"{", Content_Length="4711"), *[b" "] * 1000)
+                return (http_response(b"{", Content_Length="4711"), *[b" "] * 1000)
             case "back-off":
                 return None
         return await never_respond(number, seen)

@@ -45,7 +45,7 @@ from kfq_async import (
 from kfq_async.protocol.signing import string_to_sign, verify
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.sandbox import Fault, Sandbox
-from servers import ScriptedServer, Seen, answer, success
+from servers import ScriptedServer, Seen, http_response, success
 
 if TYPE_CHECKING:
     from kfq_async import Signer
@@ -164,13 +164,13 @@ async def test_too_frequent_waits_a_second() -> None:
 
 async def test_retry_after_is_honoured() -> None:
     """``Retry-After`` of a gateway is waited for, even where the back-off alone would be shorter."""
-    assert await seconds_until_retry(answer("busy", 503, Retry_After="1")) >= 0.99
+    assert await seconds_until_retry(http_response("busy", 503, Retry_After="1")) >= 0.99
 
 
 AMBIGUOUS: list[tuple[bytes | None, type[KfqError], Phase]] = [
     (None, ConnectionLost, Phase.SENT),
-    (answer("Bad Gateway", 502), GatewayError, Phase.SENT),
-    (answer("<html>", 200), UnexpectedResponse, Phase.SENT),
+    (http_response("Bad Gateway", 502), GatewayError, Phase.SENT),
+    (http_response("<html>", 200), UnexpectedResponse, Phase.SENT),
     (refusal(91000), ServerError, Phase.ANSWERED),
     (refusal(41002), NonceError, Phase.ANSWERED),
 ]
@@ -201,7 +201,7 @@ async def test_timeout_of_a_write() -> None:
     assert type(error.original_error) is AttemptTimeout
 
 
-@pytest.mark.parametrize("raw", [refusal(31000), answer(b"", 302, Location="/login"), answer("no", 403)])
+@pytest.mark.parametrize("raw", [refusal(31000), http_response(b"", 302, Location="/login"), http_response("no", 403)])
 async def test_definite_refusal_of_a_write(raw: bytes) -> None:
     """A definite refusal is raised as it is, also for an operation without idempotency."""
     async with ScriptedServer(respond(raw)) as server, open_session(server) as session:
@@ -222,7 +222,7 @@ async def test_too_frequent_write_is_retried() -> None:
     assert first == second == {"appAuthToken": TOKEN, "contractName": "合同"}
 
 
-@pytest.mark.parametrize("raw", [None, answer("", 503), refusal(91000), refusal(41002)])
+@pytest.mark.parametrize("raw", [None, http_response("", 503), refusal(91000), refusal(41002)])
 async def test_safe_operation_is_retried(raw: bytes | None) -> None:
     """A safe operation is retried after every transient failure, with a fresh serial number each time."""
     async with ScriptedServer(respond(raw, raw, success("done"))) as server, open_session(server) as session:
@@ -251,7 +251,7 @@ async def test_connection_lost_on_reuse() -> None:
     [(RetryPolicy(initial=0.01, repeat_sent=False), "id-1"), (FAST_RETRY, None), (FAST_RETRY, ""), (FAST_RETRY, 17)],
 )
 @pytest.mark.parametrize(
-    ("raw", "kind"), [(None, ConnectionLost), (answer("", 504), GatewayError), (refusal(91000), ServerError)]
+    ("raw", "kind"), [(None, ConnectionLost), (http_response("", 504), GatewayError), (refusal(91000), ServerError)]
 )
 async def test_keyed_request_without_a_usable_id(
     retry: RetryPolicy, request_id: object, raw: bytes | None, kind: type[KfqError]

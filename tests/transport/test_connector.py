@@ -24,7 +24,7 @@ from calls import (
 )
 from kfq_async import AsyncSession, AttemptTimeout, ConnectError, ConnectionLost, OutcomeUnknown, Phase
 from kfq_async.transport.connector import MAX_STALE, Connector
-from servers import ScriptedServer, answer, success
+from servers import ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,7 +56,7 @@ async def serve_and_push(pushed: bytes) -> AsyncIterator[tuple[str, list[bytes]]
         await asyncio.gather(*filter(None, serving))
 
 
-@pytest.mark.parametrize("pushed", [UNREQUESTED, answer("timeout", 408, Connection="close"), b"garbage"])
+@pytest.mark.parametrize("pushed", [UNREQUESTED, http_response("timeout", 408, Connection="close"), b"garbage"])
 async def test_idle_connection_with_data_is_dropped(pushed: bytes) -> None:
     """A connection that received data while it was idle is dropped, and the call uses another one."""
     async with (

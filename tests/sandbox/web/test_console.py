@@ -14,7 +14,7 @@ from kfq_async import AsyncSession, CorpIdentInfo, CorpIdentLinkRequest
 from kfq_async.sandbox import Sandbox
 from orders import NOW
 from pages import ParsedPage, attempt, console_of, notification
-from servers import ScriptedServer, Seen, answer
+from servers import ScriptedServer, Seen, http_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -88,7 +88,7 @@ async def receiver() -> AsyncIterator[ScriptedServer]:
     """A receiver that acknowledges every notification."""
 
     async def acknowledge(_number: int, _seen: Seen) -> bytes:
-        return answer(b"success")
+        return http_response(b"success")
 
     async with ScriptedServer(acknowledge) as receiver:
         yield receiver
