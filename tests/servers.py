@@ -20,7 +20,7 @@ SUCCESS = {"orderNo": "N1", "authUrl": "https://example.com/a?code=SECRET"}
 
 
 @frozen
-class Seen:
+class ReceivedRequest:
     """A received request."""
 
     method: str
@@ -29,7 +29,7 @@ class Seen:
     body: bytes
 
 
-Script = Callable[[int, Seen], Awaitable[bytes | tuple[bytes, ...] | None]]
+Script = Callable[[int, ReceivedRequest], Awaitable[bytes | tuple[bytes, ...] | None]]
 
 
 class ScriptedServer:
@@ -40,7 +40,7 @@ class ScriptedServer:
     """
 
     def __init__(self, script: Script, *, ssl: SSLContext | None = None, keep_alive: bool = True) -> None:
-        self.seen: list[Seen] = []
+        self.requests: list[ReceivedRequest] = []
         self.connections = 0
         self._script = script
         self._ssl = ssl
@@ -66,18 +66,18 @@ class ScriptedServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.vanish()
+        self.stop_listening()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def saw(self, number: int = 1) -> None:
+    async def wait_for_requests(self, number: int = 1) -> None:
         """Wait until so many requests have arrived."""
-        while len(self.seen) < number:
+        while len(self.requests) < number:
             self._received.clear()
             await self._received.wait()
 
-    def vanish(self) -> None:
+    def stop_listening(self) -> None:
         """Stop accepting connections."""
         assert self._server is not None
         self._server.close()
@@ -104,9 +104,9 @@ class ScriptedServer:
             name, _, value = line.partition(":")
             headers.add(name, value.strip())
         body = await reader.readexactly(int(headers.get("Content-Length", 0)))
-        self.seen.append(Seen(method, target, headers, body))
+        self.requests.append(ReceivedRequest(method, target, headers, body))
         self._received.set()
-        response = await self._script(len(self.seen) - 1, self.seen[-1])
+        response = await self._script(len(self.requests) - 1, self.requests[-1])
         if response is None:
             return False
         for part in (response,) if isinstance(response, bytes) else response:

@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 from kfq_async import CORP_IDENT_LINK, AsyncSession, CorpIdentLinkRequest, KfqError, RetryPolicy, Timeouts
 from kfq_async.protocol.envelope import Envelope
 from kfq_async.protocol.responses import HttpResponse, read_response
-from servers import ScriptedServer, Seen, success
+from servers import ReceivedRequest, ScriptedServer, success
 
 BASE = "https://home.kaifangqian.com/resrun-paas"
 GOOD = success()
@@ -73,7 +73,7 @@ def test_any_bytes_on_the_wire(responses: list[bytes]) -> None:
     """For any bytes from the server a call returns or raises a `KfqError`."""
 
     async def run() -> None:
-        async def script(number: int, _seen: Seen) -> bytes:
+        async def script(number: int, _seen: ReceivedRequest) -> bytes:
             return responses[min(number, len(responses) - 1)]
 
         timeouts, retry = (

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from kfq_async import AsyncSession, CertificateError, CorpIdentLinkRequest, Phase
-from servers import ScriptedServer, Seen, success
+from servers import ReceivedRequest, ScriptedServer, success
 
 
 class ForwardProxy:
@@ -86,7 +86,7 @@ def client_context(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-async def succeed(_number: int, _seen: Seen) -> bytes:
+async def succeed(_number: int, _seen: ReceivedRequest) -> bytes:
     """Return a successful response."""
     return success()
 
@@ -101,8 +101,8 @@ async def test_tls_through_a_tunnel_trusts_the_given_authority(authority: trustm
         for _ in range(3):
             await session.auth.corp_ident_link(CorpIdentLinkRequest())
         assert proxy.tunnels == [server.origin.removeprefix("https://")]
-        assert [seen.method for seen in server.seen] == ["POST"] * 3
-        assert "Proxy-Authorization" not in server.seen[0].headers
+        assert [seen.method for seen in server.requests] == ["POST"] * 3
+        assert "Proxy-Authorization" not in server.requests[0].headers
 
 
 @pytest.mark.parametrize("tunnelled", [True, False])
@@ -117,7 +117,7 @@ async def test_a_certificate_for_another_host_is_refused(authority: trustme.CA, 
     ):
         with pytest.raises(CertificateError, match=r"TLS handshake with 127\.0\.0\.1:\d+ failed") as caught:
             await session.auth.corp_ident_link(CorpIdentLinkRequest())
-        assert server.seen == []
+        assert server.requests == []
     assert (caught.value.attempts, caught.value.phase) == (1, Phase.NOT_SENT)
 
 
@@ -129,4 +129,4 @@ async def test_an_unknown_authority_is_refused_by_default(authority: trustme.CA)
     ):
         with pytest.raises(CertificateError, match=r"127\.0\.0\.1 .*certificate verify failed|unable to get"):
             await session.auth.corp_ident_link(CorpIdentLinkRequest())
-        assert server.seen == []
+        assert server.requests == []

@@ -199,7 +199,7 @@ async def test_from_env(environment: Callable[..., None], vectors: Any) -> None:
         )
         async with AsyncSession.from_env() as session:
             await session.auth.corp_ident_link(REQUEST)
-        (seen,) = server.seen
+        (seen,) = server.requests
     assert seen.headers["appAuthToken"] == "FROM-ENV"
     assert verify(seen.body, seen.headers["sign"], vectors["publicKeySpki"])
 
@@ -213,7 +213,7 @@ async def test_options_override_the_environment(environment: Callable[..., None]
         ) as session:
             await session.auth.corp_ident_link(REQUEST)
             assert "concurrency=3" in repr(session)
-        (seen,) = server.seen
+        (seen,) = server.requests
     assert (seen.headers["appAuthToken"], seen.headers["sign"]) == (TOKEN, "")
 
 

@@ -18,7 +18,7 @@ from kfq_async import (
     OprIdentInfo,
 )
 from kfq_async.callbacks import CallbackVerifier
-from servers import ScriptedServer, Seen, http_response
+from servers import ReceivedRequest, ScriptedServer, http_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def service() -> AsyncIterator[ScriptedServer]:
     """The integrator's service: a callback page, one that redirects to another origin, and a notification receiver."""
 
-    async def script(_: int, seen: Seen) -> bytes:
+    async def script(_: int, seen: ReceivedRequest) -> bytes:
         if seen.method == "POST":
             return http_response(b"success")
         if seen.target.startswith("/redirect"):
@@ -72,9 +72,9 @@ async def link(sandbox: Sandbox, service: ScriptedServer | None, path: str = "/b
         return await session.auth.corp_ident_link(request)
 
 
-def notifications_to(service: ScriptedServer) -> list[Seen]:
+def notifications_to(service: ScriptedServer) -> list[ReceivedRequest]:
     """Return the notifications that the service received."""
-    return [seen for seen in service.seen if seen.method == "POST"]
+    return [seen for seen in service.requests if seen.method == "POST"]
 
 
 async def test_locked_fields(page: Page, sandbox: Sandbox) -> None:

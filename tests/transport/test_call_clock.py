@@ -62,7 +62,7 @@ async def test_response_without_a_time_is_not_retried(timestamp: object) -> None
     raw = http_response({"code": 41001, "message": "…", "result": None, "timestamp": timestamp})
     async with ScriptedServer(respond(raw)) as server, open_session(server) as session:
         error = await error_of(session)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert type(error) is ClockError
 
 
@@ -73,7 +73,7 @@ async def test_offset_of_days_is_ignored(timestamp: int) -> None:
     async with ScriptedServer(respond(raw)) as server, open_session(server, clock=slow_response_clock) as session:
         error = await error_of(session)
         await error_of(session)
-        assert len({seen.headers["timestamp"] for seen in server.seen}) == 1
+        assert len({seen.headers["timestamp"] for seen in server.requests}) == 1
     assert (type(error), error.attempts) == (ClockError, 1)
 
 
@@ -82,6 +82,6 @@ async def test_clock_is_corrected_once_per_call() -> None:
     script = respond(refusal(41001))
     async with ScriptedServer(script) as server, open_session(server, clock=slow_response_clock) as session:
         error = await error_of(session)
-        first, second = (int(seen.headers["timestamp"]) for seen in server.seen)
+        first, second = (int(seen.headers["timestamp"]) for seen in server.requests)
     assert (type(error), error.attempts) == (ClockError, 2)
     assert abs(second - 1775010802000) < 60_000 < abs(first - 1775010802000)

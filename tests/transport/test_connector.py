@@ -108,7 +108,7 @@ async def test_stale_connections_are_bounded() -> None:
         error = await error_of(session)
         assert (type(error), error.phase) == (ConnectError, Phase.NOT_SENT)
         assert connector.made == MAX_STALE
-        assert server.seen == []
+        assert server.requests == []
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -119,7 +119,7 @@ async def test_aiohttp_retries_nothing(*, kept: bool) -> None:
         if kept:
             await session.send(UNSAFE_GET)
         error = await error_of(session, UNSAFE_GET, {})
-        assert (len(server.seen), server.connections) == (1 + kept, 1)
+        assert (len(server.requests), server.connections) == (1 + kept, 1)
     assert type(error) is OutcomeUnknown
     assert (type(error.original_error), error.phase) == (ConnectionLost, Phase.SENT)
 

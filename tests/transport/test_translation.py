@@ -134,7 +134,7 @@ async def test_untrusted_certificate(certificate: Path) -> None:
     """A host with an untrusted certificate receives nothing, and the text names the reason."""
     async with ScriptedServer(respond(success()), ssl=server_context(certificate)) as server:
         error = await attempt_at(server.base_url, retry=RetryPolicy(attempts=3))
-        assert server.seen == []
+        assert server.requests == []
     check_error(error, CertificateError, Phase.NOT_SENT, "TLS handshake with")
     assert "self-signed certificate" in str(error)
 
@@ -167,7 +167,7 @@ async def test_proxy_that_refuses_the_tunnel() -> None:
     async with ScriptedServer(respond(http_response(b"", 407))) as proxy:
         url = proxy.origin.replace("http://", "http://user:hunter2@")
         error = await attempt_at("https://home.kaifangqian.com/resrun-paas", proxy=url)
-        assert [(seen.method, seen.target) for seen in proxy.seen] == [("CONNECT", "home.kaifangqian.com:443")]
+        assert [(seen.method, seen.target) for seen in proxy.requests] == [("CONNECT", "home.kaifangqian.com:443")]
     check_error(error, ConnectError, Phase.NOT_SENT, "no connection to home.kaifangqian.com:443 (ClientHttpProxyError)")
     assert "hunter2" not in str(error)
 
@@ -332,7 +332,7 @@ async def test_redirects_are_not_followed(location: str, host: str) -> None:
     """A redirect is an error that names the host it points to, without the path."""
     async with ScriptedServer(respond(http_response(b"", 302, Location=location))) as server:
         error = await attempt_at(server.base_url)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     check_error(error, UnexpectedResponse, Phase.ANSWERED, f"HTTP 302 redirects to {host}; redirects are not followed")
     assert "SECRET" not in str(error)
 
