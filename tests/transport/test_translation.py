@@ -249,7 +249,7 @@ async def test_incomplete_response(raw: bytes) -> None:
 async def test_gateway_error(status: int, body: str | bytes) -> None:
     """A gateway's error may hide that the platform acted; its ``Retry-After`` is kept."""
     error = await attempt_for(http_response(body, status, Retry_After="3"))
-    check_error(error, GatewayError, Phase.SENT, f"a gateway answered HTTP {status} instead of the platform")
+    check_error(error, GatewayError, Phase.SENT, f"a gateway responded with HTTP {status} instead of the platform")
     assert (error.http_status, error.retry_after) == (status, 3.0)
 
 
