@@ -23,19 +23,19 @@ def completion_handler(
     """Return a handler for a `NotificationReceiver` that records each order's status in the ledger.
 
     The receiver needs ``urls``, since the id of the request is taken from the callback URL. An id that the ledger lacks
-    is no error: one receiver may serve other requests too. A `SqliteLedger` that another process uses is opened with
+    is not an error: one receiver may serve other requests too. Open a `SqliteLedger` that another process uses with
     ``exclusive=False``.
 
     Args:
         ledger: An open ledger.
         then: A handler to call afterwards, also for ids that the ledger lacks.
-        clock: Current time in seconds since the epoch.
+        clock: Returns the time in seconds since the epoch.
     """
 
     async def handler(delivery: NotificationDelivery[IdentityNotification]) -> None:
         status = delivery.notification.order_status
         if delivery.client_request_id is None:
-            raise ValueError("the notification names no request: give the receiver urls=CallbackUrls(...)")
+            raise ValueError("the delivery has no client_request_id: pass urls=CallbackUrls(...) to the receiver")
         if status is not None:
             await ledger.complete(delivery.client_request_id, status, clock())
         if then is not None:

@@ -48,7 +48,7 @@ __all__ = [
 
 
 def encode_request(request: CorpIdentLinkRequest, request_id: str) -> EncodedRequest:
-    """Encode ``request`` under this id instead of its own; raises `EncodeError` if JSON cannot carry it."""
+    """Encode ``request`` under this id instead of its own; raise `EncodeError` if it cannot be written as JSON."""
     fields = to_wire(request)
     fields[REQUEST_ID] = request_id  # the last field either way, so the bytes are those of a request with this id
     return EncodedRequest(encode(fields), request_id)
@@ -66,10 +66,11 @@ def bound_encoder(callbacks: CallbackUrls) -> Callable[[CorpIdentLinkRequest, st
 _LINK = re.compile(r"https?://[!-~]{1,4000}")
 CHANGED_WHILE_UNKNOWN = (
     "its data or the callback URLs changed while the result of its request is unknown: restore the data and run "
-    "again, or run `kfq onboard reissue --key KEY --even-unknown`, which may make a second order"
+    "again, or run `kfq onboard reissue LEDGER --key KEY --even-unknown`, which may lead to a second order"
 )
 CHANGED_AFTER_LINK = (
-    "its data changed after its link was made; the link is kept, `kfq onboard reissue --key KEY` makes a new order"
+    "its data changed after its link was issued, and the link is kept: run `kfq onboard reissue LEDGER --key KEY` for "
+    "a new order"
 )
 
 
@@ -81,7 +82,7 @@ class SkipReason(StrEnum):
     CONFLICT = "conflict"
     """It no longer matches its request, whose result is unknown."""
     DUPLICATE = "duplicate"
-    """An earlier row of the source is the same."""
+    """An earlier row is the same company with the same data."""
     INVALID = "invalid"
     """It must not be sent."""
 
@@ -94,7 +95,7 @@ class Decision:
     """Position of the row in its source."""
     reason: SkipReason
     before: Entry | None = None
-    """The ledger's entry so far."""
+    """The ledger's present entry."""
     entry: Entry | None = None
     """The entry to be written, if it changes."""
     problems: tuple[Problem, ...] = ()
@@ -106,7 +107,7 @@ class PendingRequest:
     """A row that is to be sent. It does not refer to the row, so that memory is freed."""
 
     before: Entry | None = field(repr=False)
-    """The ledger's entry so far."""
+    """The ledger's present entry."""
     entry: Entry = field(repr=False)
     """The entry to be written before anything is sent."""
     request: EncodedRequest
@@ -200,7 +201,7 @@ def _new_generation(
 
 
 def _decide_invalid(row: Row, before: Entry | None, context: DecisionContext) -> Decision:
-    """Skip a row that must not be sent, but keep the link or the doubt of the time when it was valid."""
+    """Skip a row that must not be sent, but keep the link or the unknown result from a time when it was valid."""
     reasons = {State.LINKED: SkipReason.RECORDED, State.UNKNOWN: SkipReason.CONFLICT}
     if before is None or before.run == context.run or before.state not in reasons:
         return Decision(row_number=row.row_number, reason=SkipReason.INVALID, problems=row.problems)
@@ -214,7 +215,7 @@ def _duplicate(row: Row, first: Entry, *, same: bool, strict: bool) -> Decision:
     if not same:
         return _invalid(
             row,
-            f"same company as row {first.row_number} with other data: delete one of the two rows, or name a key column",
+            f"same company as row {first.row_number} with other data: delete one of the rows, or choose a key column",
         )
     message = f"duplicate of row {first.row_number}, which is sent once"
     if strict:
@@ -250,12 +251,12 @@ def mark_pending(entry: Entry, *, in_doubt: bool) -> Entry:
 def apply_result(entry: Entry, call: CallResult, *, in_doubt: bool, now: float) -> Entry:
     """Return the entry with the result of its call, a link or an error.
 
-    ``in_doubt`` says that an earlier call may have been acted on. Doubt outweighs every result but a link, and a
-    refusal of the request's form, which each copy of it met.
+    ``in_doubt`` says that an earlier call with the same request may have been acted on. The entry then stays unknown,
+    unless this call returns a link or a `ParameterError`, which the earlier call must have met too.
     """
     result = call.result
     if isinstance(result, CorpIdentLink) and not _LINK.fullmatch(result.auth_url):
-        # The platform made an order, so this is no refusal; and only a web address may reach a spreadsheet.
+        # The platform created an order, so this is not a refusal; only a web address may reach a spreadsheet.
         result = UnexpectedResponse("the platform's link is not an http or https URL", http_status=200)
     code: int | None = None
     reason: str | None = None

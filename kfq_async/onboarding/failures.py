@@ -1,4 +1,4 @@
-"""Systemic failures: errors that concern every row, their detection, and the back-off of workers after one."""
+"""Systemic failures: errors that affect every row, their detection, and the back-off of workers after one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NO_BALANCE = 41003
 
 
 def systemic_failure_advice(error: KfqError) -> str | None:
-    """Return the remedy of an error that concerns every row, or ``None`` if it concerns one row."""
+    """Return the remedy for an error that affects every row, or ``None`` if it affects only one."""
     if isinstance(error, ApiError) and error.code == NO_BALANCE:
         return "Top up the account"
     if isinstance(error, CredentialsError):
@@ -53,9 +53,9 @@ _log = logging.getLogger("kfq_async")
 
 
 MAX_FAILURES = 20
-"""Consecutive calls without a response of the platform that make a systemic failure."""
+"""Number of consecutive calls without a response from the platform that counts as a systemic failure."""
 NO_RESPONSE_ADVICE = (
-    f"{MAX_FAILURES} calls in a row got no response of the platform: check the network and the base URL"
+    f"{MAX_FAILURES} calls in a row got no response from the platform: check the network and the base URL"
 )
 
 
@@ -64,10 +64,10 @@ class SystemicFailureDetector:
 
     def __init__(self) -> None:
         self.failures = 0
-        """Consecutive calls, up to the last one, without a response of the platform."""
+        """Number of consecutive calls, up to the latest, without a response from the platform."""
 
     def record(self, result: CorpIdentLink | KfqError) -> str | None:
-        """Take the result of the next call; return the remedy of a systemic failure, or ``None`` if there is none."""
+        """Record the result of a call; return the remedy for a systemic failure, or ``None`` if there is none."""
         if not isinstance(result, KfqError):
             self.failures = 0
             return None
@@ -97,7 +97,7 @@ class CircuitBreaker:
             await asyncio.sleep(left)
 
     def record(self, result: CorpIdentLink | KfqError) -> None:
-        """Take the result of a call; open after a systemic failure."""
+        """Record the result of a call; open after a systemic failure."""
         advice = self._detector.record(result)
         if advice is not None and self._clock() >= self._open_until:  # concurrent calls fail for the same reason
             _log.warning("paused for %g s: %s. %s", self._pause, result, advice)

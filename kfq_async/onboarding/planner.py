@@ -37,7 +37,7 @@ _NO_RUN = -1
 
 
 class Planner:
-    """The decisions of one run; the options are those of `Onboarding`."""
+    """Decides on the rows of one run; the options are those of `Onboarding`."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Planner:
 
 
 async def _cooperatively(items: Iterable[T]) -> AsyncIterator[T]:
-    """Yield items, and let other tasks run now and then.
+    """Yield items, and let other tasks run at intervals.
 
     A thread would hold the interpreter lock just as long, and handing it over costs more than deciding on some rows.
     """

@@ -18,7 +18,7 @@ T = TypeVar("T")
 class BatchQueue(Generic[T]):
     """FIFO queue that hands out batches and can be closed, also with an error.
 
-    Put waits while ``size`` items or more are queued. Iterate to get single items, from several tasks if need be, or
+    `put` waits while ``size`` items or more are queued. Iterate to get single items, from any number of tasks, or
     `take` a batch. `asyncio.Queue` cannot be closed before Python 3.13, and hands out single items only.
     """
 

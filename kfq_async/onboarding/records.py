@@ -31,7 +31,7 @@ class State(StrEnum):
         UNKNOWN: May have been sent; the result is not known. Stored before the first byte is sent, so it is also the
             state after a kill. Retried under the same id.
         PENDING: Certainly not acted on. Sent by the next run, under the same id.
-        LINKED: The platform made an order; ``order_no`` and ``auth_url`` are set.
+        LINKED: The platform created an order; ``order_no`` and ``auth_url`` are set.
         REFUSED: The platform refused it; ``code`` and ``reason`` say why.
     """
 
@@ -40,7 +40,7 @@ class State(StrEnum):
     PENDING = "pending"
     """Certainly not acted on; sent by the next run."""
     LINKED = "linked"
-    """The platform made an order."""
+    """The platform created an order."""
     REFUSED = "refused"
     """The platform refused it."""
 
@@ -238,8 +238,10 @@ OUTCOME_STATUSES = {
 
 
 _ORDER_ENDED = {
-    int(IdentityStatus.WITHDRAWN): "its order was withdrawn: run `kfq onboard reissue --withdrawn` for a new link",
-    int(IdentityStatus.EXPIRED): "its order expired: run `kfq onboard reissue --expired` for a new link",
+    int(IdentityStatus.WITHDRAWN): (
+        "its order was withdrawn: run `kfq onboard reissue LEDGER --withdrawn` for a new link"
+    ),
+    int(IdentityStatus.EXPIRED): "its order expired: run `kfq onboard reissue LEDGER --expired` for a new link",
 }
 
 

@@ -1,4 +1,4 @@
-"""Onboarding on one machine: rows in, outcomes out, through the ledger; memory does not grow with the rows."""
+"""Onboarding on one machine: links for rows, recorded in a ledger, in memory that does not grow with the rows."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def prefetch(rows: Iterable[Row] | AsyncIterable[Row], queue: BatchQueue[R
     try:
         yield
     finally:
-        reader.cancel()  # it may wait for a row that is not needed any more
+        reader.cancel()  # it may wait for a row that is no longer needed
         await asyncio.gather(reader, return_exceptions=True)
 
 
@@ -103,17 +103,17 @@ async def request_link(session: AsyncSession, request: EncodedRequest) -> CallRe
 CONCURRENCY = 10
 """Default number of concurrent requests: the platform's limits are not documented."""
 COMMIT_WAIT = 0.1
-"""Seconds for which results are gathered: a commit on the disk costs as much as many rows do."""
+"""Seconds for which results are collected before a commit: a commit to disk costs as much as many rows."""
 RESULTS_PER_CALL = 4
-"""Results that may wait for a commit, for each concurrent call; then the commit begins at once, and calls wait for it.
+"""Uncommitted results per concurrent call; beyond that, the commit begins at once, and calls wait for it.
 
-It bounds the results that an outcome's reader does not know of yet by a number, on a platform of any speed. Calls wait
-only where a commit takes longer than four of them.
+This limits the number of results that the caller has not received yet, however fast the platform is. Calls wait only
+if a commit takes longer than four of them.
 """
 MAX_OUTCOMES = 2000
 """Outcomes that may wait for the caller."""
 PLAN_AHEAD = 0.5
-"""Seconds, about, for which ids are in the ledger before they are sent: after a kill, these rows are unknown."""
+"""Approximate seconds from the commit of an id to its request; after a kill, the rows in between are unknown."""
 MIN_PLANNED, MAX_PLANNED = 50, 1000
 """Bounds of the number of rows whose ids are committed together."""
 
@@ -122,10 +122,10 @@ class Onboarding:
     """Request links for many companies, in ``async with``; iterate over it to get an `Outcome` per row.
 
     Outcomes come in the order in which they are known. The ledger has an outcome before it is returned, and a row's id
-    before anything is sent. The same run can be started again after any interruption, the death of the process
-    included: it continues, and no company is requested under two ids.
+    before anything is sent. After any interruption, even a killed process, start the same run again: it resumes, and no
+    company is requested under two ids.
 
-    After a systemic failure, such as a refused token, the requests under way are finished, the remaining rows stay
+    After a systemic failure, such as a refused token, the running requests are finished, the remaining rows stay
     pending, and the iteration raises `RunPaused`. It raises `LedgerError` if the ledger fails, and the source's error
     if reading the rows fails, in both cases after the outcomes known so far.
 
@@ -134,12 +134,12 @@ class Onboarding:
         ledger: An open ledger.
         rows: An iterable or async iterable of `Row`, read as far as needed and never held as a whole. A plain iterable
             is read in a thread.
-        concurrency: Upper bound of concurrent requests.
-        rate_limit: Upper bound of requests begun per second, evenly spaced; ``None`` for no bound.
+        concurrency: Maximum number of concurrent requests.
+        rate_limit: Maximum number of requests started per second, evenly spaced; ``None`` disables the limit.
         retry_refused: Whether to send refused rows again, as their next generation.
         strict: Whether a duplicate row is invalid.
         callbacks: Binds each request's callback URLs to its id; ``None`` leaves the URLs of the rows as they are.
-        clock: Current time in seconds since the epoch.
+        clock: Returns the time in seconds since the epoch.
 
     Attributes:
         run: Number of the run in the ledger; 0 before it has begun.
@@ -161,7 +161,9 @@ class Onboarding:
         if concurrency < 1:
             raise ValueError(f"concurrency must be at least 1, not {concurrency}")
         if rate_limit is not None and not rate_limit > 0:
-            raise ValueError(f"rate_limit must be more than 0 per second, or None for no bound, not {rate_limit}")
+            raise ValueError(
+                f"rate_limit must be more than 0 requests per second, or None to disable it, not {rate_limit}"
+            )
         self._session = session
         self._ledger = ledger
         self._source = rows
@@ -195,7 +197,7 @@ class Onboarding:
 
     def __aiter__(self) -> Self:
         if not self.run:
-            raise RuntimeError("an Onboarding runs inside async with")
+            raise RuntimeError("use the Onboarding inside async with")
         return self
 
     async def __anext__(self) -> Outcome:
@@ -206,7 +208,7 @@ class Onboarding:
         return self._batch.popleft()
 
     def stop(self) -> None:
-        """Send no more requests; those under way are finished, then the iteration ends."""
+        """Send no more requests; running ones are finished, then the iteration ends."""
         self._stopping.set()
         self._rows.close()
 
@@ -250,7 +252,7 @@ class Onboarding:
             last = now
 
     async def _send_requests(self) -> None:
-        """Send one request after the other."""
+        """Send requests one after another."""
         async for pending in self._requests:
             if self._interval:
                 await self._wait_for_rate_limit()

@@ -118,7 +118,7 @@ def test_unreadable_file(tmp_path: Path) -> None:
     """A missing file, and one without a known heading, are usage errors."""
     with pytest.raises(UsageError, match="No such file"):
         read_rows(tmp_path / "none.csv")
-    with pytest.raises(UsageError, match="no heading is known"):
+    with pytest.raises(UsageError, match="no heading is recognised"):
         read_rows(write(tmp_path, "x", headings="y"))
 
 

@@ -68,5 +68,5 @@ async def test_then(ledger: SqliteLedger) -> None:
 
 async def test_notification_without_request_id(ledger: SqliteLedger) -> None:
     """A receiver without bound URLs cannot serve a ledger; the error names the missing argument."""
-    with pytest.raises(ValueError, match=r"give the receiver urls=CallbackUrls"):
+    with pytest.raises(ValueError, match=r"pass urls=CallbackUrls"):
         await completion_handler(ledger)(delivery(None, 1))

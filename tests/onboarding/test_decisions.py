@@ -273,7 +273,7 @@ def test_apply_unusable_link(auth_url: str) -> None:
 
 
 def api(kind: type[ApiError], code: int = 31000, *, phase: Phase = Phase.ANSWERED) -> ApiError:
-    """Return an error response of the platform."""
+    """Return an error response from the platform."""
     error = kind(code, "平台的话", http_status=200)
     error.phase = phase
     return error

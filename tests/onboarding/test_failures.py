@@ -35,7 +35,7 @@ REFUSED_TOKEN = CredentialsError(41000, "token invalid", http_status=200)
 
 
 def api_error(kind: type[ApiError], code: int = 31000) -> ApiError:
-    """Return an error response of the platform."""
+    """Return an error response from the platform."""
     return kind(code, "平台的话", http_status=200)
 
 

@@ -97,13 +97,13 @@ def test_outcome_repr() -> None:
             evolve(ENTRY, status=3),
             OutcomeStatus.LINKED,
             (),
-            "its order was withdrawn: run `kfq onboard reissue --withdrawn` for a new link",
+            "its order was withdrawn: run `kfq onboard reissue LEDGER --withdrawn` for a new link",
         ),
         (
             evolve(ENTRY, status=4),
             OutcomeStatus.LINKED,
             (WARNING,),
-            "its order expired: run `kfq onboard reissue --expired` for a new link; 信用代码: is odd",
+            "its order expired: run `kfq onboard reissue LEDGER --expired` for a new link; 信用代码: is odd",
         ),
     ],
 )

@@ -431,7 +431,7 @@ async def test_invalid_use(session: AsyncSession, ledger: SqliteLedger) -> None:
     """Options out of range, values that are not rows and a run that is not open are refused with a remedy."""
     with pytest.raises(ValueError, match="concurrency must be at least 1, not 0"):
         Onboarding(session, ledger, rows(1), concurrency=0)
-    with pytest.raises(ValueError, match="rate_limit must be more than 0 per second"):
+    with pytest.raises(ValueError, match="rate_limit must be more than 0 requests per second"):
         Onboarding(session, ledger, rows(1), rate_limit=0)
     with pytest.raises(RuntimeError, match="inside async with"):
         aiter(Onboarding(session, ledger, rows(1)))

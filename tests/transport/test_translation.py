@@ -300,7 +300,7 @@ async def test_bug_passes_through(mocked: Callable[..., None], bug: type[Excepti
 async def test_html_page() -> None:
     """HTML with HTTP 200 is no success: another program may have received the request."""
     error = await attempt_for(http_response("<!doctype html><title>登录</title>"))
-    check_error(error, UnexpectedResponse, Phase.SENT, "of text/html is not a response of the platform")
+    check_error(error, UnexpectedResponse, Phase.SENT, "of text/html is not a response from the platform")
     assert "it is an HTML page, check base_url" in str(error)
     assert error.http_status == 200
 

@@ -80,7 +80,7 @@ def _read_records(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[i
             "close its quotation marks, and double those inside a cell"
         ) from None
     except UnicodeError:
-        raise SourceError(f"{file}, from line {line} on, is not in {encoding}; give its --encoding") from None
+        raise SourceError(f"{file} is not in {encoding} from line {line} on; give its --encoding") from None
     except OSError as error:
         raise SourceError(f"{file} cannot be read: {error.strerror}") from None
 

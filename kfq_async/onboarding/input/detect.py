@@ -32,7 +32,7 @@ def open_table(path: str | os.PathLike[str], *, sheet: str | None = None, encodi
         sheet: Sheet of a workbook; ``None``: the first visible one that is not empty.
         encoding: Encoding of a text file; ``None``: detected from the whole file, UTF-8 or GB18030 (a superset of GBK).
 
-    Raises `SourceError`, with the remedy, for a file that is no such table.
+    Raises `SourceError`, with the remedy, for any other file.
     """
     file = Path(path)
     head = _read_head(file)

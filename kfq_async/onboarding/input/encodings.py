@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["detect_encoding"]
 
 _MAX_LINE_BYTES = 1 << 20
-"""Bytes of a line. A longer one is no table row, and would be held in memory as a whole."""
+"""Maximum length of a line in bytes. A longer line is not a table row, and would be held in memory as a whole."""
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # A Chinese character takes three bytes in UTF-8. A line in GB18030 can happen to be valid UTF-8 of two-byte
 # characters, but hardly ever of three-byte ones.
@@ -99,7 +99,7 @@ def _check_line(file: Path, number: int, line: bytes, first_lines: _FirstLines) 
 
 
 def _invalid_byte(line: bytes, encoding: str) -> int | None:
-    """Return the place of the first byte that is invalid in the encoding, from 1, or ``None``."""
+    """Return the position of the first byte that is invalid in the encoding, from 1, or ``None``."""
     try:
         line.decode(encoding)
     except UnicodeDecodeError as error:

@@ -74,7 +74,7 @@ def _replace_surrogates(text: str) -> tuple[str, str]:
 
 
 def _read_objects(file: Path, encoding: str) -> Iterator[tuple[int, list[tuple[str, Any]] | None]]:
-    """Yield the pairs of each line's object, and ``None`` for a line that is no object."""
+    """Yield the pairs of each line's object, and ``None`` for a line that is not an object."""
     try:
         with file.open(encoding=encoding, newline="\n") as stream:
             for number, line in enumerate(stream, 1):
@@ -98,4 +98,4 @@ def _parse_object(file: Path, number: int, line: str) -> list[tuple[str, Any]] |
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """Pairs of a JSON object, repeated keys included; its type tells it from a JSON array."""
+    """Pairs of a JSON object, repeated keys included; its type distinguishes it from a JSON array."""

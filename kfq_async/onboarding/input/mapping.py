@@ -116,7 +116,7 @@ class Columns:
 
         ``key_required`` demands a column for the credit code or the account, the default key.
 
-        Raises `SourceError`, naming the headings, if two columns mean one field or too few headings are known.
+        Raises `SourceError`, naming the headings, if two columns mean one field or too few headings are recognised.
         """
         explicit = columns or {}
         indexes = {field: _explicit_index(field, heading, headings) for field, heading in explicit.items()}
@@ -135,7 +135,7 @@ class Columns:
                 f"there is no column for credit_code or account_name{_hint(_DEFAULT_KEY_FIELDS[0], headings)}"
             )
         if not indexes:
-            raise SourceError(f"no heading is known{_hint('company_name', headings)}")
+            raise SourceError(f"no heading is recognised{_hint('company_name', headings)}")
         return cls(tuple(headings), indexes)
 
     @property
@@ -174,7 +174,7 @@ class Columns:
 
 def _explicit_index(field: str, heading: str, headings: Sequence[str]) -> int:
     if field not in FIELDS:
-        raise SourceError(f"no column can fill {field}; choose one of {', '.join(FIELDS)}")
+        raise SourceError(f"there is no field {field}; choose one of {', '.join(FIELDS)}")
     return _find(heading, headings)
 
 
@@ -267,5 +267,5 @@ def closest_heading(name: str, headings: Iterable[str]) -> str:
 
 
 def looks_like_data(headings: Iterable[str]) -> bool:
-    """Tell whether the first row holds personal data, which an error message must not repeat."""
+    """Return whether the first row holds personal data, which an error message must not repeat."""
     return any(_DATA.search(unicodedata.normalize("NFKC", heading)) for heading in headings)

@@ -75,8 +75,8 @@ class FileSource:
         self._table = open_table(self.path, sheet=sheet, encoding=encoding)
         if nested := _PLATFORM_KEYS & set(self._table.headings):
             raise SourceError(
-                f"{self.path} holds requests in the platform's form ({', '.join(sorted(nested))}); write a column per "
-                "field, such as company_name, or use request_rows"
+                f"{self.path} holds requests in the platform's format ({', '.join(sorted(nested))}); write a column "
+                "per field, such as company_name, or use request_rows"
             )
         self._columns = Columns.of(self._table.headings, columns, key_required=key is None)
         self._key_column = self._columns.find(key) if isinstance(key, str) else None

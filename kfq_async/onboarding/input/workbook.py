@@ -29,7 +29,7 @@ _PASSWORD = re.compile(
     re.DOTALL,
 )
 """Mark of password protection: the OLE2 stream of a protected XLSX, or the FILEPASS record at the start of a protected
-XLS. calamine does not tell such a file from a damaged one."""
+XLS. calamine does not distinguish it from a damaged file."""
 _MAX_EXACT = 10**15
 """A spreadsheet keeps 15 digits of a number; the others are lost when it is typed."""
 _FORMAT_AS_TEXT = "format the column as text and type it again"
@@ -68,7 +68,7 @@ def _open_book(file: Path) -> Iterator[CalamineWorkbook]:
     except OSError as error:
         raise SourceError(f"{file} cannot be read: {error.strerror}") from None
     except BaseException as error:
-        # Unforeseen damage makes Rust panic, which is no Exception in Python.
+        # Unforeseen damage makes Rust panic, which is not an Exception in Python.
         if type(error).__name__ != "PanicException":
             raise
         protected = None
@@ -162,7 +162,7 @@ _REFERENCE = re.compile(r"([A-Z]+)([0-9]+)")
 def uncomputed_cells(file: Path, sheet: str) -> Iterator[tuple[int, int, str]]:
     """Yield row (from 1), column (from 0) and error message of each cell with an error or an uncomputed formula.
 
-    Nothing is found in a workbook whose inside is not Office Open XML.
+    A workbook that is not Office Open XML yields none.
     """
     try:
         with ZipFile(file) as archive:

@@ -1,4 +1,4 @@
-"""Outbox in PostgreSQL: requests, encrypted, that wait beside their entries until a worker has recorded a result."""
+"""Outbox in PostgreSQL: encrypted requests, stored beside their entries until a worker has recorded a final result."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Outbox:
     async def record(self, client_request_id: str, call: CallResult, *, in_doubt: bool) -> State | None:
         """Record the result of a call; return the state of its entry, or ``None`` if it was purged.
 
-        A final result stays: another worker that took this one for dead has recorded it.
+        A final result is kept: it was recorded by another worker, to which this one seemed dead.
         """
         async with self._ledger.transaction() as transaction:
             entry = await transaction.find_request(client_request_id)

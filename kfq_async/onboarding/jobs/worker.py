@@ -61,7 +61,7 @@ class OnboardingJobs:
         callbacks: Binds each request's callback URLs to its id; ``None`` leaves the URLs of the rows as they are.
         stalled_after: Seconds without a heartbeat, 1 to 59, after which a worker's jobs are given to others.
         connections: As in `PostgresLedger`.
-        clock: Current time in seconds since the epoch.
+        clock: Returns the time in seconds since the epoch.
 
     Attributes:
         ledger: The open ledger, with each company's state.
@@ -152,9 +152,9 @@ class OnboardingJobs:
 
         Args:
             session: An open session with the platform.
-            concurrency: Upper bound of concurrent jobs.
+            concurrency: Maximum number of concurrent jobs.
             wait: ``False`` returns as soon as no job is ready.
-            signals: Whether SIGINT and SIGTERM stop the worker after the requests under way.
+            signals: Whether SIGINT and SIGTERM stop the worker, after its running requests.
         """
         await self._app.run_worker_async(
             queues=[QUEUE],
@@ -178,7 +178,7 @@ class OnboardingJobs:
                 await connection.execute(_LOCK_INDEX)
 
     async def _analyse(self) -> None:
-        """Update the planner's statistics: with many rows, a job is taken in milliseconds then, and in seconds else."""
+        """Update the planner's statistics: with many rows, fetching a job otherwise takes seconds, not milliseconds."""
         async with self.ledger.transaction() as transaction:
             await transaction.connection.execute("ANALYZE procrastinate_jobs, entries, requests")
 

@@ -1,4 +1,4 @@
-"""Protocol of a ledger, its columns, and the keyed hashes that every ledger stores. No database is known here."""
+"""Protocol of a ledger, its columns, and the keyed hashes that every ledger stores; independent of any database."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ COLUMNS = (*GENERATION_COLUMNS, *ROW_COLUMNS, *RESULT_COLUMNS, *STATUS_COLUMNS)
 
 
 def read_entry(values: Sequence[Any]) -> Entry:
-    """Return the entry whose columns, in the order of `COLUMNS`, have these values in a database."""
+    """Return the entry of a database row, whose values are in the order of `COLUMNS`."""
     fields = dict(zip(COLUMNS, values, strict=True))
     fields["state"] = State(fields["state"])
     return Entry(**fields)
@@ -103,7 +103,7 @@ SECRET_BYTES = 32
 
 
 class Hashes:
-    """Hashes keyed with a ledger's secret, without which a mobile number in a key cannot be found by trial."""
+    """Hashes keyed with a ledger's secret: without it, a mobile number in a key cannot be found by brute force."""
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) != SECRET_BYTES:

@@ -156,7 +156,7 @@ class PostgresLedger:
         schema: The schema of the tables, one for each ledger.
         exclusive: Whether to take the lock, which runs need. ``False`` is for processes that receive notifications or
             only read, and for workers.
-        connections: Upper bound of this process's pooled connections.
+        connections: Maximum number of pooled connections of this process.
 
     Attributes:
         pool: The pool; its connections have the schema as their search path.
@@ -291,7 +291,7 @@ class PostgresLedger:
         """Fail if the fencing token changed; block a takeover until the transaction ends."""
         if await _value(connection, FENCE, ()) != self._fence:
             holder = await _value(connection, HOLDER, ())
-            raise LedgerError(f"the connection broke, and {holder} has taken the ledger {self._schema} over")
+            raise LedgerError(f"the connection broke, and {holder} has taken over the ledger {self._schema}")
 
     async def _prepare(self) -> None:
         """Create the tables, migrate those of an older version, and refuse those of a newer one or another secret."""
@@ -309,7 +309,7 @@ class PostgresLedger:
                     f"package supports 1 to {VERSION}: upgrade the package, or name another schema"
                 )
             if facts.get("check") != self._hashes.check().hex():
-                raise LedgerError(f"the ledger {self._schema} was created under another secret: give that secret")
+                raise LedgerError(f"the ledger {self._schema} was created with another secret: pass that one")
             if facts["version"] != VERSION:
                 await self._migrate(connection)
 
@@ -370,7 +370,7 @@ def _checked(conninfo: str) -> str:
 
 
 def advisory_lock_id(name: str) -> int:
-    """Return the number of an advisory lock: a hash of 64 bits, so that other programs hardly use the same."""
+    """Return the number of an advisory lock: a 64-bit hash, so that a collision with other programs is unlikely."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 
 

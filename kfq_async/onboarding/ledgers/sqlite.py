@@ -129,7 +129,7 @@ class Run:
     Attributes:
         run: Its number, counted from 1.
         began_at: Begin, in seconds since the epoch.
-        ended_at: End, in seconds since the epoch; ``None`` if the run was killed, or is under way.
+        ended_at: End, in seconds since the epoch; ``None`` if the run was killed, or is still running.
         counts: The counts given to `SqliteLedger.end_run`, such as the number of invalid rows; empty before.
     """
 
@@ -138,7 +138,7 @@ class Run:
     began_at: float
     """Seconds since the epoch."""
     ended_at: float | None
-    """Seconds since the epoch; ``None`` if the run was killed, or is under way."""
+    """Seconds since the epoch; ``None`` if the run was killed, or is still running."""
     counts: Mapping[str, Any]
     """The counts given to `SqliteLedger.end_run`."""
 
@@ -364,7 +364,7 @@ class SqliteLedger:
             return
         if self._run("SELECT value FROM facts WHERE name = 'check'") != [(check,)]:
             raise LedgerError(
-                f"{self.path} was created under another secret: restore {self.path.name}.key, or give that secret"
+                f"{self.path} was created with another secret: restore {self.path.name}.key, or pass that secret"
             )
         if version < VERSION:
             self._migrate()

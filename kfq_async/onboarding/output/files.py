@@ -73,8 +73,8 @@ _ADVICE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
     errno.ENOENT: "create the folder",
-    errno.EACCES: "choose a folder of yours, and close the file in other programs",
-    errno.EPERM: "choose a folder of yours, and close the file in other programs",
+    errno.EACCES: "choose a writable folder, and close the file in other programs",
+    errno.EPERM: "choose a writable folder, and close the file in other programs",
 }
 
 
@@ -96,7 +96,7 @@ def check_output(source: FileSource, out: Path) -> None:
     if out.exists() and out.samefile(source.path):
         raise SourceError(f"{out} is the input; choose another name with --out")
     if out.is_dir() or not os.access(out.parent, os.W_OK):
-        raise SourceError(f"{out} cannot be written; choose a file in an existing folder of yours with --out")
+        raise SourceError(f"{out} cannot be written; choose a file in an existing, writable folder with --out")
     if out.suffix.lower() == ".xlsx":
         require_xlsx()
         if next(islice(source, XLSX_ROWS - 1, None), None):

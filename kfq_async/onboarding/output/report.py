@@ -95,7 +95,7 @@ def _throughput(statistics: Statistics, zone: tzinfo) -> str:
     """Show calls by their end time."""
     buckets = statistics.throughput.buckets()
     if not buckets:
-        return _section("进度", "throughput", _none())
+        return _section("吞吐量", "throughput", _none())
     width = statistics.throughput.width
     first, last = buckets[0][0], buckets[-1][0] + width
     span = f"{_format_time(first, zone)} – {_format_time(last, zone)} {_zone_name(first, zone)}"
@@ -112,7 +112,7 @@ def _throughput(statistics: Statistics, zone: tzinfo) -> str:
         x_label=f"时间 time ({_zone_name(first, zone)})",
         css_class="time",
     )
-    return _section("进度", "throughput", f'{chart}<p class="soft">{escape(span)}</p>')
+    return _section("吞吐量", "throughput", f'{chart}<p class="soft">{escape(span)}</p>')
 
 
 def _tick_format(width: float, span: float) -> str:

@@ -91,7 +91,7 @@ def test_wrong_explicit_encoding(file: Path) -> None:
     file.write_bytes(LINE.encode("gbk"))
     with pytest.raises(SourceError, match="unknown encoding 'utf-88'; use utf-8 or gb18030"):
         open_table(file, encoding="utf-88")
-    with pytest.raises(SourceError, match="is not in utf-8-sig; give its --encoding"):
+    with pytest.raises(SourceError, match="is not in utf-8-sig from line 1 on; give its --encoding"):
         open_table(file, encoding="utf-8")
 
 

@@ -131,7 +131,7 @@ def test_find_prefers_the_heading() -> None:
         (["税号"], {"company_name": "甲方"}, "there is no column 甲方, or more than one; the headings are 税号"),
         (["税号", "甲方名"], {"company_name": "甲方名称"}, "did you mean 甲方名?"),
         (["税号", "甲", "甲"], {"company_name": "甲"}, "no column 甲, or more than one"),
-        (["税号"], {"licence": "税号"}, "no column can fill licence; choose one of company_name"),
+        (["税号"], {"licence": "税号"}, "there is no field licence; choose one of company_name"),
     ],
 )
 def test_mapping_errors(headings: list[str], explicit: dict[str, str], message: str) -> None:
@@ -151,7 +151,8 @@ def test_key_is_not_required() -> None:
     """With a key column, credit code and account are optional, but one field must be recognised."""
     assert Columns.of(["企业名称", "编号"], key_required=False).indexes == {"company_name": 0}
     with pytest.raises(
-        SourceError, match="no heading is known; did you mean 企业名? the headings are 企业名, 编号".replace("?", r"\?")
+        SourceError,
+        match="no heading is recognised; did you mean 企业名? the headings are 企业名, 编号".replace("?", r"\?"),
     ):
         Columns.of(["企业名", "编号"], key_required=False)
 

@@ -108,7 +108,7 @@ def test_nested_requests_are_refused(tmp_path: Path) -> None:
     """Nested objects would be lost, so such a file is refused before anything is sent."""
     path = tmp_path / "a.jsonl"
     path.write_text('{"accountName": "a@example.com", "corpIdentInfo": {"companyName": "甲"}}\n', encoding="utf-8")
-    with pytest.raises(SourceError, match=r"in the platform's form \(corpIdentInfo\); write a column per field"):
+    with pytest.raises(SourceError, match=r"in the platform's format \(corpIdentInfo\); write a column per field"):
         FileSource(path)
 
 

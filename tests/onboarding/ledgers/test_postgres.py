@@ -63,7 +63,7 @@ async def test_lost_lock(ledger: PostgresLedger, postgres: str) -> None:
         await other.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
     await ledger.put([entry(2)])  # the lock is free
     async with PostgresLedger(postgres, secret=SECRET):
-        with pytest.raises(LedgerError, match=r"broke, and process \d+ on .* has taken the ledger"):
+        with pytest.raises(LedgerError, match=r"broke, and process \d+ on .* has taken over the ledger"):
             await ledger.put([entry(3)])
         assert len(await all_of(ledger)) == 2
 
@@ -88,7 +88,7 @@ async def test_concurrent_creation(postgres: str) -> None:
 
 async def test_other_secret(ledger: PostgresLedger, postgres: str) -> None:
     """Under another secret no company would be recognised, so it is refused, and not shown."""
-    with pytest.raises(LedgerError, match="created under another secret: give that secret") as caught:
+    with pytest.raises(LedgerError, match="created with another secret: pass that one") as caught:
         async with PostgresLedger(postgres, secret=b"t" * 32, exclusive=False):
             pass
     assert "ssss" not in str(caught.value)

@@ -171,7 +171,7 @@ async def test_given_secret(path: Path) -> None:
         assert ledger.secret == b"s" * 32
     assert not path.with_name("companies.ledger.key").exists()
     with pytest.raises(
-        LedgerError, match=r"created under another secret: restore companies\.ledger\.key, or give that secret"
+        LedgerError, match=r"created with another secret: restore companies\.ledger\.key, or pass that secret"
     ):
         await SqliteLedger(path, secret=b"t" * 32).__aenter__()
 

@@ -202,7 +202,7 @@ def test_check_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         check_output(companies, tmp_path / "." / "companies.csv")
     (tmp_path / "folder.csv").mkdir()
     for out in (tmp_path / "folder.csv", tmp_path / "none" / "out.csv"):
-        with pytest.raises(SourceError, match="choose a file in an existing folder"):
+        with pytest.raises(SourceError, match="choose a file in an existing, writable folder"):
             check_output(companies, out)
     monkeypatch.setattr(files, "XLSX_ROWS", 2)
     with pytest.raises(SourceError, match=r"has more rows than an XLSX can hold \(2\); choose a .csv"):

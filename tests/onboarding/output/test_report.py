@@ -105,7 +105,7 @@ def test_many_rows() -> None:
 def test_empty_ledger() -> None:
     """A ledger without entries has a report too."""
     visible = text(page(Statistics()))
-    assert "进度 throughput 无 none" in visible
+    assert "吞吐量 throughput 无 none" in visible
     assert "耗时 latency 无 none" in visible
     assert "0 已获链接 linked 0 %" in visible
 
