@@ -47,8 +47,8 @@ def _profile(base_url: str, seconds: float) -> dict[str, float]:
     return layers
 
 
-def _find(cases: Sequence[Case], name: str, in_flight: int, loop: str = "asyncio") -> Case:
-    return next(case for case in cases if (case.name, case.in_flight, case.loop) == (name, in_flight, loop))
+def _find(cases: Sequence[Case], name: str, concurrency: int, loop: str = "asyncio") -> Case:
+    return next(case for case in cases if (case.name, case.concurrency, case.loop) == (name, concurrency, loop))
 
 
 class Measured:
@@ -76,8 +76,8 @@ class Measured:
 def targets(got: Measured) -> list[tuple[str, float, float, bool]]:
     """Return each target: its name, the measured value, the bound, and whether the bound is an upper one."""
 
-    def ratio(name: str, in_flight: int, to: str, loop: str = "asyncio") -> float:
-        return _find(got.main, name, in_flight, loop).ratio(_find(got.main, to, in_flight))
+    def ratio(name: str, concurrency: int, to: str, loop: str = "asyncio") -> float:
+        return _find(got.main, name, concurrency, loop).ratio(_find(got.main, to, concurrency))
 
     tls = _find(got.tls, of.SDK, 50).ratio(_find(got.tls, of.JSON, 50))
     gathered, beside = _find(got.gather, of.SDK, of.GATHERED), _find(got.gather, of.SDK, 50)
@@ -128,7 +128,7 @@ def report(got: Measured, options: argparse.Namespace) -> str:
     memory = [[f"{case.links:,}", case.name, f"{case.peaks[0]:.1f}"] for case in got.memory]
     signing = [[case.name, f"{case.cost:.0f}"] for case in got.signing]
     signing.append(["one signature alone, RSA-2048", f"{got.signature:.0f}"])
-    gather = [[c.name, f"{c.in_flight:,}", f"{c.cost:.0f}", "{:.0f} to {:.0f}".format(*c.spread)] for c in got.gather]
+    gather = [[c.name, f"{c.concurrency:,}", f"{c.cost:.0f}", "{:.0f} to {:.0f}".format(*c.spread)] for c in got.gather]
     dependencies, package = (f"{seconds * 1000:.0f}" for seconds in got.imports)
     return "\n".join(
         [
@@ -175,7 +175,9 @@ def main() -> None:
         with processes.server() as plain, processes.server(certificate) as tls:
             got = Measured(rounds.Servers(plain, tls, str(authority)), options)
     text = report(got, options)
-    groups = {f"{number} in flight": [case for case in got.main if case.in_flight == number] for number in of.IN_FLIGHT}
+    groups = {
+        f"{number} in flight": [case for case in got.main if case.concurrency == number] for number in of.CONCURRENCY
+    }
     groups["50 in flight, TLS"] = got.tls
     curves = {"µs per link, by links in flight": got.flight, "µs per link, by links in one gather": got.number}
     (options.out / "RESULTS.md").write_text(text, encoding="utf-8")

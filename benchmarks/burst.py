@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 APP_ID = "BURST1"
 BASE = "http://127.0.0.1"
-IN_FLIGHT = 200
+CONCURRENCY = 200
 SHARE = 0.01
 """Share of duplicates, and of forgeries, among the notifications."""
 SEQUENTIAL = 2_000
@@ -133,7 +133,7 @@ async def burst(
     everything += [(each, False) for each in forged]
     chance.shuffle(everything)
     statuses: Counter[tuple[bool, int]] = Counter()
-    semaphore = asyncio.Semaphore(IN_FLIGHT)
+    semaphore = asyncio.Semaphore(CONCURRENCY)
 
     async def deliver(number: int, notification: tuple[str, bytes, dict[str, str]], *, real: bool) -> None:
         async with semaphore:
@@ -146,7 +146,7 @@ async def burst(
             statuses[real, status] += 1
 
     begun = time.perf_counter()
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=IN_FLIGHT)) as http:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONCURRENCY)) as http:
         await asyncio.gather(*(deliver(n, each, real=real) for n, (each, real) in enumerate(everything)))
     seconds = time.perf_counter() - begun
     async with Redis.from_url(redis) as client:

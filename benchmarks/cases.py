@@ -7,15 +7,15 @@ from benchmarks.rounds import Case
 JSON, ORJSON, TUNED = "by hand, json", "by hand, orjson", "by hand, orjson, tuned"
 SDK, SIGNED = "kfq_async", "kfq_async, signed"
 OTHERS = ("httpx", "requests in threads")
-IN_FLIGHT = (1, 50, 500)
+CONCURRENCY = (1, 50, 500)
 GATHERED = 10_000
 
 
 def main_cases() -> list[Case]:
     """Return all contestants over plain HTTP, 1 to 500 in flight."""
     return [
-        Case(name, in_flight, loop=loop)
-        for in_flight in IN_FLIGHT
+        Case(name, concurrency, loop=loop)
+        for concurrency in CONCURRENCY
         for name, loop in (
             (JSON, "asyncio"),
             (SDK, "asyncio"),

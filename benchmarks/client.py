@@ -1,6 +1,6 @@
 """Process that runs one contestant: ``python -m benchmarks.client CONTESTANT BASE_URL LOOP [CA]``.
 
-Each line of standard input is a JSON object with ``links``, ``in_flight`` and ``limit``; each line of standard output
+Each line of standard input is a JSON object with ``links``, ``concurrency`` and ``limit``; each line of standard output
 is one with ``cpu`` and ``wall`` in seconds and, on Linux, ``rss`` before and ``peak`` during the run in bytes.
 """
 
@@ -37,15 +37,15 @@ class Client:
             self._drives[limit] = await self._stack.enter_async_context(self._open(target))
         return self._drives[limit]
 
-    async def measure(self, *, links: int, in_flight: int, limit: int) -> dict[str, float]:
+    async def measure(self, *, links: int, concurrency: int, limit: int) -> dict[str, float]:
         """Request the links and return the cost; all connections are opened and used before."""
         drive = await self.drive(limit)
-        connections = min(limit, in_flight)
+        connections = min(limit, concurrency)
         await drive(connections, connections)
         gc.collect()
         _reset_peak()
         rss, wall, cpu = _memory("VmRSS"), time.perf_counter(), time.process_time()
-        await drive(links, in_flight)
+        await drive(links, concurrency)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         return {"cpu": cpu, "wall": wall, "rss": rss, "peak": _memory("VmHWM")}
 

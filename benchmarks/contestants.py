@@ -66,8 +66,8 @@ Contestant = Callable[[Target], AbstractAsyncContextManager[Drive]]
 def driven(request_link: RequestLink) -> Drive:
     """Return a function that keeps so many calls in flight; all at once is one ``gather`` over the calls."""
 
-    async def drive(links: int, in_flight: int) -> None:
-        if in_flight >= links:
+    async def drive(links: int, concurrency: int) -> None:
+        if concurrency >= links:
             await asyncio.gather(*(request_link() for _ in range(links)))
             return
         left = iter(range(links))
@@ -76,7 +76,7 @@ def driven(request_link: RequestLink) -> Drive:
             for _ in left:
                 await request_link()
 
-        await asyncio.gather(*(worker() for _ in range(in_flight)))
+        await asyncio.gather(*(worker() for _ in range(concurrency)))
 
     return drive
 
@@ -249,9 +249,9 @@ async def requests_threads(target: Target) -> AsyncIterator[Drive]:
             response.raise_for_status()
             link_of(response.json())
 
-    async def drive(links: int, in_flight: int) -> None:
+    async def drive(links: int, concurrency: int) -> None:
         left, lock = iter(range(links)), threading.Lock()
-        threads = [threading.Thread(target=work, args=(session, left, lock)) for session in sessions[:in_flight]]
+        threads = [threading.Thread(target=work, args=(session, left, lock)) for session in sessions[:concurrency]]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -1,4 +1,7 @@
-"""One contestant under callgrind: ``python -m benchmarks.counted_client CONTESTANT IN_FLIGHT LINKS BASE_URL LOOP``."""
+"""One contestant under callgrind.
+
+``python -m benchmarks.counted_client CONTESTANT CONCURRENCY LINKS BASE_URL LOOP``
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,12 @@ from benchmarks.instructions import counting
 WARM_UP = 200
 
 
-async def main(name: str, in_flight: int, links: int, base_url: str) -> None:
+async def main(name: str, concurrency: int, links: int, base_url: str) -> None:
     """Warm up, then count; valgrind is slow, so no timeout may be short."""
-    async with CONTESTANTS[name](Target(base_url, max(in_flight, 100))) as drive:
-        await drive(max(WARM_UP, in_flight), in_flight)
+    async with CONTESTANTS[name](Target(base_url, max(concurrency, 100))) as drive:
+        await drive(max(WARM_UP, concurrency), concurrency)
         counting("on")
-        await drive(links, in_flight)
+        await drive(links, concurrency)
         counting("off")
 
 

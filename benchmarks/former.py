@@ -13,12 +13,12 @@ import sys
 
 async def main(file: str, scenario: str, times: int, base_url: str) -> None:
     """Run a scenario once to warm up, then count it."""
-    own, in_flight = runpy.run_path(file), int(scenario)
-    slots = max(in_flight, 100)
+    own, concurrency = runpy.run_path(file), int(scenario)
+    slots = max(concurrency, 100)
     async with own["kfq"].AsyncSession("PV9LQWZA", base_url=base_url, limit=slots) as session:
-        await own["links"](session, max(200, slots), in_flight)
+        await own["links"](session, max(200, slots), concurrency)
         own["counting"]("on")
-        await own["links"](session, times, in_flight)
+        await own["links"](session, times, concurrency)
         own["counting"]("off")
 
 

@@ -32,7 +32,7 @@ def counting(state: str) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-async def links(session: kfq.AsyncSession, times: int, in_flight: int) -> None:
+async def links(session: kfq.AsyncSession, times: int, concurrency: int) -> None:
     """Request so many links, so many at a time."""
     left = iter(range(times))
 
@@ -40,10 +40,10 @@ async def links(session: kfq.AsyncSession, times: int, in_flight: int) -> None:
         for _ in left:
             await session.auth.corp_ident_link(request())
 
-    await asyncio.gather(*(worker() for _ in range(in_flight)))
+    await asyncio.gather(*(worker() for _ in range(concurrency)))
 
 
-async def codec(_session: kfq.AsyncSession, times: int, _in_flight: int) -> None:
+async def codec(_session: kfq.AsyncSession, times: int, _concurrency: int) -> None:
     """Encode requests and decode responses without a network."""
     from kfq_async.protocol.codec import decode, encode, to_wire  # noqa: PLC0415  # the other scenarios do without
     from kfq_async.protocol.envelope import parse_envelope  # noqa: PLC0415
@@ -69,11 +69,11 @@ SCENARIOS: dict[str, tuple[Scenario, int, int]] = {
 
 async def main(name: str, times: int, base_url: str) -> None:
     """Run a scenario once to warm up, then count it."""
-    scenario, in_flight, concurrency = SCENARIOS[name]
+    scenario, calls, concurrency = SCENARIOS[name]
     async with kfq.AsyncSession("PV9LQWZA", base_url=base_url, concurrency=concurrency) as session:
-        await scenario(session, max(200, concurrency), min(in_flight, concurrency))
+        await scenario(session, max(200, concurrency), min(calls, concurrency))
         counting("on")
-        await scenario(session, times, in_flight)
+        await scenario(session, times, calls)
         counting("off")
 
 

@@ -62,17 +62,17 @@ def _group(title: str, cases: Sequence[Case], y: float, high: float) -> tuple[li
 
 def _curve(title: str, cases: Sequence[Case], y: float) -> tuple[list[str], float]:
     height = 180
-    low, high = min(case.in_flight for case in cases), max(case.in_flight for case in cases)
+    low, high = min(case.concurrency for case in cases), max(case.concurrency for case in cases)
     top = max(case.cost for case in cases) * 1.1
     parts = [_text(LEFT, y, title, size=14, weight="bold")]
     base = y + 15 + height
     for tick in range(0, int(top) + 1, max(1, int(top / 4))):
         level = base - height * tick / top
         parts += [_line(LEFT, level, RIGHT, level), _text(LEFT - 8, level + 4, f"{tick} µs", size=10, anchor="end")]
-    for number in dict.fromkeys(case.in_flight for case in cases):
+    for number in dict.fromkeys(case.concurrency for case in cases):
         parts.append(_text(_scale(number, low, high), base + 14, f"{number:,}", size=10, anchor="middle"))
     for name in (JSON, SDK):
-        points = [(_scale(c.in_flight, low, high), base - height * c.cost / top) for c in cases if c.name == name]
+        points = [(_scale(c.concurrency, low, high), base - height * c.cost / top) for c in cases if c.name == name]
         path = " ".join(f"{x:.1f},{level:.1f}" for x, level in points)
         colour = COLOURS[name == SDK]
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"/>')

@@ -58,10 +58,10 @@ class Client:
     ) -> None:
         self._process.communicate()
 
-    def measure(self, links: int, in_flight: int, limit: int) -> dict[str, float]:
+    def measure(self, links: int, concurrency: int, limit: int) -> dict[str, float]:
         """Request the links; return ``cpu``, ``wall``, ``rss`` and ``peak``."""
         stdin, stdout = _pipes(self._process)
-        stdin.write(json.dumps({"links": links, "in_flight": in_flight, "limit": limit}) + "\n")
+        stdin.write(json.dumps({"links": links, "concurrency": concurrency, "limit": limit}) + "\n")
         stdin.flush()
         line = stdout.readline()
         if not line:

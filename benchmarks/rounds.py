@@ -20,7 +20,7 @@ class Case:
     """One contestant under given conditions, with its cost per round in CPU microseconds per link."""
 
     name: str
-    in_flight: int
+    concurrency: int
     links: int = 0
     """Links of one measurement; 0 means as many as take about ``seconds``."""
     loop: str = "asyncio"
@@ -84,18 +84,18 @@ class Clients:
 
 
 def _measure(case: Case, clients: Clients) -> None:
-    got = clients.of(case).measure(case.links, case.in_flight, max(LIMIT, case.in_flight if not _all(case) else 0))
+    got = clients.of(case).measure(case.links, case.concurrency, max(LIMIT, case.concurrency if not _all(case) else 0))
     case.costs.append(got["cpu"] / case.links * 1e6)
     case.peaks.append((got["peak"] - got["rss"]) / 1e6)
 
 
 def _all(case: Case) -> bool:
-    return case.in_flight >= case.links
+    return case.concurrency >= case.links
 
 
 def _calibrate(case: Case, clients: Clients, seconds: float) -> None:
     """Choose the number of links by two trials, which also warm up."""
-    least = max(50, round(case.in_flight * 1.2))  # not more links than in flight would be a gather
+    least = max(50, round(case.concurrency * 1.2))  # not more links than in flight would be a gather
     for _ in range(2):
         case.links = least
         _measure(case, clients)

@@ -66,15 +66,15 @@ def base_of(cases: Sequence[Case], case: Case) -> Case:
     return next(
         other
         for other in cases
-        if (other.name, other.loop, other.in_flight, other.tls) == (JSON, "asyncio", case.in_flight, case.tls)
+        if (other.name, other.loop, other.concurrency, other.tls) == (JSON, "asyncio", case.concurrency, case.tls)
     )
 
 
 def comparison(cases: Sequence[Case]) -> str:
     """Return a table of contestants by calls in flight."""
-    columns = list(dict.fromkeys(case.in_flight for case in cases))
+    columns = list(dict.fromkeys(case.concurrency for case in cases))
     names = list(dict.fromkeys(label(case) for case in cases))
-    cells = {(label(case), case.in_flight): cell(case, base_of(cases, case)) for case in cases}
+    cells = {(label(case), case.concurrency): cell(case, base_of(cases, case)) for case in cases}
     header = ["variant", *(f"{number:,} in flight" for number in columns)]
     return rows(header, ([name, *(cells.get((name, number), "") for number in columns)] for name in names))
 
@@ -82,8 +82,8 @@ def comparison(cases: Sequence[Case]) -> str:
 def growth(cases: Sequence[Case], quantity: str) -> str:
     """Return a curve as a table: one line per number."""
     names = list(dict.fromkeys(case.name for case in cases))
-    numbers = list(dict.fromkeys(case.in_flight for case in cases))
-    cost = {(case.name, case.in_flight): f"{case.cost:.0f}" for case in cases}
+    numbers = list(dict.fromkeys(case.concurrency for case in cases))
+    cost = {(case.name, case.concurrency): f"{case.cost:.0f}" for case in cases}
     return rows([quantity, *names], ([f"{number:,}", *(cost[name, number] for name in names)] for number in numbers))
 
 

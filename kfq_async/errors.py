@@ -126,7 +126,7 @@ class KfqError(Exception):
     Attributes:
         phase: Whether the platform may have acted on the request.
         operation: ``METHOD /path`` of the operation; `None` outside a call.
-        attempts: Requests sent for this call, the last one included.
+        attempts: Attempts made for this call, the last one included.
         client_request_id: Id of the request, under which it can be retried; `None` if it has none.
         unique_code: ``uniqueCode`` (流水号) of the last attempt; `None` if none was made.
     """
@@ -136,7 +136,7 @@ class KfqError(Exception):
     operation: str | None = None
     """``METHOD /path`` of the operation; `None` outside a call."""
     attempts: int = 0
-    """Requests sent for this call, the last one included."""
+    """Attempts made for this call, the last one included."""
     client_request_id: str | None = None
     """Id of the request, under which it can be retried; `None` if it has none."""
     unique_code: str | None = None
@@ -286,7 +286,7 @@ class ApiError(KfqError):
     ) -> None:
         quoted = f" “{redact(message, sensitive_values)}”" if message else ""
         name = f"code {code}" if code is not None else "no code"
-        text = f"the platform refused with {name}{f' ({meaning})' if meaning else ''}{quoted}"
+        text = f"the platform returned {name}{f' ({meaning})' if meaning else ''}{quoted}"
         super().__init__(f"{text}. {hint}" if hint else text, phase=Phase.ANSWERED)
         self.code = code
         self.message = message

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from functools import cached_property
 from math import inf
 from ssl import SSLContext
 from types import MappingProxyType
@@ -123,16 +122,32 @@ class AsyncSession:
             headers={"Host": _host(self._settings.base_url), "User-Agent": f"kfq-async/{__version__}"},
         )
         self._urls: dict[str, URL] = {}
+        self._add_resources()
 
-    @cached_property
+    def _add_resources(self) -> None:
+        self._auth = Auth(self.send)
+        self._contracts = Contracts(self.send)
+
+    @property
     def auth(self) -> Auth:
-        """Identification of enterprises."""
-        return Auth(self.send)
+        """Identification of enterprises.
 
-    @cached_property
+        ``await session.auth.corp_ident_link(request)`` creates an identification order from a `CorpIdentLinkRequest`,
+        and returns a `CorpIdentLink`. ``KEYED``: retried under the same ``client_request_id``.
+        """
+        return self._auth
+
+    @property
     def contracts(self) -> Contracts:
-        """Contracts and their tasks."""
-        return Contracts(self.send)
+        """Contracts and their tasks.
+
+        ``await session.contracts.draft(request)`` creates a contract from a `ContractDraftRequest`, and returns a
+        `ContractDraft`. ``NONE``: never retried once it may have arrived; rate limited.
+
+        ``await session.contracts.tasks(contract_id)`` returns the state and the open tasks as `ContractTasks`.
+        ``SAFE``: retried.
+        """
+        return self._contracts
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:
@@ -205,6 +220,7 @@ class AsyncSession:
         view._owner = False
         view._client = self._client
         view._urls = self._urls
+        view._add_resources()
         return view
 
     async def send(

@@ -98,5 +98,5 @@ class ProgressReporter:
 
     @property
     def _done(self) -> int:
-        """Rows that need no request any more; after Ctrl-C, unsent rows are reported as pending."""
+        """Rows that need no request any more; after Ctrl-C, rows that were not sent are reported as pending."""
         return self.counts.total() - self.counts[OutcomeStatus.PENDING]

@@ -8,7 +8,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from kfq_async.models.fields import MODEL, as_tuple, integer, mask, mask_extra, model, models, text
+from kfq_async.models.fields import MODEL, as_tuple, integer, known_member, mask, mask_extra, model, models, text
 
 
 @frozen(kw_only=True)
@@ -402,12 +402,10 @@ class ContractStatus(StrEnum):
         return {"REFUSAL_WRIT": cls.REFUSAL_WRITE, "COMPLETE": cls.COMPLETED}.get(str(value))
 
 
-def known_status(value: str) -> str:
+def known_contract_status(value: str) -> str:
     """Return the `ContractStatus`, or ``value`` if this version does not know it."""
-    try:
-        return ContractStatus(value)
-    except ValueError:
-        return value
+    status: str = known_member(ContractStatus, value)
+    return status
 
 
 @frozen(kw_only=True)
@@ -471,7 +469,7 @@ class ContractTasks:
         extra: Unknown keys of the result, as received.
     """
 
-    status: str = field(converter=known_status)
+    status: str = field(converter=known_contract_status)
     """A `ContractStatus`, or the text received if this version does not know it."""
     todo_task_list: tuple[ContractTask, ...]
     """Open tasks; empty in final states."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from enum import Enum
 
     import attrs
 
@@ -106,6 +107,14 @@ def as_tuple(value: Sequence[Any] | None) -> tuple[Any, ...] | None:
 for _converter in (as_texts, as_tuple):
     # attrs reads the signature once per field; computing it each time is a third of the models' import time.
     _converter.__signature__ = signature(_converter)  # type: ignore[union-attr]
+
+
+def known_member(kind: type[Enum], value: Any) -> Any:
+    """Return the member of an enumeration, or ``value`` if this version does not know it."""
+    try:
+        return kind(value)
+    except ValueError:
+        return value
 
 
 def _mismatch(

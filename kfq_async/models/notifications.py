@@ -8,8 +8,8 @@ from typing import Self
 
 from attrs import field, frozen
 
-from kfq_async.models.contracts import known_status
-from kfq_async.models.fields import mask, mask_extra
+from kfq_async.models.contracts import known_contract_status
+from kfq_async.models.fields import known_member, mask, mask_extra
 
 __all__ = ["CallbackType", "ContractEvent", "EventSigner", "IdentityNotification", "IdentityStatus"]
 
@@ -33,13 +33,16 @@ class IdentityStatus(IntEnum):
     EXPIRED = 4
     """已失效, expired; final."""
 
+    @property
+    def final(self) -> bool:
+        """Whether the order stays in this state."""
+        return self is not IdentityStatus.IN_PROGRESS
+
 
 def known_identity_status(value: int | None) -> int | None:
     """Return the `IdentityStatus`, or ``value`` if this version does not know it."""
-    try:
-        return IdentityStatus(value) if value is not None else None
-    except ValueError:
-        return value
+    status: int | None = known_member(IdentityStatus, value)
+    return status
 
 
 @frozen(kw_only=True)
@@ -172,10 +175,8 @@ class CallbackType(StrEnum):
 
 def known_callback_type(value: str) -> str:
     """Return the `CallbackType`, or ``value`` if this version does not know it."""
-    try:
-        return CallbackType(value)
-    except ValueError:
-        return value
+    kind: str = known_member(CallbackType, value)
+    return kind
 
 
 @frozen(kw_only=True)
@@ -224,7 +225,7 @@ class ContractEvent:
 
     contract_id: str
     """Id of the contract."""
-    contract_status: str = field(converter=known_status)
+    contract_status: str = field(converter=known_contract_status)
     """State when the event was sent: a `ContractStatus`, or the text received if this version does not know it."""
     callback_type: str = field(converter=known_callback_type)
     """Event: a `CallbackType`, or the text received if this version does not know it."""

@@ -64,7 +64,7 @@ class Entry:
         auth_url: The identification link, a secret; ``None`` unless linked.
         code: The platform's error code; ``None`` if it gave none.
         reason: Message of the last call's error; ``None`` if there was none.
-        attempts: Requests sent by the last call.
+        attempts: Attempts made by the last call.
         seconds: Duration of the last call, waits and retries included; ``None`` before the first call.
         ended_at: End of the last call, in seconds since the epoch; ``None`` before the first call.
         run: Number of the run that saw the row last; 0 if none did.
@@ -95,7 +95,7 @@ class Entry:
     reason: str | None = None
     """Message of the last call's error, without personal data."""
     attempts: int = 0
-    """Requests sent by the last call."""
+    """Attempts made by the last call."""
     seconds: float | None = None
     """Duration of the last call, waits and retries included."""
     ended_at: float | None = None
@@ -296,6 +296,6 @@ class CallResult:
     result: CorpIdentLink | KfqError
     """The link, or the error that the call raised."""
     attempts: int
-    """Requests sent."""
+    """Attempts made."""
     seconds: float
     """Duration, waits and retries included."""

@@ -119,7 +119,7 @@ class ApiResponse(Generic[ResultT]):
     Attributes:
         result: Result: a model, or the plain JSON value if the operation has no result model.
         envelope: `Envelope` of the response.
-        attempts: Requests sent for the call, the last one included.
+        attempts: Attempts made for the call, the last one included.
     """
 
     result: ResultT = field(repr=_repr_result)
@@ -127,7 +127,7 @@ class ApiResponse(Generic[ResultT]):
     envelope: Any = field(repr=False)
     """`Envelope` of the response."""
     attempts: int
-    """Requests sent for the call, the last one included."""
+    """Attempts made for the call, the last one included."""
 
 
 class Send(Protocol):

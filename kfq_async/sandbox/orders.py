@@ -28,7 +28,6 @@ __all__ = [
     "ABANDON",
     "COMPLETE",
     "EXPIRE",
-    "FINAL",
     "REVIEW",
     "STATUS_AFTER",
     "china_time",
@@ -37,7 +36,6 @@ __all__ = [
     "request_of",
 ]
 
-FINAL = frozenset({IdentityStatus.IDENTIFIED, IdentityStatus.WITHDRAWN, IdentityStatus.EXPIRED})
 COMPLETE, REVIEW, ABANDON, EXPIRE = "complete", "review", "abandon", "expire"
 STATUS_AFTER = {
     COMPLETE: IdentityStatus.IDENTIFIED,
@@ -56,7 +54,7 @@ def perform(action: str, order: Order, form_data: Mapping[str, Any], now: float)
     Raises `ValueError` if the order is final, or in that state already.
     """
     status = STATUS_AFTER[action]
-    if order.status in FINAL or order.status == status:
+    if (order.status is not None and order.status.final) or order.status == status:
         raise ValueError(f"cannot {action} order {order.order_no}: it already has orderStatus {order.status}")
     if action not in {COMPLETE, REVIEW}:
         return evolve(order, status=status)

@@ -111,10 +111,10 @@ class Call:
         """Wait for permit and slot, send the request once, and read the response."""
         client, settings, operation = self._client, self._settings, self._prepared.operation
         permit: Permit | None = None
-        if operation.rate_limited or client.slots.locked():
+        if operation.rate_limited or client.semaphore.locked():
             permit = await self._wait(client.rate_limiter(operation))
         else:
-            await client.slots.acquire()
+            await client.semaphore.acquire()
         try:
             http = client.open()
             attempt = Attempt(settings.timeouts, total_at=self._total_at, cancelling=self._cancelling, permit=permit)
@@ -122,7 +122,7 @@ class Call:
                 return TotalTimeout(f"total timeout ({settings.timeouts.total} s) expired between two attempts")
             response = await client.send_once(http, operation.method, self._build_attempt(), attempt, settings.timeouts)
         finally:
-            client.slots.release()
+            client.semaphore.release()
             if permit is not None:
                 permit.release()
         outcome = (
@@ -148,7 +148,7 @@ class Call:
             async with asyncio.timeout_at(None if total_at == inf else total_at):
                 if limiter is not None:
                     permit = await limiter.acquire()
-                await client.slots.acquire()
+                await client.semaphore.acquire()
         except BaseException as problem:
             if permit is not None:
                 permit.release()
@@ -156,7 +156,7 @@ class Call:
                 raise
         else:
             return permit
-        reason = f"the session has {client.concurrency} slots (concurrency)"
+        reason = f"the concurrency of the session is {client.concurrency}"
         if limiter is not None:
             reason = f"this operation is sent every {limiter.interval:.2g} s (rate_limit)"
         raise PoolTimeout(f"total timeout ({self._settings.timeouts.total} s) expired in the queue: {reason}")

@@ -62,7 +62,7 @@ class Client:
         if connector is not None:
             concurrency = min(concurrency, connector.limit or concurrency, connector.limit_per_host or concurrency)
         self.concurrency = concurrency
-        self.slots = asyncio.Semaphore(concurrency)
+        self.semaphore = asyncio.Semaphore(concurrency)
         self.timer = DeadlineTimer()
         self.clock_offset = 0.0
         """Seconds to add to the local clock, learnt from the platform."""

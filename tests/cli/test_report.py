@@ -36,7 +36,7 @@ def company(
     return DemoCompany(name, Outcome(row_number=number, status=status, sent=True, entry=entry))
 
 
-def unsent(number: int) -> DemoCompany:
+def pending_company(number: int) -> DemoCompany:
     """Return a company for which nothing was sent."""
     return DemoCompany("甲", Outcome(row_number=number, status=OutcomeStatus.PENDING, sent=False))
 
@@ -69,11 +69,11 @@ def test_duplicates(order_ids: list[str | None], duplicates: int) -> None:
     assert counts.passed is (duplicates == 0)
 
 
-def test_unsent_company() -> None:
+def test_pending_company() -> None:
     """A company for which nothing was sent has no attempts, no link and no order."""
-    counts = Counts.of([company(1, attempts=3), unsent(2)], ["id-1"])
+    counts = Counts.of([company(1, attempts=3), pending_company(2)], ["id-1"])
     assert (counts.companies, counts.links, counts.retries, counts.passed) == (2, 1, 2, False)
-    assert [cell.plain for cell in unsent(2).cells] == ["甲", "-", "pending", "0"]
+    assert [cell.plain for cell in pending_company(2).cells] == ["甲", "-", "pending", "0"]
 
 
 @pytest.mark.parametrize("width", [80, 120, 200, None])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         (kfq.EncodeError("no JSON"), 422),
         (kfq.BusinessError(51000, None, http_status=200), 409),
         (kfq.TooFrequentError(999999, None, http_status=200), 503),
-        (kfq.PoolTimeout("no turn"), 503),
+        (kfq.PoolTimeout("no slot"), 503),
         (kfq.CredentialsError(31000, None, http_status=200), 502),
         (kfq.ServerError(91000, None, http_status=500), 502),
         (kfq.CertificateError("not trusted"), 502),

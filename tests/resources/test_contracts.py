@@ -25,7 +25,7 @@ from kfq_async import (
     RelationDoc,
     ServerError,
 )
-from kfq_async.models.contracts import known_status
+from kfq_async.models.contracts import known_contract_status
 from kfq_async.sandbox import Sandbox
 from servers import ReceivedRequest, ScriptedServer, http_response, success
 
@@ -169,7 +169,7 @@ async def test_tasks_of_an_unknown_contract(contract_id: str, error: type[Except
 )
 def test_contract_status_spellings(wire: str, known: str) -> None:
     """Both spellings of a status are one member, and an unknown status stays text."""
-    assert known_status(wire) is known
+    assert known_contract_status(wire) is known
 
 
 async def test_invalid_result() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from kfq_async.models.notifications import IdentityStatus
 from kfq_async.sandbox.orders import (
     ABANDON,
     COMPLETE,
     EXPIRE,
-    FINAL,
     REVIEW,
     STATUS_AFTER,
     china_time,
@@ -35,7 +35,7 @@ def test_actions_on_an_open_order(action: str, status: int, before: int | None) 
 
 
 @pytest.mark.parametrize("action", STATUS_AFTER)
-@pytest.mark.parametrize("before", sorted(FINAL))
+@pytest.mark.parametrize("before", [status for status in IdentityStatus if status.final])
 def test_actions_on_a_final_order(action: str, before: int) -> None:
     """An order that is identified, withdrawn or expired allows no further action."""
     with pytest.raises(ValueError, match=f"cannot {action} order SBX1: it already has orderStatus {before}"):

@@ -198,7 +198,7 @@ async def test_closing_the_session_ends_its_calls() -> None:
 
 
 async def test_closing_the_session_ends_a_long_queue() -> None:
-    """A thousand calls that wait for the only slot end, unsent, when the session is closed."""
+    """A thousand calls that wait for the only slot end, not sent, when the session is closed."""
     async with ScriptedServer(never_respond) as server:
         session = open_session(server, concurrency=1)
         calls = [asyncio.create_task(error_of(session, DRAFT, {})) for _ in range(1000)]

@@ -77,7 +77,7 @@ async def test_total_expires_in_the_queue() -> None:
     assert type(error) is PoolTimeout
     assert isinstance(error, TimeoutError)
     assert (error.phase, error.attempts, error.unique_code) == (Phase.NOT_SENT, 0, None)
-    assert "total timeout (0.2 s) expired in the queue: the session has 1 slots (concurrency)" in str(error)
+    assert "total timeout (0.2 s) expired in the queue: the concurrency of the session is 1" in str(error)
 
 
 async def test_total_expires_in_the_queue_before_a_retry() -> None:
@@ -101,7 +101,7 @@ async def test_total_expires_in_the_queue_before_a_retry() -> None:
 
 
 async def test_ten_thousand_calls_expire_in_the_queue() -> None:
-    """Ten thousand calls that wait for the only slot end with their ``total``, unsent, and the slot is free again."""
+    """Ten thousand calls that wait for the only slot end with their ``total``, not sent, and the slot is free again."""
 
     async def script(number: int, seen: ReceivedRequest) -> bytes | None:
         return success() if number else await never_respond(number, seen)
@@ -296,7 +296,7 @@ async def test_permit_is_returned_without_a_slot(end: str) -> None:
 
 
 async def test_ten_thousand_calls_expire_while_they_wait_for_a_permit() -> None:
-    """Calls whose ``total`` expires before they have a permit end unsent, and the next call gets the permit."""
+    """Calls whose ``total`` expires before they have a permit end as not sent, and the next call gets the permit."""
     async with ScriptedServer(respond(success())) as server, open_session(server, rate_limit=0.5) as session:
         await session.send(RATE_LIMITED)
         view = session.with_options(timeouts=Timeouts(total=0.5))

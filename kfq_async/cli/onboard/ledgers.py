@@ -20,7 +20,7 @@ from kfq_async.onboarding.output.texts import identity_status_text
 
 __all__ = ["LedgerStatus", "Selection", "list_links", "read_status", "reissue_selected"]
 
-FINAL_STATUSES = frozenset({IdentityStatus.IDENTIFIED, IdentityStatus.WITHDRAWN, IdentityStatus.EXPIRED})
+FINAL_STATUSES = frozenset(status for status in IdentityStatus if status.final)
 MAX_LISTED_RANGES = 20
 
 

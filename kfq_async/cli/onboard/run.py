@@ -234,30 +234,30 @@ class _RowMessages:
             )
 
 
-def dry_run(job: OnboardRun) -> int:
+def dry_run(run: OnboardRun) -> int:
     """Check every row and compare it with a copy of the ledger; nothing is sent or written."""
     messages = _RowMessages(list_warnings=True)
-    job.preflight()
+    run.preflight()
     with tempfile.TemporaryDirectory() as folder:
-        counts = asyncio.run(_count_decisions(job, Path(folder) / "ledger", messages))
-    messages.print(job.console)
+        counts = asyncio.run(_count_decisions(run, Path(folder) / "ledger", messages))
+    messages.print(run.console)
     text = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    print_line(job.console, f"{counts.total()} companies: {text or 'none'}; nothing was sent", style="bold")
+    print_line(run.console, f"{counts.total()} companies: {text or 'none'}; nothing was sent", style="bold")
     return 1 if counts[OutcomeStatus.INVALID] else 0
 
 
-async def _count_decisions(job: OnboardRun, copy: Path, messages: _RowMessages) -> Counter[str]:
+async def _count_decisions(run: OnboardRun, copy: Path, messages: _RowMessages) -> Counter[str]:
     counts: Counter[str] = Counter()
-    async with _ledger_copy(job.files.ledger, copy) as ledger:
-        await job.bind_ledger(ledger)
+    async with _ledger_copy(run.files.ledger, copy) as ledger:
+        await run.bind_ledger(ledger)
         planner = Planner(
             ledger,
             run=await ledger.begin_run(),
-            retry_refused=job.retry_refused,
-            strict=job.strict,
-            callbacks=job.callbacks,
+            retry_refused=run.retry_refused,
+            strict=run.strict,
+            callbacks=run.callbacks,
         )
-        rows = iter(job.source)
+        rows = iter(run.source)
         while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
             for decision in await planner.decide(batch):
                 outcome = outcome_from_decision(decision)

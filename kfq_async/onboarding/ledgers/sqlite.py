@@ -282,7 +282,7 @@ class SqliteLedger:
 
         Finished companies are those refused, identified, withdrawn or expired. All their generations are deleted.
         """
-        final = (IdentityStatus.IDENTIFIED, IdentityStatus.WITHDRAWN, IdentityStatus.EXPIRED)
+        final = tuple(status for status in IdentityStatus if status.final)
         values = (State.REFUSED, before, *final, before)
 
         def work() -> int:

@@ -19,7 +19,6 @@ from kfq_async.sandbox.orders import (
     ABANDON,
     COMPLETE,
     EXPIRE,
-    FINAL,
     REVIEW,
     STATUS_AFTER,
     china_time,
@@ -96,7 +95,7 @@ def _headers(target: URL | None) -> dict[str, str]:
 
 def operator_page(order: Order) -> str:
     """Return the page of an order: its form or, once the order is final, its result."""
-    return _result(order) if order.status in FINAL else _form(order, order_form(order))
+    return _result(order) if order.status is not None and order.status.final else _form(order, order_form(order))
 
 
 def not_found_page() -> str:
