@@ -1,4 +1,4 @@
-"""Print the lowest versions that pyproject.toml allows for its direct dependencies, as constraints for pip."""
+"""Print the lowest versions of the direct dependencies in pyproject.toml, as constraints for pip."""
 
 import tomllib
 from pathlib import Path
@@ -10,4 +10,5 @@ extras = project["optional-dependencies"]
 for text in [*project["dependencies"], *(text for name in extras if name != "dev" for text in extras[name])]:
     requirement = Requirement(text)
     for bound in requirement.specifier:
-        print(f"{requirement.name}=={bound.version}")
+        if bound.operator == ">=":
+            print(f"{requirement.name}=={bound.version}")

@@ -1,1 +1,1 @@
-"""Measurements, as ratios in one run; nothing here is a test."""
+"""Benchmarks of the package; results are ratios within one run."""

@@ -1,7 +1,7 @@
-"""A burst: notifications with duplicates and forgeries against two workers that share a real Redis.
+"""Load test of the notification receiver: duplicates and forgeries against two workers that share a real Redis.
 
-``python -m benchmarks.burst [--notifications 20000]`` prints what it saw; status 1 if a genuine one was not handled
-exactly once, or a forgery was not refused. It needs ``redis-server``. Loopback only, bounded in time and count.
+``python -m benchmarks.burst [--notifications 20000]`` prints the result; exit status 1 if a genuine one was not handled
+exactly once, or a forgery was accepted. Needs ``redis-server``. Loopback only, bounded in time and count.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ APP_ID = "BURST1"
 BASE = "http://127.0.0.1"
 IN_FLIGHT = 200
 SHARE = 0.01
-ALONE = 2_000
-"""Notifications measured one after the other for the cost of authentication."""
+"""Share of duplicates, and of forgeries, among the notifications."""
+SEQUENTIAL = 2_000
+"""Notifications sent one after the other to measure the cost of authentication."""
 
 
 def make_app() -> FastAPI:
-    """Make a worker's application: the bare route, and one for each proof."""
+    """Return a worker's application: a route without authentication, and one for each way to authenticate."""
     client = Redis.from_url(os.environ["BURST_REDIS"], socket_timeout=10, max_connections=300)
     key, secret = os.environ["BURST_KEY"], bytes.fromhex(os.environ["BURST_SECRET"])
 
@@ -79,12 +80,12 @@ def make_app() -> FastAPI:
 
 
 def urls_of(secret: bytes, path: str = "/hooks") -> kfq.CallbackUrls:
-    """Bind URLs below a path."""
+    """Return URLs bound below a path."""
     return kfq.CallbackUrls([secret], page=f"{BASE}/done", notify=f"{BASE}{path}")
 
 
-class Letters:
-    """What a sender sends, signed in advance so that signing costs the burst nothing."""
+class Notifications:
+    """Signed notifications, made in advance so that signing does not slow the burst."""
 
     def __init__(self, secret: bytes, key: rsa.RSAPrivateKey) -> None:
         self._secret = secret
@@ -102,7 +103,7 @@ class Letters:
         return target, body, headers
 
     def forged(self, number: int) -> tuple[str, bytes, dict[str, str]]:
-        """Return one with another body, one under a changed URL, one without a signature, in turn."""
+        """Return a forgery: with a changed body, with a changed URL, or without a signature, in turn."""
         path, body, headers = self.genuine(number)
         if number % 3 == 0:
             return path, body.replace(b"N", b"M"), headers
@@ -112,43 +113,45 @@ class Letters:
 
 
 async def post(
-    http: aiohttp.ClientSession, origin: str, letter: tuple[str, bytes, dict[str, str]]
+    http: aiohttp.ClientSession, origin: str, notification: tuple[str, bytes, dict[str, str]]
 ) -> tuple[int, bytes]:
-    """Send a letter once."""
-    path, body, headers = letter
-    async with http.post(URL(origin + path, encoded=True), data=body, headers=headers) as answer:
-        return answer.status, await answer.read()
+    """Send a notification once."""
+    path, body, headers = notification
+    async with http.post(URL(origin + path, encoded=True), data=body, headers=headers) as response:
+        return response.status, await response.read()
 
 
-async def burst(origins: list[str], letters: Letters, count: int, redis: str) -> tuple[dict[str, object], bool]:
-    """Send everything in a shuffled order, to either worker, each until it is acknowledged or refused for good."""
+async def burst(
+    origins: list[str], notifications: Notifications, count: int, redis: str
+) -> tuple[dict[str, object], bool]:
+    """Send all notifications in random order to both workers, each until it is acknowledged or rejected."""
     share = max(1, round(count * SHARE))
-    genuine = await asyncio.to_thread(lambda: [letters.genuine(number) for number in range(count - 2 * share)])
-    forged = await asyncio.to_thread(lambda: [letters.forged(count + number) for number in range(share)])
-    chance = random.Random(0)  # noqa: S311  # an order that can be repeated
-    everything = [(letter, True) for letter in genuine + chance.sample(genuine, share)]
-    everything += [(letter, False) for letter in forged]
+    genuine = await asyncio.to_thread(lambda: [notifications.genuine(number) for number in range(count - 2 * share)])
+    forged = await asyncio.to_thread(lambda: [notifications.forged(count + number) for number in range(share)])
+    chance = random.Random(0)  # noqa: S311  # a reproducible order
+    everything = [(each, True) for each in genuine + chance.sample(genuine, share)]
+    everything += [(each, False) for each in forged]
     chance.shuffle(everything)
-    answers: Counter[tuple[bool, int]] = Counter()
-    slots = asyncio.Semaphore(IN_FLIGHT)
+    statuses: Counter[tuple[bool, int]] = Counter()
+    semaphore = asyncio.Semaphore(IN_FLIGHT)
 
-    async def deliver(number: int, letter: tuple[str, bytes, dict[str, str]], *, real: bool) -> None:
-        async with slots:
+    async def deliver(number: int, notification: tuple[str, bytes, dict[str, str]], *, real: bool) -> None:
+        async with semaphore:
             for _ in range(100):
-                status, _ = await post(http, origins[number % 2], letter)
+                status, _ = await post(http, origins[number % 2], notification)
                 if status != 503:
                     break
-                answers[real, 503] += 1
+                statuses[real, 503] += 1
                 await asyncio.sleep(0.02)
-            answers[real, status] += 1
+            statuses[real, status] += 1
 
     begun = time.perf_counter()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=IN_FLIGHT)) as http:
-        await asyncio.gather(*(deliver(n, letter, real=real) for n, (letter, real) in enumerate(everything)))
+        await asyncio.gather(*(deliver(n, each, real=real) for n, (each, real) in enumerate(everything)))
     seconds = time.perf_counter() - begun
     async with Redis.from_url(redis) as client:
         handled = Counter(map(int, (await client.hgetall("handled")).values()))
-    refused = sum(times for (real, status), times in answers.items() if not real and status in {400, 401})
+    refused = sum(times for (real, status), times in statuses.items() if not real and status in {400, 401})
     seen: dict[str, object] = {
         "notifications": len(everything),
         "genuine": len(genuine),
@@ -156,35 +159,35 @@ async def burst(origins: list[str], letters: Letters, count: int, redis: str) ->
         "forgeries": len(forged),
         "handled once": handled[1],
         "handled more often": sum(handled.values()) - handled[1],
-        "acknowledged": answers[True, 200],
-        "told to come again": answers[True, 503],
+        "acknowledged": statuses[True, 200],
+        "deferred with 503": statuses[True, 503],
         "forgeries refused": refused,
         "seconds": f"{seconds:.1f}",
         "per second": f"{len(everything) / seconds:.0f}",
     }
-    well = handled == Counter({1: len(genuine)}) and refused == len(forged)
-    return seen, well and answers[True, 200] == len(genuine) + share
+    complete = handled == Counter({1: len(genuine)}) and refused == len(forged)
+    return seen, complete and statuses[True, 200] == len(genuine) + share
 
 
-async def exclusive(origin: str, letters: Letters) -> list[tuple[str, float]]:
-    """Measure each route one request after the other, in turn; microseconds in the median."""
+async def sequential(origin: str, notifications: Notifications) -> list[tuple[str, float]]:
+    """Measure the routes in turn, one request at a time; return the medians in microseconds."""
     routes = {"bare route": "/bare", "bound URL": "/by-url", "signature": "/by-signature"}
     took: dict[str, list[float]] = {name: [] for name in routes}
     async with aiohttp.ClientSession() as http:
-        for number in range(ALONE):
+        for number in range(SEQUENTIAL):
             for name, path in routes.items():
-                letter = letters.genuine(number, "/by-signature" if path == "/bare" else path)
+                each = notifications.genuine(number, "/by-signature" if path == "/bare" else path)
                 if path == "/bare":
-                    letter = (path, *letter[1:])
+                    each = (path, *each[1:])
                 begun = time.perf_counter()
-                status, _ = await post(http, origin, letter)
+                status, _ = await post(http, origin, each)
                 took[name].append(time.perf_counter() - begun)
                 assert status == 200
     return [(name, median(values) * 1e6) for name, values in took.items()]
 
 
 def free_port() -> int:
-    """Return a port that is free now."""
+    """Return an unused port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -192,7 +195,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(port: int, *command: str) -> Iterator[None]:
-    """Run a server until the end."""
+    """Run a server within the context."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 20
@@ -210,7 +213,7 @@ def running(port: int, *command: str) -> Iterator[None]:
 
 
 def main(count: int) -> int:
-    """Run it and print it."""
+    """Run the load test and print the result."""
     server = shutil.which("redis-server")
     if server is None:
         raise SystemExit("redis-server is not installed")
@@ -220,17 +223,23 @@ def main(count: int) -> int:
     redis = f"redis://127.0.0.1:{redis_port}/0"
     os.environ["BURST_REDIS"], os.environ["BURST_SECRET"] = redis, secret.hex()
     os.environ["BURST_KEY"] = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    letters = Letters(secret, key)
+    notifications = Notifications(secret, key)
     with TemporaryDirectory() as folder, ExitStack() as stack:
         options = f"--port {redis_port} --bind 127.0.0.1 --appendonly no --dir {folder}".split()
         stack.enter_context(running(redis_port, server, *options, "--save", ""))
         for port in ports:
             stack.enter_context(running(port, sys.executable, "-m", "benchmarks.burst", "--serve", str(port)))
         origins = [f"{BASE}:{port}" for port in ports]
-        costs = asyncio.run(exclusive(origins[0], letters))
-        seen, well = asyncio.run(burst(origins, letters, count, redis))
-    lines = ["# Burst", "", "| what | seen |", "|---|---|", *(f"| {name} | {value} |" for name, value in seen.items())]
-    lines += [f"| verdict | {'all well' if well else 'NOT well'} |", ""]
+        costs = asyncio.run(sequential(origins[0], notifications))
+        seen, passed = asyncio.run(burst(origins, notifications, count, redis))
+    lines = [
+        "# Burst",
+        "",
+        "| count | value |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in seen.items()),
+    ]
+    lines += [f"| verdict | {'passed' if passed else 'FAILED'} |", ""]
     lines += [
         "| one notification, the round trip | median, µs | over the bare route, µs | ratio |",
         "|---|---|---|---|",
@@ -238,7 +247,7 @@ def main(count: int) -> int:
     base = costs[0][1]
     lines += [f"| {name} | {cost:.0f} | {cost - base:.0f} | {cost / base:.2f} |" for name, cost in costs]
     sys.stdout.write("\n".join(lines) + "\n")
-    return 0 if well else 1
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

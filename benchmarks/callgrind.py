@@ -1,4 +1,4 @@
-"""Instructions of a Python process, by valgrind's callgrind; other load on the machine does not change them."""
+"""Instruction counts of a Python process by valgrind's callgrind, independent of other load on the machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def executed(*arguments: str, environment: Mapping[str, str], folder: Path) -> int:
-    """Count the user-space instructions that Python with these arguments executes while it lets callgrind count."""
+    """Run Python with these arguments and return the user-space instructions executed while counting is on."""
     with TemporaryDirectory() as name:
         log = Path(name) / "log"
         command = [

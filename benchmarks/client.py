@@ -1,8 +1,7 @@
-"""One contestant in a process of its own: it reads what to do, line by line, and writes what that cost.
+"""Process that runs one contestant: ``python -m benchmarks.client CONTESTANT BASE_URL LOOP [CA]``.
 
-``python -m benchmarks.client CONTESTANT BASE_URL LOOP [CA]``; each line of standard input is a JSON object with
-``links``, ``in_flight`` and ``limit``, each of standard output one with ``cpu`` and ``wall`` in seconds and, of Linux,
-``rss`` before and ``peak`` meanwhile in bytes.
+Each line of standard input is a JSON object with ``links``, ``in_flight`` and ``limit``; each line of standard output
+is one with ``cpu`` and ``wall`` in seconds and, on Linux, ``rss`` before and ``peak`` during the run in bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from benchmarks.contestants import CONTESTANTS, Drive, Target
 
 
 class Client:
-    """A contestant, opened once for each limit."""
+    """A contestant, opened once per number of connections."""
 
     def __init__(self, name: str, base_url: str, ca_file: str | None, stack: AsyncExitStack) -> None:
         self._open = CONTESTANTS[name]
@@ -32,26 +31,26 @@ class Client:
         self._drives: dict[int, Drive] = {}
 
     async def drive(self, limit: int) -> Drive:
-        """Return what gets links over so many connections."""
+        """Return the function that requests links over so many connections."""
         if limit not in self._drives:
             target = Target(self._base_url, limit, self._ca_file)
             self._drives[limit] = await self._stack.enter_async_context(self._open(target))
         return self._drives[limit]
 
     async def measure(self, *, links: int, in_flight: int, limit: int) -> dict[str, float]:
-        """Get the links and return what it cost; before that, all connections are opened and used."""
+        """Request the links and return the cost; all connections are opened and used before."""
         drive = await self.drive(limit)
         connections = min(limit, in_flight)
         await drive(connections, connections)
         gc.collect()
-        _forget_peak()
+        _reset_peak()
         rss, wall, cpu = _memory("VmRSS"), time.perf_counter(), time.process_time()
         await drive(links, in_flight)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         return {"cpu": cpu, "wall": wall, "rss": rss, "peak": _memory("VmHWM")}
 
 
-def _forget_peak() -> None:
+def _reset_peak() -> None:
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
@@ -65,26 +64,26 @@ def _memory(name: str) -> int:
 
 
 def pin(*, server: bool) -> None:
-    """Stay on one core: the server on the last, everybody else on the first."""
+    """Pin this process to one core: the server to the last, clients to the first."""
     with suppress(OSError, AttributeError):
         cores = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {max(cores) if server else min(cores)})
 
 
 def loop_factory(name: str) -> Any:
-    """Return what makes the event loop of that name."""
+    """Return the factory of an event loop by name."""
     if name == "asyncio":
         return asyncio.new_event_loop
-    import uvloop  # noqa: PLC0415  # only for those who run on it
+    import uvloop  # noqa: PLC0415  # optional
 
     return uvloop.new_event_loop
 
 
 async def main(name: str, base_url: str, ca_file: str | None) -> None:
-    """Measure what standard input asks for, until it ends."""
+    """Run the measurements that standard input lists, until it ends."""
     async with AsyncExitStack() as stack:
         client = Client(name, base_url, ca_file, stack)
-        while line := sys.stdin.readline():  # nothing else is to happen meanwhile
+        while line := sys.stdin.readline():  # blocking, so that nothing else runs
             print(json.dumps(await client.measure(**json.loads(line))), flush=True)
 
 

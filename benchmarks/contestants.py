@@ -1,4 +1,4 @@
-"""What is compared: ways to get the same link from the same server, each as a good developer would write it."""
+"""The compared clients: each requests the same link from the same server, as an experienced developer writes it."""
 
 from __future__ import annotations
 
@@ -31,50 +31,50 @@ SUCCESS = 10000
 
 @dataclass(frozen=True)
 class Target:
-    """Where the server is, and what a client needs to reach it."""
+    """Address of the server and settings of a client."""
 
     base_url: str
     limit: int
-    """Connections, and slots of a session."""
+    """Connections, and the concurrency of a session."""
     ca_file: str | None = None
-    """The authority that signed the server's certificate, for TLS."""
+    """File of the authority that signed the server's certificate; ``None`` without TLS."""
 
     @property
     def ca(self) -> ssl.SSLContext | None:
-        """What trusts that authority and nobody else."""
+        """TLS context that trusts that authority alone."""
         return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else None
 
 
 @dataclass(frozen=True)
 class Link:
-    """What comes back, for those who write by hand."""
+    """Result of the clients written by hand."""
 
     order_no: str
     auth_url: str
 
 
 class Refused(Exception):
-    """The platform said no."""
+    """The platform refused the request."""
 
 
-Ask = Callable[[], Awaitable[object]]
+RequestLink = Callable[[], Awaitable[object]]
 Drive = Callable[[int, int], Awaitable[None]]
-"""Gets so many links, so many at a time."""
+"""Requests so many links, so many at a time."""
 Contestant = Callable[[Target], AbstractAsyncContextManager[Drive]]
 
 
-def driven(ask: Ask) -> Drive:
-    """Keep so many calls under way until all are done; all at once is one ``gather`` over the calls."""
+def driven(request_link: RequestLink) -> Drive:
+    """Return a function that keeps so many calls in flight; all at once is one ``gather`` over the calls."""
 
     async def drive(links: int, in_flight: int) -> None:
         if in_flight >= links:
-            await asyncio.gather(*(ask() for _ in range(links)))
+            await asyncio.gather(*(request_link() for _ in range(links)))
             return
         left = iter(range(links))
 
         async def worker() -> None:
             for _ in left:
-                await ask()
+                await request_link()
 
         await asyncio.gather(*(worker() for _ in range(in_flight)))
 
@@ -82,7 +82,7 @@ def driven(ask: Ask) -> Drive:
 
 
 def request_fields() -> dict[str, Any]:
-    """Return the README's request as a developer would write it into the body."""
+    """Return the body of the README's request."""
     return {
         "accountName": "13800138000",
         "corpIdentInfo": {"companyName": "某某科技有限公司", "creditCode": "91110000MA01234567"},
@@ -92,7 +92,7 @@ def request_fields() -> dict[str, Any]:
 
 
 def request_headers() -> dict[str, str]:
-    """Return the headers that the platform asks for, made for each request."""
+    """Return fresh headers as the platform requires them."""
     return {
         "appAuthToken": TOKEN,
         "nonce": str(uuid4()),
@@ -102,11 +102,11 @@ def request_headers() -> dict[str, str]:
     }
 
 
-def link_of(answer: Any) -> Link:
+def link_of(response: Any) -> Link:
     """Return the link, or raise if the platform refused."""
-    if answer["code"] != SUCCESS:
-        raise Refused(answer["message"])
-    return Link(answer["result"]["orderNo"], answer["result"]["authUrl"])
+    if response["code"] != SUCCESS:
+        raise Refused(response["message"])
+    return Link(response["result"]["orderNo"], response["result"]["authUrl"])
 
 
 def _by_hand(target: Target) -> aiohttp.ClientSession:
@@ -116,42 +116,42 @@ def _by_hand(target: Target) -> aiohttp.ClientSession:
 
 @asynccontextmanager
 async def by_hand_json(target: Target) -> AsyncIterator[Drive]:
-    """The standard `json` over aiohttp, as its documentation shows it."""
+    """By hand: aiohttp and the standard `json`, as in aiohttp's documentation."""
     url = target.base_url + PATH
     async with _by_hand(target) as http:
 
-        async def ask() -> Link:
+        async def request_link() -> Link:
             async with http.post(url, json=request_fields(), headers=request_headers()) as response:
                 response.raise_for_status()
                 return link_of(await response.json())
 
-        yield driven(ask)
+        yield driven(request_link)
 
 
 @asynccontextmanager
 async def by_hand_orjson(target: Target) -> AsyncIterator[Drive]:
-    """The same with orjson both ways."""
+    """By hand: aiohttp and orjson."""
     url = target.base_url + PATH
     async with _by_hand(target) as http:
 
-        async def ask() -> Link:
+        async def request_link() -> Link:
             headers = request_headers() | {"Content-Type": "application/json"}
             async with http.post(url, data=orjson.dumps(request_fields()), headers=headers) as response:
                 response.raise_for_status()
                 return link_of(orjson.loads(await response.read()))
 
-        yield driven(ask)
+        yield driven(request_link)
 
 
 @asynccontextmanager
 async def by_hand_tuned(target: Target) -> AsyncIterator[Drive]:
-    """orjson, and what else is known to help: static headers once, ``istr``, cheap ids, no ``async with``."""
+    """By hand: aiohttp and orjson with static headers once, ``istr``, cheap ids and no ``async with``."""
     url = URL(target.base_url + PATH)
     token, nonce, timestamp, sign, code = map(istr, request_headers())
     async with _by_hand(target) as http:
         http.headers.update({"Content-Type": "application/json", "Accept": "application/json"})
 
-        async def ask() -> Link:
+        async def request_link() -> Link:
             fields = request_fields_cheaply()
             headers = CIMultiDict(
                 {
@@ -170,11 +170,11 @@ async def by_hand_tuned(target: Target) -> AsyncIterator[Drive]:
                 raise
             return link_of(orjson.loads(body))
 
-        yield driven(ask)
+        yield driven(request_link)
 
 
 def request_fields_cheaply() -> dict[str, Any]:
-    """Return the same fields with an id that costs less."""
+    """Return the same body with a cheaper id."""
     return {
         "accountName": "13800138000",
         "corpIdentInfo": {"companyName": "某某科技有限公司", "creditCode": "91110000MA01234567"},
@@ -185,13 +185,13 @@ def request_fields_cheaply() -> dict[str, Any]:
 
 @asynccontextmanager
 async def sdk(target: Target, *, signed: bool = False) -> AsyncIterator[Drive]:
-    """This package with its default settings, the request object made and checked each time."""
+    """This package with its default settings, building and validating the request object each time."""
     signer = kfq.Rsa2Signer(private_key()) if signed else None
     async with kfq.AsyncSession(
         TOKEN, base_url=target.base_url, concurrency=target.limit, ssl=target.ca, signer=signer
     ) as session:
 
-        async def ask() -> kfq.CorpIdentLink:
+        async def request_link() -> kfq.CorpIdentLink:
             return await session.auth.corp_ident_link(
                 kfq.CorpIdentLinkRequest(
                     account_name="13800138000",
@@ -202,37 +202,37 @@ async def sdk(target: Target, *, signed: bool = False) -> AsyncIterator[Drive]:
                 )
             )
 
-        yield driven(ask)
+        yield driven(request_link)
 
 
 def private_key() -> RSAPrivateKey:
-    """Make a key of the usual size."""
-    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key  # noqa: PLC0415  # not for all
+    """Return a new RSA-2048 key."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key  # noqa: PLC0415  # optional
 
     return generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @asynccontextmanager
 async def httpx_client(target: Target) -> AsyncIterator[Drive]:
-    """The same by hand over httpx."""
-    import httpx  # noqa: PLC0415  # its import is no part of the others
+    """By hand: httpx."""
+    import httpx  # noqa: PLC0415  # its import time must not count for the others
 
     url = target.base_url + PATH
     limits = httpx.Limits(max_connections=target.limit, max_keepalive_connections=target.limit)
     async with httpx.AsyncClient(limits=limits, timeout=30, verify=target.ca or True, trust_env=False) as http:
 
-        async def ask() -> Link:
+        async def request_link() -> Link:
             response = await http.post(url, json=request_fields(), headers=request_headers())
             response.raise_for_status()
             return link_of(response.json())
 
-        yield driven(ask)
+        yield driven(request_link)
 
 
 @asynccontextmanager
 async def requests_threads(target: Target) -> AsyncIterator[Drive]:
-    """The same over requests, with a thread and a session of its own for each call under way."""
-    import requests  # noqa: PLC0415  # its import is no part of the others
+    """By hand: requests, with one thread and one session per call in flight."""
+    import requests  # noqa: PLC0415  # its import time must not count for the others
 
     url = target.base_url + PATH
     sessions = [requests.Session() for _ in range(target.limit)]

@@ -1,6 +1,6 @@
-"""Instructions per link of each contestant, and their ratio to by hand with json: ``python -m benchmarks.counted``.
+"""Instructions per link of each contestant, with the ratio to by hand, json: ``python -m benchmarks.counted``.
 
-``--in-flight 50`` restricts the table to a number in flight, and may be repeated. Needs valgrind. Takes about six
+``--in-flight 50`` selects the rows with that many calls in flight and may be repeated. Needs valgrind. Takes about six
 seconds a row.
 """
 
@@ -22,11 +22,11 @@ CASES = [
     *((name, 50, "uvloop") for name in (JSON, SDK)),
 ]
 LINKS = {1: 150, 50: 400, 500: 600}
-"""Links that are counted, by the number in flight."""
+"""Links per count, by calls in flight."""
 
 
 def counts(base_url: str, in_flight: Collection[int] = tuple(LINKS)) -> dict[tuple[str, int, str], int]:
-    """Count the instructions per link, in user space, of each case; of none where there is no valgrind."""
+    """Return the user-space instructions per link of each case; empty without valgrind."""
     if shutil.which("valgrind") is None:
         return {}
     return {case: _count(*case, base_url) for case in CASES if case[1] in in_flight}
@@ -39,19 +39,19 @@ def _count(name: str, in_flight: int, loop: str, base_url: str) -> int:
 
 
 def rows(counted: Mapping[tuple[str, int, str], int]) -> str:
-    """Write the table: ratios to by hand with json on asyncio, at the same number in flight."""
+    """Return the table: ratios to by hand, json on asyncio with as many calls in flight."""
     lines = []
     for (name, in_flight, loop), count in counted.items():
         base = counted[JSON, in_flight, "asyncio"]
-        who = name if loop == "asyncio" else f"{name}, {loop}"
-        lines.append([who, f"{in_flight}", f"**{count / base:.2f}**", f"{count:,}"])
+        variant = name if loop == "asyncio" else f"{name}, {loop}"
+        lines.append([variant, f"{in_flight}", f"**{count / base:.2f}**", f"{count:,}"])
     return table.rows(["variant", "in flight", "ratio", "instructions"], lines)
 
 
 def main() -> None:
-    """Count, and print the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.counted", description=__doc__)
-    parser.add_argument("--in-flight", type=int, action="append", choices=LINKS, help="repeatable; all if left out")
+    parser.add_argument("--in-flight", type=int, action="append", choices=LINKS, help="repeatable (default: all)")
     options = parser.parse_args()
     with server() as base_url:
         counted = counts(base_url, options.in_flight or tuple(LINKS))

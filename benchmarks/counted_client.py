@@ -13,7 +13,7 @@ WARM_UP = 200
 
 
 async def main(name: str, in_flight: int, links: int, base_url: str) -> None:
-    """Warm up, and then count; valgrind is slow, so nothing may depend on seconds."""
+    """Warm up, then count; valgrind is slow, so no timeout may be short."""
     async with CONTESTANTS[name](Target(base_url, max(in_flight, 100))) as drive:
         await drive(max(WARM_UP, in_flight), in_flight)
         counting("on")

@@ -1,4 +1,4 @@
-"""What is no link: importing, and one signature."""
+"""Import time, and the time of one signature."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def _seconds(code: str) -> float:
 
 
 def import_times(rounds: int) -> tuple[float, float]:
-    """Return the CPU seconds of importing the dependencies alone, and the package with them; interleaved medians."""
-    _seconds(_IMPORT.format(PACKAGE))  # compiles it
+    """Return the CPU seconds to import the dependencies alone, and the package with them: interleaved medians."""
+    _seconds(_IMPORT.format(PACKAGE))  # compile first
     pairs = [(_seconds(_IMPORT.format(DEPENDENCIES)), _seconds(_IMPORT.format(PACKAGE))) for _ in range(rounds)]
-    return median(exclusive for exclusive, _ in pairs), median(whole for _, whole in pairs)
+    return median(dependencies for dependencies, _ in pairs), median(package for _, package in pairs)
 
 
 _SIGN = """
@@ -41,5 +41,5 @@ print(sorted(times)[200])
 
 
 def signature_time() -> float:
-    """Return the CPU seconds of one signature, which no caller can avoid."""
+    """Return the CPU seconds of one RSA-2048 signature."""
     return _seconds(_SIGN)

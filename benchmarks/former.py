@@ -1,7 +1,7 @@
-"""Scenarios by number in flight for a tree from before they had numbers: ``former.py FILE SCENARIO TIMES BASE_URL``.
+"""Adapter for trees whose scenarios had other names: ``former.py FILE SCENARIO TIMES BASE_URL``.
 
-FILE is the ``instructions.py`` of that tree. Its own functions run here as today's file runs today's; it named 1 and 50
-in flight ``one`` and ``fifty``, and had no 500.
+FILE is the ``instructions.py`` of that tree, where 1 and 50 calls in flight were named ``one`` and ``fifty``, and 500
+was missing. Its functions run here in the way the present file runs its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 
 
 async def main(file: str, scenario: str, times: int, base_url: str) -> None:
-    """Run a scenario to warm up, and once more to be counted."""
+    """Run a scenario once to warm up, then count it."""
     own, in_flight = runpy.run_path(file), int(scenario)
     slots = max(in_flight, 100)
     async with own["kfq"].AsyncSession("PV9LQWZA", base_url=base_url, limit=slots) as session:

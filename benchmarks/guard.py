@@ -1,9 +1,9 @@
-"""Comparison of two commits by the instructions that they execute: ``python -m benchmarks.guard BASE [HEAD]``.
+"""Regression check: compares two commits by instruction counts: ``python -m benchmarks.guard BASE [HEAD]``.
 
-Without HEAD the working tree is compared. Each tree runs with its own ``benchmarks/instructions.py``, so that names of
-the package may differ; a scenario that a tree does not know has no ratio. Instruction counts, by valgrind's callgrind,
-do not depend on what else the machine does. Prints the instructions of one repetition with their ratio. Exit status 1
-if a ratio is above the limit, 2 if the commits could not be compared. Takes about a minute a commit.
+Without HEAD the working tree is compared. Each tree runs its own ``benchmarks/instructions.py``, so that names of the
+package may differ; a scenario that a tree lacks has no ratio. Instruction counts (valgrind's callgrind) do not depend
+on other load. Prints the instructions of one repetition and their ratio. Exit status 1 if a ratio is above the limit, 2
+if the commits could not be compared. Takes about a minute a commit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SCENARIOS = {"1": 150, "50": 400, "500": 1000, "gather": 1000, "codec": 500}
-"""Those of instructions.py, and how often each repeats; a number is that of calls in flight."""
+"""Repetitions of each scenario of instructions.py; a number is the calls in flight."""
 LIMIT = 1.10
 NAMES = "import runpy, sys; print(*runpy.run_path(sys.argv[1])['SCENARIOS'])"
 FORMER = Path(__file__).with_name("former.py")
@@ -33,29 +33,29 @@ FORMER = Path(__file__).with_name("former.py")
 
 @dataclass(frozen=True)
 class Tree:
-    """The files of a commit, or the working tree."""
+    """Source tree of a commit, or the working tree."""
 
     root: Path
 
     @property
     def file(self) -> str:
-        """The tree's own scenarios."""
+        """Path of the tree's ``instructions.py``."""
         return str(self.root / "benchmarks" / "instructions.py")
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes Python import the tree's package."""
+        """Environment in which Python imports the tree's package."""
         return {**ENVIRONMENT, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
 
     @cached_property
     def names(self) -> set[str]:
-        """The scenarios that the tree's file knows."""
+        """Scenarios of the tree."""
         command = [sys.executable, "-P", "-c", NAMES, self.file]
         done = subprocess.run(command, env=self.environment, check=True, stdout=subprocess.PIPE, text=True)
         return set(done.stdout.split())
 
     def instructions(self, scenario: str, base_url: str) -> int | None:
-        """Count the instructions of one repetition of a scenario; None if the tree does not know it."""
+        """Return the instructions of one repetition of a scenario, or None if the tree lacks it."""
         times = SCENARIOS[scenario]
         if scenario in self.names:
             files = [self.file]
@@ -69,7 +69,7 @@ class Tree:
 
 @contextmanager
 def checked_out(commit: str | None) -> Iterator[Tree]:
-    """Yield the tree of a commit, gone afterwards, or else the working tree."""
+    """Yield a temporary checkout of a commit, or the working tree without one."""
     if commit is None:
         yield Tree(ROOT)
         return
@@ -83,7 +83,7 @@ def checked_out(commit: str | None) -> Iterator[Tree]:
 
 
 def compare(before: Tree, after: Tree, scenarios: Sequence[str]) -> list[float]:
-    """Print the table; return the ratios."""
+    """Print the table and return the ratios."""
     ratios = []
     print(f"{'scenario':10} {'before':>10} {'after':>10}  ratio")
     with server() as base_url:
@@ -99,12 +99,12 @@ def compare(before: Tree, after: Tree, scenarios: Sequence[str]) -> list[float]:
 
 
 def main() -> int:
-    """Compare, and return the status."""
+    """Compare the commits and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.guard", description=__doc__)
-    parser.add_argument("base", help="the commit to compare with")
-    parser.add_argument("head", nargs="?", help="the commit to judge; the working tree if left out")
-    parser.add_argument("--limit", type=float, default=LIMIT, help=f"the highest ratio that passes; {LIMIT:.2f}")
-    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="repeatable; all if left out")
+    parser.add_argument("base", help="commit to compare with")
+    parser.add_argument("head", nargs="?", help="commit to check (default: the working tree)")
+    parser.add_argument("--limit", type=float, default=LIMIT, help=f"highest ratio that passes (default: {LIMIT:.2f})")
+    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="repeatable (default: all)")
     options = parser.parse_args()
     try:
         with ExitStack() as stack:

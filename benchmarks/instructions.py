@@ -1,8 +1,8 @@
-"""The scenarios of the guard, under valgrind: ``instructions.py SCENARIO TIMES BASE_URL``.
+"""Scenarios of the regression check, run under valgrind: ``instructions.py SCENARIO TIMES BASE_URL``.
 
-The guard runs the file of each tree that it compares, so that names of the package may differ between them. It relies
-on this command line and on the names in ``SCENARIOS``. The file imports nothing but the package, from wherever
-PYTHONPATH says, and counts only after a warm-up.
+The guard runs this file of each compared tree, so that names of the package may differ between them. It relies on this
+command line and on the keys of ``SCENARIOS``. The file imports nothing but the package, from PYTHONPATH, and counts
+only after a warm-up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import kfq_async as kfq
 
 
 def request() -> kfq.CorpIdentLinkRequest:
-    """Make the README's request."""
+    """Return the README's request."""
     return kfq.CorpIdentLinkRequest(
         account_name="13800138000",
         corp_ident_info=kfq.CorpIdentInfo(company_name="某某科技有限公司", credit_code="91110000MA01234567"),
@@ -27,13 +27,13 @@ def request() -> kfq.CorpIdentLinkRequest:
 
 
 def counting(state: str) -> None:
-    """Switch the counting of valgrind ``on`` or ``off``."""
+    """Switch callgrind's counting ``on`` or ``off``."""
     command = ["callgrind_control", "-i", state, str(os.getpid())]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 async def links(session: kfq.AsyncSession, times: int, in_flight: int) -> None:
-    """Get so many links, so many at a time."""
+    """Request so many links, so many at a time."""
     left = iter(range(times))
 
     async def worker() -> None:
@@ -44,8 +44,8 @@ async def links(session: kfq.AsyncSession, times: int, in_flight: int) -> None:
 
 
 async def codec(_session: kfq.AsyncSession, times: int, _in_flight: int) -> None:
-    """Write requests and read responses without a network."""
-    from kfq_async.protocol.codec import decode, encode, to_wire  # noqa: PLC0415  # only here
+    """Encode requests and decode responses without a network."""
+    from kfq_async.protocol.codec import decode, encode, to_wire  # noqa: PLC0415  # the other scenarios do without
     from kfq_async.protocol.envelope import parse_envelope  # noqa: PLC0415
 
     body = '{"code":10000,"message":"成功","result":{"orderNo":"N1","authUrl":"https://h.example"},"timestamp":1}'
@@ -64,14 +64,14 @@ SCENARIOS: dict[str, tuple[Scenario, int, int]] = {
     "gather": (links, 1000, 100),
     "codec": (codec, 1, 100),
 }
-"""What runs, calls in flight, and the slots of the session."""
+"""Function, calls in flight, and concurrency of the session."""
 
 
 async def main(name: str, times: int, base_url: str) -> None:
-    """Run a scenario to warm up, and once more to be counted."""
-    scenario, in_flight, slots = SCENARIOS[name]
-    async with kfq.AsyncSession("PV9LQWZA", base_url=base_url, concurrency=slots) as session:
-        await scenario(session, max(200, slots), min(in_flight, slots))
+    """Run a scenario once to warm up, then count it."""
+    scenario, in_flight, concurrency = SCENARIOS[name]
+    async with kfq.AsyncSession("PV9LQWZA", base_url=base_url, concurrency=concurrency) as session:
+        await scenario(session, max(200, concurrency), min(in_flight, concurrency))
         counting("on")
         await scenario(session, times, in_flight)
         counting("off")

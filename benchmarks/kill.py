@@ -1,7 +1,7 @@
-"""Kill ``kfq onboard`` at random instants, start it again each time, and look whether every company has one order.
+"""Kill ``kfq onboard`` at random times, restart it each time, and check that each company has one order.
 
-``python -m benchmarks.kill`` runs 5,000 invented companies against a sandbox that loses 10 % of what it is asked or
-answers, with 50 kills; exit status 1 if a company lacks its link, or has two orders.
+``python -m benchmarks.kill`` runs 5,000 invented companies against a sandbox that loses 10 % of the requests or
+responses, with 50 kills. Exit status 1 if a company has no link, or two orders.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ FAULTS = ("lose-response@0.05", "lose-request@0.05")
 
 
 def main() -> int:
-    """Kill, continue, look."""
+    """Kill, restart, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=5000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     found = parser.parse_args()
-    chance = random.Random(found.seed)  # noqa: S311  # the same instants each time
+    chance = random.Random(found.seed)  # noqa: S311  # reproducible times
     with TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "companies.csv"
         write_companies(source, found.rows)
         with sandbox() as base_url:
-            killed = [life(source, base_url, chance) for _ in range(found.kills)]
+            killed = [run_and_kill(source, base_url, chance) for _ in range(found.kills)]
             began = time.monotonic()
             status = onboard(source, base_url).wait()
-            print(f"{sum(killed)} of {found.kills} lives ended by SIGKILL, the last one went on for", end=" ")
-            print(f"{time.monotonic() - began:.1f} s and ended with status {status}")
-            return judge(folder / "companies.links.csv", ordered(base_url), found.rows, status)
+            print(f"{sum(killed)} of {found.kills} processes ended by SIGKILL, the last one ran for", end=" ")
+            print(f"{time.monotonic() - began:.1f} s and exited with status {status}")
+            return judge(folder / "companies.links.csv", ordered_companies(base_url), found.rows, status)
 
 
 def write_companies(path: Path, count: int) -> None:
-    """Write invented companies, no two alike."""
+    """Write distinct invented companies."""
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["企业名称", "统一社会信用代码", "经办人账号"])
@@ -61,7 +61,7 @@ def write_companies(path: Path, count: int) -> None:
 
 @contextmanager
 def sandbox() -> Iterator[str]:
-    """Run a sandbox with faults as a process of its own, and yield its base URL."""
+    """Run a sandbox with faults in its own process, and yield its base URL."""
     faults = [argument for fault in FAULTS for argument in ("--fault", fault)]
     command = [*KFQ, "sandbox", "--port", "0", "--seed", "1", "--until-eof", *faults]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -78,8 +78,8 @@ def onboard(source: Path, base_url: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*KFQ, "onboard", source], env=environment, stderr=subprocess.DEVNULL)
 
 
-def life(source: Path, base_url: str, chance: random.Random) -> bool:
-    """Let it work for a while that begins with its first row, and kill it; return whether it was still alive."""
+def run_and_kill(source: Path, base_url: str, chance: random.Random) -> bool:
+    """Start the command, kill it a random time after its first write; return whether it was still running."""
     process = onboard(source, base_url)
     ledger = source.with_suffix(".ledger-wal")
     deadline = time.monotonic() + 30
@@ -93,14 +93,14 @@ def life(source: Path, base_url: str, chance: random.Random) -> bool:
     return process.wait() == -signal.SIGKILL
 
 
-def ordered(base_url: str) -> list[str]:
-    """Ask the sandbox which companies have orders."""
-    with urllib.request.urlopen(base_url.removesuffix("/resrun-paas") + "/sandbox/orders", timeout=60) as answer:  # noqa: S310
-        return [order["companyName"] for order in json.load(answer)["orders"]]
+def ordered_companies(base_url: str) -> list[str]:
+    """Return the company of each order in the sandbox."""
+    with urllib.request.urlopen(base_url.removesuffix("/resrun-paas") + "/sandbox/orders", timeout=60) as response:  # noqa: S310
+        return [order["companyName"] for order in json.load(response)["orders"]]
 
 
 def judge(output: Path, orders: list[str], rows: int, status: int) -> int:
-    """Compare orders and output with what was asked for."""
+    """Compare orders and output with the rows; return the exit status."""
     with output.open(encoding="utf-8-sig", newline="") as file:
         linked = sum(row["认证链接"].startswith("http") for row in csv.DictReader(file))
     doubled = [name for name, count in Counter(orders).items() if count > 1]

@@ -1,6 +1,6 @@
-"""What a ledger costs, and how much memory many rows take: ``python -m benchmarks.onboarding``.
+"""Cost of a ledger, and memory of many rows: ``python -m benchmarks.onboarding``.
 
-Each measurement is a process of its own, against the fast server; all contestants take turns.
+Each measurement runs in its own process against the fast server; the contestants take turns.
 """
 
 from __future__ import annotations
@@ -51,58 +51,60 @@ def main() -> int:
 
 
 CONTESTANTS = {
-    "plain": "workers of one's own, no ledger",
-    "forgetful": "Onboarding, a ledger that keeps nothing",
+    "plain": "plain workers, no ledger",
+    "null": "Onboarding, a ledger that stores nothing",
     "ledger": "Onboarding, `SqliteLedger`",
 }
 
 
 def costs(rows: int, rounds: int, url: str) -> None:
-    """Compare a run that has a ledger with the same run without, and with a pool of workers of one's own."""
+    """Compare a run with a ledger, the same run without one, and a plain pool of workers."""
     measured = [{kind: measure(kind, rows, url) for kind in CONTESTANTS} for _ in range(rounds)]
-    print(f"| {rows} links, {CONCURRENCY} in flight, medians of {rounds} | links/s | CPU per link | ratio of links/s |")
+    print(
+        f"| {rows} links, {CONCURRENCY} concurrent, medians of {rounds} | links/s | CPU per link | ratio of links/s |"
+    )
     print("|---|---:|---:|---:|")
     for kind, name in CONTESTANTS.items():
         rate = median(rows / each[kind]["seconds"] for each in measured)
         cpu = median(each[kind]["cpu"] for each in measured) / rows * 1e6
         ratio = median(each["plain"]["seconds"] / each[kind]["seconds"] for each in measured)
         print(f"| {name} | {rate:.0f} | {cpu:.0f} µs | {ratio:.2f} |")
-    ratio = median(each["forgetful"]["seconds"] / each["ledger"]["seconds"] for each in measured)
+    ratio = median(each["null"]["seconds"] / each["ledger"]["seconds"] for each in measured)
     print(f"\nThe same run with the ledger makes {ratio:.2f} of the links per second that it makes without.")
 
 
-class Forgetful:
-    """A ledger without a database: what is left is the runner."""
+class NullLedger:
+    """A ledger without a database, to measure the runner alone."""
 
     secret = bytes(32)
 
     async def find(self, keys: Collection[bytes]) -> Mapping[bytes, Entry]:  # noqa: ARG002  # as `Ledger` has it
-        """Find nothing."""
+        """Return no entry."""
         return {}
 
     async def put(self, entries: Sequence[Entry]) -> None:
-        """Keep nothing."""
+        """Store nothing."""
 
-    async def settle(self, entries: Sequence[Entry]) -> None:
-        """Keep nothing."""
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """Store nothing."""
 
     async def begin_run(self) -> int:
         """Return the number of the only run."""
         return 1
 
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:  # noqa: ARG002
-        """Know nobody."""
+        """Find no entry."""
         return False
 
     async def entries(self, states: Collection[State] = ()) -> AsyncIterator[Entry]:  # noqa: ARG002
-        """Have none."""
-        nothing: tuple[Entry, ...] = ()
-        for entry in nothing:
+        """Yield no entry."""
+        none: tuple[Entry, ...] = ()
+        for entry in none:
             yield entry
 
 
 def memory(many: int, url: str) -> None:
-    """Compare the peak of many rows with that of a thousand, for each kind of file."""
+    """Compare peak memory of many rows with that of a thousand, for each format."""
     print(f"\n| peak of the process | 1,000 rows | {many:,} rows | difference | a row |\n|---|---:|---:|---:|---:|")
     for kind in ("csv", "jsonl", "xlsx"):
         few, more = (measure(kind, rows, url)["peak"] for rows in (1000, many))
@@ -113,16 +115,16 @@ def memory(many: int, url: str) -> None:
 
 
 def measure(kind: str, rows: int, url: str) -> dict[str, float]:
-    """Run one measurement in a process of its own."""
+    """Run one measurement in its own process."""
     command = [sys.executable, "-m", "benchmarks.onboarding", "--child", kind, str(rows), url]
-    answer: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    return answer
+    measured: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return measured
 
 
 async def child(kind: str, count: int, url: str) -> dict[str, float]:
-    """Make the links, and say what it took."""
+    """Request the links; return seconds, CPU seconds and peak bytes."""
     with TemporaryDirectory() as folder:
-        rows: Iterable[Row] = made(count)
+        rows: Iterable[Row] = invented_rows(count)
         if kind in {"csv", "jsonl", "xlsx"}:
             path = Path(folder) / f"companies.{kind}"
             await asyncio.to_thread(write_in_another_process, path, count)
@@ -130,11 +132,11 @@ async def child(kind: str, count: int, url: str) -> dict[str, float]:
         async with kfq.AsyncSession("PV9LQWZA", base_url=url, concurrency=CONCURRENCY) as session:
             began, cpu = time.perf_counter(), time.process_time()
             if kind == "plain":
-                await without(session, iter(rows))
+                await plain_workers(session, iter(rows))
             else:
-                kept: AbstractAsyncContextManager[Ledger]
-                kept = nullcontext(Forgetful()) if kind == "forgetful" else SqliteLedger(Path(folder) / "ledger")
-                async with kept as ledger, Onboarding(session, ledger, rows, concurrency=CONCURRENCY) as run:
+                opened: AbstractAsyncContextManager[Ledger]
+                opened = nullcontext(NullLedger()) if kind == "null" else SqliteLedger(Path(folder) / "ledger")
+                async with opened as ledger, Onboarding(session, ledger, rows, concurrency=CONCURRENCY) as run:
                     async for outcome in run:
                         assert outcome.order_no
             return {
@@ -145,14 +147,14 @@ async def child(kind: str, count: int, url: str) -> dict[str, float]:
 
 
 def peak() -> int:
-    """Return the most bytes that this process took; ``ru_maxrss`` would begin with those of its parent."""
+    """Return this process's peak memory in bytes; ``ru_maxrss`` would start at its parent's."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
     assert found is not None
     return int(found[1]) * 1024
 
 
-async def without(session: kfq.AsyncSession, rows: Iterator[Row]) -> None:
-    """Do what a developer would without a ledger: a pool of workers over the rows."""
+async def plain_workers(session: kfq.AsyncSession, rows: Iterator[Row]) -> None:
+    """Request the links from a pool of workers over the rows."""
 
     async def worker() -> None:
         for row in rows:
@@ -162,7 +164,7 @@ async def without(session: kfq.AsyncSession, rows: Iterator[Row]) -> None:
     await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
 
 
-def made(count: int) -> Iterator[Row]:
+def invented_rows(count: int) -> Iterator[Row]:
     """Yield rows of invented companies."""
     for number in range(count):
         name, code, account = company(number)
@@ -177,7 +179,7 @@ def company(number: int) -> tuple[str, str, str]:
 
 
 def write_in_another_process(path: Path, count: int) -> None:
-    """Write the file without its memory being counted here."""
+    """Write the file in another process, so that its memory is not measured."""
     command = f"from benchmarks.onboarding import write; from pathlib import Path; write(Path({str(path)!r}), {count})"
     subprocess.run([sys.executable, "-c", command], check=True)
 
@@ -206,7 +208,7 @@ def write(path: Path, count: int) -> None:
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Run the fast server as a process of its own."""
+    """Run the fast server in its own process, and yield its base URL."""
     command = [sys.executable, "-m", "benchmarks.server"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

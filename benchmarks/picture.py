@@ -1,4 +1,4 @@
-"""The picture: ratios on a logarithmic scale and the curves, as SVG written by hand."""
+"""The chart of the report: ratios on a logarithmic scale, and curves, as hand-written SVG."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ WIDTH = 900
 LEFT, RIGHT = 230, 840
 ROW = 20
 COLOURS = {True: "#c2410c", False: "#64748b"}
-"""This package, and everybody else."""
+"""Colours of this package and of all others."""
 
 
-def _text(x: float, y: float, words: str, *, size: int = 12, anchor: str = "start", weight: str = "normal") -> str:
+def _text(x: float, y: float, text: str, *, size: int = 12, anchor: str = "start", weight: str = "normal") -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" font-weight="{weight}" '
-        f'fill="#0f172a">{escape(words)}</text>'
+        f'fill="#0f172a">{escape(text)}</text>'
     )
 
 
@@ -81,10 +81,10 @@ def _curve(title: str, cases: Sequence[Case], y: float) -> tuple[list[str], floa
 
 
 def draw(groups: Mapping[str, Sequence[Case]], curves: Mapping[str, Sequence[Case]]) -> str:
-    """Draw the groups of ratios one below the other, and then the curves."""
+    """Return the SVG: the groups of ratios one below the other, then the curves."""
     title = "CPU of the client per link, as a ratio to aiohttp and json by hand"
     parts = [_text(WIDTH / 2, 28, title, size=16, anchor="middle", weight="bold")]
-    parts.append(_text(WIDTH / 2, 46, "median and middle half of the rounds; less is better", anchor="middle"))
+    parts.append(_text(WIDTH / 2, 46, "median and interquartile range of the rounds; less is better", anchor="middle"))
     ratios = [case.ratio(base_of(cases, case)) for cases in groups.values() for case in cases]
     high = max(2.5, *ratios) * 1.3
     y = 80.0

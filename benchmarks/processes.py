@@ -1,4 +1,4 @@
-"""The processes of a measurement: the server, and a client for each contestant, with the allocator pinned."""
+"""Processes of a measurement: the server, and one client per contestant, with a pinned allocator."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ ROOT = Path(__file__).parent.parent
 ENVIRONMENT = {
     **os.environ,
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "4194304",  # glibc moves both by itself, and with them the cost of a receive buffer
+    "MALLOC_MMAP_THRESHOLD_": "4194304",  # glibc adapts both at run time, and with them the cost of a receive buffer
     "MALLOC_TRIM_THRESHOLD_": "16777216",
-    "PYTHONDONTWRITEBYTECODE": "",  # an installed package is not compiled at each import
+    "PYTHONDONTWRITEBYTECODE": "",  # compile once instead of at each import
     "PYTHONHASHSEED": "0",
 }
 
@@ -45,7 +45,7 @@ def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
 
 
 class Client:
-    """A contestant that waits in its process until it is its turn."""
+    """A contestant in its own process, idle until its turn."""
 
     def __init__(self, name: str, base_url: str, *, loop: str = "asyncio", ca_file: str | None = None) -> None:
         self._process = _started("benchmarks.client", name, base_url, loop, *([ca_file] if ca_file else []))
@@ -59,11 +59,11 @@ class Client:
         self._process.communicate()
 
     def measure(self, links: int, in_flight: int, limit: int) -> dict[str, float]:
-        """Let it get the links; return ``cpu``, ``wall``, ``rss`` and ``peak``."""
-        to, back = _pipes(self._process)
-        to.write(json.dumps({"links": links, "in_flight": in_flight, "limit": limit}) + "\n")
-        to.flush()
-        line = back.readline()
+        """Request the links; return ``cpu``, ``wall``, ``rss`` and ``peak``."""
+        stdin, stdout = _pipes(self._process)
+        stdin.write(json.dumps({"links": links, "in_flight": in_flight, "limit": limit}) + "\n")
+        stdin.flush()
+        line = stdout.readline()
         if not line:
             raise RuntimeError(f"the client ended with status {self._process.wait()}")
         measured: dict[str, Any] = json.loads(line)
@@ -72,18 +72,18 @@ class Client:
 
 @contextmanager
 def server(certificate: Path | None = None) -> Iterator[str]:
-    """Run the fixed server on its own core and yield its base URL."""
+    """Run the static server on its own core and yield its base URL."""
     process = _started("benchmarks.server", *([str(certificate)] if certificate else []))
-    _, back = _pipes(process)
+    _, stdout = _pipes(process)
     try:
         scheme = "https" if certificate else "http"
-        yield f"{scheme}://127.0.0.1:{back.readline().strip()}/resrun-paas"
+        yield f"{scheme}://127.0.0.1:{stdout.readline().strip()}/resrun-paas"
     finally:
         process.communicate()
 
 
 def certificates(folder: Path) -> tuple[Path, Path]:
-    """Make a throw-away authority and a certificate of 127.0.0.1; return the server's file and the authority's."""
+    """Create a temporary authority and a certificate for 127.0.0.1; return the server's file and the authority's."""
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     issued.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")

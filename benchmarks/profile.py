@@ -1,7 +1,7 @@
-"""Where the time of one link goes: a sample of the innermost Python frame, a few hundred times a second.
+"""Sampling profiler of one link by layer, at a few hundred samples a second of the innermost Python frame.
 
-``python -m benchmarks.profile BASE_URL SECONDS`` prints a JSON object of layers and their shares, which sum to 1. What
-a library does in C counts for the layer that called it.
+``python -m benchmarks.profile BASE_URL SECONDS`` prints a JSON object of layers and their shares, which sum to 1.
+C code counts for the layer that called it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 LAYERS = {
     "/benchmarks/": "the caller",
-    "/kfq_async/models/": "models: made and checked",
-    "<attrs generated": "models: made and checked",
+    "/kfq_async/models/": "models: building and validation",
+    "<attrs generated": "models: building and validation",
     "/kfq_async/protocol/": "protocol: JSON, headers, envelope",
     "<cattrs generated": "protocol: JSON, headers, envelope",
     "/cattrs/": "protocol: JSON, headers, envelope",
-    "/kfq_async/resources/": "session: the call from end to end",
-    "/kfq_async/session": "session: the call from end to end",
-    "/kfq_async/transport/": "transport: slots, deadlines, one attempt",
+    "/kfq_async/resources/": "session and resources",
+    "/kfq_async/session": "session and resources",
+    "/kfq_async/transport/": "transport: limits, deadlines, one attempt",
     "/aiohttp/client.py": "aiohttp: ClientSession._request",
     "/aiohttp/client_reqrep": "aiohttp: request and response",
     "/aiohttp/connector": "aiohttp: connector",
@@ -42,9 +42,9 @@ LAYERS = {
     "selectors.py": "asyncio: sockets, system calls included",
     "/asyncio/": "asyncio: loop and tasks",
 }
-REST = "the rest of Python"
+REST = "other Python code"
 STEP = 0.002
-"""Seconds of CPU between two samples; the kernel may take more."""
+"""CPU seconds between two samples; the kernel may round up."""
 
 
 def layer_of(path: str) -> str:
@@ -53,7 +53,7 @@ def layer_of(path: str) -> str:
 
 
 async def profiled(base_url: str, seconds: float) -> Counter[str]:
-    """Get links, fifty in flight, for so long, and count the samples of each layer."""
+    """Request links, 50 in flight, for so many CPU seconds; return the samples per layer."""
     seen: Counter[str] = Counter()
 
     def sample(_signal: int, frame: FrameType | None) -> None:

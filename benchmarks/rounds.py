@@ -1,4 +1,4 @@
-"""Interleaved rounds: every case once, then every case again, so that what disturbs the machine disturbs all alike."""
+"""Interleaved rounds: each round measures every case once, so that other load affects all cases alike."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LIMIT = 100
-"""Slots of a session, and connections of everybody else, unless more are in flight."""
+"""Concurrency of a session, and connections of the others, unless more calls are in flight."""
 
 
 @dataclass
 class Case:
-    """One contestant in one situation, and what it cost, in microseconds of CPU per link, round by round."""
+    """One contestant under given conditions, with its cost per round in CPU microseconds per link."""
 
     name: str
     in_flight: int
     links: int = 0
-    """Links of one measurement; 0 stands for as many as take about ``seconds``."""
+    """Links of one measurement; 0 means as many as take about ``seconds``."""
     loop: str = "asyncio"
     tls: bool = False
     costs: list[float] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)
-    """Megabytes above the idle process."""
+    """Peak memory per round in megabytes above the idle process."""
 
     @property
     def key(self) -> tuple[str, str, bool]:
-        """What tells its process from others."""
+        """Key of its process."""
         return self.name, self.loop, self.tls
 
     @property
     def cost(self) -> float:
-        """The median."""
+        """Median cost in CPU microseconds per link."""
         return median(self.costs)
 
     def ratio(self, base: Case) -> float:
-        """The median of the ratios, round by round: what slows the machine for a while slows both."""
+        """Return the median of the ratios of each round, since other load slows both cases of a round."""
         return median(own / other for own, other in zip(self.costs, base.costs, strict=True))
 
     @property
     def spread(self) -> tuple[float, float]:
-        """The middle half of the rounds."""
+        """Interquartile range of the cost."""
         if len(self.costs) == 1:
             return self.costs[0], self.costs[0]
         low, _, high = quantiles(self.costs, n=4, method="inclusive")
@@ -54,7 +54,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Servers:
-    """The base URLs, and the authority behind the second."""
+    """Base URLs of the two servers, and the authority of the TLS one."""
 
     plain: str
     tls: str
@@ -62,7 +62,7 @@ class Servers:
 
 
 class Clients:
-    """The processes of the cases, started when first asked for and then kept."""
+    """The processes of the cases, each started on first use and kept."""
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
@@ -77,7 +77,7 @@ class Clients:
         return self._started[case.key]
 
     def close(self) -> None:
-        """End them all."""
+        """End all processes."""
         for client in self._started.values():
             client.__exit__(None, None, None)
         self._started.clear()
@@ -94,8 +94,8 @@ def _all(case: Case) -> bool:
 
 
 def _calibrate(case: Case, clients: Clients, seconds: float) -> None:
-    """Choose the number of links after two trials, which are the warm-up as well."""
-    least = max(50, round(case.in_flight * 1.2))  # with no more than are in flight it would be a gather
+    """Choose the number of links by two trials, which also warm up."""
+    least = max(50, round(case.in_flight * 1.2))  # not more links than in flight would be a gather
     for _ in range(2):
         case.links = least
         _measure(case, clients)
@@ -103,7 +103,7 @@ def _calibrate(case: Case, clients: Clients, seconds: float) -> None:
 
 
 def run(cases: Sequence[Case], servers: Servers, *, rounds: int, seconds: float) -> None:
-    """Fill in the cases' costs."""
+    """Measure all cases and fill in their costs."""
     clients = Clients(servers)
     try:
         for case in cases:

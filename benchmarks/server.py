@@ -1,4 +1,4 @@
-"""A server fast enough not to matter: it answers every request with the same success, in a process of its own."""
+"""Minimal HTTP server in its own process that sends every request the same successful response."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ BODY = orjson.dumps(
         "timestamp": 1775010802000,
     }
 )
-ANSWER = (
+RESPONSE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n"
     b"Date: Tue, 24 Nov 2026 00:00:00 GMT\r\nServer: fixed\r\n\r\n%b"
 ) % (len(BODY), BODY)
 
 
-class Fixed(asyncio.Protocol):
-    """Reads requests just far enough to find their ends."""
+class StaticServer(asyncio.Protocol):
+    """Parses requests just enough to find where they end."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -35,7 +35,7 @@ class Fixed(asyncio.Protocol):
         self._buffer = b""
 
     def data_received(self, data: bytes) -> None:
-        """Answer each request that is complete."""
+        """Respond to each complete request."""
         self._buffer += data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
             head = self._buffer[:end].lower()
@@ -44,7 +44,7 @@ class Fixed(asyncio.Protocol):
             if len(self._buffer) < end + 4 + length:
                 return
             self._buffer = self._buffer[end + 4 + length :]
-            self._transport.write(ANSWER)
+            self._transport.write(RESPONSE)
 
 
 async def main(certificate: str | None) -> None:
@@ -54,7 +54,7 @@ async def main(certificate: str | None) -> None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(Path(certificate))
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Fixed, "127.0.0.1", 0, ssl=context, backlog=4096)
+    server = await loop.create_server(StaticServer, "127.0.0.1", 0, ssl=context, backlog=4096)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)

@@ -1,7 +1,7 @@
-"""A soak: links at full concurrency against a sandbox that faults one request in ten, for half an hour.
+"""Soak test: half an hour at full concurrency against a sandbox that injects a fault into one request in ten.
 
-``python -m benchmarks.soak [--seconds 1800] [--report FILE]`` writes what it saw; status 1 if memory grew, a task
-or connection was left, or a company has no order or two. Loopback only, bounded in time and count.
+``python -m benchmarks.soak [--seconds 1800] [--report FILE]`` writes the result; exit status 1 if memory grew, a task
+or connection leaked, or a company has not exactly one order. Loopback only, bounded in time and count.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ FAULTS = (
     "code-91000/acted@0.005",
     "close-idle@0.01",
 )
-LIMIT = 100
-MOST_LINKS = 3_000_000
-GROWTH_MB = 20.0
-"""Megabytes that memory may grow from the first tenth of the run to the last, which collectors and caches take."""
+CONCURRENCY = 100
+MAX_LINKS = 3_000_000
+MAX_GROWTH_MB = 20.0
+"""Megabytes that memory may grow from the second tenth of the run to the last: garbage collection and caches."""
 
 
 def _rss_mb() -> float:
@@ -57,7 +57,7 @@ def _descriptors() -> int:
 
 
 class Soak:
-    """One run and what it saw."""
+    """One run with its counters."""
 
     def __init__(self, session: kfq.AsyncSession, seconds: float) -> None:
         self.linked = 0
@@ -70,28 +70,28 @@ class Soak:
         self._number = 0
 
     async def run(self) -> None:
-        """Keep all slots busy until the time is up."""
-        watching = asyncio.create_task(self._watch())
-        await asyncio.gather(*(self._work() for _ in range(LIMIT * 2)))
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        """Keep the session at full concurrency until the time is up."""
+        sampling = asyncio.create_task(self._sample())
+        await asyncio.gather(*(self._work() for _ in range(CONCURRENCY * 2)))
+        sampling.cancel()
+        await asyncio.gather(sampling, return_exceptions=True)
 
     async def _work(self) -> None:
-        while time.monotonic() < self._end and self._number < MOST_LINKS:
+        while time.monotonic() < self._end and self._number < MAX_LINKS:
             self._number += 1
             info = kfq.CorpIdentInfo(company_name=f"company {self._number}")
             request = kfq.CorpIdentLinkRequest(corp_ident_info=info)
-            while True:  # a call that ends in doubt is asked again under the same id, as a user would
+            while True:  # retry an unknown outcome under the same id, as a user would
                 try:
-                    answer = await self._session.send(kfq.CORP_IDENT_LINK, request)
+                    response = await self._session.send(kfq.CORP_IDENT_LINK, request)
                 except kfq.KfqError as error:
                     self.errors[type(error).__name__] += 1
                 else:
-                    self.attempts[answer.attempts] += 1
+                    self.attempts[response.attempts] += 1
                     self.linked += 1
                     break
 
-    async def _watch(self) -> None:
+    async def _sample(self) -> None:
         while True:
             self.memory.append(_rss_mb())
             self.descriptors.append(_descriptors())
@@ -99,13 +99,13 @@ class Soak:
 
 
 def _orders(state: Path) -> tuple[int, int]:
-    """Count the companies with an order, and those with more than one, in the sandbox's own file."""
+    """Return how many companies have an order, and how many more than one, from the sandbox's state file."""
     with closing(sqlite3.connect(state)) as database:
         counts = database.execute(
             "SELECT count(*), sum(number > 1) FROM (SELECT count(*) AS number FROM orders GROUP BY company_name)"
         )
-        companies, doubled = counts.fetchone()
-    return companies, doubled or 0
+        companies, duplicated = counts.fetchone()
+    return companies, duplicated or 0
 
 
 def _commit() -> str:
@@ -113,39 +113,39 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def _report(soak: Soak, companies: int, doubled: int, seconds: float, left: int) -> tuple[str, bool]:
+def _report(soak: Soak, companies: int, duplicated: int, seconds: float, left: int) -> tuple[str, bool]:
     tenth = max(1, len(soak.memory) // 10)
     first, last = mean(soak.memory[tenth : 2 * tenth] or soak.memory), mean(soak.memory[-tenth:])
-    well = last - first <= GROWTH_MB and left == 0 and doubled == 0 and companies == soak.linked
-    repeated = sum((attempts - 1) * times for attempts, times in soak.attempts.items())
+    passed = last - first <= MAX_GROWTH_MB and left == 0 and duplicated == 0 and companies == soak.linked
+    retries = sum((attempts - 1) * times for attempts, times in soak.attempts.items())
     lines = [
         "# Soak",
         "",
         (
-            f"{datetime.now(UTC):%Y-%m-%d}, commit {_commit()}, {seconds:.0f} s, {LIMIT} in flight, "
+            f"{datetime.now(UTC):%Y-%m-%d}, commit {_commit()}, {seconds:.0f} s, {CONCURRENCY} in flight, "
             f"Python {platform.python_version()}, aiohttp {aiohttp.__version__}, {os.cpu_count()} cores."
         ),
         "",
         f"Faults: {', '.join(FAULTS)}.",
         "",
-        "| what | seen |",
+        "| count | value |",
         "|---|---|",
         f"| links | {soak.linked} |",
-        f"| requests repeated | {repeated} |",
+        f"| retries | {retries} |",
         (
-            f"| calls that ended in an error and were asked again under their id | {sum(soak.errors.values())} "
+            f"| failed calls, sent anew under the same id | {sum(soak.errors.values())} "
             f"({', '.join(f'{name} {count}' for name, count in soak.errors.most_common()) or 'none'}) |"
         ),
-        f"| companies with exactly one order | {companies - doubled} |",
-        f"| companies with two or more | {doubled} |",
+        f"| companies with exactly one order | {companies - duplicated} |",
+        f"| companies with two or more | {duplicated} |",
         f"| memory, second tenth of the run | {first:.1f} MB |",
         f"| memory, last tenth | {last:.1f} MB |",
-        f"| memory, at most | {max(soak.memory):.1f} MB |",
-        f"| open descriptors, at most | {max(soak.descriptors)} |",
-        f"| tasks and connections left at the end | {left} |",
-        f"| verdict | {'all well' if well else 'NOT well'} |",
+        f"| memory, peak | {max(soak.memory):.1f} MB |",
+        f"| open descriptors, peak | {max(soak.descriptors)} |",
+        f"| tasks and connections leaked | {left} |",
+        f"| verdict | {'passed' if passed else 'FAILED'} |",
     ]
-    return "\n".join(lines) + "\n", well
+    return "\n".join(lines) + "\n", passed
 
 
 async def _main(seconds: float, report: Path | None) -> int:
@@ -159,7 +159,9 @@ async def _main(seconds: float, report: Path | None) -> int:
             base_url = process.stdout.readline().split()[2]
             before = len(asyncio.all_tasks())
             timeouts = kfq.Timeouts(attempt=10)
-            async with kfq.AsyncSession("PV9LQWZA", base_url=base_url, concurrency=LIMIT, timeouts=timeouts) as session:
+            async with kfq.AsyncSession(
+                "PV9LQWZA", base_url=base_url, concurrency=CONCURRENCY, timeouts=timeouts
+            ) as session:
                 soak = Soak(session, seconds)
                 await soak.run()
             await asyncio.sleep(0.5)
@@ -167,12 +169,12 @@ async def _main(seconds: float, report: Path | None) -> int:
         finally:
             process.terminate()
             await asyncio.to_thread(process.wait)
-        companies, doubled = await asyncio.to_thread(_orders, state)
-    text, well = _report(soak, companies, doubled, seconds, left)
+        companies, duplicated = await asyncio.to_thread(_orders, state)
+    text, passed = _report(soak, companies, duplicated, seconds, left)
     sys.stdout.write(text)
     if report is not None:
         await asyncio.to_thread(report.write_text, text, encoding="utf-8")
-    return 0 if well else 1
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The report in Markdown: ratios in front, medians and spread beside them."""
+"""Tables of the report in Markdown: ratios in bold, with medians and spread."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def _commit() -> str:
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123  # its size is not known before
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123  # a proc file has no size
             return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or "unknown"
 
 
 def surroundings() -> str:
-    """Say on what and with what was measured."""
+    """Return the commit, the machine and the versions of the measurement."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return (
         f"Commit {_commit()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {_processor()}, {platform.system()} "
@@ -45,24 +45,24 @@ def surroundings() -> str:
 
 
 def label(case: Case) -> str:
-    """Name a contestant and its loop."""
+    """Return the name of a contestant and its loop."""
     return f"{case.name}, uvloop" if case.loop == "uvloop" else case.name
 
 
 def rows(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Write a table."""
+    """Return a table."""
     body = [header, ["---"] * len(header), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in body) + "\n"
 
 
 def cell(case: Case, base: Case) -> str:
-    """Write the ratio, the median and the middle half of the rounds."""
+    """Return the ratio, the median and the interquartile range."""
     low, high = case.spread
     return f"**{case.ratio(base):.2f}** ({case.cost:.0f}, {low:.0f} to {high:.0f})"
 
 
 def base_of(cases: Sequence[Case], case: Case) -> Case:
-    """Return what a case is compared with: by hand with json on asyncio, in the same situation."""
+    """Return the base of a case: by hand, json on asyncio under the same conditions."""
     return next(
         other
         for other in cases
@@ -71,7 +71,7 @@ def base_of(cases: Sequence[Case], case: Case) -> Case:
 
 
 def comparison(cases: Sequence[Case]) -> str:
-    """Write contestants down and numbers in flight across."""
+    """Return a table of contestants by calls in flight."""
     columns = list(dict.fromkeys(case.in_flight for case in cases))
     names = list(dict.fromkeys(label(case) for case in cases))
     cells = {(label(case), case.in_flight): cell(case, base_of(cases, case)) for case in cases}
@@ -79,16 +79,16 @@ def comparison(cases: Sequence[Case]) -> str:
     return rows(header, ([name, *(cells.get((name, number), "") for number in columns)] for name in names))
 
 
-def growth(cases: Sequence[Case], what: str) -> str:
-    """Write a curve as a table: one line for each number."""
+def growth(cases: Sequence[Case], quantity: str) -> str:
+    """Return a curve as a table: one line per number."""
     names = list(dict.fromkeys(case.name for case in cases))
     numbers = list(dict.fromkeys(case.in_flight for case in cases))
     cost = {(case.name, case.in_flight): f"{case.cost:.0f}" for case in cases}
-    return rows([what, *names], ([f"{number:,}", *(cost[name, number] for name in names)] for number in numbers))
+    return rows([quantity, *names], ([f"{number:,}", *(cost[name, number] for name in names)] for number in numbers))
 
 
 def shares(layers: dict[str, float], cost: float) -> str:
-    """Write the layers of one link, which sum to the whole."""
+    """Return the layers of one link and their total."""
     lines = [[layer, f"{share:.1%}", f"{share * cost:.1f}"] for layer, share in layers.items()]
     total = sum(layers.values())
     return rows(["layer", "share", "µs"], [*lines, ["**one link**", f"{total:.1%}", f"{total * cost:.1f}"]])

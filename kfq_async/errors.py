@@ -119,7 +119,7 @@ class Phase(StrEnum):
 
 
 class KfqError(Exception):
-    """Root of the package's errors; catch it to catch them all.
+    """Base class of the package's errors.
 
     The text of an error is safe to log: it holds no token, no link and no personal data. All errors can be pickled.
 
@@ -214,7 +214,7 @@ class GatewayError(TransportError):
     """
 
     def __init__(self, http_status: int, *, retry_after: float | None = None) -> None:
-        super().__init__(f"a gateway answered HTTP {http_status} instead of the platform", phase=Phase.SENT)
+        super().__init__(f"a gateway responded with HTTP {http_status} instead of the platform", phase=Phase.SENT)
         self.http_status = http_status
         self.retry_after = retry_after
 
@@ -241,7 +241,7 @@ class DecodeError(KfqError):
     """
 
     def __init__(self, problems: tuple[str, ...], *, phase: Phase = Phase.ANSWERED) -> None:
-        super().__init__("unreadable: " + "; ".join(problems), phase=phase)
+        super().__init__("the result is unreadable: " + "; ".join(problems), phase=phase)
         self.problems = problems
 
 
@@ -346,7 +346,7 @@ class OutcomeUnknown(KfqError):
 
 
 class OnboardingError(KfqError):
-    """The batch of companies cannot continue; the ledger is kept, so run the same again to resume."""
+    """The batch of companies cannot continue; the ledger is kept, so run it again to resume."""
 
 
 class SourceError(OnboardingError, ValueError):

@@ -52,21 +52,22 @@ class AsyncSession:
     Args:
         app_auth_token: The ``appAuthToken`` of the tenant, printable ASCII.
         base_url: URL of the platform with its context path, by default the hosted platform.
-        signer: Computes the ``sign`` header, such as `Rsa2Signer`; ``None`` sends it empty, as the platform's sample.
+        signer: Computes the ``sign`` header, such as `Rsa2Signer`; ``None`` sends it empty, as the platform's sample
+            does.
         timeouts: Limits of each call, in seconds.
         retry: Retries of each call.
-        concurrency: Attempts that run at a time, from 1 on. Further calls queue; only ``timeouts.total`` counts
-            meanwhile.
-        connector: A connector of aiohttp to use. It is never closed, and its limits lower ``concurrency``.
+        concurrency: Maximum number of concurrent attempts, at least 1. Further calls queue; only ``timeouts.total``
+            includes that time.
+        connector: aiohttp connector to use. The session never closes it, and its limits lower ``concurrency``.
         proxy: URL of an HTTP proxy, such as ``http://host:3128``.
-        ssl: TLS settings, such as a context with a CA of your own; not together with ``connector``.
+        ssl: TLS context, such as one that trusts your own CA; cannot be combined with ``connector``.
         trust_env: Whether the proxy is read from the environment.
         rate_limit: Requests per second to each path that the platform limits. The platform counts per IP address, so
-            each of several processes takes its share; ``None`` disables the limit.
+            give each of several processes its share; ``None`` disables the limit.
         clock: Returns the time in seconds since the epoch.
 
     Raises:
-        TypeError, ValueError: An argument is invalid; the text names it.
+        TypeError, ValueError: An argument is invalid; the message names it.
 
     Attributes:
         auth: Identification of enterprises: `Auth.corp_ident_link`.
@@ -98,7 +99,7 @@ class AsyncSession:
         if concurrency < 1:
             raise ValueError(f"concurrency must be at least 1, not {concurrency}")
         if connector is not None and ssl is not None:
-            raise ValueError("ssl belongs to the connector that you passed: set it there")
+            raise ValueError("ssl cannot be combined with connector: set it on the connector")
         if connector is not None:
             _of_type(BaseConnector, "connector", connector)
         if ssl is not None:
@@ -194,9 +195,7 @@ class AsyncSession:
         }
         for name, value in options.items():
             if name not in checks:
-                raise TypeError(
-                    f"with_options takes {', '.join(checks)}, not {name}: that is set when a session is made"
-                )
+                raise TypeError(f"with_options takes {', '.join(checks)}, not {name}: pass it to {type(self).__name__}")
             checks[name](value)
         return self._view(**options)
 
@@ -219,9 +218,9 @@ class AsyncSession:
         """Call any operation, known to this package or not, and return the whole `ApiResponse`.
 
         Args:
-            operation: The operation, such as `CORP_IDENT_LINK`, or an `Operation` of your own.
-            request: The operation's request model, or a mapping of wire names to JSON values. The package also passes
-                requests that are encoded already.
+            operation: The operation, such as `CORP_IDENT_LINK`, or an `Operation` that you define.
+            request: The operation's request model, or a mapping of wire names to JSON values. `EncodedRequest` is for
+                internal use.
             extra_body: Undocumented fields to add to the request.
             extra_headers: Headers to add.
 
@@ -262,7 +261,9 @@ def _token(value: object) -> str:
     if not value:
         raise ValueError("app_auth_token must not be empty: it is issued in the platform's administration pages")
     if not (value.isascii() and value.isprintable()) or " " in value:
-        raise ValueError("app_auth_token must be printable ASCII without blanks; is a line break or a quote in it?")
+        raise ValueError(
+            "app_auth_token must be printable ASCII without spaces: check it for line breaks and typographic quotes"
+        )
     return value
 
 
@@ -278,19 +279,19 @@ def _base_url(value: object) -> str:
     if url.user is not None or url.password is not None:
         raise ValueError("base_url must not hold a user name or password")
     if url.raw_host and any(not 0 < len(label) < 64 for label in url.raw_host.rstrip(".").split(".")):
-        raise ValueError(f"base_url holds no host that can be looked up: {_shown(value)!r}")
+        raise ValueError(f"base_url has an invalid host name (a part is empty or too long): {_shown(value)!r}")
     if url.query_string or url.fragment:
         raise ValueError(f"base_url must end with the context path, without query or fragment, as {HOSTED} does")
     return str(url).rstrip("/")
 
 
 def _host(base_url: str) -> str:
-    """Return what the ``Host`` header says: a port only if it is not the scheme's own."""
+    """Return the ``Host`` header; it has a port only if that is not the scheme's default."""
     return URL(base_url).host_port_subcomponent or ""
 
 
 def _shown(value: str) -> str:
-    """Leave out what stands before an ``@``."""
+    """Return a URL without the part before an ``@``, which may be a password."""
     return value.rpartition("@")[2]
 
 
@@ -312,9 +313,9 @@ def _rate_limit(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"rate_limit must be a number of calls a second, or None, not {type(value).__name__}")
+        raise TypeError(f"rate_limit must be a number of requests per second, or None, not {type(value).__name__}")
     if not 0 < value < inf:
-        raise ValueError(f"rate_limit must be more than 0 calls a second, or None to switch it off, not {value}")
+        raise ValueError(f"rate_limit must be more than 0 requests per second, or None to disable it, not {value}")
     return value
 
 

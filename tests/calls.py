@@ -18,7 +18,7 @@ from kfq_async import (
     RetryPolicy,
 )
 from kfq_async.resources.auth import CORP_IDENT_LINK
-from servers import ScriptedServer, Seen, answer
+from servers import ReceivedRequest, ScriptedServer, http_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,16 +105,16 @@ def check_error(error: Any, kind: type[KfqError], phase: Phase, text: str) -> No
     assert error.__context__ is None
 
 
-def respond(*responses: bytes | tuple[bytes, ...] | None) -> Callable[[int, Seen], Any]:
+def respond(*responses: bytes | tuple[bytes, ...] | None) -> Callable[[int, ReceivedRequest], Any]:
     """Return a script that sends the responses in turn, and the last one to every further request."""
 
-    async def script(number: int, _seen: Seen) -> bytes | tuple[bytes, ...] | None:
+    async def script(number: int, _seen: ReceivedRequest) -> bytes | tuple[bytes, ...] | None:
         return responses[min(number, len(responses) - 1)]
 
     return script
 
 
-async def never_respond(_number: int, _seen: Seen) -> bytes | None:
+async def never_respond(_number: int, _seen: ReceivedRequest) -> bytes | None:
     """Keep the connection open without a response."""
     await asyncio.Event().wait()
     return None
@@ -122,4 +122,4 @@ async def never_respond(_number: int, _seen: Seen) -> bytes | None:
 
 def refusal(code: int, message: str = "…") -> bytes:
     """Return the response by which the platform refuses a request."""
-    return answer({"code": code, "message": message, "result": None, "timestamp": 1775010802000})
+    return http_response({"code": code, "message": message, "result": None, "timestamp": 1775010802000})

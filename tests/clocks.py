@@ -1,4 +1,4 @@
-"""An event loop whose time passes only while everybody waits, so that hours take no time."""
+"""Event loop with virtual time: it jumps to the next timer instead of waiting."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import selectors
 from typing import Any
 
 
-class _Jump(selectors.DefaultSelector):
-    """Moves the clock on instead of waiting."""
+class _VirtualSelector(selectors.DefaultSelector):
+    """Selector that advances the clock instead of waiting."""
 
     now = 0.0
 
@@ -19,12 +19,12 @@ class _Jump(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """For code that only sleeps: nothing may come from outside."""
+    """Event loop for code that only sleeps: no sockets, threads or processes."""
 
     def __init__(self) -> None:
-        self._clock = _Jump()
+        self._clock = _VirtualSelector()
         super().__init__(self._clock)
 
     def time(self) -> float:
-        """Return the time that has passed while everybody waited."""
+        """Return the virtual time in seconds."""
         return self._clock.now

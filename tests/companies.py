@@ -18,7 +18,7 @@ PERSONAL = (PERSON, ID_CARD, MOBILE, BANK_CARD)
 
 
 def request(number: int = 0, *, name: str | None = None) -> CorpIdentLinkRequest:
-    """Return the request of a company, with a person's data in it and without an id."""
+    """Return the request of a company, with personal data and without an id."""
     return CorpIdentLinkRequest(
         account_name=MOBILE,
         corp_ident_info=CorpIdentInfo(company_name=name or f"公司{number}", legal_rep_name=PERSON),

@@ -1,4 +1,4 @@
-"""What all tests share: no blocking calls in the loop, a sandbox, a mock of aiohttp that fits its version."""
+"""Fixtures of all tests: detection of blocking calls, a sandbox, a session, and a mock of aiohttp."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ VECTORS = Path(__file__).parent / "wire" / "rsa2.json"
 
 
 SERVICES = {"redis", "redis_port", "postgres", "chromium"}
-"""Fixtures that stand for programs which pip cannot install."""
+"""Fixtures that need programs which pip cannot install."""
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name a long value by its argument, since what is made anew in each run is no name."""
+    """Name a long value by its argument, since random values would give each run other names."""
     return argname if isinstance(val, str | bytes) and len(val) > 60 else None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a program beside Python; ``.ci/run`` installs these programs and asks for the marked tests."""
+    """Mark the tests that need a program besides Python; ``.ci/run`` installs the programs and selects these tests."""
     for item in items:
         if SERVICES & set(getattr(item, "fixturenames", ())):
             item.add_marker("services")
@@ -45,10 +45,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def blockbuster() -> BlockBuster:
-    """What finds blocking calls of the package, to be switched on by each test.
+    """Detector of blocking calls of the package, activated by each test.
 
-    The sandbox's SQLite may block: it takes microseconds, and nobody's service runs in it. So may the tool that
-    measures coverage, which waits for itself in other threads.
+    The sandbox's SQLite may block: it takes microseconds, and no production service runs in it. Coverage may block
+    too, since it waits for its own lock.
     """
     blockbuster = BlockBuster("kfq_async")
     blockbuster.functions["threading.Lock.acquire"].can_block_in("coverage/collector.py", {"lock_data"})
@@ -60,14 +60,14 @@ def blockbuster() -> BlockBuster:
 
 @pytest.fixture(autouse=True)
 def _no_blocking(blockbuster: BlockBuster) -> Iterator[BlockBuster]:
-    """A blocking call of the package inside the event loop fails the test."""
+    """Fail the test on a blocking call of the package inside the event loop."""
     blockbuster.activate()
     yield blockbuster
     blockbuster.deactivate()
 
 
 class _Response(ClientResponse):
-    """aioresponses does not know the argument that aiohttp has needed since 3.14."""
+    """Response with the argument that aiohttp requires since 3.14 and aioresponses does not pass."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("stream_writer", Mock(output_size=0))
@@ -76,7 +76,7 @@ class _Response(ClientResponse):
 
 @pytest.fixture
 def mocked() -> Iterator[Callable[..., None]]:
-    """Script one answer of aiohttp: ``mocked(url, payload=...)``."""
+    """Set one response of aiohttp: ``mocked(url, payload=...)``."""
     with aioresponses() as mock:
 
         def script(url: str, **options: Any) -> None:
@@ -94,12 +94,12 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 async def session(sandbox: Sandbox) -> AsyncIterator[AsyncSession]:
-    """A session with the sandbox."""
+    """A session on the sandbox."""
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
         yield session
 
 
 @pytest.fixture(scope="session")
 def vectors() -> Any:
-    """Signatures measured from the platform's own code, with a key made for them alone."""
+    """Signatures recorded from the platform's own code, with a key made for these tests."""
     return json.loads(VECTORS.read_text(encoding="utf-8"))

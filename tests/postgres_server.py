@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests of ledgers and jobs; without it they fail, since skipped tests prove nothing."""
+"""A PostgreSQL server for the tests of ledgers and jobs; without one they fail, since skipped tests prove nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPTIONS = "-c listen_addresses= -c fsync=off -c max_connections=60"
 
 @pytest.fixture(scope="session")
 def postgres_folder() -> Iterator[Path]:
-    """The folder of a server's socket; it has no port, and ends with the tests."""
+    """Folder of the socket of a server without a port, which stops after the tests."""
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="kfq-pg-"))
     user = _unprivileged(folder)
@@ -43,7 +43,7 @@ def postgres_folder() -> Iterator[Path]:
 
 
 def _programs() -> Path:
-    """Find the newest server; Debian keeps its programs off the PATH."""
+    """Return the folder of the newest server's programs; Debian keeps them off the PATH."""
     found = shutil.which("initdb")
     if found:
         return Path(found).parent
@@ -53,7 +53,7 @@ def _programs() -> Path:
 
 
 def _unprivileged(folder: Path) -> str | None:
-    """Return whom the server must run as: it refuses root."""
+    """Return the user to run the server as, since it refuses root; ``None`` for the current one."""
     if os.geteuid() != 0:
         return None
     shutil.chown(folder, "postgres")
@@ -62,7 +62,7 @@ def _unprivileged(folder: Path) -> str | None:
 
 @pytest.fixture
 def postgres(postgres_folder: Path) -> Iterator[str]:
-    """How to connect to an empty database of the test's own."""
+    """Connection string of an empty database."""
     name = f"test_{uuid4().hex}"
     server = f"host={postgres_folder} user=postgres"
     with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""A real Redis for the tests of what workers share; without it they fail, since skipped tests prove nothing."""
+"""Fixtures with a real Redis; without redis-server the tests fail instead of being skipped."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A redis-server on a free loopback port, which writes nothing to disk and ends with the tests."""
+    """Port of a redis-server on loopback that writes nothing to disk and ends with the tests."""
     server = shutil.which("redis-server")
     assert server is not None, "these tests need redis-server (on Debian: apt-get install redis-server)"
-    process, port = _started(server, tmp_path_factory.mktemp("redis"))
+    process, port = _start(server, tmp_path_factory.mktemp("redis"))
     try:
         yield port
     finally:
@@ -29,8 +29,8 @@ def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         process.wait(10)
 
 
-def _started(server: str, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
-    for _ in range(5):  # another process may take the port between its being found free and being used
+def _start(server: str, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    for _ in range(5):  # another process may take the port before redis-server does
         port = _free_port()
         options = f"--port {port} --bind 127.0.0.1 --appendonly no --dir {folder}".split()
         process = subprocess.Popen([server, *options, "--save", ""], stdout=subprocess.DEVNULL)
@@ -60,7 +60,7 @@ def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
 
 @pytest.fixture
 async def redis(redis_port: int) -> AsyncIterator[Redis]:
-    """A client of an empty database."""
+    """Client of an empty database."""
     async with Redis(host="127.0.0.1", port=redis_port) as client:
         await client.flushdb()
         yield client

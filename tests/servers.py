@@ -1,4 +1,4 @@
-"""A server made by hand, for what no well-behaved server does: it answers with the bytes that a test gives it."""
+"""HTTP server that sends the bytes a test gives it, for responses that no correct server sends."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
 PAUSE = 0.05
-"""Seconds between the pieces of a slow answer."""
+"""Seconds between the parts of a slow response."""
 SUCCESS = {"orderNo": "N1", "authUrl": "https://example.com/a?code=SECRET"}
 
 
 @frozen
-class Seen:
-    """A request as it came over the wire."""
+class ReceivedRequest:
+    """A received request."""
 
     method: str
     target: str
@@ -29,58 +29,60 @@ class Seen:
     body: bytes
 
 
-Script = Callable[[int, Seen], Awaitable[bytes | tuple[bytes, ...] | None]]
+Script = Callable[[int, ReceivedRequest], Awaitable[bytes | tuple[bytes, ...] | None]]
 
 
 class ScriptedServer:
-    """Calls ``script`` with the number of the request, from 0, and writes what it returns.
+    """Server that calls ``script(number, request)``, with ``number`` from 0, and sends the bytes it returns.
 
-    ``None`` closes the connection without an answer; a tuple is written piece by piece, slowly.
+    ``None`` closes the connection without a response; the parts of a tuple are sent `PAUSE` seconds apart.
+    ``keep_alive=False`` closes the connection after each response.
     """
 
-    def __init__(self, script: Script, *, ssl: SSLContext | None = None) -> None:
-        self.seen: list[Seen] = []
+    def __init__(self, script: Script, *, ssl: SSLContext | None = None, keep_alive: bool = True) -> None:
+        self.requests: list[ReceivedRequest] = []
         self.connections = 0
         self._script = script
         self._ssl = ssl
+        self._keep_alive = keep_alive
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._news = asyncio.Event()
+        self._received = asyncio.Event()
 
     @property
     def origin(self) -> str:
-        """``http://host:port``."""
+        """Origin, such as ``http://127.0.0.1:8000``."""
         assert self._server is not None
         host, port = self._server.sockets[0].getsockname()
         return f"{'http' if self._ssl is None else 'https'}://{host}:{port}"
 
     @property
     def base_url(self) -> str:
-        """What a session takes."""
+        """Base URL for a session."""
         return f"{self.origin}/resrun-paas"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._ssl)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._ssl)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.vanish()
+        self.stop_listening()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def saw(self, number: int = 1) -> None:
-        """Wait until so many requests have come."""
-        while len(self.seen) < number:
-            self._news.clear()
-            await self._news.wait()
+    async def wait_for_requests(self, number: int = 1) -> None:
+        """Wait until so many requests have arrived."""
+        while len(self.requests) < number:
+            self._received.clear()
+            await self._received.wait()
 
-    def vanish(self) -> None:
-        """Refuse new connections from here on."""
+    def stop_listening(self) -> None:
+        """Stop accepting connections."""
         assert self._server is not None
         self._server.close()
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -102,32 +104,33 @@ class ScriptedServer:
             name, _, value = line.partition(":")
             headers.add(name, value.strip())
         body = await reader.readexactly(int(headers.get("Content-Length", 0)))
-        self.seen.append(Seen(method, target, headers, body))
-        self._news.set()
-        answer = await self._script(len(self.seen) - 1, self.seen[-1])
-        if answer is None:
+        self.requests.append(ReceivedRequest(method, target, headers, body))
+        self._received.set()
+        response = await self._script(len(self.requests) - 1, self.requests[-1])
+        if response is None:
             return False
-        for piece in (answer,) if isinstance(answer, bytes) else answer:
-            writer.write(piece)
+        for part in (response,) if isinstance(response, bytes) else response:
+            writer.write(part)
             await writer.drain()
-            if piece is not answer:
+            if part is not response:
                 await asyncio.sleep(PAUSE)
-        return isinstance(answer, bytes) and b"connection: close" not in answer.lower()
+        close = not isinstance(response, bytes) or b"connection: close" in response.lower()
+        return self._keep_alive and not close
 
 
-def answer(body: object, status: int = 200, **headers: str) -> bytes:
-    """Write an HTTP answer; a ``body`` that is not bytes becomes JSON. Underscores in header names are hyphens."""
-    kind = "application/json"
+def http_response(body: object, status: int = 200, **headers: str) -> bytes:
+    """Return an HTTP response: text as HTML, other objects as JSON; ``Retry_After`` names the header Retry-After."""
+    content_type = "application/json"
     if isinstance(body, str):
-        body, kind = body.encode(), "text/html"
+        body, content_type = body.encode(), "text/html"
     if not isinstance(body, bytes):
         body = orjson.dumps(body)
-    lines = {"Content-Type": kind, "Content-Length": str(len(body))}
+    lines = {"Content-Type": content_type, "Content-Length": str(len(body))}
     lines |= {name.replace("_", "-"): value for name, value in headers.items()}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + body
 
 
 def success(result: object = SUCCESS) -> bytes:
-    """Write the answer of a success."""
-    return answer({"code": 10000, "message": "成功", "result": result, "timestamp": 1775010802000})
+    """Return a successful response."""
+    return http_response({"code": 10000, "message": "成功", "result": result, "timestamp": 1775010802000})

@@ -10,7 +10,7 @@ import pytest
 
 from kfq_async import AsyncSession, CorpIdentLinkRequest, KfqError, RetryPolicy, Timeouts
 from kfq_async.sandbox import Fault, Sandbox
-from servers import ScriptedServer, Seen, success
+from servers import ReceivedRequest, ScriptedServer, success
 
 CONCURRENCY = 8
 CANCELLED = 4000
@@ -40,7 +40,7 @@ class BarrierServer(ScriptedServer):
         self._waiting = 0
         self._random = random.Random(1)
 
-    async def _respond(self, _number: int, _seen: Seen) -> bytes | None:
+    async def _respond(self, _number: int, _seen: ReceivedRequest) -> bytes | None:
         if self.at_barrier:
             self._waiting += 1
             if self._waiting == CONCURRENCY:

@@ -242,8 +242,8 @@ def test_api_error_attributes() -> None:
     ("error", "text"),
     [
         (KfqError("the text"), "the text"),
-        (GatewayError(502), "a gateway answered HTTP 502 instead of the platform"),
-        (DecodeError(("this @ $.a", "that @ $.b")), "unreadable: this @ $.a; that @ $.b"),
+        (GatewayError(502), "a gateway responded with HTTP 502 instead of the platform"),
+        (DecodeError(("this @ $.a", "that @ $.b")), "the result is unreadable: this @ $.a; that @ $.b"),
         (ApiError(None, None, http_status=500), "the platform refused with no code"),
         (ApiError(27, "", http_status=200), "the platform refused with code 27"),
         (ApiError(27, "in deserunt", http_status=200), "the platform refused with code 27 “in deserunt”"),

@@ -1,4 +1,4 @@
-"""Many calls at once: none is lost, none times out for having had to wait, none makes two orders."""
+"""Many concurrent calls: no call is lost, times out while queueing, or creates two orders."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ with Sandbox() as sandbox:
 
 
 @asynccontextmanager
-async def another_process() -> AsyncIterator[str]:
-    """Run a sandbox in a process of its own and yield its ``base_url``."""
+async def sandbox_process() -> AsyncIterator[str]:
+    """Run a sandbox in another process and yield its ``base_url``."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", SERVER, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -39,8 +39,8 @@ async def another_process() -> AsyncIterator[str]:
         await process.communicate(b"")
 
 
-async def ask_for_many(number: int, base_url: str, **options: Any) -> tuple[set[str], dict[str, Any]]:
-    """Ask for so many links in one ``gather``; return the ids that were used and what the sandbox then lists."""
+async def request_links(number: int, base_url: str, **options: Any) -> tuple[set[str], dict[str, Any]]:
+    """Request so many links in one ``gather``; return their request ids and the sandbox's list of orders."""
     requests = [CorpIdentLinkRequest(account_name="13800138000") for _ in range(number)]
     async with AsyncSession(SAMPLE_TOKEN, base_url=base_url, **options) as session:
         links = await asyncio.gather(*map(session.auth.corp_ident_link, requests))
@@ -52,17 +52,17 @@ async def ask_for_many(number: int, base_url: str, **options: Any) -> tuple[set[
 
 
 async def test_ten_thousand_links_in_one_gather() -> None:
-    """Ten thousand calls over a hundred slots and the default time-outs end in ten thousand orders, one for each."""
-    async with another_process() as base_url:
-        ids, listed = await ask_for_many(10_000, base_url, concurrency=100)
+    """10,000 calls at a concurrency of 100 and with default timeouts create one order each."""
+    async with sandbox_process() as base_url:
+        ids, listed = await request_links(10_000, base_url, concurrency=100)
     assert len(ids) == listed["count"] == 10_000
     assert ids == {order["clientRequestId"] for order in listed["orders"]}
 
 
-async def test_many_links_through_a_narrow_connector() -> None:
-    """The same holds over five connections of the caller's own, which stay the caller's."""
-    async with another_process() as base_url, aiohttp.TCPConnector(limit=5) as connector:
-        ids, listed = await ask_for_many(10_000, base_url, connector=connector)
+async def test_ten_thousand_links_over_five_connections() -> None:
+    """10,000 calls over a caller's connector of five connections create one order each and leave it open."""
+    async with sandbox_process() as base_url, aiohttp.TCPConnector(limit=5) as connector:
+        ids, listed = await request_links(10_000, base_url, connector=connector)
         assert not connector.closed
     assert len(ids) == listed["count"] == 10_000
     assert ids == {order["clientRequestId"] for order in listed["orders"]}

@@ -1,4 +1,4 @@
-"""Several processes: what forked workers send is their own."""
+"""Forked processes: each generates its own ids and nonces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import kfq_async as kfq
 
 warmed = [kfq.CorpIdentLinkRequest().client_request_id for _ in range(10)]
 
-async def ask(base_url):
+async def request_links(base_url):
     async with kfq.AsyncSession("PV9LQWZA", base_url=base_url) as session:
         requests = [kfq.CorpIdentLinkRequest() for _ in range(50)]
         await asyncio.gather(*(session.auth.corp_ident_link(request) for request in requests))
@@ -24,7 +24,7 @@ children = []
 for _ in range(2):
     child = os.fork()
     if child == 0:
-        asyncio.run(ask(sys.argv[1]))
+        asyncio.run(request_links(sys.argv[1]))
         os._exit(0)
     children.append(child)
 for child in children:
@@ -33,9 +33,9 @@ for child in children:
 
 
 def test_forked_children_share_no_id(kfq_sandbox: Sandbox) -> None:
-    """Two forked children send a hundred requests without one id or nonce in common.
+    """Two forked children send a hundred requests without a common id or nonce.
 
-    The sandbox refuses a nonce that it has seen, so each answered call is the proof for its nonce.
+    The sandbox refuses a known nonce, so each successful call proves that its nonce is new.
     """
     subprocess.run([sys.executable, "-c", CHILDREN, kfq_sandbox.base_url], check=True, timeout=60)
     ids = [order.client_request_id for order in kfq_sandbox.orders]

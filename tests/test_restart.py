@@ -1,4 +1,4 @@
-"""A platform that dies in the middle, and comes back."""
+"""Restart of the platform during a batch of calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINKS = 5000
 
 
 def start(state: Path, port: int) -> tuple[subprocess.Popen[str], str]:
-    """Start a sandbox of its own and return it with its base URL."""
+    """Start a sandbox process and return it with its base URL."""
     command = [sys.executable, "-m", "kfq_async", "sandbox", "--port", str(port), "--state", str(state)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -27,13 +27,13 @@ def start(state: Path, port: int) -> tuple[subprocess.Popen[str], str]:
 
 
 def orders(base_url: str) -> list[str]:
-    """Ask the sandbox which companies have orders."""
-    with urllib.request.urlopen(base_url.replace("/resrun-paas", "/sandbox/orders"), timeout=30) as answer:
-        return [order["companyName"] for order in json.load(answer)["orders"]]
+    """Return the company of each order in the sandbox."""
+    with urllib.request.urlopen(base_url.replace("/resrun-paas", "/sandbox/orders"), timeout=30) as response:
+        return [order["companyName"] for order in json.load(response)["orders"]]
 
 
-async def test_killed_in_the_middle_of_five_thousand_links(tmp_path: Path) -> None:
-    """The platform is killed and started again; without touching the client each company gets its one order."""
+async def test_five_thousand_links_survive_a_killed_platform(tmp_path: Path) -> None:
+    """Calls in progress survive a kill and restart of the platform, and each company gets exactly one order."""
     state = tmp_path / "sandbox.db"
     process, base_url = await asyncio.to_thread(start, state, 0)
     try:
@@ -48,8 +48,8 @@ async def test_killed_in_the_middle_of_five_thousand_links(tmp_path: Path) -> No
             await asyncio.to_thread(process.communicate)
             assert not all(call.done() for call in calls)
             await asyncio.sleep(1.5)
-            process, again = await asyncio.to_thread(start, state, int(base_url.split(":")[2].split("/")[0]))
-            assert again == base_url
+            process, restarted_url = await asyncio.to_thread(start, state, int(base_url.split(":")[2].split("/")[0]))
+            assert restarted_url == base_url
             links = await asyncio.gather(*calls)
         assert len({link.order_no for link in links}) == LINKS
         made = await asyncio.to_thread(orders, base_url)

@@ -23,7 +23,7 @@ from kfq_async import (
     SessionError,
     Timeouts,
 )
-from servers import ScriptedServer, Seen, success
+from servers import ReceivedRequest, ScriptedServer, success
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -194,8 +194,8 @@ async def test_view_for_another_tenant() -> None:
         await session.for_token("OTHER").auth.corp_ident_link(REQUEST)
         await session.auth.corp_ident_link(REQUEST)
         assert server.connections == 1
-        assert [seen.headers["appAuthToken"] for seen in server.seen] == [TOKEN, "OTHER", TOKEN]
-        assert not any("Cookie" in seen.headers for seen in server.seen)
+        assert [seen.headers["appAuthToken"] for seen in server.requests] == [TOKEN, "OTHER", TOKEN]
+        assert not any("Cookie" in seen.headers for seen in server.requests)
 
 
 async def test_view_shares_the_slots() -> None:
@@ -205,7 +205,7 @@ async def test_view_shares_the_slots() -> None:
         AsyncSession(TOKEN, base_url=server.base_url, concurrency=1) as session,
     ):
         running = asyncio.create_task(session.auth.corp_ident_link(REQUEST))
-        await server.saw()
+        await server.wait_for_requests()
         with pytest.raises(PoolTimeout):
             await session.for_token("OTHER").with_options(timeouts=Timeouts(total=0.2)).auth.corp_ident_link(REQUEST)
         running.cancel()
@@ -219,7 +219,7 @@ async def test_view_with_other_options(vectors: Any) -> None:
         await session.auth.corp_ident_link(REQUEST)
         await signing.with_options(signer=None).auth.corp_ident_link(REQUEST)
         await signing.for_token("OTHER").auth.corp_ident_link(REQUEST)
-    signed = [bool(seen.headers["sign"]) for seen in server.seen]
+    signed = [bool(seen.headers["sign"]) for seen in server.requests]
     assert signed == [True, False, False, True]
 
 
@@ -275,7 +275,7 @@ async def test_connector_lowers_the_concurrency(options: dict[str, Any], concurr
     """No call queues within the caller's connector, where waiting would count as connecting."""
     running, counts, full = 0, [], asyncio.Event()
 
-    async def script(_number: int, _seen: Seen) -> bytes:
+    async def script(_number: int, _seen: ReceivedRequest) -> bytes:
         nonlocal running
         running += 1
         counts.append(running)
@@ -304,7 +304,7 @@ async def test_proxy() -> None:
         AsyncSession(TOKEN, base_url="http://kfq.invalid/resrun-paas", proxy=proxy.origin) as session,
     ):
         await session.auth.corp_ident_link(REQUEST)
-        assert [seen.target for seen in proxy.seen] == [
+        assert [seen.target for seen in proxy.requests] == [
             "http://kfq.invalid/resrun-paas/kaifangqian/openAPI/V2/auth/corp/ident/link"
         ]
 
@@ -318,7 +318,7 @@ async def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch, *, trus
         monkeypatch.setenv("http_proxy", proxy.origin)
         async with AsyncSession(TOKEN, base_url=server.base_url, trust_env=trusted) as session:
             await session.auth.corp_ident_link(REQUEST)
-        assert (len(proxy.seen), len(server.seen)) == ((1, 0) if trusted else (0, 1))
+        assert (len(proxy.requests), len(server.requests)) == ((1, 0) if trusted else (0, 1))
 
 
 async def test_unreachable_proxy() -> None:

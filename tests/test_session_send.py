@@ -22,7 +22,7 @@ from kfq_async import (
     Phase,
 )
 from kfq_async.protocol.responses import HttpResponse
-from servers import SUCCESS, ScriptedServer, Seen, success
+from servers import SUCCESS, ReceivedRequest, ScriptedServer, success
 
 if TYPE_CHECKING:
     from kfq_async.sandbox import Sandbox
@@ -66,8 +66,8 @@ async def test_custom_operation(result: object) -> None:
     ):
         assert (await session.send(CUSTOM)).result == result
         assert (await session.send(CUSTOM, {"a": {"b": [1, "二"]}})).result == result
-        assert [orjson.loads(seen.body) for seen in server.seen] == [{}, {"a": {"b": [1, "二"]}}]
-        assert {seen.target for seen in server.seen} == {"/resrun-paas/kaifangqian/openAPI/V2/auth/other"}
+        assert [orjson.loads(seen.body) for seen in server.requests] == [{}, {"a": {"b": [1, "二"]}}]
+        assert {seen.target for seen in server.requests} == {"/resrun-paas/kaifangqian/openAPI/V2/auth/other"}
 
 
 async def test_token_in_the_body(sandbox: Sandbox) -> None:
@@ -86,7 +86,7 @@ async def test_extra_body_and_headers() -> None:
         await session.send(
             CORP_IDENT_LINK, REQUEST, extra_body={"appId": "A1"}, extra_headers={"X-Trace": "t-1", "User-Agent": "mine"}
         )
-        (seen,) = server.seen
+        (seen,) = server.requests
     assert orjson.loads(seen.body) == {
         "accountName": "13800138000",
         "clientRequestId": REQUEST.client_request_id,
@@ -113,7 +113,7 @@ async def test_invalid_request(options: dict[str, Any], kind: type[Exception], t
         for _ in range(2):
             with pytest.raises(kind, match=text):
                 await session.send(CORP_IDENT_LINK, REQUEST, **options)
-        assert server.seen == []
+        assert server.requests == []
         await session.auth.corp_ident_link(REQUEST)
 
 
@@ -133,14 +133,14 @@ async def test_invalid_headers(headers: Any, error: type[Exception], text: str) 
     async with ScriptedServer(respond(success())) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         with pytest.raises(error, match=text):
             await session.send(CORP_IDENT_LINK, REQUEST, extra_headers=headers)
-        assert server.seen == []
+        assert server.requests == []
 
 
 async def test_extra_headers_are_copied() -> None:
     """A mapping of headers that changes during a call does not change the call."""
     headers = {"X-Trace": "1"}
 
-    async def script(number: int, _seen: Seen) -> bytes | None:
+    async def script(number: int, _seen: ReceivedRequest) -> bytes | None:
         headers["X-Trace"] = "2"
         return success() if number else None
 
@@ -149,7 +149,7 @@ async def test_extra_headers_are_copied() -> None:
         AsyncSession(TOKEN, base_url=server.base_url, retry=FAST_RETRY) as session,
     ):
         await session.send(CORP_IDENT_LINK, REQUEST, extra_headers=headers)
-        assert [seen.headers["X-Trace"] for seen in server.seen] == ["1", "1"]
+        assert [seen.headers["X-Trace"] for seen in server.requests] == ["1", "1"]
 
 
 async def test_lone_surrogate() -> None:
@@ -162,4 +162,4 @@ async def test_lone_surrogate() -> None:
         with pytest.raises(EncodeError, match=r"\$\.accountName") as caught:
             await session.auth.corp_ident_link(request)
         assert (caught.value.operation, caught.value.client_request_id) == ("POST /auth/corp/ident/link", "row-1")
-        assert server.seen == []
+        assert server.requests == []

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
         (None, TypeError, "app_auth_token must be a str, not NoneType"),
         (b"PV9LQWZA", TypeError, "app_auth_token must be a str, not bytes"),
         (12345678, TypeError, "app_auth_token must be a str, not int"),
-        ("PV9L QWZA", ValueError, "app_auth_token must be printable ASCII without blanks"),
-        ("PV9LQWZA\n", ValueError, "app_auth_token must be printable ASCII without blanks"),
-        ("PV9LQWZA\r\nX: y", ValueError, "app_auth_token must be printable ASCII without blanks"),
-        ("PV9LQWZÄ", ValueError, "app_auth_token must be printable ASCII without blanks"),
-        ("“PV9LQWZA”", ValueError, "app_auth_token must be printable ASCII without blanks"),
+        ("PV9L QWZA", ValueError, "app_auth_token must be printable ASCII without spaces"),
+        ("PV9LQWZA\n", ValueError, "app_auth_token must be printable ASCII without spaces"),
+        ("PV9LQWZA\r\nX: y", ValueError, "app_auth_token must be printable ASCII without spaces"),
+        ("PV9LQWZÄ", ValueError, "app_auth_token must be printable ASCII without spaces"),
+        ("“PV9LQWZA”", ValueError, "app_auth_token must be printable ASCII without spaces"),
     ],
 )
 def test_invalid_token(token: Any, kind: type[Exception], text: str) -> None:
@@ -97,12 +97,12 @@ def test_invalid_concurrency(concurrency: Any, kind: type[Exception], text: str)
 @pytest.mark.parametrize(
     ("rate_limit", "kind", "text"),
     [
-        (0, ValueError, "rate_limit must be more than 0 calls a second"),
-        (-5, ValueError, "rate_limit must be more than 0 calls a second"),
-        (nan, ValueError, "rate_limit must be more than 0 calls a second"),
-        (inf, ValueError, "rate_limit must be more than 0 calls a second"),
-        (True, TypeError, "rate_limit must be a number of calls a second, or None, not bool"),
-        ("5", TypeError, "rate_limit must be a number of calls a second, or None, not str"),
+        (0, ValueError, "rate_limit must be more than 0 requests per second"),
+        (-5, ValueError, "rate_limit must be more than 0 requests per second"),
+        (nan, ValueError, "rate_limit must be more than 0 requests per second"),
+        (inf, ValueError, "rate_limit must be more than 0 requests per second"),
+        (True, TypeError, "rate_limit must be a number of requests per second, or None, not bool"),
+        ("5", TypeError, "rate_limit must be a number of requests per second, or None, not str"),
     ],
 )
 def test_invalid_rate_limit(rate_limit: Any, kind: type[Exception], text: str) -> None:
@@ -137,8 +137,8 @@ def test_settings_of_a_wrong_type(options: dict[str, Any], text: str) -> None:
         ({"connector": "x"}, TypeError, "connector must be a BaseConnector, not str"),
         ({"proxy": "proxyhost:3128"}, ValueError, "proxy must be a URL such as http://host:3128"),
         ({"proxy": 3128}, TypeError, "proxy must be a str, not int"),
-        ({"base_url": "http://foo..bar/resrun-paas"}, ValueError, "no host that can be looked up"),
-        ({"base_url": f"http://{'x' * 64}.example/resrun-paas"}, ValueError, "no host that can be looked up"),
+        ({"base_url": "http://foo..bar/resrun-paas"}, ValueError, "base_url has an invalid host name"),
+        ({"base_url": f"http://{'x' * 64}.example/resrun-paas"}, ValueError, "base_url has an invalid host name"),
     ],
 )
 def test_invalid_arguments(options: dict[str, Any], error: type[Exception], text: str) -> None:
@@ -163,7 +163,7 @@ def test_options_refused_by_a_view(name: str) -> None:
 async def test_ssl_beside_a_connector() -> None:
     """``ssl`` beside a connector would be ignored, so it is refused."""
     async with aiohttp.TCPConnector() as connector:
-        with pytest.raises(ValueError, match="ssl belongs to the connector"):
+        with pytest.raises(ValueError, match="ssl cannot be combined with connector"):
             AsyncSession(TOKEN, connector=connector, ssl=ssl.create_default_context())
 
 
@@ -199,7 +199,7 @@ async def test_from_env(environment: Callable[..., None], vectors: Any) -> None:
         )
         async with AsyncSession.from_env() as session:
             await session.auth.corp_ident_link(REQUEST)
-        (seen,) = server.seen
+        (seen,) = server.requests
     assert seen.headers["appAuthToken"] == "FROM-ENV"
     assert verify(seen.body, seen.headers["sign"], vectors["publicKeySpki"])
 
@@ -213,7 +213,7 @@ async def test_options_override_the_environment(environment: Callable[..., None]
         ) as session:
             await session.auth.corp_ident_link(REQUEST)
             assert "concurrency=3" in repr(session)
-        (seen,) = server.seen
+        (seen,) = server.requests
     assert (seen.headers["appAuthToken"], seen.headers["sign"]) == (TOKEN, "")
 
 

@@ -1,4 +1,4 @@
-"""Workbooks as people make them, made when a test needs them."""
+"""Workbooks for tests."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ import xlsxwriter
 
 
 def write_workbook(file: Path, *rows: list[Any], first_row: int = 0, first_column: int = 0) -> Path:
-    """Write a workbook of one sheet; numbers are numbers there, and texts texts."""
+    """Write a workbook of one sheet; numbers become number cells, and texts text cells."""
     with xlsxwriter.Workbook(str(file), {"strings_to_formulas": False}) as book:
         sheet = book.add_worksheet("企业")
         for index, row in enumerate(rows):
@@ -18,11 +18,11 @@ def write_workbook(file: Path, *rows: list[Any], first_row: int = 0, first_colum
 
 
 def rewrite(file: Path, part: str, pattern: str, replacement: str) -> Path:
-    """Change the XML of one part of a workbook, as another program would have written it."""
+    """Replace a pattern in the XML of one part of a workbook, to imitate other programs."""
     with ZipFile(file) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     changed, times = re.subn(pattern, replacement, parts[part].decode())
-    assert times, "nothing was changed"
+    assert times, "the pattern was not found"
     parts[part] = changed.encode()
     with ZipFile(file, "w") as archive:
         for name, content in parts.items():

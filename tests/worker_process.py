@@ -1,4 +1,4 @@
-"""A worker as its users start it: a process of its own. ``python worker_process.py CONNINFO BASE_URL``."""
+"""Onboarding worker as a process: ``python worker_process.py CONNINFO BASE_URL``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STALLED_AFTER = 1
 
 
 async def main(conninfo: str, base_url: str) -> None:
-    """Work until SIGINT."""
+    """Run jobs until SIGINT."""
     retry = RetryPolicy(attempts=3, initial=0.01, maximum=0.05)
     jobs = OnboardingJobs(conninfo, secret=SECRET, stalled_after=STALLED_AFTER)
     async with jobs, AsyncSession("PV9LQWZA", base_url=base_url, retry=retry, timeouts=Timeouts(attempt=5)) as session:

@@ -1,4 +1,4 @@
-"""The pure parts one by one, by pytest-benchmark: ``python -m pytest benchmarks/micro``."""
+"""Microbenchmarks of the pure functions with pytest-benchmark: ``python -m pytest -n 0 benchmarks/micro``."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
 NOTHING: MappingProxyType[str, Any] = MappingProxyType({})
-WHERE = URL(f"https://home.kaifangqian.com/resrun-paas{PATH}")
+LINK_URL = URL(f"https://home.kaifangqian.com/resrun-paas{PATH}")
 
 
 def make() -> kfq.CorpIdentLinkRequest:
-    """Make the README's request."""
+    """Return the README's request."""
     return kfq.CorpIdentLinkRequest(
         account_name="13800138000",
         corp_ident_info=kfq.CorpIdentInfo(company_name="某某科技有限公司", credit_code="91110000MA01234567"),
@@ -40,28 +40,28 @@ def key() -> Any:
 
 
 def test_model(benchmark: BenchmarkFixture) -> None:
-    """A request object is made and checked."""
+    """A request object is built and validated."""
     assert benchmark(make).account_name
 
 
 def test_id(benchmark: BenchmarkFixture) -> None:
-    """An id is drawn."""
+    """An id is generated."""
     assert len(benchmark(new_id)) == 32
 
 
-def test_codec_write(benchmark: BenchmarkFixture) -> None:
-    """A request object becomes JSON."""
+def test_encode(benchmark: BenchmarkFixture) -> None:
+    """A request object is encoded as JSON."""
     request = make()
     assert benchmark(lambda: encode(to_wire(request)))
 
 
-def test_codec_read(benchmark: BenchmarkFixture) -> None:
-    """A result becomes its model."""
+def test_decode(benchmark: BenchmarkFixture) -> None:
+    """A result is decoded into its model."""
     assert benchmark(decode, kfq.CorpIdentLink, {"orderNo": "N1", "authUrl": "https://h.example"})
 
 
 def test_envelope(benchmark: BenchmarkFixture) -> None:
-    """The body of an answer becomes an envelope."""
+    """A response body is parsed into an envelope."""
     assert benchmark(parse_envelope, BODY)
 
 
@@ -70,7 +70,7 @@ def test_prepare_and_write(benchmark: BenchmarkFixture) -> None:
     request = make()
 
     def both() -> object:
-        call = prepare(kfq.CORP_IDENT_LINK, request, url=WHERE, extra_body=NOTHING, extra_headers=NOTHING)
+        call = prepare(kfq.CORP_IDENT_LINK, request, url=LINK_URL, extra_body=NOTHING, extra_headers=NOTHING)
         return call.write(TOKEN, nonce="n", timestamp="1", unique_code="u", signer=None)
 
     assert benchmark(both)
@@ -82,17 +82,17 @@ def test_sign(benchmark: BenchmarkFixture, key: Any) -> None:
 
 
 def test_verify(benchmark: BenchmarkFixture, key: Any) -> None:
-    """A signature is checked."""
+    """A signature is verified."""
     assert benchmark(verify, BODY, sign(BODY, key), key.public_key())
 
 
 def test_canonical(benchmark: BenchmarkFixture) -> None:
-    """A body is brought into the canonical form."""
+    """A body is converted to its canonical form."""
     assert benchmark(canonical_json, BODY)
 
 
 def test_load_key(benchmark: BenchmarkFixture, key: Any) -> None:
-    """A private key is read from PEM, which a signer does once."""
+    """A private key is loaded from PEM, once per signer."""
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  # only here
 
     form = serialization.PrivateFormat.PKCS8

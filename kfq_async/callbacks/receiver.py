@@ -42,7 +42,7 @@ class Reply:
     """HTTP response to a notification, to be sent unchanged.
 
     Attributes:
-        status: HTTP status: 200 acknowledged, 400 malformed, 401 not authentic, 503 to be delivered again.
+        status: HTTP status: 200 acknowledged, 400 malformed, 401 not authentic, 503 retry later.
         body: ``b"success"``, or the platform's JSON envelope with a code and, as ``message``, the reason.
         content_type: Value of the ``Content-Type`` header.
     """

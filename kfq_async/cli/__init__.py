@@ -1,4 +1,4 @@
-"""The command ``kfq``. Without the extra ``cli`` it says how to install it."""
+"""The command ``kfq``; without the extra ``cli`` it prints how to install it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run ``kfq`` and exit: 0 all well, 1 not all well, 2 wrong use."""
+    """Run ``kfq`` and exit: 0 success, 1 partial or failed, 2 usage error, 3 paused, 130 interrupted."""
     missing = [name for name in ("cyclopts", "rich") if find_spec(name) is None]
     if missing:
-        sys.stderr.write(f"kfq needs {' and '.join(missing)}. Install the extra: pip install 'kfq-async[cli]'\n")
+        sys.stderr.write(f"kfq needs {' and '.join(missing)}. Run pip install 'kfq-async[cli]'\n")
         sys.exit(2)
-    from kfq_async.cli.app import run  # noqa: PLC0415  # it stands on the extra
+    from kfq_async.cli.app import run  # noqa: PLC0415  # needs the extra
 
     sys.exit(run(arguments))

@@ -1,4 +1,4 @@
-"""The commands of ``kfq`` and what their ends mean for the exit status."""
+"""Commands of ``kfq`` and their exit statuses."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from kfq_async.cli.link import link
 from kfq_async.cli.onboard import app as onboard
 from kfq_async.cli.options import UsageError
 from kfq_async.cli.sandbox import sandbox
+from kfq_async.cli.terminal import print_line
 
 __all__ = ["run"]
 
 app = App(
     name="kfq",
-    help="Identification links of 开放签 (Kaifangqian): for one company, for many, and a sandbox to try them on.",
+    help="Identification links of 开放签 (Kaifangqian) for one company or many, and a sandbox for development.",
     version=__version__,
     help_format="markdown",
     result_action="return_value",
@@ -32,20 +33,20 @@ app.command(sandbox)
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
-    errors = Console(stderr=True)
+    console = Console(stderr=True)
     try:
-        status = app(arguments, exit_on_error=False, error_console=errors)
+        status = app(arguments, exit_on_error=False, error_console=console)
     except CycloptsError:
-        return 2  # it has been printed
-    except UsageError as problem:
-        errors.print(f"kfq: {problem}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 2  # cyclopts has printed it
+    except UsageError as error:
+        print_line(console, f"kfq: {error}", style="red")
         return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; nothing is left to say
+        sys.stderr.close()  # the reader of our output is gone; print nothing more
         return 1
-    except OSError as problem:  # as a full disk behind our output
-        errors.print(f"kfq: {problem.strerror}", style="red", markup=False, highlight=False, soft_wrap=True)
+    except OSError as error:  # such as a full disk behind our output
+        print_line(console, f"kfq: {error.strerror}", style="red")
         return 1
     return status if isinstance(status, int) else 0

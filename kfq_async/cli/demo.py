@@ -1,4 +1,4 @@
-"""``kfq demo``: links for the companies of a CSV, from a sandbox that loses some of the answers."""
+"""``kfq demo``: links for the companies of a CSV, from a sandbox that injects faults."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ import sys
 import urllib.request
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from importlib.resources import as_file, files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from kfq_async.cli.companies import Companies, read_companies
-from kfq_async.cli.options import UsageError
-from kfq_async.cli.report import Counts, Outcome, print_report
+from kfq_async.cli.options import Flag, UsageError
+from kfq_async.cli.progress import ProgressReporter
+from kfq_async.cli.report import Counts, DemoCompany, print_report
+from kfq_async.cli.terminal import print_line
 from kfq_async.config import RetryPolicy
-from kfq_async.errors import KfqError
-from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
-from kfq_async.protocol.operation import ApiResponse
-from kfq_async.resources.auth import CORP_IDENT_LINK
+from kfq_async.errors import OnboardingError, SourceError
+from kfq_async.models.identity import CorpIdentLinkRequest
+from kfq_async.onboarding import FileSource, Onboarding, Outcome, OutcomeStatus, Row, SqliteLedger
 from kfq_async.sandbox import SAMPLE_TOKEN
 from kfq_async.session import AsyncSession
 
-__all__ = ["demo"]
+__all__ = ["demo", "read_rows"]
 
 FAULTS = {
-    "delay:0.4@0.06": "6 % answered 0.4 s late",
-    "lose-response@0.06": "6 % acted on but the answer lost",
-    "lose-request@0.04": "4 % lost",
+    "delay:0.4@0.06": "6 % of responses delayed by 0.4 s",
+    "lose-response@0.06": "6 % of requests executed but their responses lost",
+    "lose-request@0.04": "4 % of requests lost",
 }
-"""What goes wrong, as the sandbox reads it and as people do."""
+"""Injected faults, in the syntax of the sandbox, and their descriptions."""
 RETRY = RetryPolicy()
 
 
@@ -43,49 +44,81 @@ def demo(
     file: Path | None = None,
     concurrency: int = 20,
     seed: int = 7,
-    all_: Annotated[bool, Parameter(name="--all", negative=())] = False,
+    all_: Annotated[Flag, Parameter(name="--all")] = False,
 ) -> int:
-    """Make identification links for a few hundred invented companies, all at once, with accidents on the way.
+    """Request identification links for a few hundred invented companies from a sandbox that injects faults.
 
-    It starts the sandbox as a process of its own, which answers some requests late, loses some, and drops some
-    answers after having acted. Each company must end with exactly one order: the exit status is 1 otherwise.
+    The sandbox runs as a separate process. It delays some responses, loses some requests, and loses the responses of
+    others that it has executed. Each company must end with exactly one order: the exit status is 1 otherwise.
 
     Parameters
     ----------
     file
-        CSV in UTF-8 with the columns company_name, credit_code, legal_rep_name, company_type, account_name,
-        operator_name, id_card, mobile; the default ships with the package.
+        CSV, XLSX, XLS or JSON Lines, with the headings of `kfq onboard` (default: the CSV of the package, with
+        company_name, credit_code, legal_rep_name, company_type, account_name, operator_name, id_card and mobile).
     concurrency
-        Requests under way at a time.
+        Number of concurrent requests.
     seed
-        The same seed draws the same accidents, in the order in which requests arrive.
+        Seed of the faults, which are drawn in the order in which requests arrive.
     all_
-        Show every company. A terminal otherwise shows the first ten, and those with more than one attempt or
-        without a link; a file or a pipe always gets all.
+        Show every company. Otherwise a terminal shows the first ten and those that needed a retry or have no link;
+        a file or a pipe always gets all.
     """
-    return asyncio.run(_run(read_companies(file), concurrency, seed, Console(highlight=False), everything=all_))
+    rows = read_rows(file)
+    console = Console(highlight=False)
+    with TemporaryDirectory() as folder:
+        return asyncio.run(_run(rows, Path(folder, "ledger"), concurrency, seed, console, show_all=all_))
 
 
-async def _run(companies: Companies, concurrency: int, seed: int, console: Console, *, everything: bool) -> int:
-    for note in companies.notes:
-        console.print(note, style="yellow", markup=False, soft_wrap=True)
+def read_rows(file: Path | None = None) -> list[Row]:
+    """Return the rows of a file, or of the CSV of the package.
+
+    Raises `UsageError`, naming the row, if one that names a company cannot be sent.
+    """
+    with as_file(files("kfq_async.examples") / "companies.csv") as shipped:
+        try:
+            rows = list(FileSource(file or shipped, key=_key, checks=False))
+        except SourceError as error:
+            raise UsageError(f"--file {error}") from None
+    for row in rows:
+        if row.key is not None and row.invalid:
+            problems = "; ".join(str(problem) for problem in row.problems if problem.fatal)
+            raise UsageError(f"--file {file}, row {row.row_number}: {problems}")
+    if all(row.key is None for row in rows):
+        raise UsageError(f"--file {file} names no company; fill in company_name, credit_code or account_name")
+    return rows
+
+
+def _key(request: CorpIdentLinkRequest) -> str | None:
+    """Identify a company by name, credit code and account together: for the demo, the name alone suffices."""
+    info = request.corp_ident_info
+    parts = (info and info.company_name, info and info.credit_code, request.account_name)
+    return "\x1f".join(part or "" for part in parts) if any(parts) else None
+
+
+async def _run(
+    rows: Sequence[Row], ledger: Path, concurrency: int, seed: int, console: Console, *, show_all: bool
+) -> int:
     async with _sandbox_process(seed) as base_url:
-        console.print(f"sandbox at {base_url}\naccidents: {', '.join(FAULTS.values())}", markup=False, soft_wrap=True)
+        print_line(console, f"sandbox at {base_url}")
+        print_line(console, f"faults: {', '.join(FAULTS.values())}")
         try:
             session = AsyncSession(SAMPLE_TOKEN, base_url=base_url, concurrency=concurrency, retry=RETRY)
-        except ValueError as problem:
-            raise UsageError(str(problem)) from None
-        async with session:
-            outcomes = await _links(session, companies.requests, console)
-        ordered = await asyncio.to_thread(_ordered, base_url)
-    counts = Counts.of(outcomes, ordered)
-    print_report(outcomes, counts, console, everything=everything)
-    return 0 if counts.well else 1
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        async with session, SqliteLedger(ledger) as opened:
+            run = Onboarding(session, opened, rows, concurrency=concurrency)
+            outcomes = await _outcomes(run, ProgressReporter(console, len(rows)))
+        order_ids = await asyncio.to_thread(_order_ids, base_url)
+    companies = _companies(rows, outcomes, console)
+    counts = Counts.of(companies, order_ids)
+    print_report(companies, counts, console, show_all=show_all)
+    return 0 if counts.passed else 1
 
 
 @asynccontextmanager
 async def _sandbox_process(seed: int) -> AsyncIterator[str]:
-    """Run ``kfq sandbox`` beside us, and yield its base URL; however we end, our end of the pipe ends it too."""
+    """Run ``kfq sandbox`` in a subprocess and yield its base URL; closing its standard input ends it in any case."""
     faults = [argument for fault in FAULTS for argument in ("--fault", fault)]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "kfq_async", "sandbox", "--port", "0", "--seed", str(seed), "--until-eof"),
@@ -94,11 +127,11 @@ async def _sandbox_process(seed: int) -> AsyncIterator[str]:
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        assert process.stdout is not None  # noqa: S101  # a pipe was asked for
+        assert process.stdout is not None  # noqa: S101  # it is a pipe
         line = (await process.stdout.readline()).decode()
         found = re.search(r"http://\S+", line)
         if found is None:
-            raise UsageError("the sandbox did not start; its own words are above")
+            raise UsageError("the sandbox did not start; its error message is above")
         yield found[0]
     finally:
         with suppress(ProcessLookupError):
@@ -106,28 +139,40 @@ async def _sandbox_process(seed: int) -> AsyncIterator[str]:
         await process.wait()
 
 
-async def _links(
-    session: AsyncSession, requests: Sequence[CorpIdentLinkRequest], console: Console
-) -> Sequence[Outcome]:
-    columns = (TextColumn("links"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("links", total=len(requests))
-        return await asyncio.gather(*(_link(session, request, progress, task) for request in requests))
-
-
-async def _link(session: AsyncSession, request: CorpIdentLinkRequest, progress: Progress, task: TaskID) -> Outcome:
-    """Ask for one company; a failure is an outcome too, so that one never costs the others."""
-    answer: ApiResponse[CorpIdentLink] | KfqError
+async def _outcomes(run: Onboarding, progress: ProgressReporter) -> dict[int, Outcome]:
+    """Return the outcomes by row number; after a systemic failure, those until then."""
+    outcomes = {}
     try:
-        answer = await session.send(CORP_IDENT_LINK, request)
-    except KfqError as problem:
-        answer = problem
-    progress.advance(task)
-    return Outcome(request, answer)
+        with progress:
+            async with run:
+                async for outcome in run:
+                    progress.record(outcome)
+                    outcomes[outcome.row_number] = outcome
+    except OnboardingError as error:
+        progress.print_message(str(error))
+    return outcomes
 
 
-def _ordered(base_url: str) -> list[str | None]:
-    """Ask the sandbox under which ids it really has orders."""
-    listing = base_url.removesuffix("/resrun-paas") + "/sandbox/orders"
-    with urllib.request.urlopen(listing, timeout=30) as answer:  # noqa: S310  # our own sandbox, on loopback
-        return [order["clientRequestId"] for order in json.load(answer)["orders"]]
+def _companies(rows: Sequence[Row], outcomes: dict[int, Outcome], console: Console) -> list[DemoCompany]:
+    """Return the companies in the order of the file; print the rows that name none, or one of an earlier row."""
+    companies, ids = [], set()
+    for row in rows:
+        pending = Outcome(
+            row_number=row.row_number, status=OutcomeStatus.PENDING, sent=False
+        )  # not reached before a systemic failure
+        outcome = outcomes.get(row.row_number, pending)
+        request_id = outcome.entry.client_request_id if outcome.entry else None
+        if outcome.status is OutcomeStatus.INVALID or (request_id and request_id in ids):
+            print_line(console, f"row {row.row_number}: {outcome.reason}", style="yellow")
+            continue
+        ids.add(request_id)
+        info = row.request.corp_ident_info if row.request else None
+        companies.append(DemoCompany(info.company_name if info else None, outcome))
+    return companies
+
+
+def _order_ids(base_url: str) -> list[str | None]:
+    """Return the ``clientRequestId`` of each order in the sandbox."""
+    url = base_url.removesuffix("/resrun-paas") + "/sandbox/orders"
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310  # our own sandbox, on loopback
+        return [order["clientRequestId"] for order in json.load(response)["orders"]]

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the errors of wrong use."""
+"""Options shared by several commands, and the error for invalid use."""
 
 from __future__ import annotations
 
@@ -8,22 +8,19 @@ from cyclopts import Parameter
 
 from kfq_async.session import HOSTED
 
-__all__ = ["DEFAULT_BASE_URL", "BaseUrl", "JsonOutput", "Token", "UsageError", "plain"]
+__all__ = ["DEFAULT_BASE_URL", "BaseUrl", "Flag", "JsonOutput", "Token", "UsageError"]
 
 DEFAULT_BASE_URL = HOSTED
 
 Token = Annotated[str | None, Parameter(name="--token", env_var="KFQ_APP_AUTH_TOKEN", show_default=False)]
-"""The enterprise's appAuthToken."""
+"""appAuthToken of the enterprise."""
 BaseUrl = Annotated[str, Parameter(name="--base-url", env_var="KFQ_BASE_URL")]
-"""Where the platform is, context path included."""
-JsonOutput = Annotated[bool, Parameter(name="--json", negative=())]
-"""Print JSON instead of lines."""
-
-
-def plain(text: str) -> str:
-    """Return text as one line, in which a blank stands for whatever would command a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
+"""Base URL of the platform, including the context path."""
+JsonOutput = Annotated[bool, Parameter(name="--json", negative=(), show_default=False)]
+"""Print JSON instead of text."""
+Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
+"""Switch that is off by default."""
 
 
 class UsageError(Exception):
-    """The command was used wrongly; its text says how to use it. Ends in exit status 2."""
+    """Invalid use of a command; the message says how to mend it. Ends in exit status 2."""

@@ -1,148 +1,145 @@
-"""What ``kfq demo`` shows at its end: the companies that matter, and the counts as the closing line."""
+"""Table and summary line of ``kfq demo``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import field, frozen
+from attrs import frozen
 from rich.console import Console, Group, RenderableType
 from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from kfq_async.errors import KfqError
-from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
-from kfq_async.protocol.operation import ApiResponse
+from kfq_async.cli.terminal import print_line, printable
+from kfq_async.onboarding import Outcome, OutcomeStatus
 
-__all__ = ["Counts", "Outcome", "print_report"]
+__all__ = ["Counts", "DemoCompany", "print_report"]
 
-FIRST = 10
-"""Companies that a terminal shows, besides those to which something happened."""
-PIPE = 160
-"""Columns at the least where the output is no terminal."""
-STACKED = 80
-"""Columns at the most where links stand below their companies."""
-ANY_WIDTH = 1_000_000
-Row = tuple[Text, Text, Text, Text]
-"""Company, order, link or what happened instead, attempts."""
+FIRST_COMPANIES = 10
+"""Companies that a terminal always shows, besides those that needed a retry or have no link."""
+MIN_FILE_WIDTH = 160
+"""Minimum width of the table if the output is not a terminal."""
+MAX_STACKED_WIDTH = 80
+"""Maximum width if links stand below their companies."""
+UNLIMITED_WIDTH = 1_000_000
+Cells = tuple[Text, Text, Text, Text]
+"""Company, order, link or reason, attempts."""
 HEADINGS = ("company", "order", "link", "attempts")
-ENDED = (
-    "This demo's sandbox has ended, so its links open no longer. For one that does:\n"
-    "run kfq sandbox, and in another terminal the kfq link that it prints."
+NOTICES = (
+    "The sandbox of this demo has ended, so its links no longer open. To open one,",
+    "run kfq sandbox, and in another terminal the kfq link command that it prints.",
 )
 
 
 @frozen
-class Outcome:
-    """How it went for one company."""
+class DemoCompany:
+    """A company of the demo and the outcome of its row."""
 
-    request: CorpIdentLinkRequest
-    answer: ApiResponse[CorpIdentLink] | KfqError = field(repr=False)
+    name: str | None
+    outcome: Outcome
+
+    @property
+    def attempts(self) -> int:
+        """Number of requests; 0 if nothing was sent."""
+        return self.outcome.entry.attempts if self.outcome.entry else 0
 
     @property
     def linked(self) -> bool:
         """Whether it has its link."""
-        return isinstance(self.answer, ApiResponse)
+        return self.outcome.status is OutcomeStatus.LINKED
 
     @property
-    def smooth(self) -> bool:
-        """Whether it has its link by the first attempt."""
-        return self.linked and self.answer.attempts == 1
-
-    @property
-    def row(self) -> Row:
-        """The cells of the table."""
-        info, answer = self.request.corp_ident_info, self.answer
-        company = (info.company_name if info else None) or "（无名称）"
-        order, link = ("-", str(answer)) if isinstance(answer, KfqError) else _order_and_link(answer.result)
-        return _text(company), _text(order), _text(link), _text(str(answer.attempts))
-
-
-def _order_and_link(result: CorpIdentLink) -> tuple[str, str]:
-    return result.order_no, result.auth_url
+    def cells(self) -> Cells:
+        """Cells of its table row."""
+        outcome = self.outcome
+        link = outcome.auth_url or outcome.reason or outcome.status
+        return _text(self.name or "（无名称）"), _text(outcome.order_no or "-"), _text(link), _text(str(self.attempts))
 
 
 def _text(value: str) -> Text:
-    """Make one line of a value; what no terminal should be told becomes a blank."""
-    return Text("".join(sign if sign.isprintable() else " " for sign in value), overflow="fold")
+    return Text(printable(value), overflow="fold")
 
 
 @frozen
 class Counts:
-    """The closing line."""
+    """Counts of the summary line."""
 
     companies: int
     links: int
-    repeated: int
-    """Attempts beyond the first."""
+    retries: int
+    """Attempts beyond the first of each company."""
     orders: int
-    """What the sandbox holds."""
+    """Orders in the sandbox."""
     duplicates: int
     """Orders beyond the first of each company."""
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome], ordered: Sequence[str | None]) -> Counts:
-        """Count; ``ordered`` is the ``clientRequestId`` of each order in the sandbox.
+    def of(cls, companies: Sequence[DemoCompany], order_ids: Sequence[str | None]) -> Counts:
+        """Count; ``order_ids`` is the ``clientRequestId`` of each order in the sandbox.
 
-        An id has one order. A second one is a duplicate, and so is an order under an id that nobody chose: it
-        was made by a repetition that changed the id.
+        One order per id is expected. Another order with the same id is a duplicate, and so is one with an id that was
+        never assigned: a retry would have changed the id.
         """
-        asked = {outcome.request.client_request_id for outcome in outcomes}
+        assigned = {company.outcome.entry.client_request_id for company in companies if company.outcome.entry}
         return cls(
-            companies=len(outcomes),
-            links=sum(outcome.linked for outcome in outcomes),
-            repeated=sum(max(0, outcome.answer.attempts - 1) for outcome in outcomes),
-            orders=len(ordered),
-            duplicates=len(ordered) - len(asked & set(ordered)),
+            companies=len(companies),
+            links=sum(company.linked for company in companies),
+            retries=sum(max(0, company.attempts - 1) for company in companies),
+            orders=len(order_ids),
+            duplicates=len(order_ids) - len(assigned & set(order_ids)),
         )
 
     @property
-    def well(self) -> bool:
-        """Whether each company has its link, and none two orders."""
+    def passed(self) -> bool:
+        """Whether every company has its link and exactly one order."""
         return self.links == self.companies and self.duplicates == 0
 
     def line(self, width: int) -> str:
-        """Write them on one line; a terminal of 80 columns has room for up to 9,999 companies."""
+        """Return the summary line; up to 9,999 companies fit 80 columns."""
         where = " in the sandbox" if width >= 100 else ""
         return (
-            f"{self.companies} companies, {self.links} links, {self.repeated} repeated attempts, "
+            f"{self.companies} companies, {self.links} links, {self.retries} retries, "
             f"{self.orders} orders{where}, {self.duplicates} duplicates"
         )
 
 
-def print_report(outcomes: Sequence[Outcome], counts: Counts, console: Console, *, everything: bool) -> None:
-    """Print the companies and the counts; a terminal shows the first ones and those that went otherwise."""
+def print_report(companies: Sequence[DemoCompany], counts: Counts, console: Console, *, show_all: bool) -> None:
+    """Print table and summary; a terminal shows the first companies and those that needed a retry or have no link."""
     shown = [
-        outcome
-        for place, outcome in enumerate(outcomes)
-        if everything or not console.is_terminal or place < FIRST or not outcome.smooth
+        company
+        for index, company in enumerate(companies)
+        if show_all
+        or not console.is_terminal
+        or index < FIRST_COMPANIES
+        or not (company.linked and company.attempts == 1)
     ]
-    console.print(_companies([outcome.row for outcome in shown], console))
-    if hidden := len(outcomes) - len(shown):
-        console.print(f"{hidden} more got their link at the first attempt; --all shows them too.", style="dim")
-    console.print(ENDED, style="yellow", soft_wrap=True)
-    console.print(counts.line(console.width), style="bold green" if counts.well else "bold red", soft_wrap=True)
+    console.print(_table([company.cells for company in shown], console))
+    if hidden := len(companies) - len(shown):
+        print_line(console, f"{hidden} more got their link at the first attempt; show them with --all.", style="dim")
+    for notice in NOTICES:
+        print_line(console, notice, style="yellow")
+    print_line(console, counts.line(console.width), style="bold green" if counts.passed else "bold red")
 
 
-def _companies(rows: Sequence[Row], console: Console) -> RenderableType:
-    """Make a table if all of it fits the width, else one with the links below; a file has any width."""
+def _table(rows: Sequence[Cells], console: Console) -> RenderableType:
+    """Return a table if it fits the width, else a list with each link below its company; a file has any width."""
     table = Table(*HEADINGS)
     table.columns[-1].justify = "right"
     for row in rows:
         table.add_row(*row)
-    width = Measurement.get(console, console.options.update(max_width=ANY_WIDTH), table).maximum
+    width = Measurement.get(console, console.options.update(max_width=UNLIMITED_WIDTH), table).maximum
     if not console.is_terminal:
-        console.width = max(PIPE, width)
+        console.width = max(MIN_FILE_WIDTH, width)
     if width <= console.width:
         return table
     company, order, link, attempts = (Text(name, style="bold") for name in HEADINGS)
-    stacked = min(STACKED, console.width)
-    return Group(*(part for row in ((company, order, link, attempts), *rows) for part in _stacked(row, stacked)))
+    stacked_width = min(MAX_STACKED_WIDTH, console.width)
+    return Group(*(part for row in ((company, order, link, attempts), *rows) for part in _stack(row, stacked_width)))
 
 
-def _stacked(row: Row, width: int) -> tuple[RenderableType, RenderableType]:
-    """Give the link a line of its own, so that neither it nor the name is cut or folded."""
+def _stack(row: Cells, width: int) -> tuple[RenderableType, RenderableType]:
+    """Return a line with the company and one with its link, so that neither is cut or folded."""
     company, order, link, attempts = row
     line = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
     line.width = width

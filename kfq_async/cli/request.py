@@ -1,34 +1,30 @@
-"""The request of ``kfq link``, from options or from a file; asking is not here."""
+"""Request of ``kfq link``, from options or from a file."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import attrs
 from cyclopts import Parameter
 
 from kfq_async.cli.options import UsageError
 from kfq_async.errors import DecodeError
-from kfq_async.models.identity import (
-    CorpIdentConfig,
-    CorpIdentInfo,
-    CorpIdentLinkRequest,
-    OprIdentConfig,
-    OprIdentInfo,
-)
+from kfq_async.models.fields import new_id
+from kfq_async.models.identity import CorpIdentLinkRequest
+from kfq_async.onboarding.input.mapping import build_request
 from kfq_async.protocol.codec import decode
 
 __all__ = ["RequestOptions", "read_request"]
 
-Texts = Annotated[list[str] | None, Parameter(negative=())]
+Texts = Annotated[tuple[str, ...] | None, Parameter(negative=())]
 
 
 @attrs.frozen(kw_only=True)
 class RequestOptions:
-    """What the request holds, an option each.
+    """Fields of the request, one option each.
 
     Parameters
     ----------
@@ -54,14 +50,14 @@ class RequestOptions:
         经办人手机号.
     bank_card
         经办人银行卡号.
-    corp_verify_method
+    corp_verify_methods
         企业验证方式, repeatable: legalRep, invite, letter.
-    person_verify_method
-        How the operator is verified, repeatable: face, mobile.
+    person_verify_methods
+        个人验证方式 of the operator, repeatable: face, mobile.
     callback_page
-        前端跳转页: where the browser goes afterwards.
+        前端跳转页: page to which the browser is sent afterwards.
     auth_callback_url
-        异步回调地址: where the platform notifies you.
+        异步回调地址: URL to which the platform sends notifications.
     """
 
     company_name: str | None = None
@@ -75,70 +71,40 @@ class RequestOptions:
     id_card_type: int | None = None
     mobile: str | None = None
     bank_card: str | None = None
-    corp_verify_method: Texts = None
-    person_verify_method: Texts = None
+    corp_verify_methods: Annotated[Texts, Parameter(name="--corp-verify-method")] = None
+    person_verify_methods: Annotated[Texts, Parameter(name="--person-verify-method")] = None
     callback_page: str | None = None
     auth_callback_url: str | None = None
 
     @property
     def given(self) -> list[str]:
-        """The options that were given, as they are typed."""
-        values = attrs.asdict(self).items()
-        return [f"--{name.replace('_', '-')}" for name, value in values if value is not None]
-
-    def request(self) -> CorpIdentLinkRequest:
-        """Build the request; parts of which nothing was given stay out."""
-        return CorpIdentLinkRequest(
-            account_name=self.account_name,
-            client_user_id=self.client_user_id,
-            corp_ident_info=_some(
-                CorpIdentInfo,
-                company_name=self.company_name,
-                credit_code=self.credit_code,
-                legal_rep_name=self.legal_rep_name,
-                company_type=self.company_type,
-            ),
-            corp_ident_config=_some(CorpIdentConfig, corp_verify_methods=self.corp_verify_method),
-            opr_ident_info=_some(
-                OprIdentInfo,
-                name=self.operator_name,
-                id_card=self.id_card,
-                id_card_type=self.id_card_type,
-                mobile=self.mobile,
-                bank_card=self.bank_card,
-            ),
-            opr_ident_config=_some(OprIdentConfig, person_verify_methods=self.person_verify_method),
-            callback_page=self.callback_page,
-            auth_callback_url=self.auth_callback_url,
-        )
-
-
-def _some(model: type, **values: Any) -> Any:
-    """Return the model, or ``None`` if nothing of it was given."""
-    return model(**values) if any(value is not None for value in values.values()) else None
+        """Options that were given, as typed."""
+        values = attrs.asdict(self, recurse=False).items()
+        names = [name.replace("_", "-").replace("-methods", "-method") for name, value in values if value is not None]
+        return [f"--{name}" for name in names]
 
 
 def read_request(options: RequestOptions, file: Path | None) -> CorpIdentLinkRequest:
-    """Take the request from the options or from the file; raises `UsageError` for neither, both, or a poor file."""
+    """Return the request of the options or of the file; raises `UsageError` for neither, both, or an invalid file."""
     if file is None:
         if not options.given:
-            raise UsageError("say which company: at least --company-name, or --file with the request as JSON")
-        return options.request()
+            raise UsageError("name the company: give at least --company-name, or --file with the request as JSON")
+        return build_request(attrs.asdict(options, recurse=False), client_request_id=new_id())
     if options.given:
-        raise UsageError(f"--file holds the whole request, so leave out {', '.join(options.given)}")
-    return _read(file)
+        raise UsageError(f"--file holds the whole request; leave out {', '.join(options.given)}")
+    return _read_file(file)
 
 
-def _read(file: Path) -> CorpIdentLinkRequest:
+def _read_file(file: Path) -> CorpIdentLinkRequest:
     try:
-        text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return decode(CorpIdentLinkRequest, json.loads(text), path="$")
-    except OSError as problem:
-        raise UsageError(f"--file {file}: {problem.strerror}") from None
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return decode(CorpIdentLinkRequest, json.loads(content), path="$")
+    except OSError as error:
+        raise UsageError(f"--file {file}: {error.strerror}") from None
     except RecursionError:
         raise UsageError(f"--file {file} is nested too deeply for a request") from None
-    except ValueError as problem:
-        where = f", line {problem.lineno}" if isinstance(problem, json.JSONDecodeError) else ""
+    except ValueError as error:
+        where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise UsageError(f"--file {file} is not JSON in UTF-8{where}") from None
-    except DecodeError as problem:
-        raise UsageError(f"--file {file}: {'; '.join(problem.problems)}") from None
+    except DecodeError as error:
+        raise UsageError(f"--file {file}: {'; '.join(error.problems)}") from None

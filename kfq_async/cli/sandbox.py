@@ -1,4 +1,4 @@
-"""``kfq sandbox``: the platform in a box, until it is interrupted."""
+"""``kfq sandbox``: the sandbox as a server process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from kfq_async.cli.options import UsageError
+from kfq_async.cli.options import Flag, UsageError
 from kfq_async.sandbox import SAMPLE_TOKEN, Fault, Sandbox
 from kfq_async.sandbox.faults import FAULT_KINDS
 from kfq_async.sandbox.server import APP_ID
@@ -31,42 +31,42 @@ def sandbox(
     fault: Annotated[list[str] | None, Parameter(negative=())] = None,
     seed: int = 0,
     strict: bool = True,
-    until_eof: Annotated[bool, Parameter(negative=())] = False,
-    faults: Annotated[bool, Parameter(negative=())] = False,
+    until_eof: Flag = False,
+    faults: Flag = False,
     app_id: str = APP_ID,
     private_key: Path | None = None,
     callback_host: Annotated[list[str] | None, Parameter(negative=())] = None,
 ) -> int:
-    """Serve the platform's protocol on loopback, to develop and test against.
+    """Serve the protocol of the platform on loopback, for development and tests.
 
-    Nothing here is real: what the platform's documentation leaves open, the sandbox assumes.
+    Nothing here is real; the sandbox makes assumptions where the platform's documentation is silent.
 
     Parameters
     ----------
     port
-        Port on 127.0.0.1; 0 takes a free one.
+        Port on 127.0.0.1; 0 chooses a free one.
     state
-        SQLite file that keeps orders, notifications and key. Without it they are gone at the end.
+        SQLite file for orders, notifications and the signing key (default: memory).
     token
-        An accepted appAuthToken, repeatable. The default is that of the published sample, PV9LQWZA.
+        Accepted appAuthToken, repeatable (default: PV9LQWZA, the token of the published sample).
     fault
-        Something that goes wrong, repeatable: `KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]`, as in
+        Fault to inject, repeatable: `KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]`, such as
         `delay:0.3@0.05`, `lose-response*2` or `502/acted`. --faults lists the kinds.
     seed
-        The same seed draws the same accidents, in the order in which requests arrive.
+        Seed of the faults, which are drawn in the order in which requests arrive.
     strict
-        Refuse fields that are not documented, so that a typo fails here first.
+        Refuse undocumented fields, so that a typo fails here first.
     until_eof
-        End with standard input, too: for a program that starts the sandbox and holds the other end of the pipe.
+        End when standard input ends, for a program that starts the sandbox and holds the other end of the pipe.
     faults
-        List what can go wrong, and exit.
+        List the kinds of faults, and exit.
     app_id
-        What stands in the header appId of the notifications to authCallbackUrl.
+        appId in the header of the notifications to authCallbackUrl.
     private_key
-        File with the RSA key that signs them, PEM or bare base64. Without it a key is made, and kept in the state
-        file if there is one.
+        File with the RSA key that signs notifications, in PEM or bare base64 (default: a generated key, kept in the
+        state file).
     callback_host
-        Host besides this machine that may be notified, repeatable.
+        Host other than this machine to which notifications may be sent, repeatable.
     """
     if faults:
         for name, kind in FAULT_KINDS.items():
@@ -76,7 +76,7 @@ def sandbox(
         raise UsageError(f"--port must be from 0 to 65535, not {port}")
     tokens = token or [SAMPLE_TOKEN]
     if not all(text and text.isascii() and text.isprintable() and " " not in text for text in tokens):
-        raise UsageError("--token must be printable ASCII without blanks, and not empty")
+        raise UsageError("--token must be printable ASCII without spaces, and not empty")
     try:
         box = Sandbox(
             port=port,
@@ -90,36 +90,36 @@ def sandbox(
             callback_hosts=callback_host or [],
         )
         asyncio.run(_serve(box, until_eof=until_eof))
-    except ValueError as problem:
-        raise UsageError(str(problem)) from None
-    except OSError as problem:
-        what = f"{problem.filename}" if problem.filename else f"--port {port}"
-        raise UsageError(f"{what}: {problem.strerror or problem}") from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        where = error.filename or f"--port {port}"
+        raise UsageError(f"{where}: {error.strerror or error}") from None
     return 0
 
 
 async def _serve(box: Sandbox, *, until_eof: bool) -> None:
-    end = asyncio.Event()
+    stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end.set)
+        loop.add_signal_handler(number, stopping.set)
     async with box:
-        door = f"--base-url {box.base_url} --token {shlex.quote(box.token)}"
-        sys.stdout.write(f"sandbox at {box.base_url} with token {box.token}; Ctrl-C ends it\n")
+        options = f"--base-url {box.base_url} --token {shlex.quote(box.token)}"
+        sys.stdout.write(f"sandbox at {box.base_url} with token {box.token}; stop it with Ctrl-C\n")
         sys.stdout.write(f"console at {box.origin}/sandbox/\n")
-        sys.stdout.write(f"notifications have appId {box.app_id} and are verified with {box.public_key}\n")
-        sys.stdout.write(f"try: kfq link --company-name 某某科技有限公司 {door}\n")
+        sys.stdout.write(f"notifications have appId {box.app_id}; verify them with the public key {box.public_key}\n")
+        sys.stdout.write(f"try: kfq link --company-name 某某科技有限公司 {options}\n")
         sys.stdout.flush()
         if until_eof:
-            ended = (lambda: loop.call_soon_threadsafe(end.set),)
-            threading.Thread(target=_await_eof, args=ended, name="kfq-stdin", daemon=True).start()
-        await end.wait()
+            callback = (lambda: loop.call_soon_threadsafe(stopping.set),)
+            threading.Thread(target=_wait_for_eof, args=callback, name="kfq-stdin", daemon=True).start()
+        await stopping.wait()
 
 
-def _await_eof(ended: Callable[[], object]) -> None:
-    """Read standard input to its end; it may be a pipe, a file, a terminal, or closed."""
+def _wait_for_eof(callback: Callable[[], object]) -> None:
+    """Read standard input (a pipe, file or terminal, or closed) to its end, then call ``callback``."""
     with suppress(OSError):
         while os.read(0, 65536):
             pass
     with suppress(RuntimeError):  # the loop has ended first
-        ended()
+        callback()

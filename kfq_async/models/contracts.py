@@ -356,7 +356,7 @@ class ContractStatus(StrEnum):
 
     Attributes:
         DRAFT: Draft.
-        APPROVING: Approval before the start is under way.
+        APPROVING: Approval before the start is in progress.
         APPROVE_FAILED: Approval before the start was refused.
         START: Started; transient.
         WRITING: Being filled in.
@@ -373,7 +373,7 @@ class ContractStatus(StrEnum):
     DRAFT = "DRAFT"
     """Draft."""
     APPROVING = "APPROVING"
-    """Approval before the start is under way."""
+    """Approval before the start is in progress."""
     APPROVE_FAILED = "APPROVE_FAILED"
     """Approval before the start was refused."""
     START = "START"

@@ -8,7 +8,7 @@ __all__ = ["is_loopback"]
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host leads to this machine: ``localhost``, a name below it, or a loopback address."""
+    """Return whether a host leads to this machine: ``localhost``, a name below it, or a loopback address."""
     name = host.lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True

@@ -1,4 +1,4 @@
-"""Many companies: rows become identification links, under a ledger that survives being killed."""
+"""Onboarding of many companies: rows become identification links, recorded in a ledger that survives a kill."""
 
 from kfq_async.onboarding.completion import completion_handler
 from kfq_async.onboarding.input.source import FileSource, request_rows

@@ -1,4 +1,4 @@
-"""What notifications tell about companies, noted in the ledger, so that a report can say who has finished."""
+"""Notification handler that records in the ledger which companies completed their identification."""
 
 from __future__ import annotations
 
@@ -20,20 +20,25 @@ __all__ = ["completion_handler"]
 def completion_handler(
     ledger: Ledger, then: Handler | None = None, *, clock: Callable[[], float] = time.time
 ) -> Handler:
-    """Return a handler for a `NotificationReceiver` with ``urls``, which notes each order's status in the ledger.
+    """Return a handler for a `NotificationReceiver` that records each order's status in the ledger.
 
-    ``then`` is a handler of yours, called afterwards. An id that the ledger does not have is passed on all the same:
-    one receiver may serve other requests too. For a `SqliteLedger` of another process, open it with
+    The receiver needs ``urls``, since the id of the request is taken from the callback URL. An id that the ledger lacks
+    is not an error: one receiver may serve other requests too. Open a `SqliteLedger` that another process uses with
     ``exclusive=False``.
+
+    Args:
+        ledger: An open ledger.
+        then: A handler to call afterwards, also for ids that the ledger lacks.
+        clock: Returns the time in seconds since the epoch.
     """
 
-    async def handler(received: NotificationDelivery[IdentityNotification]) -> None:
-        status = received.notification.order_status
-        if received.client_request_id is None:
-            raise ValueError("the notification names no request: give the receiver urls=CallbackUrls(...)")
+    async def handler(delivery: NotificationDelivery[IdentityNotification]) -> None:
+        status = delivery.notification.order_status
+        if delivery.client_request_id is None:
+            raise ValueError("the delivery has no client_request_id: pass urls=CallbackUrls(...) to the receiver")
         if status is not None:
-            await ledger.complete(received.client_request_id, status, clock())
+            await ledger.complete(delivery.client_request_id, status, clock())
         if then is not None:
-            await then(received)
+            await then(delivery)
 
     return handler

@@ -1,14 +1,13 @@
-"""What is to be done with a row, given what the ledger holds, and what the end of a call makes of an entry. Pure."""
+"""Decisions on rows given their ledger entries, and the results of calls applied to entries. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import attrs
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from kfq_async.errors import (
     ApiError,
@@ -33,154 +32,160 @@ if TYPE_CHECKING:
     from kfq_async.onboarding.records import CallResult
 
 __all__ = [
-    "Action",
     "Decision",
     "DecisionContext",
     "PendingRequest",
+    "SkipReason",
     "apply_result",
-    "bound_to",
+    "bound_encoder",
     "decide",
+    "encode_request",
     "mark_pending",
     "next_generation",
-    "outcome_of",
-    "written",
+    "outcome_from_decision",
+    "outcome_from_entry",
 ]
 
 
-def written(request: CorpIdentLinkRequest, request_id: str) -> EncodedRequest:
-    """Write ``request`` under this id instead of its own; raises `EncodeError` for what cannot be sent."""
+def encode_request(request: CorpIdentLinkRequest, request_id: str) -> EncodedRequest:
+    """Encode ``request`` under this id instead of its own; raise `EncodeError` if it cannot be written as JSON."""
     fields = to_wire(request)
-    fields[REQUEST_ID] = request_id  # it is the last field, so the order stays
+    fields[REQUEST_ID] = request_id  # the last field either way, so the bytes are those of a request with this id
     return EncodedRequest(encode(fields), request_id)
 
 
-def bound_to(callbacks: CallbackUrls) -> Callable[[CorpIdentLinkRequest, str], EncodedRequest]:
-    """Return a function like `written` that also binds the URLs to the id."""
+def bound_encoder(callbacks: CallbackUrls) -> Callable[[CorpIdentLinkRequest, str], EncodedRequest]:
+    """Return a function like `encode_request` that also binds the callback URLs to the id."""
 
-    def bound(request: CorpIdentLinkRequest, request_id: str) -> EncodedRequest:
-        return written(callbacks.bind(attrs.evolve(request, client_request_id=request_id)), request_id)
+    def encode_bound(request: CorpIdentLinkRequest, request_id: str) -> EncodedRequest:
+        return encode_request(callbacks.bind(evolve(request, client_request_id=request_id)), request_id)
 
-    return bound
+    return encode_bound
 
 
 _LINK = re.compile(r"https?://[!-~]{1,4000}")
-CHANGED = (
-    "its data, or the callback URLs, changed while it is unknown how its request ended; put the old ones back and run "
-    "again, or open its next generation on purpose"
+CHANGED_WHILE_UNKNOWN = (
+    "its data or the callback URLs changed while the result of its request is unknown: restore the data and run "
+    "again, or run `kfq onboard reissue LEDGER --key KEY --even-unknown`, which may lead to a second order"
 )
-LINKED_BEFORE = "its data changed after its link was made; the link stands, and a new generation would make another"
+CHANGED_AFTER_LINK = (
+    "its data changed after its link was issued, and the link is kept: run `kfq onboard reissue LEDGER --key KEY` for "
+    "a new order"
+)
 
 
-class Action(StrEnum):
-    """What happens to a row that is not sent."""
+class SkipReason(StrEnum):
+    """Reason why a row is not sent."""
 
-    KNOWN = "known"
-    """Its end is in the ledger."""
-    STOP = "stop"
-    """Its data changed while it is unknown whether it was sent."""
-    REPEAT = "repeat"
-    """An earlier row of the file is the same."""
+    RECORDED = "recorded"
+    """The ledger has its result."""
+    CONFLICT = "conflict"
+    """It no longer matches its request, whose result is unknown."""
+    DUPLICATE = "duplicate"
+    """An earlier row is the same company with the same data."""
     INVALID = "invalid"
     """It must not be sent."""
 
 
 @frozen(kw_only=True)
 class Decision:
-    """What is done with a row that is not sent."""
+    """A row that is not sent."""
 
     row_number: int
-    """Where the row stands in its source."""
-    action: Action
+    """Position of the row in its source."""
+    reason: SkipReason
     before: Entry | None = None
-    """The entry that the ledger had."""
+    """The ledger's present entry."""
     entry: Entry | None = None
-    """The entry as it must stand in the ledger afterwards, if it changes."""
+    """The entry to be written, if it changes."""
     problems: tuple[Problem, ...] = ()
-    """What was noticed, that of the row itself included."""
+    """Defects and warnings, those of the row included."""
 
 
-class PendingRequest(NamedTuple):
-    """A row that is sent. A named tuple, since one is made for each company; it does not hold the row any more."""
+@frozen(kw_only=True)
+class PendingRequest:
+    """A row that is to be sent. It does not refer to the row, so that memory is freed."""
 
-    before: Entry | None
-    """The entry that the ledger had."""
-    entry: Entry
-    """The entry as it must stand in the ledger before anything is sent."""
+    before: Entry | None = field(repr=False)
+    """The ledger's present entry."""
+    entry: Entry = field(repr=False)
+    """The entry to be written before anything is sent."""
     request: EncodedRequest
-    """What is sent."""
     in_doubt: bool
     """Whether an earlier run may have sent the same request."""
     problems: tuple[Problem, ...]
-    """What was noticed about the row: warnings."""
+    """Warnings about the row."""
 
     @property
     def row_number(self) -> int:
-        """Where the row stands in its source."""
+        """Position of the row in its source."""
         return self.entry.row_number
 
 
 @frozen(kw_only=True)
 class DecisionContext:
-    """What decisions depend on besides row and entry."""
+    """Inputs of a decision besides row and entry."""
 
     run: int
     hashes: Hashes
     new_id: Callable[[], str]
     now: float
     """Seconds since the epoch."""
-    write: Callable[[CorpIdentLinkRequest, str], EncodedRequest] = written
-    """Writes a request under an id."""
+    encode: Callable[[CorpIdentLinkRequest, str], EncodedRequest] = encode_request
+    """Encodes a request under an id."""
     retry_refused: bool = False
-    """Whether refused rows are asked again, as their next generation."""
+    """Whether refused rows are sent as their next generation."""
     strict: bool = False
-    """Whether a repeated row is an error."""
+    """Whether a duplicate row is invalid."""
 
 
 def decide(row: Row, key: bytes | None, before: Entry | None, context: DecisionContext) -> Decision | PendingRequest:
-    """Return what is to be done with ``row``, whose hashed key is ``key`` and whose latest generation ``before``."""
+    """Decide on ``row``, given its hashed ``key`` and the entry of its current generation."""
     if row.request is None or key is None or row.invalid:
-        return _unfit(row, before, context)
+        return _decide_invalid(row, before, context)
     try:
         if before is None:
-            return _opened(row, row.request, key, None, context)
-        return _known(row, row.request, before, context)
+            return _new_generation(row, row.request, key, None, context)
+        return _decide_known(row, row.request, before, context)
     except EncodeError as problem:
         return _invalid(row, str(problem))
 
 
-def _known(row: Row, data: CorpIdentLinkRequest, before: Entry, context: DecisionContext) -> Decision | PendingRequest:
-    request = context.write(data, before.client_request_id)
-    body = context.hashes.body(request.body)
-    same = body == before.body_hash
+def _decide_known(
+    row: Row, data: CorpIdentLinkRequest, before: Entry, context: DecisionContext
+) -> Decision | PendingRequest:
+    request = context.encode(data, before.client_request_id)
+    body_hash = context.hashes.body(request.body)
+    same = body_hash == before.body_hash
     if before.run == context.run:
-        return _repeated(row, before, same=same, strict=context.strict)
+        return _duplicate(row, before, same=same, strict=context.strict)
     if before.state is State.PENDING or (before.state is State.UNKNOWN and same):
         return PendingRequest(
             before=before,
-            entry=before._replace(state=State.UNKNOWN, body_hash=body, row_number=row.row_number, run=context.run),
+            entry=evolve(before, state=State.UNKNOWN, body_hash=body_hash, row_number=row.row_number, run=context.run),
             request=request,
             in_doubt=before.state is State.UNKNOWN,
             problems=row.problems,
         )
     if before.state is State.REFUSED and (context.retry_refused or not same):
-        return _opened(row, data, before.key_hash, before, context)
-    action = Action.STOP if before.state is State.UNKNOWN else Action.KNOWN
-    words = "" if same else CHANGED if action is Action.STOP else LINKED_BEFORE
+        return _new_generation(row, data, before.key_hash, before, context)
+    conflict = before.state is State.UNKNOWN
+    changed = Problem("", CHANGED_WHILE_UNKNOWN if conflict else CHANGED_AFTER_LINK, fatal=conflict)
     return Decision(
         row_number=row.row_number,
-        action=action,
+        reason=SkipReason.CONFLICT if conflict else SkipReason.RECORDED,
         before=before,
-        entry=before._replace(row_number=row.row_number, run=context.run),
-        problems=(*row.problems, *([Problem("", words, fatal=action is Action.STOP)] if words else ())),
+        entry=evolve(before, row_number=row.row_number, run=context.run),
+        problems=row.problems if same else (*row.problems, changed),
     )
 
 
-def _opened(
+def _new_generation(
     row: Row, data: CorpIdentLinkRequest, key: bytes, before: Entry | None, context: DecisionContext
 ) -> PendingRequest:
-    """Ask under a fresh id, for the first generation or the next."""
+    """Send the row under a fresh id, as its first generation or the next."""
     request_id = context.new_id()
-    request = context.write(data, request_id)
+    request = context.encode(data, request_id)
     entry = Entry(
         key_hash=key,
         generation=1 if before is None else before.generation + 1,
@@ -192,38 +197,40 @@ def _opened(
         label=row.label,
         opened_at=context.now,
     )
-    return PendingRequest(before, entry, request, in_doubt=False, problems=row.problems)
+    return PendingRequest(before=before, entry=entry, request=request, in_doubt=False, problems=row.problems)
 
 
-def _unfit(row: Row, before: Entry | None, context: DecisionContext) -> Decision:
-    """Send nothing, and hide nothing: what was asked before, when the row was in order, stands."""
-    actions = {State.LINKED: Action.KNOWN, State.UNKNOWN: Action.STOP}
-    if before is None or before.run == context.run or before.state not in actions:
-        return Decision(row_number=row.row_number, action=Action.INVALID, problems=row.problems)
-    entry = before._replace(row_number=row.row_number, run=context.run)
+def _decide_invalid(row: Row, before: Entry | None, context: DecisionContext) -> Decision:
+    """Skip a row that must not be sent, but keep the link or the unknown result from a time when it was valid."""
+    reasons = {State.LINKED: SkipReason.RECORDED, State.UNKNOWN: SkipReason.CONFLICT}
+    if before is None or before.run == context.run or before.state not in reasons:
+        return Decision(row_number=row.row_number, reason=SkipReason.INVALID, problems=row.problems)
+    entry = evolve(before, row_number=row.row_number, run=context.run)
     return Decision(
-        row_number=row.row_number, action=actions[before.state], before=before, entry=entry, problems=row.problems
+        row_number=row.row_number, reason=reasons[before.state], before=before, entry=entry, problems=row.problems
     )
 
 
-def _repeated(row: Row, first: Entry, *, same: bool, strict: bool) -> Decision:
+def _duplicate(row: Row, first: Entry, *, same: bool, strict: bool) -> Decision:
     if not same:
         return _invalid(
-            row, f"row {first.row_number} is the same company with other data: keep one of them, or name a key"
+            row,
+            f"same company as row {first.row_number} with other data: delete one of the rows, or choose a key column",
         )
-    words = f"repeats row {first.row_number}, asked once"
+    message = f"duplicate of row {first.row_number}, which is sent once"
     if strict:
-        return _invalid(row, words)
-    problems = (*row.problems, Problem("", words, fatal=False))
-    return Decision(row_number=row.row_number, action=Action.REPEAT, before=first, problems=problems)
+        return _invalid(row, message)
+    problems = (*row.problems, Problem("", message, fatal=False))
+    return Decision(row_number=row.row_number, reason=SkipReason.DUPLICATE, before=first, problems=problems)
 
 
-def _invalid(row: Row, words: str) -> Decision:
-    return Decision(row_number=row.row_number, action=Action.INVALID, problems=(*row.problems, Problem("", words)))
+def _invalid(row: Row, message: str) -> Decision:
+    problems = (*row.problems, Problem("", message))
+    return Decision(row_number=row.row_number, reason=SkipReason.INVALID, problems=problems)
 
 
 def next_generation(entry: Entry, *, new_id: str, now: float) -> Entry:
-    """Return the next generation of a company, which the next run asks for; the old one stays as it is."""
+    """Return the next generation of a company, which the next run sends; ``entry`` itself stays as it is."""
     return Entry(
         key_hash=entry.key_hash,
         generation=entry.generation + 1,
@@ -237,37 +244,37 @@ def next_generation(entry: Entry, *, new_id: str, now: float) -> Entry:
 
 
 def mark_pending(entry: Entry, *, in_doubt: bool) -> Entry:
-    """Return the entry of a row that was to be asked and was not, because the run ended."""
-    return entry if in_doubt else entry._replace(state=State.PENDING)
+    """Return the entry of a row that was not sent after all, because the run ended."""
+    return entry if in_doubt else evolve(entry, state=State.PENDING)
 
 
-def apply_result(entry: Entry, end: CallResult, *, in_doubt: bool, now: float) -> Entry:
-    """Return the entry after its call ended, with a link or an error.
+def apply_result(entry: Entry, call: CallResult, *, in_doubt: bool, now: float) -> Entry:
+    """Return the entry with the result of its call, a link or an error.
 
-    ``in_doubt`` says that an earlier call may have been acted on. Doubt wins over everything but a link, and a
-    refusal of the request's form, which every copy of it met.
+    ``in_doubt`` says that an earlier call with the same request may have been acted on. The entry then stays unknown,
+    unless this call returns a link or a `ParameterError`, which the earlier call must have met too.
     """
-    ended = end.result
-    if isinstance(ended, CorpIdentLink) and not _LINK.fullmatch(ended.auth_url):
-        # The platform made an order, so it is no refusal; and what is no web address must not reach a spreadsheet.
-        ended = UnexpectedResponse("the platform's link is no web address of http or https", http_status=200)
+    result = call.result
+    if isinstance(result, CorpIdentLink) and not _LINK.fullmatch(result.auth_url):
+        # The platform created an order, so this is not a refusal; only a web address may reach a spreadsheet.
+        result = UnexpectedResponse("the platform's link is not an http or https URL", http_status=200)
     code: int | None = None
-    words: str | None = None
+    reason: str | None = None
     order_no: str | None = None
     auth_url: str | None = None
-    if isinstance(ended, KfqError):
-        state, words = _state_after(ended, in_doubt=in_doubt), str(ended.args[0])
-        code = ended.code if isinstance(ended, ApiError) else None
+    if isinstance(result, KfqError):
+        state, reason = _state_after(result, in_doubt=in_doubt), str(result.args[0])
+        code = result.code if isinstance(result, ApiError) else None
     else:
-        state, order_no, auth_url = State.LINKED, ended.order_no, ended.auth_url
-    return entry.ended(
+        state, order_no, auth_url = State.LINKED, result.order_no, result.auth_url
+    return entry.with_result(
         state=state,
         order_no=order_no,
         auth_url=auth_url,
         code=code,
-        reason=words,
-        attempts=end.attempts,
-        seconds=end.seconds,
+        reason=reason,
+        attempts=call.attempts,
+        seconds=call.seconds,
         ended_at=now,
     )
 
@@ -284,20 +291,24 @@ def _state_after(error: KfqError, *, in_doubt: bool) -> State:
     return State.UNKNOWN
 
 
-def outcome_after(ask: PendingRequest, entry: Entry, *, asked: bool) -> Outcome:
-    """Return the outcome of a row whose entry is ``entry`` now."""
-    ending = (
-        OutcomeStatus.LINKED if entry.state is State.LINKED else OUTCOME_STATUSES[entry.state]
-    )  # enumerations are hashed slowly
-    return Outcome(entry.row_number, ending, asked, entry, ask.problems)
+def outcome_from_entry(pending: PendingRequest, entry: Entry, *, sent: bool) -> Outcome:
+    """Return the outcome of a row whose entry is ``entry`` after the run; ``sent`` as in `Outcome`."""
+    linked = entry.state is State.LINKED  # enumerations hash slowly, and most rows are linked
+    return Outcome(
+        row_number=entry.row_number,
+        status=OutcomeStatus.LINKED if linked else OUTCOME_STATUSES[entry.state],
+        sent=sent,
+        entry=entry,
+        problems=pending.problems,
+    )
 
 
-def outcome_of(decision: Decision | PendingRequest) -> Outcome:
-    """Return the outcome of a row that is not asked now."""
+def outcome_from_decision(decision: Decision | PendingRequest) -> Outcome:
+    """Return the outcome of a row that is not sent, or not yet."""
     entry = decision.before
-    ending = OUTCOME_STATUSES[entry.state] if entry else OutcomeStatus.PENDING
-    if isinstance(decision, Decision) and decision.action is Action.REPEAT:
-        ending = OutcomeStatus.REPEATED
-    if isinstance(decision, Decision) and decision.action is Action.INVALID:
-        ending, entry = OutcomeStatus.INVALID, None
-    return Outcome(row_number=decision.row_number, status=ending, sent=False, entry=entry, problems=decision.problems)
+    status = OUTCOME_STATUSES[entry.state] if entry else OutcomeStatus.PENDING
+    if isinstance(decision, Decision) and decision.reason is SkipReason.DUPLICATE:
+        status = OutcomeStatus.DUPLICATE
+    if isinstance(decision, Decision) and decision.reason is SkipReason.INVALID:
+        status, entry = OutcomeStatus.INVALID, None
+    return Outcome(row_number=decision.row_number, status=status, sent=False, entry=entry, problems=decision.problems)

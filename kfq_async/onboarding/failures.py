@@ -1,4 +1,4 @@
-"""What holds a worker back after something that concerns every row, so that it does not burn them."""
+"""Systemic failures: errors that affect every row, their detection, and the back-off of workers after one."""
 
 from __future__ import annotations
 
@@ -24,59 +24,61 @@ if TYPE_CHECKING:
 
     from kfq_async.models.identity import CorpIdentLink
 
-__all__ = ["FAILURES", "CircuitBreaker", "SystemicFailureDetector"]
+__all__ = ["MAX_FAILURES", "CircuitBreaker", "SystemicFailureDetector", "systemic_failure_advice"]
 
 
 NO_BALANCE = 41003
 
 
 def systemic_failure_advice(error: KfqError) -> str | None:
-    """Return what to do about an error that concerns every row, or ``None`` if it is one row's."""
+    """Return the remedy for an error that affects every row, or ``None`` if it affects only one."""
     if isinstance(error, ApiError) and error.code == NO_BALANCE:
         return "Top up the account"
     if isinstance(error, CredentialsError):
         return "Check the token and its permissions"
     if isinstance(error, SignatureError) and not isinstance(error, NonceError):
         return "Check the signer's key, and this machine's clock"
-    if isinstance(error, NotFoundError) or (isinstance(error, UnexpectedResponse) and _of_the_address(error)):
-        return "Check the base URL, its context path, and what stands in between"
+    if isinstance(error, NotFoundError) or (isinstance(error, UnexpectedResponse) and _suggests_wrong_url(error)):
+        return "Check the base URL, its context path, and any proxy or gateway in between"
     if isinstance(error, CertificateError):
         return "Check the base URL and the CA"
     return None
 
 
-def _of_the_address(error: UnexpectedResponse) -> bool:
+def _suggests_wrong_url(error: UnexpectedResponse) -> bool:
     return 300 <= error.http_status < 400 or error.http_status in {401, 403, 404, 405, 407}
 
 
 _log = logging.getLogger("kfq_async")
 
 
-FAILURES = 20
-"""Calls in a row without an answer of the platform, after which the cause is none of one row."""
-NOBODY_ANSWERS = f"{FAILURES} calls in a row had no answer of the platform: check the network and the base URL"
+MAX_FAILURES = 20
+"""Number of consecutive calls without a response from the platform that counts as a systemic failure."""
+NO_RESPONSE_ADVICE = (
+    f"{MAX_FAILURES} calls in a row got no response from the platform: check the network and the base URL"
+)
 
 
 class SystemicFailureDetector:
-    """Sees the ends of calls, one after the other."""
+    """Detects systemic failures from the results of calls: by the error itself, or by too many in a row."""
 
     def __init__(self) -> None:
         self.failures = 0
-        """Calls in a row, up to the last one, without an answer of the platform."""
+        """Number of consecutive calls, up to the latest, without a response from the platform."""
 
-    def saw(self, ended: CorpIdentLink | KfqError) -> str | None:
-        """Return what to do about something that concerns every row, or ``None`` if nothing of the kind is seen."""
-        if not isinstance(ended, KfqError):
+    def record(self, result: CorpIdentLink | KfqError) -> str | None:
+        """Record the result of a call; return the remedy for a systemic failure, or ``None`` if there is none."""
+        if not isinstance(result, KfqError):
             self.failures = 0
             return None
-        self.failures = self.failures + 1 if isinstance(ended, TransportError | UnexpectedResponse) else 0
-        return systemic_failure_advice(ended) or (NOBODY_ANSWERS if self.failures >= FAILURES else None)
+        self.failures = self.failures + 1 if isinstance(result, TransportError | UnexpectedResponse) else 0
+        return systemic_failure_advice(result) or (NO_RESPONSE_ADVICE if self.failures >= MAX_FAILURES else None)
 
 
 class CircuitBreaker:
-    """Lets nothing begin for a while, twice as long each time, until a call has been answered as it should be.
+    """Holds new calls back after a systemic failure, doubling the pause until a call gets a proper response.
 
-    Times are in seconds; ``clock`` must not go back.
+    ``first`` and ``longest`` are pauses in seconds; ``clock`` must be monotonic.
     """
 
     def __init__(
@@ -86,20 +88,20 @@ class CircuitBreaker:
         self._longest = longest
         self._clock = clock
         self._pause = first
-        self._until = clock()
-        self._watch = SystemicFailureDetector()
+        self._open_until = clock()
+        self._detector = SystemicFailureDetector()
 
-    async def released(self) -> None:
-        """Wait until something may begin."""
-        while (left := self._until - self._clock()) > 0:  # noqa: ASYNC110  # it may be pulled again meanwhile
+    async def wait_until_closed(self) -> None:
+        """Wait until a call may begin."""
+        while (left := self._open_until - self._clock()) > 0:  # noqa: ASYNC110  # it may open again meanwhile
             await asyncio.sleep(left)
 
-    def saw(self, ended: CorpIdentLink | KfqError) -> None:
-        """Take note of how a call ended: pause for what concerns every row, also twenty calls without an answer."""
-        advice = self._watch.saw(ended)
-        if advice is not None and self._clock() >= self._until:  # others that were under way saw the same
-            _log.warning("paused for %g s: %s. %s", self._pause, ended, advice)
-            self._until = self._clock() + self._pause
+    def record(self, result: CorpIdentLink | KfqError) -> None:
+        """Record the result of a call; open after a systemic failure."""
+        advice = self._detector.record(result)
+        if advice is not None and self._clock() >= self._open_until:  # concurrent calls fail for the same reason
+            _log.warning("paused for %g s: %s. %s", self._pause, result, advice)
+            self._open_until = self._clock() + self._pause
             self._pause = min(2 * self._pause, self._longest)
-        elif advice is None and not self._watch.failures:
+        elif advice is None and not self._detector.failures:
             self._pause = self._first

@@ -1,4 +1,4 @@
-"""Deciding on rows a batch at a time, with their ids in the ledger before anybody acts on it."""
+"""Decisions on batches of rows; their ids are in the ledger before a decision is returned."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-import attrs
+from attrs import evolve
 
 from kfq_async.models.fields import new_id
-from kfq_async.onboarding.decisions import Decision, DecisionContext, PendingRequest, bound_to, decide, written
+from kfq_async.onboarding.decisions import (
+    Decision,
+    DecisionContext,
+    PendingRequest,
+    bound_encoder,
+    decide,
+    encode_request,
+)
 from kfq_async.onboarding.ledgers.base import Hashes
 
 if TYPE_CHECKING:
@@ -23,14 +30,14 @@ __all__ = ["Planner"]
 
 T = TypeVar("T")
 
-_AT_A_TIME = 50
-"""Rows decided on before others have their turn."""
+_ROWS_PER_TURN = 50
+"""Rows decided on before other tasks run."""
 _NO_RUN = -1
-"""A run that no entry was seen in."""
+"""A run number that no entry has."""
 
 
 class Planner:
-    """What one run does with each row; the options are those of `Onboarding`."""
+    """Decides on the rows of one run; the options are those of `Onboarding`."""
 
     def __init__(
         self,
@@ -47,61 +54,61 @@ class Planner:
         self._run = run
         self._retry_refused = retry_refused
         self._strict = strict
-        self._write = bound_to(callbacks) if callbacks else written
+        self._encode = bound_encoder(callbacks) if callbacks else encode_request
         self._clock = clock
 
     async def decide(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
-        """Return what is to be done with each row; what it relies on is in the ledger."""
+        """Decide on each row; the entries that the decisions rely on are in the ledger when this returns."""
         keys = self._keys(rows)
-        latest = dict(await self._found(keys))
-        context = self._rules()
+        current = dict(await self._find(keys))
+        context = self._context()
         decisions: list[Decision | PendingRequest] = []
-        async for row, key in _by_and_by(zip(rows, keys, strict=True)):
-            decision = decide(row, key, None if key is None else latest.get(key), context)
+        async for row, key in _cooperatively(zip(rows, keys, strict=True)):
+            decision = decide(row, key, None if key is None else current.get(key), context)
             if decision.entry is not None:
-                latest[decision.entry.key_hash] = decision.entry  # for a later row of the same company
+                current[decision.entry.key_hash] = decision.entry  # for a later row of the same company
             decisions.append(decision)
         await self._ledger.put([entry for decision in decisions if (entry := decision.entry) is not None])
         return decisions
 
-    async def review(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
-        """Return how each row stands after the run, without changing anything; the run must be the last one."""
+    async def inspect(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
+        """Return the decision on each row after the run without changing the ledger; the run must be its last one."""
         keys = self._keys(rows)
-        found = await self._found(keys)
-        context = self._rules()
-        elsewhere = attrs.evolve(context, run=_NO_RUN)
+        found = await self._find(keys)
+        context = self._context()
+        next_run = evolve(context, run=_NO_RUN)
         decisions: list[Decision | PendingRequest] = []
-        async for row, key in _by_and_by(zip(rows, keys, strict=True)):
+        async for row, key in _cooperatively(zip(rows, keys, strict=True)):
             before = None if key is None else found.get(key)
-            # At the place where its entry was seen, it is the first row of its company.
+            # At the position stored in its entry, it is the first row of its company, and no duplicate.
             first = before is not None and before.row_number == row.row_number
-            decisions.append(decide(row, key, before, elsewhere if first else context))
+            decisions.append(decide(row, key, before, next_run if first else context))
         return decisions
 
     def _keys(self, rows: Sequence[Row]) -> list[bytes | None]:
         return [None if row.key is None else self._hashes.key(row.key) for row in rows]
 
-    async def _found(self, keys: Sequence[bytes | None]) -> Mapping[bytes, Entry]:
+    async def _find(self, keys: Sequence[bytes | None]) -> Mapping[bytes, Entry]:
         return await self._ledger.find({key for key in keys if key is not None})
 
-    def _rules(self) -> DecisionContext:
+    def _context(self) -> DecisionContext:
         return DecisionContext(
             run=self._run,
             hashes=self._hashes,
             new_id=new_id,
             now=self._clock(),
-            write=self._write,
+            encode=self._encode,
             retry_refused=self._retry_refused,
             strict=self._strict,
         )
 
 
-async def _by_and_by(items: Iterable[T]) -> AsyncIterator[T]:
-    """Yield items, and let others have their turn now and then.
+async def _cooperatively(items: Iterable[T]) -> AsyncIterator[T]:
+    """Yield items, and let other tasks run at intervals.
 
-    A thread would hold the interpreter for as long, and to hand it over costs more than to decide on some rows.
+    A thread would hold the interpreter lock just as long, and handing it over costs more than deciding on some rows.
     """
     for count, item in enumerate(items, 1):
         yield item
-        if count % _AT_A_TIME == 0:
+        if count % _ROWS_PER_TURN == 0:
             await asyncio.sleep(0)

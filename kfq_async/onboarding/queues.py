@@ -1,4 +1,4 @@
-"""A bounded queue that ends: what lies between two stages of a run."""
+"""A bounded, closable queue between two stages of a run."""
 
 from __future__ import annotations
 
@@ -16,65 +16,65 @@ T = TypeVar("T")
 
 
 class BatchQueue(Generic[T]):
-    """Items in order, of which hardly more than ``size`` wait; it can be closed, with an error too.
+    """FIFO queue that hands out batches and can be closed, also with an error.
 
-    Iterate over it to take one after the other, as several tasks may, or `take` all that is there. asyncio's own
-    queue has no end before Python 3.13, and hands on single items alone.
+    `put` waits while ``size`` items or more are queued. Iterate to get single items, from any number of tasks, or
+    `take` a batch. `asyncio.Queue` cannot be closed before Python 3.13, and hands out single items only.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._items: deque[T] = deque()
-        self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._not_empty = asyncio.Event()
+        self._not_full = asyncio.Event()
+        self._flush = asyncio.Event()
         self._closed = False
         self.error: BaseException | None = None
-        """What closed it, unless it just ended."""
+        """The error that it was closed with; ``None`` if it was closed without one, or is open."""
 
     async def put(self, items: Iterable[T]) -> None:
-        """Add items at once, as soon as there is room for one of them; who lingers meanwhile is told to hurry."""
+        """Add all items as soon as there is room for one; a `take` that waits for more stops waiting meanwhile."""
         while len(self._items) >= self.size:
-            self._hurry.set()
-            self._room.clear()
-            await self._room.wait()
+            self._flush.set()
+            self._not_full.clear()
+            await self._not_full.wait()
         self._items.extend(items)
-        self._arrived.set()
+        self._not_empty.set()
 
-    async def take(self, most: int | None = None, *, max_wait: float = 0.0) -> list[T]:
-        """Wait for an item, then ``max_wait`` seconds for more, and return what is there, ``most`` items at the most.
+    async def take(self, limit: int | None = None, *, max_wait: float = 0.0) -> list[T]:
+        """Wait for an item, then up to ``max_wait`` seconds for more, and return at most ``limit`` items.
 
-        It lingers no longer than somebody waits for room, or the stream ends. Returns nothing when the stream was
-        closed, after all that was put before; see ``error`` then.
+        The second wait ends early when a `put` waits for room, or the queue is closed. Returns an empty list once the
+        queue is closed and empty; see ``error`` then.
         """
-        if await self._filled() and max_wait:
+        if await self._wait_for_item() and max_wait:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max_wait):
-                    await self._hurry.wait()
-        self._room.set()
+                    await self._flush.wait()
+        self._not_full.set()
         if not self._closed:
-            self._hurry.clear()
-        return [self._items.popleft() for _ in range(min(len(self._items), most or len(self._items)))]
+            self._flush.clear()
+        return [self._items.popleft() for _ in range(min(len(self._items), limit or len(self._items)))]
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
-        if not self._items and not await self._filled():
+        if not self._items and not await self._wait_for_item():
             raise StopAsyncIteration
-        self._room.set()
+        self._not_full.set()
         return self._items.popleft()
 
-    async def _filled(self) -> bool:
-        """Wait until there is an item, and return whether there is; without one it is closed."""
+    async def _wait_for_item(self) -> bool:
+        """Return ``True`` as soon as there is an item, ``False`` if the queue is closed and empty."""
         while not self._items and not self._closed:
-            self._arrived.clear()
-            await self._arrived.wait()
+            self._not_empty.clear()
+            await self._not_empty.wait()
         return bool(self._items)
 
     def close(self, error: BaseException | None = None) -> None:
-        """Let those who take know that nothing more comes."""
+        """End the queue after the items in it; the first error given stays."""
         self.error = self.error or error
         self._closed = True
-        self._hurry.set()
-        self._arrived.set()
+        self._flush.set()
+        self._not_empty.set()

@@ -1,80 +1,117 @@
-"""What a ledger keeps: for each company and generation one entry. Values only, and no person's data."""
+"""Values of an onboarding run: rows and problems of a source, ledger entries, call results and outcomes."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import field, frozen
 
+from kfq_async.errors import KfqError
 from kfq_async.models.fields import mask
-from kfq_async.models.identity import CorpIdentLinkRequest
+from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
 from kfq_async.models.notifications import IdentityStatus
 
-if TYPE_CHECKING:
-    from kfq_async.errors import KfqError
-    from kfq_async.models.identity import CorpIdentLink
-
-__all__ = ["ENDED", "FINAL_STATES", "FIXED", "TOLD", "Entry", "Problem", "Row", "State"]
+__all__ = [
+    "FINAL_STATES",
+    "OUTCOME_STATUSES",
+    "CallResult",
+    "Entry",
+    "Outcome",
+    "OutcomeStatus",
+    "Problem",
+    "Row",
+    "State",
+]
 
 
 class State(StrEnum):
-    """How the request of an entry ended, as far as the ledger knows."""
+    """State of an entry's request, as far as the ledger knows.
+
+    Attributes:
+        UNKNOWN: May have been sent; the result is not known. Stored before the first byte is sent, so it is also the
+            state after a kill. Retried under the same id.
+        PENDING: Certainly not acted on. Sent by the next run, under the same id.
+        LINKED: The platform created an order; ``order_no`` and ``auth_url`` are set.
+        REFUSED: The platform refused it; ``code`` and ``reason`` say why.
+    """
 
     UNKNOWN = "unknown"
-    """It may have been sent, and how it ended is not known. So it stands from before the first byte leaves until
-    an answer is in the ledger, and after a kill. It is asked again under the same id."""
+    """May have been sent; retried under the same id."""
     PENDING = "pending"
-    """Certainly nothing of it was acted on. It is asked again under the same id."""
+    """Certainly not acted on; sent by the next run."""
     LINKED = "linked"
-    """The platform made an order; ``order_no`` and ``auth_url`` are there."""
+    """The platform created an order."""
     REFUSED = "refused"
-    """The platform said no, for good; ``code`` and ``words`` say why."""
+    """The platform refused it."""
 
 
 FINAL_STATES = frozenset({State.LINKED, State.REFUSED})
+"""States in which no request is sent under the same id."""
 
 
-class Entry(NamedTuple):
-    """One generation of one company: a row of the ledger, in the order of its columns.
+@frozen
+class Entry:
+    """One generation of one company in the ledger; holds no personal data.
 
-    A named tuple, since two are made for each company, and a frozen class takes more than twice as long to make.
+    Attributes:
+        key_hash: Keyed hash of the company's key, 16 bytes.
+        generation: Counted from 1; the highest generation of a company is the current one.
+        client_request_id: The id that every request of this generation carries.
+        body_hash: Keyed hash of the request's body as sent, id included, 16 bytes; empty if there was none yet.
+        row_number: Position of the row when it was last seen: spreadsheet row, line, or place in the iterator.
+        state: The request's `State`.
+        order_no: Number of the identification order; ``None`` unless linked.
+        auth_url: The identification link, a secret; ``None`` unless linked.
+        code: The platform's error code; ``None`` if it gave none.
+        reason: Message of the last call's error; ``None`` if there was none.
+        attempts: Requests sent by the last call.
+        seconds: Duration of the last call, waits and retries included; ``None`` before the first call.
+        ended_at: End of the last call, in seconds since the epoch; ``None`` before the first call.
+        run: Number of the run that saw the row last; 0 if none did.
+        label: The part of the key that may be shown, such as the credit code; ``None`` if there is none.
+        opened_at: Time at which the generation was opened, in seconds since the epoch.
+        status: An `IdentityStatus` from a notification, set by `Ledger.complete` only; ``None`` if there was none.
+        status_at: Time of that notification, in seconds since the epoch.
     """
 
     key_hash: bytes
-    """Keyed hash of what the company is recognised by; 16 bytes."""
+    """Keyed hash of the company's key, 16 bytes."""
     generation: int
-    """From 1 on; the highest one counts, the others are its past."""
+    """Counted from 1; the highest one is current."""
     client_request_id: str
+    """The id that every request of this generation carries."""
     body_hash: bytes
-    """Keyed hash of the request's body as it is sent, id included; 16 bytes."""
+    """Keyed hash of the request's body as sent, 16 bytes; empty if there was none yet."""
     row_number: int
-    """Where the row stood when the entry was last seen."""
+    """Position of the row when it was last seen."""
     state: State
+    """The request's state."""
     order_no: str | None = None
-    auth_url: str | None = None
+    """Number of the identification order."""
+    auth_url: str | None = field(default=None, repr=mask)
+    """The identification link; a secret."""
     code: int | None = None
-    """The platform's number of a refusal."""
+    """The platform's error code."""
     reason: str | None = None
-    """Why it is refused or unknown, without personal data."""
+    """Message of the last call's error, without personal data."""
     attempts: int = 0
-    """Requests made for it by its last call."""
+    """Requests sent by the last call."""
     seconds: float | None = None
-    """How long its last call took, its waits and repetitions included."""
+    """Duration of the last call, waits and retries included."""
     ended_at: float | None = None
-    """When its last call ended, in seconds since the epoch."""
+    """End of the last call, in seconds since the epoch."""
     run: int = 0
-    """The run that saw it last, so that a company that stands twice in a file is noticed."""
+    """Number of the run that saw the row last."""
     label: str | None = None
     """The part of the key that may be shown."""
     opened_at: float = 0.0
-    """When the generation was opened, in seconds since the epoch."""
+    """Time at which the generation was opened, in seconds since the epoch."""
     status: int | None = None
-    """An `IdentityStatus`, as a notification told; set by `Ledger.complete` and by nothing else."""
+    """An `IdentityStatus` from a notification."""
     status_at: float | None = None
-    """When that was told, in seconds since the epoch."""
+    """Time of that notification, in seconds since the epoch."""
 
-    def ended(
+    def with_result(
         self,
         *,
         state: State,
@@ -86,38 +123,48 @@ class Entry(NamedTuple):
         seconds: float,
         ended_at: float,
     ) -> Entry:
-        """Return the entry after a call; ``_replace`` takes nearly twice as long."""
-        end = (state, order_no, auth_url, code, reason, attempts, seconds, ended_at)
-        return Entry._make(self[:_END] + end + self[_AFTER_END:])
+        """Return the entry with the result of a call.
 
-    def __repr__(self) -> str:
-        """Leave the link out, which is a secret."""
-        shown = (
-            f"{name}={mask(value) if name == 'auth_url' else repr(value)}" for name, value in self._asdict().items()
+        Each company needs it once, so the fields are passed in their order: ``attrs.evolve`` takes twice as long.
+        """
+        return Entry(
+            self.key_hash,
+            self.generation,
+            self.client_request_id,
+            self.body_hash,
+            self.row_number,
+            state,
+            order_no,
+            auth_url,
+            code,
+            reason,
+            attempts,
+            seconds,
+            ended_at,
+            self.run,
+            self.label,
+            self.opened_at,
+            self.status,
+            self.status_at,
         )
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-
-FIXED = ("key_hash", "generation", "client_request_id", "label", "opened_at")
-"""What never changes while a generation lasts."""
-TOLD = ("status", "status_at")
-"""What notifications change."""
-ENDED = ("state", "order_no", "auth_url", "code", "reason", "attempts", "seconds", "ended_at")
-"""What the end of a call changes."""
-_END = Entry._fields.index(ENDED[0])
-_AFTER_END = _END + len(ENDED)
 
 
 @frozen
 class Problem:
-    """What is wrong with a cell; its message never repeats what the cell holds, so they are fit for a log."""
+    """A defect of a row, or a warning about it.
+
+    Attributes:
+        column: The heading as it stands in the file, or the name of the field; empty if the whole row is meant.
+        message: The defect and its remedy. It never repeats the cell's content, so it may be logged.
+        fatal: Whether the row must not be sent; ``False`` makes it a warning.
+    """
 
     column: str
-    """The heading as it stands in the file, or the name of the field."""
+    """The heading or field name; empty if the whole row is meant."""
     message: str
-    """What is wrong, and what to do."""
+    """The defect and its remedy, without the cell's content."""
     fatal: bool = True
-    """Whether the row must not be sent; otherwise it is a warning."""
+    """Whether the row must not be sent."""
 
     def __str__(self) -> str:
         return f"{self.column}: {self.message}" if self.column else self.message
@@ -125,17 +172,27 @@ class Problem:
 
 @frozen(kw_only=True)
 class Row:
-    """One company of a source."""
+    """One company of a source.
+
+    Attributes:
+        row_number: Its position: the spreadsheet's row, the file's line, or the place in an iterator, counted from 1.
+        key: Text that identifies the company between runs; ``None`` if the row has none, which makes it invalid.
+        request: The request without its id, which the ledger assigns; ``None`` if the row cannot become a request,
+            which makes it invalid.
+        label: The part of the key that is not personal data and may be shown, such as the credit code.
+        problems: Defects and warnings found while reading the row.
+    """
 
     row_number: int
-    """Where it stands: the spreadsheet's row, the file's line, or the place in an iterator from 1 on."""
+    """Position in the source."""
     key: str | None = field(repr=mask)
-    """What the company is recognised by; ``None`` if the row has nothing of the kind."""
+    """Text that identifies the company between runs."""
     request: CorpIdentLinkRequest | None
-    """What would be sent, without its id, which is the ledger's; ``None`` if the row cannot become a request."""
+    """The request without its id."""
     label: str | None = None
-    """A part of the key that is no person's data and may be shown, as the credit code."""
+    """The part of the key that may be shown."""
     problems: tuple[Problem, ...] = ()
+    """Defects and warnings."""
 
     @property
     def invalid(self) -> bool:
@@ -146,20 +203,30 @@ class Row:
 
 
 class OutcomeStatus(StrEnum):
-    """How it ended for a row."""
+    """Status of one row after a run.
+
+    Attributes:
+        LINKED: It has its link.
+        REFUSED: The platform refused it.
+        INVALID: It was not sent; ``problems`` say why.
+        UNKNOWN: It may have been acted on. The next run retries it under the same id, unless ``problems`` say
+            otherwise.
+        PENDING: It was not acted on. The next run sends it.
+        DUPLICATE: An earlier row is the same company with the same data; the outcome is that row's.
+    """
 
     LINKED = "linked"
     """It has its link."""
     REFUSED = "refused"
-    """The platform said no."""
+    """The platform refused it."""
     INVALID = "invalid"
-    """It was never sent; ``problems`` say why."""
+    """It was not sent; ``problems`` say why."""
     UNKNOWN = "unknown"
-    """It may have been acted on; the same run again asks under the same id, unless ``problems`` say otherwise."""
+    """It may have been acted on; the next run retries it under the same id."""
     PENDING = "pending"
-    """Nothing of it was acted on; the same run again asks."""
-    REPEATED = "repeated"
-    """It is the same as an earlier row, whose outcome is its own."""
+    """It was not acted on; the next run sends it."""
+    DUPLICATE = "duplicate"
+    """An earlier row is the same company with the same data."""
 
 
 OUTCOME_STATUSES = {
@@ -170,58 +237,65 @@ OUTCOME_STATUSES = {
 }
 
 
-_OVER = {
-    int(IdentityStatus.WITHDRAWN): "its order was withdrawn, and its next generation has to be opened on purpose",
-    int(IdentityStatus.EXPIRED): "its order expired, and its next generation has to be opened on purpose",
+_ORDER_ENDED = {
+    int(IdentityStatus.WITHDRAWN): (
+        "its order was withdrawn: run `kfq onboard reissue LEDGER --withdrawn` for a new link"
+    ),
+    int(IdentityStatus.EXPIRED): "its order expired: run `kfq onboard reissue LEDGER --expired` for a new link",
 }
 
 
-class Outcome(NamedTuple):
-    """How it ended for one row; when it is given out, the ledger has it."""
+@frozen(kw_only=True)
+class Outcome:
+    """Result of one row; it is in the ledger before it is returned.
+
+    Attributes:
+        row_number: Position of the row in its source.
+        status: The row's `OutcomeStatus`.
+        sent: Whether this run sent the row's request; ``False`` if the result was known before, or nothing was sent.
+        entry: The ledger's entry for the row; ``None`` for an invalid row, and for one that the ledger lacks.
+        problems: Defects and warnings.
+    """
 
     row_number: int
-    """Where the row stands in its source."""
+    """Position of the row in its source."""
     status: OutcomeStatus
+    """Status of the row."""
     sent: bool
-    """Whether it was sent in this run; otherwise its end was known before."""
-    entry: Entry | None = None
-    """What the ledger holds for it; ``None`` for an invalid row."""
+    """Whether this run sent the row's request."""
+    entry: Entry | None = field(default=None, repr=False)
+    """The ledger's entry for the row."""
     problems: tuple[Problem, ...] = ()
-    """What was noticed about it, warnings included."""
-
-    def __repr__(self) -> str:
-        """Leave the entry out."""
-        return (
-            f"{type(self).__name__}(row_number={self.row_number}, status={self.status!r}, sent={self.sent}, "
-            f"problems={self.problems!r})"
-        )
+    """Defects and warnings."""
 
     @property
     def order_no(self) -> str | None:
-        """Number of the identification order."""
+        """Number of the identification order; ``None`` if there is none."""
         return self.entry.order_no if self.entry else None
 
     @property
     def auth_url(self) -> str | None:
-        """The link; a secret."""
+        """The link, a secret; ``None`` if there is none."""
         return self.entry.auth_url if self.entry else None
 
     @property
     def reason(self) -> str:
-        """Why it is not linked, or what is odd about it, without personal data."""
-        told = [str(problem) for problem in sorted(self.problems, key=lambda problem: not problem.fatal)]
+        """The reason why the row is not linked, or its warnings, without personal data; may be empty."""
+        reasons = [str(problem) for problem in sorted(self.problems, key=lambda problem: not problem.fatal)]
         if self.entry is not None and self.entry.reason and self.status is not OutcomeStatus.LINKED:
-            told.insert(0, self.entry.reason)
-        if self.entry is not None and self.entry.status in _OVER:
-            told.insert(0, _OVER[self.entry.status])
-        return "; ".join(told)
+            reasons.insert(0, self.entry.reason)
+        if self.entry is not None and self.entry.status in _ORDER_ENDED:
+            reasons.insert(0, _ORDER_ENDED[self.entry.status])
+        return "; ".join(reasons)
 
 
-class CallResult(NamedTuple):
-    """How a call ended."""
+@frozen(kw_only=True)
+class CallResult:
+    """Result of one call."""
 
     result: CorpIdentLink | KfqError
+    """The link, or the error that the call raised."""
     attempts: int
-    """Requests made."""
+    """Requests sent."""
     seconds: float
-    """How long it took, its waits and repetitions included."""
+    """Duration, waits and retries included."""

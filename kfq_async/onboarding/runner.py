@@ -1,4 +1,4 @@
-"""Many companies on one machine: rows in, outcomes out, the ledger in between. Memory does not grow with the rows."""
+"""Onboarding on one machine: links for rows, recorded in a ledger, in memory that does not grow with the rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 from kfq_async.errors import KfqError, RunPaused, SessionError
-from kfq_async.onboarding.decisions import PendingRequest, apply_result, mark_pending, outcome_after, outcome_of
+from kfq_async.onboarding.decisions import (
+    PendingRequest,
+    apply_result,
+    mark_pending,
+    outcome_from_decision,
+    outcome_from_entry,
+)
 from kfq_async.onboarding.failures import SystemicFailureDetector
 from kfq_async.onboarding.planner import Planner
 from kfq_async.onboarding.queues import BatchQueue
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
     from kfq_async.protocol.requests import EncodedRequest
     from kfq_async.session import AsyncSession
 
-__all__ = ["BATCH", "CONCURRENCY", "Onboarding", "prefetch", "request_link"]
+__all__ = ["BATCH", "CONCURRENCY", "RESULTS_PER_CALL", "Onboarding", "prefetch", "request_link"]
 
 
 BATCH = 200
@@ -34,89 +40,109 @@ BATCH = 200
 
 
 @asynccontextmanager
-async def prefetch(rows: Iterable[Row] | AsyncIterable[Row], into: BatchQueue[Row]) -> AsyncIterator[None]:
-    """Put rows into a stream meanwhile, and close it after the last one, with the error of a source that fails.
+async def prefetch(rows: Iterable[Row] | AsyncIterable[Row], queue: BatchQueue[Row]) -> AsyncIterator[None]:
+    """Read rows into a queue in the background, and close it after the last one, with the source's error if it fails.
 
-    A plain iterable is read in a thread, some rows at a time.
+    A plain iterable is read in a thread, `BATCH` rows at a time.
     """
-    reader = asyncio.create_task(_read(rows, into))
+    reader = asyncio.create_task(_read(rows, queue))
     try:
         yield
     finally:
-        reader.cancel()  # it may wait for a row that nobody needs any more
+        reader.cancel()  # it may wait for a row that is no longer needed
         await asyncio.gather(reader, return_exceptions=True)
 
 
-async def _read(rows: Iterable[Row] | AsyncIterable[Row], into: BatchQueue[Row]) -> None:
-    problem: Exception | None = None
+async def _read(rows: Iterable[Row] | AsyncIterable[Row], queue: BatchQueue[Row]) -> None:
+    error: Exception | None = None
     try:
         if isinstance(rows, AsyncIterable):
             async for row in rows:
-                await into.put((_checked(row),))
+                await queue.put((_checked(row),))
         else:
             iterator = iter(rows)
-            while problem is None:
-                part, problem = await asyncio.to_thread(_part, iterator)
-                await into.put(part)
-    except Exception as raised:  # noqa: BLE001  # whoever takes the rows learns of it
-        problem = raised
-    into.close(None if isinstance(problem, StopIteration) else problem)
+            while error is None:
+                batch, error = await asyncio.to_thread(_next_batch, iterator)
+                await queue.put(batch)
+    except Exception as raised:  # noqa: BLE001  # the queue hands it on
+        error = raised
+    queue.close(None if isinstance(error, StopIteration) else error)
 
 
-def _part(rows: Iterator[Row]) -> tuple[list[Row], Exception | None]:
-    """Return the next rows, and what ended them, be it the end."""
-    part: list[Row] = []
+def _next_batch(rows: Iterator[Row]) -> tuple[list[Row], Exception | None]:
+    """Return the next rows, and the error or `StopIteration` that ended them, if any."""
+    batch: list[Row] = []
     try:
-        while len(part) < BATCH:
-            part.append(_checked(next(rows)))
-    except Exception as problem:  # noqa: BLE001  # it is handed on
-        return part, problem
-    return part, None
+        while len(batch) < BATCH:
+            batch.append(_checked(next(rows)))
+    except Exception as error:  # noqa: BLE001  # it is handed on
+        return batch, error
+    return batch, None
 
 
 def _checked(row: object) -> Row:
     if not isinstance(row, Row):
-        raise TypeError(f"rows must be of Row, not {type(row).__name__}: request_rows(requests) makes them of requests")
+        raise TypeError(f"rows must be Row objects, not {type(row).__name__}: use request_rows(requests) for requests")
     return row
 
 
 async def request_link(session: AsyncSession, request: EncodedRequest) -> CallResult:
-    """Ask for a link; raises `SessionError`, which is the caller's mistake, and no other `KfqError`."""
+    """Request a link; every `KfqError` becomes the result, except `SessionError`, the caller's mistake."""
     began = time.monotonic()
-    ended: CorpIdentLink | KfqError
+    result: CorpIdentLink | KfqError
     try:
-        answer = await session.send(CORP_IDENT_LINK, request)
-        ended, attempts = answer.result, answer.attempts
+        response = await session.send(CORP_IDENT_LINK, request)
+        result, attempts = response.result, response.attempts
     except SessionError:
         raise
-    except KfqError as problem:
-        ended, attempts = problem, problem.attempts
-    return CallResult(ended, attempts, time.monotonic() - began)
+    except KfqError as error:
+        result, attempts = error, error.attempts
+    return CallResult(result=result, attempts=attempts, seconds=time.monotonic() - began)
 
 
 CONCURRENCY = 10
-"""Requests under way at a time, unless told otherwise: the platform's limits are not documented."""
-ENDED = 2000
-"""Calls that ended and wait to be written."""
-LINGER = 0.1
-"""Seconds in which calls that end are gathered: a commit on the disk costs as much as many rows do."""
-AHEAD = 0.5
-"""Seconds, about, that ids are in the ledger before they are used: what waits there is unknown after a kill."""
-FEWEST, MOST = 50, 1000
-"""Rows whose ids are committed together, by how many are asked for in that time."""
+"""Default number of concurrent requests: the platform's limits are not documented."""
+COMMIT_WAIT = 0.1
+"""Seconds for which results are collected before a commit: a commit to disk costs as much as many rows."""
+RESULTS_PER_CALL = 4
+"""Uncommitted results per concurrent call; beyond that, the commit begins at once, and calls wait for it.
+
+This limits the number of results that the caller has not received yet, however fast the platform is. Calls wait only
+if a commit takes longer than four of them.
+"""
+MAX_OUTCOMES = 2000
+"""Outcomes that may wait for the caller."""
+PLAN_AHEAD = 0.5
+"""Approximate seconds from the commit of an id to its request; after a kill, the rows in between are unknown."""
+MIN_PLANNED, MAX_PLANNED = 50, 1000
+"""Bounds of the number of rows whose ids are committed together."""
 
 
 class Onboarding:
-    """A run over many companies: open it in ``async with`` and iterate over its outcomes, in the order of their ends.
+    """Request links for many companies, in ``async with``; iterate over it to get an `Outcome` per row.
 
-    ``rows`` is an iterable or async iterable of `Row`, read as far as is needed and never held as a whole; a plain
-    iterable is read in a thread. ``concurrency`` bounds the requests under way, ``rate_limit`` how many begin in a
-    second. ``retry_refused`` asks again for what was refused, ``strict`` takes a repeated row for an error, and
-    ``callbacks`` binds each request's URLs to its id.
+    Outcomes come in the order in which they are known. The ledger has an outcome before it is returned, and a row's id
+    before anything is sent. After any interruption, even a killed process, start the same run again: it resumes, and no
+    company is requested under two ids.
 
-    When something happens that concerns every row, as a token that is refused, what is under way is finished, the rest
-    stays pending, and the iteration ends with `RunPaused`. A `LedgerError` ends it too. Whatever happens, the process's
-    death included: the same run again continues, and no company is asked for under two ids.
+    After a systemic failure, such as a refused token, the running requests are finished, the remaining rows stay
+    pending, and the iteration raises `RunPaused`. It raises `LedgerError` if the ledger fails, and the source's error
+    if reading the rows fails, in both cases after the outcomes known so far.
+
+    Args:
+        session: An open session with the platform.
+        ledger: An open ledger.
+        rows: An iterable or async iterable of `Row`, read as far as needed and never held as a whole. A plain iterable
+            is read in a thread.
+        concurrency: Maximum number of concurrent requests.
+        rate_limit: Maximum number of requests started per second, evenly spaced; ``None`` disables the limit.
+        retry_refused: Whether to send refused rows again, as their next generation.
+        strict: Whether a duplicate row is invalid.
+        callbacks: Binds each request's callback URLs to its id; ``None`` leaves the URLs of the rows as they are.
+        clock: Returns the time in seconds since the epoch.
+
+    Attributes:
+        run: Number of the run in the ledger; 0 before it has begun.
     """
 
     def __init__(
@@ -133,34 +159,36 @@ class Onboarding:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if concurrency < 1:
-            raise ValueError(f"in_flight must be at least 1, not {concurrency}")
+            raise ValueError(f"concurrency must be at least 1, not {concurrency}")
         if rate_limit is not None and not rate_limit > 0:
-            raise ValueError(f"per_second must be more than 0, or None for no bound, not {rate_limit}")
+            raise ValueError(
+                f"rate_limit must be more than 0 requests per second, or None to disable it, not {rate_limit}"
+            )
         self._session = session
         self._ledger = ledger
-        self._rows = rows
+        self._source = rows
         self._concurrency = concurrency
-        self._distance = 1 / rate_limit if rate_limit else 0.0
+        self._interval = 1 / rate_limit if rate_limit else 0.0
         self._retry_refused = retry_refused
         self._strict = strict
         self._callbacks = callbacks
         self._clock = clock
         self._next_at = 0.0
-        self._watch = SystemicFailureDetector()
+        self._detector = SystemicFailureDetector()
         self._paused: RunPaused | None = None
         self._stopping = asyncio.Event()
-        self._read: BatchQueue[Row] = BatchQueue(MOST)
-        self._to_ask: BatchQueue[PendingRequest] = BatchQueue(FEWEST)
-        self._ended: BatchQueue[Outcome] = BatchQueue(ENDED)
-        self._outcomes: BatchQueue[Outcome] = BatchQueue(ENDED)
-        self._given: deque[Outcome] = deque()
+        self._rows: BatchQueue[Row] = BatchQueue(MAX_PLANNED)
+        self._requests: BatchQueue[PendingRequest] = BatchQueue(MIN_PLANNED)
+        self._results: BatchQueue[Outcome] = BatchQueue(RESULTS_PER_CALL * concurrency)
+        self._outcomes: BatchQueue[Outcome] = BatchQueue(MAX_OUTCOMES)
+        self._batch: deque[Outcome] = deque()
         self._main: asyncio.Task[None]
         self.run = 0
-        """The number of this run in the ledger, once it has begun."""
+        """Number of the run in the ledger; 0 before it has begun."""
 
     async def __aenter__(self) -> Self:
         self.run = await self._ledger.begin_run()
-        self._main = asyncio.create_task(self._work())
+        self._main = asyncio.create_task(self._run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -169,41 +197,41 @@ class Onboarding:
 
     def __aiter__(self) -> Self:
         if not self.run:
-            raise RuntimeError("an Onboarding runs inside async with")
+            raise RuntimeError("use the Onboarding inside async with")
         return self
 
     async def __anext__(self) -> Outcome:
-        if not self._given:
-            self._given.extend(await self._outcomes.take())
-        if not self._given:
+        if not self._batch:
+            self._batch.extend(await self._outcomes.take())
+        if not self._batch:
             raise self._outcomes.error or StopAsyncIteration
-        return self._given.popleft()
+        return self._batch.popleft()
 
     def stop(self) -> None:
-        """Ask for nothing more; what is under way is finished, and then the iteration ends."""
+        """Send no more requests; running ones are finished, then the iteration ends."""
         self._stopping.set()
-        self._read.close()
+        self._rows.close()
 
-    async def _work(self) -> None:
-        """Run all stages to their end, and hand on what ended them."""
-        problem: BaseException | None = None
+    async def _run(self) -> None:
+        """Run all stages to their end, and close the outcomes with the error that ended them, if any."""
+        error: BaseException | None = None
         try:
-            async with prefetch(self._rows, self._read), asyncio.TaskGroup() as settling:
-                settling.create_task(self._settle())
-                async with asyncio.TaskGroup() as asking:
+            async with prefetch(self._source, self._rows), asyncio.TaskGroup() as recording:
+                recording.create_task(self._record_results())
+                async with asyncio.TaskGroup() as sending:
                     for _ in range(self._concurrency):
-                        asking.create_task(self._ask())
-                    await self._feed()
-                    self._to_ask.close()
-                self._ended.close()
-            problem = self._paused or self._read.error
+                        sending.create_task(self._send_requests())
+                    await self._plan_rows()
+                    self._requests.close()
+                self._results.close()
+            error = self._paused or self._rows.error
         except BaseExceptionGroup as group:
-            problem = _first(group)
+            error = _first(group)
         finally:
-            self._outcomes.close(problem)
+            self._outcomes.close(error)
 
-    async def _feed(self) -> None:
-        """Pass rows on, or their outcomes if they need not be asked."""
+    async def _plan_rows(self) -> None:
+        """Turn rows into requests, or into outcomes if nothing is to be sent."""
         planner = Planner(
             self._ledger,
             run=self.run,
@@ -212,61 +240,62 @@ class Onboarding:
             callbacks=self._callbacks,
             clock=self._clock,
         )
-        time_of = asyncio.get_running_loop().time
-        last = time_of()
-        while (rows := await self._read.take(self._to_ask.size)) and not self._stopping.is_set():
+        loop_time = asyncio.get_running_loop().time
+        last = loop_time()
+        while (rows := await self._rows.take(self._requests.size)) and not self._stopping.is_set():
             decisions = await planner.decide(rows)
-            known = [outcome_of(decision) for decision in decisions if not isinstance(decision, PendingRequest)]
-            await self._outcomes.put(known)
-            await self._to_ask.put([decision for decision in decisions if isinstance(decision, PendingRequest)])
-            now = time_of()
-            self._to_ask.size = _next_size(self._to_ask.size, now - last)
+            skipped = [each for each in decisions if not isinstance(each, PendingRequest)]
+            await self._outcomes.put(map(outcome_from_decision, skipped))
+            await self._requests.put([each for each in decisions if isinstance(each, PendingRequest)])
+            now = loop_time()
+            self._requests.size = _next_size(self._requests.size, now - last)
             last = now
 
-    async def _ask(self) -> None:
-        """Ask for one row after the other."""
-        async for each in self._to_ask:
-            if self._distance:
-                await self._turn()
+    async def _send_requests(self) -> None:
+        """Send requests one after another."""
+        async for pending in self._requests:
+            if self._interval:
+                await self._wait_for_rate_limit()
             if self._stopping.is_set():
-                outcome = outcome_after(each, mark_pending(each.entry, in_doubt=each.in_doubt), asked=False)
+                entry = mark_pending(pending.entry, in_doubt=pending.in_doubt)
+                outcome = outcome_from_entry(pending, entry, sent=False)
             else:
-                end = await request_link(self._session, each.request)
-                if advice := self._watch.saw(end.result):
-                    self._pause(end.result, advice)
-                entry = apply_result(each.entry, end, in_doubt=each.in_doubt, now=self._clock())
-                outcome = outcome_after(each, entry, asked=True)
-            await self._ended.put((outcome,))
+                call = await request_link(self._session, pending.request)
+                if advice := self._detector.record(call.result):
+                    self._pause(call.result, advice)
+                entry = apply_result(pending.entry, call, in_doubt=pending.in_doubt, now=self._clock())
+                outcome = outcome_from_entry(pending, entry, sent=True)
+            await self._results.put((outcome,))
 
-    async def _turn(self) -> None:
+    async def _wait_for_rate_limit(self) -> None:
         """Wait until the next request may begin, or the run is stopped."""
         at = max(self._next_at, asyncio.get_running_loop().time())
-        self._next_at = at + self._distance
+        self._next_at = at + self._interval
         with suppress(TimeoutError):
             async with asyncio.timeout_at(at):
                 await self._stopping.wait()
 
-    def _pause(self, original_error: CorpIdentLink | KfqError, advice: str) -> None:
-        """Ask for nothing more, since what happened concerns every row."""
-        if self._paused is None and isinstance(original_error, KfqError):
-            self._paused = RunPaused(original_error, advice)
+    def _pause(self, result: CorpIdentLink | KfqError, advice: str) -> None:
+        """Stop because of a systemic failure."""
+        if self._paused is None and isinstance(result, KfqError):
+            self._paused = RunPaused(result, advice)
             self.stop()
 
-    async def _settle(self) -> None:
-        """Write what ended into the ledger, as much as there is at a time, and give it out after that."""
-        while ended := await self._ended.take(max_wait=LINGER):
-            await self._ledger.settle([outcome.entry for outcome in ended if outcome.entry is not None])
-            await self._outcomes.put(ended)
+    async def _record_results(self) -> None:
+        """Commit results to the ledger in batches, and hand their outcomes out after that."""
+        while outcomes := await self._results.take(max_wait=COMMIT_WAIT):
+            await self._ledger.record([outcome.entry for outcome in outcomes if outcome.entry is not None])
+            await self._outcomes.put(outcomes)
 
 
 def _next_size(size: int, seconds: float) -> int:
-    """Return how many rows are decided on next, after so many took so long."""
-    if seconds < AHEAD / 2:
-        return min(2 * size, MOST)
-    return max(size // 2, FEWEST) if seconds > 2 * AHEAD else size
+    """Return how many rows are planned next, after ``size`` rows took so many seconds."""
+    if seconds < PLAN_AHEAD / 2:
+        return min(2 * size, MAX_PLANNED)
+    return max(size // 2, MIN_PLANNED) if seconds > 2 * PLAN_AHEAD else size
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error that ended a stage; the others are its consequences."""
-    (problem, *_) = group.exceptions
-    return _first(problem) if isinstance(problem, BaseExceptionGroup) else problem
+    """Return the first error that ended a stage; the others follow from it."""
+    (error, *_) = group.exceptions
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

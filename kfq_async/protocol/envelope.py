@@ -18,7 +18,7 @@ SUCCESS = 10000
 _MIN_MILLISECONDS = 100_000_000_000
 """Smallest timestamp read as milliseconds; smaller ones are seconds (until the year 5138)."""
 _MAX_CODE_DIGITS = 18
-"""Digits of a code in a string that always fit into 64 bits, the limit for one that is a number."""
+"""Maximum number of digits of a code sent as text: they always fit into 64 bits, as a code sent as a number does."""
 
 
 class EnvelopeKind(StrEnum):
@@ -44,7 +44,7 @@ class Envelope:
     """Parsed envelope of a response.
 
     Attributes:
-        kind: Which of the three envelopes it is.
+        kind: Kind of the envelope.
         code: Code, 10000 for success; `None` if the platform sent none.
         message: Message of the platform; may hold personal data. `None` if it sent no text.
         result: JSON value of ``result``; `None` if there is none.
@@ -53,7 +53,7 @@ class Envelope:
     """
 
     kind: EnvelopeKind
-    """Which of the three envelopes it is."""
+    """Kind of the envelope."""
     code: int | None
     """Code, 10000 for success; `None` if the platform sent none."""
     message: str | None = field(default=None, repr=mask)

@@ -113,7 +113,7 @@ def _unexpected(response: HttpResponse, base_url: str) -> KfqError:
             phase=Phase.ANSWERED,
         )
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip() or "no content type"
-    text = f"HTTP {status} with {len(response.body)} bytes of {kind} is not a response of the platform"
+    text = f"HTTP {status} with {len(response.body)} bytes of {kind} is not a response from the platform"
     if CONTEXT_PATH not in URL(base_url).path:
         text += f"; base_url lacks the context path, did you mean {base_url}{CONTEXT_PATH} ?"
     elif response.body.lstrip()[:1] == b"<":

@@ -1,8 +1,4 @@
-"""The platform in a box, for development and tests: its protocol over real HTTP, on loopback only.
-
-Where no source documents the platform's behaviour, the sandbox assumes one and labels it as an assumption, above all
-for a repeated ``clientRequestId``. Assumptions say nothing about the hosted platform.
-"""
+"""The platform in a box, for development and tests: its protocol over real HTTP, on loopback only."""
 
 from kfq_async.sandbox.faults import Fault
 from kfq_async.sandbox.identity import SAMPLE_TOKEN

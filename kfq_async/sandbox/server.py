@@ -55,8 +55,8 @@ class Sandbox:
     """The platform in a box: its protocol over real HTTP, on a loopback port.
 
     ``async with Sandbox() as sandbox`` serves in the running event loop, ``with Sandbox() as sandbox`` in a thread.
-    What the platform's documentation leaves open is an assumption of the sandbox, and says nothing about the hosted
-    platform.
+    Where no source documents the platform's behaviour, the sandbox assumes one and labels it as an assumption, above
+    all for a repeated ``clientRequestId``. Assumptions say nothing about the hosted platform.
 
     Notifications to ``authCallbackUrl`` are sent to this machine only, and to ``callback_hosts``: they report things
     that never happened, and a service in production must not receive them by mistake.

@@ -20,9 +20,9 @@ class Attempt:
     """Limits and progress of one attempt; times are those of the event loop.
 
     ``total_at`` is the end of the whole call, ``cancelling`` the task's count of cancellations when the call began, and
-    ``permit`` that of a limited operation, which ends when the attempt has its connection.
-    ``scope`` is an `asyncio.timeout` without a time. The `DeadlineTimer` expires it, so that the standard library keeps
-    the accounts of cancellation: a cancellation from outside always wins.
+    ``permit`` that of a rate-limited operation, released when the attempt has its connection.
+    ``scope`` is an `asyncio.timeout` without a deadline. The `DeadlineTimer` expires it, so that the standard library
+    does the bookkeeping of cancellation: a cancellation from outside always wins.
     """
 
     __slots__ = (
@@ -44,7 +44,7 @@ class Attempt:
         now = asyncio.get_running_loop().time()
         self.scope = asyncio.timeout(None)
         self.connecting = False
-        """Whether a connection was requested from the connector; a mock answers without one."""
+        """Whether a connection was requested from the connector; a mock responds without one."""
         self.connected = False
         """Whether the attempt has its connection."""
         self.total_expired = now >= total_at
@@ -68,7 +68,7 @@ class Attempt:
         return task is not None and task.cancelling() > self._cancelling
 
     def mark_connected(self, now: float) -> None:
-        """Start the attempt timeout, and end the permit: from now on bytes may be sent."""
+        """Start the attempt timeout, and release the permit: from now on bytes may be sent."""
         self.connected = True
         self._expires_at = min(self._total_at, now + self._attempt_timeout)
         if self._permit is not None:
@@ -77,7 +77,7 @@ class Attempt:
     def check(self, now: float) -> None:
         """Expire the scope if the deadline has passed, at the second check after it.
 
-        Between the two checks a response is read that arrived while the event loop was blocked.
+        A response that arrived while the event loop was blocked is read between the two checks.
         """
         if now < self._expires_at:
             self._late = False
@@ -130,4 +130,4 @@ class DeadlineTimer:
 
 
 current_attempt: ContextVar[Attempt] = ContextVar("kfq_async.attempt")
-"""The attempt that is being sent: aiohttp passes nothing of ours on to its connector."""
+"""The attempt that is being sent; a context variable, since aiohttp passes its connector no data of a caller."""

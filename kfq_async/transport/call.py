@@ -1,4 +1,4 @@
-"""One call: waiting for its slot, attempts, retries, and one result or one error."""
+"""One call: queueing, attempts, retries, and one result or one error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Call", "CallSettings"]
 
 @frozen(kw_only=True)
 class CallSettings:
-    """The settings that a view of a session may have of its own."""
+    """Settings that a view of a session can override."""
 
     app_auth_token: str = field(repr=mask)
     base_url: str
@@ -37,7 +37,7 @@ class CallSettings:
 
 
 class Call:
-    """At most ``retry.attempts`` attempts, at most ``timeouts.total`` seconds, one outcome."""
+    """One call: at most ``retry.attempts`` attempts within ``timeouts.total`` seconds."""
 
     __slots__ = (
         "_cancelling",
@@ -66,7 +66,7 @@ class Call:
         """Return the envelope of a success, or raise the one `KfqError` of the call."""
         task = asyncio.current_task()
         if task is None:
-            raise self.explain(SessionError("a call must run in an asyncio task; await it from a coroutine of one"))
+            raise self.explain(SessionError("a call must run in an asyncio task: await it under asyncio.run()"))
         self._cancelling = task.cancelling()
         total = self._settings.timeouts.total
         if total is not None:
@@ -83,7 +83,7 @@ class Call:
         return outcome
 
     def explain(self, error: KfqError) -> KfqError:
-        """Return the error to raise, with everything known about the call; in doubt, its request was sent."""
+        """Return the error to raise, with the details of the call, or `OutcomeUnknown` if the call may have acted."""
         decision = self._decide(error)
         self._complete(error)
         return self._complete(OutcomeUnknown(error)) if decision is RetryDecision.UNKNOWN else error
@@ -136,7 +136,7 @@ class Call:
         return outcome
 
     async def _wait(self, limiter: RateLimiter | None) -> Permit | None:
-        """Acquire a slot, and before it a permit if the operation is limited.
+        """Acquire a permit if the operation is rate-limited, then a slot.
 
         A call that waits for its permit holds no slot, so that other operations proceed. Raises `PoolTimeout` if
         ``total`` expires first.
@@ -185,7 +185,7 @@ class Call:
         )
 
     def _retryable(self, error: KfqError) -> bool:
-        """Whether to retry after ``error``; a refused clock is corrected on the way, once."""
+        """Whether to retry after ``error``; a refused timestamp corrects the clock first, once per call."""
         if self._decide(error) is not RetryDecision.RETRY:
             return False
         if not isinstance(error, ClockError):

@@ -38,11 +38,11 @@ KEEP_ALIVE = 15.0
 MAX_RESPONSE = 8 * 1024 * 1024
 """Bytes of a response body, after decompression; a longer one is refused while it arrives."""
 MAX_CLOCK_OFFSET = 86_400.0
-"""Seconds by which the local clock may be corrected; more is a mistake in the response and would harm all views."""
+"""Seconds by which the local clock may be corrected; more is an error of the response and would affect all views."""
 
 
 class Client:
-    """The state that all views of a session share.
+    """State shared by all views of a session.
 
     It opens nothing before the first call, and belongs to the event loop and process of that call.
     """
@@ -85,17 +85,17 @@ class Client:
         return self._closed
 
     def open(self) -> ClientSession:
-        """Return aiohttp's client session, made by the first call; raises `SessionError` if it cannot be used here."""
+        """Return aiohttp's client session, created by the first call; raise `SessionError` if unusable here."""
         if self._http is None:
             if self._closed:
-                raise SessionError("the session is closed; make a new one, or close it later")
+                raise SessionError("the session is closed; create a new one, or close it later")
             self._http = self._create()
             self._loop = asyncio.get_running_loop()
             self._pid = os.getpid()
         elif os.getpid() != self._pid:
-            raise SessionError("the session was used before this process was forked; make one in each process")
+            raise SessionError("the session was used before this process was forked; create one in each process")
         elif asyncio.get_running_loop() is not self._loop:
-            raise SessionError("the session belongs to the event loop of its first call; make one for each loop")
+            raise SessionError("the session belongs to the event loop of its first call; create one for each loop")
         return self._http
 
     def _create(self) -> ClientSession:
@@ -192,7 +192,7 @@ def create_client_session(
     trust_env: bool,
     headers: Mapping[str, str],
 ) -> ClientSession:
-    """Create the client session: without cookies, since tenants share it, and without time-outs but those of a call.
+    """Create the client session, without cookies, since tenants share it, and without timeouts, which each call sets.
 
     ``headers``, with ``Host`` as the first one, are sent with every request.
     """

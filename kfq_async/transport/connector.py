@@ -1,4 +1,4 @@
-"""The connector that aiohttp's client session is given: every request of a session gets its connection here."""
+"""Connector for aiohttp's client session: every request of a session gets its connection here."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Connector:
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:  # noqa: ASYNC109  # aiohttp's signature
         """Return a connection on which no data is waiting.
 
-        Data on an idle connection answers no request of ours, so the connection is dropped. Raises
+        Data on an idle connection belongs to no request of ours, so the connection is dropped. Raises
         `aiohttp.ClientConnectionError` for a cancellation that nobody requested: closing the connector during a name
-        look-up causes one.
+        lookup causes one.
         """
         attempt = current_attempt.get()
         if attempt.connected:

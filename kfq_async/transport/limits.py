@@ -1,4 +1,4 @@
-"""Rate limits of operations: requests to one path leave evenly spaced (protocol section 1.8)."""
+"""Rate limits of operations: requests to one path are evenly spaced (protocol section 1.8)."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class RateLimiter:
 class Permit:
     """Permission to send one request.
 
-    It ends when the request begins to leave, not when it is issued: otherwise a wait for a slot or a connection in
-    between would bunch requests up.
+    It is released when the request begins to be sent, not when it is issued: otherwise a wait for a slot or a
+    connection in between would bunch requests up.
     """
 
     __slots__ = ("_limiter",)

@@ -1,7 +1,7 @@
-"""Faster request objects for aiohttp. Speed only: the package keeps all its promises without this module.
+"""Faster request objects for aiohttp. Only an optimization: the package keeps all its promises without this module.
 
-`Request` overrides public methods of `aiohttp.ClientRequest`, the same in all versions from 3.14.4 to 4, and takes
-aiohttp's own way whenever something else looks at the request or the body is large.
+`Request` overrides public methods of `aiohttp.ClientRequest`, the same in all versions from 3.14.4 to 4, and falls
+back to aiohttp's implementation whenever other code inspects the request or the body is large.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Request"]
 
 MAX_SMALL = 65_536
-"""Bytes of a body that is written at once, without a task that waits until the peer reads it."""
+"""Largest body, in bytes, that is written at once, without a task that waits until the peer reads it."""
 _ORIGINAL_SEND = ClientRequest.send
 
 
@@ -52,14 +52,14 @@ class Request(ClientRequest):
             super().update_body_from_data(body)
 
     def _payload(self) -> Payload | Literal[b""]:
-        """Return the body as aiohttp's payload, for middlewares and others that read it before it is sent."""
+        """Return the body as aiohttp's payload, for middlewares and other code that reads it before it is sent."""
         self._restore_payload()
         return super().body
 
     body = vars(ClientRequest)["body"].getter(_payload)
 
     async def send(self, conn: Connection) -> ClientResponse:
-        """Write head and body, and return the response that is to be received."""
+        """Write head and body, and return the response object that will receive the response."""
         body = self._small
         if body is None or self._traces or ClientRequest.send is not _ORIGINAL_SEND:
             self._restore_payload()

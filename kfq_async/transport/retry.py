@@ -1,4 +1,4 @@
-"""Retries: the decision table over idempotency and kind of failure, and back-off. tenacity is imported here alone."""
+"""Retries: decision table over idempotency and kind of failure, and back-off. The only module to import tenacity."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ __all__ = ["FailureKind", "RetryDecision", "backoff", "classify_failure", "decid
 
 T = TypeVar("T")
 MAX_RETRY_AFTER = 30.0
-"""Seconds of a ``Retry-After`` that are honoured."""
+"""Longest ``Retry-After`` that is honoured, in seconds."""
 MIN_TOO_FREQUENT = 1.0
-"""Seconds to wait after a request that the rate limit refused."""
+"""Shortest wait after a rate-limit error, in seconds."""
 
 _log = logging.getLogger("kfq_async")
 
@@ -49,7 +49,7 @@ class FailureKind(Enum):
     NOT_SENT = auto()
     """No connection, so nothing was sent."""
     NO_RESPONSE = auto()
-    """Sent, without a complete response: time-out, connection lost, truncated, 502, 503, 504."""
+    """Sent, without a complete response: timeout, connection lost, truncated, 502, 503, 504."""
     TOO_FREQUENT = auto()
     """Refused before it was executed."""
     AMBIGUOUS = auto()
@@ -154,8 +154,8 @@ async def retry(
 ) -> T | KfqError:
     """Attempt until there is a result, an error that is not ``retryable``, or no attempt or time left.
 
-    Errors are values here: an exception is a cancellation or a bug, and passes through at once. ``first``, the error of
-    the first attempt, counts as one. ``remaining`` returns the seconds left; a wait that exceeds them is not begun.
+    Errors are values here: an exception is a cancellation or a bug, and propagates at once. ``first``, the error of
+    the first attempt, counts as one. ``remaining`` returns the seconds left; a wait that exceeds them is not started.
     """
     failed = [first]
 

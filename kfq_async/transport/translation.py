@@ -1,4 +1,4 @@
-"""Translation of aiohttp's exceptions to the package's errors, by the moment in which they occur."""
+"""Translation of aiohttp's exceptions to the package's errors, by the moment at which they occur."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["translate"]
 
 _NETWORK = (aiohttp.ClientError, TimeoutError, OSError, UnicodeError)
-"""Exceptions that are failures of the network, whenever they occur; `UnicodeError` comes from a name look-up."""
+"""Exceptions that are failures of the network, whenever they occur; `UnicodeError` comes from a name lookup."""
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL, UnicodeError)
 _CERTIFICATE = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)
 
@@ -36,8 +36,8 @@ def translate(problem: Exception, attempt: Attempt, timeouts: Timeouts, url: URL
     """Return the error for an exception that ended an attempt, or ``None`` for a bug, which is raised as it is.
 
     Only the class of aiohttp's exception is named, since its text may contain the URL. Once a connection was requested,
-    every exception is an error of the transport: before the connection stands nothing was sent, afterwards anything may
-    have been.
+    every exception is a transport error: before the connection is established nothing was sent, afterwards anything
+    may have been.
     """
     if attempt.scope.expired() and isinstance(problem, TimeoutError):
         return _expired(attempt, timeouts)

@@ -18,7 +18,7 @@ from kfq_async import (
     OprIdentInfo,
 )
 from kfq_async.callbacks import CallbackVerifier
-from servers import ScriptedServer, Seen, answer
+from servers import ReceivedRequest, ScriptedServer, http_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,12 +37,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def service() -> AsyncIterator[ScriptedServer]:
     """The integrator's service: a callback page, one that redirects to another origin, and a notification receiver."""
 
-    async def script(_: int, seen: Seen) -> bytes:
+    async def script(_: int, seen: ReceivedRequest) -> bytes:
         if seen.method == "POST":
-            return answer(b"success")
+            return http_response(b"success")
         if seen.target.startswith("/redirect"):
-            return answer(b"", 302, Location=f"{other_origin(server)}/back")
-        return answer("<!doctype html><link rel=icon href=data:,><h1>Back at the service</h1>")
+            return http_response(b"", 302, Location=f"{other_origin(server)}/back")
+        return http_response("<!doctype html><link rel=icon href=data:,><h1>Back at the service</h1>")
 
     server = ScriptedServer(script)
     async with server:
@@ -72,9 +72,9 @@ async def link(sandbox: Sandbox, service: ScriptedServer | None, path: str = "/b
         return await session.auth.corp_ident_link(request)
 
 
-def notifications_to(service: ScriptedServer) -> list[Seen]:
+def notifications_to(service: ScriptedServer) -> list[ReceivedRequest]:
     """Return the notifications that the service received."""
-    return [seen for seen in service.seen if seen.method == "POST"]
+    return [seen for seen in service.requests if seen.method == "POST"]
 
 
 async def test_locked_fields(page: Page, sandbox: Sandbox) -> None:

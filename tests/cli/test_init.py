@@ -1,4 +1,4 @@
-"""The door of the command `kfq`."""
+"""Entry point of the command `kfq`."""
 
 import subprocess
 import sys
@@ -9,10 +9,8 @@ import pytest
 from kfq_async.cli import main
 
 
-def test_without_the_extra_it_says_how_to_install_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Without the extra, kfq prints the command that installs it and exits with 2."""
+def test_missing_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the extra, kfq prints the command that installs it, and exits with 2."""
     monkeypatch.setattr("kfq_async.cli.find_spec", lambda _: None)
     with pytest.raises(SystemExit) as end:
         main(["demo"])
@@ -20,7 +18,7 @@ def test_without_the_extra_it_says_how_to_install_it(
     assert "pip install 'kfq-async[cli]'" in capsys.readouterr().err
 
 
-def test_module_is_the_command() -> None:
-    """`python -m kfq_async` does what `kfq` does."""
+def test_python_m() -> None:
+    """`python -m kfq_async` is the same command."""
     ran = subprocess.run([sys.executable, "-m", "kfq_async", "--version"], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == version("kfq-async")

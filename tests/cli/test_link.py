@@ -16,13 +16,15 @@ from kfq_async.sandbox import Fault, Sandbox
 
 
 @pytest.fixture
-def door(kfq_sandbox: Sandbox) -> list[str]:
-    """The options that lead to the sandbox."""
+def connection_options(kfq_sandbox: Sandbox) -> list[str]:
+    """Options for the token and base URL of the sandbox."""
     return ["--token", kfq_sandbox.token, "--base-url", kfq_sandbox.base_url]
 
 
-def test_options_become_the_request(door: list[str], kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every option reaches the platform under its own name."""
+def test_options_become_the_request(
+    connection_options: list[str], kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every option becomes its field of the request."""
     options = {
         "--company-name": "某某科技有限公司",
         "--credit-code": "91110000MA01234567",
@@ -42,7 +44,7 @@ def test_options_become_the_request(door: list[str], kfq_sandbox: Sandbox, capsy
         "--client-request-id": "request-1",
     }
     given = [part for pair in options.items() for part in pair]
-    assert run(["link", *door, *given, "--json"]) == 0
+    assert run(["link", *connection_options, *given, "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     (order,) = kfq_sandbox.orders
     assert shown["orderNo"] == order.order_no
@@ -72,12 +74,15 @@ def test_options_become_the_request(door: list[str], kfq_sandbox: Sandbox, capsy
     }
 
 
-def test_the_link_is_in_one_piece(
-    door: list[str], kfq_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_text_output(
+    connection_options: list[str],
+    kfq_sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Without --json there is a line each for order, link, id and attempts, however narrow the terminal is."""
+    """The text output has one line per value, which is not folded on a narrow terminal."""
     monkeypatch.setenv("COLUMNS", "40")
-    assert run(["link", *door, "--company-name", "甲"]) == 0
+    assert run(["link", *connection_options, "--company-name", "甲"]) == 0
     (order,) = kfq_sandbox.orders
     link = f"{kfq_sandbox.origin}/sandbox/identify/{order.order_no}?code={order.code}"
     assert capsys.readouterr().out.splitlines() == [
@@ -88,10 +93,8 @@ def test_the_link_is_in_one_piece(
     ]
 
 
-def test_the_environment_holds_token_and_base_url(
-    kfq_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """KFQ_APP_AUTH_TOKEN and KFQ_BASE_URL are read, and options win over them."""
+def test_environment(kfq_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """KFQ_APP_AUTH_TOKEN and KFQ_BASE_URL are read; options take precedence."""
     monkeypatch.setenv("KFQ_APP_AUTH_TOKEN", "NOTTHIS1")
     monkeypatch.setenv("KFQ_BASE_URL", kfq_sandbox.base_url)
     assert run(["link", "--company-name", "甲"]) == 1
@@ -99,28 +102,28 @@ def test_the_environment_holds_token_and_base_url(
     assert run(["link", "--company-name", "甲", "--token", kfq_sandbox.token]) == 0
 
 
-def test_a_file_holds_the_whole_request(
-    door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_file(
+    connection_options: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """--file takes the platform's own JSON; the id in it is kept, and --client-request-id wins over it."""
+    """--file reads the platform's JSON with its id; --client-request-id takes precedence."""
     file = tmp_path / "request.json"
     file.write_text(json.dumps({"corpIdentInfo": {"companyName": "甲"}, "clientRequestId": "from-file"}))
-    assert run(["link", *door, "--file", str(file)]) == 0
-    assert run(["link", *door, "--file", str(file), "--client-request-id", "mine"]) == 0
+    assert run(["link", *connection_options, "--file", str(file)]) == 0
+    assert run(["link", *connection_options, "--file", str(file), "--client-request-id", "mine"]) == 0
     assert [order.client_request_id for order in kfq_sandbox.orders] == ["from-file", "mine"]
     assert "from-file" in capsys.readouterr().out
 
 
-def test_standard_input_is_a_file_too(door: list[str], kfq_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--file -` reads standard input, so that nothing personal need stand on a command line."""
+def test_standard_input(connection_options: list[str], kfq_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--file -` reads standard input, so that no personal data appears on a command line."""
     given = io.BytesIO(json.dumps({"corpIdentInfo": {"companyName": "乙"}}).encode())
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=given))
-    assert run(["link", *door, "--file", "-"]) == 0
+    assert run(["link", *connection_options, "--file", "-"]) == 0
     assert kfq_sandbox.orders[0].company_name == "乙"
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b'{"accountName": 1}', "expected a string, not a number @ $.accountName"),
         (b'{"corpIdentInfo": {"name": "x"}}', "unknown key name @ $.corpIdentInfo"),
@@ -131,20 +134,20 @@ def test_standard_input_is_a_file_too(door: list[str], kfq_sandbox: Sandbox, mon
         (b'{"corpIdentInfo": {"companyType": 99999999999999999999}}', "$.corpIdentInfo.companyType"),
     ],
 )
-def test_a_poor_file_is_said(
-    content: bytes, said: str, door: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_invalid_file(
+    content: bytes, message: str, connection_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file that is no request exits with 2 and names the place."""
+    """An invalid file is a usage error that names the place."""
     file = tmp_path / "request.json"
     file.write_bytes(content)
-    assert run(["link", *door, "--file", str(file)]) == 2
-    assert said in capsys.readouterr().err
+    assert run(["link", *connection_options, "--file", str(file)]) == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        ([], "say which company"),
+        ([], "name the company"),
         (
             ["--company-name", "甲", "--corp-verify-method", "letter", "--file", "x.json"],
             "leave out --company-name, --corp-verify-method",
@@ -152,73 +155,73 @@ def test_a_poor_file_is_said(
         (["--company-name", "\udcff"], "the request cannot be written as JSON: $.corpIdentInfo.companyName"),
         (["--company-name", "甲", "--base-url", "http://foo..bar/resrun-paas"], "kfq: "),
         (["--file", "/nowhere.json"], "--file /nowhere.json: No such file"),
-        (["--company-name", "甲", "--token", ""], "--token or in KFQ_APP_AUTH_TOKEN"),
+        (["--company-name", "甲", "--token", ""], "give --token or set KFQ_APP_AUTH_TOKEN"),
         (["--company-name", "甲", "--base-url", "home.kaifangqian.com"], "base_url must be like https://"),
         (["--company-name", "甲", "--total", "0"], "Timeouts.total must be more than 0"),
     ],
 )
-def test_wrong_use_is_said(
-    arguments: list[str], said: str, door: list[str], capsys: pytest.CaptureFixture[str]
+def test_usage_errors(
+    arguments: list[str], message: str, connection_options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Wrong use exits with 2 and says what to give."""
-    token, base_url = door[:2], door[2:]
+    """A usage error exits with 2 and says what to give."""
+    token, base_url = connection_options[:2], connection_options[2:]
     missing = [*(token if "--token" not in arguments else ()), *(base_url if "--base-url" not in arguments else ())]
     assert run(["link", *missing, *arguments]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_a_failure_keeps_the_id(door: list[str], kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """A failed call exits with 1 and shows the id under which the same can be asked again."""
+def test_failure(connection_options: list[str], kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """A failed call exits with 1 and shows the id for a retry."""
     kfq_sandbox.inject_faults(Fault("lose-request"))
-    options = [*door, "--company-name", "甲", "--client-request-id", "again-1", "--total", "1.5"]
+    options = [*connection_options, "--company-name", "甲", "--client-request-id", "retry-1", "--total", "1.5"]
     assert run(["link", *options]) == 1
     captured = capsys.readouterr()
     assert "ConnectionLost" in captured.err
-    assert "--client-request-id again-1" in captured.err
+    assert "--client-request-id retry-1" in captured.err
 
 
-def test_a_refusal_is_not_to_be_asked_again(door: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """After a refusal there is no advice to ask the same again."""
-    assert run(["link", "--token", "WRONG001", *door[2:], "--company-name", "甲"]) == 1
-    said = capsys.readouterr().err
-    assert "CredentialsError" in said
-    assert "ask again" not in said
+def test_refusal(connection_options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """After a refusal there is no advice to retry."""
+    assert run(["link", "--token", "WRONG001", *connection_options[2:], "--company-name", "甲"]) == 1
+    error = capsys.readouterr().err
+    assert "CredentialsError" in error
+    assert "To retry" not in error
 
 
-def test_a_failure_of_the_platform_may_be_asked_again(
-    door: list[str], kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The platform's own failure may have come after it acted, so the id is shown, ready for a shell."""
+def test_server_error(connection_options: list[str], kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """A server error may come after the request was executed, so the id is shown, quoted for a shell."""
     kfq_sandbox.inject_faults(Fault("internal-500"))
-    assert run(["link", *door, "--company-name", "甲", "--client-request-id", "my id", "--total", "2"]) == 1
-    said = capsys.readouterr().err
-    assert "ServerError" in said
-    assert "--client-request-id 'my id'" in said
+    assert (
+        run(["link", *connection_options, "--company-name", "甲", "--client-request-id", "my id", "--total", "2"]) == 1
+    )
+    error = capsys.readouterr().err
+    assert "ServerError" in error
+    assert "--client-request-id 'my id'" in error
 
 
-def test_without_an_id_nothing_can_be_asked_again(
-    door: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_failure_without_an_id(
+    connection_options: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A request whose id was set to null has no line that tells how to ask again."""
+    """A request whose id was set to null cannot be retried, so there is no advice."""
     kfq_sandbox.inject_faults(Fault("lose-request"))
     file = tmp_path / "request.json"
     file.write_text('{"corpIdentInfo": {"companyName": "甲"}, "clientRequestId": null}')
-    assert run(["link", *door, "--file", str(file), "--total", "0.3"]) == 1
-    said = capsys.readouterr().err
-    assert "ConnectionLost" in said
-    assert "ask again" not in said
+    assert run(["link", *connection_options, "--file", str(file), "--total", "0.3"]) == 1
+    error = capsys.readouterr().err
+    assert "ConnectionLost" in error
+    assert "To retry" not in error
 
 
 INTERRUPTIBLE = """
 import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background would have it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for background jobs
 from kfq_async.cli import main
 main(sys.argv[1:])
 """
 
 
-def test_an_interrupt_keeps_the_id() -> None:
-    """Ctrl-C while the answer is awaited shows the id, since the order may exist by now."""
+def test_interrupt() -> None:
+    """Ctrl-C during the call shows the id, since the order may exist."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         base_url = f"http://127.0.0.1:{server.getsockname()[1]}"
         options = ["link", "--company-name", "甲", "--token", "TENANT01", "--base-url", base_url]
@@ -231,15 +234,15 @@ def test_an_interrupt_keeps_the_id() -> None:
             while not sent.endswith(b"}"):
                 sent += connection.recv(65536)
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=20)
-    chosen = json.loads(sent.partition(b"\r\n\r\n")[2])["clientRequestId"]
+            _, error = process.communicate(timeout=20)
+    request_id = json.loads(sent.partition(b"\r\n\r\n")[2])["clientRequestId"]
     assert process.returncode == 130
-    assert said == f"To ask again for the same: --client-request-id {chosen}\n"
+    assert error == f"To retry the same request, run the command again with --client-request-id {request_id}\n"
 
 
-def test_a_failure_as_json(door: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_failure_as_json(connection_options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """With --json a failure is an object with class, code, phase and id."""
-    options = ["--token", "WRONG001", *door[2:], "--company-name", "甲", "--client-request-id", "again-1"]
+    options = ["--token", "WRONG001", *connection_options[2:], "--company-name", "甲", "--client-request-id", "retry-1"]
     assert run(["link", *options, "--json"]) == 1
     shown = json.loads(capsys.readouterr().out)
     assert shown.pop("text").startswith("POST /auth/corp/ident/link: the platform refused with code 41000")
@@ -248,5 +251,5 @@ def test_a_failure_as_json(door: list[str], capsys: pytest.CaptureFixture[str]) 
         "code": 41000,
         "phase": "answered",
         "attempts": 1,
-        "clientRequestId": "again-1",
+        "clientRequestId": "retry-1",
     }

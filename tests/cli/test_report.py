@@ -1,4 +1,4 @@
-"""What `kfq demo` shows at its end."""
+"""Table and summary line of `kfq demo`."""
 
 import io
 
@@ -6,45 +6,54 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from kfq_async.cli.report import Counts, Outcome, print_report
-from kfq_async.errors import ConnectError, EncodeError, KfqError
-from kfq_async.models.identity import CorpIdentInfo, CorpIdentLink, CorpIdentLinkRequest
-from kfq_async.protocol.envelope import Envelope, EnvelopeKind
-from kfq_async.protocol.operation import ApiResponse
-
-ENVELOPE = Envelope(kind=EnvelopeKind.API, code=10000)
+from kfq_async.cli.report import Counts, DemoCompany, print_report
+from kfq_async.onboarding import Entry, Outcome, OutcomeStatus, State
 
 
-def outcome(
-    number: int, *, name: str | None = "广州市天河区沅溪汽车维修店（个体工商户）", attempts: int = 1
-) -> Outcome:
-    """Make a company that has its link."""
+def company(
+    number: int,
+    *,
+    name: str | None = "广州市天河区沅溪汽车维修店（个体工商户）",
+    attempts: int = 1,
+    reason: str | None = None,
+) -> DemoCompany:
+    """Return a company with its link, or with the reason why it has none."""
     order = f"SBX{number:012}"
     link = f"http://127.0.0.1:40117/sandbox/identify/{order}?code=DbDKafYxOeo2"
-    request = CorpIdentLinkRequest(corp_ident_info=CorpIdentInfo(company_name=name), client_request_id=f"id-{number}")
-    return Outcome(
-        request, ApiResponse(result=CorpIdentLink(order_no=order, auth_url=link), envelope=ENVELOPE, attempts=attempts)
+    entry = Entry(
+        key_hash=b"",
+        generation=1,
+        client_request_id=f"id-{number}",
+        body_hash=b"",
+        row_number=number,
+        state=State.UNKNOWN if reason else State.LINKED,
+        order_no=None if reason else order,
+        auth_url=None if reason else link,
+        reason=reason,
+        attempts=attempts,
     )
+    status = OutcomeStatus.UNKNOWN if reason else OutcomeStatus.LINKED
+    return DemoCompany(name, Outcome(row_number=number, status=status, sent=True, entry=entry))
 
 
-def failed(problem: KfqError) -> Outcome:
-    """Make a company that has no link."""
-    return Outcome(CorpIdentLinkRequest(client_request_id="id-failed"), problem)
+def unsent(number: int) -> DemoCompany:
+    """Return a company for which nothing was sent."""
+    return DemoCompany("甲", Outcome(row_number=number, status=OutcomeStatus.PENDING, sent=False))
 
 
-def printed(outcomes: list[Outcome], width: int | None, *, everything: bool = False) -> list[str]:
-    """Print the report on a terminal of this width, or on none."""
+def printed(companies: list[DemoCompany], width: int | None, *, show_all: bool = False) -> list[str]:
+    """Print the report on a terminal of this width, or to a file, and return its lines."""
     file = io.StringIO()
     console = Console(
         file=file, width=width or 80, force_terminal=width is not None, color_system=None, highlight=False
     )
-    ordered = [outcome.request.client_request_id for outcome in outcomes]
-    print_report(outcomes, Counts.of(outcomes, ordered), console, everything=everything)
+    order_ids = [f"id-{company.outcome.row_number}" for company in companies]
+    print_report(companies, Counts.of(companies, order_ids), console, show_all=show_all)
     return file.getvalue().splitlines()
 
 
 @pytest.mark.parametrize(
-    ("ordered", "duplicates"),
+    ("order_ids", "duplicates"),
     [
         (["id-1", "id-2"], 0),
         (["id-1", "id-2", "id-2"], 1),
@@ -53,68 +62,69 @@ def printed(outcomes: list[Outcome], width: int | None, *, everything: bool = Fa
         (["id-1"], 0),
     ],
 )
-def test_an_order_too_many_is_a_duplicate(ordered: list[str | None], duplicates: int) -> None:
-    """An order is one too many if its id has another, or if nobody chose its id; names do not matter."""
-    counts = Counts.of([outcome(1, name="甲"), outcome(2, name="甲")], ordered)
+def test_duplicates(order_ids: list[str | None], duplicates: int) -> None:
+    """A second order for an id is a duplicate, and so is an order for an id that was never assigned."""
+    counts = Counts.of([company(1, name="甲"), company(2, name="甲")], order_ids)
     assert counts.duplicates == duplicates
-    assert counts.well is (duplicates == 0)
+    assert counts.passed is (duplicates == 0)
 
 
-def test_what_was_never_sent_is_no_attempt() -> None:
-    """A request that could not be written takes nothing from the repeated attempts."""
-    counts = Counts.of([outcome(1, attempts=3), failed(EncodeError("no"))], ["id-1"])
-    assert (counts.companies, counts.links, counts.repeated, counts.well) == (2, 1, 2, False)
+def test_unsent_company() -> None:
+    """A company for which nothing was sent has no attempts, no link and no order."""
+    counts = Counts.of([company(1, attempts=3), unsent(2)], ["id-1"])
+    assert (counts.companies, counts.links, counts.retries, counts.passed) == (2, 1, 2, False)
+    assert [cell.plain for cell in unsent(2).cells] == ["甲", "-", "pending", "0"]
 
 
 @pytest.mark.parametrize("width", [80, 120, 200, None])
-def test_nothing_is_cut(width: int | None) -> None:
-    """Whatever the width, names and links come out in one piece, and no line is longer than the terminal."""
-    lines = printed([outcome(number) for number in range(3)], width)
+def test_names_and_links_are_whole(width: int | None) -> None:
+    """Names and links are neither cut nor folded at any width, and no line is longer than the terminal."""
+    lines = printed([company(number) for number in range(3)], width)
     for number in range(3):
-        cells = outcome(number).row
+        cells = company(number).cells
         assert all(any(cell.plain in line for line in lines) for cell in cells)
     assert max(map(cell_len, lines)) <= (width or 160)
-    assert lines[-1].startswith("3 companies, 3 links, 0 repeated attempts, 3 orders")
+    assert lines[-1].startswith("3 companies, 3 links, 0 retries, 3 orders")
 
 
-def test_a_file_takes_lines_of_any_length() -> None:
-    """What goes to no terminal is a table of one line per company, however long its name."""
-    lines = printed([outcome(1, name="甲" * 200), outcome(2)], None)
+def test_long_lines_in_a_file() -> None:
+    """A file gets a table with one line per company, however long its name."""
+    lines = printed([company(1, name="甲" * 200), company(2)], None)
     (line,) = (line for line in lines if "SBX000000000001" in line)
     assert "甲" * 200 in line
     assert "code=DbDKafYxOeo2" in line
 
 
-def test_a_terminal_shows_what_matters() -> None:
-    """On a terminal come the first companies and those to which something happened, unless all are asked for."""
-    outcomes = [*(outcome(number) for number in range(40)), outcome(40, attempts=2), failed(ConnectError("no line"))]
-    short = "\n".join(printed(outcomes, 120))
+def test_terminal_shows_a_selection() -> None:
+    """A terminal shows the first companies and those that needed a retry or have no link, or all with --all."""
+    companies = [*(company(number) for number in range(40)), company(40, attempts=2), company(41, reason="no route")]
+    short = "\n".join(printed(companies, 120))
     assert all(f"SBX{number:012}" in short for number in (0, 9, 40))
     assert "SBX000000000010" not in short
-    assert "no line" in short
-    assert "30 more got their link at the first attempt; --all shows them too." in short
-    for whole in ("\n".join(printed(outcomes, 120, everything=True)), "\n".join(printed(outcomes, None))):
-        assert all(f"SBX{number:012}" in whole for number in range(41))
-        assert "--all" not in whole
+    assert "no route" in short
+    assert "30 more got their link at the first attempt; show them with --all." in short
+    for full in ("\n".join(printed(companies, 120, show_all=True)), "\n".join(printed(companies, None))):
+        assert all(f"SBX{number:012}" in full for number in range(41))
+        assert "--all" not in full
 
 
-def test_says_that_the_links_are_gone() -> None:
-    """Before the closing line it says that these links open no longer, and how to get one that does."""
-    *_, ended, how, _ = printed([outcome(1)], 80)
-    assert "its links open no longer" in ended
-    assert "kfq sandbox" in how
-    assert "kfq link" in how
+def test_notice_about_links() -> None:
+    """A notice says that these links no longer open, and how to get one that does."""
+    *_, ended, advice, _ = printed([company(1)], 80)
+    assert "its links no longer open" in ended
+    assert "kfq sandbox" in advice
+    assert "kfq link" in advice
 
 
-def test_the_closing_line_fits_80_columns() -> None:
-    """Thousands of companies are counted on one line of the narrowest terminal."""
-    counts = Counts(companies=9999, links=9999, repeated=999, orders=9999, duplicates=0)
+def test_summary_fits_80_columns() -> None:
+    """The summary of thousands of companies fits a narrow terminal."""
+    counts = Counts(companies=9999, links=9999, retries=999, orders=9999, duplicates=0)
     assert len(counts.line(80)) <= 80
     assert "9999 orders in the sandbox" in counts.line(120)
 
 
-def test_names_are_shown_as_they_are() -> None:
-    """Brackets are no markup, control characters are blanks, and a company without a name is shown as one."""
-    shown = "\n".join(printed([outcome(1, name="[red]甲[/red]\x1b[2J\n乙"), outcome(2, name=None)], 200))
+def test_names_are_printable() -> None:
+    """Brackets are no markup, control characters become blanks, and a missing name has a placeholder."""
+    shown = "\n".join(printed([company(1, name="[red]甲[/red]\x1b[2J\n乙"), company(2, name=None)], 200))
     assert "[red]甲[/red] [2J 乙" in shown
     assert "（无名称）" in shown

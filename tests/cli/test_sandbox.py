@@ -20,7 +20,7 @@ from kfq_async.sandbox.faults import FAULT_KINDS
 
 @contextmanager
 def serving(*options: str, stdin: int | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run the command and yield its process and the first line that it prints."""
+    """Run the command, and yield its process and its first line of output."""
     process = subprocess.Popen(
         [sys.executable, "-m", "kfq_async", "sandbox", "--port", "0", *options],
         stdin=stdin,
@@ -36,13 +36,13 @@ def serving(*options: str, stdin: int | None = None) -> Iterator[tuple[subproces
 
 
 def orders(base_url: str) -> int:
-    """Count the orders of a running sandbox."""
-    with urllib.request.urlopen(base_url.replace("/resrun-paas", "/sandbox/orders"), timeout=10) as answer:
-        return int(json.load(answer)["count"])
+    """Return the number of orders of a running sandbox."""
+    with urllib.request.urlopen(base_url.replace("/resrun-paas", "/sandbox/orders"), timeout=10) as response:
+        return int(json.load(response)["count"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serves_until_it_is_interrupted(number: signal.Signals) -> None:
+def test_signals(number: signal.Signals) -> None:
     """It prints base URL and token, serves, and ends with status 0 on Ctrl-C and on SIGTERM."""
     with serving() as (process, line):
         base_url = line.split()[2]
@@ -53,12 +53,12 @@ def test_serves_until_it_is_interrupted(number: signal.Signals) -> None:
         assert process.wait(timeout=20) == 0
 
 
-@pytest.mark.parametrize("strays", ["", "what nobody reads\n"])
-def test_ends_with_its_standard_input(strays: str) -> None:
+@pytest.mark.parametrize("content", ["", "ignored\n"])
+def test_until_eof(content: str) -> None:
     """With --until-eof it serves until the program that started it closes the pipe."""
     with serving("--until-eof", stdin=subprocess.PIPE) as (process, line):
         assert process.stdin is not None
-        process.stdin.write(strays)
+        process.stdin.write(content)
         process.stdin.flush()
         assert orders(line.split()[2]) == 0
         process.stdin.close()
@@ -66,15 +66,15 @@ def test_ends_with_its_standard_input(strays: str) -> None:
         process.stdin = None
 
 
-def test_a_closed_standard_input_is_its_end() -> None:
-    """With --until-eof and no standard input at all it ends at once."""
+def test_until_eof_without_standard_input() -> None:
+    """With --until-eof and a closed standard input it ends at once."""
     command = [sys.executable, "-m", "kfq_async", "sandbox", "--port", "0", "--until-eof"]
     ran = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *command], capture_output=True, text=True, check=True)
     assert ran.stdout.startswith("sandbox at")
 
 
-def test_keeps_its_orders_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With --state an order is there again after a restart."""
+def test_state_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --state an order survives a restart."""
     state = tmp_path / "sandbox.db"
     with serving("--state", str(state)) as (_, line):
         assert run(["link", "--company-name", "甲", "--token", "PV9LQWZA", "--base-url", line.split()[2]]) == 0
@@ -85,19 +85,19 @@ def test_keeps_its_orders_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert database.execute("SELECT company_name FROM orders").fetchall() == [("甲",)]
 
 
-def test_its_faults_happen(capsys: pytest.CaptureFixture[str]) -> None:
-    """With --fault the first request loses its answer, and the client's repetition gets it."""
+def test_fault_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --fault the first response is lost, and the retry of the client succeeds."""
     with serving("--fault", "lose-response*1", "--token", "TENANT01") as (_, line):
-        door = ["--token", "TENANT01", "--base-url", line.split()[2]]
-        assert run(["link", "--company-name", "甲", "--json", *door]) == 0
+        connection_options = ["--token", "TENANT01", "--base-url", line.split()[2]]
+        assert run(["link", "--company-name", "甲", "--json", *connection_options]) == 0
         assert json.loads(capsys.readouterr().out)["attempts"] == 2
         assert orders(line.split()[2]) == 1
 
 
-def test_tells_how_it_is_used(tmp_path: Path, vectors: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    """It prints console, appId and public key, and signs with the key of a file if one is named.
+def test_output(tmp_path: Path, vectors: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It prints console, appId and the public key of --private-key.
 
-    Then comes a command that gets a link from it, whatever the token.
+    Then it prints a command that requests a link, quoted for a shell.
     """
     file = tmp_path / "key.txt"
     file.write_text(vectors["privateKeyPkcs8"] + "\n")
@@ -105,15 +105,15 @@ def test_tells_how_it_is_used(tmp_path: Path, vectors: dict[str, str], capsys: p
         assert process.stdout is not None
         origin = line.split()[2].removesuffix("/resrun-paas")
         assert process.stdout.readline() == f"console at {origin}/sandbox/\n"
-        said = process.stdout.readline()
-        assert said == f"notifications have appId APP and are verified with {vectors['publicKeySpki']}\n"
+        notice = process.stdout.readline()
+        assert notice == f"notifications have appId APP; verify them with the public key {vectors['publicKeySpki']}\n"
         command = next(each for each in process.stdout if each.startswith("try: kfq "))
         assert run(shlex.split(command)[2:]) == 0
     assert "authUrl: http://127.0.0.1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--private-key", "/nowhere/key.pem"], "/nowhere/key.pem: No such file or directory"),
         (["--private-key", __file__], "private key is neither PEM"),
@@ -122,27 +122,27 @@ def test_tells_how_it_is_used(tmp_path: Path, vectors: dict[str, str], capsys: p
         (["--fault", "lose-response@2"], "between 0 and 1"),
         (["--port", "70000"], "--port must be from 0 to 65535, not 70000"),
         (["--port", "-1"], "--port must be from 0 to 65535, not -1"),
-        (["--token", ""], "--token must be printable ASCII without blanks, and not empty"),
+        (["--token", ""], "--token must be printable ASCII without spaces, and not empty"),
         (["--token", "TENANT01", "--token", "a b"], "--token must be printable ASCII"),
         (["--state", "/nowhere/at/all.db"], "/nowhere/at/all.db: No such file or directory"),
     ],
 )
-def test_wrong_use_is_said(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A wrong option exits with 2 and names what is wrong."""
+def test_usage_errors(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An invalid option is a usage error that names it."""
     assert run(["sandbox", *options]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_a_taken_port_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """A port that somebody else listens on is named."""
+def test_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
+    """A port in use is a usage error that names it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert run(["sandbox", "--port", str(port)]) == 2
     assert f"--port {port}: " in capsys.readouterr().err
 
 
-def test_a_foreign_state_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that is no state of the sandbox is refused and left as it is."""
+def test_foreign_state_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of another kind is refused and not changed."""
     state = tmp_path / "letter.txt"
     state.write_text("Dear Sir or Madam, " * 100)
     assert run(["sandbox", "--state", str(state)]) == 2
@@ -150,8 +150,8 @@ def test_a_foreign_state_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
     assert state.read_text().startswith("Dear Sir")
 
 
-def test_lists_what_can_go_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    """--faults lists every kind of fault with what it does."""
+def test_faults_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """--faults lists every kind of fault with its effect."""
     assert run(["sandbox", "--faults"]) == 0
     shown = capsys.readouterr().out
     assert all(f"\n{name} " in f"\n{shown}" for name in FAULT_KINDS)

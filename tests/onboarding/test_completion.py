@@ -1,4 +1,4 @@
-"""Notifications that update the ledger."""
+"""Notifications that are recorded in the ledger."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
         yield ledger
 
 
-def told(client_request_id: str | None, status: int | None) -> NotificationDelivery[IdentityNotification]:
-    """Return what a receiver hands on."""
+def delivery(client_request_id: str | None, status: int | None) -> NotificationDelivery[IdentityNotification]:
+    """Return the delivery that a receiver passes to its handler."""
     notification = IdentityNotification(order_no="O1", order_status=status)
     return NotificationDelivery(key="k", notification=notification, client_request_id=client_request_id)
 
 
-async def test_the_whole_way(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
-    """A bound request, a notification to its URL, and the ledger knows that the company has finished."""
+async def test_end_to_end(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """A notification to the URL of a bound request sets the status of its company, and of no other."""
     async with Onboarding(session, ledger, rows(2), callbacks=URLS) as run:
         async for _ in run:
             pass
@@ -53,20 +53,20 @@ async def test_the_whole_way(session: AsyncSession, sandbox: Sandbox, ledger: Sq
     assert {first.status, second.status} == {None}
 
 
-async def test_a_handler_of_ones_own_comes_after(ledger: SqliteLedger) -> None:
-    """It hears of every notification, those of requests that the ledger does not know included."""
-    heard = []
+async def test_then(ledger: SqliteLedger) -> None:
+    """The given handler gets every notification, also those of requests that the ledger lacks."""
+    received = []
 
-    async def then(received: NotificationDelivery[IdentityNotification]) -> None:
-        heard.append(received)
+    async def then(delivered: NotificationDelivery[IdentityNotification]) -> None:
+        received.append(delivered)
 
     handler = completion_handler(ledger, then)
-    await handler(told("elsewhere", 1))
-    await handler(told("elsewhere", None))
-    assert [received.notification.order_status for received in heard] == [1, None]
+    await handler(delivery("elsewhere", 1))
+    await handler(delivery("elsewhere", None))
+    assert [each.notification.order_status for each in received] == [1, None]
 
 
-async def test_a_notification_that_names_no_request(ledger: SqliteLedger) -> None:
-    """A receiver without bound URLs cannot serve a ledger, and hears how to mend that."""
-    with pytest.raises(ValueError, match=r"give the receiver urls=CallbackUrls"):
-        await completion_handler(ledger)(told(None, 1))
+async def test_notification_without_request_id(ledger: SqliteLedger) -> None:
+    """A receiver without bound URLs cannot serve a ledger; the error names the missing argument."""
+    with pytest.raises(ValueError, match=r"pass urls=CallbackUrls"):
+        await completion_handler(ledger)(delivery(None, 1))

@@ -1,4 +1,4 @@
-"""The brake of workers: what concerns every row holds all of them back, for longer each time."""
+"""Systemic failures: the errors that show them, the detector, and the circuit breaker of workers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,76 @@ import logging
 
 import pytest
 
-from kfq_async import BusinessError, ConnectError, CorpIdentLink, CredentialsError, KfqError, UnexpectedResponse
-from kfq_async.onboarding.failures import FAILURES, CircuitBreaker, SystemicFailureDetector
+from kfq_async import (
+    ApiError,
+    BusinessError,
+    CertificateError,
+    ClockError,
+    ConnectError,
+    CorpIdentLink,
+    CredentialsError,
+    KfqError,
+    NonceError,
+    NotFoundError,
+    ParameterError,
+    ServerError,
+    SignatureError,
+    UnexpectedResponse,
+)
+from kfq_async.onboarding.failures import (
+    MAX_FAILURES,
+    CircuitBreaker,
+    SystemicFailureDetector,
+    systemic_failure_advice,
+)
 
 LINK = CorpIdentLink(order_no="1", auth_url="https://secret")
 REFUSED_TOKEN = CredentialsError(41000, "token invalid", http_status=200)
 
 
+def api_error(kind: type[ApiError], code: int = 31000) -> ApiError:
+    """Return an error response from the platform."""
+    return kind(code, "平台的话", http_status=200)
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (api_error(BusinessError, 41003), "Top up"),
+        (api_error(CredentialsError, 40000), "token"),
+        (api_error(CredentialsError, 41000), "token"),
+        (api_error(CredentialsError, 42000), "token"),
+        (api_error(SignatureError), "signer's key"),
+        (api_error(ClockError), "clock"),
+        (api_error(NotFoundError), "base URL"),
+        (UnexpectedResponse("x", http_status=302), "base URL"),
+        (UnexpectedResponse("x", http_status=407), "base URL"),
+        (CertificateError("x"), "CA"),
+    ],
+)
+def test_systemic_failure(error: KfqError, advice: str) -> None:
+    """The advice of an error that concerns every row names its remedy."""
+    assert advice in (systemic_failure_advice(error) or "")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        api_error(BusinessError),
+        api_error(ParameterError),
+        api_error(NonceError),
+        api_error(ServerError),
+        ConnectError("x"),
+        UnexpectedResponse("x", http_status=413),
+    ],
+)
+def test_single_failure(error: KfqError) -> None:
+    """An error that concerns one row has no advice."""
+    assert systemic_failure_advice(error) is None
+
+
 class Clock:
-    """A clock that stands until it is set."""
+    """A clock that stands still until it is set."""
 
     now = 100.0
 
@@ -26,99 +87,96 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock of the test's own."""
+    """A clock that the test sets."""
     return Clock()
 
 
 def pauses(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return how long the pauses were, as the log tells."""
+    """Return the logged pauses."""
     return [record.getMessage().partition(":")[0] for record in caplog.records]
 
 
-@pytest.mark.parametrize("ended", [LINK, BusinessError(31000, "no", http_status=200), ConnectError("refused")])
-async def test_one_row_concerns_one_row(
-    clock: Clock, ended: CorpIdentLink | KfqError, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("result", [LINK, BusinessError(31000, "no", http_status=200), ConnectError("refused")])
+async def test_single_results_do_not_open_it(
+    clock: Clock, result: CorpIdentLink | KfqError, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A link, a refusal and one lost answer hold nobody back."""
-    brake = CircuitBreaker(clock=clock)
-    brake.saw(ended)
-    await brake.released()
+    """After a link, a refusal or one lost response, calls may begin."""
+    breaker = CircuitBreaker(clock=clock)
+    breaker.record(result)
+    await breaker.wait_until_closed()
     assert caplog.records == []
 
 
-def test_longer_each_time(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """The pause doubles up to its bound, and begins anew after an answer as it should be."""
-    brake = CircuitBreaker(first=1.0, longest=3.0, clock=clock)
+def test_pause_doubles(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """The pause doubles up to its bound, and is short again after a proper response."""
+    breaker = CircuitBreaker(first=1.0, longest=3.0, clock=clock)
     for _ in range(3):
-        brake.saw(REFUSED_TOKEN)
+        breaker.record(REFUSED_TOKEN)
         clock.now += 10
-    brake.saw(LINK)
-    brake.saw(REFUSED_TOKEN)
+    breaker.record(LINK)
+    breaker.record(REFUSED_TOKEN)
     assert pauses(caplog) == ["paused for 1 s", "paused for 2 s", "paused for 3 s", "paused for 1 s"]
     assert "Check the token" in caplog.text
 
 
-def test_those_under_way_do_not_prolong_it(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """Ten that were under way see the same, and it is one pause."""
-    brake = CircuitBreaker(clock=clock)
+def test_concurrent_failures_are_one_pause(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """Ten concurrent calls that fail for one reason cause one pause."""
+    breaker = CircuitBreaker(clock=clock)
     for _ in range(10):
-        brake.saw(REFUSED_TOKEN)
+        breaker.record(REFUSED_TOKEN)
     assert pauses(caplog) == ["paused for 1 s"]
 
 
-def test_twenty_without_an_answer(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """One lost answer more or less is the network; twenty in a row are everybody's."""
-    brake = CircuitBreaker(clock=clock)
-    for _ in range(FAILURES - 1):
-        brake.saw(ConnectError("refused"))
-    brake.saw(LINK)
-    for _ in range(FAILURES - 1):
-        brake.saw(ConnectError("refused"))
+def test_calls_without_a_response(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """Twenty lost responses in a row open it; a response in between starts the count anew."""
+    breaker = CircuitBreaker(clock=clock)
+    for _ in range(MAX_FAILURES - 1):
+        breaker.record(ConnectError("refused"))
+    breaker.record(LINK)
+    for _ in range(MAX_FAILURES - 1):
+        breaker.record(ConnectError("refused"))
     assert pauses(caplog) == []
-    brake.saw(ConnectError("refused"))
+    breaker.record(ConnectError("refused"))
     assert pauses(caplog) == ["paused for 1 s"]
     assert "base URL" in caplog.text
 
 
-async def test_waits_until_it_is_released() -> None:
-    """Whoever begins meanwhile waits, and longer if it was pulled again."""
+async def test_wait_until_closed() -> None:
+    """A call waits while the breaker is open."""
     now = 0.0
-    brake = CircuitBreaker(first=0.01, longest=0.02, clock=lambda: now)
-    brake.saw(REFUSED_TOKEN)
-    waiting = asyncio.ensure_future(brake.released())
+    breaker = CircuitBreaker(first=0.01, longest=0.02, clock=lambda: now)
+    breaker.record(REFUSED_TOKEN)
+    waiting = asyncio.ensure_future(breaker.wait_until_closed())
     done, _ = await asyncio.wait([waiting], timeout=0.05)
     assert not done
     now = 1.0
     await waiting
 
 
-def test_says_nothing_about_anybody(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """The log has the masked words of an error."""
+def test_log_masks_personal_data(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """The log has an error's message with personal data masked."""
     caplog.set_level(logging.WARNING)
-    CircuitBreaker(clock=clock).saw(CredentialsError(41000, "13800138000 unknown", http_status=200))
+    CircuitBreaker(clock=clock).record(CredentialsError(41000, "13800138000 unknown", http_status=200))
     assert "13800138000" not in caplog.text
     assert "***" in caplog.text
 
 
-LINK = CorpIdentLink(order_no="O1", auth_url="https://x")
+@pytest.mark.parametrize("response", [LINK, BusinessError(31000, "no", http_status=200)])
+def test_consecutive_failures(response: CorpIdentLink | KfqError) -> None:
+    """Twenty calls in a row without a response are systemic; any response in between starts the count anew."""
+    detector = SystemicFailureDetector()
+    no_response: list[KfqError] = [ConnectError("x"), UnexpectedResponse("x", http_status=200)]
+    many = no_response * MAX_FAILURES
+    assert [detector.record(result) for result in many[: MAX_FAILURES - 1]] == [None] * (MAX_FAILURES - 1)
+    assert detector.record(response) is None
+    assert [detector.record(result) for result in many[: MAX_FAILURES - 1]] == [None] * (MAX_FAILURES - 1)
+    assert "20 calls in a row" in (detector.record(many[0]) or "")
+    assert detector.failures == MAX_FAILURES
 
 
-@pytest.mark.parametrize("answered", [LINK, BusinessError(31000, "no", http_status=200)])
-def test_failures_in_a_row(answered: CorpIdentLink | KfqError) -> None:
-    """Twenty calls without an answer concern every row, and any answer in between ends the row of them."""
-    watch = SystemicFailureDetector()
-    silent: list[KfqError] = [ConnectError("x"), UnexpectedResponse("x", http_status=200)]
-    many = silent * FAILURES
-    assert [watch.saw(ended) for ended in many[: FAILURES - 1]] == [None] * (FAILURES - 1)
-    assert watch.saw(answered) is None
-    assert [watch.saw(ended) for ended in many[: FAILURES - 1]] == [None] * (FAILURES - 1)
-    assert "20 calls in a row" in (watch.saw(many[0]) or "")
-    assert watch.failures == FAILURES
-
-
-def test_a_cause_by_itself() -> None:
-    """What concerns every row by its kind does so the first time."""
-    watch = SystemicFailureDetector()
-    assert "token" in (watch.saw(CredentialsError(40000, "no", http_status=200)) or "")
-    assert "base URL" in (watch.saw(UnexpectedResponse("x", http_status=404)) or "")
-    assert watch.failures == 1
+def test_systemic_by_itself() -> None:
+    """Some errors are systemic the first time."""
+    detector = SystemicFailureDetector()
+    assert "token" in (detector.record(CredentialsError(40000, "no", http_status=200)) or "")
+    assert "base URL" in (detector.record(UnexpectedResponse("x", http_status=404)) or "")
+    assert detector.failures == 1

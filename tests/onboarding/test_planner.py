@@ -1,4 +1,4 @@
-"""Decisions on a batch, and the ledger before them."""
+"""Decisions on batches of rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from companies import row
-from kfq_async.onboarding.decisions import Action, Decision, PendingRequest
+from kfq_async.onboarding.decisions import Decision, PendingRequest, SkipReason
 from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
 from kfq_async.onboarding.planner import Planner
 from kfq_async.onboarding.records import State
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def test_ids_are_in_the_ledger_before_anybody_acts(tmp_path: Path) -> None:
-    """After the decision, a new company stands there as unknown; a repeated or an invalid row adds nothing."""
+async def test_ids_are_stored_before_decisions_are_returned(tmp_path: Path) -> None:
+    """A new company is in the ledger as unknown; a duplicate or invalid row adds nothing."""
     batch = [row(1), row(2), row(1), attrs.evolve(row(3), key=None)]
     async with SqliteLedger(tmp_path / "ledger") as ledger:
         decisions = await Planner(ledger, run=1).decide(batch)
-        kept = [entry async for entry in ledger.entries()]
-    assert [None if isinstance(each, PendingRequest) else each.action for each in decisions] == [
+        stored = [entry async for entry in ledger.entries()]
+    assert [None if isinstance(each, PendingRequest) else each.reason for each in decisions] == [
         *(None, None),
-        Action.REPEAT,
-        Action.INVALID,
+        SkipReason.DUPLICATE,
+        SkipReason.INVALID,
     ]
-    assert kept == [decisions[0].entry, decisions[1].entry]
-    assert {entry.state for entry in kept} == {State.UNKNOWN}
+    assert stored == [decisions[0].entry, decisions[1].entry]
+    assert {entry.state for entry in stored} == {State.UNKNOWN}
 
 
-async def test_a_company_twice_in_two_batches(tmp_path: Path) -> None:
-    """A repetition is noticed however far apart the rows are, and in the next run it is none."""
+async def test_duplicate_in_another_batch(tmp_path: Path) -> None:
+    """A duplicate is found in any later batch of the run; in the next run the row is none."""
     async with SqliteLedger(tmp_path / "ledger") as ledger:
         planner = Planner(ledger, run=1)
         (first,) = await planner.decide([row(1)])
@@ -41,5 +41,23 @@ async def test_a_company_twice_in_two_batches(tmp_path: Path) -> None:
     assert isinstance(first, PendingRequest)
     assert isinstance(second, Decision)
     assert isinstance(next_run, PendingRequest)
-    assert second.action is Action.REPEAT
+    assert second.reason is SkipReason.DUPLICATE
     assert next_run.entry.client_request_id == first.entry.client_request_id
+
+
+async def test_inspect(tmp_path: Path) -> None:
+    """Inspect returns the decision on each row after the run, and does not change the ledger."""
+    batch = [row(1), attrs.evolve(row(1), row_number=9), attrs.evolve(row(3), key=None), row(4)]
+    async with SqliteLedger(tmp_path / "ledger") as ledger:
+        planner = Planner(ledger, run=1)
+        (first, *_) = await planner.decide(batch[:3])
+        before = [entry async for entry in ledger.entries()]
+        decisions = await planner.inspect(batch)
+        assert [entry async for entry in ledger.entries()] == before
+    assert [None if isinstance(each, PendingRequest) else each.reason for each in decisions] == [
+        None,
+        SkipReason.DUPLICATE,
+        SkipReason.INVALID,
+        None,
+    ]
+    assert [each.before for each in decisions] == [first.entry, first.entry, None, None]

@@ -167,7 +167,7 @@ def test_problems_of_a_result(raw: object, problems: tuple[str, ...]) -> None:
     with pytest.raises(DecodeError) as caught:
         decode(CorpIdentLink, raw)
     assert caught.value.problems == problems
-    assert str(caught.value) == "unreadable: " + "; ".join(problems)
+    assert str(caught.value) == "the result is unreadable: " + "; ".join(problems)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,9 @@ def test_custom_result_model() -> None:
     """`Operation.result` takes any attrs class, and a value that does not fit is a problem with a path."""
     price = decode(Price, {"amount": 1.5, "parts": [{"companyName": "a"}], "x": 1})
     assert price == Price(amount=1.5, parts=(CorpIdentInfo(company_name="a"),), extra={"x": 1})
-    with pytest.raises(DecodeError, match=r"^unreadable: invalid value for type, expected float @ \$\.result\.amount$"):
+    with pytest.raises(
+        DecodeError, match=r"^the result is unreadable: invalid value for type, expected float @ \$\.result\.amount$"
+    ):
         decode(Price, {"amount": "much"})
 
 
@@ -248,7 +250,7 @@ def test_custom_request_model() -> None:
 def test_result_of_a_plain_type() -> None:
     """A result need not be an object."""
     assert decode(str, "a") == "a"
-    with pytest.raises(DecodeError, match=r"^unreadable: expected a string, not a number @ \$\.result$"):
+    with pytest.raises(DecodeError, match=r"^the result is unreadable: expected a string, not a number @ \$\.result$"):
         decode(str, 5)
 
 

@@ -205,7 +205,7 @@ def test_unexpected_responses(body: bytes, status: int, phase: Phase) -> None:
     error = read(body, status)
     assert type(error) is UnexpectedResponse
     assert (error.http_status, error.phase) == (status, phase)
-    assert f"HTTP {status} with {len(body)} bytes of application/json is not a response of the platform" in str(error)
+    assert f"HTTP {status} with {len(body)} bytes of application/json is not a response from the platform" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_unexpected_responses(body: bytes, status: int, phase: Phase) -> None:
         (b"x", "https://h.example", "text/plain", "did you mean https://h.example/resrun-paas ?"),
         (HTML, BASE_URL, "text/html", "it is an HTML page, check base_url and any proxy in between"),
         (b"  \n<html>", BASE_URL, "text/html", "it is an HTML page"),
-        (b"hello", BASE_URL, "", "HTTP 200 with 5 bytes of no content type is not a response of the platform"),
+        (b"hello", BASE_URL, "", "HTTP 200 with 5 bytes of no content type is not a response from the platform"),
     ],
 )
 def test_text_of_an_unexpected_response(body: bytes, base_url: str, kind: str, text: str) -> None:

@@ -24,7 +24,7 @@ from kfq_async import (
     OprIdentInfo,
     __version__,
 )
-from servers import ScriptedServer, Seen, success
+from servers import ReceivedRequest, ScriptedServer, success
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,16 +88,16 @@ SAMPLE_BODY = {
 }
 
 
-async def succeed(_number: int, _seen: Seen) -> bytes:
+async def succeed(_number: int, _seen: ReceivedRequest) -> bytes:
     """Respond with success."""
     return success()
 
 
-async def send(request: CorpIdentLinkRequest) -> Seen:
+async def send(request: CorpIdentLinkRequest) -> ReceivedRequest:
     """Send a request to a scripted server and return it as received."""
     async with ScriptedServer(succeed) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         await session.auth.corp_ident_link(request)
-        (seen,) = server.seen
+        (seen,) = server.requests
         return seen
 
 

@@ -27,7 +27,7 @@ from kfq_async import (
 )
 from kfq_async.models.contracts import known_status
 from kfq_async.sandbox import Sandbox
-from servers import ScriptedServer, Seen, answer, success
+from servers import ReceivedRequest, ScriptedServer, http_response, success
 
 PERSON = ContractUser(name="王五", contact_type="MOBILE", contact="13900139000")
 DRAFT = ContractDraftRequest(
@@ -103,14 +103,14 @@ async def test_body(session: AsyncSession, sandbox: Sandbox) -> None:
 async def test_credentials(sandbox: Sandbox) -> None:
     """Token and ``uniqueCode`` are in the body of a POST and in the query of a GET."""
 
-    async def script(_: int, seen: Seen) -> bytes:
+    async def script(_: int, seen: ReceivedRequest) -> bytes:
         result = {"status": "SIGNING", "todoTaskList": []} if seen.method == "GET" else {"contractId": "c 1/中"}
         return success(result)
 
     async with ScriptedServer(script) as server, AsyncSession(sandbox.token, base_url=server.base_url) as session:
         draft = await session.contracts.draft(DRAFT)
         await session.contracts.tasks(draft.contract_id)
-        post, get = server.seen
+        post, get = server.requests
     body = orjson.loads(post.body)
     assert body["appAuthToken"] == sandbox.token
     assert len(body["uniqueCode"]) == 32
@@ -175,8 +175,8 @@ def test_contract_status_spellings(wire: str, known: str) -> None:
 async def test_invalid_result() -> None:
     """A task without its id is a `DecodeError` with the path."""
 
-    async def script(_number: int, _seen: Seen) -> bytes:
-        return answer({"code": 10000, "result": {"status": "SIGNING", "todoTaskList": [{"taskType": "SIGN"}]}})
+    async def script(_number: int, _seen: ReceivedRequest) -> bytes:
+        return http_response({"code": 10000, "result": {"status": "SIGNING", "todoTaskList": [{"taskType": "SIGN"}]}})
 
     async with ScriptedServer(script) as server, AsyncSession("T", base_url=server.base_url) as session:
         with pytest.raises(DecodeError, match=r"required key missing @ \$\.result\.todoTaskList"):

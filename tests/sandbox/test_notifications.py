@@ -24,7 +24,7 @@ from kfq_async.sandbox.notifications import (
     sign_notification,
 )
 from kfq_async.sandbox.store import Store, process_key, public_text
-from servers import ScriptedServer, Seen, answer
+from servers import ReceivedRequest, ScriptedServer, http_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from servers import Script
 
 
-OK = answer(b"success")
+OK = http_response(b"success")
 
 
-async def acknowledge(_number: int, _seen: Seen) -> bytes:
+async def acknowledge(_number: int, _seen: ReceivedRequest) -> bytes:
     """Acknowledge every notification."""
     return OK
 
 
-def fail_first(count: int, failure: bytes | None = answer(b"not now", 503)) -> Script:
+def fail_first(count: int, failure: bytes | None = http_response(b"not now", 503)) -> Script:
     """Return a script that fails so many notifications, and acknowledges the rest."""
 
-    async def script(number: int, _: Seen) -> bytes | None:
+    async def script(number: int, _: ReceivedRequest) -> bytes | None:
         return failure if number < count else OK
 
     return script
@@ -64,7 +64,7 @@ async def order(sandbox: Sandbox, url: str | None) -> str:
         return (await session.auth.corp_ident_link(request)).order_no
 
 
-def is_authentic(seen: Seen, sandbox: Sandbox) -> bool:
+def is_authentic(seen: ReceivedRequest, sandbox: Sandbox) -> bool:
     """Verify a notification as its receiver does."""
     headers = seen.headers
     path = seen.target.partition("?")[0]
@@ -74,7 +74,7 @@ def is_authentic(seen: Seen, sandbox: Sandbox) -> bool:
     return headers["appId"] == sandbox.app_id and verify(message.encode(), headers["sign"], sandbox.public_key)
 
 
-def status(seen: Seen) -> int:
+def status(seen: ReceivedRequest) -> int:
     """Return the ``orderStatus`` of a notification."""
     return int(orjson.loads(seen.body)["orderStatus"])
 
@@ -86,7 +86,7 @@ async def test_each_change_is_notified(action: str, order_status: int) -> None:
         number = await order(sandbox, f"{receiver.origin}/hooks/a%20b?x=1")
         getattr(sandbox, action)(number)
         (notification,) = await sandbox.wait_for_notifications()
-        (seen,) = receiver.seen
+        (seen,) = receiver.requests
     assert (seen.method, seen.target) == ("POST", "/hooks/a%20b?x=1")
     assert seen.headers["Content-Type"] == "application/json"
     assert is_authentic(seen, sandbox)
@@ -136,9 +136,9 @@ async def test_retried_until_acknowledged() -> None:
     assert [attempt.http_status for attempt in notification.attempts] == [503, 503, 200]
     assert [attempt.response_body for attempt in notification.attempts] == ["not now", "not now", "success"]
     assert notification.acknowledged
-    assert len({seen.body for seen in receiver.seen}) == 1
-    assert len({seen.headers["nonce"] for seen in receiver.seen}) == 3
-    assert all(is_authentic(seen, sandbox) for seen in receiver.seen)
+    assert len({seen.body for seen in receiver.requests}) == 1
+    assert len({seen.headers["nonce"] for seen in receiver.requests}) == 3
+    assert all(is_authentic(seen, sandbox) for seen in receiver.requests)
 
 
 async def test_given_up() -> None:
@@ -146,7 +146,7 @@ async def test_given_up() -> None:
     async with receiving(fail_first(99)) as (sandbox, receiver):
         sandbox.complete(await order(sandbox, receiver.origin))
         (notification,) = await sandbox.wait_for_notifications()
-        assert len(receiver.seen) == 3
+        assert len(receiver.requests) == 3
     assert (notification.acknowledged, notification.due_at, notification.scheduled_attempts) == (False, None, 3)
 
 
@@ -155,7 +155,7 @@ async def test_no_schedule() -> None:
     async with receiving(fail_first(99), retry_after=()) as (sandbox, receiver):
         sandbox.complete(await order(sandbox, receiver.origin))
         await sandbox.wait_for_notifications()
-        assert len(receiver.seen) == 1
+        assert len(receiver.requests) == 1
 
 
 async def test_schedule() -> None:
@@ -171,11 +171,11 @@ async def test_schedule() -> None:
 @pytest.mark.parametrize(
     ("failure", "http_status", "error"),
     [
-        (answer(b"success", 302, Location="/elsewhere"), 302, None),
-        (answer(b"success", 500), 500, None),
-        (answer(b" success"), 200, None),
-        (answer(b"s" * 100_000), 200, None),
-        (answer(b"\xff\xfe"), 200, None),
+        (http_response(b"success", 302, Location="/elsewhere"), 302, None),
+        (http_response(b"success", 500), 500, None),
+        (http_response(b" success"), 200, None),
+        (http_response(b"s" * 100_000), 200, None),
+        (http_response(b"\xff\xfe"), 200, None),
         (None, None, "ServerDisconnectedError: "),
         (b"nonsense\r\n\r\n", None, "ClientResponseError: "),
         (b"HTTP/1.1 200 X\r\nContent-Length: 20\r\nConnection: close\r\n\r\nsuccess", 200, "ClientPayloadError: "),
@@ -186,7 +186,7 @@ async def test_failed_attempt(failure: bytes | None, http_status: int | None, er
     async with receiving(fail_first(1, failure)) as (sandbox, receiver):
         sandbox.complete(await order(sandbox, receiver.origin))
         (notification,) = await sandbox.wait_for_notifications()
-        assert len(receiver.seen) == 2
+        assert len(receiver.requests) == 2
     first, second = notification.attempts
     assert (first.http_status, first.acknowledged, second.acknowledged) == (http_status, False, True)
     assert len(first.response_body) <= 200
@@ -197,7 +197,7 @@ async def test_failed_attempt(failure: bytes | None, http_status: int | None, er
 async def test_closed_port() -> None:
     """A refused connection is recorded and retried."""
     async with receiving() as (sandbox, receiver):
-        receiver.vanish()
+        receiver.stop_listening()
         sandbox.complete(await order(sandbox, "http://127.0.0.1:1/hook"))
         (notification,) = await sandbox.wait_for_notifications()
     assert len(notification.attempts) == 3
@@ -207,7 +207,7 @@ async def test_closed_port() -> None:
 async def test_slow_receiver() -> None:
     """A response that is late, at its start or at its end, is recorded as a timeout and retried."""
 
-    async def respond_slowly(number: int, _: Seen) -> bytes | tuple[bytes, ...]:
+    async def respond_slowly(number: int, _: ReceivedRequest) -> bytes | tuple[bytes, ...]:
         if number == 0:
             await asyncio.sleep(30)
         return OK if number == 2 else tuple(OK[index : index + 1] for index in range(len(OK)))
@@ -221,10 +221,10 @@ async def test_slow_receiver() -> None:
 
 async def test_no_cookies() -> None:
     """A cookie that the receiver sets is not sent back."""
-    async with receiving(fail_first(1, answer(b"no", Set_Cookie="a=b"))) as (sandbox, receiver):
+    async with receiving(fail_first(1, http_response(b"no", Set_Cookie="a=b"))) as (sandbox, receiver):
         sandbox.complete(await order(sandbox, receiver.origin))
         await sandbox.wait_for_notifications()
-        assert [seen.headers.get("Cookie") for seen in receiver.seen] == [None, None]
+        assert [seen.headers.get("Cookie") for seen in receiver.requests] == [None, None]
 
 
 async def test_duplicate() -> None:
@@ -232,7 +232,7 @@ async def test_duplicate() -> None:
     async with receiving(faults=[Fault("callback-duplicate", times=1)]) as (sandbox, receiver):
         sandbox.complete(await order(sandbox, receiver.origin))
         (notification,) = await sandbox.wait_for_notifications()
-    first, second = receiver.seen
+    first, second = receiver.requests
     assert first == second
     assert is_authentic(first, sandbox)
     assert [attempt.fault for attempt in notification.attempts] == ["callback-duplicate"] * 2
@@ -251,7 +251,7 @@ async def test_delay() -> None:
     async with receiving(faults=[Fault("callback-delay", seconds=0.3)]) as (sandbox, receiver):
         sandbox.complete(await order(sandbox, receiver.origin))
         await sandbox.wait_for_notifications()
-    (seen,) = receiver.seen
+    (seen,) = receiver.requests
     assert is_authentic(seen, sandbox)
     assert time.time() * 1000 - int(seen.headers["timestamp"]) >= 250
 
@@ -264,8 +264,8 @@ async def test_reorder() -> None:
         await asyncio.sleep(0.05)
         sandbox.complete(number)
         notifications = await sandbox.wait_for_notifications()
-    assert [status(seen) for seen in receiver.seen] == [1, 2]
-    assert all(is_authentic(seen, sandbox) for seen in receiver.seen)
+    assert [status(seen) for seen in receiver.requests] == [1, 2]
+    assert all(is_authentic(seen, sandbox) for seen in receiver.requests)
     assert [notification.acknowledged for notification in notifications] == [True, True]
 
 
@@ -277,7 +277,7 @@ async def test_reorder_without_another_notification() -> None:
         sandbox.resend(sandbox.notifications[0].notification_id)
         await sandbox.wait_for_notifications()
         assert time.monotonic() - started >= 0.2
-        assert len(receiver.seen) == 2
+        assert len(receiver.requests) == 2
 
 
 async def test_corrupt() -> None:
@@ -285,7 +285,7 @@ async def test_corrupt() -> None:
     async with receiving(faults=[Fault("callback-corrupt", times=1)]) as (sandbox, receiver):
         sandbox.complete(await order(sandbox, receiver.origin))
         (notification,) = await sandbox.wait_for_notifications()
-    forged, authentic = receiver.seen
+    forged, authentic = receiver.requests
     assert (status(forged), is_authentic(forged, sandbox)) == (3, False)
     assert (status(authentic), is_authentic(authentic, sandbox)) == (1, True)
     assert [(attempt.fault, attempt.acknowledged) for attempt in notification.attempts] == [
@@ -311,7 +311,7 @@ async def test_faults_of_requests_and_notifications_are_independent() -> None:
         assert time.monotonic() - started >= 0.19
         sandbox.complete(number)
         await sandbox.wait_for_notifications()
-        assert [status(seen) for seen in receiver.seen] == [3, 1]
+        assert [status(seen) for seen in receiver.requests] == [3, 1]
 
 
 @pytest.mark.parametrize(
@@ -324,8 +324,8 @@ async def test_resend(kind: str | None) -> None:
         (notification,) = await sandbox.wait_for_notifications()
         sandbox.resend(notification.notification_id, Fault.parse(kind) if kind else None)
         (notification,) = await sandbox.wait_for_notifications()
-    assert len(receiver.seen) == (3 if kind == "callback-duplicate" else 2)
-    assert len(notification.attempts) == len(receiver.seen)
+    assert len(receiver.requests) == (3 if kind == "callback-duplicate" else 2)
+    assert len(notification.attempts) == len(receiver.requests)
 
 
 async def test_resend_to_a_disallowed_url() -> None:
@@ -342,13 +342,13 @@ async def test_acknowledged_resend() -> None:
     """An acknowledged resend ends the wait for the next attempt."""
     async with receiving(fail_first(1), retry_after=(3600,)) as (sandbox, receiver):
         sandbox.complete(await order(sandbox, receiver.origin))
-        await receiver.saw(1)
+        await receiver.wait_for_requests(1)
         while not sandbox.notifications[0].attempts:  # noqa: ASYNC110  # there is no event to wait for
             await asyncio.sleep(0.005)
         sandbox.resend(sandbox.notifications[0].notification_id)
         async with asyncio.timeout(20):
             (notification,) = await sandbox.wait_for_notifications()
-        assert len(receiver.seen) == 2
+        assert len(receiver.requests) == 2
     assert notification.acknowledged
 
 
@@ -356,17 +356,17 @@ async def test_acknowledged_resend_during_an_attempt() -> None:
     """An acknowledged resend during a scheduled attempt stops the schedule."""
     resumed = asyncio.Event()
 
-    async def script(number: int, _: Seen) -> bytes:
+    async def script(number: int, _: ReceivedRequest) -> bytes:
         if number == 0:
             await resumed.wait()
-            return answer(b"too late", 500)
+            return http_response(b"too late", 500)
         return OK
 
     async with receiving(script) as (sandbox, receiver):
         sandbox.complete(await order(sandbox, receiver.origin))
-        await receiver.saw(1)
+        await receiver.wait_for_requests(1)
         sandbox.resend(sandbox.notifications[0].notification_id)
-        await receiver.saw(2)
+        await receiver.wait_for_requests(2)
         while not sandbox.notifications[0].acknowledged:  # noqa: ASYNC110  # there is no event to wait for
             await asyncio.sleep(0.005)
         resumed.set()
@@ -379,12 +379,12 @@ async def test_stop_cancels_notifications() -> None:
     async with receiving(fail_first(99), retry_after=(0.05,) * 50) as (sandbox, receiver):
         number = await order(sandbox, receiver.origin)
         sandbox.review(number)
-        await receiver.saw(2)
+        await receiver.wait_for_requests(2)
         sandbox.complete(number)
         await sandbox.stop()
-        seen = len(receiver.seen)
+        seen = len(receiver.requests)
         await asyncio.sleep(0.2)
-        assert len(receiver.seen) == seen
+        assert len(receiver.requests) == seen
 
 
 async def test_resend_after_close() -> None:
@@ -405,14 +405,14 @@ async def test_restart_resumes_notifications(tmp_path: Path) -> None:
         async with Sandbox(state=state, retry_after=(0.2,)) as sandbox:
             key = sandbox.public_key
             sandbox.complete(await order(sandbox, f"{receiver.origin}/hook"))
-            await receiver.saw(1)
+            await receiver.wait_for_requests(1)
             while not sandbox.notifications[0].scheduled_attempts:  # noqa: ASYNC110  # there is no event to wait for
                 await asyncio.sleep(0.005)
         async with Sandbox(state=state, retry_after=(0.2,)) as sandbox:
             assert sandbox.public_key == key
             (notification,) = await sandbox.wait_for_notifications()
-            assert len(receiver.seen) == 2
-            assert is_authentic(receiver.seen[1], sandbox)
+            assert len(receiver.requests) == 2
+            assert is_authentic(receiver.requests[1], sandbox)
     assert notification.acknowledged
     assert [attempt.http_status for attempt in notification.attempts] == [503, 200]
 
@@ -420,7 +420,7 @@ async def test_restart_resumes_notifications(tmp_path: Path) -> None:
 async def test_many_notifications() -> None:
     """Hundreds of notifications at once all arrive; time spent queueing does not count towards the timeout."""
 
-    async def acknowledge_slowly(_number: int, _seen: Seen) -> bytes:
+    async def acknowledge_slowly(_number: int, _seen: ReceivedRequest) -> bytes:
         await asyncio.sleep(0.02)
         return OK
 
@@ -430,7 +430,7 @@ async def test_many_notifications() -> None:
         for number in numbers:
             sandbox.complete(number)
         notifications = await sandbox.wait_for_notifications()
-    assert len(receiver.seen) == len(notifications) == 305
+    assert len(receiver.requests) == len(notifications) == 305
     assert all(notification.acknowledged for notification in notifications)
 
 

@@ -12,7 +12,7 @@ import pytest
 from calls import link_request, open_session
 from kfq_async import Timeouts
 from kfq_async.transport.attempt import Attempt, DeadlineTimer
-from servers import ScriptedServer, Seen, success
+from servers import ReceivedRequest, ScriptedServer, success
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -228,11 +228,11 @@ async def test_stop_keeps_running_attempts() -> None:
 async def test_blocked_loop_loses_no_response() -> None:
     """When the event loop was blocked beyond the deadline, the response in the socket is read before it expires."""
 
-    async def script(_number: int, _seen: Seen) -> bytes:
+    async def script(_number: int, _seen: ReceivedRequest) -> bytes:
         asyncio.get_running_loop().call_soon(time.sleep, 1.2)
         return success()
 
     # One second is for the request to arrive on a busy machine; the loop is then blocked for longer than that.
     async with ScriptedServer(script) as server, open_session(server, timeouts=Timeouts(attempt=1)) as session:
         assert (await session.auth.corp_ident_link(link_request())).order_no == "N1"
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1

@@ -35,7 +35,7 @@ from kfq_async import (
     SessionError,
     Timeouts,
 )
-from servers import ScriptedServer, Seen, answer, success
+from servers import ReceivedRequest, ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
     from kfq_async.sandbox import Sandbox
@@ -45,19 +45,19 @@ async def test_refusal_after_a_lost_response_is_sent() -> None:
     """Once an attempt may have been executed, a later refusal keeps the phase ``sent``."""
     async with ScriptedServer(respond(None, refusal(31000))) as server, open_session(server) as session:
         error = await error_of(session)
-        assert len(server.seen) == 2
+        assert len(server.requests) == 2
     assert (type(error), error.phase, error.attempts) == (BusinessError, Phase.SENT, 2)
 
 
 async def test_connect_error_after_a_lost_response_is_sent() -> None:
     """A refused connection after a lost response keeps the phase ``sent``."""
 
-    async def script(_number: int, _seen: Seen) -> None:
-        server.vanish()
+    async def script(_number: int, _seen: ReceivedRequest) -> None:
+        server.stop_listening()
 
     async with ScriptedServer(script) as server, open_session(server) as session:
         error = await error_of(session)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert (type(error).__name__, error.phase, error.attempts) == ("ConnectError", Phase.SENT, 5)
 
 
@@ -72,12 +72,12 @@ async def test_decode_error_after_a_lost_response_is_sent() -> None:
 async def test_lost_get_whose_server_is_gone(operation: Operation[Any, Any]) -> None:
     """A GET that was sent stays ``sent`` when no further connection can be made."""
 
-    async def script(_number: int, _seen: Seen) -> None:
-        server.vanish()
+    async def script(_number: int, _seen: ReceivedRequest) -> None:
+        server.stop_listening()
 
     async with ScriptedServer(script) as server, open_session(server, retry=NO_RETRY) as session:
         error = await error_of(session, operation, {})
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     original_error = error.original_error if operation is UNSAFE_GET else error
     assert (type(original_error), original_error.phase) == (ConnectionLost, Phase.SENT)
 
@@ -97,18 +97,18 @@ async def test_invalid_result(result: object, problems: tuple[str, ...]) -> None
     """Success with an invalid result is a `DecodeError` with the paths; it took effect, so it is not retried."""
     async with ScriptedServer(respond(success(result))) as server, open_session(server) as session:
         error = await error_of(session)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert type(error) is DecodeError
     assert set(error.problems) == set(problems)
     assert (error.phase, error.attempts) == (Phase.ANSWERED, 1)
-    assert error.unique_code == server.seen[0].headers["uniqueCode"]
+    assert error.unique_code == server.requests[0].headers["uniqueCode"]
 
 
 async def test_ids_are_unique() -> None:
     """Among a hundred requests no nonce and no serial number occurs twice."""
     async with ScriptedServer(respond(success())) as server, open_session(server) as session:
         await asyncio.gather(*(session.auth.corp_ident_link(link_request()) for _ in range(100)))
-    ids = [seen.headers[name] for seen in server.seen for name in ("nonce", "uniqueCode")]
+    ids = [seen.headers[name] for seen in server.requests for name in ("nonce", "uniqueCode")]
     assert len(set(ids)) == 200
 
 
@@ -120,7 +120,7 @@ async def test_timestamp_of_each_attempt() -> None:
         open_session(server, clock=lambda: float(next(ticks))) as session,
     ):
         await session.auth.corp_ident_link(link_request())
-    stamps = [int(seen.headers["timestamp"]) for seen in server.seen]
+    stamps = [int(seen.headers["timestamp"]) for seen in server.requests]
     assert stamps[0] == 1_750_000_000_000
     assert [later - earlier for earlier, later in pairwise(stamps)] == [1000, 1000]
 
@@ -136,10 +136,10 @@ async def test_success_is_not_logged(caplog: pytest.LogCaptureFixture, sandbox: 
 @pytest.mark.parametrize(
     "response",
     [
-        pytest.param(answer(b"x" * 9_000_000), id="too long"),
-        pytest.param(answer(b"<html>"), id="foreign"),
-        pytest.param(answer(b'{"code":10000,'), id="cut short"),
-        pytest.param(answer(b"", 101, Connection="upgrade", Upgrade="x"), id="another protocol"),
+        pytest.param(http_response(b"x" * 9_000_000), id="too long"),
+        pytest.param(http_response(b"<html>"), id="foreign"),
+        pytest.param(http_response(b'{"code":10000,'), id="cut short"),
+        pytest.param(http_response(b"", 101, Connection="upgrade", Upgrade="x"), id="another protocol"),
     ],
 )
 async def test_unusable_response_frees_its_connection(response: bytes) -> None:
@@ -177,7 +177,7 @@ async def test_faulty_signer_keeps_no_slot() -> None:
         with pytest.raises(ZeroDivisionError):
             await session.send(operation)
         assert (await session.send(operation)).attempts == 1
-        assert len(server.seen) == 2
+        assert len(server.requests) == 2
 
 
 async def test_closing_the_session_ends_its_calls() -> None:
@@ -185,12 +185,12 @@ async def test_closing_the_session_ends_its_calls() -> None:
     async with ScriptedServer(never_respond) as server:
         session = open_session(server, concurrency=1)
         sent = asyncio.create_task(error_of(session))
-        await server.saw()
+        await server.wait_for_requests()
         queued = asyncio.create_task(error_of(session))
         await asyncio.sleep(0.05)
         await session.aclose()
         errors = await asyncio.gather(sent, queued)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert [type(error) for error in errors] == [SessionError, SessionError]
     assert [error.phase for error in errors] == [Phase.SENT, Phase.NOT_SENT]
     assert [error.attempts for error in errors] == [1, 0]
@@ -202,8 +202,8 @@ async def test_closing_the_session_ends_a_long_queue() -> None:
     async with ScriptedServer(never_respond) as server:
         session = open_session(server, concurrency=1)
         calls = [asyncio.create_task(error_of(session, DRAFT, {})) for _ in range(1000)]
-        await server.saw()
+        await server.wait_for_requests()
         await session.aclose()
         _, *queued = await asyncio.gather(*calls)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert {(type(error), error.phase, error.attempts) for error in queued} == {(SessionError, Phase.NOT_SENT, 0)}

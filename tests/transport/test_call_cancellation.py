@@ -11,7 +11,7 @@ from aiohttp import TCPConnector
 
 from calls import NO_RETRY, RATE_LIMITED, error_of, link_request, never_respond, open_session
 from kfq_async import AttemptTimeout, KfqError, RetryPolicy, Timeouts
-from servers import ScriptedServer, Seen, answer, success
+from servers import ReceivedRequest, ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,12 +43,12 @@ async def test_cancellation_passes_through(state: str, end: Callable[[asyncio.Ta
     """Cancelling a call in any state ends it at once, without a retry, and frees its slot."""
     free = asyncio.Event()
 
-    async def script(number: int, seen: Seen) -> bytes | tuple[bytes, ...] | None:
+    async def script(number: int, seen: ReceivedRequest) -> bytes | tuple[bytes, ...] | None:
         if free.is_set():
             return success()
         match state:
             case "reading":
-                return (answer(b"{", Content_Length="4711"), *[b" "] * 1000)
+                return (http_response(b"{", Content_Length="4711"), *[b" "] * 1000)
             case "back-off":
                 return None
         return await never_respond(number, seen)
@@ -56,7 +56,7 @@ async def test_cancellation_passes_through(state: str, end: Callable[[asyncio.Ta
     retry = RetryPolicy(initial=600, maximum=600)
     async with ScriptedServer(script) as server, open_session(server, concurrency=1, retry=retry) as session:
         first = asyncio.create_task(session.auth.corp_ident_link(link_request()))
-        await server.saw()
+        await server.wait_for_requests()
         task = first if state != "queued" else asyncio.create_task(error_of(session))
         await asyncio.sleep(0.1)
         await end(task)
@@ -64,7 +64,7 @@ async def test_cancellation_passes_through(state: str, end: Callable[[asyncio.Ta
         first.cancel()
         free.set()
         await asyncio.gather(*(session.auth.corp_ident_link(link_request()) for _ in range(3)))
-        assert len(server.seen) == 4
+        assert len(server.requests) == 4
 
 
 async def test_cancellation_while_connecting_returns_the_permit() -> None:
@@ -81,7 +81,7 @@ async def test_cancellation_while_connecting_returns_the_permit() -> None:
                 await asyncio.Event().wait()
             return await super().connect(*args, **options)
 
-    async def script(_number: int, _seen: Seen) -> bytes:
+    async def script(_number: int, _seen: ReceivedRequest) -> bytes:
         return success()
 
     async with (
@@ -93,7 +93,7 @@ async def test_cancellation_while_connecting_returns_the_permit() -> None:
         await connecting.wait()
         second = asyncio.create_task(session.send(RATE_LIMITED))
         await asyncio.sleep(0.05)
-        assert server.seen == []
+        assert server.requests == []
         await cancel(first)
         assert (await second).attempts == 1
 
@@ -102,7 +102,7 @@ async def test_cancellation_while_connecting_returns_the_permit() -> None:
 async def test_cancellation_at_each_step(steps: int) -> None:
     """A limited call that is cancelled after any number of steps of the event loop keeps no permit and no slot."""
 
-    async def script(_number: int, _seen: Seen) -> bytes:
+    async def script(_number: int, _seen: ReceivedRequest) -> bytes:
         return success()
 
     async with (
@@ -123,7 +123,7 @@ async def test_timeout_of_the_caller() -> None:
     """A call within `asyncio.timeout` ends with the caller's `TimeoutError`, not with an error of the session."""
     limit, timeouts = asyncio.timeout(None), Timeouts(attempt=600, total=600)
 
-    async def script(number: int, seen: Seen) -> None:
+    async def script(number: int, seen: ReceivedRequest) -> None:
         limit.reschedule(0.0)
         await never_respond(number, seen)
 
@@ -132,7 +132,7 @@ async def test_timeout_of_the_caller() -> None:
             async with limit:
                 await session.auth.corp_ident_link(link_request())
         assert not isinstance(caught.value, KfqError)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
 
 
 async def test_timeout_of_the_session_within_one_of_the_caller() -> None:
@@ -155,7 +155,7 @@ async def test_many_cancellations_lose_no_slot() -> None:
     """After a hundred calls cancelled in all states, three requests still run at a time."""
     cancelling, together = True, asyncio.Barrier(3)
 
-    async def script(_number: int, _seen: Seen) -> bytes:
+    async def script(_number: int, _seen: ReceivedRequest) -> bytes:
         await (asyncio.sleep(0.003) if cancelling else together.wait())
         return success()
 
@@ -173,5 +173,5 @@ async def test_many_cancellations_lose_no_slot() -> None:
         requests = [link_request() for _ in range(12)]
         async with asyncio.timeout(30):
             await asyncio.gather(*(session.auth.corp_ident_link(request) for request in requests))
-        arrived = [orjson.loads(seen.body)["clientRequestId"] for seen in server.seen]
+        arrived = [orjson.loads(seen.body)["clientRequestId"] for seen in server.requests]
         assert [arrived.count(request.client_request_id) for request in requests] == [1] * 12

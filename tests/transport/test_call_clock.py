@@ -11,7 +11,7 @@ from calls import DRAFT, KEYED, NO_RETRY, SAFE_GET, TOKEN, error_of, link_reques
 from kfq_async import AsyncSession, ClockError, Operation, Phase
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.sandbox import Sandbox
-from servers import ScriptedServer, answer, success
+from servers import ScriptedServer, http_response, success
 
 
 def slow_clock() -> float:
@@ -59,21 +59,21 @@ async def test_every_operation_is_retried_with_the_corrected_time(operation: Ope
 @pytest.mark.parametrize("timestamp", [None, "2026-01-02 03:04:05", "soon", True])
 async def test_response_without_a_time_is_not_retried(timestamp: object) -> None:
     """When the response does not contain the platform's time, a retry is useless."""
-    raw = answer({"code": 41001, "message": "…", "result": None, "timestamp": timestamp})
+    raw = http_response({"code": 41001, "message": "…", "result": None, "timestamp": timestamp})
     async with ScriptedServer(respond(raw)) as server, open_session(server) as session:
         error = await error_of(session)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert type(error) is ClockError
 
 
 @pytest.mark.parametrize("timestamp", [0, 1, 4102444800000])
 async def test_offset_of_days_is_ignored(timestamp: int) -> None:
     """A nonsensical time in a response is ignored, since it would harm every view."""
-    raw = answer({"code": 41001, "message": "…", "result": None, "timestamp": timestamp})
+    raw = http_response({"code": 41001, "message": "…", "result": None, "timestamp": timestamp})
     async with ScriptedServer(respond(raw)) as server, open_session(server, clock=slow_response_clock) as session:
         error = await error_of(session)
         await error_of(session)
-        assert len({seen.headers["timestamp"] for seen in server.seen}) == 1
+        assert len({seen.headers["timestamp"] for seen in server.requests}) == 1
     assert (type(error), error.attempts) == (ClockError, 1)
 
 
@@ -82,6 +82,6 @@ async def test_clock_is_corrected_once_per_call() -> None:
     script = respond(refusal(41001))
     async with ScriptedServer(script) as server, open_session(server, clock=slow_response_clock) as session:
         error = await error_of(session)
-        first, second = (int(seen.headers["timestamp"]) for seen in server.seen)
+        first, second = (int(seen.headers["timestamp"]) for seen in server.requests)
     assert (type(error), error.attempts) == (ClockError, 2)
     assert abs(second - 1775010802000) < 60_000 < abs(first - 1775010802000)

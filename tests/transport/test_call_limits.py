@@ -35,7 +35,7 @@ from kfq_async import (
 )
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.transport.limits import PLATFORM_LIMIT
-from servers import ScriptedServer, Seen, success
+from servers import ReceivedRequest, ScriptedServer, success
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +47,7 @@ async def test_concurrency_bounds_the_attempts() -> None:
     """Thirty calls over five slots all succeed, never more than five at a time, and queueing is no connect time."""
     running, counts = 0, []
 
-    async def script(_number: int, _seen: Seen) -> bytes:
+    async def script(_number: int, _seen: ReceivedRequest) -> bytes:
         nonlocal running
         running += 1
         counts.append(running)
@@ -61,7 +61,7 @@ async def test_concurrency_bounds_the_attempts() -> None:
         open_session(server, concurrency=5, timeouts=Timeouts(connect=1)) as session,
     ):
         links = await asyncio.gather(*(session.auth.corp_ident_link(link_request()) for _ in range(30)))
-    assert len(links) == len(server.seen) == 30
+    assert len(links) == len(server.requests) == 30
     assert max(counts) == 5
 
 
@@ -69,10 +69,10 @@ async def test_total_expires_in_the_queue() -> None:
     """When ``total`` expires before a slot is free, the error names the limit, and nothing was sent."""
     async with ScriptedServer(never_respond) as server, open_session(server, concurrency=1) as session:
         running = asyncio.create_task(session.auth.corp_ident_link(link_request()))
-        await server.saw()
+        await server.wait_for_requests()
         error = await error_of(session.with_options(timeouts=Timeouts(total=0.2)))
         running.cancel()
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert type(error) is PoolTimeout
     assert isinstance(error, TimeoutError)
     assert (error.phase, error.attempts, error.unique_code) == (Phase.NOT_SENT, 0, None)
@@ -83,14 +83,14 @@ async def test_total_expires_in_the_queue_before_a_retry() -> None:
     """When ``total`` expires while a retry waits for its slot, the first attempt keeps the phase ``sent``."""
     queued = asyncio.Event()
 
-    async def script(number: int, seen: Seen) -> None:
+    async def script(number: int, seen: ReceivedRequest) -> None:
         if number:
             await never_respond(number, seen)
         await queued.wait()
 
     async with ScriptedServer(script) as server, open_session(server, concurrency=1) as session:
         call = asyncio.create_task(error_of(session.with_options(timeouts=Timeouts(total=1))))
-        await server.saw()
+        await server.wait_for_requests()
         other = asyncio.create_task(session.auth.corp_ident_link(link_request()))
         await asyncio.sleep(0)
         queued.set()
@@ -102,16 +102,16 @@ async def test_total_expires_in_the_queue_before_a_retry() -> None:
 async def test_ten_thousand_calls_expire_in_the_queue() -> None:
     """Ten thousand calls that wait for the only slot end with their ``total``, unsent, and the slot is free again."""
 
-    async def script(number: int, seen: Seen) -> bytes | None:
+    async def script(number: int, seen: ReceivedRequest) -> bytes | None:
         return success() if number else await never_respond(number, seen)
 
     async with ScriptedServer(script) as server, open_session(server, concurrency=1) as session:
         running = asyncio.create_task(session.send(DRAFT, {}))
-        await server.saw()
+        await server.wait_for_requests()
         view = session.with_options(timeouts=Timeouts(total=0.5))
         errors = await asyncio.gather(*(view.send(DRAFT, {}) for _ in range(10_000)), return_exceptions=True)
         assert {(type(error), getattr(error, "phase", None)) for error in errors} == {(PoolTimeout, Phase.NOT_SENT)}
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
         running.cancel()
         assert (await session.send(DRAFT, {})).attempts == 1
 
@@ -136,13 +136,13 @@ async def test_total_bounds_all_attempts_together() -> None:
 async def test_total_expires_during_a_retry() -> None:
     """``total`` ends a call in the middle of its second attempt."""
 
-    async def script(number: int, seen: Seen) -> None:
+    async def script(number: int, seen: ReceivedRequest) -> None:
         if number:
             await never_respond(number, seen)
 
     async with ScriptedServer(script) as server, open_session(server, timeouts=Timeouts(total=1)) as session:
         error = await error_of(session)
-        assert len(server.seen) == 2
+        assert len(server.requests) == 2
     assert (type(error), error.phase, error.attempts) == (TotalTimeout, Phase.SENT, 2)
 
 
@@ -152,7 +152,7 @@ async def test_wait_beyond_total_is_not_begun() -> None:
     async with ScriptedServer(respond(None)) as server, open_session(server, retry=retry, timeouts=timeouts) as session:
         async with asyncio.timeout(30):
             error = await error_of(session)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert (type(error), error.phase, error.attempts) == (ConnectionLost, Phase.SENT, 1)
 
 
@@ -199,7 +199,7 @@ async def test_blocked_loop_between_two_attempts() -> None:
             open_session(server, retry=retry, timeouts=timeouts) as session,
         ):
             error = await error_of(session)
-            assert len(server.seen) == 1
+            assert len(server.requests) == 1
     finally:
         logger.removeHandler(blocker)
         logger.setLevel(level)
@@ -269,7 +269,7 @@ async def test_waiting_for_a_permit_holds_no_slot() -> None:
         error = await error_of(session.with_options(timeouts=Timeouts(total=0.2)), RATE_LIMITED, {})
         assert not waiting.done()
         waiting.cancel()
-        assert len(server.seen) == 3
+        assert len(server.requests) == 3
     assert (type(error), error.phase, error.attempts) == (PoolTimeout, Phase.NOT_SENT, 0)
     assert "this operation is sent every 1e+02 s (rate_limit)" in str(error)
 
@@ -279,7 +279,7 @@ async def test_permit_is_returned_without_a_slot(end: str) -> None:
     """A call that has its permit, and ends in the queue for a slot, delays the next call by one interval at most."""
     async with ScriptedServer(never_respond) as server, open_session(server, concurrency=1, rate_limit=20) as session:
         running = asyncio.create_task(session.send(KEYED))
-        await server.saw()
+        await server.wait_for_requests()
         if end == "total":
             error = await error_of(session.with_options(timeouts=Timeouts(total=0.2)), RATE_LIMITED, {})
             assert type(error) is PoolTimeout
@@ -290,7 +290,7 @@ async def test_permit_is_returned_without_a_slot(end: str) -> None:
         running.cancel()
         next_call = asyncio.create_task(session.send(RATE_LIMITED))
         async with asyncio.timeout(30):
-            await server.saw(2)
+            await server.wait_for_requests(2)
         next_call.cancel()
 
 
@@ -301,7 +301,7 @@ async def test_ten_thousand_calls_expire_while_they_wait_for_a_permit() -> None:
         view = session.with_options(timeouts=Timeouts(total=0.5))
         errors = await asyncio.gather(*(view.send(RATE_LIMITED) for _ in range(10_000)), return_exceptions=True)
         assert {(type(error), getattr(error, "phase", None)) for error in errors} == {(PoolTimeout, Phase.NOT_SENT)}
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(("operation", "rate_limit"), [(RATE_LIMITED, None), (KEYED, 0.01)])
@@ -312,4 +312,4 @@ async def test_calls_without_a_rate_limit(operation: Operation[Any, Any], rate_l
         open_session(server, rate_limit=rate_limit, timeouts=Timeouts(total=30)) as session,
     ):
         await asyncio.gather(*(session.send(operation) for _ in range(10)))
-        assert len(server.seen) == 10
+        assert len(server.requests) == 10

@@ -45,7 +45,7 @@ from kfq_async import (
 from kfq_async.protocol.signing import string_to_sign, verify
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.sandbox import Fault, Sandbox
-from servers import ScriptedServer, Seen, answer, success
+from servers import ReceivedRequest, ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
     from kfq_async import Signer
@@ -62,7 +62,7 @@ async def test_two_lost_responses(signing: str, loss: str, vectors: Any) -> None
         "canonical": CanonicalRsa2Signer("APP1", key),
     }
 
-    async def script(number: int, seen: Seen) -> bytes | None:
+    async def script(number: int, seen: ReceivedRequest) -> bytes | None:
         if number < 2:
             return None if loss == "connection closed" else await never_respond(number, seen)
         return success()
@@ -75,7 +75,7 @@ async def test_two_lost_responses(signing: str, loss: str, vectors: Any) -> None
         response = await session.send(CORP_IDENT_LINK, request)
     assert response.attempts == 3
     assert response.result.order_no == "N1"
-    first, *_ = seen = server.seen
+    first, *_ = seen = server.requests
     assert len(seen) == 3
     assert [each.body for each in seen] == [first.body] * 3
     assert orjson.loads(first.body)["clientRequestId"] == request.client_request_id
@@ -113,11 +113,11 @@ async def test_last_attempt(attempts: int) -> None:
     ):
         request = link_request()
         error = await error_of(session, request=request)
-        assert len(server.seen) == attempts
+        assert len(server.requests) == attempts
     assert type(error) is ConnectionLost
     assert (error.phase, error.attempts) == (Phase.SENT, attempts)
     assert error.client_request_id == request.client_request_id
-    assert error.unique_code == server.seen[-1].headers["uniqueCode"]
+    assert error.unique_code == server.requests[-1].headers["uniqueCode"]
     assert str(error) == (
         "POST /auth/corp/ident/link: the connection was lost before the response was complete "
         f"(ServerDisconnectedError) [sent, {attempts} attempt{'s' if attempts > 1 else ''}, "
@@ -130,7 +130,7 @@ async def test_transient_refusal_is_retried(code: int) -> None:
     """A failure of the platform, or a nonce that was used before, is retried with a new nonce."""
     async with ScriptedServer(respond(refusal(code), success())) as server, open_session(server) as session:
         assert (await session.send(CORP_IDENT_LINK, link_request())).attempts == 2
-        assert len({seen.headers["nonce"] for seen in server.seen}) == 2
+        assert len({seen.headers["nonce"] for seen in server.requests}) == 2
 
 
 async def test_final_refusal_is_raised() -> None:
@@ -138,7 +138,7 @@ async def test_final_refusal_is_raised() -> None:
     raw = refusal(31000, "企业已认证")
     async with ScriptedServer(respond(raw)) as server, open_session(server) as session:
         error = await error_of(session)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert type(error) is BusinessError
     assert (error.phase, error.code, error.message, error.http_status) == (Phase.ANSWERED, 31000, "企业已认证", 200)
     assert error.envelope.raw_timestamp == 1775010802000
@@ -148,7 +148,7 @@ async def seconds_until_retry(response: bytes) -> float:
     """Return the seconds between a first request, which gets ``response``, and its retry."""
     times = []
 
-    async def script(number: int, _seen: Seen) -> bytes:
+    async def script(number: int, _seen: ReceivedRequest) -> bytes:
         times.append(asyncio.get_running_loop().time())
         return success() if number else response
 
@@ -164,13 +164,13 @@ async def test_too_frequent_waits_a_second() -> None:
 
 async def test_retry_after_is_honoured() -> None:
     """``Retry-After`` of a gateway is waited for, even where the back-off alone would be shorter."""
-    assert await seconds_until_retry(answer("busy", 503, Retry_After="1")) >= 0.99
+    assert await seconds_until_retry(http_response("busy", 503, Retry_After="1")) >= 0.99
 
 
 AMBIGUOUS: list[tuple[bytes | None, type[KfqError], Phase]] = [
     (None, ConnectionLost, Phase.SENT),
-    (answer("Bad Gateway", 502), GatewayError, Phase.SENT),
-    (answer("<html>", 200), UnexpectedResponse, Phase.SENT),
+    (http_response("Bad Gateway", 502), GatewayError, Phase.SENT),
+    (http_response("<html>", 200), UnexpectedResponse, Phase.SENT),
     (refusal(91000), ServerError, Phase.ANSWERED),
     (refusal(41002), NonceError, Phase.ANSWERED),
 ]
@@ -184,7 +184,7 @@ async def test_ambiguous_failure_of_a_write(
     """An operation without idempotency is sent once, whatever its method, and the error holds the original one."""
     async with ScriptedServer(respond(raw)) as server, open_session(server) as session:
         error = await error_of(session, operation, {"contractName": "合同"})
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert type(error) is OutcomeUnknown
     assert type(error.original_error) is kind
     assert (error.phase, error.attempts) == (error.original_error.phase, error.original_error.attempts) == (phase, 1)
@@ -196,17 +196,17 @@ async def test_timeout_of_a_write() -> None:
     timeouts = Timeouts(attempt=0.5)
     async with ScriptedServer(never_respond) as server, open_session(server, timeouts=timeouts) as session:
         error = await error_of(session, DRAFT, {})
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert type(error) is OutcomeUnknown
     assert type(error.original_error) is AttemptTimeout
 
 
-@pytest.mark.parametrize("raw", [refusal(31000), answer(b"", 302, Location="/login"), answer("no", 403)])
+@pytest.mark.parametrize("raw", [refusal(31000), http_response(b"", 302, Location="/login"), http_response("no", 403)])
 async def test_definite_refusal_of_a_write(raw: bytes) -> None:
     """A definite refusal is raised as it is, also for an operation without idempotency."""
     async with ScriptedServer(respond(raw)) as server, open_session(server) as session:
         error = await error_of(session, DRAFT, {})
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert type(error) in {BusinessError, UnexpectedResponse}
     assert error.phase is Phase.ANSWERED
 
@@ -217,27 +217,27 @@ async def test_too_frequent_write_is_retried() -> None:
         response = await session.send(DRAFT, {"contractName": "合同"})
     assert response.attempts == 2
     assert response.result == {"orderNo": "N1", "authUrl": "https://example.com/a?code=SECRET"}
-    first, second = (orjson.loads(seen.body) for seen in server.seen)
+    first, second = (orjson.loads(seen.body) for seen in server.requests)
     assert first.pop("uniqueCode") != second.pop("uniqueCode")
     assert first == second == {"appAuthToken": TOKEN, "contractName": "合同"}
 
 
-@pytest.mark.parametrize("raw", [None, answer("", 503), refusal(91000), refusal(41002)])
+@pytest.mark.parametrize("raw", [None, http_response("", 503), refusal(91000), refusal(41002)])
 async def test_safe_operation_is_retried(raw: bytes | None) -> None:
     """A safe operation is retried after every transient failure, with a fresh serial number each time."""
     async with ScriptedServer(respond(raw, raw, success("done"))) as server, open_session(server) as session:
         response = await session.send(SAFE_GET, {"contractId": "合同 1", "page": 2, "all": True, "omitted": None})
-        assert (response.result, response.attempts, len(server.seen)) == ("done", 3, 3)
-    queries = [parse_qs(urlsplit(seen.target).query) for seen in server.seen]
+        assert (response.result, response.attempts, len(server.requests)) == ("done", 3, 3)
+    queries = [parse_qs(urlsplit(seen.target).query) for seen in server.requests]
     assert len({query.pop("uniqueCode")[0] for query in queries}) == 3
     assert queries == [{"appAuthToken": [TOKEN], "contractId": ["合同 1"], "page": ["2"], "all": ["true"]}] * 3
-    assert all(seen.body == b"" for seen in server.seen)
+    assert all(seen.body == b"" for seen in server.requests)
 
 
 async def test_connection_lost_on_reuse() -> None:
     """A keyed request whose kept connection is lost is retried on a fresh one."""
 
-    async def script(number: int, _seen: Seen) -> bytes | None:
+    async def script(number: int, _seen: ReceivedRequest) -> bytes | None:
         return None if number == 1 else success()
 
     async with ScriptedServer(script) as server, open_session(server) as session:
@@ -251,7 +251,7 @@ async def test_connection_lost_on_reuse() -> None:
     [(RetryPolicy(initial=0.01, repeat_sent=False), "id-1"), (FAST_RETRY, None), (FAST_RETRY, ""), (FAST_RETRY, 17)],
 )
 @pytest.mark.parametrize(
-    ("raw", "kind"), [(None, ConnectionLost), (answer("", 504), GatewayError), (refusal(91000), ServerError)]
+    ("raw", "kind"), [(None, ConnectionLost), (http_response("", 504), GatewayError), (refusal(91000), ServerError)]
 )
 async def test_keyed_request_without_a_usable_id(
     retry: RetryPolicy, request_id: object, raw: bytes | None, kind: type[KfqError]
@@ -259,7 +259,7 @@ async def test_keyed_request_without_a_usable_id(
     """Without an id, or under ``repeat_sent=False``, the original error is raised after one attempt."""
     async with ScriptedServer(respond(raw)) as server, open_session(server, retry=retry) as session:
         error = await error_of(session, KEYED, {"clientRequestId": request_id})
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     assert type(error) is kind
     assert error.client_request_id == (request_id if request_id == "id-1" else None)
 
@@ -268,7 +268,7 @@ async def test_model_whose_id_is_none() -> None:
     """A request model whose id is ``None`` is sent without an id, and not retried."""
     async with ScriptedServer(respond(None)) as server, open_session(server) as session:
         error = await error_of(session, request=CorpIdentLinkRequest(client_request_id=None))
-        assert [seen.body for seen in server.seen] == [b"{}"]
+        assert [seen.body for seen in server.requests] == [b"{}"]
     assert (type(error), error.client_request_id) == (ConnectionLost, None)
 
 
@@ -288,7 +288,7 @@ async def test_concurrent_retries() -> None:
     """A hundred concurrent calls whose first attempts fail send two hundred requests, and each gets its own result."""
     received: set[str] = set()
 
-    async def script(_number: int, seen: Seen) -> bytes | None:
+    async def script(_number: int, seen: ReceivedRequest) -> bytes | None:
         body = orjson.loads(seen.body)
         if body["clientRequestId"] not in received:
             received.add(body["clientRequestId"])
@@ -300,5 +300,5 @@ async def test_concurrent_retries() -> None:
         links = await asyncio.gather(
             *(session.auth.corp_ident_link(CorpIdentLinkRequest(account_name=name)) for name in names)
         )
-        assert len(server.seen) == 200
+        assert len(server.requests) == 200
     assert [link.order_no for link in links] == names

@@ -41,7 +41,7 @@ from kfq_async import (
     UnexpectedResponse,
 )
 from kfq_async.resources.auth import CORP_IDENT_LINK
-from servers import ScriptedServer, answer, success
+from servers import ScriptedServer, http_response, success
 
 PERSONAL = {
     "account": "13800138000",
@@ -84,9 +84,9 @@ ECHO = "；".join(PERSONAL.values())
 
 FAILURES: dict[str, tuple[bytes | None, type[KfqError]]] = {
     "lost": (None, ConnectionLost),
-    "gateway": (answer(ECHO, 502), GatewayError),
-    "page": (answer(f"<html>{ECHO}", 200), UnexpectedResponse),
-    "redirect": (answer(b"", 302, Location=f"https://sso.example.com/{PERSONAL['token']}"), UnexpectedResponse),
+    "gateway": (http_response(ECHO, 502), GatewayError),
+    "page": (http_response(f"<html>{ECHO}", 200), UnexpectedResponse),
+    "redirect": (http_response(b"", 302, Location=f"https://sso.example.com/{PERSONAL['token']}"), UnexpectedResponse),
     "refused": (refusal(31000, ECHO), BusinessError),
     "undocumented": (refusal(77777, ECHO), ApiError),
     "too frequent": (refusal(999999, f"请勿频繁操作 {ECHO}"), TooFrequentError),

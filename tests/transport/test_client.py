@@ -12,7 +12,7 @@ import pytest
 from calls import KEYED, NO_RETRY, REQUEST, TOKEN, attempt_for, check_error, respond
 from kfq_async import AsyncSession, Phase, UnexpectedResponse
 from kfq_async.transport.client import MAX_RESPONSE
-from servers import SUCCESS, ScriptedServer, answer, success
+from servers import SUCCESS, ScriptedServer, http_response, success
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -20,7 +20,7 @@ async def test_response_that_is_too_long(*, compressed: bool) -> None:
     """Beyond 8 MiB, counted after decompression, the response is refused and its connection is closed."""
     body = b" " * (MAX_RESPONSE + 1)
     body, coding = (gzip.compress(body), "gzip") if compressed else (body, "identity")
-    script = respond(answer(body, Content_Encoding=coding, Content_Length=str(2**40)), success())
+    script = respond(http_response(body, Content_Encoding=coding, Content_Length=str(2**40)), success())
     async with (
         ScriptedServer(script) as server,
         AsyncSession(TOKEN, base_url=server.base_url, retry=NO_RETRY) as session,
@@ -35,7 +35,7 @@ async def test_response_that_is_too_long(*, compressed: bool) -> None:
 async def test_longest_response() -> None:
     """A response of exactly 8 MiB is read, although it arrives in pieces."""
     document = orjson.dumps({"code": 10000, "message": "成功", "result": SUCCESS, "timestamp": 1})
-    raw = answer(document + b" " * (MAX_RESPONSE - len(document)))
+    raw = http_response(document + b" " * (MAX_RESPONSE - len(document)))
     link = await attempt_for((raw[:1000], raw[1000:]))
     assert link.order_no == "N1"
 

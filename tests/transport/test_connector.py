@@ -24,7 +24,7 @@ from calls import (
 )
 from kfq_async import AsyncSession, AttemptTimeout, ConnectError, ConnectionLost, OutcomeUnknown, Phase
 from kfq_async.transport.connector import MAX_STALE, Connector
-from servers import ScriptedServer, answer, success
+from servers import ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -65,7 +65,7 @@ async def wait_for(pushes: asyncio.Semaphore, number: int) -> None:
     await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("pushed", [UNREQUESTED, answer("timeout", 408, Connection="close"), b"garbage"])
+@pytest.mark.parametrize("pushed", [UNREQUESTED, http_response("timeout", 408, Connection="close"), b"garbage"])
 async def test_idle_connection_with_data_is_dropped(pushed: bytes) -> None:
     """A connection that received data while it was idle is dropped, and the call uses another one."""
     async with (
@@ -117,7 +117,7 @@ async def test_stale_connections_are_bounded() -> None:
         error = await error_of(session)
         assert (type(error), error.phase) == (ConnectError, Phase.NOT_SENT)
         assert connector.made == MAX_STALE
-        assert server.seen == []
+        assert server.requests == []
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -128,7 +128,7 @@ async def test_aiohttp_retries_nothing(*, kept: bool) -> None:
         if kept:
             await session.send(UNSAFE_GET)
         error = await error_of(session, UNSAFE_GET, {})
-        assert (len(server.seen), server.connections) == (1 + kept, 1)
+        assert (len(server.requests), server.connections) == (1 + kept, 1)
     assert type(error) is OutcomeUnknown
     assert (type(error.original_error), error.phase) == (ConnectionLost, Phase.SENT)
 

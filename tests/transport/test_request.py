@@ -12,7 +12,7 @@ import pytest
 from calls import TOKEN, respond
 from kfq_async import AsyncSession, CredentialPlacement, Idempotency, Operation
 from kfq_async._version import __version__
-from servers import ScriptedServer, Seen, success
+from servers import ReceivedRequest, ScriptedServer, success
 
 POST = Operation[Any, Any]("POST", "/some/path")
 GET = Operation[Any, Any]("GET", "/some/path", credentials=CredentialPlacement.PARAMETERS, idempotency=Idempotency.SAFE)
@@ -20,11 +20,13 @@ STATIC = ["Host", "User-Agent", "Accept", "Content-Type", "Accept-Encoding"]
 CREDENTIALS = ["appAuthToken", "nonce", "timestamp", "uniqueCode", "sign"]
 
 
-async def send_and_capture(operation: Operation[Any, Any], request: dict[str, object], **more: Any) -> tuple[Seen, str]:
+async def send_and_capture(
+    operation: Operation[Any, Any], request: dict[str, object], **more: Any
+) -> tuple[ReceivedRequest, str]:
     """Send a request, and return it as the server received it, with the server's host and port."""
     async with ScriptedServer(respond(success())) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
         await session.send(operation, request, **more)
-        return server.seen[0], server.origin.removeprefix("http://")
+        return server.requests[0], server.origin.removeprefix("http://")
 
 
 async def test_post() -> None:
@@ -71,9 +73,9 @@ async def test_through_a_proxy_without_tls() -> None:
         AsyncSession(TOKEN, base_url=base_url, proxy=proxy.origin) as session,
     ):
         await session.send(POST, {"a": 1})
-        assert proxy.seen[0].target == f"{base_url}/kaifangqian/openAPI/V2/some/path"
-        assert proxy.seen[0].headers["Host"] == "platform.example"
-        assert proxy.seen[0].body == b'{"a":1}'
+        assert proxy.requests[0].target == f"{base_url}/kaifangqian/openAPI/V2/some/path"
+        assert proxy.requests[0].headers["Host"] == "platform.example"
+        assert proxy.requests[0].body == b'{"a":1}'
 
 
 async def test_connector_without_keep_alive() -> None:
@@ -83,7 +85,7 @@ async def test_connector_without_keep_alive() -> None:
             await session.send(POST, {})
             await session.send(POST, {})
         assert server.connections == 2
-        assert [seen.headers["Connection"] for seen in server.seen] == ["close", "close"]
+        assert [seen.headers["Connection"] for seen in server.requests] == ["close", "close"]
 
 
 async def test_expect_100_continue() -> None:

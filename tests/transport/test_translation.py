@@ -36,7 +36,7 @@ from kfq_async import (
     TransportError,
     UnexpectedResponse,
 )
-from servers import ScriptedServer, answer, success
+from servers import ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +134,7 @@ async def test_untrusted_certificate(certificate: Path) -> None:
     """A host with an untrusted certificate receives nothing, and the text names the reason."""
     async with ScriptedServer(respond(success()), ssl=server_context(certificate)) as server:
         error = await attempt_at(server.base_url, retry=RetryPolicy(attempts=3))
-        assert server.seen == []
+        assert server.requests == []
     check_error(error, CertificateError, Phase.NOT_SENT, "TLS handshake with")
     assert "self-signed certificate" in str(error)
 
@@ -144,7 +144,7 @@ async def test_server_without_tls() -> None:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
-        writer.write(answer("The plain HTTP request was sent to HTTPS port", 400))
+        writer.write(http_response("The plain HTTP request was sent to HTTPS port", 400))
         await reader.read()
         writer.close()
 
@@ -164,10 +164,10 @@ async def test_custom_certificate_authority(certificate: Path) -> None:
 
 async def test_proxy_that_refuses_the_tunnel() -> None:
     """When a proxy opens no tunnel nothing was sent, and the text does not show the credentials in its URL."""
-    async with ScriptedServer(respond(answer(b"", 407))) as proxy:
+    async with ScriptedServer(respond(http_response(b"", 407))) as proxy:
         url = proxy.origin.replace("http://", "http://user:hunter2@")
         error = await attempt_at("https://home.kaifangqian.com/resrun-paas", proxy=url)
-        assert [(seen.method, seen.target) for seen in proxy.seen] == [("CONNECT", "home.kaifangqian.com:443")]
+        assert [(seen.method, seen.target) for seen in proxy.requests] == [("CONNECT", "home.kaifangqian.com:443")]
     check_error(error, ConnectError, Phase.NOT_SENT, "no connection to home.kaifangqian.com:443 (ClientHttpProxyError)")
     assert "hunter2" not in str(error)
 
@@ -230,11 +230,11 @@ async def test_reset_connection() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        pytest.param(answer(b'{"code":10000,', Content_Length="4711", Connection="close"), id="body too short"),
-        pytest.param(answer(b'{"code":10000,"result":{"orde', Connection="close"), id="JSON cut short"),
+        pytest.param(http_response(b'{"code":10000,', Content_Length="4711", Connection="close"), id="body too short"),
+        pytest.param(http_response(b'{"code":10000,"result":{"orde', Connection="close"), id="JSON cut short"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Le", id="head cut short"),
         pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", id="not HTTP"),
-        pytest.param(answer(b"no gzip", Content_Encoding="gzip"), id="compression broken"),
+        pytest.param(http_response(b"no gzip", Content_Encoding="gzip"), id="compression broken"),
         pytest.param(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"cod\r\nxyz\r\n', id="chunk broken"),
     ],
 )
@@ -248,20 +248,20 @@ async def test_incomplete_response(raw: bytes) -> None:
 @pytest.mark.parametrize("body", ["<html>Bad Gateway</html>", b"", b"{}"])
 async def test_gateway_error(status: int, body: str | bytes) -> None:
     """A gateway's error may hide that the platform acted; its ``Retry-After`` is kept."""
-    error = await attempt_for(answer(body, status, Retry_After="3"))
-    check_error(error, GatewayError, Phase.SENT, f"a gateway answered HTTP {status} instead of the platform")
+    error = await attempt_for(http_response(body, status, Retry_After="3"))
+    check_error(error, GatewayError, Phase.SENT, f"a gateway responded with HTTP {status} instead of the platform")
     assert (error.http_status, error.retry_after) == (status, 3.0)
 
 
 async def test_envelope_with_a_gateway_status() -> None:
     """The platform's envelope counts, even with HTTP 502."""
-    error = await attempt_for(answer({"code": 91000, "message": "系统异常", "result": None}, 502))
+    error = await attempt_for(http_response({"code": 91000, "message": "系统异常", "result": None}, 502))
     check_error(error, ServerError, Phase.ANSWERED, "code 91000")
 
 
 async def test_http_429() -> None:
     """HTTP 429 is a `TooFrequentError`: the request was not executed."""
-    error = await attempt_for(answer("slow down", 429, Retry_After="7"))
+    error = await attempt_for(http_response("slow down", 429, Retry_After="7"))
     check_error(error, TooFrequentError, Phase.ANSWERED, "rate limit exceeded")
     assert (error.http_status, error.retry_after) == (429, 7.0)
 
@@ -299,15 +299,15 @@ async def test_bug_passes_through(mocked: Callable[..., None], bug: type[Excepti
 
 async def test_html_page() -> None:
     """HTML with HTTP 200 is no success: another program may have received the request."""
-    error = await attempt_for(answer("<!doctype html><title>登录</title>"))
-    check_error(error, UnexpectedResponse, Phase.SENT, "of text/html is not a response of the platform")
+    error = await attempt_for(http_response("<!doctype html><title>登录</title>"))
+    check_error(error, UnexpectedResponse, Phase.SENT, "of text/html is not a response from the platform")
     assert "it is an HTML page, check base_url" in str(error)
     assert error.http_status == 200
 
 
 async def test_missing_context_path() -> None:
     """When ``base_url`` lacks the context path, the text suggests the right one."""
-    async with ScriptedServer(respond(answer("<!doctype html>"))) as server:
+    async with ScriptedServer(respond(http_response("<!doctype html>"))) as server:
         error = await attempt_at(server.origin)
         check_error(error, UnexpectedResponse, Phase.SENT, f"did you mean {server.base_url} ?")
 
@@ -315,7 +315,7 @@ async def test_missing_context_path() -> None:
 async def test_operation_missing_on_a_self_hosted_platform() -> None:
     """The framework's 404 page means that a self-hosted platform does not have the operation."""
     document = {"timestamp": "2026-01-02 03:04:05", "status": 404, "error": "Not Found", "path": "/resrun-paas/x"}
-    error = await attempt_for(answer(document, 404))
+    error = await attempt_for(http_response(document, 404))
     check_error(error, NotFoundError, Phase.ANSWERED, "A self-hosted platform built from the open source does not have")
     assert (error.code, error.http_status) == (None, 404)
 
@@ -330,9 +330,9 @@ async def test_operation_missing_on_a_self_hosted_platform() -> None:
 )
 async def test_redirects_are_not_followed(location: str, host: str) -> None:
     """A redirect is an error that names the host it points to, without the path."""
-    async with ScriptedServer(respond(answer(b"", 302, Location=location))) as server:
+    async with ScriptedServer(respond(http_response(b"", 302, Location=location))) as server:
         error = await attempt_at(server.base_url)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
     check_error(error, UnexpectedResponse, Phase.ANSWERED, f"HTTP 302 redirects to {host}; redirects are not followed")
     assert "SECRET" not in str(error)
 
@@ -340,5 +340,5 @@ async def test_redirects_are_not_followed(location: str, host: str) -> None:
 @pytest.mark.parametrize(("status", "phase"), [(200, Phase.SENT), (400, Phase.ANSWERED), (500, Phase.SENT)])
 async def test_foreign_json(status: int, phase: Phase) -> None:
     """JSON without the platform's envelope is an error with status, size and content type."""
-    error = await attempt_for(answer([1, 2], status))
+    error = await attempt_for(http_response([1, 2], status))
     check_error(error, UnexpectedResponse, phase, f"HTTP {status} with 5 bytes of application/json is not a response")

@@ -1,4 +1,4 @@
-"""``kfq onboard``: many companies, and what is done with a ledger afterwards."""
+"""``kfq onboard``: batch requests for the companies of a file, and commands for its ledger."""
 
 from __future__ import annotations
 

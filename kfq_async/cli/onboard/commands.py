@@ -1,4 +1,4 @@
-"""The commands of ``kfq onboard``, and their words."""
+"""Commands of ``kfq onboard``: arguments, help texts and printed results."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from typing import Annotated, TypeVar
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from kfq_async.cli.onboard.job import INTERRUPTED, Files, OnboardRun, dry_run
-from kfq_async.cli.onboard.ledgers import Reissue, links_of, reissue_in, status_of
-from kfq_async.cli.onboard.options import OnboardOptions, callback_urls, column_names, concurrency, rate_limit
-from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, JsonOutput, Token, UsageError, plain
+from kfq_async.cli.onboard.ledgers import Selection, list_links, read_status, reissue_selected
+from kfq_async.cli.onboard.options import (
+    OnboardOptions,
+    parse_callback_urls,
+    parse_columns,
+    parse_concurrency,
+    parse_rate_limit,
+)
+from kfq_async.cli.onboard.run import INTERRUPTED, OnboardRun, RunFiles, dry_run
+from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, Flag, JsonOutput, Token, UsageError
+from kfq_async.cli.terminal import print_line, printable
 from kfq_async.errors import LedgerError, OnboardingError
 from kfq_async.onboarding import FileSource, SqliteLedger, default_output
 from kfq_async.session import AsyncSession
@@ -24,121 +31,121 @@ from kfq_async.session import AsyncSession
 __all__ = ["app"]
 
 T = TypeVar("T")
-NOTHING = OnboardOptions()
+NO_OPTIONS = OnboardOptions()
+MAX_LISTED_ROWS = 20
 
-app = App(name="onboard", help="Links for the companies of a spreadsheet; it can be killed and continued.")
+app = App(name="onboard")
 
 
 @app.default
 def onboard(
     source: Path,
     *,
-    options: Annotated[OnboardOptions, Parameter(name="*")] = NOTHING,
+    options: Annotated[OnboardOptions, Parameter(name="*")] = NO_OPTIONS,
     token: Token = None,
     base_url: BaseUrl = DEFAULT_BASE_URL,
 ) -> int:
-    """Make a spreadsheet of links from a spreadsheet of companies.
+    """Request links for the companies of a spreadsheet, and write them next to its columns.
 
-    The same command again continues: what has its link keeps it, what may have been sent is asked again under the same
-    id, and only what is new or was never sent is asked for the first time. Exit status: 0 all linked, 1 some rows not,
-    2 wrong use, 3 paused by something that concerns every row, 130 interrupted.
+    Run the same command again to resume: a company with a link keeps it, a request that may have been sent is retried
+    with the same id, and the others are sent for the first time. Exit status: 0 all linked, 1 some rows not linked,
+    2 usage error, 3 paused by a systemic failure (such as a refused token), 130 interrupted.
 
     Parameters
     ----------
     source
-        CSV, XLSX, XLS or JSON Lines with a heading for each column, Chinese or English.
+        CSV, XLSX, XLS or JSON Lines, with Chinese or English headings.
     token
         appAuthToken of your enterprise.
     base_url
-        Where the platform is, context path included.
+        Base URL of the platform, including the context path.
     """
     console = Console(stderr=True, highlight=False)
-    job = _job(source, options, token, base_url, console)
-    for notice in job.source.notices:
-        console.print(plain(notice), style="dim", markup=False, soft_wrap=True)
+    run = _configure(source, options, token, base_url, console)
+    for notice in run.source.notices:
+        print_line(console, notice, style="dim")
     try:
-        return dry_run(job) if options.dry_run else asyncio.run(job.run())
-    except OnboardingError as problem:
-        raise UsageError(str(problem)) from None
+        return dry_run(run) if options.dry_run else asyncio.run(run.run())
+    except OnboardingError as error:
+        raise UsageError(str(error)) from None
     except asyncio.CancelledError:
-        console.print("Stopped at once; the same command again continues.", style="yellow")
+        print_line(console, "Interrupted. Run the same command again to resume.", style="yellow")
         return INTERRUPTED
 
 
-def _job(source: Path, options: OnboardOptions, token: str | None, base_url: str, console: Console) -> OnboardRun:
+def _configure(source: Path, options: OnboardOptions, token: str | None, base_url: str, console: Console) -> OnboardRun:
     if not token and not options.dry_run:
-        raise UsageError("give the appAuthToken as --token or in KFQ_APP_AUTH_TOKEN, or --dry-run to send nothing")
-    limit = concurrency(options.concurrency, base_url)
+        raise UsageError("the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN, or use --dry-run")
+    concurrency = parse_concurrency(options.concurrency, base_url)
     try:
         rows = FileSource(
             source,
             key=options.key,
-            columns=column_names(options.column),
+            columns=parse_columns(options.column),
             strict=options.strict,
             sheet=options.sheet,
             encoding=options.encoding,
         )
-        session = AsyncSession(token or "none", base_url=base_url, concurrency=limit)
-    except ValueError as problem:  # what the file or an option lacks
-        raise UsageError(str(problem)) from None
+        session = AsyncSession(token or "none", base_url=base_url, concurrency=concurrency)
+    except ValueError as error:  # invalid file or option
+        raise UsageError(str(error)) from None
     return OnboardRun(
-        files=Files(
+        files=RunFiles(
             source=source,
             out=options.out or default_output(source),
             ledger=options.ledger or source.with_suffix(".ledger"),
             report=options.report or source.with_suffix(".report.html"),
         ),
-        platform=base_url,
+        base_url=base_url,
         key=options.key,
         source=rows,
         session=lambda: session,
-        concurrency=limit,
-        rate_limit=rate_limit(options.rate_limit),
+        concurrency=concurrency,
+        rate_limit=parse_rate_limit(options.rate_limit),
         retry_refused=options.retry_refused,
         strict=options.strict,
-        callbacks=callback_urls(options.page, options.notify),
+        callbacks=parse_callback_urls(options.page, options.notify),
         console=console,
     )
 
 
 @app.command
 def status(ledger: Path, *, json_: JsonOutput = False) -> int:
-    """Say how far the companies of a ledger are; a run may be going on meanwhile.
+    """Show the status of the companies of a ledger, also during a run.
 
     Parameters
     ----------
     ledger
-        The ledger of ``kfq onboard``.
+        Ledger of `kfq onboard`.
     json_
-        Print JSON instead of lines.
+        Print JSON instead of text.
     """
-    found = _with(ledger, status_of, exclusive=False)
+    found = _with_ledger(ledger, read_status, exclusive=False)
     if json_:
         sys.stdout.write(json.dumps(found.values, ensure_ascii=False) + "\n")
     else:
-        Console(highlight=False).print(*found.lines, sep="\n", markup=False, soft_wrap=True)
+        console = Console()
+        for line in found.lines:
+            print_line(console, line)
     return 0
 
 
 @app.command
-def links(
-    ledger: Path, *, unfinished: Annotated[bool, Parameter(negative=())] = False, json_: JsonOutput = False
-) -> int:
-    """List the links of a ledger, a line each: row, part of the key, order, status, link. Links are secrets.
+def links(ledger: Path, *, unfinished: Flag = False, json_: JsonOutput = False) -> int:
+    """List the links of a ledger, one per line: row, key, order, status, link. Links are secrets.
 
     Parameters
     ----------
     ledger
-        The ledger of ``kfq onboard``.
+        Ledger of `kfq onboard`.
     unfinished
-        Only those of companies that have not finished, as far as notifications told: whom to remind.
+        Only companies to remind: those that have not finished, according to notifications.
     json_
-        Print JSON Lines instead of tabs.
+        Print JSON Lines instead of tab-separated text.
     """
-    for link in _with(ledger, lambda opened: links_of(opened, unfinished=unfinished), exclusive=False):
-        sys.stdout.write(
-            (json.dumps(link, ensure_ascii=False) if json_ else "\t".join(map(_cell, link.values()))) + "\n"
-        )
+    for link in _with_ledger(ledger, lambda opened: list_links(opened, unfinished=unfinished), exclusive=False):
+        line = json.dumps(link, ensure_ascii=False) if json_ else "\t".join(map(_cell, link.values()))
+        sys.stdout.write(f"{line}\n")
     return 0
 
 
@@ -146,72 +153,70 @@ def links(
 def reissue(
     ledger: Path,
     *,
-    expired: Annotated[bool, Parameter(negative=())] = False,
-    withdrawn: Annotated[bool, Parameter(negative=())] = False,
+    expired: Flag = False,
+    withdrawn: Flag = False,
     key: Annotated[list[str] | None, Parameter(negative=())] = None,
-    even_unknown: Annotated[bool, Parameter(negative=())] = False,
+    even_unknown: Flag = False,
 ) -> int:
-    """Open the next generation of companies, on purpose: the next run makes a new order for each.
+    """Open the next generation of companies, so that the next run requests a new order for each.
 
     Parameters
     ----------
     ledger
-        The ledger of ``kfq onboard``; the old orders stay on record in it.
+        Ledger of `kfq onboard`; it keeps the old orders on record.
     expired
-        Those whose order expired.
+        Companies whose order expired.
     withdrawn
-        Those whose order was withdrawn.
+        Companies whose order was withdrawn.
     key
-        One company: its credit code, or credit code and account with a comma, or its cell of the --key column.
+        One company, repeatable: its credit code, or CREDIT_CODE,ACCOUNT, or its cell in the key column.
     even_unknown
-        Also where it is unknown how the old request ended: there may be two orders then.
+        Accept a key even if the result of its last request is unknown: there may then be two orders.
     """
     if not (expired or withdrawn or key):
-        raise UsageError("say which: --expired, --withdrawn or --key")
-    wanted = Reissue(expired=expired, withdrawn=withdrawn, keys=tuple(key or ()), even_unknown=even_unknown)
-    numbers = _with(ledger, lambda opened: reissue_in(opened, wanted))
-    shown = f": rows {', '.join(map(str, numbers[:20]))}{' …' if len(numbers) > 20 else ''}" if numbers else ""
-    Console(highlight=False).print(
-        f"{len(numbers)} {'company has' if len(numbers) == 1 else 'companies have'} a new generation{shown}. "
-        "Run kfq onboard again to ask for them.",
-        soft_wrap=True,
-    )
+        raise UsageError("name the companies; give --expired, --withdrawn or --key")
+    selection = Selection(expired=expired, withdrawn=withdrawn, keys=tuple(key or ()), even_unknown=even_unknown)
+    rows = _with_ledger(ledger, lambda opened: reissue_selected(opened, selection))
+    listed = ", ".join(map(str, rows[:MAX_LISTED_ROWS])) + (" …" if len(rows) > MAX_LISTED_ROWS else "")
+    subject = "1 company has" if len(rows) == 1 else f"{len(rows)} companies have"
+    place = f": {'row' if len(rows) == 1 else 'rows'} {listed}. Run kfq onboard again to request their orders"
+    print_line(Console(), f"{subject} a new generation{place if rows else ''}.")
     return 0
 
 
 @app.command
 def purge(ledger: Path, *, finished_before: datetime) -> int:
-    """Delete what was finished before a day: identified, withdrawn, expired or refused, with all its past.
+    """Delete companies that finished before a day (identified, withdrawn, expired or refused), with all generations.
 
-    A company that is deleted and still in the spreadsheet would be asked for again: take it out there first.
+    First remove them from the spreadsheet: a deleted company that is still there would be requested anew.
 
     Parameters
     ----------
     ledger
-        The ledger of ``kfq onboard``.
+        Ledger of `kfq onboard`.
     finished_before
-        The day, as 2026-01-31, in this machine's time zone.
+        Day such as 2026-01-31, in the time zone of this machine.
     """
     moment = finished_before.astimezone().timestamp()
-    count = _with(ledger, lambda opened: opened.purge(moment))
-    Console(highlight=False).print(f"{count} companies deleted", soft_wrap=True)
+    count = _with_ledger(ledger, lambda opened: opened.purge(moment))
+    print_line(Console(), f"{count} {'company' if count == 1 else 'companies'} deleted")
     return 0
 
 
-def _with(path: Path, use: Callable[[SqliteLedger], Awaitable[T]], *, exclusive: bool = True) -> T:
-    """Open a ledger that is there, and do something with it."""
+def _with_ledger(path: Path, use: Callable[[SqliteLedger], Awaitable[T]], *, exclusive: bool = True) -> T:
+    """Open an existing ledger, and return the result of ``use``."""
 
     async def work() -> T:
         async with SqliteLedger(path, exclusive=exclusive) as ledger:
             return await use(ledger)
 
     if not path.is_file():
-        raise UsageError(f"{path}: there is no such ledger")
+        raise UsageError(f"{path} does not exist; give the ledger of kfq onboard")
     try:
         return asyncio.run(work())
-    except LedgerError as problem:
-        raise UsageError(str(problem)) from None
+    except LedgerError as error:
+        raise UsageError(str(error)) from None
 
 
 def _cell(value: object) -> str:
-    return "-" if value is None else plain(str(value))
+    return "-" if value is None else printable(str(value))

@@ -1,4 +1,4 @@
-"""What is asked of a ledger between two runs."""
+"""Queries and changes of a ledger between runs."""
 
 from __future__ import annotations
 
@@ -14,122 +14,115 @@ from kfq_async.models.fields import new_id
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.onboarding import Entry, SqliteLedger, State
 from kfq_async.onboarding.decisions import next_generation
-from kfq_async.onboarding.input.source import key_text
+from kfq_async.onboarding.input.source import combine_key
 from kfq_async.onboarding.ledgers.base import Hashes
+from kfq_async.onboarding.output.texts import identity_status_text
 
-__all__ = ["Reissue", "Status", "links_of", "reissue_in", "status_of"]
+__all__ = ["LedgerStatus", "Selection", "list_links", "read_status", "reissue_selected"]
 
-FINISHED = frozenset({IdentityStatus.IDENTIFIED, IdentityStatus.WITHDRAWN, IdentityStatus.EXPIRED})
-STATUSES = {
-    IdentityStatus.IDENTIFIED: "identified",
-    IdentityStatus.IN_PROGRESS: "in progress",
-    IdentityStatus.WITHDRAWN: "withdrawn",
-    IdentityStatus.EXPIRED: "expired",
-}
+FINAL_STATUSES = frozenset({IdentityStatus.IDENTIFIED, IdentityStatus.WITHDRAWN, IdentityStatus.EXPIRED})
+MAX_LISTED_RANGES = 20
 
 
 @frozen
-class Status:
-    """How far the companies are, for programs and for people."""
+class LedgerStatus:
+    """Status of the companies of a ledger: as JSON values, and as lines of text."""
 
     values: dict[str, Any]
     lines: list[str]
 
 
 @frozen(kw_only=True)
-class Reissue:
-    """Which companies get a next generation."""
+class Selection:
+    """Companies that get a new order."""
 
     expired: bool
     withdrawn: bool
     keys: tuple[str, ...]
     even_unknown: bool
+    """Whether a company whose last result is unknown may be among ``keys``."""
 
 
-async def status_of(ledger: SqliteLedger) -> Status:
-    """Count the companies by state, and the linked ones by what notifications told."""
+async def read_status(ledger: SqliteLedger) -> LedgerStatus:
+    """Count the companies by state, and the linked ones by identification status."""
     states: Counter[str] = Counter()
-    identities: Counter[str] = Counter()
+    statuses: Counter[str] = Counter()
     async for entry in ledger.entries():
         states[entry.state] += 1
         if entry.state is State.LINKED:
-            identities[_status(entry) or "no news"] += 1
+            statuses[identity_status_text(entry.status)] += 1
     run = await ledger.last_run()
-    last = None if run is None else {"began": _moment(run.began_at), "ended": _moment(run.ended_at), **run.counts}
+    last = None if run is None else {"began": _format(run.began_at), "ended": _format(run.ended_at), **run.counts}
     lines = [
-        f"{states.total()} companies: {_listed(states)}",
-        f"of the linked ones: {_listed(identities)}",
-        *([] if last is None else _last_lines(last)),
+        f"{states.total()} companies: {_format_counts(states)}",
+        f"linked companies: {_format_counts(statuses)}",
+        *([] if last is None else _last_run_lines(last)),
     ]
-    return Status({"companies": dict(states), "linked": dict(identities), "last_run": last}, lines)
+    return LedgerStatus({"companies": dict(states), "linked": dict(statuses), "last_run": last}, lines)
 
 
-def _last_lines(last: dict[str, Any]) -> list[str]:
-    lines = [f"last run: {last['began']} to {last['ended'] or 'now, or killed'}"]
-    if rows := last.get("invalid_rows"):
-        shown = ", ".join(str(first) if first == end else f"{first}-{end}" for first, end in rows[:20])
-        lines.append(f"invalid and never sent in it: rows {shown}{' …' if len(rows) > 20 else ''}")
+def _last_run_lines(last: dict[str, Any]) -> list[str]:
+    lines = [f"last run: {last['began']} to {last['ended'] or 'now (in progress, or killed)'}"]
+    if ranges := last.get("invalid_rows"):
+        listed = ", ".join(
+            str(first) if first == end else f"{first}-{end}" for first, end in ranges[:MAX_LISTED_RANGES]
+        )
+        lines.append(f"invalid rows, never sent: {listed}{' …' if len(ranges) > MAX_LISTED_RANGES else ''}")
     return lines
 
 
-async def links_of(ledger: SqliteLedger, *, unfinished: bool) -> list[dict[str, object]]:
-    """Return the links, by row."""
+async def list_links(ledger: SqliteLedger, *, unfinished: bool) -> list[dict[str, object]]:
+    """Return the links by row; with ``unfinished``, only those of companies without a final status."""
     return [
         {
             "row": entry.row_number,
             "key": entry.label,
             "orderNo": entry.order_no,
-            "status": _status(entry),
+            "status": None if entry.status is None else identity_status_text(entry.status),
             "authUrl": entry.auth_url,
         }
         async for entry in ledger.entries([State.LINKED])
-        if not (unfinished and entry.status in FINISHED)
+        if not (unfinished and entry.status in FINAL_STATUSES)
     ]
 
 
-async def reissue_in(ledger: SqliteLedger, wanted: Reissue) -> list[int]:
-    """Open the next generations, and return the numbers of their rows."""
-    statuses = {IdentityStatus.EXPIRED} if wanted.expired else set()
-    statuses |= {IdentityStatus.WITHDRAWN} if wanted.withdrawn else set()
-    chosen = {entry.key_hash: entry async for entry in ledger.entries([State.LINKED]) if entry.status in statuses}
-    for key in wanted.keys:
-        entry = await _by_key(ledger, key)
-        if entry.state is State.UNKNOWN and not wanted.even_unknown:
+async def reissue_selected(ledger: SqliteLedger, selection: Selection) -> list[int]:
+    """Open the next generation of the selected companies, and return their row numbers."""
+    statuses = {IdentityStatus.EXPIRED} if selection.expired else set()
+    statuses |= {IdentityStatus.WITHDRAWN} if selection.withdrawn else set()
+    selected = {entry.key_hash: entry async for entry in ledger.entries([State.LINKED]) if entry.status in statuses}
+    for key in selection.keys:
+        entry = await _find_by_key(ledger, key)
+        if entry.state is State.UNKNOWN and not selection.even_unknown:
             raise UsageError(
-                f"row {entry.row_number}: it is unknown how its request ended, so a new one could make a second order; "
-                "run kfq onboard again first, or add --even-unknown"
+                f"row {entry.row_number}: the result of its request is unknown, and a new one could make a second "
+                "order; run kfq onboard again first, or add --even-unknown"
             )
-        chosen[entry.key_hash] = entry
-    opened = [next_generation(entry, new_id=new_id(), now=time.time()) for entry in chosen.values()]
+        selected[entry.key_hash] = entry
+    opened = [next_generation(entry, new_id=new_id(), now=time.time()) for entry in selected.values()]
     await ledger.put(opened)
     return sorted(entry.row_number for entry in opened)
 
 
-async def _by_key(ledger: SqliteLedger, text: str) -> Entry:
-    """Find a company by what is shown of its key, or by the whole of it."""
-    shown = [entry async for entry in ledger.entries() if entry.label == text]
-    if len(shown) > 1:
-        rows = ", ".join(str(entry.row_number) for entry in shown)
-        raise UsageError(f"--key {text} is that of the rows {rows}: add the account, as --key CREDIT_CODE,ACCOUNT")
-    if shown:
-        return shown[0]
+async def _find_by_key(ledger: SqliteLedger, text: str) -> Entry:
+    """Find a company by its label, or by its whole key."""
+    labelled = [entry async for entry in ledger.entries() if entry.label == text]
+    if len(labelled) > 1:
+        rows = ", ".join(str(entry.row_number) for entry in labelled)
+        raise UsageError(f"--key {text} matches the rows {rows}; add the account: --key CREDIT_CODE,ACCOUNT")
+    if labelled:
+        return labelled[0]
     hashes = Hashes(ledger.secret)
     code, _, account = text.partition(",")
-    keys = [hashes.key(each) for each in (text, key_text(code, account))]
+    keys = [hashes.key(key) for key in (text, combine_key(code, account))]
     for entry in (await ledger.find(keys)).values():
         return entry
-    raise UsageError(f"--key {text}: no such company in the ledger")
+    raise UsageError(f"--key {text} is not in the ledger; list its keys with kfq onboard links LEDGER")
 
 
-def _status(entry: Entry) -> str | None:
-    if entry.status is None:
-        return None
-    return STATUSES.get(IdentityStatus(entry.status)) if entry.status in set(IdentityStatus) else str(entry.status)
+def _format_counts(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "none"
 
 
-def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{number} {what}" for what, number in counts.most_common()) or "none"
-
-
-def _moment(at: float | None) -> str | None:
+def _format(at: float | None) -> str | None:
     return None if at is None else datetime.fromtimestamp(at).astimezone().isoformat(sep=" ", timespec="seconds")

@@ -1,4 +1,4 @@
-"""The options of ``kfq onboard``, read and checked; nothing is opened here."""
+"""Options of ``kfq onboard`` and their parsers."""
 
 from __future__ import annotations
 
@@ -13,52 +13,53 @@ from cyclopts import Parameter
 from yarl import URL
 
 from kfq_async.callbacks.urls import CallbackUrls
-from kfq_async.cli.options import UsageError
+from kfq_async.cli.options import Flag, UsageError
+from kfq_async.models.hosts import is_loopback
 from kfq_async.onboarding.runner import CONCURRENCY
 
-__all__ = ["OnboardOptions", "callback_urls", "column_names", "concurrency", "rate_limit"]
+__all__ = ["OnboardOptions", "parse_callback_urls", "parse_columns", "parse_concurrency", "parse_rate_limit"]
 
-SECRET_VARIABLE = "KFQ_CALLBACK_SECRET"  # noqa: S105  # a variable's name
-LOCAL_CONCURRENCY = 50
-"""Requests under way where the platform is on this machine, which nobody else uses."""
-LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
-_UNITS = {"": 1, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
+SECRET_VARIABLE = "KFQ_CALLBACK_SECRET"  # noqa: S105  # name of an environment variable
+LOOPBACK_CONCURRENCY = 50
+"""Default concurrency for a sandbox on this machine, which has no other users."""
+_SECONDS = {"": 1, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
 
 
 @frozen(kw_only=True)
 class OnboardOptions:
-    """How the file is read and what is done with it.
+    """Options for the files and the requests.
 
     Parameters
     ----------
     out
-        Where the rows go with their links; .xlsx, .csv or .jsonl. Next to the input otherwise.
+        Output with the links: .xlsx, .csv or .jsonl (default: next to the input, NAME.links.xlsx and so on).
     ledger
-        Where the ids are kept from before anything is sent. Next to the input otherwise.
+        Ledger with the request ids, written before anything is sent (default: next to the input, NAME.ledger).
     report
-        The HTML report. Next to the input otherwise.
+        HTML report (default: next to the input, NAME.report.html).
     key
-        The column that a company is recognised by; credit code and account otherwise.
+        Heading of the column that identifies a company (default: credit code and account together).
     column
-        field=heading where a heading is not understood, as company_name=甲方; repeatable.
+        field=heading for a heading that is not recognised, such as company_name=甲方; repeatable.
     sheet
-        The sheet of a workbook; its first one with rows otherwise.
+        Sheet of a workbook (default: the first visible one that is not empty).
     encoding
-        utf-8 or gb18030; found out otherwise.
+        Encoding of a text file: utf-8 or gb18030 (default: detected).
     dry_run
-        Read, check and compare with the ledger; send nothing, write nothing.
+        Check the rows and compare them with the ledger; send and write nothing.
     strict
-        Take what looks wrong for an error, as a check digit that does not fit.
+        Treat warnings, such as a wrong check digit, as errors.
     retry_refused
-        Ask again for what was refused, as a new order.
+        Request a new order for each refused row.
     concurrency
-        Requests under way at a time; 10, or 50 on this machine's sandbox.
+        Number of concurrent requests (default: 10, or 50 with a sandbox on this machine).
     rate_limit
-        How many begin in a time, as 5/s or 100/min; no bound otherwise.
+        Maximum rate of requests, such as 5/s or 100/min (default: no limit).
     page
-        前端跳转页, to which each request's id and its proof are appended; needs KFQ_CALLBACK_SECRET.
+        前端跳转页. Each request's id and its HMAC are appended; needs KFQ_CALLBACK_SECRET.
     notify
-        异步回调地址, likewise; kfq_async.onboarding.completing then notes who has finished.
+        异步回调地址, with the same suffix. kfq_async.onboarding.completion_handler records in the ledger which
+        companies have finished.
     """
 
     out: Path | None = None
@@ -68,55 +69,55 @@ class OnboardOptions:
     column: Annotated[list[str] | None, Parameter(negative=())] = None
     sheet: str | None = None
     encoding: str | None = None
-    dry_run: Annotated[bool, Parameter(negative=())] = False
-    strict: Annotated[bool, Parameter(negative=())] = False
-    retry_refused: Annotated[bool, Parameter(negative=())] = False
+    dry_run: Flag = False
+    strict: Flag = False
+    retry_refused: Flag = False
     concurrency: int | None = None
     rate_limit: str | None = None
     page: str | None = None
     notify: str | None = None
 
 
-def column_names(given: Sequence[str] | None) -> dict[str, str]:
-    """Read ``field=heading`` pairs."""
-    names = {}
-    for each in given or ():
-        name, equals, heading = each.partition("=")
-        if not (name and equals and heading):
-            raise UsageError(f"--column takes field=heading, as company_name=甲方, not {each!r}")
-        names[name.strip()] = heading
-    return names
+def parse_columns(pairs: Sequence[str] | None) -> dict[str, str]:
+    """Parse ``field=heading`` pairs."""
+    columns = {}
+    for pair in pairs or ():
+        field, equals, heading = pair.partition("=")
+        if not (field and equals and heading):
+            raise UsageError(f"--column must be field=heading, such as company_name=甲方, not {pair!r}")
+        columns[field.strip()] = heading
+    return columns
 
 
-def concurrency(limit: int | None, base_url: str) -> int:
-    """Return how many requests may be under way; without a word of the user's, few on a platform of others."""
-    if limit is None:
-        return LOCAL_CONCURRENCY if URL(base_url).host in LOCAL else CONCURRENCY
-    if limit < 1:
-        raise UsageError(f"--concurrency must be at least 1, not {limit}")
-    return limit
+def parse_concurrency(value: int | None, base_url: str) -> int:
+    """Return the concurrency; the default is low for a platform that has other users."""
+    if value is None:
+        return LOOPBACK_CONCURRENCY if is_loopback(URL(base_url).host or "") else CONCURRENCY
+    if value < 1:
+        raise UsageError(f"--concurrency must be at least 1, not {value}")
+    return value
 
 
-def rate_limit(rate: str | None) -> float | None:
-    """Read a rate: ``5/s``, ``100/min``, ``5`` a second."""
-    if rate is None:
+def parse_rate_limit(value: str | None) -> float | None:
+    """Return the calls per second of ``5/s``, ``100/min`` or ``5``; ``None``: no limit."""
+    if value is None:
         return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/([a-z]*))?", rate.strip())
-    if found is None or (found[2] or "") not in _UNITS or not float(found[1]):
-        raise UsageError(f"--rate-limit must be like 5/s or 100/min, not {rate!r}")
-    return float(found[1]) / _UNITS[found[2] or ""]
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/([a-z]*))?", value.strip())
+    if match is None or (match[2] or "") not in _SECONDS or not float(match[1]):
+        raise UsageError(f"--rate-limit must be like 5/s or 100/min, not {value!r}")
+    return float(match[1]) / _SECONDS[match[2] or ""]
 
 
-def callback_urls(page: str | None, notify: str | None) -> CallbackUrls | None:
-    """Return what binds the URLs, under the secret in the environment."""
+def parse_callback_urls(page: str | None, notify: str | None) -> CallbackUrls | None:
+    """Return the callback URLs, authenticated with the secret of the environment."""
     if page is None and notify is None:
         return None
     if page is None or notify is None:
-        raise UsageError("--page and --notify go together: both URLs carry the id of their request")
+        raise UsageError("--page and --notify go together, since both URLs carry the id of their request; give both")
     secret = os.environ.get(SECRET_VARIABLE, "")
     try:
         return CallbackUrls([bytes.fromhex(secret)], page=page, notify=notify)
-    except ValueError as problem:
+    except ValueError as error:
         if secret and not re.fullmatch("[0-9a-fA-F]*", secret):
-            raise UsageError(f"{SECRET_VARIABLE} must hold hexadecimal digits, two for each byte") from None
-        raise UsageError(f"--page, --notify or {SECRET_VARIABLE}: {problem}") from None
+            raise UsageError(f"{SECRET_VARIABLE} must hold hexadecimal digits, two per byte") from None
+        raise UsageError(f"--page, --notify or {SECRET_VARIABLE}: {error}") from None

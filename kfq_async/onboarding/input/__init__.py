@@ -1,4 +1,4 @@
-"""Files of companies as tables: what kind a file is, its headings and its rows. What a column means is not here."""
+"""Input files as tables: format detection, headings and rows."""
 
 from kfq_async.onboarding.input.detect import open_table
 from kfq_async.onboarding.input.table import Table, TableRow

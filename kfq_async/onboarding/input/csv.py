@@ -1,4 +1,4 @@
-"""Tables with commas, semicolons or tabs (CSV and TSV); they stream."""
+"""CSV and TSV tables, streamed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kfq_async.errors import SourceError
-from kfq_async.onboarding.input.table import Table, TableRow, fit, trim
+from kfq_async.onboarding.input.table import Table, TableRow, make_row, strip_trailing_blanks
 from kfq_async.onboarding.records import Problem
 
 if TYPE_CHECKING:
@@ -18,68 +18,72 @@ if TYPE_CHECKING:
 __all__ = ["escape_formula", "open_csv"]
 
 _DELIMITERS = (",", ";", "\t")
-# What a spreadsheet program would take for a formula, behind any number of apostrophes: writing puts one more in
-# front and reading takes exactly one away, so that every text comes back as it was.
-_DANGEROUS = re.compile(r"'*[=+\-@\t\r]")
-_GUARDED = re.compile(r"'+[=+\-@\t\r]")
+# Cells that a spreadsheet program takes for a formula, behind any number of apostrophes: writing adds one apostrophe
+# and reading removes exactly one, so that every text survives the round trip.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 
 
 def escape_formula(cell: str) -> str:
-    """Return a cell as it is written into a CSV: with an apostrophe in front if a program would calculate it."""
-    return f"'{cell}" if _DANGEROUS.match(cell) else cell
+    """Return the cell for a CSV: with a leading apostrophe if a spreadsheet program would calculate it."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def open_csv(file: Path, encoding: str) -> Table:
-    """Open a CSV or TSV; the delimiter is the one that parts the headings most often."""
-    delimiter = max(_DELIMITERS, key=partial(_width, file, encoding))
-    number, headings = _headings(file, encoding, delimiter)
+    """Open a CSV or TSV; its delimiter is the one that yields the most headings."""
+    delimiter = max(_DELIMITERS, key=partial(_count_headings, file, encoding))
+    line, headings = _read_headings(file, encoding, delimiter)
     if not headings:
-        raise SourceError(f"{file} holds nothing but blanks; its first line must be the headings")
-    return Table(file, headings, partial(_rows, file, encoding, delimiter, number, headings))
+        raise SourceError(f"{file} is blank; write the headings on its first line")
+    return Table(file, headings, partial(_read_rows, file, encoding, delimiter, line, headings))
 
 
-def _width(file: Path, encoding: str, delimiter: str) -> int:
-    """Return how many headings a delimiter makes; none if it makes no table at all."""
+def _count_headings(file: Path, encoding: str, delimiter: str) -> int:
+    """Return the number of headings under a delimiter; 0 if the file cannot be parsed with it."""
     try:
-        return len(_headings(file, encoding, delimiter)[1])
+        return len(_read_headings(file, encoding, delimiter)[1])
     except SourceError:
         return 0
 
 
-def _headings(file: Path, encoding: str, delimiter: str) -> tuple[int, tuple[str, ...]]:
-    found = next(((number, trim(cells)) for number, cells in _records(file, encoding, delimiter)), (0, ()))
-    return found[0], tuple(_unescape_formula(heading) for heading in found[1])
+def _read_headings(file: Path, encoding: str, delimiter: str) -> tuple[int, tuple[str, ...]]:
+    """Return the headings and their line."""
+    line, cells = next(_read_records(file, encoding, delimiter), (0, []))
+    return line, tuple(_unescape_formula(heading) for heading in strip_trailing_blanks(cells))
 
 
-def _rows(file: Path, encoding: str, delimiter: str, after: int, headings: tuple[str, ...]) -> Iterator[TableRow]:
-    for number, cells in _records(file, encoding, delimiter):
-        if number > after:
-            short = len(cells) < len(headings)
-            words = f"has {len(cells)} cells and the headings are {len(headings)}; a cell or a delimiter is missing"
-            problems = (Problem("", words),) if short else ()
-            yield fit(number, [_unescape_formula(cell) for cell in cells], headings, problems)
+def _read_rows(
+    file: Path, encoding: str, delimiter: str, heading_line: int, headings: tuple[str, ...]
+) -> Iterator[TableRow]:
+    for line, cells in _read_records(file, encoding, delimiter):
+        if line > heading_line:
+            problems: tuple[Problem, ...] = ()
+            if len(cells) < len(headings):
+                message = f"has {len(cells)} cells for {len(headings)} headings; a cell or a delimiter is missing"
+                problems = (Problem("", message),)
+            yield make_row(line, [_unescape_formula(cell) for cell in cells], headings, problems)
 
 
-def _records(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _read_records(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Yield each record that is not blank, with the line on which it begins."""
-    number = 1
+    line = 1
     try:
         with file.open(encoding=encoding, newline="") as stream:
             reader = csv.reader(stream, delimiter=delimiter, strict=True)
             for cells in reader:
                 if any(cell.strip() for cell in cells):
-                    yield number, cells
-                number = reader.line_num + 1
+                    yield line, cells
+                line = reader.line_num + 1
     except csv.Error:
         raise SourceError(
-            f"{file}: the row that begins on line {number} does not end as it should; "
-            "look for a quotation mark that is not closed, or one inside a cell that is not doubled"
+            f"{file}: the row that begins on line {line} cannot be parsed; "
+            "close its quotation marks, and double those inside a cell"
         ) from None
     except UnicodeError:
-        raise SourceError(f"{file}, at line {number} or after it, is not in {encoding}; say which it is") from None
-    except OSError as problem:
-        raise SourceError(f"{file} cannot be read: {problem.strerror}") from None
+        raise SourceError(f"{file} is not in {encoding} from line {line} on; give its --encoding") from None
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read: {error.strerror}") from None
 
 
 def _unescape_formula(cell: str) -> str:
-    return cell[1:] if _GUARDED.match(cell) else cell
+    return cell[1:] if _ESCAPED_FORMULA.match(cell) else cell

@@ -1,4 +1,4 @@
-"""Which kind of table a file is: its content says so, whatever its name says."""
+"""Format detection of input files by content, whatever their names."""
 
 from __future__ import annotations
 
@@ -20,40 +20,42 @@ __all__ = ["open_table"]
 
 _ZIP = b"PK\x03\x04"
 _OLE2 = bytes.fromhex("d0cf11e0a1b11ae1")
-_HEAD = 4096
-_BLANKS = b"\xef\xbb\xbf \t\r\n"
+_HEAD_BYTES = 4096
+_WHITESPACE = b"\xef\xbb\xbf \t\r\n"
 
 
 def open_table(path: str | os.PathLike[str], *, sheet: str | None = None, encoding: str | None = None) -> Table:
-    """Open a file of companies: CSV with commas, semicolons or tabs, XLSX, XLS or JSON Lines.
+    """Open an input file: CSV (comma, semicolon or tab), XLSX, XLS or JSON Lines.
 
-    ``sheet`` chooses one of a workbook; else it is the first that is visible and not empty. ``encoding`` says how
-    a text is written; else it is looked for in the whole file, UTF-8 first and GB18030 (which GBK is part of) next.
+    Args:
+        path: Regular file; it is read several times.
+        sheet: Sheet of a workbook; ``None``: the first visible one that is not empty.
+        encoding: Encoding of a text file; ``None``: detected from the whole file, UTF-8 or GB18030 (a superset of GBK).
 
-    Raises `SourceError`, naming what to mend, for what is no such file.
+    Raises `SourceError`, with the remedy, for any other file.
     """
     file = Path(path)
-    head = _head(file)
+    head = _read_head(file)
     if head.startswith((_ZIP, _OLE2)):
         if encoding is not None:
-            raise SourceError(f"{file}: a workbook has no encoding to choose; leave it out")
+            raise SourceError(f"{file} is a workbook, which has no encoding to choose; leave --encoding out")
         return open_workbook(file, sheet)
     if sheet is not None:
-        raise SourceError(f"{file}: a text has no sheets to choose from; leave the sheet out")
+        raise SourceError(f"{file} is a text file, which has no sheets; leave --sheet out")
     if not head:
-        raise SourceError(f"{file} is empty, it has 0 bytes")
-    if (start := head.lstrip(_BLANKS)).startswith(b"<"):
-        raise SourceError(f"{file} is a web page or XML, whatever its name says; open it and save it as XLSX")
+        raise SourceError(f"{file} is empty (0 bytes)")
+    if (start := head.lstrip(_WHITESPACE)).startswith(b"<"):
+        raise SourceError(f"{file} is HTML or XML, whatever its name; save it as XLSX")
     encoding = detect_encoding(file, encoding)
     return open_json_lines(file, encoding) if start.startswith((b"{", b"[")) else open_csv(file, encoding)
 
 
-def _head(file: Path) -> bytes:
-    """Return the first bytes; only of a plain file, since a pipe cannot be read a second time."""
+def _read_head(file: Path) -> bytes:
+    """Return the first bytes of a regular file; a pipe could not be read a second time."""
     try:
         if file.exists() and not file.is_file():
-            raise SourceError(f"{file} is a folder or a device; give a file, which is read more than once")
+            raise SourceError(f"{file} is a folder, a pipe or a device; give a regular file, since it is read twice")
         with file.open("rb") as stream:
-            return stream.read(_HEAD)
-    except OSError as problem:
-        raise SourceError(f"{file} cannot be read: {problem.strerror}") from None
+            return stream.read(_HEAD_BYTES)
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read: {error.strerror}") from None

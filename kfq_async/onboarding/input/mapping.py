@@ -1,4 +1,4 @@
-"""Which column is which field of a request, and what request a row's cells make."""
+"""Mapping of columns to fields of the request, and of a row's cells to a request."""
 
 from __future__ import annotations
 
@@ -18,17 +18,33 @@ from kfq_async.models.identity import (
     OprIdentConfig,
     OprIdentInfo,
 )
-from kfq_async.onboarding.input.cells import Value, as_code, as_company_type, as_id, as_number, as_text, as_texts
+from kfq_async.onboarding.input.cells import (
+    FieldValue,
+    parse_code,
+    parse_company_type,
+    parse_id,
+    parse_integer,
+    parse_list,
+    parse_text,
+)
 from kfq_async.onboarding.input.table import column_name
 from kfq_async.onboarding.records import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["FIELDS", "PERSONAL", "Columns", "field_of", "index_of", "looks_like_data", "nearest"]
+__all__ = [
+    "FIELDS",
+    "PERSONAL_FIELDS",
+    "Columns",
+    "build_request",
+    "closest_heading",
+    "field_for_heading",
+    "find_heading",
+    "looks_like_data",
+]
 
-
-_PARTS: dict[str, Callable[..., Any]] = {
+_MODELS: dict[str, Callable[..., Any]] = {
     "corp_ident_info": CorpIdentInfo,
     "corp_ident_config": CorpIdentConfig,
     "opr_ident_info": OprIdentInfo,
@@ -41,131 +57,147 @@ class _Field:
     """A field of the request that a column can fill."""
 
     path: str
-    """Where it is in the request."""
-    read: Callable[[str], tuple[Value, str]]
+    """Attribute path in `CorpIdentLinkRequest`."""
+    parse: Callable[[str], tuple[FieldValue, str]]
+    """Parser of the cell: value and error message."""
 
 
 FIELDS: Mapping[str, _Field] = {
-    "company_name": _Field("corp_ident_info.company_name", as_text),
-    "credit_code": _Field("corp_ident_info.credit_code", as_code),
-    "legal_rep_name": _Field("corp_ident_info.legal_rep_name", as_text),
-    "company_type": _Field("corp_ident_info.company_type", as_company_type),
-    "account_name": _Field("account_name", as_code),
-    "client_user_id": _Field("client_user_id", as_id),
-    "operator_name": _Field("opr_ident_info.name", as_text),
-    "id_card": _Field("opr_ident_info.id_card", as_code),
-    "id_card_type": _Field("opr_ident_info.id_card_type", as_number),
-    "mobile": _Field("opr_ident_info.mobile", as_code),
-    "bank_card": _Field("opr_ident_info.bank_card", as_code),
-    "corp_verify_methods": _Field("corp_ident_config.corp_verify_methods", as_texts),
-    "person_verify_methods": _Field("opr_ident_config.person_verify_methods", as_texts),
-    "corp_unmodifiable_params": _Field("corp_ident_config.unmodifiable_params", as_texts),
-    "opr_unmodifiable_params": _Field("opr_ident_config.unmodifiable_params", as_texts),
-    "callback_page": _Field("callback_page", as_text),
-    "auth_callback_url": _Field("auth_callback_url", as_text),
+    "company_name": _Field("corp_ident_info.company_name", parse_text),
+    "credit_code": _Field("corp_ident_info.credit_code", parse_code),
+    "legal_rep_name": _Field("corp_ident_info.legal_rep_name", parse_text),
+    "company_type": _Field("corp_ident_info.company_type", parse_company_type),
+    "account_name": _Field("account_name", parse_code),
+    "client_user_id": _Field("client_user_id", parse_id),
+    "operator_name": _Field("opr_ident_info.name", parse_text),
+    "id_card": _Field("opr_ident_info.id_card", parse_code),
+    "id_card_type": _Field("opr_ident_info.id_card_type", parse_integer),
+    "mobile": _Field("opr_ident_info.mobile", parse_code),
+    "bank_card": _Field("opr_ident_info.bank_card", parse_code),
+    "corp_verify_methods": _Field("corp_ident_config.corp_verify_methods", parse_list),
+    "person_verify_methods": _Field("opr_ident_config.person_verify_methods", parse_list),
+    "corp_unmodifiable_params": _Field("corp_ident_config.unmodifiable_params", parse_list),
+    "opr_unmodifiable_params": _Field("opr_ident_config.unmodifiable_params", parse_list),
+    "callback_page": _Field("callback_page", parse_text),
+    "auth_callback_url": _Field("auth_callback_url", parse_text),
 }
-"""What a column may fill. The business licence is a picture and comes in no cell."""
-PERSONAL = frozenset({"legal_rep_name", "account_name", "operator_name", "id_card", "mobile", "bank_card"})
-"""Fields that are a person's data and are shown nowhere."""
-_KEYS = ("credit_code", "account_name")
-"""What a company is recognised by, if no column is chosen."""
+"""Fields that a column can fill, by name. The business licence is a picture, so no cell can hold it."""
+PERSONAL_FIELDS = frozenset({"legal_rep_name", "account_name", "operator_name", "id_card", "mobile", "bank_card"})
+"""Fields with personal data, which are never shown."""
+_DEFAULT_KEY_FIELDS = ("credit_code", "account_name")
+"""Fields that identify a company if no key column is chosen."""
+
+
+def build_request(values: Mapping[str, FieldValue], *, client_request_id: str | None) -> CorpIdentLinkRequest:
+    """Return a request with these fields of `FIELDS`; ``None`` leaves a field out, and a model without fields too."""
+    models: dict[str, dict[str, FieldValue]] = {}
+    for name, value in values.items():
+        if value is not None:
+            model, _, attribute = FIELDS[name].path.rpartition(".")
+            models.setdefault(model, {})[attribute] = value
+    top_level: dict[str, Any] = models.pop("", {})
+    nested = {model: _MODELS[model](**attributes) for model, attributes in models.items()}
+    return CorpIdentLinkRequest(**top_level, **nested, client_request_id=client_request_id)
 
 
 @frozen
 class Columns:
-    """Which column fills which field."""
+    """Mapping of the columns of one table to fields."""
 
     headings: tuple[str, ...]
-    places: Mapping[str, int]
-    """The column of each field that has one, counted from 0."""
+    indexes: Mapping[str, int]
+    """Index of the column of each field that has one, from 0."""
 
     @classmethod
-    def of(cls, headings: Sequence[str], given: Mapping[str, str] | None = None, *, keyed: bool = False) -> Columns:
-        """Find the fields that the headings name; ``given`` says the heading of a field and wins.
+    def of(
+        cls, headings: Sequence[str], columns: Mapping[str, str] | None = None, *, key_required: bool = True
+    ) -> Columns:
+        """Map headings to fields; ``columns`` gives the heading of a field explicitly and takes precedence.
 
-        ``keyed`` says that a column of its own is the key. Otherwise the credit code or the account must be there.
+        ``key_required`` demands a column for the credit code or the account, the default key.
 
-        Raises `SourceError`, naming the headings, where a field has two columns or where too little is recognised.
+        Raises `SourceError`, naming the headings, if two columns mean one field or too few headings are recognised.
         """
-        places = {field: _given(field, heading, headings) for field, heading in (given or {}).items()}
+        explicit = columns or {}
+        indexes = {field: _explicit_index(field, heading, headings) for field, heading in explicit.items()}
         for index, heading in enumerate(headings):
-            field = field_of(heading)
-            if field is None or field in (given or {}) or index in places.values():
+            field = field_for_heading(heading)
+            if field is None or field in explicit or index in indexes.values():
                 continue
-            if field in places:
-                both = f"{column_name(headings, places[field])} and {column_name(headings, index)}"
-                raise SourceError(f"the columns {both} both mean {field}; rename one, or say which column it is")
-            places[field] = index
-        if not keyed and not places.keys() & set(_KEYS):
-            raise SourceError(f"there is no column for credit_code or account_name{_hint(_KEYS[0], headings)}")
-        if not places:
-            raise SourceError(f"no heading is known{_hint('company_name', headings)}")
-        return cls(tuple(headings), places)
+            if field in indexes:
+                both = f"{column_name(headings, indexes[field])} and {column_name(headings, index)}"
+                raise SourceError(
+                    f"the columns {both} both mean {field}; rename one, or choose one with --column {field}=HEADING"
+                )
+            indexes[field] = index
+        if key_required and not indexes.keys() & set(_DEFAULT_KEY_FIELDS):
+            raise SourceError(
+                f"there is no column for credit_code or account_name{_hint(_DEFAULT_KEY_FIELDS[0], headings)}"
+            )
+        if not indexes:
+            raise SourceError(f"no heading is recognised{_hint('company_name', headings)}")
+        return cls(tuple(headings), indexes)
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """The headings of the columns that fill no field."""
-        return tuple(h for i, h in enumerate(self.headings) if h.strip() and i not in self.places.values())
+        """Headings of the columns that fill no field."""
+        used = set(self.indexes.values())
+        return tuple(heading for index, heading in enumerate(self.headings) if heading.strip() and index not in used)
 
     def heading(self, field: str) -> str:
-        """Return what the column of a field is called, or the field's name if it has none."""
-        return column_name(self.headings, self.places[field]) if field in self.places else field
+        """Return the name of a field's column, or the field's name if it has none."""
+        return column_name(self.headings, self.indexes[field]) if field in self.indexes else field
 
-    def find(self, wanted: str) -> int:
-        """Return the column with this heading, or that fills this field, counted from 0.
+    def find(self, name: str) -> int:
+        """Return the index of the column with this heading, or of the one that fills this field, from 0.
 
-        Raises `SourceError`, naming the nearest one, if there is none.
+        Raises `SourceError`, naming the closest heading, if there is none.
         """
-        if wanted in self.places and index_of(wanted, self.headings) is None:
-            return self.places[wanted]
-        return _find(wanted, self.headings)
+        if name in self.indexes and find_heading(name, self.headings) is None:
+            return self.indexes[name]
+        return _find(name, self.headings)
 
     def field_at(self, index: int) -> str | None:
-        """Return the field that a column fills, if any."""
-        return next((field for field, place in self.places.items() if place == index), None)
+        """Return the field that a column fills, or ``None``."""
+        return next((field for field, place in self.indexes.items() if place == index), None)
 
     def request(self, cells: Sequence[str]) -> tuple[CorpIdentLinkRequest, tuple[Problem, ...]]:
-        """Return the request that a row makes, without an id, and what is wrong with its cells."""
-        parts: dict[str, dict[str, Value]] = {}
+        """Return the request of a row, without an id, and the problems of its cells."""
+        values: dict[str, FieldValue] = {}
         problems = []
-        for name, index in self.places.items():
-            value, words = FIELDS[name].read(cells[index])
-            if words:
-                problems.append(Problem(self.heading(name), words))
-            if value is not None:
-                part, _, attribute = FIELDS[name].path.rpartition(".")
-                parts.setdefault(part, {})[attribute] = value
-        plain: dict[str, Any] = parts.pop("", {})
-        whole = {part: _PARTS[part](**values) for part, values in parts.items()}
-        return CorpIdentLinkRequest(**plain, **whole, client_request_id=None), tuple(problems)
+        for field, index in self.indexes.items():
+            values[field], error = FIELDS[field].parse(cells[index])
+            if error:
+                problems.append(Problem(self.heading(field), error))
+        return build_request(values, client_request_id=None), tuple(problems)
 
 
-def _given(field: str, heading: str, headings: Sequence[str]) -> int:
+def _explicit_index(field: str, heading: str, headings: Sequence[str]) -> int:
     if field not in FIELDS:
-        raise SourceError(f"no column can fill {field}; these can be filled: {', '.join(FIELDS)}")
+        raise SourceError(f"there is no field {field}; choose one of {', '.join(FIELDS)}")
     return _find(heading, headings)
 
 
-def _find(wanted: str, headings: Sequence[str]) -> int:
-    index = index_of(wanted, headings)
+def _find(name: str, headings: Sequence[str]) -> int:
+    index = find_heading(name, headings)
     if index is None:
-        raise SourceError(f"there is no column {wanted}, or more than one{_hint(wanted, headings)}")
+        raise SourceError(f"there is no column {name}, or more than one{_hint(name, headings)}")
     return index
 
 
-def _hint(wanted: str, headings: Sequence[str]) -> str:
-    """Return the end of an error: what the wanted heading may be, and what there is."""
+def _hint(name: str, headings: Sequence[str]) -> str:
+    """Return the end of an error message: the closest heading, and the headings of the file."""
     if looks_like_data(headings):
         return "; the first row looks like data, put a row of headings above it"
-    close = nearest(wanted, headings)
-    guess = f"; did you mean {close}?" if close else ";"
-    there = [heading.strip() for heading in headings if heading.strip()]
-    exclusive = "; if that is a title, delete the row, and if it is a cover, choose another sheet"
-    return f"{guess} the headings are {', '.join(there)}{exclusive if len(there) == 1 else ''}"
+    closest = closest_heading(name, headings)
+    guess = f"; did you mean {closest}?" if closest else ";"
+    present = [heading.strip() for heading in headings if heading.strip()]
+    advice = "; if that is a title, delete its row; if it is a cover sheet, choose another sheet"
+    return f"{guess} the headings are {', '.join(present)}{advice if len(present) == 1 else ''}"
 
 
-# Each field's own name is understood as well, as company_name, companyName or Company Name.
-_WORDS = {
+# A field's own name is understood too: company_name, companyName or Company Name.
+_SYNONYMS = {
     "company_name": """企业名称 公司名称 单位名称 商户名称 客户名称 企业全称 公司全称 单位全称 企业 公司 单位 名称
         company corporation enterprise corp_name enterprise_name""",
     "credit_code": """统一社会信用代码 社会信用代码 统一信用代码 信用代码 税号 纳税人识别号 营业执照号 营业执照号码
@@ -189,46 +221,51 @@ _WORDS = {
     "callback_page": "前端跳转页 前端跳转页面 跳转页 跳转页面 跳转地址 return_url redirect_url",
     "auth_callback_url": "异步回调地址 回调地址 通知地址 callback_url notify_url",
 }
-_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】|<[^<>]*>")
-_MARKS = re.compile(r"[\W_]+")
+_BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】|<[^<>]*>")
+_PUNCTUATION = re.compile(r"[\W_]+")
 _DATA = re.compile(r"[0-9]{6}|@")
 
 
-def _plain(heading: str) -> str:
-    """Return what is compared: no case, no blanks, no marks, no full-width letters."""
-    return _MARKS.sub("", unicodedata.normalize("NFKC", heading).casefold())
+def _normalize(heading: str) -> str:
+    """Return a heading for comparison: without case, whitespace, punctuation and full-width letters."""
+    return _PUNCTUATION.sub("", unicodedata.normalize("NFKC", heading).casefold())
 
 
-_FIELDS = {_plain(word): field for field, words in _WORDS.items() for word in (field, *words.split())}
+_FIELDS_BY_SYNONYM = {
+    _normalize(synonym): field for field, synonyms in _SYNONYMS.items() for synonym in (field, *synonyms.split())
+}
 
 
-def field_of(heading: str) -> str | None:
-    """Return the field that a heading names, if any; brackets count only where they make a difference.
+def field_for_heading(heading: str) -> str | None:
+    """Return the field that a heading names, or ``None``; text in brackets counts only where it is needed.
 
-    ``企业名称（必填）`` is the company's name, but ``经办人（手机号）`` is not the operator's.
+    ``企业名称（必填）`` is the company's name, but ``经办人（手机号）`` is the operator's mobile, not the name.
     """
-    without = _BRACKETS.sub("", unicodedata.normalize("NFKC", heading))
-    return _FIELDS.get(_plain(heading)) or _FIELDS.get(_plain(without))
+    without_brackets = _BRACKETED.sub("", unicodedata.normalize("NFKC", heading))
+    return _FIELDS_BY_SYNONYM.get(_normalize(heading)) or _FIELDS_BY_SYNONYM.get(_normalize(without_brackets))
 
 
-def index_of(wanted: str, headings: Sequence[str]) -> int | None:
-    """Return where a heading stands, exactly or else but for case, blanks and marks; ``None`` if nowhere or twice."""
-    for same in (str.strip, _plain):
-        found = [index for index, heading in enumerate(headings) if same(heading) == same(wanted)]
+def find_heading(name: str, headings: Sequence[str]) -> int | None:
+    """Return the index of a heading: an exact match, else one that ignores case, whitespace and punctuation.
+
+    ``None`` if there is none, or more than one.
+    """
+    for normalize in (str.strip, _normalize):
+        found = [index for index, heading in enumerate(headings) if normalize(heading) == normalize(name)]
         if found:
             return found[0] if len(found) == 1 else None
     return None
 
 
-def nearest(wanted: str, headings: Iterable[str]) -> str:
-    """Return the heading that is most like a wanted heading or field, or nothing."""
-    plain = {_plain(heading): heading for heading in headings}
-    for word in (wanted, *_WORDS.get(wanted, "").split()):
-        if close := difflib.get_close_matches(_plain(word), plain, 1):
-            return plain[close[0]]
+def closest_heading(name: str, headings: Iterable[str]) -> str:
+    """Return the heading that is most similar to a heading or to a field's synonyms, or an empty string."""
+    normalized = {_normalize(heading): heading for heading in headings}
+    for word in (name, *_SYNONYMS.get(name, "").split()):
+        if matches := difflib.get_close_matches(_normalize(word), normalized, 1):
+            return normalized[matches[0]]
     return ""
 
 
 def looks_like_data(headings: Iterable[str]) -> bool:
-    """Tell whether the headings are a row of people's data, which an error must not repeat."""
+    """Return whether the first row holds personal data, which an error message must not repeat."""
     return any(_DATA.search(unicodedata.normalize("NFKC", heading)) for heading in headings)

@@ -1,4 +1,4 @@
-"""What every kind of file becomes: a table that can be read again and again. Values only."""
+"""Table: headings and rows of one input file, in any format. Values only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kfq_async.onboarding.records import Problem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Table", "TableRow", "column_name", "fit", "trim"]
+__all__ = ["Table", "TableRow", "column_name", "make_row", "strip_trailing_blanks"]
 
 
 @frozen
@@ -21,34 +21,34 @@ class TableRow:
     """One row below the headings that is not blank."""
 
     row_number: int
-    """The row that a spreadsheet program shows, or the line that an editor shows; the first one is 1."""
+    """Row number in a spreadsheet program, or line number in an editor; from 1."""
     cells: tuple[str, ...] = field(repr=lambda cells: f"<{len(cells)} cells>")
-    """One text for each heading; a blank cell is empty."""
+    """One text per heading; empty for a blank cell."""
     problems: tuple[Problem, ...] = ()
-    """What is wrong with the row, or with a cell if that column is of use; `Problem.column` says which."""
+    """Problems of the row (`Problem.column` is empty), or of one cell, which matter if that column is used."""
 
 
 @frozen
 class Table:
-    """The rows of one file or sheet, below its headings."""
+    """Headings and rows of one file or sheet."""
 
     path: Path
     headings: tuple[str, ...]
-    """As they stand in the file; one may be blank, or stand there twice."""
+    """Headings as written in the file; they may be blank or occur twice."""
     read: Callable[[], Iterator[TableRow]] = field(repr=False)
     notices: tuple[str, ...] = ()
-    """What whoever gave the file should know about how it was read."""
+    """Remarks for the user about how the file was read."""
 
     def rows(self) -> Iterator[TableRow]:
-        """Iterate over the rows from the start, as often as wanted.
+        """Iterate over the rows from the start; can be called any number of times.
 
-        Raises `SourceError` when the file ends in the middle of a row, or is not there any more.
+        Raises `SourceError` if the file ends in the middle of a row or no longer exists.
         """
         return self.read()
 
 
 def column_name(headings: Sequence[str], index: int) -> str:
-    """Return what a column is called in a problem: its heading, or its letters if it has none."""
+    """Return a column's heading, or its spreadsheet letters (``column B``) if it has none."""
     if index < len(headings) and headings[index].strip():
         return headings[index].strip()
     letters, rest = "", index + 1
@@ -58,7 +58,7 @@ def column_name(headings: Sequence[str], index: int) -> str:
     return f"column {letters}"
 
 
-def trim(cells: Sequence[str]) -> tuple[str, ...]:
+def strip_trailing_blanks(cells: Sequence[str]) -> tuple[str, ...]:
     """Return the cells without the blank ones at the end."""
     end = len(cells)
     while end and not cells[end - 1].strip():
@@ -66,12 +66,12 @@ def trim(cells: Sequence[str]) -> tuple[str, ...]:
     return tuple(cells[:end])
 
 
-def fit(number: int, cells: Sequence[str], headings: Sequence[str], problems: tuple[Problem, ...] = ()) -> TableRow:
-    """Return the row with one cell for each heading; cells under no heading are a problem and are left out."""
-    width = len(headings)
-    if len(trim(cells)) > width:
-        words = (
-            f"has a cell beyond the last heading, in {column_name((), len(trim(cells)) - 1)}; is a cell split in two?"
-        )
-        problems = (*problems, Problem("", words))
-    return TableRow(number, (*cells[:width], *[""] * (width - len(cells))), problems)
+def make_row(
+    row_number: int, cells: Sequence[str], headings: Sequence[str], problems: tuple[Problem, ...] = ()
+) -> TableRow:
+    """Return a row with one cell per heading; a cell beyond the last heading is a problem and is dropped."""
+    width, filled = len(headings), len(strip_trailing_blanks(cells))
+    if filled > width:
+        message = f"has a cell beyond the last heading, in {column_name((), filled - 1)}; is a cell split in two?"
+        problems = (*problems, Problem("", message))
+    return TableRow(row_number, (*cells[:width], *[""] * (width - len(cells))), problems)

@@ -1,4 +1,4 @@
-"""XLSX and XLS by python-calamine, the only module that imports it. A sheet is in memory while it is read."""
+"""XLSX and XLS workbooks, read by python-calamine. A sheet is in memory while it is read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from kfq_async.errors import SourceError
-from kfq_async.onboarding.input.table import Table, TableRow, column_name, fit, trim
+from kfq_async.onboarding.input.table import Table, TableRow, column_name, make_row, strip_trailing_blanks
 from kfq_async.onboarding.records import Problem
 
 if TYPE_CHECKING:
@@ -23,166 +23,165 @@ if TYPE_CHECKING:
 
 __all__ = ["open_workbook", "uncomputed_cells"]
 
-
-_LOCKED = re.compile(
+_PASSWORD = re.compile(
     re.escape("EncryptedPackage".encode("utf-16-le"))
     + rb"|\x09\x08\x10\x00\x00\x06\x05\x00.{12}(\x86\x00\x00\x00)?\x2f\x00",
     re.DOTALL,
 )
-"""A password: the stream in which OLE2 holds a locked XLSX, or the record FILEPASS at the start of a locked XLS.
-calamine only says that it does not know such a file."""
-_EXACT = 10**15
+"""Mark of password protection: the OLE2 stream of a protected XLSX, or the FILEPASS record at the start of a protected
+XLS. calamine does not distinguish it from a damaged file."""
+_MAX_EXACT = 10**15
 """A spreadsheet keeps 15 digits of a number; the others are lost when it is typed."""
-_TYPE_AGAIN = "format the column as text and type it again"
-_MERGED = "is merged with another cell and so has no value of its own; unmerge it and fill in each cell"
+_FORMAT_AS_TEXT = "format the column as text and type it again"
+_MERGED = "is merged with another cell and has no value of its own; unmerge it and fill in each cell"
 
 
 def open_workbook(file: Path, sheet: str | None) -> Table:
-    """Open a sheet of a workbook; the first row that is not blank is its headings."""
-    with _opened(file) as book:
-        name, others, cells = _choose(file, book, sheet)
-    rows = enumerate(cells.iter_rows() if cells.height else (), 1)
-    after, first = next(((number, row) for number, row in rows if _filled(row)), (0, []))
-    headings = trim([_text(value)[0] for value in first])
+    """Open a sheet of a workbook; its first row that is not blank holds the headings."""
+    with _open_book(file) as book:
+        name, others, calamine_sheet = _select_sheet(file, book, sheet)
+    rows = enumerate(calamine_sheet.iter_rows() if calamine_sheet.height else (), 1)
+    heading_row, values = next(((number, row) for number, row in rows if _has_content(row)), (0, []))
+    headings = strip_trailing_blanks([_to_text(value)[0] for value in values])
     if not headings:
-        raise SourceError(f"{file}: the sheet {name} holds nothing; its first row must be the headings")
-    notices = [f"only the sheet {name} is read, not {', '.join(others)}"] if others else []
+        raise SourceError(f"{file}: the sheet {name} is empty; its first row must be the headings")
+    notices = [f"only the sheet {name} is read, not {', '.join(others)}; choose another with --sheet"] if others else []
     if not is_zipfile(file):
-        notices.append("an XLS does not tell an error from a blank cell; save it as XLSX to have errors named")
-    return Table(file, headings, partial(_rows, file, name, after, headings), tuple(notices))
+        notices.append("an error in a cell of an XLS looks like a blank cell; save it as XLSX to have errors reported")
+    return Table(file, headings, partial(_read_rows, file, name, heading_row, headings), tuple(notices))
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[CalamineWorkbook]:
-    """Open a workbook; what goes wrong inside is said in words."""
+def _open_book(file: Path) -> Iterator[CalamineWorkbook]:
+    """Open a workbook; errors inside become `SourceError`."""
     try:
         from python_calamine import CalamineError, CalamineWorkbook
     except ImportError:
-        raise SourceError(f"{file}: a workbook needs an extra; pip install 'kfq-async[onboarding]'") from None
+        raise SourceError(f"{file}: workbooks need python-calamine; run pip install 'kfq-async[onboarding]'") from None
     try:
-        # An open stream, not a path: with a path it would go by the name's ending.
+        # An open stream, not a path: calamine would choose the format by the suffix of a path.
         with file.open("rb") as stream, CalamineWorkbook.from_object(stream) as book:
             yield book
             return
     except CalamineError:
-        locked = _LOCKED.search(file.read_bytes())
-    except OSError as problem:
-        raise SourceError(f"{file} cannot be read: {problem.strerror}") from None
-    except BaseException as problem:
-        # What calamine does not foresee in a damaged file is a panic of Rust's, which is no Exception.
-        if type(problem).__name__ != "PanicException":
+        protected = _PASSWORD.search(file.read_bytes())
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read: {error.strerror}") from None
+    except BaseException as error:
+        # Unforeseen damage makes Rust panic, which is not an Exception in Python.
+        if type(error).__name__ != "PanicException":
             raise
-        locked = None
-    if locked:
+        protected = None
+    if protected:
         raise SourceError(f"{file} is protected by a password; open it and save it without one")
-    raise SourceError(f"{file} is no workbook, or a damaged one; open it and save it again as XLSX")
+    raise SourceError(f"{file} is not a workbook, or damaged; open it in a spreadsheet program and save it as XLSX")
 
 
-def _choose(file: Path, book: CalamineWorkbook, wanted: str | None) -> tuple[str, list[str], CalamineSheet]:
-    """Return the sheet to read and its name, and the names of those that are not read though they hold something."""
-    if wanted is not None and wanted not in book.sheet_names:
-        raise SourceError(f"{file} has no sheet {wanted}; it has {', '.join(book.sheet_names)}")
-    filled = [name for name in _visible(book) if book.get_sheet_by_name(name).height]
-    if wanted is None and not filled:
-        raise SourceError(f"{file}: no visible sheet holds anything; the first row must be the headings")
-    name = filled[0] if wanted is None else wanted
-    return name, [other for other in filled if other != name], book.get_sheet_by_name(name)
+def _select_sheet(file: Path, book: CalamineWorkbook, sheet: str | None) -> tuple[str, list[str], CalamineSheet]:
+    """Return the name of the sheet to read, the names of the other visible sheets with content, and the sheet."""
+    if sheet is not None and sheet not in book.sheet_names:
+        raise SourceError(f"{file} has no sheet {sheet}; it has {', '.join(book.sheet_names)}")
+    with_content = [name for name in _visible_sheets(book) if book.get_sheet_by_name(name).height]
+    if sheet is None and not with_content:
+        raise SourceError(f"{file}: every visible sheet is empty; the first row must be the headings")
+    name = with_content[0] if sheet is None else sheet
+    return name, [other for other in with_content if other != name], book.get_sheet_by_name(name)
 
 
-def _visible(book: CalamineWorkbook) -> list[str]:
+def _visible_sheets(book: CalamineWorkbook) -> list[str]:
     from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
-    kind, seen = SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible
-    return [sheet.name for sheet in book.sheets_metadata if (sheet.typ, sheet.visible) == (kind, seen)]
+    wanted = (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible)
+    return [sheet.name for sheet in book.sheets_metadata if (sheet.typ, sheet.visible) == wanted]
 
 
-def _rows(file: Path, name: str, after: int, headings: tuple[str, ...]) -> Iterator[TableRow]:
-    with _opened(file) as book:
+def _read_rows(file: Path, name: str, heading_row: int, headings: tuple[str, ...]) -> Iterator[TableRow]:
+    with _open_book(file) as book:
         sheet = book.get_sheet_by_name(name)
     first_column = (sheet.start or (0, 0))[1]
-    unseen = _unseen(file, name, sheet)
+    unreadable = _unreadable_cells(file, name, sheet)
     for number, values in enumerate(sheet.iter_rows(), 1):
-        hidden = {column - first_column: words for column, words in unseen.get(number, ())}
-        if number > after and (_filled(values) or {*hidden.values()} - {_MERGED}):
-            yield _row(number, values, headings, hidden)
+        messages = {column - first_column: message for column, message in unreadable.get(number, ())}
+        if number > heading_row and (_has_content(values) or {*messages.values()} - {_MERGED}):
+            yield _to_row(number, values, headings, messages)
 
 
-def _unseen(file: Path, name: str, sheet: CalamineSheet) -> Mapping[int, list[tuple[int, str]]]:
-    """Return the cells of each row that look blank and are not, by column from 0 on, with what they are."""
-    unseen: dict[int, list[tuple[int, str]]] = defaultdict(list)
+def _unreadable_cells(file: Path, name: str, sheet: CalamineSheet) -> Mapping[int, list[tuple[int, str]]]:
+    """Return, by row, the column (from 0) and error message of each cell that only looks blank."""
+    cells: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
         for row in range(top, min(bottom, sheet.total_height) + 1):
-            unseen[row + 1] += [(column, _MERGED) for column in range(left, right + 1) if (row, column) != (top, left)]
-    for number, column, words in uncomputed_cells(file, name):
-        unseen[number].append((column, words))
-    return unseen
+            cells[row + 1] += [(column, _MERGED) for column in range(left, right + 1) if (row, column) != (top, left)]
+    for number, column, message in uncomputed_cells(file, name):
+        cells[number].append((column, message))
+    return cells
 
 
-def _row(number: int, values: Sequence[Any], headings: tuple[str, ...], unseen: Mapping[int, str]) -> TableRow:
+def _to_row(number: int, values: Sequence[Any], headings: tuple[str, ...], messages: Mapping[int, str]) -> TableRow:
     cells, problems = [], []
     for index, value in enumerate(values):
-        text, words = _text(value)
+        text, error = _to_text(value)
         cells.append(text)
-        if said := words or (not text and unseen.get(index)):
-            problems.append(Problem(column_name(headings, index), said))
-    return fit(number, cells, headings, tuple(problems))
+        if message := error or (not text and messages.get(index)):
+            problems.append(Problem(column_name(headings, index), message))
+    return make_row(number, cells, headings, tuple(problems))
 
 
-def _filled(values: Sequence[Any]) -> bool:
+def _has_content(values: Sequence[Any]) -> bool:
     return any(value.strip() if isinstance(value, str) else True for value in values)
 
 
-def _text(value: Any) -> tuple[str, str]:
-    """Return the text of a cell's value, and what is wrong with it as a text."""
+def _to_text(value: Any) -> tuple[str, str]:
+    """Return the text of a cell's value, and an error message or an empty string."""
     match value:
         case str():
             return value, ""
         case bool():
-            return str(value).upper(), f"is a truth value; {_TYPE_AGAIN}"
-        case int() | float() if abs(value) >= _EXACT:
-            # Written as what it is now, so that no later run takes it for the whole number.
-            return f"{value:.14E}", f"is a number of more than 15 digits and has lost some of them; {_TYPE_AGAIN}"
+            return str(value).upper(), f"is a boolean; {_FORMAT_AS_TEXT}"
+        case int() | float() if abs(value) >= _MAX_EXACT:
+            # In scientific notation, so that no later run takes it for the complete number.
+            return f"{value:.14E}", f"has more than 15 digits and has lost some of them; {_FORMAT_AS_TEXT}"
         case int() | float():
             return str(int(value) if value == int(value) else value), ""
         case dt.timedelta():
-            return str(value), f"is a time; {_TYPE_AGAIN}"
+            return str(value), f"is a time; {_FORMAT_AS_TEXT}"
         case _:
-            return value.isoformat(), f"is a date or a time; {_TYPE_AGAIN}"
+            return value.isoformat(), f"is a date or time; {_FORMAT_AS_TEXT}"
 
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-_REF_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
-_ERROR = "holds an error of the spreadsheet, as #N/A; correct it"
-_FORMULA = "holds a formula that was never calculated; open the file in a spreadsheet program and save it again"
+_RELATIONSHIP_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_ERROR = "holds a spreadsheet error, such as #N/A; correct it"
+_FORMULA = "holds a formula without a computed value; open the file in a spreadsheet program and save it"
 _SUSPICIOUS = re.compile(rb"<(?:\w+:)?f[\s/>]|\bt=[\"']e[\"']")
-"""A formula or an error somewhere in the XML. Most sheets have none, and are not read a second time."""
+"""Mark of a formula or an error anywhere in the XML. Most sheets have none and are not parsed a second time."""
 _CHUNK = 1 << 20
 _REFERENCE = re.compile(r"([A-Z]+)([0-9]+)")
 
 
 def uncomputed_cells(file: Path, sheet: str) -> Iterator[tuple[int, int, str]]:
-    """Yield the row, counted from 1, the column, counted from 0, and what is wrong, for each such cell.
+    """Yield row (from 1), column (from 0) and error message of each cell with an error or an uncomputed formula.
 
-    A workbook whose inside is of another kind than Excel's has none.
+    A workbook that is not Office Open XML yields none.
     """
     try:
         with ZipFile(file) as archive:
-            part = _part(archive, sheet)
+            part = _sheet_path(archive, sheet)
             with archive.open(part) as stream:
                 suspicious = _is_suspicious(stream)
             if suspicious:
                 with archive.open(part) as stream:
-                    yield from _cells(stream)
+                    yield from _parse_cells(stream)
     except (BadZipFile, KeyError, ET.ParseError):
         return
 
 
-def _part(archive: ZipFile, sheet: str) -> str:
-    """Return where a sheet is inside the archive."""
-    book = ET.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314  # expat bounds what entities may grow to
+def _sheet_path(archive: ZipFile, sheet: str) -> str:
+    """Return the path of a sheet inside the archive."""
+    book = ET.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314  # expat limits the expansion of entities
     links = ET.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
     targets = {link.get("Id"): link.get("Target", "") for link in links}
-    ids = {each.get("name"): each.get(_REF_ID) for each in book.iter(f"{_MAIN}sheet")}
+    ids = {each.get("name"): each.get(_RELATIONSHIP_ID) for each in book.iter(f"{_MAIN}sheet")}
     target = targets[ids[sheet]]
     return target[1:] if target.startswith("/") else f"xl/{target}"
 
@@ -196,25 +195,25 @@ def _is_suspicious(stream: IO[bytes]) -> bool:
     return False
 
 
-def _cells(stream: IO[bytes]) -> Iterator[tuple[int, int, str]]:
+def _parse_cells(stream: IO[bytes]) -> Iterator[tuple[int, int, str]]:
     for _, element in ET.iterparse(stream):  # noqa: S314  # as above
-        if element.tag == f"{_MAIN}c" and (words := _wrong(element)):
-            # The reference may be left out, and then nothing says where the cell is.
+        if element.tag == f"{_MAIN}c" and (message := _cell_error(element)):
+            # A cell may lack the reference, and then its place is unknown.
             if reference := _REFERENCE.fullmatch(element.get("r", "")):
-                yield int(reference[2]), _column(reference[1]), words
+                yield int(reference[2]), _column_index(reference[1]), message
         elif element.tag == f"{_MAIN}row":
             element.clear()
 
 
-def _wrong(cell: ET.Element) -> str:
+def _cell_error(cell: ET.Element) -> str:
     if cell.get("t") == "e":
         return _ERROR
-    # A formula whose value is an empty text says that it is a text.
-    unvalued = cell.find(f"{_MAIN}f") is not None and not cell.findtext(f"{_MAIN}v")
-    return _FORMULA if unvalued and cell.get("t") != "str" else ""
+    # A formula with an empty text as its value has the type "str".
+    uncomputed = cell.find(f"{_MAIN}f") is not None and not cell.findtext(f"{_MAIN}v")
+    return _FORMULA if uncomputed and cell.get("t") != "str" else ""
 
 
-def _column(letters: str) -> int:
+def _column_index(letters: str) -> int:
     column = 0
     for letter in letters:
         column = column * 26 + ord(letter) - ord("A") + 1

@@ -1,4 +1,4 @@
-"""Requests that wait in PostgreSQL, sealed beside their entries, until a worker asks and settles them."""
+"""Outbox in PostgreSQL: encrypted requests, stored beside their entries until a worker has recorded a final result."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 import os
 import time
 from typing import TYPE_CHECKING
+
+from attrs import evolve
 
 from kfq_async.errors import LedgerError
 from kfq_async.onboarding.decisions import apply_result, mark_pending
@@ -22,62 +24,62 @@ if TYPE_CHECKING:
 __all__ = ["Outbox", "RequestCipher"]
 
 
-_KEEP = """
-INSERT INTO requests VALUES (%s, %s) ON CONFLICT (client_request_id) DO UPDATE SET sealed = excluded.sealed
+_ADD = """
+INSERT INTO requests VALUES (%s, %s) ON CONFLICT (client_request_id) DO UPDATE SET ciphertext = excluded.ciphertext
 """
+_GET = "SELECT ciphertext FROM requests WHERE client_request_id = %s"
+_DELETE = "DELETE FROM requests WHERE client_request_id = %s"
 
 
 class Outbox:
-    """The requests of one ledger that are not settled; every method is one transaction, or a part of the given one."""
+    """Requests of one ledger without a final result; each method is one transaction, or part of the given one."""
 
     def __init__(self, ledger: PostgresLedger, *, clock: Callable[[], float] = time.time) -> None:
         self._ledger = ledger
-        self._seal = RequestCipher(ledger.secret)
+        self._cipher = RequestCipher(ledger.secret)
         self._clock = clock
 
-    async def keep(self, transaction: PostgresTransaction, asks: Sequence[PendingRequest]) -> list[str]:
-        """Let the requests of rows that are to be asked wait, in place of those that wait already; return their ids."""
-        entries, sealed = [], []
-        for ask in asks:
-            entry = mark_pending(ask.entry, in_doubt=ask.in_doubt)  # whoever sends it says so, in `begin`
+    async def add(self, transaction: PostgresTransaction, requests: Sequence[PendingRequest]) -> list[str]:
+        """Store requests with their entries, in place of those that wait under the same ids; return the ids."""
+        entries, encrypted = [], []
+        for pending in requests:
+            entry = mark_pending(pending.entry, in_doubt=pending.in_doubt)  # `start` makes it unknown
             entries.append(entry)
-            sealed.append((entry.client_request_id, self._seal.seal(ask.request)))
+            encrypted.append((entry.client_request_id, self._cipher.encrypt(pending.request)))
         await transaction.put(entries)
         async with transaction.connection.cursor() as cursor:
-            await cursor.executemany(_KEEP, sealed)
+            await cursor.executemany(_ADD, encrypted)
         return [entry.client_request_id for entry in entries]
 
-    async def begin(self, client_request_id: str) -> tuple[EncodedRequest, bool] | None:
-        """Note that it is about to be sent, and return the request, and whether it may have been sent before.
+    async def start(self, client_request_id: str) -> tuple[EncodedRequest, bool] | None:
+        """Mark a request as about to be sent; return it, and whether it may have been sent before.
 
-        Returns ``None`` if it need not be sent: its end is known, or it was purged.
+        Returns ``None`` if it must not be sent: its result is final, or it was purged.
         """
-        query = "SELECT sealed FROM requests WHERE client_request_id = %s"
         async with self._ledger.transaction() as transaction:
-            entry = await transaction.asked(client_request_id)
+            entry = await transaction.find_request(client_request_id)
             if entry is None or entry.state in FINAL_STATES:
                 return None
-            async for (sealed,) in await transaction.connection.execute(query, (client_request_id,)):
-                await transaction.put([entry._replace(state=State.UNKNOWN)])
-                return self._seal.open(sealed, client_request_id), entry.state is State.UNKNOWN
+            async for (ciphertext,) in await transaction.connection.execute(_GET, (client_request_id,)):
+                await transaction.put([evolve(entry, state=State.UNKNOWN)])
+                return self._cipher.decrypt(ciphertext, client_request_id), entry.state is State.UNKNOWN
         return None
 
-    async def settle(self, client_request_id: str, end: CallResult, *, in_doubt: bool) -> State | None:
-        """Write the end of a call, and return the state of its entry, or ``None`` if it was purged.
+    async def record(self, client_request_id: str, call: CallResult, *, in_doubt: bool) -> State | None:
+        """Record the result of a call; return the state of its entry, or ``None`` if it was purged.
 
-        What another worker has settled, who took this one for dead, stays.
+        A final result is kept: it was recorded by another worker, to which this one seemed dead.
         """
         async with self._ledger.transaction() as transaction:
-            entry = await transaction.asked(client_request_id)
+            entry = await transaction.find_request(client_request_id)
             if entry is None:
                 return None
             if entry.state in FINAL_STATES:
                 return entry.state
-            entry = apply_result(entry, end, in_doubt=in_doubt, now=self._clock())
-            await transaction.settle([entry])
+            entry = apply_result(entry, call, in_doubt=in_doubt, now=self._clock())
+            await transaction.record([entry])
             if entry.state in FINAL_STATES:
-                gone = "DELETE FROM requests WHERE client_request_id = %s"
-                await transaction.connection.execute(gone, (client_request_id,))
+                await transaction.connection.execute(_DELETE, (client_request_id,))
             return entry.state
 
 
@@ -85,33 +87,37 @@ _NONCE_BYTES = 12
 
 
 class RequestCipher:
-    """Seals requests, each bound to its id, so that one cannot be put in another's place."""
+    """Authenticated encryption of requests (AES-256-GCM), each bound to its id, so that two cannot be swapped."""
 
     def __init__(self, secret: bytes, *, random: Callable[[int], bytes] = os.urandom) -> None:
+        # The purpose "seal" must stay: requests that wait were encrypted with this key.
         self._key = hashlib.blake2b(b"", digest_size=32, key=secret, person=b"seal").digest()
         self._random = random
 
-    def seal(self, request: EncodedRequest) -> bytes:
-        """Return the request so that nobody can read it without the secret."""
+    def encrypt(self, request: EncodedRequest) -> bytes:
+        """Return nonce and ciphertext of a request."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce = self._random(_NONCE_BYTES)
-        return nonce + AESGCM(self._key).encrypt(nonce, request.body, _bound_to(request.client_request_id))
+        return nonce + AESGCM(self._key).encrypt(nonce, request.body, _associated_data(request.client_request_id))
 
-    def open(self, sealed: bytes, client_request_id: str) -> EncodedRequest:
-        """Return the request with this id; raises `LedgerError` for what was not sealed for it under this secret."""
+    def decrypt(self, encrypted: bytes, client_request_id: str) -> EncodedRequest:
+        """Return the request with this id; raises `LedgerError` if it was not encrypted for it with this secret."""
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        nonce, ciphertext = encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:]
         try:
-            body = AESGCM(self._key).decrypt(nonce, text, _bound_to(client_request_id))
+            body = AESGCM(self._key).decrypt(nonce, ciphertext, _associated_data(client_request_id))
         except (InvalidTag, ValueError):
             body = b""
         if not body:
-            raise LedgerError("a waiting request was not sealed here: it was changed, or moved from another ledger")
+            raise LedgerError(
+                f"request {client_request_id} cannot be decrypted, since it was changed or copied from another ledger: "
+                "enqueue its row again"
+            )
         return EncodedRequest(body, client_request_id)
 
 
-def _bound_to(client_request_id: str) -> bytes:
+def _associated_data(client_request_id: str) -> bytes:
     return f"kfq_async request {client_request_id}".encode()

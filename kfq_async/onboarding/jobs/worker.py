@@ -1,6 +1,6 @@
-"""Many companies across machines (extra ``procrastinate``): rows as jobs in PostgreSQL, which procrastinate runs.
+"""Onboarding jobs in PostgreSQL, run by procrastinate (extra ``procrastinate``), for workers on several machines.
 
-A job holds the id of a request and nothing else. The request waits beside its entry, sealed, and is gone with its end.
+A job holds nothing but the id of a request. The request waits, encrypted, in the outbox until its result is final.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from procrastinate.jobs import Job
 from procrastinate.schema import SchemaManager
 
 from kfq_async.errors import KfqError, LedgerError
-from kfq_async.onboarding.decisions import PendingRequest, outcome_of
+from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
 from kfq_async.onboarding.failures import CircuitBreaker, systemic_failure_advice
 from kfq_async.onboarding.jobs.outbox import Outbox
 from kfq_async.onboarding.ledgers.postgres import SCHEMA, PostgresLedger, advisory_lock_id
@@ -35,25 +35,36 @@ if TYPE_CHECKING:
 __all__ = ["OnboardingJobs"]
 
 QUEUE = "kfq_onboarding"
-MOST_ATTEMPTS = 30
-"""Runs of a job whose outcome stays unknown, in two hours; then it failed, and the next `enqueue` makes another."""
-LONGEST_WAIT = 300
-"""Seconds between two runs of a job."""
+TASK = "request_link"
+MAX_ATTEMPTS = 30
+"""Attempts of a job whose result stays unknown, in two hours; then it fails, and the next `enqueue` adds another."""
+MAX_WAIT = 300
+"""Longest wait between two attempts of a job, in seconds."""
 
-_BY_LOCK = "CREATE INDEX kfq_jobs_by_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing')"
-"""procrastinate looks for other jobs under the lock of the one that it takes, and reads all that wait without this."""
-_UNDER_WAY = """
+_LOCK_INDEX = "CREATE INDEX kfq_jobs_by_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing')"
+"""Index for procrastinate's query for other jobs under a lock, which reads all waiting jobs otherwise."""
+_QUEUED = """
 SELECT lock FROM procrastinate_jobs
 WHERE (status = 'todo' AND queueing_lock = ANY(%(ids)s)) OR (status = 'doing' AND lock = ANY(%(ids)s))
 """
 
 
 class OnboardingJobs:
-    """The companies of one ledger in PostgreSQL, as jobs for as many workers as you like; open it in ``async with``.
+    """Jobs for the companies of one PostgreSQL ledger, to be opened in ``async with``; run any number of workers.
 
-    ``conninfo``, ``secret``, ``schema`` and ``connections`` are those of `PostgresLedger`; procrastinate's tables are
-    made in the same schema. ``callbacks`` binds each request's URLs to its id. The jobs of a worker that has not been
-    heard of for ``stalled_after`` seconds are given to others.
+    procrastinate's tables are created in the ledger's schema.
+
+    Args:
+        conninfo: As in `PostgresLedger`.
+        secret: As in `PostgresLedger`; it also encrypts the requests that wait.
+        schema: As in `PostgresLedger`.
+        callbacks: Binds each request's callback URLs to its id; ``None`` leaves the URLs of the rows as they are.
+        stalled_after: Seconds without a heartbeat, 1 to 59, after which a worker's jobs are given to others.
+        connections: As in `PostgresLedger`.
+        clock: Returns the time in seconds since the epoch.
+
+    Attributes:
+        ledger: The open ledger, with each company's state.
     """
 
     def __init__(
@@ -70,22 +81,22 @@ class OnboardingJobs:
         if not 1 <= stalled_after <= 59:
             raise ValueError(f"stalled_after must be from 1 to 59 seconds, not {stalled_after}")
         self.ledger = PostgresLedger(conninfo, secret=secret, schema=schema, exclusive=False, connections=connections)
-        """Where each company stands."""
-        self._waiting = Outbox(self.ledger, clock=clock)
+        """The ledger, with each company's state."""
+        self._outbox = Outbox(self.ledger, clock=clock)
         self._schema = schema
         self._callbacks = callbacks
         self._stalled_after = stalled_after
         self._clock = clock
         self._circuit_breaker = CircuitBreaker()
         self._app = App(connector=PsycopgConnector())
-        self._task = self._app.task(name="ask", queue=QUEUE, retry=_Again(), pass_context=True)(self._ask)
+        self._app.task(name=TASK, queue=QUEUE, retry=RetryStrategy(), pass_context=True)(self._request_link)
         recover = self._app.task(name="recover", queue=QUEUE, queueing_lock="recover", priority=1)(self._recover)
         self._app.periodic(cron=f"* * * * * */{stalled_after}")(recover)
 
     async def __aenter__(self) -> Self:
         await self.ledger.__aenter__()
         try:
-            await self._make_tables()
+            await self._create_tables()
             await self._app.open_async(self.ledger.pool)
         except BaseException:
             await self.ledger.aclose()
@@ -102,37 +113,48 @@ class OnboardingJobs:
         *,
         retry_refused: bool = False,
         strict: bool = False,
-        tell: Callable[[Outcome], None] = lambda _: None,
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> Counter[OutcomeStatus]:
-        """Make jobs of what is to be asked, and return how many rows stand how; ``tell`` is called with each.
+        """Add a job for each row that is to be sent, and return the number of rows in each status.
 
-        Entry and job are one transaction, so that the same call again, after whatever happened, makes the jobs that
-        are missing and none twice. Raises `LedgerError` if somebody else is at it.
+        An entry and its job are added in one transaction, so the same call can be repeated after any interruption: it
+        adds the jobs that are missing. Raises `LedgerError` if another process is enqueueing.
+
+        Args:
+            rows: As in `Onboarding`.
+            retry_refused: As in `Onboarding`.
+            strict: As in `Onboarding`.
+            on_outcome: Called with the `Outcome` of each row; a row whose job waits is pending or unknown.
         """
         counts: Counter[OutcomeStatus] = Counter()
         analysed = 0
-        read: BatchQueue[Row] = BatchQueue(BATCH)
-        async with self.ledger.claimed(), prefetch(rows, read):
+        queue: BatchQueue[Row] = BatchQueue(BATCH)
+        async with self.ledger.lock(), prefetch(rows, queue):
             run = await self.ledger.begin_run()
-            while part := await read.take():
-                for outcome in await self._enqueue(part, run=run, retry_refused=retry_refused, strict=strict):
+            while batch := await queue.take():
+                for outcome in await self._enqueue(batch, run=run, retry_refused=retry_refused, strict=strict):
                     counts[outcome.status] += 1
-                    tell(outcome)
+                    on_outcome(outcome)
                 if counts.total() >= 2 * analysed:
                     analysed = counts.total()
                     await self._analyse()
-        if read.error is not None:
-            raise read.error
+        if queue.error is not None:
+            raise queue.error
         return counts
 
     async def work(
         self, session: AsyncSession, *, concurrency: int = 10, wait: bool = True, signals: bool = True
     ) -> None:
-        """Run jobs until the process is told to end, or with ``wait=False`` until none is ready.
+        """Run jobs until the process is stopped.
 
-        A row whose end is not known is asked again later, under the same id. After something that concerns every row,
-        as a refused token, nothing is begun for a while, and the reason is logged. With ``signals``, SIGINT and SIGTERM
-        let the requests under way end.
+        A request whose result is unknown is retried later, under the same id. After a systemic failure, such as a
+        refused token, the reason is logged and no request is sent for a while.
+
+        Args:
+            session: An open session with the platform.
+            concurrency: Maximum number of concurrent jobs.
+            wait: ``False`` returns as soon as no job is ready.
+            signals: Whether SIGINT and SIGTERM stop the worker, after its running requests.
         """
         await self._app.run_worker_async(
             queues=[QUEUE],
@@ -145,7 +167,7 @@ class OnboardingJobs:
             additional_context={"session": session},
         )
 
-    async def _make_tables(self) -> None:
+    async def _create_tables(self) -> None:
         tables = await asyncio.to_thread(SchemaManager.get_schema)
         async with self.ledger.transaction() as transaction:
             connection = transaction.connection
@@ -153,10 +175,10 @@ class OnboardingJobs:
             found = await (await connection.execute("SELECT to_regclass('procrastinate_jobs')")).fetchone()
             if found == (None,):
                 await connection.execute(tables)
-                await connection.execute(_BY_LOCK)
+                await connection.execute(_LOCK_INDEX)
 
     async def _analyse(self) -> None:
-        """Let the server know that there are many: it takes a job in milliseconds then, and in seconds otherwise."""
+        """Update the planner's statistics: with many rows, fetching a job otherwise takes seconds, not milliseconds."""
         async with self.ledger.transaction() as transaction:
             await transaction.connection.execute("ANALYZE procrastinate_jobs, entries, requests")
 
@@ -169,47 +191,48 @@ class OnboardingJobs:
         except exceptions.ProcrastinateException as problem:
             text = f"procrastinate: {type(problem).__name__}; apply its migrations if it was upgraded, and try again"
         else:
-            return [outcome_of(decision) for decision in decisions]
+            return [outcome_from_decision(decision) for decision in decisions]
         raise LedgerError(text)
 
-    async def _defer(self, transaction: PostgresTransaction, asks: Sequence[PendingRequest]) -> None:
-        """Let requests wait, each with one job."""
-        waiting = await self._waiting.keep(transaction, asks)
-        found = await transaction.connection.execute(_UNDER_WAY, {"ids": waiting})
-        under_way = {lock async for (lock,) in found}
-        if missing := [_job(request_id) for request_id in waiting if request_id not in under_way]:
+    async def _defer(self, transaction: PostgresTransaction, requests: Sequence[PendingRequest]) -> None:
+        """Store requests in the outbox, and add a job for each that has none."""
+        ids = await self._outbox.add(transaction, requests)
+        found = await transaction.connection.execute(_QUEUED, {"ids": ids})
+        queued = {lock async for (lock,) in found}
+        if missing := [_job(request_id) for request_id in ids if request_id not in queued]:
             await self._app.job_manager.batch_defer_jobs_async(missing, connection=transaction.connection)
 
-    async def _ask(self, context: JobContext, client_request_id: str) -> None:
-        """Ask for one company, and settle its entry; what must be asked again is raised."""
-        await self._circuit_breaker.released()
-        begun = await self._waiting.begin(client_request_id)
-        if begun is None:
+    async def _request_link(self, context: JobContext, client_request_id: str) -> None:
+        """Send one request and record its result; an error after which it is to be retried is raised."""
+        await self._circuit_breaker.wait_until_closed()
+        started = await self._outbox.start(client_request_id)
+        if started is None:
             return
-        request, in_doubt = begun
-        end = await request_link(context.additional_context["session"], request)
-        self._circuit_breaker.saw(end.result)
-        state = await self._waiting.settle(client_request_id, end, in_doubt=in_doubt)
-        if isinstance(end.result, KfqError) and state in {State.UNKNOWN, State.PENDING}:
-            raise end.result
+        request, in_doubt = started
+        call = await request_link(context.additional_context["session"], request)
+        self._circuit_breaker.record(call.result)
+        state = await self._outbox.record(client_request_id, call, in_doubt=in_doubt)
+        if isinstance(call.result, KfqError) and state in {State.UNKNOWN, State.PENDING}:
+            raise call.result
 
-    async def _recover(self, timestamp: int) -> None:  # noqa: ARG002  # procrastinate tells each its time
-        """Give the jobs of workers that were not heard of to others."""
+    async def _recover(self, timestamp: int) -> None:  # noqa: ARG002  # procrastinate passes it to periodic tasks
+        """Give the jobs of workers without a heartbeat to others."""
         jobs = self._app.job_manager
         for job in await jobs.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=self._stalled_after):
             await jobs.retry_job(job)
 
 
-class _Again(BaseRetryStrategy):
-    """Runs a job again: soon, then later and later; without end while the cause concerns every row."""
+class RetryStrategy(BaseRetryStrategy):
+    """Retries a job with exponential back-off; without limit after a systemic failure."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if isinstance(exception, asyncio.CancelledError):  # the worker was told to end
+        """Return when to retry, or ``None`` to let the job fail."""
+        if isinstance(exception, asyncio.CancelledError):  # the worker is stopping
             return RetryDecision()
-        shared = isinstance(exception, KfqError) and systemic_failure_advice(exception) is not None
-        if job.attempts >= MOST_ATTEMPTS and not shared:
+        systemic = isinstance(exception, KfqError) and systemic_failure_advice(exception) is not None
+        if job.attempts >= MAX_ATTEMPTS and not systemic:
             return None
-        return RetryDecision(retry_in={"seconds": min(2 ** min(job.attempts, 9), LONGEST_WAIT)})
+        return RetryDecision(retry_in={"seconds": min(2 ** min(job.attempts, 9), MAX_WAIT)})
 
 
 def _job(client_request_id: str) -> Job:
@@ -217,6 +240,6 @@ def _job(client_request_id: str) -> Job:
         queue=QUEUE,
         lock=client_request_id,
         queueing_lock=client_request_id,
-        task_name="ask",
+        task_name=TASK,
         task_kwargs={"client_request_id": client_request_id},
     )

@@ -1,1 +1,1 @@
-"""Ledgers: the state of every company between runs, in SQLite or PostgreSQL, and the migration between two."""
+"""Ledgers: each company's state between runs, in SQLite or PostgreSQL, and the migration from one to the other."""

@@ -1,4 +1,4 @@
-"""What the runner needs of a ledger: the protocol that a database is put behind. Nothing here knows one."""
+"""Protocol of a ledger, its columns, and the keyed hashes that every ledger stores; independent of any database."""
 
 from __future__ import annotations
 
@@ -6,60 +6,95 @@ import hashlib
 import os
 import socket
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kfq_async.onboarding.records import Entry, State
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
-__all__ = ["HASH_BYTES", "SECRET_BYTES", "EntryStore", "Hashes", "Ledger", "describe_process"]
+__all__ = [
+    "COLUMNS",
+    "GENERATION_COLUMNS",
+    "HASH_BYTES",
+    "RESULT_COLUMNS",
+    "ROW_COLUMNS",
+    "SECRET_BYTES",
+    "STATUS_COLUMNS",
+    "EntryStore",
+    "Hashes",
+    "Ledger",
+    "describe_process",
+    "read_entry",
+]
+
+GENERATION_COLUMNS = ("key_hash", "generation", "client_request_id", "label", "opened_at")
+"""Columns that never change within a generation."""
+ROW_COLUMNS = ("body_hash", "row_number", "run")
+"""Columns that a run writes when it decides on a row."""
+RESULT_COLUMNS = ("state", "order_no", "auth_url", "code", "reason", "attempts", "seconds", "ended_at")
+"""Columns that the result of a call changes."""
+STATUS_COLUMNS = ("status", "status_at")
+"""Columns that notifications change."""
+COLUMNS = (*GENERATION_COLUMNS, *ROW_COLUMNS, *RESULT_COLUMNS, *STATUS_COLUMNS)
+"""All columns of an entry; each is the name of a field of `Entry`."""
+
+
+def read_entry(values: Sequence[Any]) -> Entry:
+    """Return the entry of a database row, whose values are in the order of `COLUMNS`."""
+    fields = dict(zip(COLUMNS, values, strict=True))
+    fields["state"] = State(fields["state"])
+    return Entry(**fields)
 
 
 class EntryStore(Protocol):
-    """The part of a ledger that deciding on rows needs."""
+    """The part of a ledger that decisions on rows need."""
 
     @property
     def secret(self) -> bytes:
-        """The key of the hashes, 32 bytes, the same for the ledger's whole life."""
+        """The key of the hashes, 32 bytes; it never changes."""
         ...
 
     async def find(self, keys: Collection[bytes]) -> Mapping[bytes, Entry]:
-        """Return the latest generation of each company that is there, by its key."""
+        """Return the current generations of these companies by key hash; those that the ledger lacks are left out."""
         ...
 
     async def put(self, entries: Sequence[Entry]) -> None:
-        """Write all of them or none, by key and generation, for good before this returns.
+        """Insert or replace entries by key hash and generation: all or none, durable when this returns.
 
-        No two of them have both in common. What `complete` wrote (``status``, ``status_at``) stays as it is.
+        No two of them may share both. ``status`` and ``status_at`` are kept: `complete` writes them.
         """
         ...
 
 
 class Ledger(EntryStore, Protocol):
-    """Where the ids are before anything is sent, and the links afterwards.
+    """Storage of each company's ids, states and links between runs.
 
-    One runner uses it at a time; `complete` may be called meanwhile, from other processes too.
+    One runner uses it at a time; `complete` may be called meanwhile, also by other processes. Every method raises
+    `LedgerError` if the storage fails.
     """
 
-    async def settle(self, entries: Sequence[Entry]) -> None:
-        """Write how the calls of entries that are there ended, all of them or none, for good before this returns.
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """Write the results of calls to existing entries: all or none, durable when this returns.
 
-        No two of them have key and generation in common. What changes is ``state``, ``order_no``, ``auth_url``,
-        ``code``, ``words``, ``attempts``, ``seconds``, ``ended_at``.
+        No two of them may share key hash and generation; those that the ledger lacks are ignored. Writes ``state``,
+        ``order_no``, ``auth_url``, ``code``, ``reason``, ``attempts``, ``seconds`` and ``ended_at``.
         """
         ...
 
     async def begin_run(self) -> int:
-        """Return the number of a new run, one more than the last."""
+        """Begin a run and return its number, one more than that of the last run."""
         ...
 
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:
-        """Note what a notification told; a final status stays. Return ``False`` if no entry has this id."""
+        """Record the status that a notification carried, unless a final one is recorded.
+
+        ``at`` is in seconds since the epoch. Returns ``False`` if no entry has this id.
+        """
         ...
 
     def entries(self, states: Collection[State] = tuple(State)) -> AsyncIterator[Entry]:
-        """Iterate over the latest generations that are in one of these states, in the order of the file."""
+        """Iterate over the current generations that are in one of these states, ordered by row number."""
         ...
 
 
@@ -68,40 +103,40 @@ SECRET_BYTES = 32
 
 
 class Hashes:
-    """The hashes under one secret; without it, nobody finds out by trial which mobile number a key holds."""
+    """Hashes keyed with a ledger's secret: without it, a mobile number in a key cannot be found by brute force."""
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) != SECRET_BYTES:
             raise ValueError(f"a ledger's secret has {SECRET_BYTES} bytes, not {len(secret)}")
-        self._key = _begun(secret, b"key")
-        self._body = _begun(secret, b"body")
-        self._check = _begun(secret, b"check")
+        self._key = _new_hash(secret, b"key")
+        self._body = _new_hash(secret, b"body")
+        self._check = _new_hash(secret, b"check")
 
     def key(self, text: str) -> bytes:
-        """Hash what a company is recognised by."""
-        return _continued(self._key, text.encode("utf-8", "surrogatepass"))
+        """Hash a company's key."""
+        return _digest(self._key, text.encode("utf-8", "surrogatepass"))
 
     def body(self, body: bytes) -> bytes:
-        """Hash a request's body as it is sent."""
-        return _continued(self._body, body)
+        """Hash a request's body as sent."""
+        return _digest(self._body, body)
 
     def check(self) -> bytes:
-        """Return what tells this secret from others."""
+        """Return a value that identifies this secret."""
         return self._check.digest()
 
 
-def _begun(secret: bytes, purpose: bytes) -> hashlib.blake2b:
+def _new_hash(secret: bytes, purpose: bytes) -> hashlib.blake2b:
     return hashlib.blake2b(digest_size=HASH_BYTES, key=secret, person=purpose)
 
 
-def _continued(begun: hashlib.blake2b, data: bytes) -> bytes:
-    """Hash data after what was begun, which stays as it is; to begin anew would take as long again."""
-    copied = begun.copy()
+def _digest(keyed: hashlib.blake2b, data: bytes) -> bytes:
+    """Hash data with a copy of a keyed hash, which takes half as long as keying a new one."""
+    copied = keyed.copy()
     copied.update(data)
     return copied.digest()
 
 
 def describe_process() -> str:
-    """Return the name of this process, and since when it holds what it is about to take."""
+    """Return the id and host of this process and the current time, to name the holder of a lock."""
     since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
     return f"process {os.getpid()} on {socket.gethostname()}, since {since}"

@@ -1,8 +1,10 @@
-"""From one ledger to another: companies keep their ids, so that a run goes on where it was on another database."""
+"""Migration of companies from one ledger to another, so that runs continue on another database."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from attrs import evolve
 
 from kfq_async.errors import LedgerError
 
@@ -16,17 +18,17 @@ _BATCH = 200
 
 
 async def migrate(source: Ledger, target: Ledger) -> int:
-    """Write the latest generation of each company into another ledger, and return how many there are.
+    """Copy the current generation of each company to another ledger, and return their number.
 
-    Again after an interruption, it goes on. Use the old ledger no more afterwards: two that ask for one company would
-    make two orders. Raises `LedgerError` if the two have not the same secret.
+    Idempotent: run it again after an interruption. Do not use the source afterwards: a company that both ledgers send
+    gets two orders. Raises `LedgerError` if their secrets differ.
     """
     if source.secret != target.secret:
-        raise LedgerError("the ledgers have two secrets: make the new one with secret=old.secret")
+        raise LedgerError("the two ledgers have different secrets: create the target with secret=source.secret")
     count = 0
     batch: list[Entry] = []
     async for entry in source.entries():
-        batch.append(entry._replace(run=0))  # the runs of the other ledger have numbers of their own
+        batch.append(evolve(entry, run=0))  # run numbers of another ledger mean nothing in this one
         count += 1
         if len(batch) == _BATCH:
             await target.put(batch)

@@ -1,4 +1,4 @@
-"""The ledger in PostgreSQL (extra ``postgres``), for several machines. Imported by those who use it."""
+"""Ledger in PostgreSQL (extra ``postgres``), for several machines; imported only where it is used."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
@@ -15,24 +16,30 @@ from psycopg_pool import AsyncConnectionPool
 
 from kfq_async.errors import LedgerError
 from kfq_async.models.notifications import IdentityStatus
-from kfq_async.onboarding.ledgers.base import Hashes, describe_process
-from kfq_async.onboarding.records import ENDED, FIXED, TOLD, Entry, State
+from kfq_async.onboarding.ledgers.base import (
+    COLUMNS,
+    GENERATION_COLUMNS,
+    RESULT_COLUMNS,
+    STATUS_COLUMNS,
+    Hashes,
+    describe_process,
+    read_entry,
+)
+from kfq_async.onboarding.records import Entry, State
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 
     Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 __all__ = ["SCHEMA", "PostgresLedger", "PostgresTransaction", "advisory_lock_id"]
 
 
-VERSION = "1"
-"""Of the tables, one more with every change of them."""
+VERSION = "2"
+"""Version of the tables, incremented with every change of them."""
 PAGE = 500
 """Entries that are read at a time."""
 
-COLUMNS = Entry._fields
-CHANGING = tuple(name for name in COLUMNS if name not in (*FIXED, *TOLD))
 TABLES = """
 CREATE TABLE facts (name text PRIMARY KEY, value text NOT NULL);
 CREATE TABLE runs (run bigint PRIMARY KEY, began_at double precision NOT NULL);
@@ -44,79 +51,116 @@ CREATE TABLE entries (
     ended_at double precision, status integer, status_at double precision,
     PRIMARY KEY (key_hash, generation)
 );
-CREATE INDEX by_place ON entries (row_number, key_hash, generation);
+CREATE INDEX by_row_number ON entries (row_number, key_hash, generation);
 CREATE TABLE requests (
-    client_request_id text PRIMARY KEY REFERENCES entries (client_request_id) ON DELETE CASCADE, sealed bytea NOT NULL
+    client_request_id text PRIMARY KEY REFERENCES entries (client_request_id) ON DELETE CASCADE,
+    ciphertext bytea NOT NULL
 )
 """
+FROM_VERSION_1 = """
+ALTER TABLE entries RENAME COLUMN key TO key_hash;
+ALTER TABLE entries RENAME COLUMN body TO body_hash;
+ALTER TABLE entries RENAME COLUMN number TO row_number;
+ALTER TABLE entries RENAME COLUMN words TO reason;
+ALTER INDEX by_place RENAME TO by_row_number;
+ALTER TABLE requests RENAME COLUMN sealed TO ciphertext;
+UPDATE entries SET state = 'pending' WHERE state = 'unsent';
+DO $$ BEGIN
+    IF to_regclass('procrastinate_jobs') IS NOT NULL THEN
+        UPDATE procrastinate_jobs SET task_name = 'request_link' WHERE task_name = 'ask';
+    END IF;
+END $$;
+UPDATE facts SET value = '2' WHERE name = 'version'
+"""
+"""Statements that bring the tables from version 1 to version 2, jobs that wait in the same schema included."""
+_REPLACED = tuple(name for name in COLUMNS if name not in {*GENERATION_COLUMNS, *STATUS_COLUMNS})
+"""Columns of an existing entry that `put` replaces."""
 PUT = f"""
 INSERT INTO entries ({", ".join(COLUMNS)}) VALUES ({", ".join("%s" for _ in COLUMNS)})
 ON CONFLICT (key_hash, generation) DO UPDATE SET
-    {", ".join(f"{name} = excluded.{name}" for name in CHANGING)}
+    {", ".join(f"{name} = excluded.{name}" for name in _REPLACED)}
 """  # noqa: S608  # our own names
-SETTLE = f"""
-UPDATE entries SET {", ".join(f"{name} = %s" for name in ENDED)} WHERE key_hash = %s AND generation = %s
+RECORD = f"""
+UPDATE entries SET {", ".join(f"{name} = %s" for name in RESULT_COLUMNS)} WHERE key_hash = %s AND generation = %s
 """  # noqa: S608
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM entries"  # noqa: S608
-LATEST = "generation = (SELECT max(generation) FROM entries AS other WHERE other.key_hash = entries.key_hash)"
-FIND = f"{SELECT} WHERE key_hash = ANY(%s) AND {LATEST}"
-PART = f"""
-{SELECT} WHERE state = ANY(%s) AND (row_number, key_hash) > (%s, %s) AND {LATEST}
+CURRENT = "generation = (SELECT max(generation) FROM entries AS other WHERE other.key_hash = entries.key_hash)"
+FIND = f"{SELECT} WHERE key_hash = ANY(%s) AND {CURRENT}"
+NEXT_PAGE = f"""
+{SELECT} WHERE state = ANY(%s) AND (row_number, key_hash) > (%s, %s) AND {CURRENT}
 ORDER BY row_number, key_hash LIMIT {PAGE}
 """
 COMPLETE = """
 UPDATE entries SET status = %s, status_at = %s WHERE client_request_id = %s AND (status IS NULL OR status = %s)
 """
-SESSION = """
+CONFIGURE = """
 SELECT set_config('search_path', %s, false), set_config('application_name', 'kfq_async onboarding', false),
     set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
         ELSE current_setting('synchronous_commit') END, false)
 """
-"""Settings of each connection; what is committed must survive a power cut, whatever the database's default."""
+"""Settings of each connection; a commit must survive a power cut, whatever the database's default is."""
 SET_FACT = "INSERT INTO facts VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+HOLDER = "SELECT value FROM facts WHERE name = 'holder'"
+FENCE = "SELECT value FROM facts WHERE name = 'fence' FOR SHARE"
+
+_PUT_VALUES: Callable[[Entry], tuple[object, ...]] = attrgetter(*COLUMNS)
+_RECORD_VALUES: Callable[[Entry], tuple[object, ...]] = attrgetter(*RESULT_COLUMNS, "key_hash", "generation")
 
 
 SCHEMA = "kfq_onboarding"
+"""Default schema of the tables."""
 
 
 class PostgresTransaction:
-    """A ledger inside one transaction: what it finds is locked, and what it puts is there for all when it ends."""
+    """Ledger within one transaction: it locks the entries that it finds, and writes become visible at its end."""
 
     def __init__(self, connection: Connection, secret: bytes) -> None:
         self.connection = connection
-        """Yours to use for what belongs into the same transaction."""
+        """For further statements of the same transaction."""
         self.secret = secret
 
     async def find(self, keys: Collection[bytes]) -> Mapping[bytes, Entry]:
-        """Return the latest generation of each company that is there, by its key."""
-        # In one order, so that two transactions never wait for each other.
+        """Return the current generations of these companies by key hash; those that the ledger lacks are left out."""
+        # Locked in one order, so that two transactions cannot deadlock.
         found = await self.connection.execute(f"{FIND} ORDER BY key_hash FOR UPDATE", (list(keys),))
         return {entry.key_hash: entry async for entry in _entries(found)}
 
-    async def asked(self, client_request_id: str) -> Entry | None:
-        """Return the entry under this id."""
+    async def find_request(self, client_request_id: str) -> Entry | None:
+        """Return the entry with this id, or ``None``."""
         found = await self.connection.execute(f"{SELECT} WHERE client_request_id = %s FOR UPDATE", (client_request_id,))
         return await anext(_entries(found), None)
 
     async def put(self, entries: Sequence[Entry]) -> None:
-        """Write entries; what notifications wrote stays."""
+        """Insert or replace entries; statuses of notifications are kept."""
         async with self.connection.cursor() as cursor:
-            await cursor.executemany(PUT, [_values(entry, COLUMNS) for entry in entries])
+            await cursor.executemany(PUT, [_storable(_PUT_VALUES(entry)) for entry in entries])
 
-    async def settle(self, entries: Sequence[Entry]) -> None:
-        """Write how calls ended; the rest stays."""
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """Write the results of calls to existing entries."""
         async with self.connection.cursor() as cursor:
-            await cursor.executemany(SETTLE, [_values(entry, (*ENDED, "key_hash", "generation")) for entry in entries])
+            await cursor.executemany(RECORD, [_storable(_RECORD_VALUES(entry)) for entry in entries])
 
 
 class PostgresLedger:
-    """A ledger in the database ``conninfo``, in a ``schema`` of its own; open it in ``async with``.
+    """Ledger in a schema of a PostgreSQL database, to be opened in ``async with``.
 
-    ``secret`` has 32 bytes and is kept by you: it never enters the database, and all who use the ledger need the same.
-    With ``exclusive=False`` it takes no lock: for a process that receives notifications, or only reads. The lock is one
-    of the session's, so connect past a PgBouncer that pools transactions. ``connections`` bounds those of this process.
+    The tables are created if they do not exist, and migrated if an older version of the package created them, in one
+    transaction, unless a runner is using the ledger. The lock is a session-level advisory lock, so connect directly
+    and not through a PgBouncer that pools transactions.
 
-    Every method raises `LedgerError` for what the database or another process does.
+    Every method raises `LedgerError` if the database or another process prevents it.
+
+    Args:
+        conninfo: A connection string, ``host=db.internal dbname=companies user=kfq`` or a ``postgresql://`` URL.
+        secret: The key of the hashes, 32 bytes. It is never stored in the database, and every process needs the same.
+        schema: The schema of the tables, one for each ledger.
+        exclusive: Whether to take the lock, which runs need. ``False`` is for processes that receive notifications or
+            only read, and for workers.
+        connections: Maximum number of pooled connections of this process.
+
+    Attributes:
+        pool: The pool; its connections have the schema as their search path.
+        secret: The key of the hashes.
     """
 
     def __init__(
@@ -137,15 +181,15 @@ class PostgresLedger:
             open=False,
             configure=self._configure,
         )
-        """Connections whose tables are those of the schema."""
+        """Connections with the schema as their search path."""
 
     async def __aenter__(self) -> Self:
         try:
-            await self._claim_schema()
+            await self._prepare()
             with _translated():
                 await self._open.enter_async_context(self.pool)
             if self._exclusive:
-                await self._open.enter_async_context(self.claimed())
+                await self._open.enter_async_context(self.lock())
         except BaseException:
             await self.aclose()
             raise
@@ -155,25 +199,26 @@ class PostgresLedger:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections and give the lock back; a second time does nothing."""
+        """Close the connections and release the lock; idempotent."""
         await self._open.aclose()
 
     @property
     def secret(self) -> bytes:
-        """The key of the hashes."""
+        """The key of the hashes, 32 bytes."""
         return self._secret
 
     @asynccontextmanager
-    async def claimed(self) -> AsyncIterator[None]:
-        """Be the only one who opens generations; raises `LedgerError` that names who is at it already.
+    async def lock(self) -> AsyncIterator[None]:
+        """Hold the lock of the ledger's runner; raises `LedgerError` that names the holder if it is taken.
 
-        The server gives the lock back when this process ends, however it ends. Should the connection break before,
-        so that another one takes the lock, nothing more can be written here.
+        The server releases it when this process ends in any way. If the connection breaks before and another process
+        takes the lock, this one can write nothing more.
         """
-        async with self._connected() as holder:
+        async with self._connection() as holder:
             if not await _value(holder, "SELECT pg_try_advisory_lock(%s)", (advisory_lock_id(self._schema),)):
-                other = await _value(holder, "SELECT value FROM facts WHERE name = 'holder'", ())
-                raise LedgerError(f"the ledger {self._schema} is in use by {other}: wait for its end")
+                raise LedgerError(
+                    f"the ledger {self._schema} is in use by {await _value(holder, HOLDER, ())}: wait until it ends"
+                )
             fence = secrets.token_hex(16)
             await holder.execute(SET_FACT, ("holder", describe_process()))
             await holder.execute(SET_FACT, ("fence", fence))
@@ -182,12 +227,12 @@ class PostgresLedger:
                 yield
             finally:
                 self._fence = None
-                with suppress(psycopg.Error):  # it is broken; a closed one would keep the lock for a moment more
+                with suppress(psycopg.Error):  # the connection is broken; closing one takes the server a moment
                     await holder.execute("SELECT pg_advisory_unlock(%s)", (advisory_lock_id(self._schema),))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
-        """Do several things at once, or none of them if an error is raised."""
+        """Begin a transaction; it is committed at the end of the block, or rolled back if an error is raised in it."""
         with _translated():
             async with self.pool.connection() as connection:
                 if self._fence is not None:
@@ -195,59 +240,62 @@ class PostgresLedger:
                 yield PostgresTransaction(connection, self._secret)
 
     async def find(self, keys: Collection[bytes]) -> Mapping[bytes, Entry]:
-        """Return the latest generation of each company that is there, by its key."""
+        """Return the current generations of these companies by key hash; those that the ledger lacks are left out."""
         with _translated():
             async with self.pool.connection() as connection:
                 found = await connection.execute(FIND, (list(keys),))
                 return {entry.key_hash: entry async for entry in _entries(found)}
 
     async def put(self, entries: Sequence[Entry]) -> None:
-        """Write all or none, committed before this returns."""
+        """Insert or replace entries: all or none, committed when this returns."""
         async with self.transaction() as transaction:
             await transaction.put(entries)
 
-    async def settle(self, entries: Sequence[Entry]) -> None:
-        """Write how calls ended, all or none, committed before this returns."""
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """Write the results of calls to existing entries: all or none, committed when this returns."""
         async with self.transaction() as transaction:
-            await transaction.settle(entries)
+            await transaction.record(entries)
 
     async def begin_run(self) -> int:
-        """Return the number of a new run."""
+        """Begin a run and return its number."""
         query = "INSERT INTO runs SELECT coalesce(max(run), 0) + 1, %s FROM runs RETURNING run"
         async with self.transaction() as transaction:
             return int(await _value(transaction.connection, query, (time.time(),)))
 
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:
-        """Note what a notification told; a final status stays. Return ``False`` if no entry has this id."""
-        told = (int(status), at, client_request_id, int(IdentityStatus.IN_PROGRESS))
+        """Record the status that a notification carried, unless a final one is recorded.
+
+        ``at`` is in seconds since the epoch. Returns ``False`` if no entry has this id.
+        """
+        values = (int(status), at, client_request_id, int(IdentityStatus.IN_PROGRESS))
         with _translated():
             async with self.pool.connection() as connection:
-                await connection.execute(COMPLETE, told)
-                known = "SELECT 1 FROM entries WHERE client_request_id = %s"
-                return await _value(connection, known, (client_request_id,)) is not None
+                await connection.execute(COMPLETE, values)
+                exists = "SELECT 1 FROM entries WHERE client_request_id = %s"
+                return await _value(connection, exists, (client_request_id,)) is not None
 
     async def entries(self, states: Collection[State] = tuple(State)) -> AsyncIterator[Entry]:
-        """Iterate over the latest generations in these states, by the place of their rows."""
-        part = await self._part(states, (-1, b""))
-        while part:
-            for entry in part:
+        """Iterate over the current generations in these states, ordered by row number."""
+        page = await self._page(states, (-1, b""))
+        while page:
+            for entry in page:
                 yield entry
-            part = await self._part(states, (part[-1].row_number, part[-1].key_hash))
+            page = await self._page(states, (page[-1].row_number, page[-1].key_hash))
 
-    async def _part(self, states: Collection[State], place: tuple[int, bytes]) -> list[Entry]:
+    async def _page(self, states: Collection[State], after: tuple[int, bytes]) -> list[Entry]:
         with _translated():
             async with self.pool.connection() as connection:
-                return [entry async for entry in _entries(await connection.execute(PART, (list(states), *place)))]
+                return [entry async for entry in _entries(await connection.execute(NEXT_PAGE, (list(states), *after)))]
 
     async def _check_fence(self, connection: Connection) -> None:
-        """Keep the transaction from one who lost the lock, and whoever takes the lock from going on before its end."""
-        if await _value(connection, "SELECT value FROM facts WHERE name = 'fence' FOR SHARE", ()) != self._fence:
-            other = await _value(connection, "SELECT value FROM facts WHERE name = 'holder'", ())
-            raise LedgerError(f"the connection broke, and {other} has taken the ledger {self._schema} over")
+        """Fail if the fencing token changed; block a takeover until the transaction ends."""
+        if await _value(connection, FENCE, ()) != self._fence:
+            holder = await _value(connection, HOLDER, ())
+            raise LedgerError(f"the connection broke, and {holder} has taken over the ledger {self._schema}")
 
-    async def _claim_schema(self) -> None:
-        """Make the tables where there are none, and refuse those that are not this version's or this secret's."""
-        async with self._connected() as connection, connection.transaction():
+    async def _prepare(self) -> None:
+        """Create the tables, migrate those of an older version, and refuse those of a newer one or another secret."""
+        async with self._connection() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (advisory_lock_id(f"{self._schema} tables"),))
             if await _value(connection, "SELECT to_regclass('facts')", ()) is None:
                 await connection.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(self._schema)))
@@ -255,31 +303,45 @@ class PostgresLedger:
                 await connection.execute(SET_FACT, ("version", VERSION))
                 await connection.execute(SET_FACT, ("check", self._hashes.check().hex()))
             facts = dict(await (await connection.execute("SELECT name, value FROM facts")).fetchall())
-        if facts.get("version") != VERSION:
+            if facts.get("version") not in {"1", VERSION}:
+                raise LedgerError(
+                    f"the ledger {self._schema} has schema version {facts.get('version')}, and this version of the "
+                    f"package supports 1 to {VERSION}: upgrade the package, or name another schema"
+                )
+            if facts.get("check") != self._hashes.check().hex():
+                raise LedgerError(f"the ledger {self._schema} was created with another secret: pass that one")
+            if facts["version"] != VERSION:
+                await self._migrate(connection)
+
+    async def _migrate(self, connection: Connection) -> None:
+        """Bring the tables of version 1 to this version, within the transaction of ``connection``.
+
+        The runner's lock is held meanwhile: the statements of a runner of the older version would fail as soon as the
+        columns have other names.
+        """
+        if not await _value(connection, "SELECT pg_try_advisory_xact_lock(%s)", (advisory_lock_id(self._schema),)):
             raise LedgerError(
-                f"the ledger {self._schema} has schema {facts.get('version')}, and this version of the package knows "
-                f"{VERSION}: use the version that made it, or name another schema"
+                f"the ledger {self._schema} is in use by {await _value(connection, HOLDER, ())}, and has to be "
+                f"migrated to schema version {VERSION} first: wait until it ends"
             )
-        if facts.get("check") != self._hashes.check().hex():
-            raise LedgerError(f"the ledger {self._schema} was made under another secret: give that one")
+        await connection.execute(FROM_VERSION_1)
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Connection]:
-        """Open a connection of one's own, which commits each statement."""
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """Open a connection outside the pool, in autocommit mode."""
         with _translated():
             async with await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
                 await self._configure(connection)
                 yield connection
 
     async def _configure(self, connection: Connection) -> None:
-        await connection.execute(SESSION, (Identifier(self._schema).as_string(),))
+        await connection.execute(CONFIGURE, (Identifier(self._schema).as_string(),))
         await connection.commit()
 
 
 async def _entries(cursor: psycopg.AsyncCursor[tuple[Any, ...]]) -> AsyncIterator[Entry]:
     async for row in cursor:
-        entry = Entry._make(row)
-        yield entry._replace(state=State(entry.state))
+        yield read_entry(row)
 
 
 async def _value(connection: Connection, query: str, values: Sequence[object]) -> Any:
@@ -287,18 +349,17 @@ async def _value(connection: Connection, query: str, values: Sequence[object]) -
     return None if row is None else row[0]
 
 
-def _values(entry: Entry, names: Sequence[str]) -> list[object]:
-    values = [getattr(entry, name) for name in names]
-    return [_storable(value) if isinstance(value, str) else value for value in values]
+def _storable(values: Sequence[object]) -> list[object]:
+    """Return the values with the characters replaced that PostgreSQL cannot store."""
+    return [_storable_text(value) if isinstance(value, str) else value for value in values]
 
 
-def _storable(text: str) -> str:
-    """Return a text without what PostgreSQL cannot hold."""
+def _storable_text(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _checked(conninfo: str) -> str:
-    """Refuse what is no connection string without repeating it, since it may hold a password."""
+    """Refuse an invalid connection string without repeating it, since it may hold a password."""
     try:
         conninfo_to_dict(conninfo)
     except psycopg.ProgrammingError:
@@ -309,13 +370,13 @@ def _checked(conninfo: str) -> str:
 
 
 def advisory_lock_id(name: str) -> int:
-    """Return the number of a lock; those of other programs are hardly the same among 2^64."""
+    """Return the number of an advisory lock: a 64-bit hash, so that a collision with other programs is unlikely."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn what the database says into words that help; details, which may repeat values, are left out."""
+    """Turn errors of the database into `LedgerError`, without details, which may repeat values."""
     try:
         yield
     except psycopg.Error as problem:

@@ -1,4 +1,4 @@
-"""The ledger in a SQLite file: WAL, ``synchronous=FULL``, one runner at a time."""
+"""Ledger in a SQLite file: WAL, ``synchronous=FULL``, one runner at a time."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
 from itertools import chain, repeat
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -20,8 +21,17 @@ from attrs import frozen
 
 from kfq_async.errors import LedgerError
 from kfq_async.models.notifications import IdentityStatus
-from kfq_async.onboarding.ledgers.base import SECRET_BYTES, Hashes, describe_process
-from kfq_async.onboarding.records import ENDED, FIXED, TOLD, Entry, State
+from kfq_async.onboarding.ledgers.base import (
+    COLUMNS,
+    GENERATION_COLUMNS,
+    RESULT_COLUMNS,
+    SECRET_BYTES,
+    STATUS_COLUMNS,
+    Hashes,
+    describe_process,
+    read_entry,
+)
+from kfq_async.onboarding.records import Entry, State
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
@@ -29,106 +39,136 @@ if TYPE_CHECKING:
 __all__ = ["Run", "SqliteLedger"]
 
 
-MARK = 0x6B66716C
+APPLICATION_ID = 0x6B66716C
 """SQLite's ``application_id`` of a ledger: the letters ``kfql``."""
-VERSION = 1
-"""SQLite's ``user_version`` of a ledger, one more with every change of its tables."""
+VERSION = 2
+"""SQLite's ``user_version`` of a ledger, incremented with every change of its tables."""
 PAGE = 500
 """Entries that are read at a time."""
 SIZES = (1, 5, 20, 50, 100, 150, 200, 300, 400, 500)
-"""Entries in one statement. There are few sizes, since to prepare a statement takes SQLite as long as to run it, and
-prepared ones are kept. They are large, since each statement gives way to the event loop's thread and waits for it
-again: many statements of a few entries would cost both of them more than the writing does."""
+"""Numbers of entries in one statement. They are few, since preparing a statement takes SQLite as long as running it,
+and prepared ones are kept. They are large, since each statement hands the interpreter lock to the event loop's thread
+and back: many statements of a few entries would cost both threads more than the writing does."""
 
-COLUMNS = Entry._fields
 SCHEMA = f"""
 CREATE TABLE entries (
     key_hash BLOB NOT NULL, generation INTEGER NOT NULL, client_request_id TEXT NOT NULL UNIQUE,
-    {", ".join(name for name in COLUMNS[3:])},
+    {", ".join(COLUMNS[3:])},
     PRIMARY KEY (key_hash, generation)
 );
 CREATE TABLE runs (run INTEGER PRIMARY KEY, began_at REAL NOT NULL, ended_at REAL, counts TEXT);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
+MIGRATIONS = {
+    1: (
+        "ALTER TABLE entries RENAME COLUMN key TO key_hash",
+        "ALTER TABLE entries RENAME COLUMN body TO body_hash",
+        "ALTER TABLE entries RENAME COLUMN number TO row_number",
+        "ALTER TABLE entries RENAME COLUMN words TO reason",
+        "UPDATE entries SET state = 'pending' WHERE state = 'unsent'",
+        """UPDATE runs SET counts = replace(counts, '"repeated":', '"duplicate":')""",
+        "PRAGMA user_version = 2",
+    ),
+}
+"""Statements that bring the tables from an older version to this one."""
 HOLDER = "SELECT value FROM facts WHERE name = 'holder'"
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM entries"  # noqa: S608  # our own names
-LATEST = f"{SELECT} AS it WHERE generation = (SELECT max(generation) FROM entries WHERE key_hash = it.key_hash)"  # noqa: S608
+CURRENT = f"{SELECT} AS it WHERE generation = (SELECT max(generation) FROM entries WHERE key_hash = it.key_hash)"  # noqa: S608
 FINISHED = f"""
-SELECT key_hash FROM ({LATEST}) WHERE (state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?)
+SELECT key_hash FROM ({CURRENT}) WHERE (state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?)
 """  # noqa: S608
 COMPLETE = """
 UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ? AND (status IS NULL OR status = ?)
 """
 
-PUT = COLUMNS
-"""What `put` writes, in its order."""
-SETTLED = ("key_hash", "generation", *ENDED)
-"""What `settle` writes, in its order."""
-_CHANGING = tuple(name for name in COLUMNS if name not in FIXED and name not in TOLD)
+RECORDED = ("key_hash", "generation", *RESULT_COLUMNS)
+"""Columns of the values that `record` takes."""
+_REPLACED = tuple(name for name in COLUMNS if name not in {*GENERATION_COLUMNS, *STATUS_COLUMNS})
+"""Columns of an existing entry that `put` replaces."""
 
 
 def _put_statement(names: tuple[str, ...], rows: int) -> str:
-    """Return the statement that writes so many entries of which these fields are set; the others become NULL."""
+    """Return the statement that writes so many entries of which these columns are set; the others become NULL."""
     return f"""
-        INSERT INTO entries ({", ".join(names)}) VALUES {_marks(len(names), rows)}
-        ON CONFLICT (key_hash, generation) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _CHANGING)}
+        INSERT INTO entries ({", ".join(names)}) VALUES {_placeholders(len(names), rows)}
+        ON CONFLICT (key_hash, generation) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _REPLACED)}
     """  # noqa: S608  # our own names
 
 
-def _settle_statement(names: tuple[str, ...], rows: int) -> str:
-    """Return the statement that writes the ends of so many entries of which these fields are set."""
-    changes = ", ".join(f"{name} = {f'new_{name}' if name in names else 'NULL'}" for name in ENDED)
+def _record_statement(names: tuple[str, ...], rows: int) -> str:
+    """Return the statement that writes so many results of which these columns are set; the others become NULL."""
+    changes = ", ".join(f"{name} = {f'new_{name}' if name in names else 'NULL'}" for name in RESULT_COLUMNS)
     return f"""
-        WITH new ({", ".join(f"new_{name}" for name in names)}) AS (VALUES {_marks(len(names), rows)})
+        WITH new ({", ".join(f"new_{name}" for name in names)}) AS (VALUES {_placeholders(len(names), rows)})
         UPDATE entries SET {changes} FROM new WHERE key_hash = new_key_hash AND generation = new_generation
     """  # noqa: S608  # our own names
 
 
 def _find_statement(rows: int) -> str:
-    """Return the statement that finds all generations of so many companies, the latest last."""
+    """Return the statement that finds all generations of so many companies, the current one last."""
     return f"{SELECT} WHERE key_hash IN ({', '.join('?' * rows)}) ORDER BY generation"
 
 
-def _marks(columns: int, rows: int) -> str:
+def _placeholders(columns: int, rows: int) -> str:
     return ", ".join([f"({', '.join('?' * columns)})"] * rows)
 
 
 T = TypeVar("T")
 
-_BUSY = 10.0
-"""Seconds that a notification waits while the runner writes."""
-_PLAIN: dict[str, Callable[[Any], object]] = {"key_hash": bytearray, "body_hash": bytearray, "state": str}
-"""What makes a field's value one of those that sqlite3 binds as they are."""
+_TO_SQL: dict[str, Callable[[Any], object]] = {"key_hash": bytearray, "body_hash": bytearray, "state": str}
+"""Conversions to the types that sqlite3 binds without looking for an adapter."""
 _STATEMENTS = 24
-"""Those kept prepared; of many entries, one takes some hundred kilobytes."""
+"""Statements that are kept prepared; one of many entries takes some hundred kilobytes."""
+_NOT_OPEN = "the ledger is not open: use it inside async with"
 
 
 @frozen(kw_only=True)
 class Run:
-    """A run of the ledger's past."""
+    """One run of the ledger.
+
+    Attributes:
+        run: Its number, counted from 1.
+        began_at: Begin, in seconds since the epoch.
+        ended_at: End, in seconds since the epoch; ``None`` if the run was killed, or is still running.
+        counts: The counts given to `SqliteLedger.end_run`, such as the number of invalid rows; empty before.
+    """
 
     run: int
+    """Number of the run."""
     began_at: float
     """Seconds since the epoch."""
     ended_at: float | None
-    """``None`` for a run that was killed, or is under way."""
+    """Seconds since the epoch; ``None`` if the run was killed, or is still running."""
     counts: Mapping[str, Any]
-    """What whoever ran it wanted to be known, as how many rows were invalid."""
+    """The counts given to `SqliteLedger.end_run`."""
 
 
 class SqliteLedger:
-    """A ledger in the file ``path``; open it in ``async with``.
+    """Ledger in a SQLite file, to be opened in ``async with``.
 
-    Beside it stand ``path.key``, which holds the secret of its hashes, and ``path.lock``; all are made with mode
-    0600. Give a ``secret`` of 32 bytes to keep that elsewhere. With ``exclusive=False`` it takes no lock: for a process
-    that receives notifications, or only reads.
+    Beside it are ``PATH.key``, which holds the secret, and ``PATH.lock``; all have mode 0600. A ledger of an older
+    version of the package is migrated when it is opened, in one transaction, unless a runner is using it.
 
-    Every method raises `LedgerError` for what a disk or another process does.
+    Every method raises `LedgerError` if the disk or another process prevents it.
+
+    Args:
+        path: The file; it is created if it does not exist.
+        secret: The key of the hashes, 32 bytes, to be kept elsewhere; ``None`` keeps one in ``PATH.key``.
+        exclusive: Whether to take the lock, which runs need. ``False`` is for processes that receive notifications or
+            only read.
+        timeout: Seconds for which a statement waits while another process writes or migrates.
+
+    Attributes:
+        path: The file.
+        secret: The key of the hashes; empty before the ledger is open.
     """
 
-    def __init__(self, path: str | Path, *, secret: bytes | None = None, exclusive: bool = True) -> None:
+    def __init__(
+        self, path: str | Path, *, secret: bytes | None = None, exclusive: bool = True, timeout: float = 10.0
+    ) -> None:
         self.path = Path(path)
-        self._given = secret
+        self._timeout = timeout
+        self._given_secret = secret
         self._exclusive = exclusive
         self._secret = b""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kfq-ledger")
@@ -147,37 +187,37 @@ class SqliteLedger:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the file and give the lock back; a second time does nothing."""
-        with suppress(RuntimeError):  # it is closed already
+        """Close the file and release the lock; idempotent."""
+        with suppress(LedgerError):  # closed already
             await self._do(self._close)
         self._thread.shutdown(wait=False)
 
     @property
     def secret(self) -> bytes:
-        """The key of the hashes."""
+        """The key of the hashes, 32 bytes."""
         return self._secret
 
     async def find(self, keys: Collection[bytes]) -> Mapping[bytes, Entry]:
-        """Return the latest generation of each company that is there, by its key."""
+        """Return the current generations of these companies by key hash; those that the ledger lacks are left out."""
         return await self._do(partial(self._find, keys))
 
     async def put(self, entries: Sequence[Entry]) -> None:
-        """Write all or none, on the disk before this returns."""
-        await self._do(partial(self._write_all, entries, PUT, _put_statement))
+        """Insert or replace entries: all or none, on the disk when this returns."""
+        await self._do(partial(self._write_all, entries, COLUMNS, _put_statement))
 
-    async def settle(self, entries: Sequence[Entry]) -> None:
-        """Write how the calls of entries that are there ended, all or none, on the disk before this returns."""
-        await self._do(partial(self._write_all, entries, SETTLED, _settle_statement))
+    async def record(self, entries: Sequence[Entry]) -> None:
+        """Write the results of calls to existing entries: all or none, on the disk when this returns."""
+        await self._do(partial(self._write_all, entries, RECORDED, _record_statement))
 
     async def begin_run(self) -> int:
-        """Return the number of a new run."""
+        """Begin a run and return its number."""
         (run,) = await self._do(
             lambda: self._write("INSERT INTO runs (began_at) VALUES (?) RETURNING run", (time.time(),))[0]
         )
         return int(run)
 
     async def end_run(self, run: int, counts: Mapping[str, Any]) -> None:
-        """Note that a run ended, and what came of it: numbers only."""
+        """Record the end of a run and its counts, which must be JSON and free of personal data."""
         values = (time.time(), json.dumps(counts), run)
         await self._do(lambda: self._write("UPDATE runs SET ended_at = ?, counts = ? WHERE run = ?", values))
 
@@ -191,53 +231,56 @@ class SqliteLedger:
         return None
 
     async def record_fact(self, name: str, value: str) -> str:
-        """Keep a fact about the whole ledger when it is first told, and return what is kept."""
+        """Store a fact about the whole ledger unless one of this name is stored; return the stored value."""
 
         def work() -> str:
             with self._transaction() as database:
                 database.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, value))
-            ((kept,),) = self._run("SELECT value FROM facts WHERE name = ?", (name,))
-            return str(kept)
+            ((stored,),) = self._run("SELECT value FROM facts WHERE name = ?", (name,))
+            return str(stored)
 
         return await self._do(work)
 
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:
-        """Note what a notification told; a final status stays. Return ``False`` if no entry has this id."""
-        told = (int(status), at, client_request_id, IdentityStatus.IN_PROGRESS)
+        """Record the status that a notification carried, unless a final one is recorded.
+
+        ``at`` is in seconds since the epoch. Returns ``False`` if no entry has this id.
+        """
+        values = (int(status), at, client_request_id, IdentityStatus.IN_PROGRESS)
 
         def work() -> bool:
-            self._write(COMPLETE, told)
+            self._write(COMPLETE, values)
             return bool(self._run("SELECT 1 FROM entries WHERE client_request_id = ?", (client_request_id,)))
 
         return await self._do(work)
 
     async def entries(self, states: Collection[State] = tuple(State)) -> AsyncIterator[Entry]:
-        """Iterate over the latest generations in these states, by the place of their rows, as of this moment."""
-        query = f"{LATEST} AND state IN ({', '.join('?' * len(states))}) ORDER BY row_number, key_hash"
-        found = await self._do(lambda: self._opened().execute(query, tuple(states)))
-        while rows := await self._do(lambda: found.fetchmany(PAGE)):
+        """Iterate over the current generations in these states, ordered by row number, as of now."""
+        query = f"{CURRENT} AND state IN ({', '.join('?' * len(states))}) ORDER BY row_number, key_hash"
+        cursor = await self._do(lambda: self._opened().execute(query, tuple(states)))
+        while rows := await self._do(lambda: cursor.fetchmany(PAGE)):
             for row in rows:
-                yield _entry(row)
+                yield read_entry(row)
 
     async def copy(self, path: Path) -> None:
-        """Copy the ledger to another file, as it stands at this moment."""
+        """Copy the ledger as of now to another file, without its secret."""
 
         def work() -> None:
-            _private(path)
+            _create_private(path)
             with closing(sqlite3.connect(path)) as copy:
                 self._opened().backup(copy)
 
         await self._do(work)
 
-    async def past(self, key: bytes) -> list[Entry]:
-        """Return all generations of a company, the latest first."""
+    async def history(self, key: bytes) -> list[Entry]:
+        """Return all generations of a company by its key hash, the current one first."""
         rows = await self._do(partial(self._run, f"{SELECT} WHERE key_hash = ? ORDER BY generation DESC", (key,)))
-        return [_entry(row) for row in rows]
+        return [read_entry(row) for row in rows]
 
     async def purge(self, before: float) -> int:
-        """Delete the companies that were finished before this moment, in seconds since the epoch; return how many.
+        """Delete the companies that were finished before this time, in seconds since the epoch; return their number.
 
-        Finished is what was refused, and what is identified, withdrawn or expired. Its past goes with it.
+        Finished companies are those refused, identified, withdrawn or expired. All their generations are deleted.
         """
         final = (IdentityStatus.IDENTIFIED, IdentityStatus.WITHDRAWN, IdentityStatus.EXPIRED)
         values = (State.REFUSED, before, *final, before)
@@ -246,51 +289,102 @@ class SqliteLedger:
             found = self._run(FINISHED, values)
             with self._transaction() as database:
                 database.executemany("DELETE FROM entries WHERE key_hash = ?", found)
-            self._run("VACUUM")  # what was deleted must not stay readable in the file
+            self._run("VACUUM")  # deleted rows must not stay readable in the file
             self._run("PRAGMA wal_checkpoint(TRUNCATE)")
             return len(found)
 
         return await self._do(work)
 
     async def _do(self, work: Callable[[], T]) -> T:
-        """Run ``work`` in the ledger's own thread, one after the other."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _translated, work, self.path)
+        """Run ``work`` in the ledger's own thread, one call after the other."""
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._thread, _translated, work, self.path)
+        except RuntimeError:  # the thread was shut down
+            raise LedgerError(_NOT_OPEN) from None
+        return await future
 
     def _open(self) -> None:
-        _private(self.path)
+        _create_private(self.path)
         if self._exclusive:
-            self._lock = _locked(self.path.with_name(f"{self.path.name}.lock"), self.path)
-        self._database = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None, cached_statements=_STATEMENTS)
-        self._claim()
-        self._database.execute("PRAGMA journal_mode=WAL")
+            self._lock = self._acquire_lock()
+        self._database = sqlite3.connect(
+            self.path, timeout=self._timeout, isolation_level=None, cached_statements=_STATEMENTS
+        )
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute("PRAGMA secure_delete=ON")
+        self._prepare()
+        self._database.execute("PRAGMA journal_mode=WAL")
         if self._exclusive:
             self._write("INSERT OR REPLACE INTO facts VALUES ('holder', ?)", (describe_process(),))
 
-    def _claim(self) -> None:
-        """Make the tables of an empty file, and refuse any other database before touching it."""
-        ((mark,),) = self._run("PRAGMA application_id")
-        ((version,),) = self._run("PRAGMA user_version")
-        ((contents,),) = self._run("SELECT count(*) FROM sqlite_master")
-        if contents and mark != MARK:
+    def _acquire_lock(self, *, timeout: float = 0.0, purpose: str = "") -> sqlite3.Connection:
+        """Take the lock, which the operating system releases when this process ends in any way.
+
+        It is a database of its own, locked exclusively: this works wherever SQLite does, and the ledger stays readable.
+        """
+        path = self.path.with_name(f"{self.path.name}.lock")
+        _create_private(path)
+        lock = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            lock.close()
+            raise LedgerError(f"{self.path} is in use by {self._holder()}{purpose}: wait until it ends") from None
+        return lock
+
+    def _holder(self) -> str:
+        with closing(sqlite3.connect(self.path, timeout=self._timeout)) as database, suppress(sqlite3.Error):
+            for (holder,) in database.execute(HOLDER):
+                return str(holder)
+        return "another process"
+
+    def _prepare(self) -> None:
+        """Create the tables of an empty file, migrate those of an older version, and refuse any other database."""
+        ((application_id,),) = self._run("PRAGMA application_id")
+        version = self._version()
+        ((tables,),) = self._run("SELECT count(*) FROM sqlite_master")
+        if tables and application_id != APPLICATION_ID:
             raise LedgerError(f"{self.path} is another program's database: name another file")
-        if contents and version != VERSION:
+        if tables and not 1 <= version <= VERSION:
             raise LedgerError(
-                f"{self.path} has schema {version}, and this version of the package knows {VERSION}: "
-                "use the version that made it, or name a new file"
+                f"{self.path} has schema version {version}, and this version of the package supports 1 to {VERSION}: "
+                "upgrade the package, or name a new file"
             )
-        self._secret = self._given or _secret(self.path.with_name(f"{self.path.name}.key"), fresh=not contents)
+        self._secret = self._given_secret or _read_secret(
+            self.path.with_name(f"{self.path.name}.key"), create=not tables
+        )
         check = Hashes(self._secret).check()
-        if not contents:
+        if not tables:
             with self._transaction() as database:
                 for statement in SCHEMA.split(";"):
                     database.execute(statement)
                 database.execute("INSERT INTO facts VALUES ('check', ?)", (check,))
-                database.execute(f"PRAGMA application_id = {MARK}")
+                database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 database.execute(f"PRAGMA user_version = {VERSION}")
-        elif self._run("SELECT value FROM facts WHERE name = 'check'") != [(check,)]:
-            raise LedgerError(f"{self.path} was made under another secret than {self.path.name}.key holds: put it back")
+            return
+        if self._run("SELECT value FROM facts WHERE name = 'check'") != [(check,)]:
+            raise LedgerError(
+                f"{self.path} was created with another secret: restore {self.path.name}.key, or pass that secret"
+            )
+        if version < VERSION:
+            self._migrate()
+
+    def _version(self) -> int:
+        ((version,),) = self._run("PRAGMA user_version")
+        return int(version)
+
+    def _migrate(self) -> None:
+        """Bring the tables of an older version to this one in one transaction.
+
+        Without exclusive access the lock is held meanwhile: the statements of a runner of the older version would fail
+        as soon as the columns have other names.
+        """
+        purpose = f", and has to be migrated to schema version {VERSION} first"
+        lock = nullcontext() if self._lock else closing(self._acquire_lock(timeout=self._timeout, purpose=purpose))
+        with lock, self._transaction() as database:
+            # Another process may have migrated it while this one waited for the lock.
+            for statement in MIGRATIONS.get(self._version(), ()):
+                database.execute(statement)
 
     def _close(self) -> None:
         for database in (self._database, self._lock):
@@ -300,16 +394,16 @@ class SqliteLedger:
 
     def _find(self, keys: Collection[bytes]) -> dict[bytes, Entry]:
         found = {}
-        for part in _parts(list(keys)):
-            for row in self._run(_find_statement(len(part)), tuple(map(bytearray, part))):
-                entry = _entry(row)  # by generation, so that the latest one comes last
+        for batch in _batches(list(keys)):
+            for row in self._run(_find_statement(len(batch)), tuple(map(bytearray, batch))):
+                entry = read_entry(row)  # ordered by generation, so the current one comes last
                 found[entry.key_hash] = entry
         return found
 
     def _write_all(
         self, entries: Sequence[Entry], names: tuple[str, ...], statement: Callable[[tuple[str, ...], int], str]
     ) -> None:
-        steps = [_filled(statement, _columns(part, names)) for part in _parts(entries)]
+        steps = [_filled(statement, _columns(batch, names)) for batch in _batches(entries)]
         with self._transaction() if len(steps) > 1 else nullcontext():  # one statement is a transaction by itself
             for step in steps:
                 self._run(*step)
@@ -323,7 +417,7 @@ class SqliteLedger:
 
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:
-            raise LedgerError("the ledger is not open: use it inside async with")
+            raise LedgerError(_NOT_OPEN)
         return self._database
 
     @contextmanager
@@ -338,22 +432,17 @@ class SqliteLedger:
         database.commit()
 
 
-def _entry(row: Sequence[Any]) -> Entry:
-    entry = Entry._make(row)
-    return entry._replace(state=State(entry.state))
-
-
 def _columns(entries: Sequence[Entry], names: tuple[str, ...]) -> dict[str, Iterable[object]]:
-    """Return these fields of all entries by their names, without those that are ``None`` in every one.
+    """Return the values of these columns in all entries, without the columns that are ``None`` in every entry.
 
-    sqlite3 binds what is exactly a str, int, float or bytearray, and asks around for an adapter of all else each time,
-    bytes and ``None`` included.
+    sqlite3 binds exact str, int, float and bytearray objects, and looks for an adapter of any other each time, bytes
+    and ``None`` included.
     """
     columns: dict[str, Iterable[object]] = {}
-    for name, column in zip(Entry._fields, zip(*entries, strict=True), strict=True):
-        if name in names and column.count(None) < len(column):
-            plain = _PLAIN.get(name)
-            columns[name] = map(plain, column) if plain else column
+    for name, column in zip(names, zip(*map(attrgetter(*names), entries), strict=True), strict=True):
+        if column.count(None) < len(column):
+            convert = _TO_SQL.get(name)
+            columns[name] = map(convert, column) if convert else column
     return columns
 
 
@@ -365,38 +454,38 @@ def _filled(
     return statement(tuple(columns), len(values) // len(columns)), values
 
 
-def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Divide items into as few parts as statements can hold, and fill the last part up with its last item."""
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Divide items into as few batches as statements can hold, and pad the last one with its last item."""
     for at in range(0, len(items), SIZES[-1]):
-        part = items[at : at + SIZES[-1]]
-        size = next(size for size in SIZES if size >= len(part))
-        yield [*part, *repeat(part[-1], size - len(part))]
+        batch = items[at : at + SIZES[-1]]
+        size = next(size for size in SIZES if size >= len(batch))
+        yield [*batch, *repeat(batch[-1], size - len(batch))]
 
 
 def _translated(work: Callable[[], T], path: Path) -> T:
-    """Do some work, and turn what SQLite and the disk say into words that help."""
+    """Run ``work``, and turn errors of SQLite and the disk into `LedgerError` with a remedy."""
     try:
         return work()
     except sqlite3.Error as problem:
         text = f"{path}: {problem}"
         if problem.sqlite_errorname == "SQLITE_FULL":
-            text = f"{path}: the disk is full; make room and run again, nothing that is done is lost"
+            text = f"{path}: the disk is full; free some space and run again, completed work is not lost"
         elif problem.sqlite_errorname.startswith("SQLITE_CORRUPT"):
             text = f"{path} is damaged: restore it from a backup, together with {path.name}.key"
         elif problem.sqlite_errorname == "SQLITE_NOTADB":
-            text = f"{path} is no ledger: name another file"
+            text = f"{path} is not a ledger: name another file"
     except OSError as problem:
         text = f"{problem.filename or path}: {problem.strerror}"
     raise LedgerError(text)
 
 
-def _private(path: Path) -> None:
+def _create_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _secret(path: Path, *, fresh: bool) -> bytes:
-    """Read the file that holds the secret, or make it, on the disk before the ledger relies on it."""
-    if fresh and not path.exists():
+def _read_secret(path: Path, *, create: bool) -> bytes:
+    """Read the secret from its file; with ``create``, write the file first if it is missing, durably."""
+    if create and not path.exists():
         made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(made, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(SECRET_BYTES) + "\n")
@@ -405,31 +494,9 @@ def _secret(path: Path, *, fresh: bool) -> bytes:
     try:
         found = bytes.fromhex(path.read_text(encoding="ascii"))
     except FileNotFoundError:
-        raise LedgerError(f"{path} is missing: put it back, since without it the ledger knows no row again") from None
+        raise LedgerError(f"{path} is missing: restore it, since the ledger recognises no company without it") from None
     except ValueError:
         found = b""
     if len(found) != SECRET_BYTES:
-        raise LedgerError(f"{path} does not hold {SECRET_BYTES} bytes in hexadecimal digits: put it back")
+        raise LedgerError(f"{path} does not hold {SECRET_BYTES} bytes as hexadecimal digits: restore it")
     return found
-
-
-def _locked(path: Path, ledger: Path) -> sqlite3.Connection:
-    """Take the lock, which the operating system gives back when this process ends, however it ends.
-
-    It is a database of its own, exclusively held, so that it works wherever SQLite does and the ledger stays readable.
-    """
-    _private(path)
-    lock = sqlite3.connect(path, timeout=0, isolation_level=None)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError:
-        lock.close()
-        raise LedgerError(f"{ledger} is in use by {_holder(ledger)}: wait for its end") from None
-    return lock
-
-
-def _holder(ledger: Path) -> str:
-    with closing(sqlite3.connect(ledger, timeout=_BUSY)) as database, suppress(sqlite3.Error):
-        for (holder,) in database.execute(HOLDER):
-            return str(holder)
-    return "another process"

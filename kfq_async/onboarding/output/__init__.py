@@ -1,1 +1,1 @@
-"""Run results: the output table, the HTML report, its charts and its statistics."""
+"""Results of a run: the output table, the HTML report, its charts and its statistics."""

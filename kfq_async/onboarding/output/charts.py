@@ -1,4 +1,4 @@
-"""Pictures of numbers as inline SVG, coloured by the classes of the page that they stand in. Pure."""
+"""Charts as inline SVG, coloured by CSS classes of the surrounding page. Pure."""
 
 from __future__ import annotations
 
@@ -11,75 +11,82 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Segment", "apart", "bar", "columns"]
+__all__ = ["Segment", "column_chart", "label_interval", "stacked_bar"]
 
 WIDTH, HEIGHT = 360, 200
-"""Units of a chart: those of a telephone's screen, so that its words stay readable there."""
+"""Size of a chart in its own units: the width of a phone's screen, so that its text stays readable there."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 352, 24, 156
-_WIDEST = 40.0
-"""Units of a column."""
-_LABEL = 75.0
-"""Units of a label, and of the space beside it."""
+_MAX_COLUMN_WIDTH = 40.0
+_LABEL_WIDTH = 75.0
+"""Width of a label with its margin."""
+_MIN_COLUMN_HEIGHT = 0.8
+"""Height at which one of thousands is still visible."""
 
 
 @frozen
 class Segment:
-    """A part of a bar."""
+    """One segment of a stacked bar."""
 
     count: int
-    words: str
-    style: str
-    """The class that colours it."""
+    label: str
+    css_class: str
+    """CSS class that colours it."""
 
 
-def bar(segments: Sequence[Segment]) -> str:
-    """Draw parts of a whole beside each other; parts of nothing are left out."""
+def stacked_bar(segments: Sequence[Segment]) -> str:
+    """Draw the parts of a whole side by side; empty segments are left out."""
     total = sum(segment.count for segment in segments)
-    drawn, at = [], 0.0
+    drawn, x = [], 0.0
     for segment in segments:
         width = 1000 * segment.count / total if total else 0.0
         if width:
-            title = escape(f"{segment.words}: {segment.count:,}")
+            title = escape(f"{segment.label}: {segment.count:,}")
             drawn.append(
-                f'<rect class="{escape(segment.style)}" x="{at:.2f}" y="0" width="{width:.2f}" height="24">'
+                f'<rect class="{escape(segment.css_class)}" x="{x:.2f}" y="0" width="{width:.2f}" height="24">'
                 f"<title>{title}</title></rect>"
             )
-        at += width
-    words = escape(", ".join(f"{segment.words} {segment.count:,}" for segment in segments))
+        x += width
+    description = escape(", ".join(f"{segment.label} {segment.count:,}" for segment in segments))
     return (
-        f'<svg class="bar" viewBox="0 0 1000 24" preserveAspectRatio="none" role="img" aria-label="{words}">'
+        f'<svg class="bar" viewBox="0 0 1000 24" preserveAspectRatio="none" role="img" aria-label="{description}">'
         f'<rect class="none" x="0" y="0" width="1000" height="24"/>{"".join(drawn)}</svg>'
     )
 
 
-def columns(
-    counts: Sequence[int], ticks: Sequence[tuple[float, str]], *, words: str, upright: str, along: str, style: str
+def column_chart(
+    counts: Sequence[int],
+    ticks: Sequence[tuple[float, str]],
+    *,
+    description: str,
+    y_label: str,
+    x_label: str,
+    css_class: str,
 ) -> str:
-    """Draw a column for each count, a scale from 0 on, and ``ticks``, each at a column's beginning.
+    """Draw one column per count over a scale from 0.
 
-    ``upright`` and ``along`` say what the axes measure, and in which unit; ``words`` say it all to those who cannot
-    see it.
+    ``ticks`` are labels of the x axis with the index of the column at whose left edge they stand. ``description``
+    is read out by screen readers.
     """
     top = _round_up(max(counts, default=0))
-    slot = _slot(len(counts))
-    drawn = [_scale(part * top / 4, top) for part in range(5) if top % 4 == 0 or part in {0, 4}]
-    drawn += [_column(place, count, top, slot, style) for place, count in enumerate(counts) if count]
-    drawn += [_tick(_LEFT + place * slot, label) for place, label in ticks]
+    width = _column_width(len(counts))
+    drawn = [_scale_line(part * top / 4, top) for part in range(5) if top % 4 == 0 or part in {0, 4}]
+    drawn += [_column(index, count, top, width, css_class) for index, count in enumerate(counts) if count]
+    drawn += [_tick(_LEFT + index * width, label) for index, label in ticks]
     return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(words)}">'
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(description)}">'
         f'{"".join(drawn)}<path class="axis" d="M{_LEFT} {_BOTTOM}H{_RIGHT}"/>'
-        f'<text x="0" y="10">{escape(upright)}</text>'
-        f'<text class="end" x="{_RIGHT}" y="{HEIGHT - 8}">{escape(along)}</text></svg>'
+        f'<text x="0" y="10">{escape(y_label)}</text>'
+        f'<text class="end" x="{_RIGHT}" y="{HEIGHT - 8}">{escape(x_label)}</text></svg>'
     )
 
 
-def apart(count: int) -> int:
-    """Return how many columns a label takes, where there are so many of them."""
-    return math.ceil(_LABEL / _slot(count))
+def label_interval(count: int) -> int:
+    """Return the number of columns per label, in a chart of ``count`` columns."""
+    return math.ceil(_LABEL_WIDTH / _column_width(count))
 
 
-def _slot(count: int) -> float:
-    return min((_RIGHT - _LEFT) / max(count, 1), _WIDEST)
+def _column_width(count: int) -> float:
+    return min((_RIGHT - _LEFT) / max(count, 1), _MAX_COLUMN_WIDTH)
 
 
 def _round_up(count: int) -> int:
@@ -94,7 +101,7 @@ def _height(value: float, top: int) -> float:
     return (_BOTTOM - _TOP) * value / top
 
 
-def _scale(value: float, top: int) -> str:
+def _scale_line(value: float, top: int) -> str:
     y = _BOTTOM - _height(value, top)
     return (
         f'<path class="grid" d="M{_LEFT} {y:.1f}H{_RIGHT}"/>'
@@ -102,18 +109,18 @@ def _scale(value: float, top: int) -> str:
     )
 
 
-def _column(place: int, count: int, top: int, slot: float, style: str) -> str:
-    height = max(_height(count, top), 0.8)  # one of thousands is to be seen too
-    gap = min(slot * 0.12, 2)
+def _column(index: int, count: int, top: int, width: float, css_class: str) -> str:
+    height = max(_height(count, top), _MIN_COLUMN_HEIGHT)
+    gap = min(width * 0.12, 2)
     return (
-        f'<rect class="{escape(style)}" x="{_LEFT + place * slot + gap / 2:.2f}" y="{_BOTTOM - height:.2f}" '
-        f'width="{slot - gap:.2f}" height="{height:.2f}"><title>{count:,}</title></rect>'
+        f'<rect class="{escape(css_class)}" x="{_LEFT + index * width + gap / 2:.2f}" y="{_BOTTOM - height:.2f}" '
+        f'width="{width - gap:.2f}" height="{height:.2f}"><title>{count:,}</title></rect>'
     )
 
 
 def _tick(x: float, label: str) -> str:
-    side = "end" if x > _RIGHT - 20 else "middle"
+    anchor = "end" if x > _RIGHT - 20 else "middle"
     return (
         f'<path class="axis" d="M{x:.1f} {_BOTTOM}v4"/>'
-        f'<text class="{side}" x="{x:.1f}" y="{_BOTTOM + 15}">{escape(label)}</text>'
+        f'<text class="{anchor}" x="{x:.1f}" y="{_BOTTOM + 15}">{escape(label)}</text>'
     )

@@ -1,53 +1,41 @@
-"""The report of a run: one page of HTML that needs nothing else. Counts and row numbers, no person's data. Pure."""
+"""HTML report of a run: one self-contained page with counts and row numbers, and no personal data. Pure."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, tzinfo
 from html import escape
 from typing import TYPE_CHECKING
 
-from kfq_async.models.notifications import IdentityStatus
-from kfq_async.onboarding.output.charts import Segment, apart, bar, columns
-from kfq_async.onboarding.output.statistics import MOST_ATTEMPTS
-from kfq_async.onboarding.records import State
+from kfq_async.models.zones import CHINA
+from kfq_async.onboarding.output.charts import Segment, column_chart, label_interval, stacked_bar
+from kfq_async.onboarding.output.statistics import MAX_ATTEMPTS
+from kfq_async.onboarding.output.texts import IDENTITY_STATUS_TEXTS, INVALID_TEXTS, STATE_TEXTS
 from kfq_async.protocol.codes import classify_code
 from kfq_async.protocol.envelope import Envelope, EnvelopeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kfq_async.onboarding.output.statistics import Numbers, Statistics
+    from kfq_async.onboarding.output.statistics import RowNumbers, Statistics
 
-__all__ = ["CHINA", "STYLE", "report"]
+__all__ = ["STYLE", "report"]
 
-
-CHINA = timezone(timedelta(hours=8))
-"""China has one zone, and no summer time."""
-
-_STATES = {
-    State.LINKED: ("已获链接", "linked"),
-    State.REFUSED: ("被平台拒绝", "refused"),
-    State.UNKNOWN: ("结果未知", "unknown"),
-    State.PENDING: ("待申请", "pending"),
-}
-_INVALID = ("数据无效", "invalid, never sent")
-_IDENTITIES: dict[int | None, tuple[str, str]] = {
-    IdentityStatus.IDENTIFIED: ("已认证", "identified"),
-    IdentityStatus.IN_PROGRESS: ("认证中", "in progress"),
-    IdentityStatus.WITHDRAWN: ("已撤销", "withdrawn"),
-    IdentityStatus.EXPIRED: ("已失效", "expired"),
-    None: ("暂无消息", "no news"),
-}
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"), (0.001, "ms"))
-_DASH = "\N{NON-BREAKING HYPHEN}"
+_RANGE_DASH = "\N{NON-BREAKING HYPHEN}"
 
 
 def report(statistics: Statistics, *, made_at: float, zone: tzinfo = CHINA) -> str:
-    """Return the page; ``made_at`` is in seconds since the epoch, and times are shown as in ``zone``."""
+    """Return the HTML page of a run's statistics, in Chinese and English.
+
+    Args:
+        statistics: Statistics of all entries of the ledger and of the invalid rows.
+        made_at: Time of the report, in seconds since the epoch.
+        zone: Time zone in which times are shown. Default: UTC+8.
+    """
     sections = [
         _outcomes(statistics),
-        f'<div class="two">{_throughput(statistics, zone)}{_latencies(statistics)}</div>',
-        f'<div class="two">{_identities(statistics)}{_attempts(statistics)}</div>',
+        f'<div class="two">{_throughput(statistics, zone)}{_latency(statistics)}</div>',
+        f'<div class="two">{_identity_statuses(statistics)}{_attempts(statistics)}</div>',
         _refused(statistics),
         _unknown(statistics),
         _invalid(statistics),
@@ -56,186 +44,187 @@ def report(statistics: Statistics, *, made_at: float, zone: tzinfo = CHINA) -> s
         '<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="robots" content="noindex"><meta name="referrer" content="no-referrer">'
-        f"<title>企业认证链接 · 批量报告</title><style>{STYLE}</style></head>\n<body><main>"
-        f"<h1>{_both('企业认证链接 · 批量报告', 'Identification links, report of a run')}</h1>"
-        f'<p class="soft">{_when(made_at, zone)} {_zone(made_at, zone)} · '
-        f"{_both('仅含数量与行号', 'counts and row numbers only')}</p>{''.join(sections)}</main></body></html>\n"
+        f"<title>企业认证链接 · 批量申请报告</title><style>{STYLE}</style></head>\n<body><main>"
+        f"<h1>{_bilingual('企业认证链接 · 批量申请报告', 'Identification links: report of a run')}</h1>"
+        f'<p class="soft">{_format_time(made_at, zone)} {_zone_name(made_at, zone)} · '
+        f"{_bilingual('仅含数量与行号', 'counts and row numbers only')}</p>{''.join(sections)}</main></body></html>\n"
     )
 
 
-def _both(chinese: str, english: str) -> str:
+def _bilingual(chinese: str, english: str) -> str:
     return f"{escape(chinese)} {_english(english)}"
 
 
-def _english(words: str) -> str:
-    return f'<span lang="en">{escape(words)}</span>'
+def _english(text: str) -> str:
+    return f'<span lang="en">{escape(text)}</span>'
 
 
-def _zone(at: float, zone: tzinfo) -> str:
+def _zone_name(at: float, zone: tzinfo) -> str:
     return datetime.fromtimestamp(at, zone).strftime("%Z")
 
 
 def _section(chinese: str, english: str, content: str) -> str:
-    return f"<section><h2>{_both(chinese, english)}</h2>{content}</section>"
+    return f"<section><h2>{_bilingual(chinese, english)}</h2>{content}</section>"
 
 
 def _outcomes(statistics: Statistics) -> str:
-    """Show all rows as one bar, and how many of them ended how."""
-    kinds = [(statistics.states[state], str(state), *words) for state, words in _STATES.items()]
-    kinds.append((statistics.invalid.count, "invalid", *_INVALID))
-    picture = bar([Segment(count, f"{chinese} {english}", style) for count, style, chinese, english in kinds])
+    """Show all rows as one bar, and the count of each outcome."""
+    outcomes = [(statistics.states[state], str(state), *texts) for state, texts in STATE_TEXTS.items()]
+    outcomes.append((statistics.invalid.count, "invalid", *INVALID_TEXTS))
+    chart = stacked_bar([Segment(count, f"{chinese} {english}", name) for count, name, chinese, english in outcomes])
     legend = "".join(
-        f'<li class="{style}"><b>{count:,}</b>{_both(chinese, english)}'
-        f'<div class="soft">{_share(count, statistics.rows)}</div></li>'
-        for count, style, chinese, english in kinds
+        f'<li class="{name}"><b>{count:,}</b>{_bilingual(chinese, english)}'
+        f'<div class="soft">{_percentage(count, statistics.rows)}</div></li>'
+        for count, name, chinese, english in outcomes
     )
     return _section(
         f"结果：共 {statistics.rows:,} 行",
         f"outcomes of {statistics.rows:,} rows",
-        f'{picture}<ul class="legend">{legend}</ul>',
+        f'{chart}<ul class="legend">{legend}</ul>',
     )
 
 
-def _share(count: int, total: int) -> str:
-    """Return the percentage, which is 100 and 0 only where it is exactly that."""
+def _percentage(count: int, total: int) -> str:
+    """Return a percentage, which is 100 or 0 only if it is exactly that."""
     if count in {0, total}:
         return "100 %" if count else "0 %"
     return f"{min(max(100 * count / total, 0.1), 99.9):.1f} %"
 
 
 def _throughput(statistics: Statistics, zone: tzinfo) -> str:
-    """Show when calls ended."""
-    parts = statistics.timeline.parts()
-    if not parts:
-        return _section("进度", "throughput", _nothing())
-    width = statistics.timeline.width
-    first, last = parts[0][0], parts[-1][0] + width
-    words = f"{_when(first, zone)} – {_when(last, zone)} {_zone(first, zone)}"
-    every = apart(len(parts))
-    form = _form(width, last - first)
+    """Show calls by their end time."""
+    buckets = statistics.throughput.buckets()
+    if not buckets:
+        return _section("吞吐量", "throughput", _none())
+    width = statistics.throughput.width
+    first, last = buckets[0][0], buckets[-1][0] + width
+    span = f"{_format_time(first, zone)} – {_format_time(last, zone)} {_zone_name(first, zone)}"
+    style = _tick_format(width, last - first)
     ticks = [
-        (place, datetime.fromtimestamp(parts[place][0], zone).strftime(form)) for place in range(0, len(parts), every)
+        (index, datetime.fromtimestamp(buckets[index][0], zone).strftime(style))
+        for index in range(0, len(buckets), label_interval(len(buckets)))
     ]
-    picture = columns(
-        [count for _, count in parts],
+    chart = column_chart(
+        [count for _, count in buckets],
         ticks,
-        words=f"throughput, {words}",
-        upright=f"行 / {_span(width)} · rows per {_span(width)}",
-        along=f"时间 time ({_zone(first, zone)})",
-        style="time",
+        description=f"throughput, {span}",
+        y_label=f"行 / {_format_duration(width)} · rows per {_format_duration(width)}",
+        x_label=f"时间 time ({_zone_name(first, zone)})",
+        css_class="time",
     )
-    return _section("进度", "throughput", f'{picture}<p class="soft">{escape(words)}</p>')
+    return _section("吞吐量", "throughput", f'{chart}<p class="soft">{escape(span)}</p>')
 
 
-def _form(width: float, span: float) -> str:
-    """Return how a time is shown beside others: no finer than the parts, no coarser than it needs."""
+def _tick_format(width: float, span: float) -> str:
+    """Return the ``strftime`` format of tick labels: no finer than a bucket, no coarser than the span needs."""
     if span > 86400:
         return "%m-%d" if width >= 86400 else "%m-%d %Hh"
     return "%H:%M" if width >= 60 else "%H:%M:%S"
 
 
-def _when(at: float, zone: tzinfo) -> str:
+def _format_time(at: float, zone: tzinfo) -> str:
     return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _span(seconds: float) -> str:
-    """Return a time with its unit, as ``1.3 s``."""
+def _format_duration(seconds: float) -> str:
+    """Return a duration with its unit, such as ``1.3 s``."""
     size, unit = next((size, unit) for size, unit in _UNITS if seconds >= size)
     value = seconds / size
     return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f}".removesuffix(".0") + f" {unit}"
 
 
-def _latencies(statistics: Statistics) -> str:
-    """Show how long calls took, on a scale that doubles."""
-    parts = statistics.latencies.doublings()
-    if not parts:
-        return _section("耗时", "latency", _nothing())
-    every = max(-(-len(parts) // 5), 1)
+def _latency(statistics: Statistics) -> str:
+    """Show calls by their duration, on a logarithmic scale."""
+    doublings = statistics.latency.doublings()
+    if not doublings:
+        return _section("耗时", "latency", _none())
+    interval = max(-(-len(doublings) // 5), 1)
     quantiles = " · ".join(
-        f"{name} <b>{_span(seconds)}</b>"
-        for name, part in (("中位数 median", 0.5), ("p90", 0.9), ("p99", 0.99))
-        if (seconds := statistics.latencies.quantile(part)) is not None
+        f"{name} <b>{_format_duration(seconds)}</b>"
+        for name, fraction in (("中位数 median", 0.5), ("p90", 0.9), ("p99", 0.99))
+        if (seconds := statistics.latency.quantile(fraction)) is not None
     )
-    picture = columns(
-        [count for _, count in parts],
-        [(place, _span(parts[place][0])) for place in range(0, len(parts), every)],
-        words="latency of calls",
-        upright="行 rows",
-        along="每次请求耗时，逐格加倍 · time of a call, doubling",
-        style="linked",
+    chart = column_chart(
+        [count for _, count in doublings],
+        [(index, _format_duration(doublings[index][0])) for index in range(0, len(doublings), interval)],
+        description="latency of calls",
+        y_label="行 rows",
+        x_label="单行耗时（对数刻度）· time per row (log scale)",
+        css_class="linked",
     )
-    return _section("耗时", "latency", f"{picture}<p>{quantiles}</p>")
+    return _section("耗时", "latency", f"{chart}<p>{quantiles}</p>")
 
 
-def _nothing() -> str:
-    return f'<p class="soft">{_both("无", "none")}</p>'
+def _none() -> str:
+    return f'<p class="soft">{_bilingual("无", "none")}</p>'
 
 
 def _table(rows: Iterable[tuple[str, int]]) -> str:
-    """Show counts; the first column is HTML already."""
-    shown = "".join(f'<tr><th scope="row">{words}</th><td>{count:,}</td></tr>' for words, count in rows)
-    return f"<table>{shown}</table>"
+    """Return a table of labels, in HTML, and counts."""
+    cells = "".join(f'<tr><th scope="row">{label}</th><td>{count:,}</td></tr>' for label, count in rows)
+    return f"<table>{cells}</table>"
 
 
-def _identities(statistics: Statistics) -> str:
-    """Show who has finished, as far as notifications told."""
-    counts = dict(statistics.identities)
-    rows = [(_both(*words), counts.pop(status, 0)) for status, words in _IDENTITIES.items()]
+def _identity_statuses(statistics: Statistics) -> str:
+    """Show linked rows by the status of the latest notification."""
+    counts = dict(statistics.identity_statuses)
+    rows = [(_bilingual(*texts), counts.pop(status, 0)) for status, texts in IDENTITY_STATUS_TEXTS.items()]
     if counts:
-        rows.append((_both("其他状态", "other"), sum(counts.values())))
-    return _section("认证进展", "identification of the linked", _table(rows))
+        rows.append((_bilingual("其他状态", "other"), sum(counts.values())))
+    return _section("认证进展", "identification of linked rows", _table(rows))
 
 
 def _attempts(statistics: Statistics) -> str:
-    """Show how often calls were repeated."""
-    rows = [
-        (_both(f"{times}{'+' if times == MOST_ATTEMPTS else ''} 次请求", "requests" if times > 1 else "request"), count)
-        for times, count in sorted(statistics.attempts.items())
-    ]
-    return _section("请求次数", "attempts of a call", _table(rows) if rows else _nothing())
+    """Show calls by their number of attempts."""
+    rows = []
+    for attempts, count in sorted(statistics.attempts.items()):
+        chinese = f"{attempts}{'+' if attempts == MAX_ATTEMPTS else ''} 次请求"
+        rows.append((_bilingual(chinese, "requests" if attempts > 1 else "request"), count))
+    return _section("请求次数", "attempts per row", _table(rows) if rows else _none())
 
 
 def _refused(statistics: Statistics) -> str:
-    """Show what the platform refused, by its number."""
+    """Show refused rows by the platform's error code."""
     groups = [
-        (f"<b>{'–' if code is None else code}</b> {_english(_meaning(code))}", numbers)
-        for code, numbers in statistics.refused.items()
+        (f"<b>{'–' if code is None else code}</b> {_english(_code_meaning(code))}", rows)
+        for code, rows in statistics.refused.items()
     ]
-    return _section("被平台拒绝的行", "refused rows, by the platform’s number", _groups(groups))
+    return _section("被平台拒绝的行", "refused rows, by error code", _row_groups(groups))
 
 
-def _meaning(code: int | None) -> str:
+def _code_meaning(code: int | None) -> str:
     return classify_code(Envelope(kind=EnvelopeKind.API, code=code), 200)[1]
 
 
 def _unknown(statistics: Statistics) -> str:
-    """Show the rows to ask for again."""
-    words = _both("重新运行同一命令即以相同编号再次请求", "the same command asks again, under the same ids")
-    return _section("结果未知的行", "unknown rows", _groups([(words, statistics.unknown)]))
+    """Show the rows whose result is unknown."""
+    advice = _bilingual(
+        "再次运行同一命令，将以相同的请求标识重试", "run the same command again to retry with the same ids"
+    )
+    return _section("结果未知的行", "unknown rows", _row_groups([(advice, statistics.unknown)]))
 
 
 def _invalid(statistics: Statistics) -> str:
-    """Show the rows that were not sent, by what is wrong with them."""
+    """Show the rows that were not sent, by problem."""
     groups = [
-        (f"<b>{escape(column)}</b> {escape(words)}", numbers)
-        for (column, words), numbers in statistics.problems.items()
+        (f"<b>{escape(column)}</b> {escape(message)}", rows) for (column, message), rows in statistics.problems.items()
     ]
-    return _section("无效的行", "invalid rows", _groups(groups))
+    return _section("数据无效的行", "invalid rows", _row_groups(groups))
 
 
-def _groups(groups: Sequence[tuple[str, Numbers]]) -> str:
-    """Show lists of rows, the longest first; the words are HTML already."""
-    shown = [
-        f"<dt>{words} · {numbers.count:,}</dt><dd>{_places(numbers)}</dd>"
-        for words, numbers in sorted(groups, key=lambda group: -group[1].count)
-        if numbers.count
+def _row_groups(groups: Sequence[tuple[str, RowNumbers]]) -> str:
+    """Show lists of row numbers under labels in HTML, the longest list first."""
+    items = [
+        f"<dt>{label} · {rows.count:,}</dt><dd>{_row_ranges(rows)}</dd>"
+        for label, rows in sorted(groups, key=lambda group: -group[1].count)
+        if rows.count
     ]
-    return f"<dl>{''.join(shown)}</dl>" if shown else _nothing()
+    return f"<dl>{''.join(items)}</dl>" if items else _none()
 
 
-def _places(numbers: Numbers) -> str:
-    shown = ", ".join(str(first) if first == last else f"{first}{_DASH}{last}" for first, last in numbers.ranges())
-    return f"{shown} {_both(f'另有 {numbers.more:,} 行', f'and {numbers.more:,} more')}" if numbers.more else shown
+def _row_ranges(rows: RowNumbers) -> str:
+    ranges = ", ".join(str(first) if first == last else f"{first}{_RANGE_DASH}{last}" for first, last in rows.ranges())
+    return f"{ranges} {_bilingual(f'另有 {rows.more:,} 行', f'and {rows.more:,} more')}" if rows.more else ranges
 
 
 STYLE = """

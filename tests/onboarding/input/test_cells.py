@@ -1,4 +1,4 @@
-"""What a cell's text means: cleaning, reading, and words that never repeat it."""
+"""Parsers of cells: values, and error messages that never repeat the cell."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kfq_async.onboarding.input.cells import as_code, as_company_type, as_id, as_number, as_text, as_texts, tidy
+from kfq_async.onboarding.input.cells import (
+    clean_text,
+    parse_code,
+    parse_company_type,
+    parse_id,
+    parse_integer,
+    parse_list,
+    parse_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,31 +36,31 @@ from kfq_async.onboarding.input.cells import as_code, as_company_type, as_id, as
         ("", None),
     ],
 )
-def test_a_code_is_text_again(text: str, value: str | None) -> None:
-    """A mobile that arrives as a number, with blanks or in full width is what was typed."""
-    assert as_code(text) == (value, "")
+def test_parse_code(text: str, value: str | None) -> None:
+    """A mobile that was stored as a number, with spaces or in full width is restored."""
+    assert parse_code(text) == (value, "")
 
 
-@pytest.mark.parametrize("read", [as_code, as_id, as_number, as_company_type])
+@pytest.mark.parametrize("parse", [parse_code, parse_id, parse_integer, parse_company_type])
 @pytest.mark.parametrize("text", ["1.3800138E+10", "1E+17", "1.10101E+17", "1.3e10"])
-def test_lost_digits_are_said(read: object, text: str) -> None:
-    """A number in powers of ten has lost its digits, and the remedy is said."""
-    assert callable(read)
-    value, words = read(text)
+def test_lost_digits_are_an_error(parse: object, text: str) -> None:
+    """A number in scientific notation has lost digits; the message says how to restore them."""
+    assert callable(parse)
+    value, error = parse(text)
     assert value is None
-    assert "format the column as text" in words
+    assert "format the column as text" in error
 
 
-def test_an_id_of_your_own_is_left_alone() -> None:
-    """An id in the caller's system may be anything, also what looks like a number."""
-    assert as_id(" 1.0 ") == ("1.0", "")
-    assert as_id("") == (None, "")
+def test_parse_id_changes_nothing() -> None:
+    """An id of the caller's system may be anything, even text that looks like a number."""
+    assert parse_id(" 1.0 ") == ("1.0", "")
+    assert parse_id("") == (None, "")
 
 
-def test_a_name_keeps_its_full_width() -> None:
-    """Brackets in a company's name are full-width characters of its own."""
-    assert as_text(" 某某（集团）有限公司\u200b") == ("某某（集团）有限公司", "")
-    assert as_text("\u3000") == (None, "")
+def test_parse_text_keeps_full_width() -> None:
+    """Full-width brackets belong to a company's name."""
+    assert parse_text(" 某某（集团）有限公司\u200b") == ("某某（集团）有限公司", "")
+    assert parse_text("\u3000") == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -69,55 +77,55 @@ def test_a_name_keeps_its_full_width() -> None:
         ("", None),
     ],
 )
-def test_a_company_type_may_be_words(text: str, kind: int | None) -> None:
-    """The kind of a company is a number or the word for it."""
-    assert as_company_type(text) == (kind, "")
+def test_parse_company_type(text: str, kind: int | None) -> None:
+    """A company type is a number or its Chinese name."""
+    assert parse_company_type(text) == (kind, "")
 
 
 @pytest.mark.parametrize("text", ["9", "某某", "1" * 5000, "-1"])
-def test_another_company_type_is_said(text: str) -> None:
-    """What is no kind is not guessed, and not repeated."""
-    value, words = as_company_type(text)
+def test_unknown_company_type_is_an_error(text: str) -> None:
+    """An unknown type is neither guessed nor repeated in the message."""
+    value, error = parse_company_type(text)
     assert value is None
-    assert words.startswith("must be 1 (企业)")
-    assert text not in words or len(text) == 1
+    assert error.startswith("must be 1 (企业)")
+    assert text not in error or len(text) == 1
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", 1), ("１２", 12), ("1.0", 1), ("", None)])
-def test_a_number(text: str, value: int | None) -> None:
-    """A whole number is read, however it is written."""
-    assert as_number(text) == (value, "")
+def test_parse_integer(text: str, value: int | None) -> None:
+    """A whole number is parse, in full width and with ``.0`` too."""
+    assert parse_integer(text) == (value, "")
 
 
 @pytest.mark.parametrize("text", ["x", "1.5", "-1", "9" * 5000, "身份证"])
-def test_what_is_no_number(text: str) -> None:
-    """What is no whole number is said."""
-    assert as_number(text) == (None, "must be a whole number")
+def test_not_an_integer(text: str) -> None:
+    """Other text is an error, whatever its length."""
+    assert parse_integer(text) == (None, "must be a whole number")
 
 
 @pytest.mark.parametrize(
     "text", ["face,mobile", "face，mobile", "face、mobile", "face; mobile", " face；mobile；", "'face,mobile"]
 )
-def test_a_list(text: str) -> None:
-    """Several values stand in one cell, parted as people part them."""
-    assert as_texts(text) == (("face", "mobile"), "")
+def test_parse_list(text: str) -> None:
+    """Values in one cell may have any of the usual separators."""
+    assert parse_list(text) == (("face", "mobile"), "")
 
 
 @pytest.mark.parametrize("text", ["", " ", "，"])
-def test_an_empty_list_is_none(text: str) -> None:
+def test_empty_list_is_none(text: str) -> None:
     """A cell without a value leaves the key out."""
-    assert as_texts(text) == (None, "")
+    assert parse_list(text) == (None, "")
 
 
 @given(st.text())
-def test_cleaning_is_done_once(text: str) -> None:
-    """What was cleaned has no blanks around it and nothing invisible in it."""
-    clean = tidy(text)
+def test_clean_text(text: str) -> None:
+    """Cleaned text has no surrounding whitespace and no invisible characters."""
+    clean = clean_text(text)
     assert clean == clean.strip()
     assert not {"\u200b", "\ufeff", "\u202d"} & {*clean}
 
 
 @given(st.from_regex("[0-9A-Z]{11,18}", fullmatch=True))
-def test_a_clean_code_stays(code: str) -> None:
-    """A code that is clean is not changed, whatever letters it has."""
-    assert as_code(code) == (code, "")
+def test_parse_code_keeps_a_clean_code(code: str) -> None:
+    """A clean code is not changed, whatever its letters, an E among them."""
+    assert parse_code(code) == (code, "")

@@ -1,4 +1,4 @@
-"""Tables with commas, semicolons or tabs."""
+"""CSV and TSV tables."""
 
 from pathlib import Path
 
@@ -17,31 +17,31 @@ def rows(tmp_path: Path, text: str) -> list[TableRow]:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_the_delimiter_is_found(delimiter: str, tmp_path: Path) -> None:
-    """What parts the headings parts the rows, whatever else stands in them."""
+def test_delimiter_is_detected(delimiter: str, tmp_path: Path) -> None:
+    """The delimiter of the headings is that of the rows, whatever their cells hold."""
     (row,) = rows(tmp_path, f'税号{delimiter}"a,b;c"{delimiter}名\n1{delimiter}甲，乙{delimiter}3\n')
     assert row.cells == ("1", "甲，乙", "3")
 
 
-def test_numbers_are_those_of_an_editor(tmp_path: Path) -> None:
-    """A row that goes over several lines has the number of the first, and blank rows count but do not come."""
+def test_row_numbers_are_lines(tmp_path: Path) -> None:
+    """A row on several lines has the number of its first; blank rows are counted and skipped."""
     found = rows(tmp_path, '\n税号,名\r\n1,"甲\r\n乙"\n\n , \n2,"丙\n丁\n戊"\n3,己')
     assert [(row.row_number, row.cells[1]) for row in found] == [(3, "甲\r\n乙"), (7, "丙\n丁\n戊"), (10, "己")]
 
 
 @pytest.mark.parametrize("inside", ["\u2028", "\x85", "\x0c", "\x1d"])
 def test_only_a_line_break_ends_a_row(inside: str, tmp_path: Path) -> None:
-    """What Unicode calls the end of a line is none in a CSV."""
+    """The other line separators of Unicode do not end a row of a CSV."""
     (row,) = rows(tmp_path, f"税号\n1{inside}2\n")
     assert row.cells == (f"1{inside}2",)
 
 
-def test_the_width_of_rows(tmp_path: Path) -> None:
-    """Too few and too many cells are problems of the row; blank ones at the end are none too many."""
+def test_width_of_rows(tmp_path: Path) -> None:
+    """Too few or too many cells are problems of the row; blank cells at its end do not count."""
     short, long, blank = rows(tmp_path, "税号,名,,\n1\n1,2,3\n1,2,,,,\n")
     assert short.cells == ("1", "")
     assert [str(problem) for problem in short.problems] == [
-        "has 1 cells and the headings are 2; a cell or a delimiter is missing"
+        "has 1 cells for 2 headings; a cell or a delimiter is missing"
     ]
     assert [str(problem) for problem in long.problems] == [
         "has a cell beyond the last heading, in column C; is a cell split in two?"
@@ -53,19 +53,19 @@ def test_the_width_of_rows(tmp_path: Path) -> None:
     ("text", "line"),
     [('a,b\n1,2\n3,"4\n5,6\n', 3), ('a,b\n1,"2"3\n', 2), (f"a,b\n\n1,{'x' * 200_000}\n", 3), ('"a,b\n1,2\n', 1)],
 )
-def test_a_quotation_mark_that_is_not_closed(text: str, line: int, tmp_path: Path) -> None:
-    """A row that has no end is named by the line on which it begins; those before it are read."""
-    with pytest.raises(SourceError, match=f"the row that begins on line {line} does not end as it should"):
+def test_unclosed_quotation_mark(text: str, line: int, tmp_path: Path) -> None:
+    """A row that cannot be parsed is an error that names the line on which it begins."""
+    with pytest.raises(SourceError, match=f"the row that begins on line {line} cannot be parsed"):
         rows(tmp_path, text)
 
 
-def test_headings_alone(tmp_path: Path) -> None:
-    """A table without rows is one."""
+def test_headings_only(tmp_path: Path) -> None:
+    """A table may have no rows."""
     assert rows(tmp_path, "税号,名\n") == []
 
 
-def test_a_file_that_went_is_said(tmp_path: Path) -> None:
-    """A file that goes away between two readings is named."""
+def test_deleted_file(tmp_path: Path) -> None:
+    """A file that is deleted between two reads is an error that names it."""
     file = tmp_path / "a.csv"
     file.write_text("a\n1\n")
     table = open_csv(file, "utf-8")
@@ -81,8 +81,8 @@ def test_a_file_that_went_is_said(tmp_path: Path) -> None:
         *(("'=1", "''=1"), ("'a", "'a"), ("a=1", "a=1"), ("", "")),
     ],
 )
-def test_formulas_are_guarded(cell: str, written: str, tmp_path: Path) -> None:
-    """What a program would calculate gets an apostrophe in front, and reading takes exactly it away."""
+def test_formulas_are_escaped(cell: str, written: str, tmp_path: Path) -> None:
+    """Text that a spreadsheet program would calculate gets an apostrophe, and reading removes exactly that one."""
     assert escape_formula(cell) == written
     (row,) = rows(tmp_path, f'税号,名\n1,"{written}"\n')
     assert row.cells == ("1", cell)

@@ -1,4 +1,4 @@
-"""Which kind of table a file is, by its content."""
+"""Format detection by content."""
 
 import os
 import shutil
@@ -14,8 +14,8 @@ XLS = Path(__file__).parents[2] / "wire" / "companies.xls"
 
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".xls", ".csv", ""])
-def test_the_name_does_not_matter(suffix: str, tmp_path: Path) -> None:
-    """A workbook or a text under another kind's name is read as what it is."""
+def test_suffix_does_not_matter(suffix: str, tmp_path: Path) -> None:
+    """A file with the suffix of another format is read by its content."""
     file = tmp_path / f"file{suffix}"
     write_workbook(file, ["税号"], ["1"])
     assert [row.cells for row in open_table(file).rows()] == [("1",)]
@@ -28,42 +28,42 @@ def test_the_name_does_not_matter(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
-        (b"", "is empty, it has 0 bytes"),
-        (b" \r\n\t\n", "holds nothing but blanks"),
-        (b"\xef\xbb\xbf\n \n", "holds nothing but blanks"),
-        (b"<html><table>", "is a web page or XML"),
-        (b"\xef\xbb\xbf\r\n<?xml version='1.0'?>", "is a web page or XML"),
-        (b"PK\x03\x04 and nothing of a workbook", "is no workbook, or a damaged one"),
-        (bytes.fromhex("d0cf11e0a1b11ae1") + b"x" * 600, "is no workbook, or a damaged one"),
+        (b"", "is empty"),
+        (b" \r\n\t\n", "is blank; write the headings"),
+        (b"\xef\xbb\xbf\n \n", "is blank; write the headings"),
+        (b"<html><table>", "is HTML or XML"),
+        (b"\xef\xbb\xbf\r\n<?xml version='1.0'?>", "is HTML or XML"),
+        (b"PK\x03\x04 and nothing of a workbook", "is not a workbook, or damaged"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + b"x" * 600, "is not a workbook, or damaged"),
         (b"\xff\xfea\x00,\x00", "is in UTF-16; save it as CSV UTF-8"),
     ],
 )
-def test_what_is_no_table_is_said(content: bytes, said: str, tmp_path: Path) -> None:
-    """A file that holds no table is named with the remedy, whatever its name promises."""
+def test_file_without_table(content: bytes, message: str, tmp_path: Path) -> None:
+    """A file without a table is an error with the remedy, whatever its suffix."""
     file = tmp_path / "companies.xlsx"
     file.write_bytes(content)
-    with pytest.raises(SourceError, match=said) as problem:
+    with pytest.raises(SourceError, match=message) as problem:
         open_table(file)
     assert str(problem.value).startswith(str(file))
 
 
-def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
-    """A missing file, a folder and a pipe are named."""
+def test_unreadable_file(tmp_path: Path) -> None:
+    """A missing file, a folder and a pipe are errors."""
     with pytest.raises(SourceError, match="cannot be read: No such file"):
         open_table(tmp_path / "none.csv")
-    with pytest.raises(SourceError, match="is a folder or a device"):
+    with pytest.raises(SourceError, match="is a folder, a pipe or a device"):
         open_table(tmp_path)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(SourceError, match="is read more than once"):
+    with pytest.raises(SourceError, match="since it is read twice"):
         open_table(tmp_path / "pipe")
 
 
-def test_what_cannot_be_chosen_is_said(tmp_path: Path) -> None:
-    """A text has no sheets and a workbook no encoding."""
-    with pytest.raises(SourceError, match="a workbook has no encoding"):
+def test_inapplicable_options(tmp_path: Path) -> None:
+    """A text file has no sheets and a workbook no encoding."""
+    with pytest.raises(SourceError, match="is a workbook, which has no encoding"):
         open_table(write_workbook(tmp_path / "a.xlsx", ["税号"]), encoding="gbk")
     (tmp_path / "a.csv").write_text("税号\n")
-    with pytest.raises(SourceError, match="a text has no sheets"):
+    with pytest.raises(SourceError, match="is a text file, which has no sheets"):
         open_table(tmp_path / "a.csv", sheet="企业")

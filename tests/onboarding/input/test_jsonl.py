@@ -1,4 +1,4 @@
-"""JSON Lines."""
+"""JSON Lines tables."""
 
 import json
 from pathlib import Path
@@ -11,14 +11,14 @@ from kfq_async.onboarding.input.jsonl import open_json_lines
 
 
 def table(tmp_path: Path, *lines: str) -> Table:
-    """Open lines."""
+    """Write lines and open the file."""
     file = tmp_path / "a.jsonl"
     file.write_text("\n".join(lines), encoding="utf-8")
     return open_table(file)
 
 
-def test_objects_become_rows(tmp_path: Path) -> None:
-    """The headings are the keys of all objects; what an object lacks or has as null is blank."""
+def test_rows(tmp_path: Path) -> None:
+    """The headings are the keys of all objects; a missing or null value is a blank cell."""
     found = table(tmp_path, '{"税号": "1", "名": null}', "", '{"名": "乙\u2028", "电话": "3"}')
     assert found.headings == ("税号", "名", "电话")
     assert [(row.row_number, row.cells, row.problems) for row in found.rows()] == [
@@ -27,8 +27,8 @@ def test_objects_become_rows(tmp_path: Path) -> None:
     ]
 
 
-def test_numbers_stay_as_they_are_written(tmp_path: Path) -> None:
-    """Digits do not go through a float, however many there are; several texts become one cell."""
+def test_numbers_keep_their_digits(tmp_path: Path) -> None:
+    """Numbers of any length stay as written; a list of strings becomes one cell."""
     (row,) = table(
         tmp_path, '{"a": 110101199001011237123, "b": 13800138000.0, "c": 1.3E+10, "d": ["face", "mobile"]}'
     ).rows()
@@ -36,28 +36,28 @@ def test_numbers_stay_as_they_are_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said", "cell"),
+    ("value", "message", "cell"),
     [
         ("true", "is true or false", "TRUE"),
         ('{"b": 1}', "is an object or a list", ""),
         ("[null]", "is an object or a list", ""),
-        ('"\\ud800x"', "half a character", "?x"),
-        ('["a\\udfff"]', "half a character", "a?"),
-        ('"1", "a": "2"', "stands twice", "2"),
+        ('"\\ud800x"', "a lone surrogate", "?x"),
+        ('["a\\udfff"]', "a lone surrogate", "a?"),
+        ('"1", "a": "2"', "occurs twice", "2"),
     ],
 )
-def test_a_value_that_is_no_text_is_named(value: str, said: str, cell: str, tmp_path: Path) -> None:
-    """What is no text is a problem of its key."""
+def test_value_that_is_no_string(value: str, message: str, cell: str, tmp_path: Path) -> None:
+    """A value that is no string is a problem of its key."""
     (row,) = table(tmp_path, f'{{"a": {value}}}').rows()
     (problem,) = row.problems
     assert problem.column == "a"
-    assert said in problem.message
+    assert message in problem.message
     assert row.cells == (cell,)
 
 
 @pytest.mark.parametrize("line", ["[1]", "{", '{"a": 1} {"a": 2}', "x", "1", '{"a":' * 100_000, "[[1,2]]"])
-def test_a_line_that_is_no_object_is_named(line: str, tmp_path: Path) -> None:
-    """One bad line is a row that cannot be sent, and the others are read."""
+def test_line_that_is_no_object(line: str, tmp_path: Path) -> None:
+    """An invalid line becomes a row with a problem, and the other lines are read."""
     bad, good = [*table(tmp_path, '{"a": "0"}', line, '{"a": "1"}').rows()][1:]
     assert (bad.row_number, bad.cells) == (2, ("",))
     assert [str(problem) for problem in bad.problems] == ["is not one JSON object on one line"]
@@ -65,21 +65,21 @@ def test_a_line_that_is_no_object_is_named(line: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ('[{"a": 1}]', "is one JSON array; write one object on each line"),
+        ('[{"a": 1}]', "is a JSON array; write one object per line"),
         ("{\n", "holds no JSON object"),
         (json.dumps(dict.fromkeys(map(str, range(1001)))), "line 1: more than 1000 different keys"),
     ],
 )
-def test_what_is_no_table_is_said(text: str, said: str, tmp_path: Path) -> None:
-    """A file of JSON that is no table is named with the remedy."""
-    with pytest.raises(SourceError, match=said):
+def test_file_without_table(text: str, message: str, tmp_path: Path) -> None:
+    """JSON that is no table is an error with the remedy."""
+    with pytest.raises(SourceError, match=message):
         table(tmp_path, text)
 
 
-def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
-    """A file that went, or that is in another encoding than was said, is named."""
+def test_unreadable_file(tmp_path: Path) -> None:
+    """A missing file and a wrong encoding are errors."""
     file = tmp_path / "a.jsonl"
     with pytest.raises(SourceError, match="cannot be read"):
         open_json_lines(file, "utf-8")

@@ -1,4 +1,4 @@
-"""Which column is which field, and what request a row makes."""
+"""Mapping of columns to fields, and of rows to requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from kfq_async.models.identity import (
     OprIdentConfig,
     OprIdentInfo,
 )
-from kfq_async.onboarding.input.mapping import FIELDS, Columns, field_of, index_of, looks_like_data, nearest
+from kfq_async.onboarding.input.mapping import (
+    FIELDS,
+    Columns,
+    closest_heading,
+    field_for_heading,
+    find_heading,
+    looks_like_data,
+)
 
 FULL = {
     "company_name": "甲公司",
@@ -36,8 +43,8 @@ FULL = {
 }
 
 
-def test_every_column_has_its_field() -> None:
-    """A row with all columns makes a request with all fields but the licence, and without an id."""
+def test_request_of_a_full_row() -> None:
+    """A row with all columns makes a request with all fields except the licence and the id."""
     assert FULL.keys() == FIELDS.keys()
     request, problems = Columns.of([*FULL]).request([*FULL.values()])
     assert problems == ()
@@ -66,15 +73,15 @@ def test_every_column_has_its_field() -> None:
     )
 
 
-def test_a_blank_row_is_a_blank_request() -> None:
-    """A blank cell leaves its key out, and a part with nothing in it too."""
+def test_request_of_a_blank_row() -> None:
+    """Blank cells leave their fields out, and models without fields too."""
     request, problems = Columns.of([*FULL]).request([" "] * len(FULL))
     assert problems == ()
     assert {*asdict(request).values()} == {None}
 
 
-def test_what_cannot_be_read_is_named_by_its_heading() -> None:
-    """A problem says the heading as it stands in the file, and the other cells are read all the same."""
+def test_problems_name_the_heading() -> None:
+    """A problem names the heading as written in the file, and the other cells are parsed all the same."""
     columns = Columns.of(["信用代码", "企业类型（必填）", "手机号"])
     request, problems = columns.request(["9111", "某某", "1.38E+10"])
     assert [problem.column for problem in problems] == ["企业类型（必填）", "手机号"]
@@ -82,10 +89,10 @@ def test_what_cannot_be_read_is_named_by_its_heading() -> None:
     assert request.corp_ident_info == CorpIdentInfo(credit_code="9111")
 
 
-def test_columns_can_be_given() -> None:
-    """A given heading wins over what would be guessed, and the column that was guessed is free."""
+def test_explicit_column() -> None:
+    """An explicit heading takes precedence over a recognised one, whose column is then unused."""
     columns = Columns.of(["甲方名称", "企业名称", "税号", ""], {"company_name": " 甲方名称 "})
-    assert columns.places == {"company_name": 0, "credit_code": 2}
+    assert columns.indexes == {"company_name": 0, "credit_code": 2}
     assert columns.unused == ("企业名称",)
     assert columns.field_at(2) == "credit_code"
     assert columns.field_at(1) is None
@@ -93,25 +100,25 @@ def test_columns_can_be_given() -> None:
     assert columns.heading("mobile") == "mobile"
 
 
-def test_a_given_column_fills_one_field() -> None:
-    """A heading that was given to a field is not guessed to be another as well."""
+def test_explicit_column_fills_one_field() -> None:
+    """A heading that is mapped explicitly is not recognised as a second field."""
     columns = Columns.of(["账号", "税号"], {"mobile": "账号"})
-    assert columns.places == {"mobile": 0, "credit_code": 1}
+    assert columns.indexes == {"mobile": 0, "credit_code": 1}
 
 
 @pytest.mark.parametrize(("wanted", "index"), [("编号", 1), ("税号", 0), ("credit_code", 0)])
-def test_a_column_is_found(wanted: str, index: int) -> None:
-    """A column goes by its heading, or by the name of the field that it fills."""
+def test_find(wanted: str, index: int) -> None:
+    """A column is found by its heading, or by the field that it fills."""
     assert Columns.of(["税号", "编号"]).find(wanted) == index
 
 
-def test_the_very_heading_wins() -> None:
-    """Where a column is called like a field that another fills, the column is meant."""
+def test_find_prefers_the_heading() -> None:
+    """A heading that equals the name of a field takes precedence over the column of that field."""
     assert Columns.of(["mobile", "手机号", "税号"], {"mobile": "手机号"}).find("mobile") == 0
 
 
 @pytest.mark.parametrize(
-    ("headings", "given", "said"),
+    ("headings", "explicit", "message"),
     [
         (["手机", "联系电话", "税号"], {}, "the columns 手机 and 联系电话 both mean mobile"),
         (["税号", "税号"], {}, "the columns 税号 and 税号 both mean credit_code"),
@@ -124,33 +131,34 @@ def test_the_very_heading_wins() -> None:
         (["税号"], {"company_name": "甲方"}, "there is no column 甲方, or more than one; the headings are 税号"),
         (["税号", "甲方名"], {"company_name": "甲方名称"}, "did you mean 甲方名?"),
         (["税号", "甲", "甲"], {"company_name": "甲"}, "no column 甲, or more than one"),
-        (["税号"], {"licence": "税号"}, "no column can fill licence; these can be filled: company_name"),
+        (["税号"], {"licence": "税号"}, "there is no field licence; choose one of company_name"),
     ],
 )
-def test_what_cannot_be_mapped_is_said(headings: list[str], given: dict[str, str], said: str) -> None:
-    """What is missing, mistyped or doubled is named, with what there is."""
+def test_mapping_errors(headings: list[str], explicit: dict[str, str], message: str) -> None:
+    """A missing, mistyped or repeated heading is an error that lists the headings."""
     with pytest.raises(SourceError) as problem:
-        Columns.of(headings, given)
-    assert said in str(problem.value)
+        Columns.of(headings, explicit)
+    assert message in str(problem.value)
 
 
-def test_a_column_that_is_not_there_is_said() -> None:
-    """A key that is no heading is named with its nearest match."""
+def test_find_without_match() -> None:
+    """A key that is no heading is an error with the closest heading."""
     with pytest.raises(SourceError, match="did you mean 编号"):
         Columns.of(["税号", "编号"]).find("编号码")
 
 
-def test_with_a_key_of_its_own_something_must_be_known() -> None:
-    """A column of its own as the key makes credit code and account optional, but not every field."""
-    assert Columns.of(["企业名称", "编号"], keyed=True).places == {"company_name": 0}
+def test_key_is_not_required() -> None:
+    """With a key column, credit code and account are optional, but one field must be recognised."""
+    assert Columns.of(["企业名称", "编号"], key_required=False).indexes == {"company_name": 0}
     with pytest.raises(
-        SourceError, match="no heading is known; did you mean 企业名? the headings are 企业名, 编号".replace("?", r"\?")
+        SourceError,
+        match="no heading is recognised; did you mean 企业名? the headings are 企业名, 编号".replace("?", r"\?"),
     ):
-        Columns.of(["企业名", "编号"], keyed=True)
+        Columns.of(["企业名", "编号"], key_required=False)
 
 
-def test_a_file_without_headings_keeps_its_data() -> None:
-    """Where the first row is data, the error repeats none of it."""
+def test_missing_headings() -> None:
+    """If the first row is data, the error repeats none of it."""
     with pytest.raises(SourceError, match="put a row of headings above it") as problem:
         Columns.of(["甲公司", "91110000MA01234567", "张三", "13800138000"])
     assert "张三" not in str(problem.value)
@@ -190,27 +198,27 @@ def test_a_file_without_headings_keeps_its_data() -> None:
         ("（）", None),
     ],
 )
-def test_a_heading_names_a_field(heading: str, field: str | None) -> None:
-    """Headings are understood in both languages, whatever brackets, marks and blanks stand around."""
-    assert field_of(heading) == field
+def test_field_for_heading(heading: str, field: str | None) -> None:
+    """Headings are recognised in both languages, with any brackets, punctuation and whitespace."""
+    assert field_for_heading(heading) == field
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_each_field_has_its_own_name(field: str) -> None:
-    """The name of a field and its name on the wire are headings."""
-    assert field_of(field) == field
+def test_field_names_are_headings(field: str) -> None:
+    """A field's name is recognised in snake case and in camel case."""
+    assert field_for_heading(field) == field
     head, *tail = field.split("_")
-    assert field_of(head + "".join(word.title() for word in tail)) == field
+    assert field_for_heading(head + "".join(word.title() for word in tail)) == field
 
 
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [("编号", 0), (" 编号 ", 0), ("Row-No", 1), ("row no", 1), ("row_no", 2), ("甲", None), ("x", None)],
 )
-def test_a_heading_is_found(wanted: str, index: int | None) -> None:
-    """The very heading wins; one that is alike is found if there is no other; one that stands twice is not guessed."""
+def test_find_heading(wanted: str, index: int | None) -> None:
+    """An exact match comes first, then a similar one; a heading that occurs twice is not found."""
     assert (
-        index_of(wanted, ["编号", "Row-No", "row_no", "甲", "甲"] if wanted != "row no" else ["编号", "Row-No"])
+        find_heading(wanted, ["编号", "Row-No", "row_no", "甲", "甲"] if wanted != "row no" else ["编号", "Row-No"])
         == index
     )
 
@@ -224,15 +232,15 @@ def test_a_heading_is_found(wanted: str, index: int | None) -> None:
         ("credit_code", ["x", ""], ""),
     ],
 )
-def test_the_nearest_heading(wanted: str, headings: list[str], close: str) -> None:
-    """A heading that was mistyped is found by any of the words for its field."""
-    assert nearest(wanted, headings) == close
+def test_closest_heading(wanted: str, headings: list[str], close: str) -> None:
+    """A mistyped heading is found by any synonym of its field."""
+    assert closest_heading(wanted, headings) == close
 
 
 @pytest.mark.parametrize(
     "headings", [["甲公司", "13800138000"], ["a@b.cn"], ["１３８００１３８０００"], ["税号", "91110000MA01234567"]]
 )
-def test_a_row_of_data_is_no_heading(headings: list[str]) -> None:
-    """A first row that holds people's data is recognised, so that no error repeats it."""
+def test_looks_like_data(headings: list[str]) -> None:
+    """A first row with personal data is recognised, so that no error repeats it."""
     assert looks_like_data(headings)
     assert not looks_like_data(["电话1", "2024"])

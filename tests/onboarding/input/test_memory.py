@@ -1,4 +1,4 @@
-"""What a file of many companies costs in memory, each measured in a process of its own."""
+"""Memory for files of many companies, each measured in a process of its own."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 from kfq_async.onboarding.output.files import writer_for
 
 HEADINGS = ["企业名称", "信用代码", "法人", "企业类型", "账号", "经办人", "证件号码", "手机号"]
-# Not ru_maxrss: a process starts with that of its parent, which hides what it takes itself.
+# Not ru_maxrss: a process inherits that of its parent, which would hide its own.
 SCRIPT = """
 import re, sys
 from kfq_async.onboarding.input.source import FileSource
@@ -20,7 +20,7 @@ with open("/proc/self/status") as status:
 
 
 def peak(file: Path, rows: int) -> int:
-    """Write so many companies, read them, and return the most KiB that reading took."""
+    """Write a file of this many companies, read it in a process, and return its peak memory in KiB."""
     with writer_for(file)(file, HEADINGS) as write_row:
         for number in range(rows):
             company = f"广州市天河区某某汽车维修服务部{number}"
@@ -44,13 +44,13 @@ def peak(file: Path, rows: int) -> int:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_what_streams_takes_no_more(suffix: str, tmp_path: Path) -> None:
-    """A CSV and JSON Lines take no more for many rows than for 1,000, but for 400 bytes a row: 40 MiB for 100,000."""
+def test_streamed_formats(suffix: str, tmp_path: Path) -> None:
+    """CSV and JSON Lines take less than 400 bytes per additional row, which is 40 MiB for 100,000 rows."""
     file = tmp_path / f"a{suffix}"
     assert peak(file, 21_000) - peak(file, 1_000) < 8 * 1024
 
 
-def test_a_workbook_takes_a_kib_a_row(tmp_path: Path) -> None:
-    """A workbook is in memory while it is read, at less than 1 KiB a row."""
+def test_workbook(tmp_path: Path) -> None:
+    """A workbook is in memory while it is read, at less than 1 KiB per row."""
     file = tmp_path / "a.xlsx"
     assert peak(file, 11_000) - peak(file, 1_000) < 10_000

@@ -1,4 +1,4 @@
-"""Where rows come from: files and iterators."""
+"""Row sources: files and requests."""
 
 import subprocess
 import sys
@@ -24,13 +24,13 @@ def write(tmp_path: Path, *lines: str) -> Path:
     return file
 
 
-def said(row: Row) -> list[str]:
-    """Return the problems of a row in words."""
+def messages(row: Row) -> list[str]:
+    """Return the messages of a row's problems."""
     return [str(problem) for problem in row.problems]
 
 
-def test_rows_of_a_file(tmp_path: Path) -> None:
-    """A row has its number, its key, the part of it that may be shown, and a request without an id."""
+def test_rows(tmp_path: Path) -> None:
+    """A row has its number, key, label and a request without an id."""
     file = write(tmp_path, "企业名称,信用代码,账号", f"甲,{CODE.lower()},13800138000", "", "乙,,a@example.com")
     first, second = FileSource(file)
     assert (first.row_number, first.key, first.label) == (2, f"{CODE}\x1f13800138000", CODE)
@@ -43,31 +43,31 @@ def test_rows_of_a_file(tmp_path: Path) -> None:
     assert not first.problems
 
 
-def test_a_file_can_be_read_again(tmp_path: Path) -> None:
-    """A source starts over each time it is iterated over."""
+def test_iterating_starts_over(tmp_path: Path) -> None:
+    """Each iteration begins with the first row."""
     source = FileSource(write(tmp_path, "税号", CODE, "9"))
     assert [*source] == [*source]
-    assert [line.cells for line, _ in source.pairs()] == [(CODE,), ("9",)]
+    assert [line.cells for line, _ in source.with_cells()] == [(CODE,), ("9",)]
     assert source.headings == ("税号",)
 
 
 def test_notices(tmp_path: Path) -> None:
-    """Columns that nothing is made of are named, but for the key."""
+    """Unused columns are named, except the key column."""
     file = write(tmp_path, "税号,备注,编号,", f"{CODE},x,1,")
     assert FileSource(file).notices == ("columns not used: 备注, 编号",)
     assert FileSource(file, key="编号").notices == ("columns not used: 备注",)
     assert FileSource(write(tmp_path, "税号", CODE)).notices == ()
 
 
-def test_a_row_without_a_key_is_said(tmp_path: Path) -> None:
-    """A row that nothing recognises is not sent, and says what to do, once."""
+def test_row_without_a_key(tmp_path: Path) -> None:
+    """A row without a key is invalid, with one message that says what to do."""
     (row,) = FileSource(write(tmp_path, "企业名称,税号", "甲,"))
     assert (row.key, row.label, row.invalid) == (None, None, True)
-    (words,) = said(row)
-    assert "--key" in words
+    (message,) = messages(row)
+    assert "--key" in message
     (row,) = FileSource(write(tmp_path, "企业名称,税号", "甲,9.1E+17"))
-    (words,) = said(row)
-    assert words.startswith("税号: is a number in scientific notation")
+    (message,) = messages(row)
+    assert message.startswith("税号: is a number in scientific notation")
 
 
 @pytest.mark.parametrize(
@@ -85,44 +85,56 @@ def test_a_row_without_a_key_is_said(tmp_path: Path) -> None:
         ("编号", ",甲,张三", None, None),
     ],
 )
-def test_a_column_as_the_key(key: str, cells: str, text: str | None, label: str | None, tmp_path: Path) -> None:
-    """A named column is the key; it is shown if it is a number of one's own, and no name or number of a person's."""
+def test_key_column(key: str, cells: str, text: str | None, label: str | None, tmp_path: Path) -> None:
+    """The key is shown as the label if it is a credit code or a short id, and no name or personal number."""
     (row,) = FileSource(write(tmp_path, "编号,企业名称,法人", cells), key=key)
     assert (row.key, row.label) == (text, label)
     assert row.invalid is (text is None)
 
 
-def test_requests_in_the_platforms_form_are_refused(tmp_path: Path) -> None:
-    """Objects inside objects would be left out, so such a file is refused before any of it is sent."""
+def test_key_function(tmp_path: Path) -> None:
+    """A function can identify a company by its request; no column for the default key is needed then."""
+
+    def name(request: CorpIdentLinkRequest) -> str | None:
+        return request.corp_ident_info.company_name if request.corp_ident_info else None
+
+    named, unnamed = FileSource(write(tmp_path, "企业名称,法人", "甲,张三", ",李四"), key=name)
+    assert (named.key, named.label, named.invalid) == ("甲", None, False)
+    assert (unnamed.key, unnamed.invalid) == (None, True)
+    assert messages(unnamed) == ["has none of the data that identifies a company; fill it in"]
+
+
+def test_nested_requests_are_refused(tmp_path: Path) -> None:
+    """Nested objects would be lost, so such a file is refused before anything is sent."""
     path = tmp_path / "a.jsonl"
     path.write_text('{"accountName": "a@example.com", "corpIdentInfo": {"companyName": "甲"}}\n', encoding="utf-8")
-    with pytest.raises(SourceError, match=r"in the platform's form \(corpIdentInfo\); write a column for each field"):
+    with pytest.raises(SourceError, match=r"in the platform's format \(corpIdentInfo\); write a column per field"):
         FileSource(path)
 
 
-def test_a_key_that_lost_digits_is_said(tmp_path: Path) -> None:
-    """A key that may be another company's by now is not used."""
+def test_key_that_lost_digits(tmp_path: Path) -> None:
+    """A key with lost digits could be another company's and is not used."""
     (row,) = FileSource(write(tmp_path, "编号,企业名称", "1.38E+10,甲"), key="编号")
     assert row.key is None
-    assert said(row)[0].startswith("编号: is a number in scientific notation")
+    assert messages(row)[0].startswith("编号: is a number in scientific notation")
     (row,) = FileSource(write_workbook(tmp_path / "a.xlsx", ["编号", "企业名称"], [10**16, "甲"]), key="编号")
     assert row.key is None
-    (words,) = said(row)
-    assert words.startswith("编号: is a number of more than 15 digits")
+    (message,) = messages(row)
+    assert message.startswith("编号: has more than 15 digits")
 
 
-def test_a_code_that_is_a_persons_is_not_shown(tmp_path: Path) -> None:
-    """An ID number in the column of credit codes is not shown as one."""
+def test_personal_number_is_not_shown(tmp_path: Path) -> None:
+    """An ID number in the column of credit codes is not shown."""
     (row,) = FileSource(write(tmp_path, "税号", "110101199001011237"))
     assert row.key == "110101199001011237\x1f"
     assert row.label is None
 
 
 def test_warnings_and_strict(tmp_path: Path) -> None:
-    """A check digit that does not fit is a warning by its heading, with ``strict`` an error, and can be left out."""
+    """A wrong check digit is a warning, an error with ``strict``, and ignored without ``checks``."""
     file = write(tmp_path, "统一社会信用代码", "91110000MA01234567")
     (row,) = FileSource(file)
-    assert said(row) == ["统一社会信用代码: has a check digit that does not fit; is it mistyped?"]
+    assert messages(row) == ["统一社会信用代码: has a wrong check digit; is it mistyped?"]
     assert not row.invalid
     (row,) = FileSource(file, strict=True)
     assert row.invalid
@@ -130,15 +142,15 @@ def test_warnings_and_strict(tmp_path: Path) -> None:
     assert not row.problems
 
 
-def test_columns_can_be_given(tmp_path: Path) -> None:
-    """A heading that nobody could guess is given."""
+def test_explicit_column(tmp_path: Path) -> None:
+    """A heading that is not recognised can be mapped explicitly."""
     (row,) = FileSource(write(tmp_path, "甲方,税号", f"某某,{CODE}"), columns={"company_name": "甲方"})
     assert row.request is not None
     assert row.request.corp_ident_info == CorpIdentInfo(company_name="某某", credit_code=CODE)
 
 
-def test_what_is_wrong_with_an_unused_cell_is_no_matter(tmp_path: Path) -> None:
-    """A number of many digits is a problem where it is used, and only there."""
+def test_problems_of_unused_columns_are_ignored(tmp_path: Path) -> None:
+    """A number with too many digits is a problem only in a column that is used."""
     file = write_workbook(
         tmp_path / "a.xlsx", ["税号", "备注", "银行卡号"], [CODE, 12345678901234567, 6222000000000000]
     )
@@ -147,23 +159,23 @@ def test_what_is_wrong_with_an_unused_cell_is_no_matter(tmp_path: Path) -> None:
     assert (problem.column, problem.fatal) == ("银行卡号", True)
 
 
-def test_a_row_in_disorder_is_not_sent(tmp_path: Path) -> None:
-    """A row with too few cells is named, and the others are not touched by it."""
+def test_row_with_too_few_cells(tmp_path: Path) -> None:
+    """A row with too few cells is invalid, and the others are not affected."""
     rows = [*FileSource(write(tmp_path, "税号,企业名称", CODE, f"{CODE},甲"))]
     assert [row.invalid for row in rows] == [True, False]
 
 
-def test_the_extra_is_asked_for_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without python-stdnum the source says so before the first row, unless checks are not wanted."""
+def test_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without python-stdnum the constructor fails with the remedy, unless checks are off."""
     monkeypatch.setitem(sys.modules, "stdnum", None)
     monkeypatch.setitem(sys.modules, "stdnum.cn", None)
     file = write(tmp_path, "税号", CODE)
-    with pytest.raises(SourceError, match="extra"):
+    with pytest.raises(SourceError, match="needs python-stdnum"):
         FileSource(file)
     assert len([*FileSource(file, checks=False)]) == 1
 
 
-def test_a_csv_needs_no_extra(tmp_path: Path) -> None:
+def test_csv_needs_no_extra(tmp_path: Path) -> None:
     """Reading a CSV without checks loads none of the extra's libraries."""
     script = (
         "import sys; from kfq_async.onboarding.input.source import FileSource as F; list(F(sys.argv[1], checks=False));"
@@ -175,19 +187,19 @@ def test_a_csv_needs_no_extra(tmp_path: Path) -> None:
 
 
 async def asynchronously(*requests: CorpIdentLinkRequest) -> AsyncIterator[CorpIdentLinkRequest]:
-    """Yield requests as a database would."""
+    """Yield requests asynchronously, like a database cursor."""
     for request in requests:
         yield request
 
 
-def ask(code: str | None, account: str | None = None) -> CorpIdentLinkRequest:
+def make_request(code: str | None, account: str | None = None) -> CorpIdentLinkRequest:
     """Make a request."""
     return CorpIdentLinkRequest(account_name=account, corp_ident_info=CorpIdentInfo(credit_code=code))
 
 
-async def test_rows_of_requests() -> None:
-    """Requests become rows with the same key as a file's, and lose the id, which is the ledger's."""
-    requests = ask(CODE.lower(), "a@example.com"), ask(None)
+async def test_request_rows() -> None:
+    """Requests become rows with the key of a file's rows and without their id, which the ledger assigns."""
+    requests = make_request(CODE.lower(), "a@example.com"), make_request(None)
     for source in ([*requests], asynchronously(*requests)):
         first, second = [row async for row in request_rows(source)]
         assert (first.row_number, first.key, first.label) == (1, f"{CODE}\x1fa@example.com", CODE)
@@ -198,15 +210,14 @@ async def test_rows_of_requests() -> None:
         assert "pass key=" in str(second.problems[0])
 
 
-async def test_requests_with_a_key_of_their_own() -> None:
-    """A key that the caller takes from the request is never shown, since it may be anybody's."""
-    rows = [
-        row async for row in request_rows([ask(CODE, "a@b.cn"), ask(CODE)], key=lambda request: request.account_name)
-    ]
+async def test_request_rows_with_a_key_function() -> None:
+    """A key from a function is never shown, since it may be personal data."""
+    requests = [make_request(CODE, "a@b.cn"), make_request(CODE)]
+    rows = [row async for row in request_rows(requests, key=lambda request: request.account_name)]
     assert [(row.key, row.label, row.invalid) for row in rows] == [("a@b.cn", None, False), (None, None, True)]
 
 
-def test_the_default_key() -> None:
+def test_default_key() -> None:
     """A request without any data has no key."""
     assert default_key(CorpIdentLinkRequest()) == (None, None)
 
@@ -223,8 +234,8 @@ SECRETS = (
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".jsonl"])
-def test_no_problem_repeats_a_cell(suffix: str, tmp_path: Path) -> None:
-    """What is wrong with a person's data is said without the data, in errors, problems and reprs of rows."""
+def test_problems_do_not_repeat_cells(suffix: str, tmp_path: Path) -> None:
+    """Neither problems nor reprs of rows contain personal data."""
     headings = ["法人", "经办人", "证件号码", "手机号", "银行卡号", "账号", "跳转页", "企业类型", "证件类型"]
     file = tmp_path / f"a{suffix}"
     with writer_for(file)(file, headings) as write_row:

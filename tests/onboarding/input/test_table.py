@@ -1,8 +1,8 @@
-"""What every kind of file becomes."""
+"""Tables and rows."""
 
 import pytest
 
-from kfq_async.onboarding.input.table import TableRow, column_name, fit, trim
+from kfq_async.onboarding.input.table import TableRow, column_name, make_row, strip_trailing_blanks
 
 
 @pytest.mark.parametrize(
@@ -17,17 +17,17 @@ from kfq_async.onboarding.input.table import TableRow, column_name, fit, trim
         (702, "column AAA"),
     ],
 )
-def test_a_column_has_a_name(index: int, name: str) -> None:
-    """A column is called by its heading, or as the spreadsheet program calls it."""
+def test_column_name(index: int, name: str) -> None:
+    """A column is named by its heading, or by its spreadsheet letters."""
     assert column_name([" 税号 ", " "], index) == name
 
 
-def test_blank_cells_at_the_end() -> None:
-    """They are no part of a row."""
-    assert trim(["", "a", " ", ""]) == ("", "a")
-    assert fit(2, ["a"], ["x", "y"]) == TableRow(2, ("a", ""))
+def test_trailing_blanks() -> None:
+    """Blank cells at the end are stripped, and missing ones are filled in."""
+    assert strip_trailing_blanks(["", "a", " ", ""]) == ("", "a")
+    assert make_row(2, ["a"], ["x", "y"]) == TableRow(2, ("a", ""))
 
 
-def test_a_row_shows_no_cells() -> None:
-    """Cells are people's data."""
+def test_repr_hides_cells() -> None:
+    """Cells hold personal data."""
     assert repr(TableRow(2, ("13800138000",))) == "TableRow(row_number=2, cells=<1 cells>, problems=())"

@@ -1,4 +1,4 @@
-"""What can be known to be wrong before anything is sent."""
+"""Checks of requests before they are sent."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 
 from kfq_async.errors import SourceError
 from kfq_async.models.identity import CorpIdentInfo, CorpIdentLinkRequest, OprIdentInfo
-from kfq_async.onboarding.input.validation import check, require_checks
+from kfq_async.onboarding.input.validation import require_stdnum, validate
 
 GOOD_CODE = "91110000600037341L"
 GOOD_ID = "110101199001011237"
 
 
 def corp(credit_code: str | None = None, company_type: int | None = None) -> CorpIdentLinkRequest:
-    """Make a request about a company."""
+    """Return a request about a company."""
     return CorpIdentLinkRequest(corp_ident_info=CorpIdentInfo(credit_code=credit_code, company_type=company_type))
 
 
 def operator(id_card: str | None = None, mobile: str | None = None, kind: int | None = None) -> CorpIdentLinkRequest:
-    """Make a request about an operator."""
+    """Return a request about an operator."""
     return CorpIdentLinkRequest(opr_ident_info=OprIdentInfo(id_card=id_card, mobile=mobile, id_card_type=kind))
 
 
@@ -49,18 +49,18 @@ def operator(id_card: str | None = None, mobile: str | None = None, kind: int | 
         CorpIdentLinkRequest(callback_page="https://example.com/x?y=1", auth_callback_url="http://10.0.0.1:8080/"),
     ],
 )
-def test_nothing_is_found(request_: CorpIdentLinkRequest) -> None:
-    """What may be right passes, residence permits and codes of rural collectives too, and so does what is missing."""
-    assert check(request_) == []
+def test_valid_requests(request_: CorpIdentLinkRequest) -> None:
+    """Well-formed values pass, residence permits and codes of rural collectives included, and so do missing ones."""
+    assert validate(request_) == []
 
 
 @pytest.mark.parametrize(
-    ("request_", "field", "said"),
+    ("request_", "field", "message"),
     [
         (corp("91110000MA01234567"), "credit_code", "check digit"),
         (corp("91110000600037342L"), "credit_code", "check digit"),
         (corp("9111000060003734"), "credit_code", "18 characters"),
-        (corp("91110000I00037341L"), "credit_code", "has a character"),
+        (corp("91110000I00037341L"), "credit_code", "has an invalid character"),
         (corp("91ABCDEF600037341L"), "credit_code", "six digits"),
         (corp(company_type=4), "company_type", "1, 2 or 3"),
         (operator("110101199001011238"), "id_card", "check digit"),
@@ -69,7 +69,7 @@ def test_nothing_is_found(request_: CorpIdentLinkRequest) -> None:
         (operator("11010119900101"), "id_card", "17 digits"),
         (operator(mobile="12800138000"), "mobile", "11 digits"),
         (operator(mobile="138001380001"), "mobile", "11 digits"),
-        (CorpIdentLinkRequest(account_name="somebody"), "account_name", "e-mail"),
+        (CorpIdentLinkRequest(account_name="unknown"), "account_name", "e-mail"),
         (CorpIdentLinkRequest(account_name="1380013800"), "account_name", "mobile"),
         (CorpIdentLinkRequest(callback_page="example.com/x"), "callback_page", "https://"),
         (CorpIdentLinkRequest(callback_page="https:///x"), "callback_page", "https://"),
@@ -77,37 +77,37 @@ def test_nothing_is_found(request_: CorpIdentLinkRequest) -> None:
         (CorpIdentLinkRequest(auth_callback_url="http://[1"), "auth_callback_url", "https://"),
     ],
 )
-def test_what_is_found(request_: CorpIdentLinkRequest, field: str, said: str) -> None:
-    """What cannot be right is named by its field; it is a warning, and an error only if that is asked for."""
-    (problem,) = check(request_)
+def test_findings(request_: CorpIdentLinkRequest, field: str, message: str) -> None:
+    """A malformed value is a warning that names its field, and an error with ``strict``."""
+    (problem,) = validate(request_)
     assert (problem.column, problem.fatal) == (field, False)
-    assert said in problem.message
-    assert [problem.fatal for problem in check(request_, strict=True)] == [True]
+    assert message in problem.message
+    assert [problem.fatal for problem in validate(request_, strict=True)] == [True]
 
 
 @given(st.text(), st.text(), st.text(), st.text(), st.text())
-def test_any_text_can_be_checked(code: str, card: str, mobile: str, account: str, url: str) -> None:
-    """Nothing that may stand in a cell makes a check fail instead of finding."""
+def test_any_text_can_be_validated(code: str, card: str, mobile: str, account: str, url: str) -> None:
+    """No text makes a check raise an exception."""
     request = CorpIdentLinkRequest(
         account_name=account,
         corp_ident_info=CorpIdentInfo(credit_code=code),
         opr_ident_info=OprIdentInfo(id_card=card, mobile=mobile),
         callback_page=url,
     )
-    assert {problem.fatal for problem in check(request)} <= {False}
+    assert {problem.fatal for problem in validate(request)} <= {False}
 
 
 @given(st.from_regex(r"[0-9A-Z]{2}[0-9]{6}[0-9A-Z]{10}", fullmatch=True))
-def test_any_code_can_be_checked(code: str) -> None:
-    """A code with any letters is right or wrong."""
-    assert len(check(corp(code))) <= 1
+def test_any_code_can_be_validated(code: str) -> None:
+    """A code with any letters has at most one finding."""
+    assert len(validate(corp(code))) <= 1
 
 
-def test_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without python-stdnum the error says what to install."""
+def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without python-stdnum the error says how to install it."""
     monkeypatch.setitem(sys.modules, "stdnum", None)
     monkeypatch.setitem(sys.modules, "stdnum.cn", None)
     with pytest.raises(SourceError, match=r"pip install 'kfq-async\[onboarding\]'"):
-        require_checks()
-    with pytest.raises(SourceError, match="extra"):
-        check(CorpIdentLinkRequest())
+        require_stdnum()
+    with pytest.raises(SourceError, match="needs python-stdnum"):
+        validate(CorpIdentLinkRequest())

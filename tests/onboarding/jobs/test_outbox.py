@@ -1,4 +1,4 @@
-"""Requests that wait: whoever begins one says so, and whoever comes too late changes nothing."""
+"""The outbox: encrypted requests, their states, and late results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from companies import PERSONAL, request, rows
 from kfq_async import BusinessError, ConnectionLost, CorpIdentLink, KfqError, LedgerError
 from kfq_async.models.fields import new_id
-from kfq_async.onboarding.decisions import DecisionContext, PendingRequest, decide, written
+from kfq_async.onboarding.decisions import DecisionContext, PendingRequest, decide, encode_request
 from kfq_async.onboarding.jobs.outbox import Outbox, RequestCipher
 from kfq_async.onboarding.ledgers.base import Hashes
 from kfq_async.onboarding.ledgers.postgres import PostgresLedger
@@ -27,21 +27,23 @@ SECRET = b"s" * 32
 LINK = CorpIdentLink(order_no="X", auth_url="https://x")
 
 
-async def settle(waiting: Outbox, entry: Entry, ended: CorpIdentLink | KfqError) -> State | None:
-    """Write the end of a call that was the only one."""
-    return await waiting.settle(entry.client_request_id, CallResult(ended, 1, 1.0), in_doubt=False)
+async def record(outbox: Outbox, entry: Entry, result: CorpIdentLink | KfqError) -> State | None:
+    """Record the result of the first call."""
+    return await outbox.record(
+        entry.client_request_id, CallResult(result=result, attempts=1, seconds=1.0), in_doubt=False
+    )
 
 
 @pytest.fixture
 async def ledger(postgres: str) -> AsyncIterator[PostgresLedger]:
-    """A ledger in which one request waits."""
+    """A ledger whose outbox holds one request."""
     context = DecisionContext(run=1, hashes=Hashes(SECRET), new_id=new_id, now=1.0)
     (row,) = rows(1)
-    ask = decide(row, context.hashes.key(row.key or ""), None, context)
-    assert isinstance(ask, PendingRequest)
+    pending = decide(row, context.hashes.key(row.key or ""), None, context)
+    assert isinstance(pending, PendingRequest)
     async with PostgresLedger(postgres, secret=SECRET) as ledger:
         async with ledger.transaction() as transaction:
-            await Outbox(ledger).keep(transaction, [ask])
+            await Outbox(ledger).add(transaction, [pending])
         yield ledger
 
 
@@ -52,116 +54,116 @@ async def only(ledger: PostgresLedger) -> Entry:
 
 
 async def count(ledger: PostgresLedger) -> int:
-    """Return how many requests wait."""
+    """Return the number of requests in the outbox."""
     async with ledger.pool.connection() as connection:
         ((number,),) = await (await connection.execute("SELECT count(*) FROM requests")).fetchall()
         return int(number)
 
 
-async def test_begun_twice_is_in_doubt(ledger: PostgresLedger) -> None:
-    """Waiting is pending; from the beginning until its end it is unknown, and the second who begins knows that."""
+async def test_start(ledger: PostgresLedger) -> None:
+    """A request is pending until it is started, and unknown until its result; a second start knows of the first."""
     entry = await only(ledger)
     assert entry.state is State.PENDING
     for in_doubt in (False, True):
-        begun = await Outbox(ledger).begin(entry.client_request_id)
-        assert begun is not None
-        assert begun[0] == written(request(), entry.client_request_id)
-        assert begun[1] is in_doubt
+        started = await Outbox(ledger).start(entry.client_request_id)
+        assert started is not None
+        assert started[0] == encode_request(request(), entry.client_request_id)
+        assert started[1] is in_doubt
         assert (await only(ledger)).state is State.UNKNOWN
 
 
 @pytest.mark.parametrize(
-    ("ended", "state", "left"),
+    ("result", "state", "left"),
     [
         (LINK, State.LINKED, 0),
         (BusinessError(31000, "no", http_status=200), State.REFUSED, 0),
         (ConnectionLost("lost"), State.PENDING, 1),
     ],
 )
-async def test_what_is_settled_waits_no_more(ledger: PostgresLedger, ended: Any, state: State, left: int) -> None:
-    """With an end, the request is gone; without one, it waits on."""
+async def test_record(ledger: PostgresLedger, result: Any, state: State, left: int) -> None:
+    """A final result deletes the request; any other keeps it."""
     entry = await only(ledger)
-    assert await settle(Outbox(ledger, clock=lambda: 7.0), entry, ended) is state
+    assert await record(Outbox(ledger, clock=lambda: 7.0), entry, result) is state
     assert ((await only(ledger)).ended_at, await count(ledger)) == (7.0, left)
-    begun = await Outbox(ledger).begin(entry.client_request_id)
-    assert (begun is not None) is bool(left)
+    started = await Outbox(ledger).start(entry.client_request_id)
+    assert (started is not None) is bool(left)
 
 
-async def test_who_was_taken_for_dead_settles_nothing(ledger: PostgresLedger) -> None:
-    """A worker that comes back when another one has settled the row changes nothing."""
-    waiting = Outbox(ledger)
+async def test_late_results(ledger: PostgresLedger) -> None:
+    """A result that comes after a final one, from a worker taken for dead, changes nothing."""
+    outbox = Outbox(ledger)
     entry = await only(ledger)
-    await settle(waiting, entry, LINK)
+    await record(outbox, entry, LINK)
     before = await only(ledger)
     late: list[CorpIdentLink | KfqError] = [ConnectionLost("lost"), CorpIdentLink(order_no="Y", auth_url="https://y")]
-    assert [await settle(waiting, entry, ended) for ended in late] == [State.LINKED] * 2
+    assert [await record(outbox, entry, result) for result in late] == [State.LINKED] * 2
     assert await only(ledger) == before
 
 
-async def test_who_was_purged_is_nobody(ledger: PostgresLedger) -> None:
-    """A company that was deleted while it was asked does not come back, and neither does its request."""
+async def test_purged_company(ledger: PostgresLedger) -> None:
+    """A company that is purged while its request is sent stays deleted, and so does its request."""
     entry = await only(ledger)
     async with ledger.pool.connection() as connection:
         await connection.execute("DELETE FROM entries")
-    waiting = Outbox(ledger)
-    assert await waiting.begin(entry.client_request_id) is None
-    assert await settle(waiting, entry, LINK) is None
+    outbox = Outbox(ledger)
+    assert await outbox.start(entry.client_request_id) is None
+    assert await record(outbox, entry, LINK) is None
     assert ([entry async for entry in ledger.entries()], await count(ledger)) == ([], 0)
 
 
-async def test_two_settle_at_once(ledger: PostgresLedger) -> None:
-    """Whoever is first is right, and the other one hears of it."""
+async def test_concurrent_results(ledger: PostgresLedger) -> None:
+    """Of several results at once one is recorded, and the request is deleted."""
     entry = await only(ledger)
-    waiting = Outbox(ledger)
-    ends = [CorpIdentLink(order_no=str(number), auth_url="https://x") for number in range(5)]
-    await asyncio.gather(*(settle(waiting, entry, ended) for ended in ends))
+    outbox = Outbox(ledger)
+    links = [CorpIdentLink(order_no=str(number), auth_url="https://x") for number in range(5)]
+    await asyncio.gather(*(record(outbox, entry, result) for result in links))
     assert (await only(ledger)).state is State.LINKED
     assert await count(ledger) == 0
 
 
-REQUEST = written(request(), "id-1")
-SEAL = RequestCipher(b"s" * 32)
+REQUEST = encode_request(request(), "id-1")
+CIPHER = RequestCipher(b"s" * 32)
 
 
-def test_comes_back_as_it_was() -> None:
-    """What was sealed is what is opened."""
-    assert SEAL.open(SEAL.seal(REQUEST), "id-1") == REQUEST
+def test_round_trip() -> None:
+    """Decryption returns the request that was encrypted."""
+    assert CIPHER.decrypt(CIPHER.encrypt(REQUEST), "id-1") == REQUEST
 
 
 @given(st.binary(min_size=1))
-def test_any_bytes(body: bytes) -> None:
-    """Whatever can be sent comes back."""
-    assert SEAL.open(SEAL.seal(EncodedRequest(body, "x")), "x") == EncodedRequest(body, "x")
+def test_round_trip_of_any_body(body: bytes) -> None:
+    """Any body survives encryption and decryption."""
+    assert CIPHER.decrypt(CIPHER.encrypt(EncodedRequest(body, "x")), "x") == EncodedRequest(body, "x")
 
 
-def test_nothing_can_be_read() -> None:
-    """The sealed bytes hold no person's data, and are other ones each time."""
-    sealed = SEAL.seal(REQUEST)
-    assert [each for each in PERSONAL if each.encode() in sealed] == []
-    assert SEAL.seal(REQUEST) != sealed
+def test_ciphertext() -> None:
+    """The ciphertext holds no personal data, and differs each time."""
+    encrypted = CIPHER.encrypt(REQUEST)
+    assert [each for each in PERSONAL if each.encode() in encrypted] == []
+    assert CIPHER.encrypt(REQUEST) != encrypted
 
 
 @pytest.mark.parametrize("place", [0, 12, 40, -1])
-def test_a_changed_byte(place: int) -> None:
-    """Whatever is changed is noticed, and not shown."""
-    sealed = bytearray(SEAL.seal(REQUEST))
-    sealed[place] ^= 1
-    with pytest.raises(LedgerError, match="was not sealed here") as caught:
-        SEAL.open(bytes(sealed), "id-1")
+def test_changed_byte(place: int) -> None:
+    """A changed byte is detected, and the error shows nothing of the content."""
+    encrypted = bytearray(CIPHER.encrypt(REQUEST))
+    encrypted[place] ^= 1
+    with pytest.raises(LedgerError, match="cannot be decrypted") as caught:
+        CIPHER.decrypt(bytes(encrypted), "id-1")
     assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("sealed", [b"", b"short", bytes(12), bytes(13)])
-def test_no_seal_at_all(sealed: bytes) -> None:
-    """What is too short to be one is refused in the same words."""
-    with pytest.raises(LedgerError, match="was not sealed here"):
-        SEAL.open(sealed, "id-1")
+@pytest.mark.parametrize("encrypted", [b"", b"short", bytes(12), bytes(13)])
+def test_short_ciphertext(encrypted: bytes) -> None:
+    """Bytes that are too short are refused with the same error."""
+    with pytest.raises(LedgerError, match="cannot be decrypted"):
+        CIPHER.decrypt(encrypted, "id-1")
 
 
-def test_another_secret_and_another_id() -> None:
-    """A request moved to another ledger, or to another row's place, is refused."""
-    sealed = SEAL.seal(REQUEST)
+def test_other_secret_and_other_id() -> None:
+    """A request copied from another ledger, or from another id, is refused."""
+    encrypted = CIPHER.encrypt(REQUEST)
     with pytest.raises(LedgerError):
-        RequestCipher(b"t" * 32).open(sealed, "id-1")
+        RequestCipher(b"t" * 32).decrypt(encrypted, "id-1")
     with pytest.raises(LedgerError):
-        SEAL.open(sealed, "id-2")
+        CIPHER.decrypt(encrypted, "id-2")

@@ -1,4 +1,4 @@
-"""Rows as jobs: every job is there once, says nothing about anybody, and ends with its company settled."""
+"""Onboarding jobs: one job per row, without personal data, until its result is final."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kfq_async import (
     LedgerError,
     RetryPolicy,
 )
-from kfq_async.onboarding.jobs.worker import LONGEST_WAIT, MOST_ATTEMPTS, OnboardingJobs, _Again
+from kfq_async.onboarding.jobs.worker import MAX_ATTEMPTS, MAX_WAIT, TASK, OnboardingJobs, RetryStrategy
 from kfq_async.onboarding.ledgers.postgres import PostgresLedger
 from kfq_async.onboarding.records import Entry, OutcomeStatus, State
 from kfq_async.onboarding.runner import BATCH
@@ -37,31 +37,31 @@ ONCE = RetryPolicy(attempts=1)
 
 @pytest.fixture
 async def jobs(postgres: str) -> AsyncIterator[OnboardingJobs]:
-    """No jobs yet; the companies of one ledger."""
+    """Jobs of an empty ledger."""
     async with OnboardingJobs(postgres, secret=SECRET, stalled_after=1) as jobs:
         yield jobs
 
 
 async def rows_of(jobs: OnboardingJobs, query: str, *values: object) -> list[tuple[Any, ...]]:
-    """Ask the database."""
+    """Run a query, and return its rows."""
     async with jobs.ledger.pool.connection() as connection:
         found = await connection.execute(query, values)
         return await found.fetchall() if found.description else []
 
 
 async def statuses(jobs: OnboardingJobs) -> list[str]:
-    """Return the statuses of all jobs for companies."""
-    found = await rows_of(jobs, "SELECT status::text FROM procrastinate_jobs WHERE task_name = 'ask' ORDER BY id")
+    """Return the statuses of all jobs that request links."""
+    found = await rows_of(jobs, "SELECT status::text FROM procrastinate_jobs WHERE task_name = %s ORDER BY id", TASK)
     return [status for (status,) in found]
 
 
 async def make_ready(jobs: OnboardingJobs) -> None:
-    """Let jobs that wait for their time be ready at once."""
+    """Make jobs that wait for their next attempt ready."""
     await rows_of(jobs, "UPDATE procrastinate_jobs SET scheduled_at = NULL")
 
 
 async def entries_of(jobs: OnboardingJobs) -> list[Entry]:
-    """Return where the companies stand."""
+    """Return the current generations."""
     return [entry async for entry in jobs.ledger.entries()]
 
 
@@ -74,11 +74,18 @@ async def until_linked(jobs: OnboardingJobs, count: int) -> None:
     """Wait until so many companies have their link."""
     async with asyncio.timeout(30):
         while sum(entry.state is State.LINKED for entry in await entries_of(jobs)) < count:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)  # the database tells nobody
+            await asyncio.sleep(0.05)  # the database has no event to wait for
 
 
-async def test_every_company_gets_its_link(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
-    """Rows become jobs, jobs become links, and afterwards neither job nor request is left."""
+async def until_ordered(sandbox: Sandbox) -> None:
+    """Wait until the sandbox has made an order."""
+    async with asyncio.timeout(30):
+        while not sandbox.orders:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # the sandbox has no event to wait for
+
+
+async def test_links_for_all(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
+    """Rows become jobs, and jobs links; afterwards neither a job nor a request is left."""
     assert await jobs.enqueue(rows(BATCH + 50)) == {OutcomeStatus.PENDING: BATCH + 50}
     await run_all(jobs, session)
     assert {entry.client_request_id: entry.order_no for entry in await entries_of(jobs)} == {
@@ -91,8 +98,8 @@ async def test_every_company_gets_its_link(jobs: OnboardingJobs, session: AsyncS
     assert await jobs.enqueue(rows(BATCH + 50)) == {OutcomeStatus.LINKED: BATCH + 50}
 
 
-async def test_nobody_is_in_the_database(jobs: OnboardingJobs) -> None:
-    """While jobs wait, no table holds a person's data in clear, and no job more than its id."""
+async def test_no_personal_data(jobs: OnboardingJobs) -> None:
+    """While jobs wait, no table holds personal data in clear, and a job holds its id only."""
     await jobs.enqueue(rows(5))
     tables = await rows_of(
         jobs, "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'kfq_onboarding'"
@@ -106,8 +113,8 @@ async def test_nobody_is_in_the_database(jobs: OnboardingJobs) -> None:
     assert found == [(each, each, {"client_request_id": each}) for each in ids]
 
 
-async def test_the_same_rows_again_make_no_job_twice(jobs: OnboardingJobs) -> None:
-    """Loading again makes the jobs that are missing, and no others."""
+async def test_enqueue_is_idempotent(jobs: OnboardingJobs) -> None:
+    """Enqueueing the same rows again adds the jobs that are missing, and no others."""
     await jobs.enqueue(rows(4))
     await rows_of(jobs, "UPDATE procrastinate_jobs SET status = 'doing' WHERE id = 1")
     await rows_of(jobs, "DELETE FROM procrastinate_jobs WHERE id = 2")
@@ -116,9 +123,9 @@ async def test_the_same_rows_again_make_no_job_twice(jobs: OnboardingJobs) -> No
     assert len(locks) == len(set(locks)) == 5
 
 
-async def test_rows_that_are_not_asked(jobs: OnboardingJobs) -> None:
-    """Each row has its outcome; an invalid or repeated one makes no job."""
-    told: list[Outcome] = []
+async def test_outcomes(jobs: OnboardingJobs) -> None:
+    """Each row has an outcome; an invalid or duplicate row has no job."""
+    outcomes: list[Outcome] = []
 
     async def source() -> AsyncIterator[Row]:
         for number in range(BATCH):
@@ -126,14 +133,14 @@ async def test_rows_that_are_not_asked(jobs: OnboardingJobs) -> None:
         yield attrs.evolve(row(1), row_number=900)
         yield attrs.evolve(row(901), key=None)
 
-    counts = await jobs.enqueue(source(), tell=told.append)
-    assert counts == {OutcomeStatus.PENDING: BATCH, OutcomeStatus.REPEATED: 1, OutcomeStatus.INVALID: 1}
-    assert Counter(outcome.status for outcome in told) == counts
+    counts = await jobs.enqueue(source(), on_outcome=outcomes.append)
+    assert counts == {OutcomeStatus.PENDING: BATCH, OutcomeStatus.DUPLICATE: 1, OutcomeStatus.INVALID: 1}
+    assert Counter(outcome.status for outcome in outcomes) == counts
     assert await statuses(jobs) == ["todo"] * BATCH
 
 
-async def test_full_parts_only(jobs: OnboardingJobs) -> None:
-    """A source that ends with a full part ends."""
+async def test_full_batches(jobs: OnboardingJobs) -> None:
+    """A source may end with a full batch."""
 
     async def source() -> AsyncIterator[Row]:
         for number in range(BATCH):
@@ -142,8 +149,8 @@ async def test_full_parts_only(jobs: OnboardingJobs) -> None:
     assert await jobs.enqueue(source()) == {OutcomeStatus.PENDING: BATCH}
 
 
-async def test_urls_are_bound(postgres: str, session: AsyncSession, sandbox: Sandbox) -> None:
-    """What the platform gets has the URLs of its id."""
+async def test_callbacks(postgres: str, session: AsyncSession, sandbox: Sandbox) -> None:
+    """Requests carry callback URLs that are bound to their ids."""
     urls = CallbackUrls([b"k" * 32], page="http://127.0.0.1:9/page", notify="http://127.0.0.1:9/notify")
     async with OnboardingJobs(postgres, secret=SECRET, callbacks=urls) as jobs:
         await jobs.enqueue(rows(1))
@@ -153,8 +160,8 @@ async def test_urls_are_bound(postgres: str, session: AsyncSession, sandbox: San
     assert str(bound.auth_callback_url) in order.request
 
 
-async def test_a_refusal_is_settled(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
-    """What the platform refuses for good ends; ``retry_refused`` opens its next generation."""
+async def test_refused(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
+    """A refused row is final; ``retry_refused`` sends its next generation."""
     sandbox.inject_faults(Fault("code-31000", times=1))
     await jobs.enqueue(rows(1))
     await run_all(jobs, session)
@@ -167,10 +174,8 @@ async def test_a_refusal_is_settled(jobs: OnboardingJobs, session: AsyncSession,
     assert (entry.state, entry.generation) == (State.LINKED, 2)
 
 
-async def test_an_unknown_outcome_is_asked_again(
-    jobs: OnboardingJobs, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A lost answer leaves the row unknown and its job waiting; the same id is asked for, and it is one order."""
+async def test_unknown_is_retried(jobs: OnboardingJobs, sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """After a lost response the row is unknown and its job waits; the retry has the same id, so there is one order."""
     sandbox.inject_faults(Fault("lose-response", times=1))
     await jobs.enqueue(rows(1))
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=ONCE) as session:
@@ -185,8 +190,8 @@ async def test_an_unknown_outcome_is_asked_again(
     assert [each for each in PERSONAL if each in caplog.text] == []
 
 
-async def test_data_corrected_while_it_waits(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
-    """What was certainly not sent is sent as it stands in the last file, by the one job."""
+async def test_data_changed_while_pending(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
+    """A row that was not sent is sent as enqueued last, by one job."""
     await jobs.enqueue([row(1, name="旧名")])
     await jobs.enqueue([row(1, name="新名")])
     await run_all(jobs, session)
@@ -194,24 +199,24 @@ async def test_data_corrected_while_it_waits(jobs: OnboardingJobs, session: Asyn
 
 
 async def test_data_changed_while_unknown(jobs: OnboardingJobs, sandbox: Sandbox) -> None:
-    """What may have been sent stays as it was, and the row is named."""
-    told: list[Outcome] = []
+    """A request that may have been sent keeps its data, and the outcome names the remedy."""
+    outcomes: list[Outcome] = []
     sandbox.inject_faults(Fault("lose-response"))
     await jobs.enqueue([row(1, name="旧名")])
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=ONCE) as session:
         await run_all(jobs, session)
         sandbox.inject_faults()
-        assert await jobs.enqueue([row(1, name="新名")], tell=told.append) == {OutcomeStatus.UNKNOWN: 1}
+        assert await jobs.enqueue([row(1, name="新名")], on_outcome=outcomes.append) == {OutcomeStatus.UNKNOWN: 1}
         await make_ready(jobs)
         await run_all(jobs, session)
-    assert "put the old ones back" in told[0].reason
+    assert "restore the data and run again" in outcomes[0].reason
     assert [order.company_name for order in sandbox.orders] == ["旧名"]
 
 
-async def test_a_refused_token_burns_no_row(
+async def test_systemic_failure(
     jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What concerns every row is logged once, and the rows stay as they were until it is mended."""
+    """A refused token is logged once, and the rows stay pending until it is replaced."""
     await jobs.enqueue(rows(3))
     async with AsyncSession("WRONG", base_url=sandbox.base_url) as refused:
         await run_all(jobs, refused)
@@ -223,8 +228,8 @@ async def test_a_refused_token_burns_no_row(
     assert len(sandbox.orders) == 3
 
 
-async def test_a_closed_session_is_nobodys_outcome(jobs: OnboardingJobs, sandbox: Sandbox) -> None:
-    """A mistake in the program leaves the job."""
+async def test_closed_session(jobs: OnboardingJobs, sandbox: Sandbox) -> None:
+    """A closed session is a programming error: the job stays, and the entry gets no result."""
     await jobs.enqueue(rows(1))
     session = AsyncSession(sandbox.token, base_url=sandbox.base_url)
     await session.aclose()
@@ -234,22 +239,18 @@ async def test_a_closed_session_is_nobodys_outcome(jobs: OnboardingJobs, sandbox
 
 
 @pytest.mark.parametrize(
-    "gone", ["DELETE FROM requests", "DELETE FROM entries", "UPDATE entries SET state = 'linked', order_no = 'O'"]
+    "statement", ["DELETE FROM requests", "DELETE FROM entries", "UPDATE entries SET state = 'linked', order_no = 'O'"]
 )
-async def test_a_job_that_is_not_needed(
-    jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox, gone: str
-) -> None:
-    """A company that was purged or settled meanwhile is not asked."""
+async def test_obsolete_job(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox, statement: str) -> None:
+    """A company that was purged or got a final result meanwhile is not sent."""
     await jobs.enqueue(rows(1))
-    await rows_of(jobs, gone)
+    await rows_of(jobs, statement)
     await run_all(jobs, session)
     assert (len(sandbox.orders), await statuses(jobs)) == (0, [])
 
 
-async def test_jobs_of_dead_workers_are_given_to_others(
-    jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox
-) -> None:
-    """A worker that works finds the jobs of one that was not heard of, and runs them."""
+async def test_dead_worker(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
+    """A running worker takes over the jobs of one without a heartbeat."""
     await jobs.enqueue(rows(3))
     await rows_of(
         jobs,
@@ -265,35 +266,27 @@ async def test_jobs_of_dead_workers_are_given_to_others(
     assert len(sandbox.orders) == 3
 
 
-async def test_told_to_end(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
-    """The request under way ends, and what has not begun waits for another worker."""
-    acting = asyncio.Event()
-    sandbox.inject_faults(Fault("delay", seconds=0.3))
+async def test_stop_worker(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
+    """A worker that is stopped finishes the request under way; the next job waits for another worker."""
+    sandbox.inject_faults(Fault("delay", seconds=1.0))
     await jobs.enqueue(rows(2))
-    mark_pending = jobs._circuit_breaker.released
-
-    async def begun() -> None:
-        acting.set()
-        await mark_pending()
-
-    jobs._circuit_breaker.released = begun  # type: ignore[method-assign]
     worker = asyncio.create_task(jobs.work(session, concurrency=1, signals=False))
-    await acting.wait()
+    await until_ordered(sandbox)
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
     assert [entry.state for entry in await entries_of(jobs)] == [State.LINKED, State.PENDING]
     assert await statuses(jobs) == ["todo"]
 
 
-async def test_one_loader_at_a_time(jobs: OnboardingJobs, postgres: str) -> None:
-    """Who loads while another one does is told who it is."""
+async def test_concurrent_enqueue(jobs: OnboardingJobs, postgres: str) -> None:
+    """Enqueueing is refused while another process does, which is named."""
     async with PostgresLedger(postgres, secret=SECRET):
         with pytest.raises(LedgerError, match=r"in use by process \d+"):
             await jobs.enqueue(rows(1))
 
 
-async def test_taking_a_job_does_not_read_them_all(jobs: OnboardingJobs) -> None:
-    """However many wait, the server reads a few of them for each that it gives out."""
+async def test_fetching_a_job_uses_the_index(jobs: OnboardingJobs) -> None:
+    """The server reads a few jobs for each that it hands out, however many wait."""
     await jobs.enqueue(rows(3000))
     counters = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'procrastinate_jobs'"
     async with jobs.ledger.pool.connection() as connection:
@@ -306,24 +299,24 @@ async def test_taking_a_job_does_not_read_them_all(jobs: OnboardingJobs) -> None
     assert 20 <= after[0] - before[0] < 20 * 10
 
 
-async def test_opened_again(jobs: OnboardingJobs, postgres: str, session: AsyncSession, sandbox: Sandbox) -> None:
-    """Another process finds the tables, and the jobs that wait in them."""
+async def test_reopen(jobs: OnboardingJobs, postgres: str, session: AsyncSession, sandbox: Sandbox) -> None:
+    """Another process finds the tables and runs the jobs in them."""
     await jobs.enqueue(rows(2))
     async with OnboardingJobs(postgres, secret=SECRET) as others:
         await run_all(others, session)
     assert len(sandbox.orders) == 2
 
 
-async def test_without_its_job_there_is_no_entry(jobs: OnboardingJobs) -> None:
-    """If procrastinate cannot take the jobs, the ledger has no entries of them either, and it is said why."""
+async def test_procrastinate_error(jobs: OnboardingJobs) -> None:
+    """If procrastinate cannot add the jobs, no entries are added either, and the error names the remedy."""
     await rows_of(jobs, "ALTER TABLE procrastinate_jobs RENAME COLUMN args TO renamed")
     with pytest.raises(LedgerError, match=r"procrastinate: .*; apply its migrations"):
         await jobs.enqueue(rows(3))
     assert await entries_of(jobs) == []
 
 
-async def test_tables_that_cannot_be_made(postgres: str) -> None:
-    """What is in the way is named, and nothing is left open."""
+async def test_conflicting_table(postgres: str) -> None:
+    """A table that stands in the way is named, and the ledger is closed."""
     async with PostgresLedger(postgres, secret=SECRET) as ledger, ledger.pool.connection() as connection:
         await connection.execute("CREATE TABLE procrastinate_workers (id integer)")
     with pytest.raises(LedgerError, match="procrastinate_workers"):
@@ -331,8 +324,8 @@ async def test_tables_that_cannot_be_made(postgres: str) -> None:
             pass
 
 
-async def test_a_source_that_fails(jobs: OnboardingJobs) -> None:
-    """The rows before its failure have their jobs, and the same call again goes on."""
+async def test_source_error(jobs: OnboardingJobs) -> None:
+    """The rows before the failure have their jobs, and the same call adds the others."""
 
     def source() -> Iterator[Row]:
         yield from rows(BATCH + 10)
@@ -344,33 +337,33 @@ async def test_a_source_that_fails(jobs: OnboardingJobs) -> None:
     assert await jobs.enqueue(rows(BATCH + 20)) == {OutcomeStatus.PENDING: BATCH + 20}
 
 
-def test_bounds_are_named() -> None:
-    """A bound that cron cannot express is refused."""
+def test_stalled_after() -> None:
+    """A time that cron cannot express is refused."""
     with pytest.raises(ValueError, match="stalled_after must be from 1 to 59 seconds, not 60"):
         OnboardingJobs("dbname=x", secret=SECRET, stalled_after=60)
 
 
-def seconds(exception: BaseException, attempts: Sequence[int]) -> list[float | None]:
-    """Return how long a job waits that ended so, after so many runs; ``None`` if it is given up."""
+def waits_after(exception: BaseException, attempts: Sequence[int]) -> list[float | None]:
+    """Return the seconds until the next attempt after so many attempts, or ``None`` if the job fails."""
     waits: list[float | None] = []
     for count in attempts:
-        job = Job(queue="q", lock=None, queueing_lock=None, task_name="ask", attempts=count)
-        decision = _Again().get_retry_decision(exception=exception, job=job)
+        job = Job(queue="q", lock=None, queueing_lock=None, task_name=TASK, attempts=count)
+        decision = RetryStrategy().get_retry_decision(exception=exception, job=job)
         if decision is None:
             waits.append(None)
         else:
-            waits.append(round(_until(decision.retry_at)) if decision.retry_at else 0)
+            waits.append(round(_seconds_until(decision.retry_at)) if decision.retry_at else 0)
     return waits
 
 
-def _until(moment: Any) -> float:
+def _seconds_until(moment: Any) -> float:
     return float((moment - type(moment).now(moment.tzinfo)).total_seconds())
 
 
-def test_later_and_later() -> None:
-    """Waits double up to five minutes; after many runs a row is left, unless the cause is everybody's."""
-    assert seconds(ConnectionLost("x"), [0, 1, 5, 9, MOST_ATTEMPTS]) == [1, 2, 32, LONGEST_WAIT, None]
-    everybodys = CredentialsError(41000, "x", http_status=200)
-    assert seconds(everybodys, [0, MOST_ATTEMPTS]) == [1, LONGEST_WAIT]
-    assert seconds(BusinessError(31000, "x", http_status=200), [MOST_ATTEMPTS]) == [None]
-    assert seconds(asyncio.CancelledError(), [0, MOST_ATTEMPTS]) == [0, 0]
+def test_retry_strategy() -> None:
+    """Waits double up to five minutes; after many attempts a job fails, except after a systemic failure."""
+    assert waits_after(ConnectionLost("x"), [0, 1, 5, 9, MAX_ATTEMPTS]) == [1, 2, 32, MAX_WAIT, None]
+    systemic = CredentialsError(41000, "x", http_status=200)
+    assert waits_after(systemic, [0, MAX_ATTEMPTS]) == [1, MAX_WAIT]
+    assert waits_after(BusinessError(31000, "x", http_status=200), [MAX_ATTEMPTS]) == [None]
+    assert waits_after(asyncio.CancelledError(), [0, MAX_ATTEMPTS]) == [0, 0]

@@ -1,4 +1,4 @@
-"""From a file to PostgreSQL in the middle of the work: nobody gets a second order."""
+"""Migration from SQLite to PostgreSQL between two runs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 COMPANIES = 250
 
 
-async def test_half_done_and_moved(postgres: str, tmp_path: Path, sandbox: Sandbox) -> None:
-    """What is linked stays linked, and what is unknown is asked again under its id, as a job."""
+async def test_migrate(postgres: str, tmp_path: Path, sandbox: Sandbox) -> None:
+    """Linked companies stay linked, and unknown ones are retried under their ids, as jobs: one order each."""
     async with (
         SqliteLedger(tmp_path / "ledger") as old,
         OnboardingJobs(postgres, secret=old.secret) as jobs,
@@ -36,14 +36,14 @@ async def test_half_done_and_moved(postgres: str, tmp_path: Path, sandbox: Sandb
         assert await migrate(old, jobs.ledger) == COMPANIES
         assert await migrate(old, jobs.ledger) == COMPANIES
         counts = await jobs.enqueue(rows(COMPANIES))
-        assert counts == {ending: first.count(ending) for ending in set(first)}
+        assert counts == {status: first.count(status) for status in set(first)}
         await jobs.work(session, wait=False, signals=False)
         assert {entry.state async for entry in jobs.ledger.entries()} == {State.LINKED}
     assert len(sandbox.orders) == COMPANIES
 
 
-async def test_two_secrets(tmp_path: Path) -> None:
-    """Under another secret the companies would not be recognised."""
+async def test_different_secrets(tmp_path: Path) -> None:
+    """Ledgers with different secrets are refused."""
     async with SqliteLedger(tmp_path / "one") as one, SqliteLedger(tmp_path / "two") as two:
-        with pytest.raises(LedgerError, match=r"secret=old\.secret"):
+        with pytest.raises(LedgerError, match=r"secret=source\.secret"):
             await migrate(one, two)

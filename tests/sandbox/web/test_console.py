@@ -14,7 +14,7 @@ from kfq_async import AsyncSession, CorpIdentInfo, CorpIdentLinkRequest
 from kfq_async.sandbox import Sandbox
 from orders import NOW
 from pages import ParsedPage, attempt, console_of, notification
-from servers import ScriptedServer, Seen, answer
+from servers import ReceivedRequest, ScriptedServer, http_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -87,8 +87,8 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 async def receiver() -> AsyncIterator[ScriptedServer]:
     """A receiver that acknowledges every notification."""
 
-    async def acknowledge(_number: int, _seen: Seen) -> bytes:
-        return answer(b"success")
+    async def acknowledge(_number: int, _seen: ReceivedRequest) -> bytes:
+        return http_response(b"success")
 
     async with ScriptedServer(acknowledge) as receiver:
         yield receiver
@@ -187,7 +187,7 @@ async def test_buttons_of_a_notification(
     """Each button sends the notification once more with its fault, and the next page shows the response."""
     notification_id = await completed(sandbox, receiver.origin)
     assert await press(http, sandbox, action=action, notification=notification_id, seconds="0.05") == 303
-    assert len(receiver.seen) == 1 + requests
+    assert len(receiver.requests) == 1 + requests
     texts = {"resend": "HTTP 200", "duplicate": "重复", "corrupt": "接收方接受了被篡改的通知", "delay": "延迟"}
     assert texts[action] in (await show(http, sandbox))[1]
 
@@ -197,7 +197,7 @@ async def test_reorder(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: 
     for name in "甲乙丙":
         await completed(sandbox, receiver.origin, name)
     assert await press(http, sandbox, action="reorder") == 303
-    assert [orjson.loads(seen.body)["companyName"] for seen in receiver.seen] == ["甲", "乙", "丙", "丙", "乙"]
+    assert [orjson.loads(seen.body)["companyName"] for seen in receiver.requests] == ["甲", "乙", "丙", "丙", "乙"]
 
 
 async def test_page_does_not_wait_for_a_long_delay(
@@ -246,7 +246,7 @@ async def test_invalid_forms(
     notification_id = await completed(sandbox, receiver.origin)
     fields = {name: notification_id if value == "ID" else value for name, value in form.items()}
     assert await press(http, sandbox, **fields) == 400
-    assert len(receiver.seen) == 1
+    assert len(receiver.requests) == 1
 
 
 async def test_form_needs_the_token(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer) -> None:
@@ -256,7 +256,7 @@ async def test_form_needs_the_token(http: aiohttp.ClientSession, sandbox: Sandbo
         assert await press(http, sandbox, token, action="resend", notification=notification_id) == 403
     async with http.post(f"{sandbox.origin}/sandbox/", json={"action": "resend"}) as response:
         assert response.status == 403
-    assert len(receiver.seen) == 1
+    assert len(receiver.requests) == 1
 
 
 async def test_token_changes_with_a_restart(http: aiohttp.ClientSession, receiver: ScriptedServer) -> None:

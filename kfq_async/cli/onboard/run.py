@@ -1,0 +1,332 @@
+"""One run of ``kfq onboard``: the input through the ledger to the platform, then output and report."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+from attrs import field, frozen
+from rich.console import Console
+
+from kfq_async.callbacks.urls import CallbackUrls
+from kfq_async.cli.progress import ProgressReporter, format_counts
+from kfq_async.cli.terminal import print_line, printable
+from kfq_async.errors import LedgerError, OnboardingError, SourceError
+from kfq_async.onboarding import (
+    FileSource,
+    Onboarding,
+    Outcome,
+    OutcomeStatus,
+    Result,
+    Row,
+    SqliteLedger,
+    Statistics,
+    report,
+    write_output,
+)
+from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
+from kfq_async.onboarding.output.files import atomic_write, check_output
+from kfq_async.onboarding.planner import Planner
+from kfq_async.onboarding.runner import BATCH
+from kfq_async.session import AsyncSession
+
+__all__ = ["INTERRUPTED", "PAUSED", "OnboardRun", "RunFiles", "dry_run"]
+
+PAUSED = 3
+"""Exit status of a paused run."""
+INTERRUPTED = 130
+"""Exit status of an interrupted run."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LEDGER_SUFFIXES = ("-wal", "-shm", ".key", ".lock")
+"""Suffixes of the files next to a ledger."""
+DEFAULT_KEY = "credit code and account"
+MAX_LISTED_ROWS = 20
+"""Rows with a problem that are listed on the screen; the output has all of them."""
+
+
+@frozen
+class RunFiles:
+    """Paths of a run."""
+
+    source: Path
+    out: Path
+    ledger: Path
+    report: Path
+
+    def check(self) -> None:
+        """Raise `SourceError` if two of them are the same file, or one cannot be written."""
+        next_to_ledger = {
+            f"the ledger's {suffix}": self.ledger.with_name(f"{self.ledger.name}{suffix}") for suffix in LEDGER_SUFFIXES
+        }
+        paths = {"the input": self.source, "--ledger": self.ledger, **next_to_ledger}
+        paths |= {"--out": self.out, "--report": self.report}
+        names: dict[Path, str] = {}
+        for name, path in paths.items():
+            if (other := names.setdefault(path.resolve(), name)) != name:
+                raise SourceError(f"{name} and {other} are the same file, {path}; choose another name")
+        for name, path in paths.items():
+            if path.is_dir() or not os.access(path.parent, os.W_OK):
+                raise SourceError(f"{name}: {path} cannot be written; choose a file in an existing folder of yours")
+
+
+@frozen(kw_only=True)
+class OnboardRun:
+    """Settings of a run, and the run itself."""
+
+    files: RunFiles
+    base_url: str
+    key: str | None
+    """Key column; ``None``: the default key."""
+    source: FileSource
+    session: Callable[[], AsyncSession] = field(repr=False)
+    concurrency: int
+    rate_limit: float | None
+    """Calls per second; ``None``: no limit."""
+    retry_refused: bool
+    strict: bool
+    callbacks: CallbackUrls | None = field(repr=False)
+    console: Console = field(repr=False)
+
+    async def run(self) -> int:
+        """Run to the end, a pause or an interruption, write the files in any case, and return the exit status."""
+        total = await asyncio.to_thread(self.preflight)
+        progress, messages = ProgressReporter(self.console, total), _RowMessages()
+        async with (
+            _InterruptHandler(progress) as interrupts,
+            SqliteLedger(self.files.ledger) as ledger,
+            self.session() as session,
+        ):
+            await self.bind_ledger(ledger)
+            run = Onboarding(
+                session,
+                ledger,
+                self.source,
+                concurrency=self.concurrency,
+                rate_limit=self.rate_limit,
+                retry_refused=self.retry_refused,
+                strict=self.strict,
+                callbacks=self.callbacks,
+            )
+            interrupts.attach(run.stop)
+            error = await _consume(run, progress, messages)
+            if unread := total - progress.counts.total():
+                progress.counts[OutcomeStatus.PENDING] += unread
+            if not isinstance(error, LedgerError):
+                error = await self._write_results(ledger, run.run, progress, messages) or error
+            self._print_summary(progress, messages, error)
+        if error is not None:
+            return PAUSED
+        if interrupts.interrupted:
+            return INTERRUPTED
+        return 0 if set(progress.counts) <= {OutcomeStatus.LINKED, OutcomeStatus.DUPLICATE} else 1
+
+    async def bind_ledger(self, ledger: SqliteLedger) -> None:
+        """Raise `LedgerError` if the ledger belongs to another platform or key; every row would be requested anew."""
+        facts = {
+            "platform": (self.base_url, "name another --ledger for another platform"),
+            "key": (self.key or DEFAULT_KEY, "give the same --key again, or name another --ledger"),
+        }
+        for name, (value, advice) in facts.items():
+            if (recorded := await ledger.record_fact(name, value)) != value:
+                raise LedgerError(f"{self.files.ledger} has the {name} {recorded}, not {value}: {advice}")
+
+    def preflight(self) -> int:
+        """Check the files before anything is sent, and return the number of rows."""
+        self.files.check()
+        check_output(self.source, self.files.out)
+        return self.source.count()
+
+    async def _write_results(
+        self, ledger: SqliteLedger, run: int, progress: ProgressReporter, messages: _RowMessages
+    ) -> OnboardingError | None:
+        """Write output and report from the ledger, and return the error that prevented it."""
+        counts = {str(status): count for status, count in progress.counts.items()}
+        try:
+            await ledger.end_run(run, {**counts, "invalid_rows": messages.statistics.invalid.ranges()})
+            await self._write_files(ledger, run, messages.statistics)
+        except OnboardingError as error:
+            return error
+        for name, path in (("links", self.files.out), ("report", self.files.report)):
+            print_line(self.console, f"{name}: {path}")
+        return None
+
+    async def _write_files(self, ledger: SqliteLedger, run: int, statistics: Statistics) -> None:
+        loop = asyncio.get_running_loop()
+        planner = Planner(ledger, run=run, strict=self.strict, callbacks=self.callbacks)
+
+        def results(rows: Sequence[Row]) -> list[Result]:
+            decisions = asyncio.run_coroutine_threadsafe(planner.inspect(rows), loop).result()
+            return [_to_result(outcome_from_decision(decision)) for decision in decisions]
+
+        await asyncio.to_thread(write_output, self.source, self.files.out, results)
+        async for entry in ledger.entries():
+            statistics.add(entry)
+        page = report(statistics, made_at=time.time())
+        await asyncio.to_thread(_write_text, self.files.report, page)
+
+    def _print_summary(self, progress: ProgressReporter, messages: _RowMessages, error: OnboardingError | None) -> None:
+        messages.print(self.console)
+        counts = format_counts(progress.counts) or "none"
+        summary = f"{progress.counts.total()} companies: {counts}; {progress.sent} sent in {progress.seconds:.1f} s"
+        print_line(self.console, summary, style="bold")
+        if error is not None:
+            print_line(self.console, f"kfq: {error}", style="red")
+        open_rows = progress.counts[OutcomeStatus.UNKNOWN] or progress.counts[OutcomeStatus.PENDING]
+        if (error is not None or open_rows) and not isinstance(error, LedgerError):
+            print_line(self.console, "Run the same command again to resume.")
+
+
+async def _consume(run: Onboarding, progress: ProgressReporter, messages: _RowMessages) -> OnboardingError | None:
+    """Record the outcomes of a run until it ends, and return the error that ended it."""
+    try:
+        with progress:
+            async with run:
+                async for outcome in run:
+                    progress.record(outcome)
+                    messages.record(outcome)
+    except OnboardingError as error:
+        return error
+    return None
+
+
+class _RowMessages:
+    """Messages about rows for the screen and for the statistics, in bounded memory."""
+
+    def __init__(self, *, list_warnings: bool = False) -> None:
+        self.statistics = Statistics()
+        self._list_warnings = list_warnings
+        self._lines: list[str] = []
+        self._listed = 0
+        self._warned = 0
+
+    def record(self, outcome: Outcome) -> None:
+        """Keep the message of a row."""
+        if outcome.status is OutcomeStatus.INVALID:
+            self.statistics.add_invalid(outcome.row_number, outcome.problems)
+        has_warning = bool(outcome.problems)
+        without_link = outcome.status not in {OutcomeStatus.LINKED, OutcomeStatus.PENDING, OutcomeStatus.DUPLICATE}
+        if without_link or (has_warning and self._list_warnings):
+            self._listed += 1
+            if len(self._lines) < MAX_LISTED_ROWS:
+                self._lines.append(f"row {outcome.row_number}: {outcome.status}: {outcome.reason}")
+        elif has_warning:
+            self._warned += 1
+
+    def print(self, console: Console) -> None:
+        """Print the first messages, and the number of the others."""
+        for line in self._lines:
+            print_line(console, line, style="yellow")
+        if (hidden := self._listed - MAX_LISTED_ROWS) > 0:
+            rest = "with problems" if self._list_warnings else "without a link; the output lists their reasons"
+            print_line(console, f"and {hidden} more rows {rest}", style="yellow")
+        if self._warned:
+            print_line(
+                console, f"{self._warned} rows have warnings; the output lists them, and --strict refuses such rows"
+            )
+
+
+def dry_run(job: OnboardRun) -> int:
+    """Check every row and compare it with a copy of the ledger; nothing is sent or written."""
+    messages = _RowMessages(list_warnings=True)
+    job.preflight()
+    with tempfile.TemporaryDirectory() as folder:
+        counts = asyncio.run(_count_decisions(job, Path(folder) / "ledger", messages))
+    messages.print(job.console)
+    text = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    print_line(job.console, f"{counts.total()} companies: {text or 'none'}; nothing was sent", style="bold")
+    return 1 if counts[OutcomeStatus.INVALID] else 0
+
+
+async def _count_decisions(job: OnboardRun, copy: Path, messages: _RowMessages) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    async with _ledger_copy(job.files.ledger, copy) as ledger:
+        await job.bind_ledger(ledger)
+        planner = Planner(
+            ledger,
+            run=await ledger.begin_run(),
+            retry_refused=job.retry_refused,
+            strict=job.strict,
+            callbacks=job.callbacks,
+        )
+        rows = iter(job.source)
+        while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
+            for decision in await planner.decide(batch):
+                outcome = outcome_from_decision(decision)
+                counts["to send" if isinstance(decision, PendingRequest) else outcome.status] += 1
+                messages.record(outcome)
+    return counts
+
+
+@asynccontextmanager
+async def _ledger_copy(path: Path, copy: Path) -> AsyncIterator[SqliteLedger]:
+    secret = None
+    if await asyncio.to_thread(path.exists):
+        async with SqliteLedger(path, exclusive=False) as ledger:
+            secret = ledger.secret
+            await ledger.copy(copy)
+    async with SqliteLedger(copy, secret=secret) as ledger:
+        yield ledger
+
+
+class _InterruptHandler:
+    """Signal handler: the first Ctrl-C finishes the requests in progress, the second one cancels the run."""
+
+    def __init__(self, progress: ProgressReporter) -> None:
+        self.interrupted = False
+        self._progress = progress
+        self._stop: Callable[[], None] = lambda: None
+
+    def attach(self, stop: Callable[[], None]) -> None:
+        """Set the function that stops the run, now that there is one."""
+        self._stop = stop
+        if self.interrupted:
+            stop()
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.current_task()
+        for number in SIGNALS:
+            with suppress(NotImplementedError):  # on Windows, Ctrl-C ends the process at once
+                asyncio.get_running_loop().add_signal_handler(number, self._handle)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for number in SIGNALS:
+            with suppress(NotImplementedError):
+                asyncio.get_running_loop().remove_signal_handler(number)
+
+    def _handle(self) -> None:
+        if self.interrupted and self._task is not None:
+            self._task.cancel()
+            return
+        self.interrupted = True
+        self._stop()
+        self._progress.print_message(
+            "Finishing the requests in progress. Press Ctrl-C again to stop at once; nothing is lost."
+        )
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_write(path) as file:
+        file.write_text(text, encoding="utf-8")
+
+
+def _to_result(outcome: Outcome) -> Result:
+    state = str(outcome.status)
+    if outcome.entry is not None and outcome.status is OutcomeStatus.DUPLICATE:
+        state = str(outcome.entry.state)
+    return Result(
+        state=state,
+        order_no=outcome.order_no and printable(outcome.order_no),
+        auth_url=outcome.auth_url,
+        reason=printable(outcome.reason),
+        client_request_id=outcome.entry.client_request_id if outcome.entry else None,
+    )
