@@ -1,4 +1,4 @@
-"""`Connector`: stale connections, retries by aiohttp, foreign exceptions and cancelled look-ups."""
+"""`Connector`: stale connections, retries by aiohttp, foreign exceptions and cancelled lookups."""
 
 from __future__ import annotations
 
@@ -225,8 +225,8 @@ async def test_idle_connection_closed_by_the_server() -> None:
                 await asyncio.sleep(0.05)  # the end of the connection reaches the client
 
 
-async def test_connector_closed_during_a_look_up() -> None:
-    """Closing the connector during a name look-up fails the attempt, and does not cancel the caller."""
+async def test_connector_closed_during_a_lookup() -> None:
+    """Closing the connector during a name lookup fails the attempt, and does not cancel the caller."""
     resolver = StuckResolver()
     connector = aiohttp.TCPConnector(resolver=resolver, family=socket.AF_INET)
     async with AsyncSession(
@@ -240,8 +240,8 @@ async def test_connector_closed_during_a_look_up() -> None:
     assert not call.cancelled()
 
 
-async def test_cancellation_during_a_look_up() -> None:
-    """A cancellation by the caller during a name look-up passes through."""
+async def test_cancellation_during_a_lookup() -> None:
+    """A cancellation by the caller during a name lookup passes through."""
     resolver = StuckResolver()
     connector = aiohttp.TCPConnector(resolver=resolver, family=socket.AF_INET)
     async with (
