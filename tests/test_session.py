@@ -341,8 +341,8 @@ class RefusingResolver(aiohttp.abc.AbstractResolver):
         """Close nothing."""
 
 
-async def test_host_that_the_look_up_refuses() -> None:
-    """A host name that the look-up refuses with `UnicodeError` is a `ConnectError`."""
+async def test_host_that_the_lookup_refuses() -> None:
+    """A host name that the lookup refuses with `UnicodeError` is a `ConnectError`."""
     async with (
         aiohttp.TCPConnector(resolver=RefusingResolver()) as connector,
         AsyncSession(TOKEN, base_url="http://refused.example/x", connector=connector, retry=NO_RETRY) as session,

@@ -1,4 +1,4 @@
-"""`Connector`: stale connections, retries by aiohttp, foreign exceptions and cancelled look-ups."""
+"""`Connector`: stale connections, retries by aiohttp, foreign exceptions and cancelled lookups."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ UNREQUESTED = success({"orderNo": "ANOTHER TENANT'S", "authUrl": "u"})
 
 
 @asynccontextmanager
-async def serve_and_push(pushed: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Run a server that sends ``pushed`` after each response, and yield its base URL and the bodies of its requests."""
+async def serve_and_push(pushed: bytes) -> AsyncIterator[tuple[str, list[bytes], asyncio.Semaphore]]:
+    """Run a server that sends ``pushed`` after each response, and yield its base URL, requests and pushes."""
     requests: list[bytes] = []
+    pushes = asyncio.Semaphore(0)
     serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,35 +49,43 @@ async def serve_and_push(pushed: bytes) -> AsyncIterator[tuple[str, list[bytes]]
                 writer.write(success())
                 await asyncio.sleep(0.02)
                 writer.write(pushed)
+                pushes.release()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/resrun-paas", requests
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/resrun-paas", requests, pushes
         await asyncio.gather(*filter(None, serving))
+
+
+async def wait_for(pushes: asyncio.Semaphore, number: int) -> None:
+    """Wait until the client has received so many more pushes: a turn of the event loop after they were written."""
+    for _ in range(number):
+        await pushes.acquire()
+    await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("pushed", [UNREQUESTED, http_response("timeout", 408, Connection="close"), b"garbage"])
 async def test_idle_connection_with_data_is_dropped(pushed: bytes) -> None:
     """A connection that received data while it was idle is dropped, and the call uses another one."""
     async with (
-        serve_and_push(pushed) as (base_url, requests),
+        serve_and_push(pushed) as (base_url, requests, pushes),
         AsyncSession(TOKEN, base_url=base_url, retry=NO_RETRY) as session,
     ):
         for _ in range(3):
             assert (await session.auth.corp_ident_link(link_request())).order_no == "N1"
-            await asyncio.sleep(0.05)
+            await wait_for(pushes, 1)
     assert len(requests) == 3
 
 
 async def test_many_idle_connections_with_data_are_dropped() -> None:
     """After twenty idle connections were dropped, the call is sent once, on a fresh one."""
     async with (
-        serve_and_push(UNREQUESTED) as (base_url, requests),
+        serve_and_push(UNREQUESTED) as (base_url, requests, pushes),
         AsyncSession(TOKEN, base_url=base_url, retry=NO_RETRY) as session,
     ):
         await asyncio.gather(*(session.auth.corp_ident_link(link_request()) for _ in range(20)))
-        await asyncio.sleep(0.05)
+        await wait_for(pushes, 20)
         assert (await session.auth.corp_ident_link(link_request())).order_no == "N1"
     assert len(requests) == 21
 
@@ -216,8 +225,8 @@ async def test_idle_connection_closed_by_the_server() -> None:
                 await asyncio.sleep(0.05)  # the end of the connection reaches the client
 
 
-async def test_connector_closed_during_a_look_up() -> None:
-    """Closing the connector during a name look-up fails the attempt, and does not cancel the caller."""
+async def test_connector_closed_during_a_lookup() -> None:
+    """Closing the connector during a name lookup fails the attempt, and does not cancel the caller."""
     resolver = StuckResolver()
     connector = aiohttp.TCPConnector(resolver=resolver, family=socket.AF_INET)
     async with AsyncSession(
@@ -231,8 +240,8 @@ async def test_connector_closed_during_a_look_up() -> None:
     assert not call.cancelled()
 
 
-async def test_cancellation_during_a_look_up() -> None:
-    """A cancellation by the caller during a name look-up passes through."""
+async def test_cancellation_during_a_lookup() -> None:
+    """A cancellation by the caller during a name lookup passes through."""
     resolver = StuckResolver()
     connector = aiohttp.TCPConnector(resolver=resolver, family=socket.AF_INET)
     async with (

@@ -86,6 +86,24 @@ def test_cancelled_task_takes_no_permit(arrival: float) -> None:
     assert run_virtually(run()) == pytest.approx(1.05)
 
 
+def test_expired_tasks_take_no_permit() -> None:
+    """Ten thousand tasks whose own timeout ends their wait for a permit do not delay the next one."""
+
+    async def give_up(limiter: RateLimiter) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await limiter.acquire()
+
+    async def run() -> float:
+        limiter = RateLimiter(1)
+        (await limiter.acquire()).release()
+        await asyncio.gather(*(give_up(limiter) for _ in range(10_000)))
+        await limiter.acquire()
+        return asyncio.get_running_loop().time()
+
+    assert run_virtually(run()) == pytest.approx(1.05)
+
+
 def test_next_permit_waits_for_the_release() -> None:
     """The interval begins when a permit is released, and releasing it twice issues one permit."""
 
