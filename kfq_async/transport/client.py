@@ -96,6 +96,8 @@ class Client:
             raise SessionError("the session was used before this process was forked; create one in each process")
         elif asyncio.get_running_loop() is not self._loop:
             raise SessionError("the session belongs to the event loop of its first call; create one for each loop")
+        elif self._http.closed:
+            raise SessionError("the connector of the session is closed; it must stay open as long as the session")
         return self._http
 
     def _create(self) -> ClientSession:
@@ -120,6 +122,9 @@ class Client:
         http, self._http = self._http, None
         if http is None:
             return
+        for limiter in self._rate_limiters.values():
+            limiter.close()
+        self.timer.abort()
         self.timer.stop()
         await http.close()
 
@@ -155,9 +160,9 @@ class Client:
         finally:
             current_attempt.reset(token)
             self.timer.discard(attempt)
-            attempt.close()
             if response is not None and response.connection is not None:
                 response.close()
+            attempt.close()
         return error
 
     def rate_limiter(self, operation: Operation[Any, Any]) -> RateLimiter | None:
