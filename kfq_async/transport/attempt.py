@@ -32,6 +32,7 @@ class Attempt:
         "_late",
         "_permit",
         "_total_at",
+        "_transport",
         "connected",
         "connecting",
         "scope",
@@ -55,6 +56,7 @@ class Attempt:
         self._late = False
         self._cancelling = cancelling
         self._permit = permit
+        self._transport: asyncio.Transport | None = None
 
     @property
     def may_have_sent(self) -> bool:
@@ -67,9 +69,10 @@ class Attempt:
         task = asyncio.current_task()
         return task is not None and task.cancelling() > self._cancelling
 
-    def mark_connected(self, now: float) -> None:
+    def mark_connected(self, now: float, transport: asyncio.Transport | None = None) -> None:
         """Start the attempt timeout, and release the permit: from now on bytes may be sent."""
         self.connected = True
+        self._transport = transport
         self._expires_at = min(self._total_at, now + self._attempt_timeout)
         if self._permit is not None:
             self._permit.release()
@@ -87,10 +90,21 @@ class Attempt:
             self.total_expired = now >= self._total_at
             self.scope.reschedule(0.0)  # at once
 
+    def abort(self) -> None:
+        """Drop the connection and the unsent rest of the request."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def close(self) -> None:
-        """Drop the scope and its task: the context of a pooled connection keeps this object."""
+        """Drop the scope and its task: the context of a pooled connection keeps this object.
+
+        A connection that was closed is dropped with the unsent rest of the request, since a server that reads nothing
+        would keep it open.
+        """
+        if self._transport is not None and self._transport.is_closing():
+            self._transport.abort()
         del self.scope
-        self._permit = None
+        self._permit = self._transport = None
 
 
 class DeadlineTimer:
@@ -115,6 +129,11 @@ class DeadlineTimer:
     def discard(self, attempt: Attempt) -> None:
         """Stop checking the deadline of ``attempt``."""
         self._attempts.discard(attempt)
+
+    def abort(self) -> None:
+        """Drop the connections of all attempts."""
+        for attempt in self._attempts:
+            attempt.abort()
 
     def stop(self) -> None:
         """Cancel the timer, unless an attempt is still running."""

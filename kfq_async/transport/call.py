@@ -119,7 +119,7 @@ class Call:
             http = client.open()
             attempt = Attempt(settings.timeouts, total_at=self._total_at, cancelling=self._cancelling, permit=permit)
             if attempt.total_expired:
-                return TotalTimeout(f"total timeout ({settings.timeouts.total} s) expired between two attempts")
+                return TotalTimeout(f"total timeout ({settings.timeouts.total} s) expired before an attempt")
             response = await client.send_once(http, operation.method, self._build_attempt(), attempt, settings.timeouts)
         finally:
             client.semaphore.release()
@@ -157,7 +157,7 @@ class Call:
         else:
             return permit
         reason = f"the concurrency of the session is {client.concurrency}"
-        if limiter is not None:
+        if limiter is not None and permit is None:
             reason = f"this operation is sent every {limiter.interval:.2g} s (rate_limit)"
         raise PoolTimeout(f"total timeout ({self._settings.timeouts.total} s) expired in the queue: {reason}")
 

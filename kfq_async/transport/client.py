@@ -120,6 +120,9 @@ class Client:
         http, self._http = self._http, None
         if http is None:
             return
+        for limiter in self._rate_limiters.values():
+            limiter.close()
+        self.timer.abort()
         self.timer.stop()
         await http.close()
 
@@ -150,14 +153,16 @@ class Client:
             return HttpResponse(response.status, response.headers, body)
         except Exception as problem:
             error = translate(problem, attempt, timeouts, request.url)
+            if error is None and http.closed:
+                error = SessionError("the connector of the session is closed; it must stay open as long as the session")
             if error is None:
                 raise
         finally:
             current_attempt.reset(token)
             self.timer.discard(attempt)
-            attempt.close()
             if response is not None and response.connection is not None:
                 response.close()
+            attempt.close()
         return error
 
     def rate_limiter(self, operation: Operation[Any, Any]) -> RateLimiter | None:

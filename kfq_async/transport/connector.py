@@ -66,7 +66,7 @@ class Connector:
             protocol = connection.protocol
             assert protocol is not None  # noqa: S101  # a connection has one until it is released
             if not protocol.should_close:
-                attempt.mark_connected(self._loop.time())
+                attempt.mark_connected(self._loop.time(), connection.transport)
                 return connection
             connection.close()
         raise aiohttp.ClientConnectionError

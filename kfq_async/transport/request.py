@@ -6,6 +6,7 @@ back to aiohttp's implementation whenever other code inspects the request or the
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import ClientRequest, ClientResponse, hdrs
@@ -44,6 +45,8 @@ class Request(ClientRequest):
             self.headers[hdrs.CONTENT_LENGTH] = str(len(body))
         else:
             self._small = None
+            if type(body) is bytes and len(body) > MAX_SMALL:
+                body = BytesIO(body)  # sent in pieces; aiohttp warns of bytes above 1 MiB
             super().update_body_from_data(body, _stacklevel)
 
     def _restore_payload(self) -> None:

@@ -40,7 +40,7 @@ def translate(problem: Exception, attempt: Attempt, timeouts: Timeouts, url: URL
     may have been.
     """
     if attempt.scope.expired() and isinstance(problem, TimeoutError):
-        return _expired(attempt, timeouts)
+        return _expired(problem, attempt, timeouts, url)
     if not attempt.connecting:
         if not isinstance(problem, _NETWORK):
             return None
@@ -50,10 +50,12 @@ def translate(problem: Exception, attempt: Attempt, timeouts: Timeouts, url: URL
     return _lost(problem) if sent else _not_connected(problem, timeouts, url)
 
 
-def _expired(attempt: Attempt, timeouts: Timeouts) -> KfqError:
+def _expired(problem: TimeoutError, attempt: Attempt, timeouts: Timeouts, url: URL) -> KfqError:
     if attempt.total_expired:
         phase = Phase.SENT if attempt.may_have_sent else Phase.NOT_SENT
         return TotalTimeout(f"total timeout ({timeouts.total} s) expired during an attempt", phase=phase)
+    if not attempt.may_have_sent:
+        return _not_connected(problem, timeouts, url)
     return AttemptTimeout(f"no complete response within {timeouts.attempt} s", phase=Phase.SENT)
 
 

@@ -204,7 +204,7 @@ async def test_blocked_loop_between_two_attempts() -> None:
         logger.removeHandler(blocker)
         logger.setLevel(level)
     assert (type(error), error.phase, error.attempts) == (TotalTimeout, Phase.SENT, 1)
-    assert "total timeout (1 s) expired between two attempts" in str(error)
+    assert "total timeout (1 s) expired before an attempt" in str(error)
 
 
 # Rate limits
