@@ -114,7 +114,7 @@ class CorpIdentLinkRequest:
         opr_ident_config: 经办人实名认证配置, allowed ways to identify the operator.
         callback_page: 前端跳转页, URL that the browser is sent to afterwards.
         auth_callback_url: 异步回调地址, URL that the platform notifies.
-        client_request_id: 客户端请求唯一标识, your id of this request; `None` sends none.
+        client_request_id: 客户端请求唯一标识, your id for this request; `None` sends none.
     """
 
     account_name: str | None = field(default=None, validator=text, repr=mask)
@@ -142,7 +142,7 @@ class CorpIdentLinkRequest:
     auth_callback_url: str | None = field(default=None, validator=text, repr=mask)
     """异步回调地址, URL that the platform notifies."""
     client_request_id: str | None = field(factory=new_id, validator=text)
-    """客户端请求唯一标识, your id of this request; `None` sends none."""
+    """客户端请求唯一标识, your id for this request; `None` sends none."""
 
 
 @frozen(kw_only=True)

@@ -51,7 +51,7 @@ def read_response(
     base_url: str,
     sensitive_values: Callable[[], Iterable[str]] = tuple,
 ) -> Envelope | KfqError:
-    """Return the envelope of a success, or the error that the response stands for.
+    """Return the envelope of a success, or the error that the response represents.
 
     ``sensitive_values`` returns the values of the request that the text of an error must not quote.
     """

@@ -193,7 +193,7 @@ class _FaultMiddleware:
         await asyncio.gather(*self._handling, return_exceptions=True)
 
     def _is_reused(self, request: web.Request) -> bool:
-        """Tell whether this connection has carried a request before."""
+        """Return whether this connection has carried a request before."""
         reused = request.transport in self._connections
         self._connections.add(request.transport)
         return reused

@@ -126,7 +126,7 @@ class FaultyListener:
 
 
 class _FaultyProtocol(asyncio.Protocol):
-    """Passes a connection on to its protocol, or resets it at once if a fault says so."""
+    """Passes a connection on to its protocol, or resets it at once if a fault applies."""
 
     def __init__(self, protocol: asyncio.Protocol, faults: FaultPlan) -> None:
         self._protocol: asyncio.Protocol = protocol
