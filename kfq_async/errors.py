@@ -125,22 +125,22 @@ class KfqError(Exception):
 
     Attributes:
         phase: Whether the platform may have acted on the request.
-        operation: ``METHOD /path`` of the operation; `None` outside a call.
+        operation: ``METHOD /path`` of the operation; ``None`` outside a call.
         attempts: Requests sent for this call, the last one included.
-        client_request_id: Id of the request, under which it can be retried; `None` if it has none.
-        unique_code: ``uniqueCode`` (流水号) of the last attempt; `None` if none was made.
+        client_request_id: Id of the request, under which it can be retried; ``None`` if it has none.
+        unique_code: ``uniqueCode`` (流水号) of the last attempt; ``None`` if none was made.
     """
 
     phase: Phase
     """Whether the platform may have acted on the request."""
     operation: str | None = None
-    """``METHOD /path`` of the operation; `None` outside a call."""
+    """``METHOD /path`` of the operation; ``None`` outside a call."""
     attempts: int = 0
     """Requests sent for this call, the last one included."""
     client_request_id: str | None = None
-    """Id of the request, under which it can be retried; `None` if it has none."""
+    """Id of the request, under which it can be retried; ``None`` if it has none."""
     unique_code: str | None = None
-    """``uniqueCode`` (流水号) of the last attempt; `None` if none was made."""
+    """``uniqueCode`` (流水号) of the last attempt; ``None`` if none was made."""
 
     def __init__(self, text: str, *, phase: Phase = Phase.NOT_SENT) -> None:
         super().__init__(text)
@@ -210,7 +210,7 @@ class GatewayError(TransportError):
 
     Attributes:
         http_status: HTTP status of the response.
-        retry_after: ``Retry-After`` of the response, in seconds; `None` if it had none.
+        retry_after: ``Retry-After`` of the response, in seconds; ``None`` if it had none.
     """
 
     def __init__(self, http_status: int, *, retry_after: float | None = None) -> None:
@@ -256,23 +256,23 @@ class ApiError(KfqError):
         sensitive_values: Values of the request to leave out of the text.
 
     Attributes:
-        code: Error code of the platform (protocol section 2); `None` if the response has none.
-        message: Message of the platform, not redacted: it may hold personal data; `None` if the response has none.
+        code: Error code of the platform (protocol section 2); ``None`` if the response has none.
+        message: Message of the platform, not redacted: it may hold personal data; ``None`` if the response has none.
         http_status: HTTP status of the response.
-        retry_after: ``Retry-After`` of the response, in seconds; `None` if it had none.
-        envelope: `Envelope` of the response; `None` if it had none.
+        retry_after: ``Retry-After`` of the response, in seconds; ``None`` if it had none.
+        envelope: `Envelope` of the response; ``None`` if it had none.
     """
 
     code: int | None
-    """Error code of the platform (protocol section 2); `None` if the response has none."""
+    """Error code of the platform (protocol section 2); ``None`` if the response has none."""
     message: str | None
-    """Message of the platform, not redacted: it may hold personal data; `None` if the response has none."""
+    """Message of the platform, not redacted: it may hold personal data; ``None`` if the response has none."""
     http_status: int
     """HTTP status of the response."""
     retry_after: float | None = None
-    """``Retry-After`` of the response, in seconds; `None` if it had none."""
+    """``Retry-After`` of the response, in seconds; ``None`` if it had none."""
     envelope: Any = None
-    """`Envelope` of the response; `None` if it had none."""
+    """`Envelope` of the response; ``None`` if it had none."""
 
     def __init__(
         self,

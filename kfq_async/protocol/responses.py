@@ -130,7 +130,7 @@ def _host(location: str) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return ``Retry-After`` in seconds, or `None`; a date counts from the response's ``Date``, not from a clock."""
+    """Return ``Retry-After`` in seconds, or ``None``; a date counts from the response's ``Date``, not from a clock."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():
         return float(value[:9])
