@@ -78,7 +78,7 @@ __all__ = [
 ]
 
 _MAX_LENGTH = 500
-"""Characters of a platform message that an error's text quotes."""
+"""Maximum number of characters of a platform message that an error's text quotes."""
 # Each pattern only matches at the start of a run of its characters: searching from every character of a long run would
 # take quadratic time.
 _LINK = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://[^\s\"'<>]+")
@@ -285,8 +285,8 @@ class ApiError(KfqError):
         sensitive_values: Iterable[str] = (),
     ) -> None:
         quoted = f" “{redact(message, sensitive_values)}”" if message else ""
-        name = f"code {code}" if code is not None else "no code"
-        text = f"the platform refused with {name}{f' ({meaning})' if meaning else ''}{quoted}"
+        name = f"error {code}" if code is not None else "an error without a code"
+        text = f"the platform reported {name}{f' ({meaning})' if meaning else ''}{quoted}"
         super().__init__(f"{text}. {hint}" if hint else text, phase=Phase.ANSWERED)
         self.code = code
         self.message = message
@@ -439,7 +439,7 @@ _REPLIES: dict[RejectionReason, tuple[int, int, str]] = {
     RejectionReason.TIMESTAMP_MALFORMED: (41001, 400, "the timestamp is not a number of milliseconds"),
     RejectionReason.BODY_TOO_LARGE: (23000, 400, "the body is too large"),
     RejectionReason.BODY_MALFORMED: (25000, 400, "the body is not a JSON object in UTF-8"),
-    RejectionReason.FIELD_MALFORMED: (23000, 400, "a field is missing or of a wrong type"),
+    RejectionReason.FIELD_MALFORMED: (23000, 400, "a field is missing or has the wrong type"),
     RejectionReason.WRONG_KIND: (23000, 400, "this is another kind of notification"),
     RejectionReason.UNKNOWN_PATH: (26000, 401, "the path was not issued here"),
     RejectionReason.WRONG_APP: (41000, 401, "the appId is that of another application"),

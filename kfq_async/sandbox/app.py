@@ -32,7 +32,7 @@ __all__ = ["make_app"]
 
 API = f"{CONTEXT_PATH}{API_PATH}"
 MAX_BODY = 100 * 1024 * 1024
-"""Bytes of a request body, as the bundled proxy allows (protocol section 1.7)."""
+"""Maximum size of a request body in bytes, as in the bundled proxy (protocol section 1.7)."""
 
 
 def make_app(

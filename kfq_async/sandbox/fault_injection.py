@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["FaultInjector", "FaultyListener"]
 
 HUGE = 9 * 1024 * 1024
-"""Bytes of the body of ``huge``."""
+"""Size of the body of ``huge``, in bytes."""
 BACKLOG = 1024
-"""Connections that may wait to be accepted."""
+"""Maximum number of connections that wait to be accepted."""
 _JSON = "application/json"
 
 

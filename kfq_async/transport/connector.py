@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Connector"]
 
 MAX_STALE = 100
-"""Connections with unread data that are dropped for one request before it fails as not sent."""
+"""Maximum number of connections with unread data that are dropped for one request before it fails as not sent."""
 
 
 class Connector:

@@ -118,7 +118,7 @@ class Console:
         return see_other(PATH, headers("'self'"))
 
     def _resend(self, form: Mapping[str, str]) -> Future[None]:
-        """Send as the pressed button says. Raises `LookupError` or `ValueError` for an invalid form."""
+        """Resend according to the pressed button. Raises `LookupError` or `ValueError` for an invalid form."""
         if form["action"] == "reorder":
             return self._order_service.resend_reversed()
         kind = FAULTS[form["action"]]
