@@ -44,7 +44,7 @@ class Timeouts:
     Attributes:
         connect: Limit for establishing the connection: name lookup, TCP and TLS.
         attempt: Limit for the rest of one attempt as a whole, even while bytes keep arriving.
-        total: Limit for the whole call, queueing, waits and retries included; `None` sets no limit.
+        total: Limit for the whole call, queueing, waits and retries included; ``None`` sets no limit.
     """
 
     connect: float = field(default=5.0, validator=_seconds)
@@ -52,7 +52,7 @@ class Timeouts:
     attempt: float = field(default=30.0, validator=_seconds)
     """Limit for the rest of one attempt as a whole, even while bytes keep arriving."""
     total: float | None = field(default=None, validator=_optional_seconds)
-    """Limit for the whole call, queueing, waits and retries included; `None` sets no limit."""
+    """Limit for the whole call, queueing, waits and retries included; ``None`` sets no limit."""
 
 
 @frozen

@@ -78,7 +78,7 @@ __all__ = [
 ]
 
 _MAX_LENGTH = 500
-"""Characters of a platform message that an error's text quotes."""
+"""Maximum number of characters of a platform message that an error's text quotes."""
 # Each pattern only matches at the start of a run of its characters: searching from every character of a long run would
 # take quadratic time.
 _LINK = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://[^\s\"'<>]+")
@@ -125,22 +125,22 @@ class KfqError(Exception):
 
     Attributes:
         phase: Whether the platform may have acted on the request.
-        operation: ``METHOD /path`` of the operation; `None` outside a call.
+        operation: ``METHOD /path`` of the operation; ``None`` outside a call.
         attempts: Attempts made for this call, the last one included.
-        client_request_id: Id of the request, under which it can be retried; `None` if it has none.
-        unique_code: ``uniqueCode`` (流水号) of the last attempt; `None` if none was made.
+        client_request_id: Id of the request, under which it can be retried; ``None`` if it has none.
+        unique_code: ``uniqueCode`` (流水号) of the last attempt; ``None`` if none was made.
     """
 
     phase: Phase
     """Whether the platform may have acted on the request."""
     operation: str | None = None
-    """``METHOD /path`` of the operation; `None` outside a call."""
+    """``METHOD /path`` of the operation; ``None`` outside a call."""
     attempts: int = 0
     """Attempts made for this call, the last one included."""
     client_request_id: str | None = None
-    """Id of the request, under which it can be retried; `None` if it has none."""
+    """Id of the request, under which it can be retried; ``None`` if it has none."""
     unique_code: str | None = None
-    """``uniqueCode`` (流水号) of the last attempt; `None` if none was made."""
+    """``uniqueCode`` (流水号) of the last attempt; ``None`` if none was made."""
 
     def __init__(self, text: str, *, phase: Phase = Phase.NOT_SENT) -> None:
         super().__init__(text)
@@ -210,7 +210,7 @@ class GatewayError(TransportError):
 
     Attributes:
         http_status: HTTP status of the response.
-        retry_after: ``Retry-After`` of the response, in seconds; `None` if it had none.
+        retry_after: ``Retry-After`` of the response, in seconds; ``None`` if it had none.
     """
 
     def __init__(self, http_status: int, *, retry_after: float | None = None) -> None:
@@ -256,23 +256,23 @@ class ApiError(KfqError):
         sensitive_values: Values of the request to leave out of the text.
 
     Attributes:
-        code: Error code of the platform (protocol section 2); `None` if the response has none.
-        message: Message of the platform, not redacted: it may hold personal data; `None` if the response has none.
+        code: Error code of the platform (protocol section 2); ``None`` if the response has none.
+        message: Message of the platform, not redacted: it may hold personal data; ``None`` if the response has none.
         http_status: HTTP status of the response.
-        retry_after: ``Retry-After`` of the response, in seconds; `None` if it had none.
-        envelope: `Envelope` of the response; `None` if it had none.
+        retry_after: ``Retry-After`` of the response, in seconds; ``None`` if it had none.
+        envelope: `Envelope` of the response; ``None`` if it had none.
     """
 
     code: int | None
-    """Error code of the platform (protocol section 2); `None` if the response has none."""
+    """Error code of the platform (protocol section 2); ``None`` if the response has none."""
     message: str | None
-    """Message of the platform, not redacted: it may hold personal data; `None` if the response has none."""
+    """Message of the platform, not redacted: it may hold personal data; ``None`` if the response has none."""
     http_status: int
     """HTTP status of the response."""
     retry_after: float | None = None
-    """``Retry-After`` of the response, in seconds; `None` if it had none."""
+    """``Retry-After`` of the response, in seconds; ``None`` if it had none."""
     envelope: Any = None
-    """`Envelope` of the response; `None` if it had none."""
+    """`Envelope` of the response; ``None`` if it had none."""
 
     def __init__(
         self,
@@ -285,8 +285,8 @@ class ApiError(KfqError):
         sensitive_values: Iterable[str] = (),
     ) -> None:
         quoted = f" “{redact(message, sensitive_values)}”" if message else ""
-        name = f"code {code}" if code is not None else "no code"
-        text = f"the platform returned {name}{f' ({meaning})' if meaning else ''}{quoted}"
+        name = f"error {code}" if code is not None else "an error without a code"
+        text = f"the platform reported {name}{f' ({meaning})' if meaning else ''}{quoted}"
         super().__init__(f"{text}. {hint}" if hint else text, phase=Phase.ANSWERED)
         self.code = code
         self.message = message
@@ -439,7 +439,7 @@ _REPLIES: dict[RejectionReason, tuple[int, int, str]] = {
     RejectionReason.TIMESTAMP_MALFORMED: (41001, 400, "the timestamp is not a number of milliseconds"),
     RejectionReason.BODY_TOO_LARGE: (23000, 400, "the body is too large"),
     RejectionReason.BODY_MALFORMED: (25000, 400, "the body is not a JSON object in UTF-8"),
-    RejectionReason.FIELD_MALFORMED: (23000, 400, "a field is missing or of a wrong type"),
+    RejectionReason.FIELD_MALFORMED: (23000, 400, "a field is missing or has the wrong type"),
     RejectionReason.WRONG_KIND: (23000, 400, "this is another kind of notification"),
     RejectionReason.UNKNOWN_PATH: (26000, 401, "the path was not issued here"),
     RejectionReason.WRONG_APP: (41000, 401, "the appId is that of another application"),

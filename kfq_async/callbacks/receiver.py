@@ -83,7 +83,7 @@ class NotificationReceiver:
         max_body: Maximum size of a body in bytes (default: 64 KiB).
         on_rejected: Called with every `CallbackRejected`; may be asynchronous. The handler's exception is its
             ``__cause__``. ``None`` to log only.
-        clock: Returns the time of replies, in seconds since the epoch.
+        clock: Returns the time in seconds since the epoch, for the timestamps of replies.
 
     Raises:
         ValueError: A setting is invalid, or the settings would authenticate nothing.

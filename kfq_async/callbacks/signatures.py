@@ -38,7 +38,7 @@ class CallbackVerifier:
         app_id: Application to which notifications must be addressed.
         tolerance: Seconds by which a timestamp may differ from the clock in either direction, bound included;
             ``None`` disables the check, and the timestamp is then arbitrary text.
-        clock: Returns seconds since the epoch.
+        clock: Returns the time in seconds since the epoch.
         public_path: Path rewriting by a proxy, since the signature covers the public path: the prefix that the proxy
             removed, or a function from the path seen here to the public one.
 

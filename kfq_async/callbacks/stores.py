@@ -39,7 +39,7 @@ class NotificationStore(Protocol):
     async def claim(self, key: str, owner: str, *, lease: float) -> Claim:
         """Claim ``key`` for ``owner`` for ``lease`` seconds, unless it is done or held by another owner.
 
-        The same owner may claim a key repeatedly, such as after a lost response; each time the lease starts anew.
+        The same owner may claim a key repeatedly, such as after a lost response; each time the lease restarts.
         """
         ...
 

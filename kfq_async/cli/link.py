@@ -47,7 +47,7 @@ def link(
     Parameters
     ----------
     client_request_id
-        客户端请求唯一标识: your id of this request (default: a fresh one).
+        客户端请求唯一标识: your id for this request (default: a random one).
     file
         The whole request as JSON, with the platform's field names, instead of the options above; - reads standard
         input.
@@ -118,7 +118,7 @@ def _print_error(error: KfqError, *, as_json: bool) -> None:
 
 
 def _is_final(error: KfqError) -> bool:
-    """Tell whether the platform refused the request itself, so that a retry would be refused too."""
+    """Return whether the platform refused the request itself, so that a retry would be refused too."""
     return isinstance(error, ApiError) and not isinstance(error, NonceError | ServerError | TooFrequentError)
 
 

@@ -23,4 +23,4 @@ Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 
 class UsageError(Exception):
-    """Invalid use of a command; the message says how to mend it. Ends in exit status 2."""
+    """Invalid use of a command; the message says how to correct it. Leads to exit status 2."""

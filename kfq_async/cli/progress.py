@@ -1,4 +1,4 @@
-"""Progress of a run: a bar on a terminal, a line from time to time in a file or pipe."""
+"""Progress of a run: a bar on a terminal, a line at intervals in a file or pipe."""
 
 from __future__ import annotations
 
@@ -98,5 +98,5 @@ class ProgressReporter:
 
     @property
     def _done(self) -> int:
-        """Rows that need no request any more; after Ctrl-C, rows that were not sent are reported as pending."""
+        """Rows that no longer need a request; after Ctrl-C, rows that were not sent are reported as pending."""
         return self.counts.total() - self.counts[OutcomeStatus.PENDING]

@@ -17,7 +17,7 @@ from kfq_async.onboarding import Outcome, OutcomeStatus
 __all__ = ["Counts", "DemoCompany", "print_report"]
 
 FIRST_COMPANIES = 10
-"""Companies that a terminal always shows, besides those that needed a retry or have no link."""
+"""Number of companies that a terminal always shows, besides those that needed a retry or have no link."""
 MIN_FILE_WIDTH = 160
 """Minimum width of the table if the output is not a terminal."""
 MAX_STACKED_WIDTH = 80

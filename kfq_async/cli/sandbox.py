@@ -57,7 +57,7 @@ def sandbox(
     strict
         Refuse undocumented fields, so that a typo fails here first.
     until_eof
-        End when standard input ends, for a program that starts the sandbox and holds the other end of the pipe.
+        Stop when standard input ends, for a program that starts the sandbox and holds the other end of the pipe.
     faults
         List the kinds of faults, and exit.
     app_id

@@ -11,10 +11,10 @@ __all__ = ["print_line", "printable"]
 
 
 def printable(text: str) -> str:
-    """Return the text on one line, with a blank for each control character, which could command a terminal."""
+    """Return the text on one line, with a space for each control character, which could control the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def print_line(console: Console, text: str, *, style: str = "") -> None:
-    """Print text as one line that is not folded; brackets are no markup, and numbers are not highlighted."""
+    """Print text as one line that is not folded; brackets are not markup, and numbers are not highlighted."""
     console.print(printable(text), style=style, markup=False, highlight=False, soft_wrap=True)

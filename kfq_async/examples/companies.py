@@ -141,7 +141,7 @@ class CompanyService:
         with self._transaction() as database:
             database.execute("PRAGMA journal_mode = WAL")
             database.executescript(_SCHEMA)
-            # The first worker stores a secret for all of them. A real service reads it from its secret management.
+            # The first worker stores a secret for all of them. A real service reads it from a secret store.
             database.execute("INSERT OR IGNORE INTO secrets VALUES (1, ?)", (secrets.token_bytes(32),))
             (secret,) = database.execute("SELECT secret FROM secrets").fetchone()
         self.urls = kfq.CallbackUrls(
@@ -238,7 +238,7 @@ def parse_arguments(framework: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=f"Serve the company identification example with {framework}.")
     parser.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (default: 8000)")
     parser.add_argument(
-        "--workers", type=int, default=1, help="number of processes (default: 1); more than one need --redis"
+        "--workers", type=int, default=1, help="number of processes (default: 1); more than one requires --redis"
     )
     parser.add_argument("--redis", default="", help="URL of a Redis server shared by the workers")
     parser.add_argument("--database", type=Path, help="SQLite file (default: temporary)")

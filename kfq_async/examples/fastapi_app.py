@@ -63,7 +63,7 @@ def make_app() -> FastAPI:
     @app.exception_handler(kfq.KfqError)
     async def handle_error(_: Request, error: kfq.KfqError) -> HTMLResponse:
         response = http_error(error)  # also logs it
-        return to_response(message_page("暂时无法处理", "请稍后重试，重复提交不会重复下单。", response.status))
+        return to_response(message_page("暂时无法处理", "请稍后重试，重复提交不会产生重复订单。", response.status))
 
     return app
 

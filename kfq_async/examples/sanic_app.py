@@ -56,7 +56,7 @@ def make_app(name: str = "companies") -> App:
     @app.exception(kfq.KfqError)
     async def handle_error(_: AnyRequest, error: kfq.KfqError) -> HTTPResponse:
         response = http_error(error)  # also logs it
-        return to_response(message_page("暂时无法处理", "请稍后重试，重复提交不会重复下单。", response.status))
+        return to_response(message_page("暂时无法处理", "请稍后重试，重复提交不会产生重复订单。", response.status))
 
     return app
 

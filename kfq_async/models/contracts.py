@@ -13,7 +13,7 @@ from kfq_async.models.fields import MODEL, as_tuple, integer, known_member, mask
 
 @frozen(kw_only=True)
 class ContractUser:
-    """A person: name and account. Every field is optional; `None` leaves the key out.
+    """A person: name and account. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
         name: Name of the person.
@@ -31,7 +31,7 @@ class ContractUser:
 
 @frozen(kw_only=True)
 class RelationDoc:
-    """A document that a sign position refers to. Every field is optional; `None` leaves the key out.
+    """A document that a sign position refers to. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
         doc_type: Kind of document: ``"1"`` uploaded file, ``"2"`` template.
@@ -48,9 +48,9 @@ class RelationDoc:
 class PositionParam:
     """One kind of mark (signature, seal, date) at one place of a document.
 
-    Every field is optional here, and `None` leaves the key out. Always set ``relation_doc_list``: without it the
+    Every field is optional here, and ``None`` leaves the key out. Always set ``relation_doc_list``: without it the
     platform fills in an id that it cannot resolve. Set explicit page lists: the platform swaps ``EVEN_NUMBER`` and
-    ``ODD_NUMBER``. Leave offsets and sizes `None` instead of sending ``""``. All numbers are sent as text.
+    ``ODD_NUMBER``. Leave offsets and sizes ``None`` instead of sending ``""``. All numbers are sent as text.
 
     Attributes:
         control_type: Kind of mark: ``SIGNATURE``, ``SEAL``, ``SIGN_DATE`` or ``CHOP_STAMP`` (cross-page seal, 骑缝签).
@@ -98,7 +98,7 @@ class PositionParam:
 class InternalNode:
     """One step inside an enterprise: a seal, a signature or an approval.
 
-    Every field is optional here; `None` leaves the key out.
+    Every field is optional here; ``None`` leaves the key out.
 
     Attributes:
         node_type: Step: ``ENTERPRISE_SEAL``, ``AGENT_SIGN``, ``LEGAL_PERSON_SIGN``, ``PERSONAL_SIGN`` or
@@ -108,8 +108,8 @@ class InternalNode:
         auto_sign: ``AUTO_SIGN`` applies the seal automatically; only for the sender's ``ENTERPRISE_SEAL``.
         seal_id: Id of the enterprise seal.
         position_param_list: Sign positions.
-        sign_confirm: ``FACE`` forces a face check; `None` does not.
-        verify_type: Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; `None` lets the signer
+        sign_confirm: ``FACE`` forces a face check; ``None`` does not.
+        verify_type: Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; ``None`` lets the signer
             choose.
         agree_skip_willingness: 1 signs without an intent check where that service is enabled.
         personal_sign_auth: Identification of the person: ``required``, ``allowed`` or ``not_required``.
@@ -131,9 +131,9 @@ class InternalNode:
     )
     """Sign positions."""
     sign_confirm: str | None = field(default=None, validator=text)
-    """``FACE`` forces a face check; `None` does not."""
+    """``FACE`` forces a face check; ``None`` does not."""
     verify_type: str | None = field(default=None, validator=text)
-    """Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; `None` lets the signer choose."""
+    """Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; ``None`` lets the signer choose."""
     agree_skip_willingness: int | None = field(default=None, validator=integer)
     """1 signs without an intent check where that service is enabled."""
     personal_sign_auth: str | None = field(default=None, validator=text)
@@ -146,7 +146,7 @@ class InternalNode:
 class ContractSigner:
     """A signing party: the sender, an enterprise or a person.
 
-    Every field is optional here; `None` leaves the key out.
+    Every field is optional here; ``None`` leaves the key out.
 
     Attributes:
         signer_type: ``SENDER``, ``RECEIVER_ENT`` or ``RECEIVER_PERSONAL``; the platform silently drops a party of any
@@ -156,8 +156,8 @@ class ContractSigner:
         internal_node_list: Steps inside the enterprise.
         receiver: Person who signs, for ``RECEIVER_PERSONAL``.
         position_param_list: Sign positions, for ``RECEIVER_PERSONAL``.
-        sign_confirm: ``FACE`` forces a face check; `None` does not.
-        verify_type: Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; `None` lets the signer
+        sign_confirm: ``FACE`` forces a face check; ``None`` does not.
+        verify_type: Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; ``None`` lets the signer
             choose.
         agree_skip_willingness: 1 signs without an intent check where that service is enabled.
         personal_sign_auth: Identification of the person: ``required``, ``allowed`` or ``not_required``.
@@ -181,9 +181,9 @@ class ContractSigner:
     )
     """Sign positions, for ``RECEIVER_PERSONAL``."""
     sign_confirm: str | None = field(default=None, validator=text)
-    """``FACE`` forces a face check; `None` does not."""
+    """``FACE`` forces a face check; ``None`` does not."""
     verify_type: str | None = field(default=None, validator=text)
-    """Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; `None` lets the signer choose."""
+    """Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; ``None`` lets the signer choose."""
     agree_skip_willingness: int | None = field(default=None, validator=integer)
     """1 signs without an intent check where that service is enabled."""
     personal_sign_auth: str | None = field(default=None, validator=text)
@@ -197,11 +197,11 @@ class SignDocument:
     """An uploaded file to sign.
 
     Attributes:
-        doc_id: Id of the uploaded file; `None` leaves the key out.
+        doc_id: Id of the uploaded file; ``None`` leaves the key out.
     """
 
     doc_id: str | None = field(default=None, validator=text)
-    """Id of the uploaded file; `None` leaves the key out."""
+    """Id of the uploaded file; ``None`` leaves the key out."""
 
 
 @frozen(kw_only=True)
@@ -209,16 +209,16 @@ class Annex:
     """An uploaded attachment.
 
     Attributes:
-        file_id: Id of the uploaded attachment; `None` leaves the key out.
+        file_id: Id of the uploaded attachment; ``None`` leaves the key out.
     """
 
     file_id: str | None = field(default=None, validator=text)
-    """Id of the uploaded attachment; `None` leaves the key out."""
+    """Id of the uploaded attachment; ``None`` leaves the key out."""
 
 
 @frozen(kw_only=True)
 class TemplateParam:
-    """Value of one control of a template. Every field is optional; `None` leaves the key out.
+    """Value of one control of a template. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
         param_key: Key of the control; the platform matches by it alone.
@@ -233,7 +233,7 @@ class TemplateParam:
 
 @frozen(kw_only=True)
 class SignTemplateParam:
-    """Values of the template controls that the sender fills in. Every field is optional; `None` leaves the key out.
+    """Values of the template controls that the sender fills in. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
         template_id: Id of the template.
@@ -255,7 +255,7 @@ class SignTemplateParam:
 class ContractDraftRequest:
     """Request of ``session.contracts.draft``: create a contract and, with ``send="1"``, start it.
 
-    Every field is optional here: `None` leaves the key out, and the platform reports what it needs. Many numbers are
+    Every field is optional here: ``None`` leaves the key out, and the platform reports what it needs. Many numbers are
     text on the wire. The request has no idempotency key: sent twice, the platform creates two contracts.
 
     Raises `TypeError`, naming the field, for a value of the wrong type.
@@ -336,7 +336,7 @@ class ContractDraft:
 
 @frozen(kw_only=True)
 class ContractTasksRequest:
-    """Request of the state and the open tasks of a contract. Every field is optional; `None` leaves the key out.
+    """Request of the state and the open tasks of a contract. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
         contract_id: Id of the contract.
@@ -410,7 +410,7 @@ def known_contract_status(value: str) -> str:
 
 @frozen(kw_only=True)
 class TaskParty:
-    """Person whom a task waits for. `None`: not sent.
+    """Person whom a task waits for. ``None``: not sent.
 
     Attributes:
         name: Name of the person.
@@ -431,7 +431,7 @@ class TaskParty:
 
 @frozen(kw_only=True)
 class ContractTask:
-    """Open task of a contract. `None`: not sent.
+    """Open task of a contract. ``None``: not sent.
 
     Attributes:
         task_id: Id of the task.
@@ -439,7 +439,7 @@ class ContractTask:
         party_type: Kind of party: ``SENDER``, ``PERSONAL`` or ``ENTERPRISE``.
         party_name: Name of the person or enterprise.
         party_account: Internal id of the acting user.
-        party: Person whom the task waits for; `None` for the sender's own tasks.
+        party: Person whom the task waits for; ``None`` for the sender's own tasks.
         extra: Unknown keys of the result, as received.
     """
 
@@ -454,7 +454,7 @@ class ContractTask:
     party_account: str | None = field(default=None, repr=mask)
     """Internal id of the acting user."""
     party: TaskParty | None = None
-    """Person whom the task waits for; `None` for the sender's own tasks."""
+    """Person whom the task waits for; ``None`` for the sender's own tasks."""
     extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
     """Unknown keys of the result, as received."""
 

@@ -13,7 +13,7 @@ from kfq_async.models.fields import MODEL, as_texts, integer, mask, mask_extra, 
 class CorpIdentInfo:
     """Enterprise data that the page shows pre-filled (企业预填信息).
 
-    Every field is optional; `None` leaves the key out. The platform documents no maximum lengths.
+    Every field is optional; ``None`` leaves the key out. The platform documents no maximum lengths.
 
     Attributes:
         company_name: 企业名称, name of the enterprise.
@@ -39,7 +39,7 @@ class CorpIdentInfo:
 class CorpIdentConfig:
     """Allowed ways to identify the enterprise (企业实名认证配置).
 
-    Every field is optional; `None` leaves the key out.
+    Every field is optional; ``None`` leaves the key out.
 
     Attributes:
         corp_verify_methods: 企业验证方式, allowed methods, any of ``legalRep``, ``invite`` and ``letter``.
@@ -56,7 +56,7 @@ class CorpIdentConfig:
 class OprIdentInfo:
     """Operator data that the page shows pre-filled (经办人预填实名信息).
 
-    Every field is optional; `None` leaves the key out.
+    Every field is optional; ``None`` leaves the key out.
 
     Attributes:
         name: 姓名, name of the operator.
@@ -82,7 +82,7 @@ class OprIdentInfo:
 class OprIdentConfig:
     """Allowed ways to identify the operator (经办人实名认证配置).
 
-    Every field is optional; `None` leaves the key out.
+    Every field is optional; ``None`` leaves the key out.
 
     Attributes:
         person_verify_methods: Allowed methods; the documented example is ``face`` and ``mobile``.
@@ -99,9 +99,9 @@ class OprIdentConfig:
 class CorpIdentLinkRequest:
     """Request of ``session.auth.corp_ident_link``: the page on which an operator identifies an enterprise.
 
-    Every field is optional: `None` leaves the key out, an empty string is sent as it is. ``client_request_id`` defaults
-    to a fresh random id, so sending the same object twice sends the same request. A service should set it from its own
-    record, stored under a unique constraint before anything is sent.
+    Every field is optional: ``None`` leaves the key out, an empty string is sent as it is. ``client_request_id``
+    defaults to a random id, so sending the same object twice sends the same request. A service should set it from its
+    own record, stored under a unique constraint before anything is sent.
 
     Raises `TypeError`, naming the field, for a value of the wrong type.
 
@@ -114,7 +114,7 @@ class CorpIdentLinkRequest:
         opr_ident_config: 经办人实名认证配置, allowed ways to identify the operator.
         callback_page: 前端跳转页, URL that the browser is sent to afterwards.
         auth_callback_url: 异步回调地址, URL that the platform notifies.
-        client_request_id: 客户端请求唯一标识, your id of this request; `None` sends none.
+        client_request_id: 客户端请求唯一标识, your id for this request; ``None`` sends none.
     """
 
     account_name: str | None = field(default=None, validator=text, repr=mask)
@@ -142,7 +142,7 @@ class CorpIdentLinkRequest:
     auth_callback_url: str | None = field(default=None, validator=text, repr=mask)
     """异步回调地址, URL that the platform notifies."""
     client_request_id: str | None = field(factory=new_id, validator=text)
-    """客户端请求唯一标识, your id of this request; `None` sends none."""
+    """客户端请求唯一标识, your id for this request; ``None`` sends none."""
 
 
 @frozen(kw_only=True)

@@ -49,7 +49,7 @@ def known_identity_status(value: int | None) -> int | None:
 class IdentityNotification:
     """State of an identification order, as notified to ``auth_callback_url`` (protocol section 5.2).
 
-    That the hosted platform sends this form is likely but not documented, so any field may be `None`: absent or null.
+    That the hosted platform sends this form is likely but not documented, so any field may be ``None``: absent or null.
     For an enterprise, the self-hosted platform takes ``name`` and ``id_card`` as those of the legal representative.
 
     Attributes:
@@ -181,7 +181,7 @@ def known_callback_type(value: str) -> str:
 
 @frozen(kw_only=True)
 class EventSigner:
-    """Person who performed the task that an event reports. `None`: not sent.
+    """Person who performed the task that an event reports. ``None``: not sent.
 
     Attributes:
         name: Name of the person.
@@ -202,7 +202,7 @@ class EventSigner:
 
 @frozen(kw_only=True)
 class ContractEvent:
-    """Event of a contract (protocol section 6.2). `None`: not sent with this event.
+    """Event of a contract (protocol section 6.2). ``None``: not sent with this event.
 
     Do not derive the state from ``callback_type``: a ``COMPLETE`` may arrive while the contract is still being signed,
     a contract may complete without one, and an ``EXPIRED`` carries the status before expiry. A contract is complete if
@@ -218,7 +218,7 @@ class ContractEvent:
         signer_type: Kind of party, for events of a task: ``PERSONAL`` or ``ENTERPRISE``.
         signer_name: Name of the enterprise, if the party is one.
         node_type: Step inside an enterprise, as in `InternalNode`.
-        signer: Person who performed the task; `None` if it was done automatically.
+        signer: Person who performed the task; ``None`` if it was done automatically.
         reason: First reason recorded for the contract, not necessarily of this event.
         extra: Unknown keys, as received.
     """
@@ -238,7 +238,7 @@ class ContractEvent:
     node_type: str | None = None
     """Step inside an enterprise, as in `InternalNode`."""
     signer: EventSigner | None = None
-    """Person who performed the task; `None` if it was done automatically."""
+    """Person who performed the task; ``None`` if it was done automatically."""
     reason: str | None = field(default=None, repr=mask)
     """First reason recorded for the contract, not necessarily of this event."""
     extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)

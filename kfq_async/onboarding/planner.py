@@ -72,7 +72,7 @@ class Planner:
         return decisions
 
     async def inspect(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
-        """Return the decision on each row after the run without changing the ledger; the run must be its last one."""
+        """Return the decision on each row after the run without changing the ledger; no later run may have begun."""
         keys = self._keys(rows)
         found = await self._find(keys)
         context = self._context()

@@ -154,7 +154,7 @@ class Problem:
     """A defect of a row, or a warning about it.
 
     Attributes:
-        column: The heading as it stands in the file, or the name of the field; empty if the whole row is meant.
+        column: The heading as written in the file, or the name of the field; empty if the whole row is meant.
         message: The defect and its remedy. It never repeats the cell's content, so it may be logged.
         fatal: Whether the row must not be sent; ``False`` makes it a warning.
     """

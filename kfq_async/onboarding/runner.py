@@ -36,7 +36,7 @@ __all__ = ["BATCH", "CONCURRENCY", "RESULTS_PER_CALL", "Onboarding", "prefetch",
 
 
 BATCH = 200
-"""Rows that are read at a time."""
+"""Number of rows read at a time."""
 
 
 @asynccontextmanager
@@ -111,7 +111,7 @@ This limits the number of results that the caller has not received yet, however 
 if a commit takes longer than four of them.
 """
 MAX_OUTCOMES = 2000
-"""Outcomes that may wait for the caller."""
+"""Maximum number of outcomes that wait for the caller."""
 PLAN_AHEAD = 0.5
 """Approximate seconds from the commit of an id to its request; after a kill, the rows in between are unknown."""
 MIN_PLANNED, MAX_PLANNED = 50, 1000

@@ -32,9 +32,9 @@ def camel(name: str) -> str:
 
 
 def to_wire(request: object) -> dict[str, object]:
-    """Return a request's fields by wire name, without those that are `None`.
+    """Return a request's fields by wire name, without those that are ``None``.
 
-    A plain mapping is returned as a shallow copy, its `None` values included.
+    A plain mapping is returned as a shallow copy, its ``None`` values included.
     """
     if type(request) is dict or (not attrs.has(type(request)) and isinstance(request, Mapping)):
         return dict(request)
@@ -148,7 +148,7 @@ def _non_optional(kind: Any) -> Any:
 
 
 def _unstructure_hook(cls: type, converter: Converter) -> Callable[[Any], dict[str, object]]:
-    """Return a hook that writes the fields that are not `None`, in order; cattrs' own hook writes nulls too."""
+    """Return a hook that writes the fields that are not ``None``, in order; cattrs' own hook writes nulls too."""
     attrs.resolve_types(cls)
     steps = [
         (name, camel(name), _item_hook(_non_optional(attribute.type), converter))
@@ -167,7 +167,7 @@ def _unstructure_hook(cls: type, converter: Converter) -> Callable[[Any], dict[s
 
 
 def _item_hook(kind: Any, converter: Converter) -> Callable[[Any], Any] | None:
-    """Return the conversion of a field's value to JSON data, or `None` if the value needs none."""
+    """Return the conversion of a field's value to JSON data, or ``None`` if the value needs none."""
     inner = get_args(kind)[0] if _is_tuple(kind) else kind
     if not attrs.has(inner):
         return None

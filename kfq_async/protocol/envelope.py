@@ -45,9 +45,9 @@ class Envelope:
 
     Attributes:
         kind: Kind of the envelope.
-        code: Code, 10000 for success; `None` if the platform sent none.
-        message: Message of the platform; may hold personal data. `None` if it sent no text.
-        result: JSON value of ``result``; `None` if there is none.
+        code: Code, 10000 for success; ``None`` if the platform sent none.
+        message: Message of the platform; may hold personal data. ``None`` if it sent no text.
+        result: JSON value of ``result``; ``None`` if there is none.
         raw_timestamp: Timestamp as received: seconds, milliseconds, or text.
         extra: Unknown keys, as received.
     """
@@ -55,11 +55,11 @@ class Envelope:
     kind: EnvelopeKind
     """Kind of the envelope."""
     code: int | None
-    """Code, 10000 for success; `None` if the platform sent none."""
+    """Code, 10000 for success; ``None`` if the platform sent none."""
     message: str | None = field(default=None, repr=mask)
-    """Message of the platform; may hold personal data. `None` if it sent no text."""
+    """Message of the platform; may hold personal data. ``None`` if it sent no text."""
     result: object = field(default=None, repr=mask)
-    """JSON value of ``result``; `None` if there is none."""
+    """JSON value of ``result``; ``None`` if there is none."""
     raw_timestamp: object = field(default=None, repr=False)
     """Timestamp as received: seconds, milliseconds, or text."""
     extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
@@ -72,12 +72,12 @@ class Envelope:
 
     @property
     def timestamp(self) -> datetime | None:
-        """Time of the response in UTC; `None` if the platform sent none, or a text without a zone."""
+        """Time of the response in UTC; ``None`` if the platform sent none, or a text without a zone."""
         return parse_timestamp(self.raw_timestamp)
 
 
 def parse_envelope(body: bytes) -> Envelope | None:
-    """Return the envelope in ``body``, or `None` if the JSON is not an envelope.
+    """Return the envelope in ``body``, or ``None`` if the JSON is not an envelope.
 
     Raises `orjson.JSONDecodeError` if ``body`` is not JSON.
     """
@@ -112,7 +112,7 @@ def _envelope(kind: EnvelopeKind, data: dict[str, object]) -> Envelope | None:
 
 
 def parse_timestamp(raw: object) -> datetime | None:
-    """Parse seconds or milliseconds, as a number or as digits, or ISO 8601 with a zone; otherwise return `None`."""
+    """Parse seconds or milliseconds, as a number or as digits, or ISO 8601 with a zone; otherwise return ``None``."""
     if isinstance(raw, str):
         text = raw.strip()
         if not (text.isascii() and text.isdecimal()):

@@ -80,8 +80,8 @@ class Operation(Generic[RequestT, ResultT]):
     Attributes:
         method: ``"GET"`` or ``"POST"``.
         path: Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash and without a query.
-        request: Model class of the request; `None` takes mappings only.
-        result: Model class of the result; `None` returns the plain JSON value.
+        request: Model class of the request; ``None`` takes mappings only.
+        result: Model class of the result; ``None`` returns the plain JSON value.
         credentials: Placement of the credentials.
         idempotency: Effect of sending a request twice; decides which failures are retried.
         rate_limited: Whether the platform limits its rate (protocol section 1.8), so the session's ``rate_limit``
@@ -94,9 +94,9 @@ class Operation(Generic[RequestT, ResultT]):
     path: str = field(validator=_path)
     """Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash and without a query."""
     request: type[RequestT] | None = field(default=None, kw_only=True)
-    """Model class of the request; `None` takes mappings only."""
+    """Model class of the request; ``None`` takes mappings only."""
     result: type[ResultT] | None = field(default=None, kw_only=True)
-    """Model class of the result; `None` returns the plain JSON value."""
+    """Model class of the result; ``None`` returns the plain JSON value."""
     credentials: CredentialPlacement = field(default=CredentialPlacement.HEADERS, validator=_member, kw_only=True)
     """Placement of the credentials."""
     idempotency: Idempotency = field(default=Idempotency.NONE, validator=_member, kw_only=True)

@@ -80,9 +80,9 @@ class PreparedCall:
     Attributes:
         operation: Operation to call.
         url: URL of the operation, without a query.
-        body: Fields as JSON, for a POST; `None` for a GET.
+        body: Fields as JSON, for a POST; ``None`` for a GET.
         query: Fields as text, for a GET; empty for a POST.
-        client_request_id: Id of the request; `None` if it has none.
+        client_request_id: Id of the request; ``None`` if it has none.
         extra_headers: Headers to add to every attempt.
     """
 

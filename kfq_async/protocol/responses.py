@@ -51,7 +51,7 @@ def read_response(
     base_url: str,
     sensitive_values: Callable[[], Iterable[str]] = tuple,
 ) -> Envelope | KfqError:
-    """Return the envelope of a success, or the error that the response stands for.
+    """Return the envelope of a success, or the error that the response represents.
 
     ``sensitive_values`` returns the values of the request that the text of an error must not quote.
     """
@@ -130,7 +130,7 @@ def _host(location: str) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return ``Retry-After`` in seconds, or `None`; a date counts from the response's ``Date``, not from a clock."""
+    """Return ``Retry-After`` in seconds, or ``None``; a date counts from the response's ``Date``, not from a clock."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():
         return float(value[:9])

@@ -42,7 +42,7 @@ class SigningInput:
     """Parts of one attempt that a signature can cover.
 
     Attributes:
-        body: Body of the request; `None` for a GET.
+        body: Body of the request; ``None`` for a GET.
         query: Query parameters of a GET, not percent-encoded; empty for a POST.
         nonce: Random text, fresh for each attempt.
         timestamp: Milliseconds since the epoch, in decimal digits.
@@ -50,7 +50,7 @@ class SigningInput:
     """
 
     body: bytes | None = field(repr=False)
-    """Body of the request; `None` for a GET."""
+    """Body of the request; ``None`` for a GET."""
     query: Mapping[str, str] = field(repr=False)
     """Query parameters of a GET, not percent-encoded; empty for a POST."""
     nonce: str
@@ -129,7 +129,7 @@ def sign(message: bytes, private_key: PrivateKey) -> str:
 def verify(message: bytes, signature: str, public_key: PublicKey) -> bool:
     """Return whether ``signature``, in strict standard base64, is valid for ``message`` under ``public_key``.
 
-    A malformed signature is `False`. Raises `ValueError` for an unusable key only.
+    A malformed signature is ``False``. Raises `ValueError` for an unusable key only.
     """
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes

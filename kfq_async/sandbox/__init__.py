@@ -1,4 +1,4 @@
-"""The platform in a box, for development and tests: its protocol over real HTTP, on loopback only."""
+"""Local stand-in for the platform, for development and tests: its protocol over real HTTP, on loopback only."""
 
 from kfq_async.sandbox.faults import Fault
 from kfq_async.sandbox.identity import SAMPLE_TOKEN

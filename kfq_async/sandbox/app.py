@@ -32,7 +32,7 @@ __all__ = ["make_app"]
 
 API = f"{CONTEXT_PATH}{API_PATH}"
 MAX_BODY = 100 * 1024 * 1024
-"""Bytes of a request body, as the bundled proxy allows (protocol section 1.7)."""
+"""Maximum size of a request body in bytes, as in the bundled proxy (protocol section 1.7)."""
 
 
 def make_app(
@@ -193,7 +193,7 @@ class _FaultMiddleware:
         await asyncio.gather(*self._handling, return_exceptions=True)
 
     def _is_reused(self, request: web.Request) -> bool:
-        """Tell whether this connection has carried a request before."""
+        """Return whether this connection has carried a request before."""
         reused = request.transport in self._connections
         self._connections.add(request.transport)
         return reused

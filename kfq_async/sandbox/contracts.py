@@ -40,7 +40,7 @@ class ContractService:
         self._window = (-float(WINDOW_MS), 0)
 
     def draft(self, body: bytes, *, now_ms: float) -> PlatformResponse:
-        """Handle ``contract/draft``; the same request twice makes two contracts."""
+        """Handle ``contract/draft``; the same request twice creates two contracts."""
         if not self._admit(now_ms):
             return PlatformResponse(TOO_FREQUENT, TOO_FREQUENT_MESSAGE)
         try:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["FaultInjector", "FaultyListener"]
 
 HUGE = 9 * 1024 * 1024
-"""Bytes of the body of ``huge``."""
+"""Size of the body of ``huge``, in bytes."""
 BACKLOG = 1024
-"""Connections that may wait to be accepted."""
+"""Maximum number of connections that wait to be accepted."""
 _JSON = "application/json"
 
 
@@ -126,7 +126,7 @@ class FaultyListener:
 
 
 class _FaultyProtocol(asyncio.Protocol):
-    """Passes a connection on to its protocol, or resets it at once if a fault says so."""
+    """Passes a connection on to its protocol, or resets it at once if a fault applies."""
 
     def __init__(self, protocol: asyncio.Protocol, faults: FaultPlan) -> None:
         self._protocol: asyncio.Protocol = protocol

@@ -1,4 +1,4 @@
-"""Identification orders: the operation that makes them, and the actions of the operator and the platform on them.
+"""Identification orders: the operation that creates them, and the actions of the operator and the platform on them.
 
 Assumed, because no source documents it: that the auth family checks timestamp and nonce at all, in this order and with
 these codes; the treatment of ``clientRequestId``; that an unknown key is refused (so that a typo fails here first); and
@@ -126,7 +126,7 @@ class OrderService:
     def perform(self, action: str, order_no: str, fill_in: Callable[[Order], Mapping[str, Any]]) -> Order:
         """Perform an action of the operator or the platform, and return the changed order.
 
-        ``fill_in`` returns the form data of the order's page, and is called anew if the order has changed meanwhile.
+        ``fill_in`` returns the form data of the order's page, and is called again if the order has changed meanwhile.
         Raises `LookupError` if the order does not exist, `ValueError` if its state does not allow the action.
         """
         while True:

@@ -44,11 +44,11 @@ __all__ = [
 
 P = ParamSpec("P")
 CONCURRENCY = 100
-"""Attempts under way at a time."""
+"""Maximum number of concurrent attempts."""
 MAX_RESPONSE = 4096
-"""Bytes that are read of a receiver's response."""
+"""Maximum number of bytes read of a receiver's response."""
 MAX_TEXT = 200
-"""Characters that are recorded of a response or an error."""
+"""Maximum number of characters recorded of a response or an error."""
 DUPLICATE, DELAY, REORDER, CORRUPT = "callback-duplicate", "callback-delay", "callback-reorder", "callback-corrupt"
 
 
@@ -135,7 +135,7 @@ def corrupt(signed: SignedNotification) -> SignedNotification:
 
 
 class NotificationSender:
-    """Sends notifications while it is open; `open` resumes those that an earlier sender left unacknowledged."""
+    """Sends notifications while open; `open` resumes those that an earlier sender left unacknowledged."""
 
     def __init__(
         self, store: Store, signer: Signer, faults: FaultPlan, policy: DeliveryPolicy, clock: Callable[[], float]

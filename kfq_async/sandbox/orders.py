@@ -91,7 +91,7 @@ def notification_body(order: Order) -> str:
 
 
 def request_of(order: Order) -> dict[str, Any]:
-    """Return the fields of the request that made the order."""
+    """Return the fields of the request that created the order."""
     fields: dict[str, Any] = orjson.loads(order.request)
     return fields
 

@@ -42,7 +42,7 @@ CALLBACK_TIMEOUT = 5.0
 
 
 def _is_sandbox_error(record: logging.LogRecord) -> bool:
-    """Drop errors of clients below HTTP, which aiohttp would log with a traceback."""
+    """Filter out client errors below HTTP, which aiohttp would log with a traceback."""
     problem = record.exc_info[1] if record.exc_info else None
     return not isinstance(problem, HttpProcessingError | ConnectionError)
 
@@ -52,11 +52,11 @@ _logger.addFilter(_is_sandbox_error)
 
 
 class Sandbox:
-    """The platform in a box: its protocol over real HTTP, on a loopback port.
+    """Local stand-in for the platform: its protocol over real HTTP, on a loopback port.
 
     ``async with Sandbox() as sandbox`` serves in the running event loop, ``with Sandbox() as sandbox`` in a thread.
-    Where no source documents the platform's behaviour, the sandbox assumes one and labels it as an assumption, above
-    all for a repeated ``clientRequestId``. Assumptions say nothing about the hosted platform.
+    Where no source documents the platform's behaviour, above all for a repeated ``clientRequestId``, the sandbox makes
+    an assumption and labels it as such. Assumptions say nothing about the hosted platform.
 
     Notifications to ``authCallbackUrl`` are sent to this machine only, and to ``callback_hosts``: they report things
     that never happened, and a service in production must not receive them by mistake.
@@ -73,7 +73,7 @@ class Sandbox:
         strict: Whether to refuse undocumented fields.
         faults: Faults to inject, as `Fault` or as text that `Fault.parse` reads.
         seed: Seed of the random choice that ``probability`` of a fault needs; the same seed repeats the choice.
-        clock: Function that returns seconds since the epoch.
+        clock: Returns the time in seconds since the epoch.
         app_id: Header ``appId`` of notifications.
         private_key: RSA key that signs notifications, in any form that `CanonicalRsa2Signer` takes. ``None`` generates
             a key of 2048 bits, which the state file keeps.
@@ -113,7 +113,9 @@ class Sandbox:
     ) -> None:
         # A name, localhost included, could resolve to another machine.
         if not is_loopback(host) or host.lower().endswith("localhost"):
-            raise ValueError(f"host must be a loopback address such as 127.0.0.1, not {host}: this is no real platform")
+            raise ValueError(
+                f"host must be a loopback address such as 127.0.0.1, not {host}: the sandbox serves this machine only"
+            )
         if isinstance(tokens, str):
             raise TypeError("tokens must be a list of tokens, not one str: write [token]")
         self._host = host
@@ -226,7 +228,7 @@ class Sandbox:
     async def start(self) -> None:
         """Start listening; afterwards `base_url` holds the port.
 
-        Raises `OSError` if the port is taken, `ValueError` for a file that is no state file of this version, and
+        Raises `OSError` if the port is taken, `ValueError` for any file but a state file of this version, and
         `RuntimeError` if the sandbox is running.
         """
         if self._runner is not None:

@@ -40,11 +40,11 @@ T = TypeVar("T", bound=AttrsInstance)
 APPLICATION_ID = 0x6B667173
 """SQLite's ``application_id`` of a state file: the letters ``kfqs``."""
 SCHEMA_VERSION = 3
-"""SQLite's ``user_version`` of a state file; raised with every change of the columns."""
+"""SQLite's ``user_version`` of a state file; incremented with every change of the columns."""
 KEY_BITS = 2048
 KEY_SETTING = "private key"
 JOINED = "joined"
-"""Metadata key of a field that is no column but read from another table."""
+"""Metadata key of a field that is not a column but read from another table."""
 
 
 @frozen(kw_only=True)
@@ -241,7 +241,7 @@ class RecordTable(Generic[T]):
 class Store:
     """Tables of orders, contracts, notifications and settings; without a path they are in memory.
 
-    Raises `ValueError` for a file that is no state file of this version, and leaves the file untouched.
+    Raises `ValueError` for any file but a state file of this version, and leaves the file untouched.
     """
 
     def __init__(self, path: str | Path | None) -> None:
@@ -284,7 +284,7 @@ class Store:
         if tables and application_id != APPLICATION_ID:
             raise sqlite3.DatabaseError("it is another program's database")
         if tables and version != SCHEMA_VERSION:
-            raise sqlite3.DatabaseError("it was made by another version of the package: name a new file")
+            raise sqlite3.DatabaseError("it was created by another version of the package: name a new file")
         self._database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

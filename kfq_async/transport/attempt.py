@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Attempt", "DeadlineTimer", "current_attempt"]
 
 INTERVAL = 0.05
-"""Seconds between two checks of the deadlines. An attempt ends one to two intervals after its deadline."""
+"""Seconds between two checks of the deadlines. An attempt expires one to two intervals after its deadline."""
 
 
 class Attempt:

@@ -36,7 +36,7 @@ __all__ = ["KEEP_ALIVE", "MAX_RESPONSE", "Client", "create_client_session"]
 KEEP_ALIVE = 15.0
 """Seconds that an idle connection is kept; servers usually close theirs after 20 to 75."""
 MAX_RESPONSE = 8 * 1024 * 1024
-"""Bytes of a response body, after decompression; a longer one is refused while it arrives."""
+"""Maximum size of a response body in bytes, after decompression; a larger one is refused while it arrives."""
 MAX_CLOCK_OFFSET = 86_400.0
 """Seconds by which the local clock may be corrected; more is an error of the response and would affect all views."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Connector"]
 
 MAX_STALE = 100
-"""Connections with unread data that are dropped for one request before it fails as not sent."""
+"""Maximum number of connections with unread data that are dropped for one request before it fails as not sent."""
 
 
 class Connector:
@@ -48,7 +48,7 @@ class Connector:
         """Return a connection on which no data is waiting.
 
         Data on an idle connection belongs to no request of ours, so the connection is dropped. Raises
-        `aiohttp.ClientConnectionError` for a cancellation that nobody requested: closing the connector during a name
+        `aiohttp.ClientConnectionError` for a cancellation that was not requested: closing the connector during a name
         lookup causes one.
         """
         attempt = current_attempt.get()

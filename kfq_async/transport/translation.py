@@ -56,7 +56,7 @@ def _expired(problem: TimeoutError, attempt: Attempt, timeouts: Timeouts, url: U
         return TotalTimeout(f"total timeout ({timeouts.total} s) expired during an attempt", phase=phase)
     if not attempt.may_have_sent:
         return _not_connected(problem, timeouts, url)
-    return AttemptTimeout(f"no complete response within {timeouts.attempt} s", phase=Phase.SENT)
+    return AttemptTimeout(f"no complete response within {timeouts.attempt} s (Timeouts.attempt)", phase=Phase.SENT)
 
 
 def _lost(problem: Exception) -> KfqError:
@@ -74,7 +74,7 @@ def _not_connected(problem: Exception, timeouts: Timeouts, url: URL) -> KfqError
             return CertificateError(f"{host} does not speak TLS: should base_url start with http:// ?")
         return CertificateError(f"TLS handshake with {host} failed ({name}{reason})")
     if isinstance(problem, TimeoutError):
-        return ConnectTimeout(f"no connection to {host} within {timeouts.connect} s")
+        return ConnectTimeout(f"no connection to {host} within {timeouts.connect} s (Timeouts.connect)")
     return ConnectError(f"no connection to {host} ({name}{_errno(problem)})")
 
 

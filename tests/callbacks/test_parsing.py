@@ -178,7 +178,7 @@ def test_numbers_as_strings() -> None:
 )
 def test_field_of_a_wrong_type(field: str, value: object, problem: str) -> None:
     """The rejection of a mistyped field names its path and not its value."""
-    text = f"a field is missing or of a wrong type: {problem} @ $.{field}"
+    text = f"a field is missing or has the wrong type: {problem} @ $.{field}"
     with pytest.raises(CallbackRejected, match=f"^{re.escape(text)}$") as caught:
         parse_identity_notification({field: value})
     assert caught.value.reason is RejectionReason.FIELD_MALFORMED

@@ -245,7 +245,7 @@ def test_failure_as_json(connection_options: list[str], capsys: pytest.CaptureFi
     options = ["--token", "WRONG001", *connection_options[2:], "--company-name", "甲", "--client-request-id", "retry-1"]
     assert run(["link", *options, "--json"]) == 1
     shown = json.loads(capsys.readouterr().out)
-    assert shown.pop("text").startswith("POST /auth/corp/ident/link: the platform returned code 41000")
+    assert shown.pop("text").startswith("POST /auth/corp/ident/link: the platform reported error 41000")
     assert shown == {
         "error": "CredentialsError",
         "code": 41000,

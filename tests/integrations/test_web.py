@@ -63,7 +63,7 @@ def test_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     http_error(kfq.ServerError(91000, "手机号13800138000", http_status=500))
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("kfq_async", logging.ERROR)
-    assert "code 91000" in record.message
+    assert "error 91000" in record.message
     assert "138" not in record.message
 
 

@@ -112,7 +112,7 @@ def test_text_is_redacted() -> None:
     """The text leaves out numbers and values of the request; ``message`` does not."""
     message = "张三的手机号13800138000与your-operator不符"
     error = read_api_error({"code": 31000, "message": message}, sensitive_values=("张三", "your-operator"))
-    assert str(error) == "the platform returned code 31000 (business failure) “***的手机号***与***不符”"
+    assert str(error) == "the platform reported error 31000 (business failure) “***的手机号***与***不符”"
     assert error.message == message
 
 

@@ -158,7 +158,7 @@ def test_other_versions_are_refused(tmp_path: Path) -> None:
         database.execute("PRAGMA user_version = 1")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"it was made by another version of the package: name a new file"):
+    with pytest.raises(ValueError, match=r"it was created by another version of the package: name a new file"):
         Store(path)
     assert path.read_bytes() == before
 

@@ -256,7 +256,7 @@ async def test_gateway_error(status: int, body: str | bytes) -> None:
 async def test_envelope_with_a_gateway_status() -> None:
     """The platform's envelope counts, even with HTTP 502."""
     error = await attempt_for(http_response({"code": 91000, "message": "系统异常", "result": None}, 502))
-    check_error(error, ServerError, Phase.ANSWERED, "code 91000")
+    check_error(error, ServerError, Phase.ANSWERED, "error 91000")
 
 
 async def test_http_429() -> None:

@@ -188,7 +188,7 @@ def reissue(
 def purge(ledger: Path, *, finished_before: datetime) -> int:
     """Delete companies that finished before a day (identified, withdrawn, expired or refused), with all generations.
 
-    First remove them from the spreadsheet: a deleted company that is still there would be requested anew.
+    First remove them from the spreadsheet: a deleted company that is still there would be requested again.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ async def reissue_selected(ledger: SqliteLedger, selection: Selection) -> list[i
         entry = await _find_by_key(ledger, key)
         if entry.state is State.UNKNOWN and not selection.even_unknown:
             raise UsageError(
-                f"row {entry.row_number}: the result of its request is unknown, and a new one could make a second "
+                f"row {entry.row_number}: the result of its request is unknown, and a new one could lead to a second "
                 "order; run kfq onboard again first, or add --even-unknown"
             )
         selected[entry.key_hash] = entry

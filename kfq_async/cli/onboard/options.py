@@ -99,7 +99,7 @@ def parse_concurrency(value: int | None, base_url: str) -> int:
 
 
 def parse_rate_limit(value: str | None) -> float | None:
-    """Return the calls per second of ``5/s``, ``100/min`` or ``5``; ``None``: no limit."""
+    """Return the requests per second of ``5/s``, ``100/min`` or ``5``; ``None``: no limit."""
     if value is None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/([a-z]*))?", value.strip())

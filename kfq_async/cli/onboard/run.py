@@ -75,7 +75,7 @@ class RunFiles:
                 raise SourceError(f"{name} and {other} are the same file, {path}; choose another name")
         for name, path in paths.items():
             if path.is_dir() or not os.access(path.parent, os.W_OK):
-                raise SourceError(f"{name}: {path} cannot be written; choose a file in an existing folder of yours")
+                raise SourceError(f"{name}: {path} cannot be written; choose a file in an existing, writable folder")
 
 
 @frozen(kw_only=True)
@@ -90,7 +90,7 @@ class OnboardRun:
     session: Callable[[], AsyncSession] = field(repr=False)
     concurrency: int
     rate_limit: float | None
-    """Calls per second; ``None``: no limit."""
+    """Requests per second; ``None``: no limit."""
     retry_refused: bool
     strict: bool
     callbacks: CallbackUrls | None = field(repr=False)
@@ -130,7 +130,7 @@ class OnboardRun:
         return 0 if set(progress.counts) <= {OutcomeStatus.LINKED, OutcomeStatus.DUPLICATE} else 1
 
     async def bind_ledger(self, ledger: SqliteLedger) -> None:
-        """Raise `LedgerError` if the ledger belongs to another platform or key; every row would be requested anew."""
+        """Raise `LedgerError` if the ledger belongs to another platform or key: every row would be requested again."""
         facts = {
             "platform": (self.base_url, "name another --ledger for another platform"),
             "key": (self.key or DEFAULT_KEY, "give the same --key again, or name another --ledger"),

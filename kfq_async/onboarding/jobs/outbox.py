@@ -90,7 +90,7 @@ class RequestCipher:
     """Authenticated encryption of requests (AES-256-GCM), each bound to its id, so that two cannot be swapped."""
 
     def __init__(self, secret: bytes, *, random: Callable[[int], bytes] = os.urandom) -> None:
-        # The purpose "seal" must stay: requests that wait were encrypted with this key.
+        # Do not change the purpose "seal": stored requests were encrypted with this key.
         self._key = hashlib.blake2b(b"", digest_size=32, key=secret, person=b"seal").digest()
         self._random = random
 

@@ -37,7 +37,7 @@ __all__ = ["OnboardingJobs"]
 QUEUE = "kfq_onboarding"
 TASK = "request_link"
 MAX_ATTEMPTS = 30
-"""Attempts of a job whose result stays unknown, in two hours; then it fails, and the next `enqueue` adds another."""
+"""Attempts of a job whose result stays unknown, over two hours; then it fails, and the next `enqueue` adds another."""
 MAX_WAIT = 300
 """Longest wait between two attempts of a job, in seconds."""
 

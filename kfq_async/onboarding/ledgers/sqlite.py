@@ -128,7 +128,7 @@ class Run:
 
     Attributes:
         run: Its number, counted from 1.
-        began_at: Begin, in seconds since the epoch.
+        began_at: Start, in seconds since the epoch.
         ended_at: End, in seconds since the epoch; ``None`` if the run was killed, or is still running.
         counts: The counts given to `SqliteLedger.end_run`, such as the number of invalid rows; empty before.
     """

@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 __all__ = ["LatencyHistogram", "RowNumbers", "Statistics", "ThroughputHistogram"]
 
 MAX_ROW_NUMBERS = 5000
-"""Row numbers that one list keeps; the others are only counted."""
+"""Maximum number of row numbers that a list keeps; the others are only counted."""
 MAX_PROBLEM_KINDS = 200
-"""Kinds of problems that are counted separately; a row number in a message could make one kind per row."""
+"""Maximum number of kinds of problems counted separately; a row number in a message could make one kind per row."""
 MAX_BUCKETS = 120
-"""Buckets of a throughput histogram."""
+"""Maximum number of buckets of a throughput histogram."""
 MAX_ATTEMPTS = 5
-"""Attempts from which on calls are counted together."""
+"""Number of attempts from which on calls are counted together."""
 OTHER_PROBLEMS = ("", "other problems")
 """Column and message under which the kinds beyond `MAX_PROBLEM_KINDS` are counted."""
 
 _BUCKET_WIDTHS = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400)
 """Widths of throughput buckets in seconds; each divides the next. Beyond the last, the width doubles."""
 _BUCKETS_PER_DOUBLING = 8
-"""Latency buckets between a latency and its double; quantiles are then right within 5 %."""
+"""Latency buckets between a latency and its double; quantiles are then accurate to within 5 %."""
 _MIN_LATENCY, _MAX_LATENCY = 0.001, 3600.0
 """Bounds of latencies in seconds; values outside count as the nearest bound."""
 

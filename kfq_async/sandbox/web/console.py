@@ -1,7 +1,7 @@
 """Console: lists orders, contracts and notifications, and resends notifications, with or without a fault.
 
-It responds only to a loopback ``Host``, so that no foreign name can be made to lead to it, and acts only on forms that
-carry this process's token, so that no page from another origin can use its buttons.
+It responds only to a loopback ``Host``, which prevents DNS rebinding, and acts only on forms that carry this process's
+token, which prevents cross-site requests.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = ["Console", "ConsoleInfo", "console_page"]
 
 PATH = "/sandbox/"
 LISTED = 100
-"""Records of each kind that the page lists."""
+"""Maximum number of records of each kind that the page lists."""
 RESPONSE_WAIT = 1.0
 """Seconds to wait for the receiver's response, so that the page shows it at once."""
 FAULTS = {
@@ -118,7 +118,7 @@ class Console:
         return see_other(PATH, headers("'self'"))
 
     def _resend(self, form: Mapping[str, str]) -> Future[None]:
-        """Send as the pressed button says. Raises `LookupError` or `ValueError` for an invalid form."""
+        """Resend according to the pressed button. Raises `LookupError` or `ValueError` for an invalid form."""
         if form["action"] == "reorder":
             return self._order_service.resend_reversed()
         kind = FAULTS[form["action"]]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["html", "read_form", "see_other"]
 
 MAX_FORM = 1024 * 1024
-"""Bytes of a form."""
+"""Maximum size of a form in bytes."""
 MAX_FIELDS = 100
 
 

@@ -1,4 +1,4 @@
-"""Style, security headers and frame of all pages, and the pages that are no more than a sentence."""
+"""Style, security headers and frame of all pages, and the pages that consist of one sentence."""
 
 from __future__ import annotations
 

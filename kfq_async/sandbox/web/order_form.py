@@ -61,7 +61,7 @@ class FormSection:
     methods_title: str
     methods: Mapping[str, str]
     unknown_params: tuple[str, ...]
-    """Names in ``unmodifiableParams`` that are no field of this page."""
+    """Names in ``unmodifiableParams`` that are not a field of this page."""
 
 
 @frozen(kw_only=True)

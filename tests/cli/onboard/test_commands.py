@@ -104,7 +104,7 @@ def test_rows_without_a_link(
     shown = capsys.readouterr().err
     states = [row["认证状态"] for row in read(tmp_path / "companies.links.csv")]
     assert states == ["refused", "invalid", "linked", "invalid"]
-    assert "row 2: refused: the platform returned code 31000" in shown
+    assert "row 2: refused: the platform reported error 31000" in shown
     assert "row 3: invalid: " in shown
     assert "row 5: invalid: same company as row 4 with other data" in shown
 
@@ -153,7 +153,7 @@ def test_pause(
     assert run(["onboard", str(source), "--token", "WRONG", *connection_options[2:]]) == 3
     shown = capsys.readouterr().err
     assert "50 companies: 50 pending; " in shown
-    assert "paused: the platform returned code 41000" in shown
+    assert "paused: the platform reported error 41000" in shown
     assert "Check the token" in shown
     assert "Run the same command again to resume" in shown
     assert {row["认证状态"] for row in read(tmp_path / "companies.links.csv")} == {"pending"}
