@@ -16,7 +16,7 @@ __all__ = ["kfq_sandbox"]
 
 @pytest.fixture
 def kfq_sandbox() -> Iterator[Sandbox]:
-    """Return a new sandbox for each test: real HTTP, served by a thread, for synchronous and asynchronous tests.
+    """A new sandbox for each test: real HTTP, served by a thread, for synchronous and asynchronous tests.
 
     Pass ``base_url`` and ``token`` to your session. ``orders`` lists the orders, ``inject_faults`` sets faults,
     ``complete`` and ``abandon`` act as the operator, and ``await wait_for_notifications()`` waits for the notifications

@@ -83,7 +83,7 @@ class Call:
         return outcome
 
     def explain(self, error: KfqError) -> KfqError:
-        """Return the error to raise, with the details of the call, or `OutcomeUnknown` if the call may have acted."""
+        """Return the error to raise, with the details of the call: `OutcomeUnknown` if a retry could act twice."""
         decision = self._decide(error)
         self._complete(error)
         return self._complete(OutcomeUnknown(error)) if decision is RetryDecision.UNKNOWN else error

@@ -1,7 +1,7 @@
 """Console: lists orders, contracts and notifications, and resends notifications, with or without a fault.
 
 It responds only to a loopback ``Host``, which prevents DNS rebinding, and acts only on forms that carry this process's
-token, which prevents cross-site requests.
+token, which prevents cross-site request forgery.
 """
 
 from __future__ import annotations
