@@ -62,7 +62,8 @@ class NotificationReceiver:
     ``success`` is returned only after the handler has returned. A notification is therefore handled **at least once**
     if its sender retries, and **never twice** unless a process died or a lease expired before the notification was
     marked as done. The guarantee lasts as long as the store remembers. The handler gets a stable key to deduplicate
-    by, best in the transaction that does its work.
+    by (`NotificationDelivery.key`), best in the transaction that does its work. If it raises, the reply is 503, and the
+    next delivery runs it again.
 
     At least one of ``urls`` and ``verifier`` is required; if both are given, both checks must pass: neither is a
     fallback for the other. Close the receiver with `aclose`, or use it in ``async with``.

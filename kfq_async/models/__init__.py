@@ -1,1 +1,1 @@
-"""Models of requests, results and notifications: frozen values, snake_case here and camelCase on the wire."""
+"""Models of requests, results and notifications: frozen, validated values; snake_case here, camelCase on the wire."""

@@ -46,6 +46,16 @@ __all__ = [
     "outcome_from_entry",
 ]
 
+_LINK = re.compile(r"https?://[!-~]{1,4000}")
+CHANGED_WHILE_UNKNOWN = (
+    "its data or the callback URLs changed while the result of its request is unknown: restore the data and run "
+    "again, or run `kfq onboard reissue LEDGER --key KEY --even-unknown`, which may lead to a second order"
+)
+CHANGED_AFTER_LINK = (
+    "its data changed after its link was issued, and the link is kept: run `kfq onboard reissue LEDGER --key KEY` for "
+    "a new order"
+)
+
 
 def encode_request(request: CorpIdentLinkRequest, request_id: str) -> EncodedRequest:
     """Encode ``request`` under this id instead of its own; raise `EncodeError` if it cannot be written as JSON."""
@@ -61,17 +71,6 @@ def bound_encoder(callbacks: CallbackUrls) -> Callable[[CorpIdentLinkRequest, st
         return encode_request(callbacks.bind(evolve(request, client_request_id=request_id)), request_id)
 
     return encode_bound
-
-
-_LINK = re.compile(r"https?://[!-~]{1,4000}")
-CHANGED_WHILE_UNKNOWN = (
-    "its data or the callback URLs changed while the result of its request is unknown: restore the data and run "
-    "again, or run `kfq onboard reissue LEDGER --key KEY --even-unknown`, which may lead to a second order"
-)
-CHANGED_AFTER_LINK = (
-    "its data changed after its link was issued, and the link is kept: run `kfq onboard reissue LEDGER --key KEY` for "
-    "a new order"
-)
 
 
 class SkipReason(StrEnum):

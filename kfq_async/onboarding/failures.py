@@ -29,6 +29,13 @@ __all__ = ["MAX_FAILURES", "CircuitBreaker", "SystemicFailureDetector", "systemi
 
 NO_BALANCE = 41003
 
+_log = logging.getLogger("kfq_async")
+MAX_FAILURES = 20
+"""Number of consecutive calls without a response from the platform that counts as a systemic failure."""
+NO_RESPONSE_ADVICE = (
+    f"{MAX_FAILURES} calls in a row got no response from the platform: check the network and the base URL"
+)
+
 
 def systemic_failure_advice(error: KfqError) -> str | None:
     """Return the remedy for an error that affects every row, or ``None`` if it affects only one."""
@@ -47,16 +54,6 @@ def systemic_failure_advice(error: KfqError) -> str | None:
 
 def _suggests_wrong_url(error: UnexpectedResponse) -> bool:
     return 300 <= error.http_status < 400 or error.http_status in {401, 403, 404, 405, 407}
-
-
-_log = logging.getLogger("kfq_async")
-
-
-MAX_FAILURES = 20
-"""Number of consecutive calls without a response from the platform that counts as a systemic failure."""
-NO_RESPONSE_ADVICE = (
-    f"{MAX_FAILURES} calls in a row got no response from the platform: check the network and the base URL"
-)
 
 
 class SystemicFailureDetector:

@@ -24,7 +24,7 @@ from kfq_async.onboarding.records import CallResult, Outcome, Row
 from kfq_async.resources.auth import CORP_IDENT_LINK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.models.identity import CorpIdentLink
@@ -37,6 +37,23 @@ __all__ = ["BATCH", "CONCURRENCY", "RESULTS_PER_CALL", "Onboarding", "prefetch",
 
 BATCH = 200
 """Number of rows read at a time."""
+
+CONCURRENCY = 10
+"""Default number of concurrent requests: the platform's limits are not documented."""
+COMMIT_WAIT = 0.1
+"""Seconds for which results are collected before a commit: a commit to disk costs as much as many rows."""
+RESULTS_PER_CALL = 4
+"""Uncommitted results per concurrent call; beyond that, the commit begins at once, and calls wait for it.
+
+This limits the number of results that the caller has not received yet, however fast the platform is. Calls wait only
+if a commit takes longer than four of them.
+"""
+MAX_OUTCOMES = 2000
+"""Maximum number of outcomes that wait for the caller."""
+PLAN_AHEAD = 0.5
+"""Approximate seconds from the commit of an id to its request; after a kill, the rows in between are unknown."""
+MIN_PLANNED, MAX_PLANNED = 50, 1000
+"""Bounds of the number of rows whose ids are committed together."""
 
 
 @asynccontextmanager
@@ -100,24 +117,6 @@ async def request_link(session: AsyncSession, request: EncodedRequest) -> CallRe
     return CallResult(result=result, attempts=attempts, seconds=time.monotonic() - began)
 
 
-CONCURRENCY = 10
-"""Default number of concurrent requests: the platform's limits are not documented."""
-COMMIT_WAIT = 0.1
-"""Seconds for which results are collected before a commit: a commit to disk costs as much as many rows."""
-RESULTS_PER_CALL = 4
-"""Uncommitted results per concurrent call; beyond that, the commit begins at once, and calls wait for it.
-
-This limits the number of results that the caller has not received yet, however fast the platform is. Calls wait only
-if a commit takes longer than four of them.
-"""
-MAX_OUTCOMES = 2000
-"""Maximum number of outcomes that wait for the caller."""
-PLAN_AHEAD = 0.5
-"""Approximate seconds from the commit of an id to its request; after a kill, the rows in between are unknown."""
-MIN_PLANNED, MAX_PLANNED = 50, 1000
-"""Bounds of the number of rows whose ids are committed together."""
-
-
 class Onboarding:
     """Request links for many companies, in ``async with``; iterate over it to get an `Outcome` per row.
 
@@ -131,9 +130,10 @@ class Onboarding:
 
     Args:
         session: An open session with the platform.
-        ledger: An open ledger.
-        rows: An iterable or async iterable of `Row`, read as far as needed and never held as a whole. A plain iterable
-            is read in a thread.
+        ledger: An open ledger, such as `SqliteLedger`.
+        rows: A `FileSource`, the rows that `request_rows` makes of requests, or any other iterable or async
+            iterable of `Row`, read as far as needed and never held as a whole. A plain iterable is read in a
+            thread.
         concurrency: Maximum number of concurrent requests.
         rate_limit: Maximum number of requests started per second, evenly spaced; ``None`` disables the limit.
         retry_refused: Whether to send refused rows again, as their next generation.

@@ -40,6 +40,8 @@ APP_ID = "SANDBOX1"
 RETRY_AFTER = (0.5, 2.0, 5.0, 15.0, 60.0)
 CALLBACK_TIMEOUT = 5.0
 
+_logger = logging.getLogger(__name__)
+
 
 def _is_sandbox_error(record: logging.LogRecord) -> bool:
     """Filter out client errors below HTTP, which aiohttp would log with a traceback."""
@@ -47,7 +49,6 @@ def _is_sandbox_error(record: logging.LogRecord) -> bool:
     return not isinstance(problem, HttpProcessingError | ConnectionError)
 
 
-_logger = logging.getLogger(__name__)
 _logger.addFilter(_is_sandbox_error)
 
 

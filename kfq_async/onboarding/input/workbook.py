@@ -35,6 +35,15 @@ _MAX_EXACT = 10**15
 _FORMAT_AS_TEXT = "format the column as text and type it again"
 _MERGED = "is merged with another cell and has no value of its own; unmerge it and fill in each cell"
 
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_RELATIONSHIP_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_ERROR = "holds a spreadsheet error, such as #N/A; correct it"
+_FORMULA = "holds a formula without a computed value; open the file in a spreadsheet program and save it"
+_SUSPICIOUS = re.compile(rb"<(?:\w+:)?f[\s/>]|\bt=[\"']e[\"']")
+"""Mark of a formula or an error anywhere in the XML. Most sheets have none and are not parsed a second time."""
+_CHUNK = 1 << 20
+_REFERENCE = re.compile(r"([A-Z]+)([0-9]+)")
+
 
 def open_workbook(file: Path, sheet: str | None) -> Table:
     """Open a sheet of a workbook; its first row that is not blank holds the headings."""
@@ -147,16 +156,6 @@ def _to_text(value: Any) -> tuple[str, str]:
             return str(value), f"is a time; {_FORMAT_AS_TEXT}"
         case _:
             return value.isoformat(), f"is a date or time; {_FORMAT_AS_TEXT}"
-
-
-_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-_RELATIONSHIP_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
-_ERROR = "holds a spreadsheet error, such as #N/A; correct it"
-_FORMULA = "holds a formula without a computed value; open the file in a spreadsheet program and save it"
-_SUSPICIOUS = re.compile(rb"<(?:\w+:)?f[\s/>]|\bt=[\"']e[\"']")
-"""Mark of a formula or an error anywhere in the XML. Most sheets have none and are not parsed a second time."""
-_CHUNK = 1 << 20
-_REFERENCE = re.compile(r"([A-Z]+)([0-9]+)")
 
 
 def uncomputed_cells(file: Path, sheet: str) -> Iterator[tuple[int, int, str]]:

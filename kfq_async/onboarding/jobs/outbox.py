@@ -30,6 +30,8 @@ INSERT INTO requests VALUES (%s, %s) ON CONFLICT (client_request_id) DO UPDATE S
 _GET = "SELECT ciphertext FROM requests WHERE client_request_id = %s"
 _DELETE = "DELETE FROM requests WHERE client_request_id = %s"
 
+_NONCE_BYTES = 12
+
 
 class Outbox:
     """Requests of one ledger without a final result; each method is one transaction, or part of the given one."""
@@ -81,9 +83,6 @@ class Outbox:
             if entry.state in FINAL_STATES:
                 await transaction.connection.execute(_DELETE, (client_request_id,))
             return entry.state
-
-
-_NONCE_BYTES = 12
 
 
 class RequestCipher:

@@ -39,6 +39,9 @@ STATUS_COLUMNS = ("status", "status_at")
 COLUMNS = (*GENERATION_COLUMNS, *ROW_COLUMNS, *RESULT_COLUMNS, *STATUS_COLUMNS)
 """All columns of an entry; each is the name of a field of `Entry`."""
 
+HASH_BYTES = 16
+SECRET_BYTES = 32
+
 
 def read_entry(values: Sequence[Any]) -> Entry:
     """Return the entry of a database row, whose values are in the order of `COLUMNS`."""
@@ -96,10 +99,6 @@ class Ledger(EntryStore, Protocol):
     def entries(self, states: Collection[State] = tuple(State)) -> AsyncIterator[Entry]:
         """Iterate over the current generations that are in one of these states, ordered by row number."""
         ...
-
-
-HASH_BYTES = 16
-SECRET_BYTES = 32
 
 
 class Hashes:

@@ -86,6 +86,13 @@ RECORDED = ("key_hash", "generation", *RESULT_COLUMNS)
 _REPLACED = tuple(name for name in COLUMNS if name not in {*GENERATION_COLUMNS, *STATUS_COLUMNS})
 """Columns of an existing entry that `put` replaces."""
 
+T = TypeVar("T")
+_TO_SQL: dict[str, Callable[[Any], object]] = {"key_hash": bytearray, "body_hash": bytearray, "state": str}
+"""Conversions to the types that sqlite3 binds without looking for an adapter."""
+_STATEMENTS = 24
+"""Statements that are kept prepared; one of many entries takes some hundred kilobytes."""
+_NOT_OPEN = "the ledger is not open: use it inside async with"
+
 
 def _put_statement(names: tuple[str, ...], rows: int) -> str:
     """Return the statement that writes so many entries of which these columns are set; the others become NULL."""
@@ -111,15 +118,6 @@ def _find_statement(rows: int) -> str:
 
 def _placeholders(columns: int, rows: int) -> str:
     return ", ".join([f"({', '.join('?' * columns)})"] * rows)
-
-
-T = TypeVar("T")
-
-_TO_SQL: dict[str, Callable[[Any], object]] = {"key_hash": bytearray, "body_hash": bytearray, "state": str}
-"""Conversions to the types that sqlite3 binds without looking for an adapter."""
-_STATEMENTS = 24
-"""Statements that are kept prepared; one of many entries takes some hundred kilobytes."""
-_NOT_OPEN = "the ledger is not open: use it inside async with"
 
 
 @frozen(kw_only=True)

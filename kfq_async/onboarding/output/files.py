@@ -43,6 +43,24 @@ __all__ = [
     "writer_for",
 ]
 
+_CHINESE_HEADINGS = ("认证状态", "订单号", "认证链接", "说明", "请求标识")
+_BATCH_SIZE = 500
+"""Rows whose results are looked up together."""
+_ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.ENOENT: "create the folder",
+    errno.EACCES: "choose a writable folder, and close the file in other programs",
+    errno.EPERM: "choose a writable folder, and close the file in other programs",
+}
+RowWriter: TypeAlias = "Callable[[Sequence[str]], None]"
+"""Function that writes one row."""
+XLSX_ROWS = 1_048_576
+"""Rows of a sheet, including the headings."""
+_XLSX_CELL_CHARACTERS = 32_767
+# Lone surrogates, and characters that XML cannot hold.
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
 
 @frozen
 class Result:
@@ -65,17 +83,7 @@ class Result:
     client_request_id: str | None = None
 
 
-_CHINESE_HEADINGS = ("认证状态", "订单号", "认证链接", "说明", "请求标识")
 _ENGLISH_HEADINGS = tuple(attribute.name for attribute in fields(Result))
-_BATCH_SIZE = 500
-"""Rows whose results are looked up together."""
-_ADVICE = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space",
-    errno.ENOENT: "create the folder",
-    errno.EACCES: "choose a writable folder, and close the file in other programs",
-    errno.EPERM: "choose a writable folder, and close the file in other programs",
-}
 
 
 def default_output(path: Path) -> Path:
@@ -159,16 +167,6 @@ def atomic_write(out: Path) -> Iterator[Path]:
         raise OnboardingError(
             f"{out} cannot be written: {error.strerror}; {advice}, and run the same command again"
         ) from None
-
-
-RowWriter: TypeAlias = "Callable[[Sequence[str]], None]"
-"""Function that writes one row."""
-
-XLSX_ROWS = 1_048_576
-"""Rows of a sheet, including the headings."""
-_XLSX_CELL_CHARACTERS = 32_767
-# Lone surrogates, and characters that XML cannot hold.
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def writer_for(file: Path) -> Callable[[Path, Sequence[str]], AbstractContextManager[RowWriter]]:
