@@ -1,0 +1,42 @@
+"""Text and bytes whose ``repr`` is masked: tracebacks, debuggers and error trackers show values by their ``repr``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["MASK", "MaskedBytes", "MaskedStr", "mask_text"]
+
+MASK = "'***'"
+"""The ``repr`` of every secret."""
+
+
+class MaskedStr(str):
+    """A ``str`` whose ``repr`` is ``'***'``: a token, a link, or personal data.
+
+    It is a ``str`` in every other respect: ``str()``, ``==``, JSON, pickle and database drivers see the text. A slice
+    is masked too, since tools that shorten long values show the ``repr`` of a slice.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return MASK
+
+    def __getitem__(self, index: Any) -> str:
+        return type(self)(super().__getitem__(index))
+
+
+class MaskedBytes(bytes):
+    """``bytes`` whose ``repr`` is ``b'***'``, such as the body of a request; a slice is masked too."""
+
+    def __repr__(self) -> str:
+        return f"b{MASK}"
+
+    def __getitem__(self, index: Any) -> Any:
+        part = super().__getitem__(index)
+        return type(self)(part) if isinstance(part, bytes) else part
+
+
+def mask_text(value: Any) -> Any:
+    """Return a text as a `MaskedStr`, and any other value unchanged."""
+    return MaskedStr(value) if type(value) is str else value

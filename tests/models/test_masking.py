@@ -1,0 +1,84 @@
+"""Masked text: the ``repr`` shows nothing, and everything else sees the text."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import sqlite3
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from rich.console import Console
+from rich.pretty import Pretty
+from yarl import URL
+
+from kfq_async.models.masking import MaskedBytes, MaskedStr, mask_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECRET = "https://platform.example/auth?code=" + "a1" * 60
+
+
+@pytest.mark.parametrize(
+    "shown", [repr, ascii, "{!r}".format, "%r".__mod__, lambda text: f"{text=}", lambda text: repr([text])]
+)
+def test_repr_of_a_masked_text_shows_nothing_of_it(shown: Callable[[object], str]) -> None:
+    """No way to write the ``repr`` shows the text."""
+    assert "code" not in shown(MaskedStr(SECRET))
+    assert "code" not in shown(MaskedBytes(SECRET.encode()))
+
+
+def test_a_slice_is_masked() -> None:
+    """Tools that shorten long values show the ``repr`` of a slice."""
+    assert repr(MaskedStr(SECRET)[:80]) == "'***'"
+    assert repr(MaskedBytes(SECRET.encode())[:80]) == "b'***'"
+    assert MaskedStr(SECRET)[8] == "p"
+    assert MaskedBytes(b"ab")[0] == 97
+
+
+@pytest.mark.parametrize("secret", [MaskedStr(SECRET), MaskedBytes(SECRET.encode())])
+def test_rich_shows_nothing_of_a_long_text(secret: MaskedStr | MaskedBytes) -> None:
+    """Rich slices a long text before it shows it."""
+    output = StringIO()
+    Console(file=output, width=500).print(Pretty({"secret": secret}, max_string=80))
+    assert "platform" not in output.getvalue()
+
+
+def test_a_masked_text_is_its_text() -> None:
+    """Comparison, formatting, JSON and URLs see the text."""
+    text = MaskedStr(SECRET)
+    assert text == SECRET
+    assert hash(text) == hash(SECRET)
+    assert f"{text}" == str(text) == SECRET
+    assert type(str(text)) is str
+    assert json.loads(json.dumps({"url": text})) == orjson.loads(orjson.dumps({"url": text})) == {"url": SECRET}
+    assert URL(text) == URL(SECRET)
+
+
+@pytest.mark.parametrize("secret", [MaskedStr(SECRET), MaskedBytes(SECRET.encode())])
+def test_copies_keep_text_and_mask(secret: MaskedStr | MaskedBytes) -> None:
+    """A copy, also by pickle, has the text and the mask."""
+    for twin in (pickle.loads(pickle.dumps(secret)), copy.copy(secret), copy.deepcopy(secret)):
+        assert twin == secret
+        assert type(twin) is type(secret)
+
+
+def test_sqlite_stores_the_text() -> None:
+    """A database driver sees the text."""
+    with sqlite3.connect(":memory:") as database:
+        row = database.execute("select ?, ?", (MaskedStr(SECRET), MaskedBytes(SECRET.encode()))).fetchone()
+    database.close()
+    assert row == (SECRET, SECRET.encode())
+
+
+def test_mask_text_leaves_other_values_alone() -> None:
+    """Only a plain ``str`` is converted."""
+    assert type(mask_text("text")) is MaskedStr
+    assert mask_text(None) is None
+    assert mask_text(5) == 5
+    text = MaskedStr("text")
+    assert mask_text(text) is text
