@@ -244,13 +244,18 @@ class AsyncSession:
             KfqError: The call failed.
             TypeError, ValueError: The request is invalid; nothing was sent.
         """
-        prepared = prepare(
-            operation,
-            request,
-            url=self._url(operation.path),
-            extra_body=extra_body,
-            extra_headers=extra_headers,
-        )
+        try:
+            prepared = prepare(
+                operation,
+                request,
+                url=self._url(operation.path),
+                extra_body=extra_body,
+                extra_headers=extra_headers,
+            )
+        except (TypeError, ValueError) as problem:
+            raise problem.with_traceback(None) from None  # the frames of `prepare` hold the fields
+        finally:
+            del request, extra_body, extra_headers  # a mapping would show its values in a traceback
         call = Call(self._client, self._settings, prepared)
         envelope = await call.run()
         try:
@@ -261,7 +266,7 @@ class AsyncSession:
             )
             return ApiResponse(result=result, envelope=envelope, attempts=call.attempts)
         except DecodeError as problem:
-            unreadable = problem
+            unreadable = problem.with_traceback(None)  # the frames of `decode` hold the result
         raise call.explain(unreadable)
 
     def _url(self, path: str) -> URL:

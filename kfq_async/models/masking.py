@@ -27,7 +27,12 @@ class MaskedStr(str):
 
 
 class MaskedBytes(bytes):
-    """``bytes`` whose ``repr`` is ``b'***'``, such as the body of a request; a slice is masked too."""
+    """``bytes`` whose ``repr`` is ``b'***'``, such as the body of a request; a slice is masked too.
+
+    `orjson.loads` takes exact ``bytes`` only: pass ``bytes(body)``.
+    """
+
+    __slots__ = ()
 
     def __repr__(self) -> str:
         return f"b{MASK}"

@@ -43,9 +43,12 @@ def to_wire(request: object) -> dict[str, object]:
 
 
 def encode(fields: Mapping[str, object]) -> bytes:
-    """Return fields as compact JSON in UTF-8; raise `EncodeError` with the path of a value that JSON cannot hold."""
+    """Return fields as compact JSON in UTF-8; raise `EncodeError` with the path of a value that JSON cannot hold.
+
+    Keep a copy, as `MaskedBytes` is: orjson's bytes keep a buffer several times as large.
+    """
     try:
-        return memoryview(orjson.dumps(fields)).tobytes()  # a copy: orjson's bytes keep a buffer several times as large
+        return orjson.dumps(fields)
     except TypeError as error:
         problem = f"{_unserializable_path(fields)}: {error}"
     raise EncodeError(f"the request cannot be written as JSON: {problem}")

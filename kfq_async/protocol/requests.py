@@ -14,6 +14,7 @@ from multidict import CIMultiDict, istr
 from yarl import URL
 
 from kfq_async.errors import EncodeError
+from kfq_async.models.masking import MaskedBytes, MaskedStr, mask_text
 from kfq_async.protocol.codec import camel, encode, to_wire
 from kfq_async.protocol.operation import CredentialPlacement, Operation
 from kfq_async.protocol.signing import SigningInput
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from kfq_async.protocol.signing import Signer
 
-__all__ = ["API_PATH", "EncodedRequest", "HttpRequest", "PreparedCall", "prepare"]
+__all__ = ["API_PATH", "EncodedRequest", "HttpRequest", "PreparedCall", "add_credentials", "prepare"]
 
 API_PATH = "/kaifangqian/openAPI/V2"
 """Path of the open API, between base URL and operation."""
@@ -60,17 +61,26 @@ class EncodedRequest:
         client_request_id: Id in the body.
     """
 
-    body: bytes = field(repr=False)
+    body: bytes = field(repr=False, converter=MaskedBytes)
     client_request_id: str
 
 
 @define(eq=False)
 class HttpRequest:
-    """HTTP request of one attempt. Not frozen, which would double the cost of creating it; do not modify it."""
+    """HTTP request of one attempt. Not frozen, which would double the cost of creating it; do not modify it.
+
+    Attributes:
+        url: URL, without the credentials of a GET.
+        headers: Headers of the attempt; secret values are masked in their ``repr``.
+        body: Body of a POST, masked in its ``repr``; ``None`` for a GET.
+        query_credentials: Credentials to add to the query of a GET by `add_credentials`; ``None`` if headers or body
+            have them.
+    """
 
     url: URL = field(repr=False)
     headers: CIMultiDict[str] = field(repr=False)
     body: bytes | None = field(repr=False)
+    query_credentials: str | None = field(default=None, repr=False)
 
 
 @define(eq=False)
@@ -79,7 +89,7 @@ class PreparedCall:
 
     Attributes:
         operation: Operation to call.
-        url: URL of the operation, without a query.
+        url: URL of the request; that of a GET has the fields as its query, and no credentials.
         body: Fields as JSON, for a POST; ``None`` for a GET.
         query: Fields as text, for a GET; empty for a POST.
         client_request_id: Id of the request; ``None`` if it has none.
@@ -97,19 +107,24 @@ class PreparedCall:
         self, app_auth_token: str, *, nonce: str, timestamp: str, unique_code: str, signer: Signer | None
     ) -> HttpRequest:
         """Return the HTTP request of one attempt; ``timestamp`` is in milliseconds since the epoch."""
-        url, body, query = self.url, self.body, self.query
+        body, query, query_credentials = self.body, self.query, None
         if self.operation.credentials is CredentialPlacement.PARAMETERS:
             credentials = {str(APP_AUTH_TOKEN): app_auth_token, str(UNIQUE_CODE): unique_code}
             if body is None:
                 query = {**credentials, **query}
+                query_credentials = MaskedStr(_urlencode(credentials))
             else:
-                body = _merge_objects(encode(credentials), body)
-        if query:
-            url = URL(f"{url}?{urlencode(query, quote_via=quote)}", encoded=True)
+                body = MaskedBytes(_merge_objects(encode(credentials), body))
         signature = ""
         if signer is not None:
-            signing_input = SigningInput(body=body, query=query, nonce=nonce, timestamp=timestamp, uri=url.raw_path_qs)
-            signature = signer.sign(signing_input)
+            signing_input = SigningInput(
+                body=None if body is None else bytes(body),
+                query=query,
+                nonce=nonce,
+                timestamp=timestamp,
+                uri=add_credentials(self.url.raw_path_qs, query_credentials),
+            )
+            signature = mask_text(signer.sign(signing_input))
         headers = CIMultiDict(self.extra_headers)
         if self.operation.credentials is CredentialPlacement.HEADERS:
             headers[APP_AUTH_TOKEN] = app_auth_token
@@ -117,11 +132,19 @@ class PreparedCall:
             headers[TIMESTAMP] = timestamp
             headers[UNIQUE_CODE] = unique_code
         headers[SIGN] = signature
-        return HttpRequest(url, headers, body)
+        return HttpRequest(self.url, headers, body, query_credentials)
 
     def sensitive_values(self) -> set[str]:
         """Return the texts of the request, of two characters or more, that an error must not quote."""
-        return set(_find_texts([orjson.loads(self.body or b"{}"), dict(self.query)]))
+        return set(_find_texts([orjson.loads(bytes(self.body or b"{}")), dict(self.query)]))
+
+
+def add_credentials(target: str, credentials: str | None) -> str:
+    """Return a request target, a path or an absolute URL, with ``credentials`` before the other query parameters."""
+    if credentials is None:
+        return target
+    path, _, query = target.partition("?")
+    return MaskedStr(f"{path}?{credentials}&{query}" if query else f"{path}?{credentials}")
 
 
 def prepare(
@@ -155,12 +178,15 @@ def prepare(
     request_id = fields.get(REQUEST_ID)
     if not isinstance(request_id, str) or not request_id:
         request_id = None
+    query = _EMPTY
     try:
+        if operation.method == "GET":
+            query = _encode_query(fields)
         return PreparedCall(
             operation=operation,
-            url=url,
-            body=encode(fields) if operation.method == "POST" else None,
-            query=_encode_query(fields) if operation.method == "GET" else _EMPTY,
+            url=URL(f"{url}?{_urlencode(query)}", encoded=True) if query else url,
+            body=MaskedBytes(encode(fields)) if operation.method == "POST" else None,
+            query=query,
             client_request_id=request_id,
             extra_headers=_check_headers(extra_headers) if extra_headers else _EMPTY,
         )
@@ -201,12 +227,16 @@ def _check_headers(headers: Mapping[str, str]) -> dict[str, str]:
             raise ValueError(f"extra_headers: {name!r} is not a valid header name")
         if not (value.isascii() and value.isprintable()):
             raise ValueError(f"extra_headers: the value of {name} must be printable ASCII")
-    return dict(headers)
+    return {name: MaskedStr(value) for name, value in headers.items()}
 
 
 def _merge_objects(left: bytes, right: bytes) -> bytes:
     """Return the JSON object that has the keys of both, which must differ."""
     return left if right == b"{}" else b"%b,%b" % (left[:-1], right[1:])
+
+
+def _urlencode(parameters: Mapping[str, str]) -> str:
+    return urlencode(parameters, quote_via=quote)
 
 
 def _list_names(names: set[str]) -> str:
@@ -220,7 +250,7 @@ def _encode_query(fields: Mapping[str, object]) -> dict[str, str]:
         if isinstance(value, bool):
             query[name] = "true" if value else "false"
         elif isinstance(value, str | int):
-            query[name] = _check_utf8(name, str(value))
+            query[name] = MaskedStr(_check_utf8(name, str(value)))
         elif value is not None:
             raise TypeError(f"$.{name} must be a str, int or bool in a query, not {type(value).__name__}")
     return query
@@ -240,7 +270,7 @@ def _find_texts(value: object) -> Iterator[str]:
     """Yield every text of two characters or more in JSON data."""
     if isinstance(value, str):
         if len(value) > 1:
-            yield value
+            yield MaskedStr(value)
     elif isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _find_texts(item)

@@ -35,6 +35,7 @@ class Attempt:
         "_transport",
         "connected",
         "connecting",
+        "query_credentials",
         "scope",
         "total_expired",
     )
@@ -48,6 +49,8 @@ class Attempt:
         """Whether a connection was requested from the connector; a mock responds without one."""
         self.connected = False
         """Whether the attempt has its connection."""
+        self.query_credentials: str | None = None
+        """Credentials that the connector adds to the query, unseen by aiohttp."""
         self.total_expired = now >= total_at
         """Whether ``total`` expired, as opposed to ``attempt``."""
         self._total_at = total_at

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import ClockError, KfqError, OutcomeUnknown, Phase, PoolTimeout, SessionError, TotalTimeout
 from kfq_async.models.fields import mask, new_id_pair
+from kfq_async.models.masking import MaskedStr
 from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import Attempt
@@ -29,7 +30,7 @@ __all__ = ["Call", "CallSettings"]
 class CallSettings:
     """Settings that a view of a session can override."""
 
-    app_auth_token: str = field(repr=mask)
+    app_auth_token: str = field(repr=mask, converter=MaskedStr)
     base_url: str
     signer: Signer | None = field(repr=mask)
     timeouts: Timeouts

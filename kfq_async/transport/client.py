@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from functools import lru_cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
@@ -136,6 +137,7 @@ class Client:
         """
         token = current_attempt.set(attempt)
         self.timer.add(attempt)
+        attempt.query_credentials = request.query_credentials
         response: ClientResponse | None = None
         try:
             async with attempt.scope:
@@ -227,12 +229,11 @@ async def _read(response: ClientResponse) -> bytes | None:
     content = response.content
     if content.is_eof():  # a small body often arrives together with the head
         body = content.read_nowait()
-        return body if len(body) <= MAX_RESPONSE else None
-    chunks = []
-    size = 0
-    while chunk := await content.readany():
-        size += len(chunk)
-        if size > MAX_RESPONSE:
-            return None
-        chunks.append(chunk)
-    return b"".join(chunks)
+    else:
+        buffer = BytesIO()  # bytes in a variable would show the response in a traceback
+        while not content.at_eof() and buffer.tell() <= MAX_RESPONSE:
+            buffer.write(await content.readany())
+        body = buffer.getvalue()
+    if not body:
+        body = await response.read()  # a mocked response may have no stream
+    return body if len(body) <= MAX_RESPONSE else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from kfq_async.transport.attempt import current_attempt
+from kfq_async.transport.credentials import CredentialTransport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -67,6 +68,8 @@ class Connector:
             assert protocol is not None  # noqa: S101  # a connection has one until it is released
             if not protocol.should_close:
                 attempt.mark_connected(self._loop.time(), connection.transport)
+                if attempt.query_credentials is not None:
+                    CredentialTransport.attach(connection, attempt.query_credentials)
                 return connection
             connection.close()
         raise aiohttp.ClientConnectionError

@@ -1,4 +1,4 @@
-"""Faster request objects for aiohttp. Only an optimization: the package keeps all its promises without this module.
+"""Request objects for aiohttp that mask the body, and are faster.
 
 `Request` overrides public methods of `aiohttp.ClientRequest`, the same in all versions from 3.14.4 to 4, and falls
 back to aiohttp's implementation whenever other code inspects the request or the body is large.
@@ -6,24 +6,53 @@ back to aiohttp's implementation whenever other code inspects the request or the
 
 from __future__ import annotations
 
-from io import BytesIO
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal
 
-from aiohttp import ClientRequest, ClientResponse, hdrs
+from aiohttp import BytesPayload, ClientRequest, ClientResponse, Payload, hdrs
 from aiohttp.http import StreamWriter
+
+from kfq_async.models.masking import MaskedBytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from aiohttp.abc import AbstractStreamWriter
     from aiohttp.connector import Connection
-    from aiohttp.payload import Payload
     from aiohttp.typedefs import LooseHeaders
 
 __all__ = ["Request"]
 
 MAX_SMALL = 65_536
 """Largest body, in bytes, that is written at once, without a task that waits until the peer reads it."""
-_ORIGINAL_SEND = ClientRequest.send
+
+
+def _aiohttp_send() -> object:
+    """Return aiohttp's own ``ClientRequest.send``, or ``None`` if instrumentation replaced it before this import."""
+    send = vars(ClientRequest).get("send")
+    original = isinstance(send, FunctionType) and send.__code__.co_qualname == "ClientRequest.send"
+    return send if original else None
+
+
+_ORIGINAL_SEND = _aiohttp_send()
+
+
+class _Body(BytesPayload):
+    """Body as aiohttp's payload, for code that reads it before it is sent; written in pieces, and masked."""
+
+    def __init__(self, body: bytes) -> None:
+        Payload.__init__(self, MaskedBytes(body))  # `BytesPayload` warns of more than 1 MiB
+        self._size = len(body)
+
+    async def as_bytes(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # noqa: ARG002  # aiohttp's
+        """Return the body as exact ``bytes``, which some parsers require."""
+        return bytes(self._value)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Write the body, or as much of it as ``content_length`` allows."""
+        body = self._value[:content_length]
+        for start in range(0, len(body), MAX_SMALL):
+            await writer.write(body[start : start + MAX_SMALL])
 
 
 class Request(ClientRequest):
@@ -40,19 +69,22 @@ class Request(ClientRequest):
 
     def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
         """Keep a small body as bytes."""
-        if type(body) is bytes and len(body) <= MAX_SMALL and self.proxy is None and hdrs.EXPECT not in self.headers:
+        if (
+            isinstance(body, bytes)
+            and len(body) <= MAX_SMALL
+            and self.proxy is None
+            and hdrs.EXPECT not in self.headers
+        ):
             self._small = body
             self.headers[hdrs.CONTENT_LENGTH] = str(len(body))
         else:
             self._small = None
-            if type(body) is bytes and len(body) > MAX_SMALL:
-                body = BytesIO(body)  # sent in pieces; aiohttp warns of bytes above 1 MiB
-            super().update_body_from_data(body, _stacklevel)
+            super().update_body_from_data(_Body(body) if isinstance(body, bytes) else body, _stacklevel)
 
     def _restore_payload(self) -> None:
         body, self._small = self._small, None
         if body is not None:
-            super().update_body_from_data(body)
+            super().update_body_from_data(_Body(body))
 
     def _payload(self) -> Payload | Literal[b""]:
         """Return the body as aiohttp's payload, for middlewares and other code that reads it before it is sent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import parse_qsl
 
 import orjson
@@ -24,7 +25,15 @@ from kfq_async import (
     OprIdentInfo,
     SigningInput,
 )
-from kfq_async.protocol.requests import API_PATH, EncodedRequest, HttpRequest, PreparedCall, prepare
+from kfq_async.models.masking import MaskedStr
+from kfq_async.protocol.requests import (
+    API_PATH,
+    EncodedRequest,
+    HttpRequest,
+    PreparedCall,
+    add_credentials,
+    prepare,
+)
 
 BASE = f"https://h.example/resrun-paas{API_PATH}"
 DRAFT: Operation[Any, Any] = Operation("POST", "/contract/draft", credentials=CredentialPlacement.PARAMETERS)
@@ -93,12 +102,35 @@ def test_credentials_only() -> None:
     assert write(prepare_call(DRAFT, {})).body == b'{"appAuthToken":"PV9LQWZA","uniqueCode":"u-1"}'
 
 
-def test_credentials_in_the_query() -> None:
-    """The contract family has its credentials in the query of a GET, which has no body."""
-    http_request = write(prepare_call(TASKS, {"contractId": "1"}))
-    assert str(http_request.url) == f"{BASE}/contract/tasks?appAuthToken=PV9LQWZA&uniqueCode=u-1&contractId=1"
+@pytest.mark.parametrize(("fields", "query"), [({"contractId": "1"}, "contractId=1"), ({}, "")])
+def test_credentials_in_the_query(fields: dict[str, object], query: str) -> None:
+    """A GET of the contract family has its credentials apart from the URL, and no body."""
+    http_request = write(prepare_call(TASKS, fields))
+    assert http_request.url.raw_query_string == query
+    assert http_request.query_credentials == "appAuthToken=PV9LQWZA&uniqueCode=u-1"
     assert http_request.body is None
     assert dict(http_request.headers) == {"sign": ""}
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("/a/b", "/a/b?t=1&u=2"),
+        ("/a/b?c=%3F", "/a/b?t=1&u=2&c=%3F"),
+        ("http://h.example:80/a?b=1?2", "http://h.example:80/a?t=1&u=2&b=1?2"),
+    ],
+)
+def test_add_credentials(target: str, expected: str) -> None:
+    """Credentials precede the other parameters, in a path as in an absolute URL."""
+    assert add_credentials(target, "t=1&u=2") == expected
+    assert add_credentials(target, None) == target
+
+
+def test_token_is_percent_encoded_in_a_query() -> None:
+    """A token with reserved characters is one parameter."""
+    call = prepare_call(TASKS, {})
+    http_request = call.write("a b&c=/?#%+", nonce="n", timestamp="1", unique_code="u-1", signer=None)
+    assert http_request.query_credentials == "appAuthToken=a%20b%26c%3D%2F%3F%23%25%2B&uniqueCode=u-1"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +179,9 @@ def test_attempts_of_one_call(operation: Operation[Any, Any]) -> None:
         assert second.headers["timestamp"] == "1750000000001"
     else:
         changed = first.body.replace(b"u-1", b"u-2") if first.body else None
-        assert (str(second.url), second.body) == (str(first.url).replace("u-1", "u-2"), changed)
+        assert (second.url, second.body) == (first.url, changed)
+        if first.body is None:
+            assert second.query_credentials == "appAuthToken=PV9LQWZA&uniqueCode=u-2"
 
 
 def test_request_is_copied() -> None:
@@ -341,9 +375,30 @@ def test_repr() -> None:
     assert repr(write(call)) == "HttpRequest()"
 
 
+@pytest.mark.parametrize("operation", [CORP_IDENT_LINK, DRAFT, TASKS, ORDER], ids=lambda operation: operation.name)
+def test_repr_of_the_parts(operation: Operation[Any, Any]) -> None:
+    """The parts that aiohttp and the frames of a call hold show no secret either, and a slice does not."""
+    call = prepare_call(operation, {"name": "SECRET"}, extra_headers={"X": "SECRET"})
+    signer = Mock(sign=Mock(return_value="SECRET-SIGN"))
+    http_request = call.write(MaskedStr("SECRET"), nonce="n-1", timestamp="1", unique_code="u-1", signer=signer)
+    body = http_request.body or b""
+    headers = dict(http_request.headers)
+    parts = [call.query, call.body, call.extra_headers, call.sensitive_values(), signer.sign.call_args]
+    assert "SECRET" not in repr([*parts, http_request.headers, headers, http_request.query_credentials, body, body[1:]])
+    assert http_request.headers["sign"] == "SECRET-SIGN"
+
+
+def test_signing_input_holds_exact_bytes() -> None:
+    """A signer may pass the body to a parser that takes no subclass of ``bytes``."""
+    signer = Mock(sign=Mock(return_value=""))
+    write(prepare_call(CORP_IDENT_LINK, {"a": 1}), signer=signer)
+    (signing_input,) = signer.sign.call_args.args
+    assert orjson.loads(signing_input.body) == {"a": 1}
+
+
 @given(st.dictionaries(st.text(max_size=6), st.none() | st.integers(0, 9) | st.text(max_size=6), max_size=4))
 def test_body_round_trip(fields: dict[str, object]) -> None:
     """Any mapping is decoded to the same mapping, with the credentials beside it."""
     body = write(prepare_call(DRAFT, fields)).body
     assert body is not None
-    assert orjson.loads(body) == {"appAuthToken": "PV9LQWZA", "uniqueCode": "u-1"} | fields
+    assert orjson.loads(bytes(body)) == {"appAuthToken": "PV9LQWZA", "uniqueCode": "u-1"} | fields

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import orjson
 import pytest
+from aiohttp.streams import EmptyStreamReader
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from calls import TOKEN, respond
 from kfq_async import AsyncSession, CredentialPlacement, Idempotency, Operation
 from kfq_async._version import __version__
-from servers import ReceivedRequest, ScriptedServer, success
+from kfq_async.transport.request import _aiohttp_send
+from servers import SUCCESS, ReceivedRequest, ScriptedServer, success
 
 POST = Operation[Any, Any]("POST", "/some/path")
 GET = Operation[Any, Any]("GET", "/some/path", credentials=CredentialPlacement.PARAMETERS, idempotency=Idempotency.SAFE)
@@ -110,7 +115,7 @@ async def test_expect_100_continue() -> None:
 
 @pytest.fixture
 def middlewares(monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientMiddlewareType]:
-    """Install client middlewares for every client session, as instrumentation does, and return their list."""
+    """Install client middlewares for every client session, as instrumentation and mocks do, and return their list."""
     installed: list[aiohttp.ClientMiddlewareType] = []
     original = aiohttp.ClientSession._request
 
@@ -128,13 +133,48 @@ async def test_middleware_reads_the_body(size: int, middlewares: list[aiohttp.Cl
 
     async def middleware(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         payload = request.body
-        assert not isinstance(payload, bytes)
+        assert isinstance(payload, aiohttp.BytesPayload)
         bodies.append(await payload.as_bytes())
+        assert payload.decode().encode() == bodies[0]
         return await handler(request)
 
     middlewares.append(middleware)
     seen, _ = await send_and_capture(POST, {"a": "x" * size})
     assert bodies == [seen.body]
+    assert orjson.loads(bodies[0]) == {"a": "x" * size}
+
+
+async def test_middleware_shortens_the_body(middlewares: list[aiohttp.ClientMiddlewareType]) -> None:
+    """No more of the body is sent than ``Content-Length`` says, as with aiohttp's own payloads."""
+
+    async def middleware(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        assert request.body
+        request.headers["Content-Length"] = "70000"
+        return await handler(request)
+
+    middlewares.append(middleware)
+    seen, _ = await send_and_capture(POST, {"a": "x" * 200_000})
+    assert seen.body == b'{"a":"' + b"x" * (70_000 - 6)
+
+
+async def test_middleware_responds(middlewares: list[aiohttp.ClientMiddlewareType]) -> None:
+    """A response that has no stream, as that of some mocking tools, is read."""
+
+    class Response(aiohttp.ClientResponse):
+        async def read(self) -> bytes:
+            return success().partition(b"\r\n\r\n")[2]
+
+    async def middleware(request: aiohttp.ClientRequest, _: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        options: dict[str, Any] = {"request_info": request.request_info, "session": request.session}
+        options |= {"loop": asyncio.get_running_loop(), "traces": [], "timer": None, "continue100": None}
+        response = Response(request.method, request.url, writer=None, stream_writer=Mock(output_size=0), **options)
+        response.status, response.content = 200, EmptyStreamReader()
+        response._headers = CIMultiDictProxy(CIMultiDict())
+        return response
+
+    middlewares.append(middleware)
+    async with AsyncSession(TOKEN, base_url="http://platform.example") as session:
+        assert (await session.send(POST, {})).result == SUCCESS
 
 
 @pytest.mark.parametrize("size", [10, 70_000])
@@ -165,6 +205,19 @@ async def test_replaced_send_reads_the_body(monkeypatch: pytest.MonkeyPatch) -> 
     seen, _ = await send_and_capture(POST, {"a": 1})
     assert seen.headers["traceparent"] == "00-1-1-01"
     assert orjson.loads(seen.body) == {"a": 1}
+
+
+def test_send_replaced_before_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instrumentation that was there first is recognised, even if it copies the name of the original."""
+    original = aiohttp.ClientRequest.send
+    assert _aiohttp_send() is original
+
+    async def send(_self: aiohttp.ClientRequest, _conn: Any) -> None:
+        """Send nothing."""
+
+    for replacement in (send, functools.update_wrapper(send, original), Mock(wraps=original)):
+        monkeypatch.setattr(aiohttp.ClientRequest, "send", replacement)
+        assert _aiohttp_send() is None
 
 
 async def test_trace_sees_headers_and_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
