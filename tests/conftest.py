@@ -76,11 +76,11 @@ class _Response(ClientResponse):
 
 @pytest.fixture
 def mocked() -> Iterator[Callable[..., None]]:
-    """Set one response of aiohttp: ``mocked(url, payload=...)``."""
+    """Set one response of aiohttp, to a POST unless ``method`` is given: ``mocked(url, payload=...)``."""
     with aioresponses() as mock:
 
-        def script(url: str, **options: Any) -> None:
-            mock.post(url, response_class=_Response, **options)
+        def script(url: str, *, method: str = "POST", **options: Any) -> None:
+            mock.add(url, method, response_class=_Response, **options)
 
         yield script
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import aiohttp
@@ -16,8 +17,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from calls import TOKEN, respond
 from kfq_async import AsyncSession, CredentialPlacement, Idempotency, Operation
 from kfq_async._version import __version__
+from kfq_async.protocol.requests import API_PATH
 from kfq_async.transport.request import _aiohttp_send
 from servers import SUCCESS, ReceivedRequest, ScriptedServer, success
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 POST = Operation[Any, Any]("POST", "/some/path")
 GET = Operation[Any, Any]("GET", "/some/path", credentials=CredentialPlacement.PARAMETERS, idempotency=Idempotency.SAFE)
@@ -155,6 +160,25 @@ async def test_middleware_shortens_the_body(middlewares: list[aiohttp.ClientMidd
     middlewares.append(middleware)
     seen, _ = await send_and_capture(POST, {"a": "x" * 200_000})
     assert seen.body == b'{"a":"' + b"x" * (70_000 - 6)
+
+
+async def test_mock_sees_the_request(mocked: Callable[..., None]) -> None:
+    """A mock of aiohttp sees body and headers of a POST, and matches a GET by its URL without credentials."""
+    seen: list[dict[str, Any]] = []
+    answer: dict[str, Any] = {
+        "payload": {"code": 10000, "result": SUCCESS},
+        "callback": lambda _, **how: seen.append(how),
+    }
+    url = f"http://platform.example{API_PATH}{POST.path}"
+    mocked(url, **answer)
+    mocked(f"{url}?contractId=C-1", method="GET", **answer)
+    async with AsyncSession(TOKEN, base_url="http://platform.example") as session:
+        await session.send(POST, {"a": "合同"})
+        await session.send(GET, {"contractId": "C-1"})
+    post, get = seen
+    assert json.loads(post["data"]) == {"a": "合同"}
+    assert post["headers"]["appAuthToken"] == TOKEN
+    assert get["data"] is None
 
 
 async def test_middleware_responds(middlewares: list[aiohttp.ClientMiddlewareType]) -> None:
