@@ -3,10 +3,12 @@
 KfqError
 ├── EncodeError (ValueError)         the request cannot be written as JSON
 ├── SessionError (RuntimeError)      the session is closed, or belongs to another event loop or process
+├── SignerError                      the signer failed
 ├── TransportError                   no complete response was received
 │   ├── ConnectError                 no connection was established
 │   │   ├── ConnectTimeout (TimeoutError)  connect timeout expired
-│   │   └── CertificateError         TLS handshake failed
+│   │   ├── CertificateError         TLS handshake failed
+│   │   └── ProxyError               the proxy refused the connection
 │   ├── PoolTimeout (TimeoutError)   total timeout expired while the call was queued
 │   ├── AttemptTimeout (TimeoutError)  attempt timeout expired
 │   ├── TotalTimeout (TimeoutError)  total timeout expired during an attempt
@@ -64,11 +66,13 @@ __all__ = [
     "ParameterError",
     "Phase",
     "PoolTimeout",
+    "ProxyError",
     "RejectionReason",
     "RunPaused",
     "ServerError",
     "SessionError",
     "SignatureError",
+    "SignerError",
     "SourceError",
     "TooFrequentError",
     "TotalTimeout",
@@ -173,6 +177,13 @@ class SessionError(KfqError, RuntimeError):
     """The session is closed, or belongs to another event loop or process; create one per event loop and process."""
 
 
+class SignerError(KfqError):
+    """The session's ``signer`` raised, or returned anything but printable ASCII; the attempt was not sent.
+
+    The text names the class of its exception only: the traceback would show the request.
+    """
+
+
 class TransportError(KfqError):
     """No complete response was received; ``phase`` tells whether the platform may have acted."""
 
@@ -187,6 +198,18 @@ class ConnectTimeout(ConnectError, TimeoutError):
 
 class CertificateError(ConnectError):
     """The TLS handshake failed and nothing was sent; pass the right CA as ``ssl`` or correct the host's certificate."""
+
+
+class ProxyError(ConnectError):
+    """The proxy refused to connect to the platform, and nothing was sent; check its URL, user and password.
+
+    Attributes:
+        http_status: HTTP status of the proxy's response, such as 407.
+    """
+
+    def __init__(self, text: str, *, http_status: int) -> None:
+        super().__init__(text)
+        self.http_status = http_status
 
 
 class PoolTimeout(TransportError, TimeoutError):

@@ -261,8 +261,11 @@ class AsyncSession:
             )
             return ApiResponse(result=result, envelope=envelope, attempts=call.attempts)
         except DecodeError as problem:
-            unreadable = problem
-        raise call.explain(unreadable)
+            unreadable = problem.with_traceback(None)
+        try:
+            raise call.explain(unreadable)
+        finally:
+            del unreadable  # as in `Call.run`: a local variable would close a reference cycle
 
     def _url(self, path: str) -> URL:
         url = self._urls.get(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 from multidict import CIMultiDict, istr
 from yarl import URL
 
-from kfq_async.errors import EncodeError
+from kfq_async.errors import EncodeError, SignerError
 from kfq_async.protocol.codec import camel, encode, to_wire
 from kfq_async.protocol.operation import CredentialPlacement, Operation
 from kfq_async.protocol.signing import SigningInput
@@ -109,7 +109,7 @@ class PreparedCall:
         signature = ""
         if signer is not None:
             signing_input = SigningInput(body=body, query=query, nonce=nonce, timestamp=timestamp, uri=url.raw_path_qs)
-            signature = signer.sign(signing_input)
+            signature = _sign(signer, signing_input)
         headers = CIMultiDict(self.extra_headers)
         if self.operation.credentials is CredentialPlacement.HEADERS:
             headers[APP_AUTH_TOKEN] = app_auth_token
@@ -187,6 +187,24 @@ def _prepare_encoded(
         client_request_id=request.client_request_id,
         extra_headers=_check_headers(extra_headers) if extra_headers else _EMPTY,
     )
+
+
+def _sign(signer: Signer, signing_input: SigningInput) -> str:
+    """Return the signature; raise `SignerError` without its cause, whose frames show the request."""
+    signature: object = None
+    try:
+        signature = signer.sign(signing_input)
+        failure = f"returned {type(signature).__name__} and not str"
+    except Exception as problem:  # noqa: BLE001  # a signer may raise anything
+        failure = f"raised {type(problem).__name__}"
+    if isinstance(signature, str):
+        if signature.isascii() and signature.isprintable():
+            return signature
+        failure = "returned text that is not printable ASCII"
+    if isinstance(signature, Coroutine):
+        signature.close()
+        failure = "is a coroutine function: it must be a plain function that returns str"
+    raise SignerError(f"the method sign of {type(signer).__name__}, the session's signer, {failure}")
 
 
 def _check_headers(headers: Mapping[str, str]) -> dict[str, str]:

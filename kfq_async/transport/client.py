@@ -18,7 +18,7 @@ from kfq_async.transport.attempt import DeadlineTimer, current_attempt
 from kfq_async.transport.connector import Connector
 from kfq_async.transport.limits import RateLimiter
 from kfq_async.transport.request import Request
-from kfq_async.transport.translation import translate
+from kfq_async.transport.translation import proxy_error, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +37,8 @@ KEEP_ALIVE = 15.0
 """Seconds that an idle connection is kept; servers usually close theirs after 20 to 75."""
 MAX_RESPONSE = 8 * 1024 * 1024
 """Maximum size of a response body in bytes, after decompression; a larger one is refused while it arrives."""
+MAX_CLOSING_PAUSE = 0.03
+"""Longest pause, in seconds, between two looks whether calls have ended: about half a second in all."""
 MAX_CLOCK_OFFSET = 86_400.0
 """Seconds by which the local clock may be corrected; more is an error of the response and would affect all views."""
 
@@ -77,17 +79,15 @@ class Client:
         self._http: ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
-        self._closed = False
-
-    @property
-    def closed(self) -> bool:
+        self.closed = False
         """Whether `aclose` was called."""
-        return self._closed
+        self.waits: set[asyncio.Timeout] = set()
+        """Scopes of the calls that wait for a permit, a slot or their next attempt."""
 
     def open(self) -> ClientSession:
         """Return aiohttp's client session, created by the first call; raise `SessionError` if unusable here."""
         if self._http is None:
-            if self._closed:
+            if self.closed:
                 raise SessionError("the session is closed; create a new one, or close it later")
             self._http = self._create()
             self._loop = asyncio.get_running_loop()
@@ -113,18 +113,28 @@ class Client:
         )
 
     async def aclose(self) -> None:
-        """Close the connections. Idempotent."""
+        """End the calls that are under way, and close the connections. Idempotent."""
         if self._http is not None and asyncio.get_running_loop() is not self._loop:
             raise SessionError("the session must be closed in the event loop of its first call, while that runs")
-        self._closed = True
+        self.closed = True
         http, self._http = self._http, None
         if http is None:
             return
-        for limiter in self._rate_limiters.values():
-            limiter.close()
-        self.timer.abort()
-        self.timer.stop()
-        await http.close()
+        self.timer.close()
+        for scope in self.waits:
+            if not scope.expired():
+                scope.reschedule(0.0)  # at once
+        try:
+            await self._wait_for_calls()
+        finally:
+            await http.close()
+
+    async def _wait_for_calls(self) -> None:
+        """Wait until the interrupted calls have ended; middlewares of the caller's can delay them, so not for ever."""
+        pause = 0.0
+        while (self.waits or self.timer.attempts) and pause < MAX_CLOSING_PAUSE:
+            await asyncio.sleep(pause)
+            pause += 0.001
 
     async def send_once(
         self, http: ClientSession, method: str, request: HttpRequest, attempt: Attempt, timeouts: Timeouts
@@ -148,15 +158,18 @@ class Client:
                     timeout=_connect_timeout(timeouts.connect),
                 )
                 body = await _read(response)
+            if response.status == 407 and attempt.proxy is not None:
+                return proxy_error(attempt.proxy, 407)
             if body is None:
                 return UnexpectedResponse(f"the response exceeds {MAX_RESPONSE} bytes", http_status=response.status)
             return HttpResponse(response.status, response.headers, body)
-        except Exception as problem:
-            error = translate(problem, attempt, timeouts, request.url)
-            if error is None and http.closed:
-                error = SessionError("the connector of the session is closed; it must stay open as long as the session")
+        except (Exception, asyncio.CancelledError) as problem:
+            if isinstance(problem, asyncio.CancelledError) and attempt.cancelled:
+                raise
+            error = translate(problem, attempt, timeouts, request.url, closed=http.closed)
             if error is None:
                 raise
+            _drop_tracebacks(problem)
         finally:
             current_attempt.reset(token)
             self.timer.discard(attempt)
@@ -215,6 +228,13 @@ def create_client_session(
         timeout=ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
         trust_env=trust_env,
     )
+
+
+def _drop_tracebacks(problem: BaseException | None) -> None:
+    """Drop the tracebacks of an exception and its causes: with the frames they form cycles that hold the request."""
+    while problem is not None and problem.__traceback__ is not None:
+        problem.__traceback__ = None
+        problem = problem.__cause__ or problem.__context__
 
 
 @lru_cache(maxsize=64)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+import ssl
+import threading
+import time
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import aiohttp
 import pytest
+import trustme
 
 from calls import (
     KEYED,
@@ -22,13 +26,16 @@ from calls import (
     open_session,
     respond,
 )
-from kfq_async import AsyncSession, AttemptTimeout, ConnectError, ConnectionLost, OutcomeUnknown, Phase
-from kfq_async.transport.connector import MAX_STALE, Connector
+from kfq_async import AsyncSession, AttemptTimeout, ConnectError, ConnectionLost, OutcomeUnknown, Phase, SessionError
+from kfq_async.transport import connector as connector_module
+from kfq_async.transport.connector import MAX_NEW, Connector, is_readable
 from servers import ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from ssl import SSLContext
 
+T = TypeVar("T")
 UNREQUESTED = success({"orderNo": "ANOTHER TENANT'S", "authUrl": "u"})
 
 
@@ -116,7 +123,7 @@ async def test_stale_connections_are_bounded() -> None:
     ):
         error = await error_of(session)
         assert (type(error), error.phase) == (ConnectError, Phase.NOT_SENT)
-        assert connector.made == MAX_STALE
+        assert connector.made == MAX_NEW
         assert server.requests == []
 
 
@@ -236,7 +243,7 @@ async def test_connector_closed_during_a_lookup() -> None:
         await resolver.called.wait()
         await connector.close()
         error = await call
-    assert (type(error), error.phase) == (ConnectError, Phase.NOT_SENT)
+    assert (type(error), error.phase) == (SessionError, Phase.NOT_SENT)
     assert not call.cancelled()
 
 
@@ -264,3 +271,157 @@ async def test_attributes_that_aiohttp_uses() -> None:
         assert not wrapped.closed
         await wrapped.close()
         assert wrapped.closed
+
+
+# Data that the event loop has not read yet
+
+
+class PushingServer:
+    """A server in a thread of its own: it answers, and pushes when the test says so, while the event loop is blocked.
+
+    ``early`` is sent on each of the first ``early_connections`` new connections before a request.
+    """
+
+    def __init__(self, *, ssl: SSLContext | None = None, early: bytes = b"", early_connections: int = 0) -> None:
+        self.requests = 0
+        self.connections = 0
+        self._early = early
+        self._early_connections = early_connections
+        self._ssl = ssl
+        self._writers: list[asyncio.StreamWriter] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._server = self._run(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._ssl))
+        host, port = self._server.sockets[0].getsockname()
+        self.base_url = f"{'http' if self._ssl is None else 'https'}://{host}:{port}/resrun-paas"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def push(self, data: bytes) -> None:
+        """Send data on the last connection, or close it if there is none; return when that is done."""
+
+        async def push() -> None:
+            if data:
+                self._writers[-1].write(data)
+            else:
+                self._writers[-1].transport.abort()
+            await asyncio.sleep(0.01)  # an aborted connection is closed in the next step
+
+        self._run(push())
+
+    def _run(self, step: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(step, self._loop).result(10)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.append(writer)
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            if self.connections <= self._early_connections:
+                writer.write(self._early)
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]))
+                self.requests += 1
+                writer.write(success())
+
+    async def _stop(self) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """A certificate authority."""
+    return trustme.CA()
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+@pytest.mark.parametrize("pushed", [UNREQUESTED, http_response("timeout", 408, Connection="close"), b""])
+async def test_data_that_the_kernel_holds(pushed: bytes, *, tls: bool, authority: trustme.CA) -> None:
+    """A connection is dropped if data, or its end, arrived on it while the event loop was blocked."""
+    server_context, context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server_context)
+    authority.configure_trust(context)
+    with PushingServer(ssl=server_context if tls else None) as server:
+        async with AsyncSession(
+            TOKEN, base_url=server.base_url, ssl=context if tls else None, retry=NO_RETRY
+        ) as session:
+            for number in range(1, 4):
+                assert (await session.auth.corp_ident_link(link_request())).order_no == "N1"
+                assert server.connections == number
+                server.push(pushed)
+        assert server.requests == 3
+
+
+async def test_session_tickets_are_no_response(authority: trustme.CA) -> None:
+    """The session tickets that a TLS 1.3 server sends after the handshake do not make a new connection stale."""
+    server_context, context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server_context)
+    authority.configure_trust(context)
+    with PushingServer(ssl=server_context) as server:
+        async with AsyncSession(TOKEN, base_url=server.base_url, ssl=context, retry=NO_RETRY) as session:
+            for _ in range(3):
+                await session.auth.corp_ident_link(link_request())
+        assert (server.connections, server.requests) == (1, 3)
+
+
+@pytest.mark.parametrize(("early", "kind"), [(3, None), (MAX_NEW, ConnectError)])
+async def test_new_connection_with_data(early: int, kind: type[ConnectError] | None) -> None:
+    """A new connection on which data arrived is dropped as well, up to a number."""
+
+    class Slow(aiohttp.TCPConnector):
+        """A connector that returns a connection when the server had time to send."""
+
+        async def connect(self, *args: Any, **options: Any) -> Any:
+            """Wait a moment without giving way to the event loop."""
+            connection = await super().connect(*args, **options)
+            end = time.monotonic() + 0.03
+            while time.monotonic() < end:
+                pass  # the kernel receives meanwhile, and the event loop does not
+            return connection
+
+    with PushingServer(early=UNREQUESTED, early_connections=early) as server:
+        async with (
+            Slow() as connector,
+            AsyncSession(TOKEN, base_url=server.base_url, connector=connector, retry=NO_RETRY) as session,
+        ):
+            if kind is None:
+                assert (await session.auth.corp_ident_link(link_request())).order_no == "N1"
+                assert server.connections == early + 1
+            else:
+                error = await error_of(session)
+                assert (type(error), error.phase) == (kind, Phase.NOT_SENT)
+                assert "UnrequestedData" in str(error)
+                assert (server.connections, server.requests) == (early, 0)
+
+
+@pytest.mark.parametrize("ready", [connector_module._poll_one, connector_module._select_one])
+def test_readable_sockets(ready: Callable[[int], bool]) -> None:
+    """Data and the end of the stream make a socket readable, whichever system call finds it out."""
+    ours, peer = socket.socketpair()
+    with ours, peer:
+        assert not ready(ours.fileno())
+        peer.send(b"x")
+        assert ready(ours.fileno())
+        ours.recv(1)
+        assert not ready(ours.fileno())
+        peer.close()
+        assert ready(ours.fileno())
+
+
+@pytest.mark.parametrize("found", [None, socket.socket()])
+def test_transport_without_an_open_socket(found: socket.socket | None) -> None:
+    """A transport that has no socket, or a closed one, holds no data."""
+    if found is not None:
+        found.close()
+    assert not is_readable(asyncio.BaseTransport({"socket": found}))
