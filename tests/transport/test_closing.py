@@ -256,6 +256,25 @@ async def test_nothing_runs_on_after_closing(*, within: bool) -> None:
             assert all(call.done() for call in calls)
 
 
+async def test_closing_before_a_call_uses_its_slot() -> None:
+    """A call that got its slot in the very step in which the session is closed sends nothing."""
+    async with ScriptedServer(respond(success())) as server:
+        session = open_session(server, concurrency=1)
+        queued: list[asyncio.Task[Any]] = []
+
+        async def queue_another() -> None:
+            await server.wait_for_requests()
+            queued.append(asyncio.create_task(error_of(session, KEYED, {})))
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(queue_another())
+            await session.send(KEYED)  # its end hands its slot to the other one
+            await session.aclose()
+        error = await queued[0]
+        assert (type(error), error.phase, error.attempts) == (SessionError, Phase.NOT_SENT, 0)
+        assert len(server.requests) == 1
+
+
 async def test_session_that_a_call_closes() -> None:
     """A signer, which runs within a call, can close the session; the close does not wait for that call for ever."""
     closing: list[asyncio.Task[None]] = []

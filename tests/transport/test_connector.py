@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import aiohttp
@@ -15,6 +15,7 @@ import pytest
 import trustme
 
 from calls import (
+    DRAFT,
     KEYED,
     NO_RETRY,
     SAFE_GET,
@@ -26,13 +27,22 @@ from calls import (
     open_session,
     respond,
 )
-from kfq_async import AsyncSession, AttemptTimeout, ConnectError, ConnectionLost, OutcomeUnknown, Phase, SessionError
+from kfq_async import (
+    AsyncSession,
+    AttemptTimeout,
+    CertificateError,
+    ConnectError,
+    ConnectionLost,
+    OutcomeUnknown,
+    Phase,
+    SessionError,
+)
 from kfq_async.transport import connector as connector_module
 from kfq_async.transport.connector import MAX_NEW, Connector, is_readable
 from servers import ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from ssl import SSLContext
 
 T = TypeVar("T")
@@ -339,6 +349,18 @@ class PushingServer:
         await asyncio.sleep(0.01)
 
 
+class Slow(aiohttp.TCPConnector):
+    """A connector that returns a connection when the server had time to send."""
+
+    async def connect(self, *args: Any, **options: Any) -> Any:
+        """Wait a moment without giving way to the event loop."""
+        connection = await super().connect(*args, **options)
+        end = time.monotonic() + 0.03
+        while time.monotonic() < end:
+            pass  # the kernel receives meanwhile, and the event loop does not
+        return connection
+
+
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     """A certificate authority."""
@@ -363,6 +385,77 @@ async def test_data_that_the_kernel_holds(pushed: bytes, *, tls: bool, authority
         assert server.requests == 3
 
 
+async def test_cancellation_while_tickets_are_read(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that is cancelled while the event loop reads session tickets gives its new connection back."""
+    server_context, context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server_context)
+    authority.configure_trust(context)
+    reading = asyncio.Event()
+
+    async def read_for_ever() -> None:
+        reading.set()
+        await asyncio.Event().wait()
+
+    with PushingServer(ssl=server_context) as server:
+        async with (
+            Slow(ssl=context, limit=1) as connector,
+            AsyncSession(TOKEN, base_url=server.base_url, connector=connector, retry=NO_RETRY) as session,
+        ):
+            with monkeypatch.context() as patch:
+                patch.setattr(connector_module, "_let_read", read_for_ever)
+                call = asyncio.create_task(session.send(KEYED))
+                await reading.wait()
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+            assert (await session.send(KEYED)).attempts == 1
+
+
+@contextmanager
+def serve_handshakes(context: ssl.SSLContext) -> Iterator[str]:
+    """Accept connections in a thread, make the TLS handshake of each and close it; yield the base URL."""
+
+    def serve() -> None:
+        while True:
+            connection, _ = listener.accept()
+            if closing:
+                connection.close()
+                return
+            with suppress(OSError), context.wrap_socket(connection, server_side=True):
+                pass
+
+    closing: list[bool] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"https://127.0.0.1:{listener.getsockname()[1]}/resrun-paas"
+        finally:
+            closing.append(True)
+            socket.create_connection(listener.getsockname()).close()
+            thread.join()
+
+
+@pytest.mark.parametrize("slow", [False, True])
+async def test_server_that_wants_a_certificate(authority: trustme.CA, *, slow: bool) -> None:
+    """A TLS 1.3 server refuses the client's certificate after the handshake: nothing was sent."""
+    server_context, context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server_context)
+    authority.configure_trust(server_context)
+    authority.configure_trust(context)
+    server_context.verify_mode = ssl.CERT_REQUIRED
+    server_context.minimum_version = ssl.TLSVersion.TLSv1_3
+    with serve_handshakes(server_context) as base_url:
+        async with (
+            (Slow if slow else aiohttp.TCPConnector)(ssl=context) as connector,
+            AsyncSession(TOKEN, base_url=base_url, connector=connector) as session,
+        ):
+            for operation in (KEYED, DRAFT):
+                error = await error_of(session, operation, {})
+                assert (type(error), error.phase, error.attempts) == (CertificateError, Phase.NOT_SENT, 1)
+                assert "refused the TLS handshake: TLSV13_ALERT_CERTIFICATE_REQUIRED" in str(error)
+
+
 async def test_session_tickets_are_no_response(authority: trustme.CA) -> None:
     """The session tickets that a TLS 1.3 server sends after the handshake do not make a new connection stale."""
     server_context, context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
@@ -378,18 +471,6 @@ async def test_session_tickets_are_no_response(authority: trustme.CA) -> None:
 @pytest.mark.parametrize(("early", "kind"), [(3, None), (MAX_NEW, ConnectError)])
 async def test_new_connection_with_data(early: int, kind: type[ConnectError] | None) -> None:
     """A new connection on which data arrived is dropped as well, up to a number."""
-
-    class Slow(aiohttp.TCPConnector):
-        """A connector that returns a connection when the server had time to send."""
-
-        async def connect(self, *args: Any, **options: Any) -> Any:
-            """Wait a moment without giving way to the event loop."""
-            connection = await super().connect(*args, **options)
-            end = time.monotonic() + 0.03
-            while time.monotonic() < end:
-                pass  # the kernel receives meanwhile, and the event loop does not
-            return connection
-
     with PushingServer(early=UNREQUESTED, early_connections=early) as server:
         async with (
             Slow() as connector,
