@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import select
 from typing import TYPE_CHECKING
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import aiohttp
 
 from kfq_async.transport.attempt import current_attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from aiohttp import BaseConnector, ClientRequest, ClientTimeout
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-__all__ = ["MAX_NEW", "Connector", "UnrequestedData", "is_readable"]
+    Poll = Callable[[float], Sequence[object]]
+
+__all__ = ["MAX_NEW", "Connector", "UnrequestedData", "make_poll"]
 
 MAX_NEW = 10
 """Maximum number of new connections for one attempt: data arrived before the request on all but the last."""
@@ -38,8 +40,8 @@ class Connector:
 
     def __init__(self, connector: BaseConnector) -> None:
         self._connector = connector
-        self._used: WeakSet[ResponseHandler] = WeakSet()
-        """Connections that have served an attempt."""
+        self._polls: WeakKeyDictionary[ResponseHandler, Poll] = WeakKeyDictionary()
+        """For each connection that has served an attempt, a function that tells whether data has arrived."""
         self._loop = connector._loop  # noqa: SLF001  # ClientSession compares it with its own
         self._timeout_ceil_threshold = connector._timeout_ceil_threshold  # noqa: SLF001  # the same
         self.allowed_protocol_schema_set = connector.allowed_protocol_schema_set
@@ -67,51 +69,64 @@ class Connector:
         new = 0
         while new < MAX_NEW:
             connection = await self._connector.connect(req, traces, timeout)
-            protocol, transport = connection.protocol, connection.transport
+            protocol = connection.protocol
             assert protocol is not None  # noqa: S101  # a connection has one until it is released
-            unread = transport is None or is_readable(transport)
-            if protocol not in self._used:
+            poll = self._polls.get(protocol)
+            if poll is None:
                 new += 1
-                self._used.add(protocol)
-                if unread and transport is not None and transport.get_extra_info("ssl_object") is not None:
-                    unread = False  # session tickets or an alert: the event loop decrypts them
-                    try:
-                        await _let_read()
-                    except asyncio.CancelledError:
-                        connection.close()
-                        raise
-                    if (failure := protocol.exception()) is not None:
-                        connection.close()
-                        raise UnrequestedData from failure
-            if not unread and not protocol.should_close:
+                clean = await self._examine(connection, protocol)
+            else:
+                clean = not poll(0)
+            transport = connection.transport
+            if clean and transport is not None and not transport.is_closing() and not protocol.should_close:
                 attempt.mark_connected(self._loop.time(), transport)
                 return connection
             connection.close()
         raise UnrequestedData
 
+    async def _examine(self, connection: Connection, protocol: ResponseHandler) -> bool:
+        """Return whether nothing has arrived on a new connection except TLS session tickets.
+
+        The event loop decrypts what has arrived. Raises `UnrequestedData` if that, an alert, ended the connection.
+        """
+        transport = connection.transport
+        poll = self._polls[protocol] = make_poll(transport)
+        if transport is None or not poll(0):
+            return True
+        if transport.get_extra_info("ssl_object") is None:
+            return False
+        try:
+            await _let_read()
+            if (failure := protocol.exception()) is not None:
+                raise UnrequestedData from failure
+        except BaseException:
+            connection.close()
+            raise
+        return True
+
 
 async def _let_read() -> None:
-    """Let the event loop read what has arrived: it polls after the first step, and reads before the last one."""
-    for _ in range(3):
+    """Let the event loop read what has arrived, and tell the protocol of an end: each takes a step or two."""
+    for _ in range(6):
         await asyncio.sleep(0)
 
 
-def is_readable(transport: asyncio.BaseTransport) -> bool:
-    """Return whether the kernel holds data, the end of the stream, or an error for the socket of a transport."""
-    sock = transport.get_extra_info("socket")
+def make_poll(transport: asyncio.BaseTransport | None) -> Poll:
+    """Return a function of a timeout that tells whether a transport's socket has unread data, an end or an error."""
+    sock = None if transport is None else transport.get_extra_info("socket")
     number = -1 if sock is None else sock.fileno()
-    return number >= 0 and _poll(number)
+    return poll_descriptor(number) if number >= 0 else lambda _: ()
 
 
-def _poll_one(number: int) -> bool:
+def _with_poll(number: int) -> Poll:
     poller = select.poll()
     poller.register(number, select.POLLIN)
-    return bool(poller.poll(0))
+    return poller.poll
 
 
-def _select_one(number: int) -> bool:
+def _with_select(number: int) -> Poll:
     """Do the same where there is no ``poll``: on Windows, whose ``select`` takes any number."""
-    return bool(select.select([number], [], [], 0)[0])
+    return lambda timeout: select.select([number], [], [], timeout)[0]
 
 
-_poll = _poll_one if hasattr(select, "poll") else _select_one
+poll_descriptor = _with_poll if hasattr(select, "poll") else _with_select

@@ -38,7 +38,7 @@ from kfq_async import (
     SessionError,
 )
 from kfq_async.transport import connector as connector_module
-from kfq_async.transport.connector import MAX_NEW, Connector, is_readable
+from kfq_async.transport.connector import MAX_NEW, Connector, make_poll
 from servers import ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
@@ -350,14 +350,17 @@ class PushingServer:
 
 
 class Slow(aiohttp.TCPConnector):
-    """A connector that returns a connection when the server had time to send."""
+    """A connector that returns a new connection when something has arrived on it, or after a moment."""
+
+    longest = 0.1
+    """Seconds to wait at most."""
 
     async def connect(self, *args: Any, **options: Any) -> Any:
-        """Wait a moment without giving way to the event loop."""
+        """Wait without giving way to the event loop: the kernel receives meanwhile."""
         connection = await super().connect(*args, **options)
-        end = time.monotonic() + 0.03
-        while time.monotonic() < end:
-            pass  # the kernel receives meanwhile, and the event loop does not
+        poll, end = make_poll(connection.transport), time.monotonic() + self.longest
+        while not poll(0) and time.monotonic() < end:
+            pass
         return connection
 
 
@@ -436,8 +439,7 @@ def serve_handshakes(context: ssl.SSLContext) -> Iterator[str]:
             thread.join()
 
 
-@pytest.mark.parametrize("slow", [False, True])
-async def test_server_that_wants_a_certificate(authority: trustme.CA, *, slow: bool) -> None:
+async def test_server_that_wants_a_certificate(authority: trustme.CA) -> None:
     """A TLS 1.3 server refuses the client's certificate after the handshake: nothing was sent."""
     server_context, context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     authority.issue_cert("127.0.0.1").configure_cert(server_context)
@@ -447,9 +449,10 @@ async def test_server_that_wants_a_certificate(authority: trustme.CA, *, slow: b
     server_context.minimum_version = ssl.TLSVersion.TLSv1_3
     with serve_handshakes(server_context) as base_url:
         async with (
-            (Slow if slow else aiohttp.TCPConnector)(ssl=context) as connector,
+            Slow(ssl=context) as connector,
             AsyncSession(TOKEN, base_url=base_url, connector=connector) as session,
         ):
+            connector.longest = 10
             for operation in (KEYED, DRAFT):
                 error = await error_of(session, operation, {})
                 assert (type(error), error.phase, error.attempts) == (CertificateError, Phase.NOT_SENT, 1)
@@ -486,18 +489,19 @@ async def test_new_connection_with_data(early: int, kind: type[ConnectError] | N
                 assert (server.connections, server.requests) == (early, 0)
 
 
-@pytest.mark.parametrize("ready", [connector_module._poll_one, connector_module._select_one])
-def test_readable_sockets(ready: Callable[[int], bool]) -> None:
+@pytest.mark.parametrize("make", [connector_module._with_poll, connector_module._with_select])
+def test_readable_sockets(make: Callable[[int], Callable[[float], object]]) -> None:
     """Data and the end of the stream make a socket readable, whichever system call finds it out."""
     ours, peer = socket.socketpair()
     with ours, peer:
-        assert not ready(ours.fileno())
+        poll = make(ours.fileno())
+        assert not poll(0)
         peer.send(b"x")
-        assert ready(ours.fileno())
+        assert poll(0)
         ours.recv(1)
-        assert not ready(ours.fileno())
+        assert not poll(0)
         peer.close()
-        assert ready(ours.fileno())
+        assert poll(0)
 
 
 @pytest.mark.parametrize("found", [None, socket.socket()])
@@ -505,4 +509,5 @@ def test_transport_without_an_open_socket(found: socket.socket | None) -> None:
     """A transport that has no socket, or a closed one, holds no data."""
     if found is not None:
         found.close()
-    assert not is_readable(asyncio.BaseTransport({"socket": found}))
+    assert not make_poll(asyncio.BaseTransport({"socket": found}))(0)
+    assert not make_poll(None)(0)

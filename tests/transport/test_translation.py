@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+import yarl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -37,6 +38,8 @@ from kfq_async import (
     TransportError,
     UnexpectedResponse,
 )
+from kfq_async.transport.attempt import Attempt
+from kfq_async.transport.translation import translate
 from servers import ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
     from aiohttp.abc import ResolveResult
 
+YARL = yarl.URL("https://platform.example/x")
 URL = "https://home.kaifangqian.com/resrun-paas/kaifangqian/openAPI/V2/auth/corp/ident/link"
 
 
@@ -328,6 +332,30 @@ async def test_bug_passes_through(mocked: Callable[..., None], bug: type[Excepti
     mocked(URL, exception=bug())
     with pytest.raises(bug):
         await attempt_at("https://home.kaifangqian.com/resrun-paas", retry=RetryPolicy(attempts=5))
+
+
+@pytest.mark.parametrize(
+    ("alert", "kind"),
+    [
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", CertificateError),
+        ("SSLV3_ALERT_BAD_CERTIFICATE", CertificateError),
+        ("TLSV1_ALERT_UNKNOWN_CA", CertificateError),
+        ("SSLV3_ALERT_BAD_RECORD_MAC", ConnectionLost),
+        ("CERTIFICATE_VERIFY_FAILED", ConnectionLost),
+    ],
+)
+@pytest.mark.parametrize("chained", [False, True])
+async def test_alert_after_the_handshake(alert: str, kind: type[KfqError], *, chained: bool) -> None:
+    """The peer's refusal of a certificate, wherever it stands among the causes, means that nothing was executed."""
+    tls = ssl.SSLError(1, f"[SSL: {alert}] alert (_ssl.c:2580)")
+    problem: Exception = aiohttp.ServerDisconnectedError() if chained else aiohttp.ClientOSError(*tls.args)
+    problem.__cause__ = tls if chained else None
+    attempt = Attempt(Timeouts(), total_at=float("inf"))
+    attempt.connecting = True
+    attempt.mark_connected(0.0)
+    error = translate(problem, attempt, Timeouts(), YARL)
+    assert type(error) is kind
+    assert error.phase is (Phase.NOT_SENT if kind is CertificateError else Phase.SENT)
 
 
 # A response, but not the platform's
