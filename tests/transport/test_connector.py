@@ -448,11 +448,9 @@ async def test_server_that_wants_a_certificate(authority: trustme.CA) -> None:
     server_context.verify_mode = ssl.CERT_REQUIRED
     server_context.minimum_version = ssl.TLSVersion.TLSv1_3
     with serve_handshakes(server_context) as base_url:
-        async with (
-            Slow(ssl=context) as connector,
-            AsyncSession(TOKEN, base_url=base_url, connector=connector) as session,
-        ):
-            connector.longest = 10
+        connector = Slow(ssl=context)
+        connector.longest = 10
+        async with connector, AsyncSession(TOKEN, base_url=base_url, connector=connector) as session:
             for operation in (KEYED, DRAFT):
                 error = await error_of(session, operation, {})
                 assert (type(error), error.phase, error.attempts) == (CertificateError, Phase.NOT_SENT, 1)
