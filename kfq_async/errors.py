@@ -134,7 +134,7 @@ class KfqError(Exception):
             return text
         times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
         code = f", uniqueCode {self.unique_code}" if self.unique_code else ""
-        return f"{self.operation}: {text} [{self.phase}, {times}{code}]"
+        return printable(f"{self.operation}: {text} [{self.phase}, {times}{code}]")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)

@@ -300,7 +300,9 @@ EVIL = "\x1b[2J\x1b]0;owned\x07\r\n2026-01-01 ERROR forged\u2028\u202e\u200b\x85
 )
 def test_text_is_one_line(error: KfqError) -> None:
     """Line breaks, escape sequences and invisible characters of others are in no text, also after pickling."""
-    for copied in (error, pickle.loads(pickle.dumps(error)), with_call(error)):
+    finished = with_call(copy.copy(error))
+    finished.operation = f"POST /{EVIL}"
+    for copied in (error, pickle.loads(pickle.dumps(error)), finished):
         assert str(copied).isprintable()
         assert copied.args[0].isprintable()
     if isinstance(error, DecodeError):
