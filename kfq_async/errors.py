@@ -1,4 +1,4 @@
-"""Exceptions of the package, and the redaction that keeps personal data out of their texts.
+"""Exceptions of the package. The text of each is one line, without secrets or personal data.
 
 KfqError
 ├── EncodeError (ValueError)         the request cannot be written as JSON
@@ -36,12 +36,10 @@ KfqError
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from kfq_async.redaction import printable, redact
 
 __all__ = [
     "ApiError",
@@ -78,31 +76,14 @@ __all__ = [
     "TotalTimeout",
     "TransportError",
     "UnexpectedResponse",
-    "redact",
 ]
 
-_MAX_LENGTH = 500
-"""Maximum number of characters of a platform message that an error's text quotes."""
-# Each pattern only matches at the start of a run of its characters: searching from every character of a long run would
-# take quadratic time.
-_LINK = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://[^\s\"'<>]+")
-_ADDRESS = re.compile(r"(?<![^\s\"'<>:,;，。；：@])[^\s\"'<>:,;，。；：@]+@[^\s\"'<>,;，。；：]+")
-_DIGITS = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]*\d(?:[\s-]?\d){3,}[A-Za-z0-9]*")
-_NUMBER = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d)[A-Za-z0-9]{6,}")
-
-
-def redact(text: str, sensitive_values: Iterable[str] = ()) -> str:
-    """Return ``text`` without links, e-mail addresses, numbers and ``sensitive_values``, cut after 500 characters.
-
-    The platform's messages repeat values of the request; pass those that must not appear in a log.
-    """
-    for value in sorted(sensitive_values, key=len, reverse=True):
-        text = text.replace(value, "***")
-    text = _LINK.sub("<link>", text)
-    text = _ADDRESS.sub("<address>", text)
-    text = _DIGITS.sub("***", text)
-    text = _NUMBER.sub("***", text)
-    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
+_MAX_TEXT = 4_000
+"""Maximum number of characters of an error's text."""
+_MAX_DETAIL = 500
+"""Maximum number of characters that the text takes over from elsewhere, such as a problem of a response."""
+_MAX_CODE = 999_999
+"""Largest error code of the platform (protocol section 2.2); a larger number is none, and could be anything."""
 
 
 class Phase(StrEnum):
@@ -125,7 +106,8 @@ class Phase(StrEnum):
 class KfqError(Exception):
     """Base class of the package's errors.
 
-    The text of an error is safe to log: it holds no token, no link and no personal data. All errors can be pickled.
+    The text of an error is safe to log: one line without tokens, links or personal data. ``args[0]`` is the same text
+    without the details of the call. All errors can be pickled.
 
     Attributes:
         phase: Whether the platform may have acted on the request.
@@ -147,7 +129,7 @@ class KfqError(Exception):
     """``uniqueCode`` (流水号) of the last attempt; ``None`` if none was made."""
 
     def __init__(self, text: str, *, phase: Phase = Phase.NOT_SENT) -> None:
-        super().__init__(text)
+        super().__init__(printable(text, _MAX_TEXT))
         self.phase = phase
 
     def __str__(self) -> str:
@@ -156,7 +138,7 @@ class KfqError(Exception):
             return text
         times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
         code = f", uniqueCode {self.unique_code}" if self.unique_code else ""
-        return f"{self.operation}: {text} [{self.phase}, {times}{code}]"
+        return printable(f"{self.operation}: {text} [{self.phase}, {times}{code}]")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
@@ -264,23 +246,22 @@ class DecodeError(KfqError):
     """
 
     def __init__(self, problems: tuple[str, ...], *, phase: Phase = Phase.ANSWERED) -> None:
-        super().__init__("the result is unreadable: " + "; ".join(problems), phase=phase)
-        self.problems = problems
+        self.problems = tuple(printable(problem, _MAX_DETAIL) for problem in problems)
+        super().__init__("the result is unreadable: " + "; ".join(self.problems), phase=phase)
 
 
 class ApiError(KfqError):
     """The platform reported an error; ``code`` and ``message`` are its own.
 
-    ``str()`` shows the message redacted: without links, e-mail addresses, numbers and values of the request.
+    ``str()`` shows the code with its meaning, and of the message only words that are known to be harmless.
 
     Args:
         meaning: Meaning of the code in English, for the text.
         hint: Advice to append to the text.
-        sensitive_values: Values of the request to leave out of the text.
 
     Attributes:
         code: Error code of the platform (protocol section 2); ``None`` if the response has none.
-        message: Message of the platform, not redacted: it may hold personal data; ``None`` if the response has none.
+        message: Message of the platform as received, which may hold personal data; ``None`` if the response has none.
         http_status: HTTP status of the response.
         retry_after: ``Retry-After`` of the response, in seconds; ``None`` if it had none.
         envelope: `Envelope` of the response; ``None`` if it had none.
@@ -289,7 +270,7 @@ class ApiError(KfqError):
     code: int | None
     """Error code of the platform (protocol section 2); ``None`` if the response has none."""
     message: str | None
-    """Message of the platform, not redacted: it may hold personal data; ``None`` if the response has none."""
+    """Message of the platform as received, which may hold personal data; ``None`` if the response has none."""
     http_status: int
     """HTTP status of the response."""
     retry_after: float | None = None
@@ -305,15 +286,28 @@ class ApiError(KfqError):
         http_status: int,
         meaning: str = "",
         hint: str = "",
-        sensitive_values: Iterable[str] = (),
     ) -> None:
-        quoted = f" “{redact(message, sensitive_values)}”" if message else ""
-        name = f"error {code}" if code is not None else "an error without a code"
-        text = f"the platform reported {name}{f' ({meaning})' if meaning else ''}{quoted}"
+        text = f"the platform reported {_name_code(code)}{f' ({meaning})' if meaning else ''}{_quote(message)}"
         super().__init__(f"{text}. {hint}" if hint else text, phase=Phase.ANSWERED)
         self.code = code
         self.message = message
         self.http_status = http_status
+
+
+def _name_code(code: int | None) -> str:
+    if code is None:
+        return "an error without a code"
+    return f"error {code}" if 0 <= code <= _MAX_CODE else "an error with an unknown code, see error.code"
+
+
+def _quote(message: str | None) -> str:
+    """Return what may be shown of a message, and where the rest is."""
+    if not message:
+        return ""
+    shown = redact(message)
+    if shown == message:
+        return f" “{shown}”"
+    return f" “{shown}”, in full in error.message" if shown else ", whose message is in error.message"
 
 
 class CredentialsError(ApiError):
@@ -490,7 +484,7 @@ class CallbackRejected(KfqError):
 
     def __init__(self, reason: RejectionReason, detail: str = "") -> None:
         text = _REPLIES[reason][2]
-        super().__init__(f"{text}: {detail}" if detail else text)
+        super().__init__(f"{text}: {printable(detail, _MAX_DETAIL)}" if detail else text)
         self.reason = reason
 
     @property

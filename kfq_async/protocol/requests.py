@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-import orjson
 from attrs import define, field, frozen
 from multidict import CIMultiDict, istr
 from yarl import URL
@@ -19,8 +18,6 @@ from kfq_async.protocol.operation import CredentialPlacement, Operation
 from kfq_async.protocol.signing import SigningInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kfq_async.protocol.signing import Signer
 
 __all__ = ["API_PATH", "EncodedRequest", "HttpRequest", "PreparedCall", "prepare"]
@@ -118,10 +115,6 @@ class PreparedCall:
             headers[UNIQUE_CODE] = unique_code
         headers[SIGN] = signature
         return HttpRequest(url, headers, body)
-
-    def sensitive_values(self) -> set[str]:
-        """Return the texts of the request, of two characters or more, that an error must not quote."""
-        return set(_find_texts([orjson.loads(self.body or b"{}"), dict(self.query)]))
 
 
 def prepare(
@@ -252,13 +245,3 @@ def _check_utf8(name: str, value: str) -> str:
     else:
         return value
     raise EncodeError(f"the request cannot be written as a query: {problem}")
-
-
-def _find_texts(value: object) -> Iterator[str]:
-    """Yield every text of two characters or more in JSON data."""
-    if isinstance(value, str):
-        if len(value) > 1:
-            yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _find_texts(item)

@@ -146,7 +146,7 @@ class Call:
             if permit is not None:
                 permit.release()
         outcome = (
-            read_response(response, self._prepared.operation, settings.base_url, self._sensitive_values)
+            read_response(response, self._prepared.operation, settings.base_url)
             if isinstance(response, HttpResponse)
             else response
         )
@@ -210,9 +210,6 @@ class Call:
             unique_code=self._unique_code,
             signer=self._settings.signer,
         )
-
-    def _sensitive_values(self) -> set[str]:
-        return self._prepared.sensitive_values() | {self._settings.app_auth_token}
 
     def _decide(self, error: KfqError) -> RetryDecision:
         return decide_retry(

@@ -14,7 +14,6 @@ from yarl import URL
 
 from kfq_async import (
     CORP_IDENT_LINK,
-    CorpIdentConfig,
     CorpIdentInfo,
     CorpIdentLinkRequest,
     CredentialPlacement,
@@ -299,20 +298,6 @@ def test_request_that_cannot_be_encoded() -> None:
     """A request that JSON cannot hold is refused when it is prepared."""
     with pytest.raises(EncodeError, match=r"\$\.oprIdentInfo\.name"):
         prepare_call(CORP_IDENT_LINK, CorpIdentLinkRequest(opr_ident_info=OprIdentInfo(name="\ud800")))
-
-
-def test_sensitive_values() -> None:
-    """All texts of a request are known, so that an error can leave them out."""
-    request = CorpIdentLinkRequest(
-        account_name="张三",
-        client_user_id="x",
-        corp_ident_info=CorpIdentInfo(company_name="某某科技", company_type=1, license=""),
-        corp_ident_config=CorpIdentConfig(corp_verify_methods=["legalRep", "invite"]),
-        client_request_id="c-1",
-    )
-    call = prepare_call(CORP_IDENT_LINK, request, extra_body={"scene": [{"a": "李四"}, True, None]})
-    assert call.sensitive_values() == {"张三", "某某科技", "legalRep", "invite", "c-1", "李四"}
-    assert prepare_call(TASKS, {"contractId": "N-1", "size": 10}).sensitive_values() == {"N-1", "10"}
 
 
 def test_encoded_request() -> None:
