@@ -16,7 +16,7 @@ from yarl import URL
 from kfq_async._version import __version__
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import DecodeError
-from kfq_async.models.masking import MaskedBytes, MaskedStr, mask_text, type_name
+from kfq_async.models.masking import MaskedStr, mask_secret, type_name
 from kfq_async.models.urls import parse_http_url
 from kfq_async.protocol.codec import decode
 from kfq_async.protocol.operation import ApiResponse, Operation
@@ -123,7 +123,7 @@ class AsyncSession:
         clock: Callable[[], float] = time.time,
     ) -> None:
         # Error trackers record the variables of a frame that raises.
-        app_auth_token, base_url, signer, proxy = map(_mask, (app_auth_token, base_url, signer, proxy))
+        app_auth_token, base_url, signer, proxy = map(mask_secret, (app_auth_token, base_url, signer, proxy))
         if isinstance(concurrency, bool) or not isinstance(concurrency, int):
             raise TypeError(f"concurrency must be an int, not {type(concurrency).__name__}")
         if concurrency < 1:
@@ -192,7 +192,7 @@ class AsyncSession:
             "base_url": ("KFQ_BASE_URL", parse_base_url),
             "signer": ("KFQ_PRIVATE_KEY", lambda key: Rsa2Signer(MaskedStr(key.replace("\\n", "\n")))),
         }
-        settings: dict[str, Any] = {name: _mask(value) for name, value in options.items()}
+        settings: dict[str, Any] = {name: mask_secret(value) for name, value in options.items()}
         del options
         for option, (variable, read) in readers.items():
             value = MaskedStr(os.environ.get(variable, ""))
@@ -235,7 +235,7 @@ class AsyncSession:
 
     def for_token(self, app_auth_token: str) -> Self:
         """Return a view for another tenant that shares connections, slots, rate limits and clock."""
-        app_auth_token = _mask(app_auth_token)
+        app_auth_token = mask_secret(app_auth_token)
         return self._view(app_auth_token=_check_token(app_auth_token))
 
     def with_options(self, **options: Unpack[ViewOptions]) -> Self:
@@ -248,7 +248,7 @@ class AsyncSession:
             "retry": lambda value: _of_type(RetryPolicy, "retry", value),
             "signer": _signer,
         }
-        settings = {name: _mask(value) for name, value in options.items()}
+        settings = {name: mask_secret(value) for name, value in options.items()}
         del options
         for name, value in settings.items():
             if name not in checks:
@@ -328,11 +328,6 @@ def _find_user(url: URL) -> str | None:
 def _host(base_url: str) -> str:
     """Return the ``Host`` header; it has a port only if that is not the scheme's default."""
     return URL(base_url).host_port_subcomponent or ""
-
-
-def _mask(value: Any) -> Any:
-    """Return text or bytes with a masked ``repr``, and any other value unchanged."""
-    return MaskedBytes(value) if type(value) is bytes else mask_text(value)
 
 
 def _check_token(value: object) -> str:

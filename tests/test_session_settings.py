@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import traceback
+from inspect import signature
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from kfq_async import (
     Rsa2Signer,
 )
 from kfq_async.protocol.signing import verify
-from kfq_async.session import HOSTED
+from kfq_async.session import HOSTED, SessionOptions, ViewOptions
 from servers import ScriptedServer, success
 
 if TYPE_CHECKING:
@@ -189,6 +190,12 @@ async def test_ssl_beside_a_connector() -> None:
     async with aiohttp.TCPConnector() as connector:
         with pytest.raises(ValueError, match="ssl cannot be combined with connector"):
             AsyncSession(TOKEN, connector=connector, ssl=ssl.create_default_context())
+
+
+def test_keywords_are_typed() -> None:
+    """`AsyncSession.from_env` takes the arguments of the class, and `AsyncSession.with_options` those of a view."""
+    assert SessionOptions.__optional_keys__ == signature(AsyncSession).parameters.keys()
+    assert ViewOptions.__optional_keys__ == {"timeouts", "retry", "signer"}
 
 
 def test_repr(vectors: Any) -> None:
