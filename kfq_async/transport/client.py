@@ -19,7 +19,7 @@ from kfq_async.transport.attempt import DeadlineTimer, current_attempt
 from kfq_async.transport.connector import Connector
 from kfq_async.transport.limits import RateLimiter
 from kfq_async.transport.request import Request
-from kfq_async.transport.resolver import LoopbackResolver
+from kfq_async.transport.resolver import LocalhostResolver
 from kfq_async.transport.translation import translate
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Client:
             connector = aiohttp.TCPConnector(
                 limit=self.concurrency,
                 keepalive_timeout=KEEP_ALIVE,
-                resolver=LoopbackResolver() if is_below_localhost(self._host) else None,
+                resolver=LocalhostResolver() if is_below_localhost(self._host) else None,
                 ssl=self._ssl if self._ssl is not None else True,
             )
         return create_client_session(

@@ -6,10 +6,10 @@ import socket
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-__all__ = ["LoopbackResolver"]
+__all__ = ["LocalhostResolver"]
 
 
-class LoopbackResolver(AbstractResolver):
+class LocalhostResolver(AbstractResolver):
     """Resolves every name to 127.0.0.1, for a connector that is used for names below ``localhost`` only.
 
     They belong to this machine (RFC 6761), but a name server may give them another address.

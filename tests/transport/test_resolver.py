@@ -8,13 +8,13 @@ import pytest
 
 from calls import REQUEST, TOKEN, respond
 from kfq_async import AsyncSession
-from kfq_async.transport.resolver import LoopbackResolver
+from kfq_async.transport.resolver import LocalhostResolver
 from servers import ScriptedServer, success
 
 
 async def test_every_name_is_127_0_0_1() -> None:
     """The resolver asks nobody."""
-    resolver = LoopbackResolver()
+    resolver = LocalhostResolver()
     (address,) = await resolver.resolve("kfq.localhost", 8899, socket.AF_INET6)
     assert (address["host"], address["port"], address["family"]) == ("127.0.0.1", 8899, socket.AF_INET)
     await resolver.close()
