@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["MASK", "MaskedBytes", "MaskedStr", "mask_text"]
+__all__ = ["MASK", "MaskedBytes", "MaskedStr", "mask_secret", "mask_text", "type_name"]
 
 MASK = "'***'"
 """The ``repr`` of every secret."""
+
+
+def mask_secret(value: Any) -> Any:
+    """Return a text or bytes, such as a key, with a masked ``repr``, and any other value unchanged."""
+    return MaskedBytes(value) if type(value) is bytes else mask_text(value)
+
+
+def type_name(value: object) -> str:
+    """Return the name of the type of a value, for messages: a masked ``str`` is a ``str``."""
+    plain = next((kind for kind in (str, bytes) if isinstance(value, kind)), type(value))
+    return plain.__name__
 
 
 class MaskedStr(str):

@@ -201,15 +201,19 @@ def _sign(signer: Signer, signing_input: SigningInput) -> str:
 
 
 def _check_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return a copy of the headers; raise `TypeError` or `ValueError`, naming one that cannot be sent."""
+    """Return a copy of the headers; raise `TypeError` or `ValueError` for one that cannot be sent.
+
+    An invalid name is not shown: it may be a whole header line with a token.
+    """
     given: Mapping[Any, Any] = headers
     for name, value in given.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"extra_headers must map str to str; {name!r} does not")
+            kinds = f"{type(name).__name__} to {type(value).__name__}"
+            raise TypeError(f"extra_headers must map str to str, not {kinds}")
         if name.lower() in RESERVED_HEADERS:
             raise ValueError(f"extra_headers must not hold {name}: set by the session")
         if not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"extra_headers: {name!r} is not a valid header name")
+            raise ValueError("extra_headers: a header name must be like X-Trace, without its value and a colon")
         if not (value.isascii() and value.isprintable()):
             raise ValueError(f"extra_headers: the value of {name} must be printable ASCII")
     return dict(headers)

@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
+from kfq_async.models.masking import MaskedBytes, mask_secret
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -79,6 +81,7 @@ class Rsa2Signer:
     """
 
     def __init__(self, private_key: PrivateKey) -> None:
+        private_key = mask_secret(private_key)  # error trackers record the variables of a frame that raises
         self._key = load_private_key(private_key)
 
     def sign(self, signing_input: SigningInput) -> str:
@@ -103,6 +106,7 @@ class CanonicalRsa2Signer:
         if not app_id:
             raise ValueError("app_id must not be empty")
         self._app_id = app_id
+        private_key = mask_secret(private_key)
         self._key = load_private_key(private_key)
 
     def sign(self, signing_input: SigningInput) -> str:
@@ -152,6 +156,7 @@ def load_private_key(key: PrivateKey) -> RSAPrivateKey:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
+    key = mask_secret(key)
     if isinstance(key, RSAPrivateKey):
         return key
     loaded = _load(key, "private", load_pem_private_key, load_der_private_key, {"password": None})
@@ -168,6 +173,7 @@ def load_public_key(key: PublicKey) -> RSAPublicKey:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
+    key = mask_secret(key)  # a private key may have been passed by mistake
     loaded: object = key
     if not isinstance(key, RSAPublicKey):
         loaded = _load(key, "public", load_pem_public_key, load_der_public_key, {})
@@ -185,11 +191,11 @@ def _load(
     if not isinstance(key, str | bytes):
         raise ValueError(f"the {kind} key must be a str, bytes or an RSA {kind} key, not {type(key).__name__}")
     try:
-        raw = key.encode() if isinstance(key, str) else key
+        raw: bytes = MaskedBytes(key.encode() if isinstance(key, str) else key)
         if b"-----BEGIN" in raw:
             return pem(raw.strip(), **options)
         if raw[:1] != b"\x30":
-            raw = base64.b64decode(b"".join(raw.split()), validate=True)
+            raw = MaskedBytes(base64.b64decode(b"".join(raw.split()), validate=True))
         return der(raw, **options)
     except TypeError:
         problem = f"the {kind} key is protected by a password: decrypt it first"

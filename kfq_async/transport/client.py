@@ -12,12 +12,14 @@ from aiohttp import ClientRequest, ClientTimeout, DummyCookieJar, hdrs
 from multidict import CIMultiDict, istr
 
 from kfq_async.errors import ApiError, KfqError, SessionError, UnexpectedResponse
+from kfq_async.models.hosts import is_below_localhost
 from kfq_async.protocol.requests import STATIC_HEADERS
 from kfq_async.protocol.responses import HttpResponse
 from kfq_async.transport.attempt import DeadlineTimer, current_attempt
 from kfq_async.transport.connector import Connector
 from kfq_async.transport.limits import RateLimiter
 from kfq_async.transport.request import Request
+from kfq_async.transport.resolver import LocalhostResolver
 from kfq_async.transport.translation import proxy_error, translate
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from kfq_async.protocol.operation import Operation
     from kfq_async.protocol.requests import HttpRequest
     from kfq_async.transport.attempt import Attempt
+    from kfq_async.transport.proxy import Proxy
 
 __all__ = ["KEEP_ALIVE", "MAX_RESPONSE", "Client", "create_client_session"]
 
@@ -54,9 +57,9 @@ class Client:
         *,
         concurrency: int,
         connector: BaseConnector | None,
-        proxy: str | None,
+        host: str,
+        proxy: Proxy | None,
         ssl: SSLContext | None,
-        trust_env: bool,
         rate_limit: float | None,
         clock: Callable[[], float],
         headers: Mapping[str, str],
@@ -69,9 +72,10 @@ class Client:
         self.clock_offset = 0.0
         """Seconds to add to the local clock, learnt from the platform."""
         self._connector = connector
+        self._host = host if proxy is None else proxy.url.host or ""
         self._proxy = proxy
+        self._proxy_headers = None if proxy is None else proxy.connect_headers
         self._ssl = ssl
-        self._trust_env = trust_env
         self._rate_limit = rate_limit
         self._rate_limiters: dict[str, RateLimiter] = {}
         self._clock = clock
@@ -102,13 +106,15 @@ class Client:
         connector = self._connector
         if connector is None:
             connector = aiohttp.TCPConnector(
-                limit=self.concurrency, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl if self._ssl is not None else True
+                limit=self.concurrency,
+                keepalive_timeout=KEEP_ALIVE,
+                resolver=LocalhostResolver() if is_below_localhost(self._host) else None,
+                ssl=self._ssl if self._ssl is not None else True,
             )
         return create_client_session(
             connector,
             owner=self._connector is None,
             proxy=self._proxy,
-            trust_env=self._trust_env,
             headers=self._headers,
         )
 
@@ -155,6 +161,7 @@ class Client:
                     data=request.body,
                     headers=request.headers,
                     allow_redirects=False,
+                    proxy_headers=self._proxy_headers,
                     timeout=_connect_timeout(timeouts.connect),
                 )
                 body = await _read(response)
@@ -206,27 +213,28 @@ def create_client_session(
     connector: BaseConnector,
     *,
     owner: bool,
-    proxy: str | None,
-    trust_env: bool,
+    proxy: Proxy | None,
     headers: Mapping[str, str],
 ) -> ClientSession:
     """Create the client session, without cookies, since tenants share it, and without timeouts, which each call sets.
 
-    ``headers``, with ``Host`` as the first one, are sent with every request.
+    ``headers``, with ``Host`` as the first one, are sent with every request. aiohttp is told nothing of the
+    environment: it would send the passwords of ``~/.netrc`` to the platform, and bypass https proxies.
     """
     every = {**headers, **STATIC_HEADERS, hdrs.ACCEPT_ENCODING: ClientRequest.DEFAULT_HEADERS[hdrs.ACCEPT_ENCODING]}
     if connector.force_close:
         every[hdrs.CONNECTION] = "close"
+    if proxy is not None:
+        every |= proxy.request_headers
     return aiohttp.ClientSession(
         connector=cast("BaseConnector", Connector(connector)),
         connector_owner=owner,
         cookie_jar=DummyCookieJar(),
         headers=CIMultiDict({istr(name): value for name, value in every.items()}),
-        proxy=proxy,
+        proxy=None if proxy is None else proxy.url,
         raise_for_status=False,
         request_class=Request,
         timeout=ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
-        trust_env=trust_env,
     )
 
 

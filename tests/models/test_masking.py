@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.pretty import Pretty
 from yarl import URL
 
-from kfq_async.models.masking import MaskedBytes, MaskedStr, mask_text
+from kfq_async.models.masking import MaskedBytes, MaskedStr, mask_secret, mask_text, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +73,17 @@ def test_sqlite_stores_the_text() -> None:
         row = database.execute("select ?, ?", (MaskedStr(SECRET), MaskedBytes(SECRET.encode()))).fetchone()
     database.close()
     assert row == (SECRET, SECRET.encode())
+
+
+def test_mask_secret_masks_text_and_bytes() -> None:
+    """Text and bytes are masked, and their type has its plain name; other values are left alone."""
+    assert [type(mask_secret(value)) for value in ("text", b"bytes", 5)] == [MaskedStr, MaskedBytes, int]
+    assert [type_name(mask_secret(value)) for value in ("text", b"bytes", 5, None)] == [
+        "str",
+        "bytes",
+        "int",
+        "NoneType",
+    ]
 
 
 def test_mask_text_leaves_other_values_alone() -> None:
