@@ -103,7 +103,7 @@ def _parser_reason(message: object) -> str:
 
 
 def _not_connected(problem: BaseException, attempt: Attempt, timeouts: Timeouts, url: URL) -> KfqError:
-    name, host = type(problem).__name__, _peer(problem, url)
+    name, host = type(problem).__name__, _peer(problem, attempt.proxy, url)
     if isinstance(problem, aiohttp.ClientHttpProxyError) and attempt.proxy is not None:
         return proxy_error(attempt.proxy, problem.status)
     if isinstance(problem, _CERTIFICATE):
@@ -116,10 +116,11 @@ def _not_connected(problem: BaseException, attempt: Attempt, timeouts: Timeouts,
     return ConnectError(f"no connection to {host} ({name}{_errno(problem)})")
 
 
-def _peer(problem: BaseException, url: URL) -> str:
-    """Return host and port that could not be reached: those of the proxy, if there is one."""
-    if isinstance(problem, aiohttp.ClientProxyConnectionError):
-        return f"the proxy {problem.host}:{problem.port}"
+def _peer(problem: BaseException, proxy: URL | None, url: URL) -> str:
+    """Return host and port that could not be reached: those of the proxy, if aiohttp names it."""
+    host, port = getattr(problem, "host", None), getattr(problem, "port", None)
+    if proxy is not None and (host, port) == (proxy.host, proxy.port):
+        return f"the proxy {host}:{port}"
     return f"{url.host}:{url.port}"
 
 

@@ -267,6 +267,6 @@ async def test_https_proxy_with_an_untrusted_certificate() -> None:
         ForwardProxy(ssl=server_context(trustme.CA(), "127.0.0.1")) as proxy,
         AsyncSession(TOKEN, base_url=HTTPS, proxy=proxy.url) as session,
     ):
-        with pytest.raises(CertificateError):
+        with pytest.raises(CertificateError, match=r"TLS handshake with the proxy 127\.0\.0\.1:\d+ failed"):
             await session.auth.corp_ident_link(REQUEST)
         assert proxy.tunnels == []
