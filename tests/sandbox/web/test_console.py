@@ -270,17 +270,6 @@ async def test_token_changes_with_a_restart(http: aiohttp.ClientSession, receive
         assert await press(http, sandbox, token, action="reorder") == 403
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "10.0.0.1", "", "<script>"])
-async def test_foreign_hosts_are_refused(http: aiohttp.ClientSession, sandbox: Sandbox, host: str) -> None:
-    """Under a foreign host name the console shows nothing and does nothing, so that no foreign page can read it."""
-    status, page = await show(http, sandbox, headers={"Host": host})
-    assert status == 403
-    assert "控制台只能通过本机地址访问" in page
-    assert sandbox.public_key not in page
-    async with http.post(f"{sandbox.origin}/sandbox/", data={}, headers={"Host": host}) as response:
-        assert response.status == 403
-
-
 @pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1", "[::1]:80", "kfq.localhost"])
 async def test_loopback_hosts_are_accepted(http: aiohttp.ClientSession, sandbox: Sandbox, host: str) -> None:
     """The console works under every loopback host, with any port."""
