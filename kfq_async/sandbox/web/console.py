@@ -136,8 +136,8 @@ def console_page(
         f"<dl><dt>通知签名 appId</dt><dd><code>{escape(info.app_id)}</code></dd>"
         f"<dt>重试间隔（秒）</dt><dd>{schedule}</dd></dl>"
         f"<details><summary>通知验签公钥</summary><pre>{escape(info.public_key)}</pre></details>"
-        '<p class="soft">通知的格式、签名、响应约定和重试间隔均为沙箱的假设：'
-        "开放签未公开 authCallbackUrl 的通知规范。</p>"
+        '<p class="soft">通知的格式、签名、响应约定和重试间隔均为沙箱的假设：开放签未公开 authCallbackUrl 的通知规范。'
+        "响应约定和重试次数取自平台对合同事件的实测行为：连续发送三次，对方断开连接时每次再补发一次，之后按间隔重试。</p>"
         f"{_heading('通知', notifications, all_notifications, reorder)}"
         f"{''.join(_notification(each, token) for each in notifications)}"
         f"{_heading('认证订单', orders, all_orders)}{''.join(map(_order, orders))}"
@@ -200,6 +200,8 @@ def _attempt(attempt: DeliveryAttempt) -> str:
     details = " ".join(f"<code>{escape(text)}</code>" for text in (attempt.response_body, attempt.error) if text)
     if attempt.acknowledged and attempt.fault == "callback-corrupt":
         style, details = "bad", f"{details} 接收方接受了被篡改的通知！"
+    elif attempt.acknowledged and attempt.http_status != 200:
+        style, details = "busy", f"{details} 平台也视为已确认，但请只返回 HTTP 200。"
     return (
         f"<li><span>{_time(attempt.sent_at)}</span><span>"
         f'<span class="pill {style}">{status}</span> {fault}</span>'

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
             NOW,
             ["HTTP 503", "later", "下次发送"],
         ),
+        ((attempt(http_status=404),), None, ["已确认", "HTTP 404", "请只返回 HTTP 200"]),
         ((attempt(fault="callback-duplicate"),), None, ["重复"]),
         ((attempt(fault="callback-delay"),), None, ["延迟"]),
         ((attempt(fault="callback-reorder"),), None, ["乱序"]),
