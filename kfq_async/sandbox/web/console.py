@@ -201,7 +201,7 @@ def _attempt(attempt: DeliveryAttempt) -> str:
     if attempt.acknowledged and attempt.fault == "callback-corrupt":
         style, details = "bad", f"{details} 接收方接受了被篡改的通知！"
     elif attempt.acknowledged and attempt.http_status != 200:
-        style, details = "busy", f"{details} 平台也视为已确认，但请只返回 HTTP 200。"
+        style, details = "busy", f"{details} 按平台对合同事件的规则视为已确认；请只返回 HTTP 200。"
     return (
         f"<li><span>{_time(attempt.sent_at)}</span><span>"
         f'<span class="pill {style}">{status}</span> {fault}</span>'
