@@ -114,7 +114,8 @@ class DeliveryAttempt:
         http_status: HTTP status of the response, or ``None`` if there was none.
         response_body: The first 200 characters of the response body; not in ``repr``.
         error: Reason for a missing or incomplete response, or ``None``.
-        acknowledged: Whether the response was HTTP 200 with the body ``success``.
+        acknowledged: Whether the response was ``success`` with HTTP 200, or with 404 or 500, which the platform counts
+            as well (protocol section 6.6).
     """
 
     attempt_id: str
