@@ -378,6 +378,7 @@ class RejectionReason(StrEnum):
         HEADER_MALFORMED: A signature header is not text.
         TIMESTAMP_MALFORMED: The timestamp is not a number of milliseconds.
         BODY_TOO_LARGE: The body exceeds the receiver's size limit.
+        BODY_TIMEOUT: The body did not arrive within the receiver's ``body_timeout``.
         BODY_MALFORMED: The body is not a JSON object in UTF-8.
         FIELD_MALFORMED: A field of the body is missing or has the wrong type.
         WRONG_KIND: The body is a notification of another kind than this receiver handles.
@@ -403,6 +404,8 @@ class RejectionReason(StrEnum):
     """The timestamp is not a number of milliseconds."""
     BODY_TOO_LARGE = "body_too_large"
     """The body exceeds the receiver's size limit."""
+    BODY_TIMEOUT = "body_timeout"
+    """The body did not arrive within the receiver's ``body_timeout``."""
     BODY_MALFORMED = "body_malformed"
     """The body is not a JSON object in UTF-8."""
     FIELD_MALFORMED = "field_malformed"
@@ -438,6 +441,7 @@ _REPLIES: dict[RejectionReason, tuple[int, int, str]] = {
     RejectionReason.HEADER_MALFORMED: (23000, 400, "a header is not text"),
     RejectionReason.TIMESTAMP_MALFORMED: (41001, 400, "the timestamp is not a number of milliseconds"),
     RejectionReason.BODY_TOO_LARGE: (23000, 400, "the body is too large"),
+    RejectionReason.BODY_TIMEOUT: (91000, 503, "the body took too long to arrive, retry later"),
     RejectionReason.BODY_MALFORMED: (25000, 400, "the body is not a JSON object in UTF-8"),
     RejectionReason.FIELD_MALFORMED: (23000, 400, "a field is missing or has the wrong type"),
     RejectionReason.WRONG_KIND: (23000, 400, "this is another kind of notification"),

@@ -29,6 +29,7 @@ __all__ = [
     "Signer",
     "SigningInput",
     "canonical_json",
+    "decode_signature",
     "load_private_key",
     "load_public_key",
     "sign",
@@ -136,12 +137,23 @@ def verify(message: bytes, signature: str, public_key: PublicKey) -> bool:
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
     key = load_public_key(public_key)
+    raw = decode_signature(signature)
+    if raw is None:
+        return False
+    try:
+        key.verify(raw, message, PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        return False
+    return True
+
+
+def decode_signature(signature: str) -> bytes | None:
+    """Return the bytes of a signature, or ``None`` unless it is in strict standard base64, spare bits included."""
     try:
         raw = base64.b64decode(signature.encode("ascii"), validate=True)
-        key.verify(raw, message, PKCS1v15(), hashes.SHA256())
-    except (InvalidSignature, UnicodeEncodeError, binascii.Error):
-        return False
-    return base64.b64encode(raw).decode("ascii") == signature
+    except (UnicodeEncodeError, binascii.Error):
+        return None
+    return raw if base64.b64encode(raw).decode("ascii") == signature else None
 
 
 def load_private_key(key: PrivateKey) -> RSAPrivateKey:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,8 +27,10 @@ from kfq_async import (
     MemoryStore,
     NotificationDelivery,
     NotificationReceiver,
+    RejectionReason,
     Reply,
 )
+from kfq_async.callbacks import receiver as receiver_module
 from kfq_async.callbacks.stores_redis import RedisStore
 from senders import APP_ID, NOW, PATH, SIGNED, make_body, private_key, signed_event_headers, signed_headers
 
@@ -289,6 +293,75 @@ async def test_aclose() -> None:
     assert rejection(await deliver(receiver)) == (503, 91000, "closing")
 
 
+async def test_handler_that_outlasts_aclose() -> None:
+    """A handler that does not return in time is cancelled, reported, and left to another worker."""
+    rejected: list[CallbackRejected] = []
+    handler, store = Handler(), MemoryStore()
+    handler.gate.clear()
+    receiver = make_receiver(handler, store=store, on_rejected=rejected.append)
+    request = asyncio.create_task(deliver(receiver))
+    await handler.started.wait()
+    await receiver.aclose(within=0)
+    assert rejection(await request) == (503, 91000, "handler_failed")
+    assert [(problem.reason, type(problem.__cause__)) for problem in rejected] == [
+        ("handler_failed", asyncio.CancelledError)
+    ]
+    handler.gate.set()
+    assert await deliver(make_receiver(handler, store=store)) == SUCCESS
+    assert handler.finished == 1
+
+
+async def test_aclose_waits_for_a_lease_by_default() -> None:
+    """Without ``within``, handlers have as long as their lease; with ``math.inf``, as long as they take."""
+    handler = Handler()
+    handler.gate.clear()
+    receiver = make_receiver(handler, lease=0.01)
+    request = asyncio.create_task(deliver(receiver))
+    await handler.started.wait()
+    await receiver.aclose()
+    assert rejection(await request)[2] == "handler_failed"
+    async with receiver:
+        request = asyncio.create_task(deliver(receiver))
+        await handler.started.wait()
+        closing = asyncio.create_task(receiver.aclose(within=math.inf))
+        await asyncio.sleep(0.05)
+        handler.gate.set()
+        assert await request == SUCCESS
+        await closing
+
+
+@pytest.mark.parametrize("within", [-1, float("nan")])
+async def test_invalid_time_for_aclose(within: float) -> None:
+    """``within`` is a duration."""
+    with pytest.raises(ValueError, match=r"^within must be at least 0 seconds"):
+        await make_receiver(Handler()).aclose(within=within)
+
+
+async def test_handler_that_ignores_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler that ignores its cancellation does not keep `aclose` waiting; it is reported, and keeps its claim."""
+    monkeypatch.setattr(receiver_module, "_CANCELLATION_GRACE", 0.01)
+    started, gate = asyncio.Event(), asyncio.Event()
+
+    async def handler(_: NotificationDelivery[IdentityNotification]) -> None:
+        started.set()
+        while not gate.is_set():
+            with suppress(asyncio.CancelledError):
+                await gate.wait()
+
+    rejected: list[CallbackRejected] = []
+    store = MemoryStore()
+    receiver = make_receiver(handler, store=store, on_rejected=rejected.append)
+    request = asyncio.create_task(deliver(receiver))
+    await started.wait()
+    await receiver.aclose(within=0)
+    (problem,) = rejected
+    assert problem.reason is RejectionReason.HANDLER_FAILED
+    assert "it ignores its cancellation" in str(problem)
+    assert rejection(await deliver(make_receiver(handler, store=store)))[2] == "busy"
+    gate.set()
+    assert await request == SUCCESS
+
+
 async def test_cancelled_handler_releases_its_claim() -> None:
     """Cancelling the handler's task, as `asyncio.run` does at the end, releases the claim for another worker."""
     handler, store = Handler(), MemoryStore()
@@ -298,7 +371,7 @@ async def test_cancelled_handler_releases_its_claim() -> None:
     await handler.started.wait()
     (task,) = asyncio.all_tasks() - {asyncio.current_task(), request}
     task.cancel()
-    assert rejection(await request) == (503, 91000, "unfinished")
+    assert rejection(await request) == (503, 91000, "handler_failed")
     assert len(store) == 1, "the nonce"
     handler.gate.set()
     assert await deliver(make_receiver(handler, store=store)) == SUCCESS
@@ -568,6 +641,7 @@ async def test_store_shared_by_both_kinds() -> None:
         ({"urls": URLS, "reply_timeout": -1}, "reply_timeout must be more than 0"),
         ({"urls": URLS, "retention": float("nan")}, "retention must be more than 0"),
         ({"urls": URLS, "max_body": 0}, "max_body must be more than 0"),
+        ({"urls": URLS, "body_timeout": 0}, "body_timeout must be more than 0"),
     ],
 )
 def test_invalid_settings(options: dict[str, Any], problem: str) -> None:
@@ -582,7 +656,59 @@ async def test_max_body() -> None:
     receiver = make_receiver(handler, max_body=len(BODY))
     assert await deliver(receiver) == SUCCESS
     assert rejection(await receiver.receive(BODY + b" ", {}, PATH)) == (400, 23000, "body_too_large")
-    assert rejection(await make_receiver(handler).receive(b" " * 65_537, {}, PATH))[2] == "body_too_large"
+    assert rejection(await make_receiver(handler).receive(b" " * 16_385, {}, PATH))[2] == "body_too_large"
+
+
+def test_default_limits() -> None:
+    """A body of an identity notification may have 16 KiB, one of a contract event 64 KiB; each has 10 s to arrive."""
+    events = NotificationReceiver(Handler(), verifier=ContractEventVerifier([private_key().public_key()]))
+    assert (events.max_body, events.body_timeout) == (65_536, 10)
+    assert (make_receiver(Handler()).max_body, NotificationReceiver(Handler(), urls=URLS).max_body) == (16_384, 16_384)
+    assert (make_receiver(Handler(), max_body=5).max_body, make_receiver(Handler(), body_timeout=2).body_timeout) == (
+        5,
+        2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "expected"),
+    [
+        ({"sign": None}, PATH, (400, 21000, "header_missing")),
+        ({"SIGN": "x"}, PATH, (400, 23000, "header_repeated")),
+        ({"appId": "other"}, PATH, (401, 41000, "wrong_app")),
+        ({"timestamp": "1"}, PATH, (401, 41001, "stale")),
+        ({"nonce": "n" * 257}, PATH, (400, 23000, "header_malformed")),
+        ({"sign": "AAAA"}, PATH, (401, 26000, "bad_signature")),
+        ({"sign": "A" * 65_536}, PATH, (401, 26000, "bad_signature")),
+        ({}, b"/\xff", (401, 26000, "unknown_path")),
+    ],
+)
+async def test_precheck(change: dict[str, str | None], path: str | bytes, expected: tuple[int, int, str]) -> None:
+    """What path and headers give away is rejected and reported before the body is read, in the same way as with it."""
+    rejected: list[CallbackRejected] = []
+    receiver = make_receiver(Handler(), on_rejected=rejected.append)
+    headers = {name: value for name, value in {**signed_headers(BODY), **change}.items() if value is not None}
+    reply = await receiver.precheck(headers, path)
+    assert reply is not None
+    assert rejection(reply) == expected
+    assert [problem.reason for problem in rejected] == [expected[2]]
+    assert rejection(await receiver.receive(b"{", headers, path)) == expected
+
+
+async def test_precheck_of_each_kind() -> None:
+    """A request whose path and headers are valid passes; one for another path or without a signature does not."""
+    by_url = NotificationReceiver(Handler(), urls=URLS)
+    events = NotificationReceiver(Handler(), verifier=ContractEventVerifier([private_key().public_key()]))
+    body = make_body(SIGNED)
+    assert await make_receiver(Handler()).precheck(signed_headers(BODY), PATH) is None
+    assert await by_url.precheck({}, notification_path("client-1")) is None
+    assert await events.precheck(signed_event_headers(body), "/any/path") is None
+    replies = [await by_url.precheck({}, "/n/forged.mac"), await events.precheck({"sign": "AAAA"}, "/any/path")]
+    assert [reply and rejection(reply)[2] for reply in replies] == ["unknown_path", "bad_signature"]
+    await by_url.aclose()
+    reply = await by_url.precheck({}, notification_path("client-1"))
+    assert reply is not None
+    assert rejection(reply) == (503, 91000, "closing")
 
 
 @pytest.mark.parametrize(
