@@ -301,7 +301,7 @@ _UNBOUNDED_INTEGERS = json.JSONDecoder(parse_int=_Integer, parse_constant=_rejec
 
 
 def _object(value: dict[str, object]) -> str:
-    members = sorted(value.items(), key=_utf16_key)
+    members = sorted(value.items(), key=_utf16_key) if len(value) > 1 else value.items()
     return "{" + ",".join([f"{_text(key)}:{_WRITERS[type(item)](item)}" for key, item in members]) + "}"
 
 

@@ -907,6 +907,15 @@ async def test_invalid_input(body: bytes, headers: Any, expected: tuple[int, int
     assert (handler.deliveries, len(store)) == ([], 0)
 
 
+async def test_request_that_could_not_be_read() -> None:
+    """A body that an integration gave up reading is reported, and answered so that its sender retries."""
+    rejected: list[CallbackRejected] = []
+    receiver = make_receiver(Handler(), on_rejected=rejected.append)
+    reply = await receiver.reject(RejectionReason.BODY_TIMEOUT, "10 s")
+    assert rejection(reply) == (503, 91000, "body_timeout")
+    assert [str(problem) for problem in rejected] == ["the body took too long to arrive, retry later: 10 s"]
+
+
 async def test_rejection_carries_the_time() -> None:
     """A rejection carries this machine's time, from which a sender can tell its clock offset."""
     receiver = make_receiver(Handler(), clock=Clock(NOW + 400.0))
