@@ -79,6 +79,7 @@ from kfq_async.models.notifications import (
     EventSigner,
     IdentityNotification,
     IdentityStatus,
+    supersedes,
 )
 from kfq_async.protocol.envelope import Envelope
 from kfq_async.protocol.operation import ApiResponse, CredentialPlacement, Idempotency, Operation
@@ -172,4 +173,5 @@ __all__ = [
     "TransportError",
     "UnexpectedResponse",
     "__version__",
+    "supersedes",
 ]

@@ -392,9 +392,10 @@ class RejectionReason(StrEnum):
     Attributes:
         HEADER_MISSING: A signature header is absent or blank.
         HEADER_REPEATED: A signature header occurs more than once, so two readers could see different values.
-        HEADER_MALFORMED: A signature header is not text.
+        HEADER_MALFORMED: A signature header is not text, or is too long.
         TIMESTAMP_MALFORMED: The timestamp is not a number of milliseconds.
-        BODY_TOO_LARGE: The body exceeds the receiver's size limit.
+        BODY_TOO_LARGE: The body exceeds the receiver's size limit, or holds more values than any notification.
+        BODY_TIMEOUT: The body did not arrive within the receiver's ``body_timeout``.
         BODY_MALFORMED: The body is not a JSON object in UTF-8.
         FIELD_MALFORMED: A field of the body is missing or has the wrong type.
         WRONG_KIND: The body is a notification of another kind than this receiver handles.
@@ -415,11 +416,13 @@ class RejectionReason(StrEnum):
     HEADER_REPEATED = "header_repeated"
     """A signature header occurs more than once, so two readers could see different values."""
     HEADER_MALFORMED = "header_malformed"
-    """A signature header is not text."""
+    """A signature header is not text, or is too long."""
     TIMESTAMP_MALFORMED = "timestamp_malformed"
     """The timestamp is not a number of milliseconds."""
     BODY_TOO_LARGE = "body_too_large"
-    """The body exceeds the receiver's size limit."""
+    """The body exceeds the receiver's size limit, or holds more values than any notification."""
+    BODY_TIMEOUT = "body_timeout"
+    """The body did not arrive within the receiver's ``body_timeout``."""
     BODY_MALFORMED = "body_malformed"
     """The body is not a JSON object in UTF-8."""
     FIELD_MALFORMED = "field_malformed"
@@ -452,9 +455,10 @@ class RejectionReason(StrEnum):
 _REPLIES: dict[RejectionReason, tuple[int, int, str]] = {
     RejectionReason.HEADER_MISSING: (21000, 400, "a header is missing or blank"),
     RejectionReason.HEADER_REPEATED: (23000, 400, "a header occurs more than once"),
-    RejectionReason.HEADER_MALFORMED: (23000, 400, "a header is not text"),
+    RejectionReason.HEADER_MALFORMED: (23000, 400, "a header is not text, or is too long"),
     RejectionReason.TIMESTAMP_MALFORMED: (41001, 400, "the timestamp is not a number of milliseconds"),
     RejectionReason.BODY_TOO_LARGE: (23000, 400, "the body is too large"),
+    RejectionReason.BODY_TIMEOUT: (91000, 503, "the body took too long to arrive, retry later"),
     RejectionReason.BODY_MALFORMED: (25000, 400, "the body is not a JSON object in UTF-8"),
     RejectionReason.FIELD_MALFORMED: (23000, 400, "a field is missing or has the wrong type"),
     RejectionReason.WRONG_KIND: (23000, 400, "this is another kind of notification"),
