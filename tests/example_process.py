@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +13,7 @@ import aiohttp
 from attrs import frozen
 from yarl import URL
 
-from web_servers import free_port
+from web_servers import free_port, wait_until_listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +26,7 @@ def example(framework: str, *options: str) -> Iterator[str]:
     command = [sys.executable, "-m", f"kfq_async.examples.{framework}_app", "--port", str(port), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
-            _wait_until_listening(process, port)
+            wait_until_listening(process, port)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.send_signal(signal.SIGINT)
@@ -43,16 +41,6 @@ def _read_output(process: subprocess.Popen[str]) -> str:
     except subprocess.TimeoutExpired:
         process.kill()
         return process.communicate()[0]
-
-
-def _wait_until_listening(process: subprocess.Popen[str], port: int) -> None:
-    deadline = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise AssertionError("the example did not start")
 
 
 @frozen

@@ -17,6 +17,7 @@ import uvicorn
 from attrs import frozen
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import AsyncIterator, Iterator
     from types import TracebackType
 
@@ -36,6 +37,17 @@ def free_port() -> int:
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
     raise AssertionError("no free port")
+
+
+def wait_until_listening(process: subprocess.Popen[Any], port: int) -> None:
+    """Wait for at most 30 seconds until a process listens on a port; fail if it ends before."""
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError("the server did not start")
 
 
 @contextmanager

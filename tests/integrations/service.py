@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
 import kfq_async as kfq
 from kfq_async.errors import Phase
@@ -21,10 +20,11 @@ ERRORS = {
 }
 
 
-def bound_path(client_request_id: str) -> str:
-    """Return the path to which the platform posts notifications about a request."""
+def bound_path(client_request_id: str, *, page: bool = False) -> str:
+    """Return the path to which the platform posts notifications about a request, or that of its page."""
     request = URLS.bind(kfq.CorpIdentLinkRequest(client_request_id=client_request_id))
-    return (request.auth_callback_url or "").removeprefix("http://127.0.0.1")
+    url = request.callback_page if page else request.auth_callback_url
+    return (url or "").removeprefix("http://127.0.0.1")
 
 
 BOUND_PATH = bound_path("row-1")
@@ -33,13 +33,14 @@ BOUND_PATH = bound_path("row-1")
 class Service:
     """Receivers that authenticate by URL and, with a public key, by signature; ``events`` records what they do."""
 
-    def __init__(self, public_key: str = "", *, body_timeout: float = 10) -> None:
+    def __init__(self, public_key: str = "", *, body_timeout: float = 10, store: kfq.MemoryStore | None = None) -> None:
         self.events: list[str] = []
         self.url_receiver = kfq.NotificationReceiver(
             self._handle,
             urls=URLS,
             reply_timeout=0.3,
             body_timeout=body_timeout,
+            store=store,
             on_rejected=self._record_rejection,
         )
         self.receivers = [self.url_receiver]
@@ -66,9 +67,3 @@ class Service:
 
     def _record_rejection(self, rejection: kfq.CallbackRejected) -> None:
         self.events.append(rejection.reason.value)
-
-
-def print_line(line: str) -> None:
-    """Print a line from a server process, unbuffered."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
