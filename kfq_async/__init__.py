@@ -77,6 +77,7 @@ from kfq_async.models.notifications import (
     EventSigner,
     IdentityNotification,
     IdentityStatus,
+    supersedes,
 )
 from kfq_async.protocol.envelope import Envelope
 from kfq_async.protocol.operation import ApiResponse, CredentialPlacement, Idempotency, Operation
@@ -168,4 +169,5 @@ __all__ = [
     "TransportError",
     "UnexpectedResponse",
     "__version__",
+    "supersedes",
 ]

@@ -377,7 +377,7 @@ class RejectionReason(StrEnum):
         HEADER_REPEATED: A signature header occurs more than once, so two readers could see different values.
         HEADER_MALFORMED: A signature header is not text.
         TIMESTAMP_MALFORMED: The timestamp is not a number of milliseconds.
-        BODY_TOO_LARGE: The body exceeds the receiver's size limit.
+        BODY_TOO_LARGE: The body exceeds the receiver's size limit, or holds more values than any notification.
         BODY_TIMEOUT: The body did not arrive within the receiver's ``body_timeout``.
         BODY_MALFORMED: The body is not a JSON object in UTF-8.
         FIELD_MALFORMED: A field of the body is missing or has the wrong type.
@@ -403,7 +403,7 @@ class RejectionReason(StrEnum):
     TIMESTAMP_MALFORMED = "timestamp_malformed"
     """The timestamp is not a number of milliseconds."""
     BODY_TOO_LARGE = "body_too_large"
-    """The body exceeds the receiver's size limit."""
+    """The body exceeds the receiver's size limit, or holds more values than any notification."""
     BODY_TIMEOUT = "body_timeout"
     """The body did not arrive within the receiver's ``body_timeout``."""
     BODY_MALFORMED = "body_malformed"

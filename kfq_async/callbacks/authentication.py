@@ -8,18 +8,14 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-from kfq_async.callbacks.parsing import (
-    content_digest,
-    parse_identity_notification,
-    parse_object,
-)
+from kfq_async.callbacks.parsing import parse_body, parse_contract_event, parse_identity_notification
 from kfq_async.callbacks.signatures import ContractEventVerifier, SignedHead
 from kfq_async.callbacks.urls import Purpose
 from kfq_async.models.fields import mask
 from kfq_async.models.notifications import ContractEvent, IdentityNotification
 
 if TYPE_CHECKING:
-    from kfq_async.callbacks.parsing import Headers
+    from kfq_async.callbacks.parsing import Headers, JsonBody
     from kfq_async.callbacks.signatures import CallbackVerifier
     from kfq_async.callbacks.urls import CallbackUrls
 
@@ -128,16 +124,14 @@ class _IdentityAuthenticator:
 
     def authenticate(self, body: bytes, head: RequestHead) -> AuthenticatedDelivery:
         if self._verifier is None or head.signed is None:
-            notification, nonce = parse_identity_notification(parse_object(body)), None
+            parsed, nonce = parse_body(body), None
         else:
-            notification, nonce = self._verifier.verify_body(body, head.signed), head.signed.nonce
-        return _identity_delivery(notification, head.client_request_id, nonce, body)
+            parsed, nonce = self._verifier.authenticate(body, head.signed), head.signed.nonce
+        return _identity_delivery(parsed, head.client_request_id, nonce)
 
 
-def _identity_delivery(
-    notification: IdentityNotification, request_id: str | None, nonce: str | None, body: bytes
-) -> AuthenticatedDelivery:
-    content = content_digest(body)
+def _identity_delivery(parsed: JsonBody, request_id: str | None, nonce: str | None) -> AuthenticatedDelivery:
+    notification, content = parse_identity_notification(parsed.data), parsed.digest.hex()
     order, status = notification.order_no, notification.order_status
     parts = [] if request_id is None else [request_id]
     parts += [content] if order is None or status is None else [order, str(int(status))]
@@ -163,8 +157,8 @@ class _ContractEventAuthenticator:
         return RequestHead(signature=self._verifier.precheck(headers))
 
     def authenticate(self, body: bytes, head: RequestHead) -> AuthenticatedDelivery:
-        event = self._verifier.verify_body(body, head.signature)
-        key = content_digest(body)
+        parsed = self._verifier.authenticate(body, head.signature)
+        event, key = parse_contract_event(parsed.data), parsed.digest.hex()
         return AuthenticatedDelivery(
             delivery=NotificationDelivery(notification=event, key=key), store_key=_namespaced_digest("contract", key)
         )

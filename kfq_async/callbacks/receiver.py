@@ -14,6 +14,7 @@ import orjson
 from attrs import frozen
 
 from kfq_async.callbacks.authentication import NotificationDelivery, make_authenticator
+from kfq_async.callbacks.handlers import require_coroutine_function
 from kfq_async.callbacks.stores import Claim, MemoryStore
 from kfq_async.errors import CallbackRejected, RejectionReason
 from kfq_async.models.fields import new_id
@@ -72,8 +73,10 @@ class NotificationReceiver:
     fallback for the other. Close the receiver with `aclose`, or use it in ``async with``.
 
     Args:
-        handler: Asynchronous function that takes a `NotificationDelivery`, of a `ContractEvent` if ``verifier`` is a
-            `ContractEventVerifier`, otherwise of an `IdentityNotification`.
+        handler: Coroutine function (``async def``) that takes a `NotificationDelivery`, of a `ContractEvent` if
+            ``verifier`` is a `ContractEventVerifier`, otherwise of an `IdentityNotification`. Methods, partials and
+            objects with ``async def __call__`` are accepted; a decorator that returns a plain function must use
+            `functools.wraps`.
         urls: Authenticates requests by their URL and adds ``client_request_id`` to deliveries; ``None`` to rely on
             the signature alone. Not for contract events.
         verifier: Authenticates requests by their signature; ``None`` to rely on the URL alone.
@@ -87,11 +90,12 @@ class NotificationReceiver:
         max_body: Maximum size of a body in bytes; ``None`` for 16 KiB for identity notifications, and 64 KiB for
             contract events.
         body_timeout: Seconds within which a body must arrive; the integrations apply it.
-        on_rejected: Called with every `CallbackRejected`; may be asynchronous. The handler's exception is its
-            ``__cause__``. ``None`` to log only.
+        on_rejected: Called with every `CallbackRejected`; may be asynchronous, and is then cancelled after
+            ``reply_timeout``. The handler's exception is its ``__cause__``. ``None`` to log only.
         clock: Returns the time in seconds since the epoch, for the timestamps of replies; ``None`` for ``time.time``.
 
     Raises:
+        TypeError: ``handler`` is not a coroutine function.
         ValueError: A setting is invalid, or the settings would authenticate nothing.
     """
 
@@ -144,6 +148,7 @@ class NotificationReceiver:
         on_rejected: Callable[[CallbackRejected], object] | None = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
+        require_coroutine_function("handler", handler)
         self._authenticator = make_authenticator(urls, verifier)
         max_body = self._authenticator.max_body if max_body is None else max_body
         for name, value in {
@@ -169,6 +174,8 @@ class NotificationReceiver:
         self._in_progress: set[str] = set()
         self._unmarked: set[str] = set()
         """Store keys that were handled here but could not be marked as done."""
+        self._not_awaited: set[str] = set()
+        """Store keys for which the handler returned no awaitable."""
 
     @property
     def max_body(self) -> int:
@@ -317,15 +324,23 @@ class NotificationReceiver:
             if claim is Claim.HELD:
                 raise CallbackRejected(RejectionReason.BUSY)
             if claim is Claim.GRANTED:
-                await self._call_handler(delivery.delivery)
+                await self._call_handler(delivery)
         except BaseException:
             await self._release(delivery.store_key, owner)
             raise
         return claim is Claim.GRANTED
 
-    async def _call_handler(self, delivery: NotificationDelivery[Any]) -> None:
-        with _rejecting(RejectionReason.HANDLER_FAILED):
-            await self._handler(delivery)
+    async def _call_handler(self, delivery: AuthenticatedDelivery) -> None:
+        if delivery.store_key not in self._not_awaited:
+            with _rejecting(RejectionReason.HANDLER_FAILED):
+                result = self._handler(delivery.delivery)
+                if inspect.isawaitable(result):
+                    await result
+                    return
+            self._not_awaited.add(delivery.store_key)
+        # It has run, and whether it succeeded cannot be told: each further run would repeat its work.
+        detail = "it returned no awaitable and is not called again for this notification; write it as `async def`"
+        raise CallbackRejected(RejectionReason.HANDLER_FAILED, detail)
 
     async def _mark_done(self, store_key: str) -> None:
         self._unmarked.add(store_key)
@@ -342,15 +357,22 @@ class NotificationReceiver:
             _LOG.warning("could not release a claim, which now lasts until its lease expires: %s", problem)
 
     async def _report(self, rejection: CallbackRejected) -> None:
+        rejection.with_traceback(None)  # its frames hold the body, and would be kept by it
         level = logging.ERROR if rejection.reason in _SERVICE_FAULTS else logging.INFO
         _LOG.log(level, "notification rejected: %s%s", rejection, _raised_at(rejection.__cause__))
         if self._on_rejected is None:
             return
         try:
-            result = self._on_rejected(rejection)
-            if inspect.isawaitable(result):
-                await result
-        except Exception as error:  # noqa: BLE001  # a failing hook must not change the reply
+            async with asyncio.timeout(self._reply_timeout):
+                result = self._on_rejected(rejection)
+                if inspect.isawaitable(result):
+                    await result
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # a failing hook must not change the reply
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
             _LOG.error("on_rejected raised %s%s", type(error).__name__, _raised_at(error))
 
     def _rejection_reply(self, rejection: CallbackRejected) -> Reply:

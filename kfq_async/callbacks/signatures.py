@@ -12,16 +12,17 @@ from kfq_async.callbacks.parsing import (
     Headers,
     PublicPath,
     normalize_headers,
+    parse_body,
     parse_contract_event,
     parse_identity_notification,
-    parse_object,
     require_header,
     to_public_path,
 )
 from kfq_async.errors import CallbackRejected, RejectionReason
-from kfq_async.protocol.signing import decode_signature, load_public_key, string_to_sign, verify
+from kfq_async.protocol.signing import decode_signature, load_public_key, string_to_sign_content, verify
 
 if TYPE_CHECKING:
+    from kfq_async.callbacks.parsing import JsonBody
     from kfq_async.models.notifications import ContractEvent, IdentityNotification
     from kfq_async.protocol.signing import PublicKey
 
@@ -95,8 +96,7 @@ class CallbackVerifier:
             headers: Mapping or pairs, names in any case.
             path: Undecoded path, without query.
         """
-        head = self.precheck(headers, path)
-        return self.verify_body(body, head)
+        return parse_identity_notification(self.authenticate(body, self.precheck(headers, path)).data)
 
     def precheck(self, headers: Headers, path: str | bytes) -> SignedHead:
         """Check what can be checked without the body; raise `CallbackRejected` as `verify` does.
@@ -118,12 +118,14 @@ class CallbackVerifier:
         uri = to_public_path(path, self._public_path)
         return SignedHead(app_id=app_id, nonce=nonce, timestamp=timestamp, signature=signature, uri=uri)
 
-    def verify_body(self, body: bytes, head: SignedHead) -> IdentityNotification:
-        """Return the notification in a body whose path and headers passed `precheck`, or raise `CallbackRejected`."""
-        data = parse_object(body)
-        message = string_to_sign(head.app_id, body, nonce=head.nonce, timestamp=head.timestamp, uri=head.uri)
+    def authenticate(self, body: bytes, head: SignedHead) -> JsonBody:
+        """Parse a body whose path and headers passed `precheck`, and check its signature."""
+        parsed = parse_body(body)
+        message = string_to_sign_content(
+            head.app_id, parsed.digest, nonce=head.nonce, timestamp=head.timestamp, uri=head.uri
+        )
         self._keys.check(message.encode(), head.signature)
-        return parse_identity_notification(data)
+        return parsed
 
     def _check_freshness(self, timestamp: str) -> None:
         if self._tolerance is None:
@@ -160,7 +162,7 @@ class ContractEventVerifier:
             body: Raw bytes of the request's body.
             headers: Mapping or pairs, names in any case.
         """
-        return self.verify_body(body, self.precheck(headers))
+        return parse_contract_event(self.authenticate(body, self.precheck(headers)).data)
 
     def precheck(self, headers: Headers) -> str:
         """Return the signature, present once and well-formed; raise `CallbackRejected` as `verify` does."""
@@ -168,10 +170,10 @@ class ContractEventVerifier:
         self._keys.check_form(signature)
         return signature
 
-    def verify_body(self, body: bytes, signature: str) -> ContractEvent:
-        """Return the event in a body whose headers passed `precheck`, or raise `CallbackRejected`."""
+    def authenticate(self, body: bytes, signature: str) -> JsonBody:
+        """Check the signature of a body whose headers passed `precheck`, and parse it."""
         self._keys.check(body, signature)
-        return parse_contract_event(parse_object(body))
+        return parse_body(body)
 
 
 class _Keys:

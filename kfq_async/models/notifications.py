@@ -11,7 +11,7 @@ from attrs import field, frozen
 from kfq_async.models.contracts import known_contract_status
 from kfq_async.models.fields import known_member, mask, mask_extra
 
-__all__ = ["CallbackType", "ContractEvent", "EventSigner", "IdentityNotification", "IdentityStatus"]
+__all__ = ["CallbackType", "ContractEvent", "EventSigner", "IdentityNotification", "IdentityStatus", "supersedes"]
 
 
 class IdentityStatus(IntEnum):
@@ -37,6 +37,33 @@ class IdentityStatus(IntEnum):
     def final(self) -> bool:
         """Whether the order stays in this state."""
         return self is not IdentityStatus.IN_PROGRESS
+
+
+def supersedes(new: int | None, old: int | None) -> bool:
+    """Return whether a notification with the status ``new`` supersedes the status ``old`` that is on record.
+
+    Notifications may overtake each other, so the last one to arrive need not be the latest (protocol section 5.3):
+
+    * Nothing supersedes a final status, and a status does not supersede itself.
+    * `IdentityStatus.IN_PROGRESS` supersedes nothing but ``None``, since every order begins with it.
+    * A final status supersedes any other. So does a status that this version does not know, except a final one.
+
+    Args:
+        new: Status of the notification, an `IdentityStatus` or any number; ``None`` supersedes nothing.
+        old: Status on record; ``None`` if there is none yet.
+
+    Raises:
+        TypeError: A status is neither a number nor ``None``, such as the text ``"1"``.
+    """
+    for name, status in (("new", new), ("old", old)):
+        if not isinstance(status, int | None):
+            raise TypeError(f"{name} must be an int or None, not {type(status).__name__}")
+    if new is None or new == old or old in _FINAL_STATUSES:
+        return False
+    return old is None or new != IdentityStatus.IN_PROGRESS
+
+
+_FINAL_STATUSES = frozenset(status for status in IdentityStatus if status.final)
 
 
 def known_identity_status(value: int | None) -> int | None:

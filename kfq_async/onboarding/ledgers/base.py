@@ -8,6 +8,7 @@ import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kfq_async.models.notifications import supersedes
 from kfq_async.onboarding.records import Entry, State
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = [
     "Ledger",
     "describe_process",
     "read_entry",
+    "replaces_status",
 ]
 
 GENERATION_COLUMNS = ("key_hash", "generation", "client_request_id", "label", "opened_at")
@@ -90,15 +92,21 @@ class Ledger(EntryStore, Protocol):
         ...
 
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:
-        """Record the status that a notification carried, unless a final one is recorded.
+        """Record the status that a notification carried if it `supersedes` the one on record.
 
-        ``at`` is in seconds since the epoch. Returns ``False`` if no entry has this id.
+        A status of more than 32 bits is not recorded. ``at`` is in seconds since the epoch. Returns ``False`` if no
+        entry has this id.
         """
         ...
 
     def entries(self, states: Collection[State] = tuple(State)) -> AsyncIterator[Entry]:
         """Iterate over the current generations that are in one of these states, ordered by row number."""
         ...
+
+
+def replaces_status(new: int, old: int | None) -> bool:
+    """Return whether a ledger records the status ``new`` in place of ``old``; its column has 32 bits."""
+    return supersedes(new, old) and -(2**31) <= new < 2**31
 
 
 class Hashes:

@@ -30,6 +30,7 @@ from kfq_async.onboarding.ledgers.base import (
     Hashes,
     describe_process,
     read_entry,
+    replaces_status,
 )
 from kfq_async.onboarding.records import Entry, State
 
@@ -77,9 +78,8 @@ CURRENT = f"{SELECT} AS it WHERE generation = (SELECT max(generation) FROM entri
 FINISHED = f"""
 SELECT key_hash FROM ({CURRENT}) WHERE (state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?)
 """  # noqa: S608
-COMPLETE = """
-UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ? AND (status IS NULL OR status = ?)
-"""
+STATUS = "SELECT status FROM entries WHERE client_request_id = ?"
+COMPLETE = "UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ?"
 
 RECORDED = ("key_hash", "generation", *RESULT_COLUMNS)
 """Columns of the values that `record` takes."""
@@ -240,15 +240,17 @@ class SqliteLedger:
         return await self._do(work)
 
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:
-        """Record the status that a notification carried, unless a final one is recorded.
+        """Record the status that a notification carried if it supersedes the one on record.
 
         ``at`` is in seconds since the epoch. Returns ``False`` if no entry has this id.
         """
-        values = (int(status), at, client_request_id, IdentityStatus.IN_PROGRESS)
 
         def work() -> bool:
-            self._write(COMPLETE, values)
-            return bool(self._run("SELECT 1 FROM entries WHERE client_request_id = ?", (client_request_id,)))
+            with self._transaction():
+                found = self._run(STATUS, (client_request_id,))
+                if found and replaces_status(status, found[0][0]):
+                    self._run(COMPLETE, (int(status), at, client_request_id))
+            return bool(found)
 
         return await self._do(work)
 

@@ -121,9 +121,25 @@ async def test_entries_are_ordered(ledger: Ledger) -> None:
     assert len(await all_of(ledger, State.REFUSED)) == 300
 
 
-@pytest.mark.parametrize(("statuses", "final"), [((2, 1), 1), ((2, 2, 4), 4), ((1, 2), 1), ((3, 1), 3), ((7, 1), 7)])
+@pytest.mark.parametrize(
+    ("statuses", "final"),
+    [
+        ((2, 1), 1),
+        ((2, 2, 4), 4),
+        ((1, 2), 1),
+        ((3, 1), 3),
+        ((7, 1), 1),
+        ((1, 7), 1),
+        ((2, 7, 2), 7),
+        ((-1, 4), 4),
+        ((2**31 - 1, 3), 3),
+        ((10**30, 1), 1),
+        ((2, 2**31), 2),
+        ((2, -(10**30)), 2),
+    ],
+)
 async def test_final_status_stays(statuses: tuple[int, ...], final: int, ledger: Ledger) -> None:
-    """Notifications may overtake each other: only the status of an order in progress is replaced."""
+    """Notifications may overtake each other: a status replaces those that it supersedes, and has 32 bits at most."""
     await ledger.put([entry(1)])
     for at, status in enumerate(statuses):
         assert await ledger.complete("id-1-1", status, float(at))
