@@ -159,8 +159,8 @@ def notification_router(receiver: NotificationReceiver, path: str) -> APIRouter:
     """Return a router that passes POST requests at ``path``, or one segment below it, to the receiver.
 
     Both are served with and without a trailing slash. Each kind of notification needs a receiver, path and router of
-    its own. An acknowledgement has status 200, which middleware and exception handlers must not change: the platform
-    counts no other one.
+    its own. An acknowledgement has status 200, which your middleware must not change: the platform does not count one
+    with 201 (protocol section 6.6).
 
     Args:
         receiver: Receiver, which should also be among the ``receivers`` of `kfq_lifespan`.

@@ -98,7 +98,8 @@ def notification_blueprint(receiver: NotificationReceiver, path: str, *, name: s
     """Return a blueprint that passes POST requests at ``path``, or one segment below it, to the receiver.
 
     Both are served with and without a trailing slash. Each kind of notification needs a receiver, path and blueprint
-    of its own. An acknowledgement has status 200, which middleware must not change: the platform counts no other one.
+    of its own. An acknowledgement has status 200, which your middleware must not change: the platform does not count
+    one with 201 (protocol section 6.6).
 
     Args:
         receiver: Receiver, which should also be among the ``receivers`` of `setup_kfq`.

@@ -89,7 +89,8 @@ class NotificationResponse:
     """HTTP response to a notification, to be sent unchanged.
 
     Attributes:
-        status: HTTP status: exactly 200 for an acknowledgement, since the platform counts no 201 or 204.
+        status: HTTP status: exactly 200 for an acknowledgement; the platform does not count one with 201 (protocol
+            section 6.6).
         body: Body.
         content_type: Value of the ``Content-Type`` header.
         close: Whether to close the connection after the response, because the body was not read to its end. In

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount, Router
 from yarl import URL
 
 import kfq_async as kfq
@@ -158,18 +159,39 @@ async def started(*apps: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-async def test_session_of_a_mounted_application() -> None:
-    """A mounted application uses the outer one's session, at any depth, and with middleware around it."""
-    session, mounted, middle = make_session(), make_mounted_app(), FastAPI()
+def mount_directly(outer: FastAPI, mounted: FastAPI) -> None:
+    """Mount an application at ``/sub``."""
+    outer.mount("/sub", mounted)
+
+
+def mount_with_middleware(outer: FastAPI, mounted: FastAPI) -> None:
+    """Mount an application at ``/sub``, with middleware around it."""
+    outer.mount("/sub", CORSMiddleware(GZipMiddleware(mounted)))
+
+
+def mount_deep(outer: FastAPI, mounted: FastAPI) -> None:
+    """Mount an application at ``/sub/``, in another one that is mounted at ``/``."""
+    middle = FastAPI()
+    middle.mount("/sub", mounted)
+    outer.mount("/", middle)
+
+
+def mount_in_a_router(outer: FastAPI, mounted: FastAPI) -> None:
+    """Mount an application at ``/sub`` by the route of a router."""
+    outer.mount("/", Router([Mount("/sub", mounted)]))
+
+
+@pytest.mark.parametrize("mount", [mount_directly, mount_with_middleware, mount_deep, mount_in_a_router])
+async def test_session_of_a_mounted_application(mount: Callable[[FastAPI, FastAPI], None]) -> None:
+    """A mounted application uses the session of the one around it, not that of another one, at any depth."""
+    session, mounted, root = make_session(), make_mounted_app(), FastAPI()
     outer, unrelated = make_outer_app(session), make_outer_app(make_session())
-    outer.mount("/direct", mounted)
-    outer.mount("/wrapped", CORSMiddleware(GZipMiddleware(mounted)))
-    middle.mount("/deep", mounted)
-    outer.mount("/middle", middle)
     unrelated.mount("/static", PlainTextResponse("static"))
+    mount(outer, mounted)
+    root.mount("/outer", outer)
     async with started(unrelated, outer):
-        for path in ("/direct", "/wrapped", "/middle/deep"):
-            assert await get_session_id(outer, f"{path}/session") == id(session)
+        assert await get_session_id(outer, "/sub/session") == id(session)
+        assert await get_session_id(root, "/outer/sub/session") == id(session)
 
 
 async def test_session_of_an_application_behind_other_middleware() -> None:

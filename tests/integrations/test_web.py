@@ -192,6 +192,9 @@ def test_masked_records() -> None:
     assert formatted('"%(r)s" %(s)d', {"r": f"POST {BOUND_PATH} HTTP/1.1", "s": 200}) == line
     assert formatted("", request=f"POST http://127.0.0.1{BOUND_PATH}?a=1") == f" POST http://127.0.0.1{MASKED_PATH}?a=1"
     assert formatted(ValueError("a problem")) == "a problem"
+    record = logging.makeLogRecord({"msg": BOUND_PATH, "args": None})
+    assert CallbackUrlFilter().filter(record)
+    assert record.getMessage() == MASKED_PATH
 
 
 @given(st.text(min_size=1), st.sampled_from(["", "?a=1", "#a", " HTTP/1.1", "'", '"', "/", "\n"]))
