@@ -69,8 +69,8 @@ class AccessPolicy:
         return None
 
     def _is_own_host(self, authority: str) -> bool:
-        host = host_of(authority)
-        return is_loopback(host) or host in self._allowed_hosts
+        host = host_of(authority)  # browsers treat a name with a final dot as another site
+        return (is_loopback(host) and not host.endswith(".")) or host in self._allowed_hosts
 
     def _is_own_origin(self, url: str, authority: str) -> bool:
         """Return whether an origin, or the URL of a page, is that of the sandbox under the name in ``Host``.
