@@ -16,6 +16,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from cattrs.v import format_exception
 
 from kfq_async.errors import DecodeError, EncodeError
+from kfq_async.models.masking import MaskedStr
 
 __all__ = ["camel", "decode", "encode", "to_wire"]
 
@@ -106,12 +107,19 @@ class _WrongType(TypeError):
 
 
 def _json_type(value: object) -> str:
-    names = {NoneType: "null", bool: "a boolean", dict: "an object", list: "a list", str: "a string"}
+    names = {
+        NoneType: "null",
+        bool: "a boolean",
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        MaskedStr: "a string",
+    }
     return names.get(type(value), "a number")
 
 
 def _text(value: object, _: object) -> str:
-    if isinstance(value, str):  # or `MaskedStr`, in a result that was taken out of its envelope
+    if isinstance(value, str):  # also `MaskedStr`, in a result that was taken out of its envelope
         return value
     raise _WrongType(f"expected a string, not {_json_type(value)}")
 
