@@ -7,7 +7,7 @@ import time
 from math import inf
 from ssl import SSLContext
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 import attrs
 from aiohttp import BaseConnector
@@ -18,7 +18,6 @@ from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import DecodeError
 from kfq_async.models.masking import MaskedStr, mask_secret, type_name
 from kfq_async.models.urls import parse_http_url
-from kfq_async.protocol.codec import decode
 from kfq_async.protocol.operation import ApiResponse, Operation
 from kfq_async.protocol.requests import API_PATH, EncodedRequest, prepare
 from kfq_async.protocol.signing import Rsa2Signer
@@ -299,11 +298,7 @@ class AsyncSession:
         call = Call(self._client, self._settings, prepared)
         envelope = await call.run()
         try:
-            result = (
-                cast("ResultT", envelope.result)
-                if operation.result is None
-                else decode(operation.result, envelope.result)
-            )
+            result: ResultT = envelope.result if operation.result is None else envelope.decode_result(operation.result)
             return ApiResponse(result=result, envelope=envelope, attempts=call.attempts)
         except DecodeError as problem:
             unreadable = problem.with_traceback(None)  # its frames hold the plain result

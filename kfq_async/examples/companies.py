@@ -17,12 +17,13 @@ from tempfile import TemporaryDirectory
 from typing import Self
 from urllib.parse import parse_qs
 
-from attrs import frozen
+from attrs import field, frozen
 from redis.asyncio import Redis
 
 import kfq_async as kfq
 from kfq_async.callbacks import Purpose
 from kfq_async.callbacks.stores_redis import RedisStore
+from kfq_async.models.fields import SECRET
 from kfq_async.sandbox import Sandbox
 
 __all__ = [
@@ -72,7 +73,7 @@ class ServiceSettings:
     """SQLite file, shared by all workers."""
     public_url: str
     """URL at which browsers and the platform reach this service, such as ``https://your-domain.com``."""
-    redis_url: str | None = None
+    redis_url: str | None = field(default=None, **SECRET)
     """Redis server that several workers share for deduplication; ``None`` for a single worker."""
 
     @classmethod
@@ -89,7 +90,7 @@ class CompanyForm:
     key: str
     company_name: str
     credit_code: str
-    account_name: str
+    account_name: str = field(**SECRET)
 
     @property
     def is_valid(self) -> bool:
@@ -109,7 +110,7 @@ class Company:
 
     client_request_id: str
     form: CompanyForm
-    auth_url: str | None
+    auth_url: str | None = field(**SECRET)
     status: int | None
 
     @property

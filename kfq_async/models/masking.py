@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["MASK", "MaskedBytes", "MaskedStr", "mask_secret", "mask_text", "type_name"]
+__all__ = ["MASK", "MaskedBytes", "MaskedStr", "mask_secret", "mask_text", "mask_texts", "type_name"]
 
 MASK = "'***'"
 """The ``repr`` of every secret."""
@@ -51,3 +51,18 @@ class MaskedBytes(bytes):
 def mask_text(value: Any) -> Any:
     """Return a text as a `MaskedStr`, and any other value unchanged."""
     return MaskedStr(value) if type(value) is str else value
+
+
+def mask_texts(data: Any) -> Any:
+    """Return a copy of JSON data in which every text is a `MaskedStr`, at any depth; keys stay as they are."""
+    root = [data]
+    containers: list[Any] = [root]
+    while containers:  # a loop, since the data may be nested more deeply than Python recurses
+        container = containers.pop()
+        for key, item in container.items() if isinstance(container, dict) else enumerate(container):
+            if isinstance(item, str):
+                container[key] = MaskedStr(item)
+            elif isinstance(item, dict | list):
+                container[key] = item.copy()
+                containers.append(container[key])
+    return root[0]

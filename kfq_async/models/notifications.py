@@ -9,7 +9,7 @@ from typing import Self
 from attrs import field, frozen
 
 from kfq_async.models.contracts import known_contract_status
-from kfq_async.models.fields import known_member, mask, mask_extra
+from kfq_async.models.fields import SECRET, UNKNOWN_KEYS, known_member
 
 __all__ = ["CallbackType", "ContractEvent", "EventSigner", "IdentityNotification", "IdentityStatus", "supersedes"]
 
@@ -120,15 +120,15 @@ class IdentityNotification:
     """Method for the person: ``mobile``, ``bank`` or ``offline``; probably ``face`` too."""
     company_verify_method: str | None = None
     """Method for the enterprise: ``legalRep``, ``invite`` or ``letter``."""
-    name: str | None = field(default=None, repr=mask)
+    name: str | None = field(default=None, **SECRET)
     """姓名, name of the person."""
-    id_card: str | None = field(default=None, repr=mask)
+    id_card: str | None = field(default=None, **SECRET)
     """证件号码, number of the identity document."""
     id_card_type: int | None = None
     """证件类型, kind of identity document."""
-    mobile: str | None = field(default=None, repr=mask)
+    mobile: str | None = field(default=None, **SECRET)
     """手机号, mobile number."""
-    bank_card: str | None = field(default=None, repr=mask)
+    bank_card: str | None = field(default=None, **SECRET)
     """银行卡号, bank card number."""
     company_name: str | None = None
     """企业名称, name of the enterprise."""
@@ -140,7 +140,7 @@ class IdentityNotification:
     """Time of the order; 14 digits ``yyyyMMddHHmmss`` on the self-hosted platform, zone not documented."""
     verify_time: str | None = None
     """Time of the verification, written like ``create_time``."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys, as received."""
 
 
@@ -217,13 +217,13 @@ class EventSigner:
         extra: Unknown keys, as received.
     """
 
-    name: str | None = field(default=None, repr=mask)
+    name: str | None = field(default=None, **SECRET)
     """Name of the person."""
     contact_type: str | None = None
     """Kind of ``contact``."""
-    contact: str | None = field(default=None, repr=mask)
+    contact: str | None = field(default=None, **SECRET)
     """Contact of the account; may be absent for accounts without a phone."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys, as received."""
 
 
@@ -260,13 +260,13 @@ class ContractEvent:
     """Id of the task, for events of a task; empty for ``RECALLED``."""
     signer_type: str | None = None
     """Kind of party, for events of a task: ``PERSONAL`` or ``ENTERPRISE``."""
-    signer_name: str | None = field(default=None, repr=mask)
+    signer_name: str | None = field(default=None, **SECRET)
     """Name of the enterprise, if the party is one."""
     node_type: str | None = None
     """Step inside an enterprise, as in `InternalNode`."""
     signer: EventSigner | None = None
     """Person who performed the task; ``None`` if it was done automatically."""
-    reason: str | None = field(default=None, repr=mask)
+    reason: str | None = field(default=None, **SECRET)
     """First reason recorded for the contract, not necessarily of this event."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys, as received."""

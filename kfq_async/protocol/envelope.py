@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any, TypeVar
 
 import orjson
 from attrs import field, frozen
 
-from kfq_async.models.fields import mask, mask_extra
-from kfq_async.models.masking import MaskedStr
+from kfq_async.models.fields import UNKNOWN_KEYS, mask
+from kfq_async.models.masking import MaskedStr, mask_texts
+from kfq_async.protocol.codec import decode
 
 __all__ = ["SUCCESS", "Envelope", "EnvelopeKind", "parse_envelope", "parse_timestamp"]
 
+T = TypeVar("T")
 SUCCESS = 10000
 """Code of a success."""
 _MIN_MILLISECONDS = 100_000_000_000
@@ -53,9 +56,9 @@ class Envelope:
         code: Code, 10000 for success; ``None`` if the platform sent none.
         message: Message of the platform, up to where it repeats the request (protocol section 2.5); may hold personal
             data. ``None`` if it sent no text.
-        result: JSON value of ``result``; ``None`` if there is none.
         raw_timestamp: Timestamp as received: seconds, milliseconds, or text.
         extra: Unknown keys, as received.
+        result: JSON value of ``result``; ``None`` if there is none. Its texts are masked in ``repr``.
     """
 
     kind: EnvelopeKind
@@ -65,12 +68,20 @@ class Envelope:
     message: str | None = field(default=None, repr=mask)
     """Message of the platform, up to where it repeats the request (protocol section 2.5); may hold personal data.
     ``None`` if it sent no text."""
-    result: object = field(default=None, repr=mask)
-    """JSON value of ``result``; ``None`` if there is none."""
+    _result: object = field(default=None, repr=False)
     raw_timestamp: object = field(default=None, repr=False)
     """Timestamp as received: seconds, milliseconds, or text."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys, as received."""
+
+    @property
+    def result(self) -> Any:
+        """JSON value of ``result``; ``None`` if there is none. Its texts are masked in ``repr``."""
+        return mask_texts(self._result)
+
+    def decode_result(self, model: type[T]) -> T:
+        """Return the result as a model; raise `DecodeError` if that is impossible."""
+        return decode(model, self._result)
 
     @property
     def ok(self) -> bool:

@@ -116,7 +116,7 @@ class DeliveryResult:
     """Response to one attempt, or the error in its place."""
 
     status: int | None = None
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     error: str | None = None
     dropped: bool = False
     """Whether the receiver closed or reset the connection in place of a response."""

@@ -136,11 +136,12 @@ def test_message_without_the_request(data: dict[str, Any], message: str) -> None
 
 
 def test_repr() -> None:
-    """``repr`` shows kind, code and the names of unknown keys, and no personal data."""
+    """``repr`` shows kind, code and the names of unknown keys, and no personal data; nor does that of the result."""
     envelope = parse({"code": 27, "message": "13800138000", "result": {"authUrl": "https://h.example"}, "mobile": "1"})
-    assert (
-        repr(envelope) == "Envelope(kind=<EnvelopeKind.API: 'A'>, code=27, message='***', result='***', extra=<mobile>)"
-    )
+    assert repr(envelope) == "Envelope(kind=<EnvelopeKind.API: 'A'>, code=27, message='***', extra=<mobile>)"
+    assert envelope is not None
+    assert repr((envelope.result, envelope.extra)) == "({'authUrl': '***'}, {'mobile': '***'})"
+    assert envelope.result == {"authUrl": "https://h.example"}
 
 
 MOMENT = datetime(2024, 5, 23, 2, 6, 40, tzinfo=UTC)

@@ -159,6 +159,8 @@ async def refusals(session: kfq.AsyncSession, link: kfq.CorpIdentLink) -> None:
     kfq.CorpIdentConfig(corp_verify_methods=[1])  # type: ignore[list-item]
     kfq.CorpIdentConfig(corp_verify_methods={"legalRep"})  # type: ignore[arg-type]
     kfq.CorpIdentLink(order_no="a")  # type: ignore[call-arg]
+    kfq.CorpIdentLink(order_no="a", auth_url=None)  # type: ignore[arg-type]
+    kfq.CorpIdentLink(order_no="a", auth_url="b", extra=["c"])  # type: ignore[arg-type]
     link.auth_url = "b"  # type: ignore[misc]
     link.extra["a"] = 1  # type: ignore[index]
 
