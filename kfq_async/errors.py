@@ -39,6 +39,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from kfq_async.models.masking import MaskedStr
 from kfq_async.redaction import printable, redact
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "OutcomeUnknown",
     "ParameterError",
     "Phase",
+    "PlatformMessage",
     "PoolTimeout",
     "ProxyError",
     "RejectionReason",
@@ -250,6 +252,30 @@ class DecodeError(KfqError):
         super().__init__("the result is unreadable: " + "; ".join(self.problems), phase=phase)
 
 
+class PlatformMessage(MaskedStr):
+    """A message of the platform as received, which may hold personal data.
+
+    It is a ``str`` with that text, also for ``==``, ``in`` and JSON, but printing it (``str()``, ``format``, ``%s``)
+    shows no more than the text of an error does: Sentry records ``error.message`` in place of ``str(error)``.
+
+    Attributes:
+        raw: The message as a plain ``str``.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return redact(self.raw) or "…"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    @property
+    def raw(self) -> str:
+        """The message as a plain ``str``."""
+        return str.__str__(self)
+
+
 class ApiError(KfqError):
     """The platform reported an error; ``code`` and ``message`` are its own.
 
@@ -261,7 +287,7 @@ class ApiError(KfqError):
 
     Attributes:
         code: Error code of the platform (protocol section 2); ``None`` if the response has none.
-        message: Message of the platform as received, which may hold personal data; ``None`` if the response has none.
+        message: `PlatformMessage`, as received, which may hold personal data; ``None`` if the response has none.
         http_status: HTTP status of the response.
         retry_after: ``Retry-After`` of the response, in seconds; ``None`` if it had none.
         envelope: `Envelope` of the response; ``None`` if it had none.
@@ -269,8 +295,8 @@ class ApiError(KfqError):
 
     code: int | None
     """Error code of the platform (protocol section 2); ``None`` if the response has none."""
-    message: str | None
-    """Message of the platform as received, which may hold personal data; ``None`` if the response has none."""
+    message: PlatformMessage | None
+    """`PlatformMessage`, as received, which may hold personal data; ``None`` if the response has none."""
     http_status: int
     """HTTP status of the response."""
     retry_after: float | None = None
@@ -290,7 +316,7 @@ class ApiError(KfqError):
         text = f"the platform reported {_name_code(code)}{f' ({meaning})' if meaning else ''}{_quote(message)}"
         super().__init__(f"{text}. {hint}" if hint else text, phase=Phase.ANSWERED)
         self.code = code
-        self.message = message
+        self.message = None if message is None else PlatformMessage(message)
         self.http_status = http_status
 
 
@@ -307,7 +333,7 @@ def _quote(message: str | None) -> str:
     shown = redact(message)
     if shown == message:
         return f" “{shown}”"
-    return f" “{shown}”, in full in error.message" if shown else ", whose message is in error.message"
+    return f" “{shown}”, in full in error.message.raw" if shown else ", whose message is in error.message.raw"
 
 
 class CredentialsError(ApiError):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import pickle
 import re
 from types import ModuleType
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -37,6 +39,7 @@ from kfq_async.errors import (
     OutcomeUnknown,
     ParameterError,
     Phase,
+    PlatformMessage,
     PoolTimeout,
     ProxyError,
     RejectionReason,
@@ -147,6 +150,19 @@ def test_examples_cover_every_error() -> None:
     assert {type(error).__name__ for error in EXAMPLES} == documented_tree().keys()
 
 
+def test_printing_a_message_shows_only_what_the_error_shows() -> None:
+    """Sentry prints ``error.message`` in place of the error; comparisons, JSON and ``raw`` see the whole message."""
+    message = api_error().message
+    assert message is not None
+    printed = {str(message), f"{message}", f"{message:.80}", "%s" % message}  # noqa: UP031  # as logging does
+    assert printed == {"手机号…已存在"}
+    assert str(PlatformMessage("张三")) == "…"
+    assert message == message.raw == json.loads(json.dumps(message)) == orjson.loads(orjson.dumps(message))
+    assert "13800138000" in message
+    assert type(message.raw) is str
+    assert "13800138000" in pickle.loads(pickle.dumps(message)).raw
+
+
 def sort_key(name: str) -> tuple[int, str]:
     """Sort constants first, then classes, then the rest."""
     return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
@@ -251,12 +267,12 @@ def test_api_error_attributes() -> None:
         (ApiError(27, "", http_status=200), "the platform reported error 27"),
         (
             ApiError(27, "in deserunt", http_status=200),
-            "the platform reported error 27, whose message is in error.message",
+            "the platform reported error 27, whose message is in error.message.raw",
         ),
         (ApiError(27, "手机号已存在", http_status=200), "the platform reported error 27 “手机号已存在”"),
         (
             api_error(),
-            "the platform reported error 31000 (business failure) “手机号…已存在”, in full in error.message. Wait",
+            "the platform reported error 31000 (business failure) “手机号…已存在”, in full in error.message.raw. Wait",
         ),
         (ApiError(0, None, http_status=200), "the platform reported error 0"),
         (ApiError(999999, None, http_status=200), "the platform reported error 999999"),

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 ROOT = Path(kfq_async.__file__).parent
 LAYERS: dict[str, list[set[str]]] = {
     "": [
-        {"_version", "config", "models", "redaction"},
+        {"_version", "config", "redaction"},
+        {"models"},
         {"errors"},
         {"protocol"},
         {"callbacks", "transport"},

@@ -15,7 +15,7 @@ from yarl import URL
 
 from kfq_async.callbacks.parsing import PublicPath, to_public_path
 from kfq_async.errors import CallbackRejected, RejectionReason
-from kfq_async.models.masking import MaskedBytes, mask_text
+from kfq_async.models.masking import mask_secret, type_name
 
 if TYPE_CHECKING:
     from kfq_async.models.identity import CorpIdentLinkRequest
@@ -133,12 +133,8 @@ def _decode_id(encoded_id: str) -> str:
 
 def _mask_secrets(secrets: Any) -> Any:
     if isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable):
-        return _mask_secret(secrets)
-    return tuple(map(_mask_secret, secrets))
-
-
-def _mask_secret(secret: object) -> object:
-    return MaskedBytes(secret) if isinstance(secret, bytes) else mask_text(secret)
+        return mask_secret(secrets)
+    return tuple(map(mask_secret, secrets))
 
 
 def _validate_secrets(secrets: object) -> tuple[bytes, ...]:
@@ -149,8 +145,7 @@ def _validate_secrets(secrets: object) -> tuple[bytes, ...]:
         raise ValueError("secrets must contain at least one secret")
     for secret in validated:
         if not isinstance(secret, bytes):
-            kind = "str" if isinstance(secret, str) else type(secret).__name__
-            raise TypeError(f"secrets must be bytes, not {kind}")
+            raise TypeError(f"secrets must be bytes, not {type_name(secret)}")
         if len(secret) < _MIN_SECRET_BYTES:
             raise ValueError(
                 f"a secret has {len(secret)} bytes, fewer than {_MIN_SECRET_BYTES}: generate one with os.urandom(32)"

@@ -8,6 +8,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
 from kfq_async.models.masking import MASK, MaskedStr, mask_texts
+from kfq_async.redaction import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import attrs
 
 
+MAX_KEY = 100
+"""Longest part of an unknown key that a ``repr`` shows, in characters."""
 MODEL = "model"
 """Metadata key of a field that holds models: its value is their class."""
 
@@ -41,7 +44,7 @@ def mask(value: object) -> str:
 
 def mask_extra(value: Mapping[str, object]) -> str:
     """Return the ``repr`` of unknown keys: their names, but not their values."""
-    return f"<{', '.join(sorted(value))}>" if value else "{}"
+    return f"<{', '.join(printable(key, MAX_KEY) for key in sorted(value))}>" if value else "{}"
 
 
 def text(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:

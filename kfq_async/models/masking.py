@@ -12,7 +12,7 @@ MASK = "'***'"
 
 def mask_secret(value: Any) -> Any:
     """Return a text or bytes, such as a key, with a masked ``repr``, and any other value unchanged."""
-    return MaskedBytes(value) if type(value) is bytes else mask_text(value)
+    return MaskedBytes(value) if isinstance(value, bytes) else mask_text(value)
 
 
 def type_name(value: object) -> str:

@@ -111,7 +111,7 @@ def test_text_is_redacted() -> None:
     """The text shows known words of the message; ``message`` holds all of it, with a masked ``repr``."""
     message = "张三的手机号13800138000与your-operator不符"
     error = read_api_error({"code": 31000, "message": message})
-    text = "the platform reported error 31000 (business failure) “…不符”, in full in error.message"
+    text = "the platform reported error 31000 (business failure) “…不符”, in full in error.message.raw"
     assert str(error) == text
     assert error.message == message
     assert repr(error.message) == "'***'"

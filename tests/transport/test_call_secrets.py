@@ -150,4 +150,4 @@ async def test_message_attribute_is_as_received() -> None:
     async with ScriptedServer(respond(refusal(31000, "13800138000 已认证"))) as server, open_session(server) as session:
         error = await error_of(session)
     assert error.message == "13800138000 已认证"
-    assert "“… 已认证”, in full in error.message" in str(error)
+    assert "“… 已认证”, in full in error.message.raw" in str(error)

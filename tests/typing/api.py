@@ -99,7 +99,7 @@ def error_attributes(error: kfq.KfqError) -> None:
     assert_type(error.client_request_id, str | None)
     if isinstance(error, kfq.ApiError):
         assert_type(error.code, int | None)
-        assert_type(error.message, str | None)
+        assert_type(error.message, kfq.PlatformMessage | None)
         assert_type(error.http_status, int)
     if isinstance(error, kfq.OutcomeUnknown):
         assert_type(error.original_error, kfq.KfqError)
