@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["require_stdnum", "validate"]
 
 _MOBILE = re.compile(r"(\+?86)?1[3-9][0-9]{9}")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+# Possessive, so that no text makes it try a character twice.
+_EMAIL = re.compile(r"[^@\s]++@(?:[^@\s.]++\.)++[^@\s.]++")
 _RESIDENT_CARD_TYPES = (None, 1)
 """Values of ``id_card_type`` taken for a resident card. The platform documents no list; its example shows 1, and a card
 without a type can hardly be anything else."""

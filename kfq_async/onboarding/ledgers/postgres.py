@@ -15,6 +15,7 @@ from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
 
 from kfq_async.errors import LedgerError
+from kfq_async.models.masking import MaskedBytes, MaskedStr
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.onboarding.ledgers.base import (
     COLUMNS,
@@ -166,6 +167,7 @@ class PostgresLedger:
     def __init__(
         self, conninfo: str, *, secret: bytes, schema: str = SCHEMA, exclusive: bool = True, connections: int = 10
     ) -> None:
+        conninfo, secret = MaskedStr(conninfo), MaskedBytes(secret)  # the names stand in tracebacks
         self._hashes = Hashes(secret)
         self._secret = secret
         self._conninfo = _checked(conninfo)
@@ -258,6 +260,10 @@ class PostgresLedger:
 
     async def begin_run(self) -> int:
         """Begin a run and return its number."""
+        if self._fence is None:
+            raise LedgerError(
+                f"the ledger {self._schema} was opened with exclusive=False, to read only: open it without for a run"
+            )
         query = "INSERT INTO runs SELECT coalesce(max(run), 0) + 1, %s FROM runs RETURNING run"
         async with self.transaction() as transaction:
             return int(await _value(transaction.connection, query, (time.time(),)))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +14,15 @@ import pytest
 from attrs import fields
 
 from kfq_async import LedgerError
-from kfq_async.onboarding.ledgers.base import COLUMNS, HASH_BYTES, SECRET_BYTES, Hashes, read_entry
+from kfq_async.onboarding.ledgers.base import (
+    COLUMNS,
+    HASH_BYTES,
+    SECRET_BYTES,
+    Hashes,
+    describe_process,
+    process_ended,
+    read_entry,
+)
 from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
 from kfq_async.onboarding.records import Entry, State
 from ledgers import all_of, entry
@@ -198,3 +210,20 @@ def test_short_secret() -> None:
     """A secret of another length is refused."""
     with pytest.raises(ValueError, match=r"^a ledger's secret has 32 bytes, not 5$"):
         Hashes(b"short")
+
+
+def test_processes_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A described process has ended only if it ran on this host and is there no longer."""
+    own = describe_process()
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    ended = own.replace(f"process {os.getpid()} on", f"process {process.pid} on")
+    assert [process_ended(own), process_ended(ended)] == [False, True]
+    elsewhere = ended.replace(f" on {socket.gethostname()},", " on another-host,")
+    assert [process_ended(elsewhere), process_ended("another text")] == [False, False]
+
+    def refuse(_process: int, _signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.kill", refuse)
+    assert not process_ended(ended)

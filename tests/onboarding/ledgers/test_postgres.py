@@ -56,6 +56,13 @@ async def test_lock(ledger: PostgresLedger, postgres: str) -> None:
         assert len(await all_of(reopened)) == 1
 
 
+async def test_run_without_the_lock(postgres: str) -> None:
+    """A ledger that was opened to read takes no run."""
+    async with PostgresLedger(postgres, secret=SECRET, exclusive=False) as reader:
+        with pytest.raises(LedgerError, match="opened with exclusive=False, to read only: open it without for a run"):
+            await reader.begin_run()
+
+
 async def test_lost_lock(ledger: PostgresLedger, postgres: str) -> None:
     """If the connection that holds the lock breaks and another process takes it, the first one's next write fails."""
     await ledger.put([entry(1)])
