@@ -43,14 +43,18 @@ COLUMNS = (*GENERATION_COLUMNS, *ROW_COLUMNS, *RESULT_COLUMNS, *STATUS_COLUMNS)
 """All columns of an entry; each is the name of a field of `Entry`."""
 
 _DESCRIPTION = re.compile(r"process (?P<process>[0-9]{1,9}) on (?P<host>.*), since ")
+_STATES = {str(state): state for state in State}
 HASH_BYTES = 16
 SECRET_BYTES = 32
 
 
 def read_entry(values: Sequence[Any]) -> Entry:
-    """Return the entry of a database row, whose values are in the order of `COLUMNS`."""
+    """Return the entry of a database row, whose values are in the order of `COLUMNS`.
+
+    Nothing is raised here, where variables hold links as plain text; a state that there is not is unknown.
+    """
     fields = dict(zip(COLUMNS, values, strict=True))
-    fields["state"] = State(fields["state"])
+    fields["state"] = _STATES.get(fields["state"], State.UNKNOWN)
     return Entry(**fields)
 
 

@@ -361,7 +361,7 @@ def _storable(values: Sequence[object]) -> list[object]:
 
 
 def _storable_text(text: str) -> str:
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return type(text)(text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
 def _checked(conninfo: str) -> str:
@@ -382,11 +382,12 @@ def advisory_lock_id(name: str) -> int:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn errors of the database into `LedgerError`, without details, which may repeat values."""
+    """Turn errors of the database into `LedgerError`, without details, which may repeat values.
+
+    Nor is the database's error shown with it: variables of psycopg hold the values of the statement, and the password.
+    """
     try:
         yield
     except psycopg.Error as problem:
         text = problem.diag.message_primary or str(problem).partition("\n")[0]
-    else:
-        return
-    raise LedgerError(f"PostgreSQL: {text}")
+        raise LedgerError(f"PostgreSQL: {text}") from None

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from attrs import fields
+from attrs import evolve, fields
 
 from kfq_async import LedgerError
 from kfq_async.onboarding.ledgers.base import (
@@ -160,7 +160,41 @@ def test_columns() -> None:
     """The columns are the fields of an entry, and its values are read back in their order."""
     assert sorted(COLUMNS) == sorted(field.name for field in fields(Entry))
     made = entry(1)
-    assert read_entry([getattr(made, name) for name in COLUMNS]) == made
+    assert read_entry(entry_values(made)) == made
+
+
+def test_state_of_another_version() -> None:
+    """A state that this version does not know is unknown: the row is sent under the same id."""
+    values = ["other" if isinstance(value, State) else value for value in entry_values(entry(1))]
+    assert read_entry(values) == entry(1, State.UNKNOWN)
+
+
+def test_values_are_masked() -> None:
+    """Link and label are masked also by themselves, however the entry was made."""
+    made = entry(1, label="C1", auth_url="https://x")
+    read = read_entry([str(value) if isinstance(value, str) else value for value in entry_values(made)])
+    for each in (made, read, evolve(made, generation=2), made.with_result(**RESULT)):
+        assert (each.label, each.auth_url) == ("C1", "https://x")
+        assert (repr(each.label), repr(each.auth_url)) == ("'***'", "'***'")
+        assert "C1" not in repr(each)
+    assert repr(evolve(made, auth_url=None).auth_url) == "None"
+
+
+RESULT: dict[str, Any] = {
+    "state": State.LINKED,
+    "order_no": "O1",
+    "auth_url": "https://x",
+    "code": None,
+    "reason": None,
+    "attempts": 1,
+    "seconds": 0.5,
+    "ended_at": 1.0,
+}
+
+
+def entry_values(made: Entry) -> list[Any]:
+    """Return the values of an entry in the order of `COLUMNS`."""
+    return [getattr(made, name) for name in COLUMNS]
 
 
 SECRET = bytes(range(SECRET_BYTES))

@@ -19,6 +19,7 @@ from kfq_async.onboarding.ledgers.postgres import PostgresLedger, advisory_lock_
 from kfq_async.onboarding.records import OutcomeStatus, State
 from kfq_async.onboarding.runner import Onboarding
 from ledgers import all_of, entry, version_1_entries, version_1_values
+from tracebacks import render
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -116,10 +117,13 @@ async def test_newer_version(ledger: PostgresLedger, postgres: str) -> None:
 
 
 async def test_no_server(tmp_path: object) -> None:
-    """If there is no server, the error says so."""
-    with pytest.raises(LedgerError, match=r"PostgreSQL: connection .*No such file"):
-        async with PostgresLedger(f"host={tmp_path}", secret=SECRET):
+    """If there is no server, the error says so; its frames show neither the password nor the secret."""
+    with pytest.raises(LedgerError, match=r"PostgreSQL: connection .*No such file") as caught:
+        async with PostgresLedger(f"host={tmp_path} password={'hush' * 3}", secret=SECRET):
             pass
+    shown = render(caught.value)
+    assert "conninfo" in shown
+    assert [each for each in ("hush" * 2, SECRET.decode()) if each in shown] == []
 
 
 def test_invalid_conninfo() -> None:
