@@ -31,7 +31,7 @@ class Opening:
     """Device and inode of the file."""
     exclusive: bool
     """Whether it is the runner's."""
-    process: int = field(factory=os.getpid)
+    process: int
     """Id of the process that opened it."""
 
 
@@ -90,7 +90,7 @@ def register(path: Path, *, exclusive: bool) -> Opening:
     process was forked, which SQLite does not support.
     """
     found = path.stat()
-    opening = Opening(path, (found.st_dev, found.st_ino), exclusive)
+    opening = Opening(path, (found.st_dev, found.st_ino), exclusive, os.getpid())
     with _guard:
         others = _openings.setdefault(opening.file_id, [])
         if any(other.process != opening.process for other in others):

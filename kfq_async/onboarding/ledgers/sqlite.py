@@ -105,6 +105,7 @@ _TO_SQL: dict[str, Callable[[Any], object]] = {"key_hash": bytearray, "body_hash
 """Conversions to the types that sqlite3 binds without looking for an adapter."""
 _STATEMENTS = 24
 """Statements that are kept prepared; one of many entries takes some hundred kilobytes."""
+_RETRY_PAUSE = 0.01
 _NOT_OPEN = "the ledger is not open: use it inside async with"
 
 
@@ -352,7 +353,7 @@ class SqliteLedger:
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute("PRAGMA secure_delete=ON")
         self._prepare()
-        self._database.execute("PRAGMA journal_mode=WAL")
+        self._switch_to_wal()
         if self._exclusive:
             with self._transaction():
                 fence = secrets.token_hex(16)
@@ -371,10 +372,10 @@ class SqliteLedger:
         lock = connect(path, timeout=timeout)
         try:
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as problem:
+        except sqlite3.Error as problem:
             lock.close()
             if problem.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
+                raise LedgerError(_describe(problem, path)) from None
         else:
             return lock
         raise LedgerError(f"{self.path} is in use by {self._holder()}{purpose}: wait until it ends")
@@ -415,6 +416,19 @@ class SqliteLedger:
             )
         if version < VERSION:
             self._migrate()
+
+    def _switch_to_wal(self) -> None:
+        """Switch a new ledger to WAL; SQLite refuses at once, without its timeout, while another connection does so."""
+        end = time.monotonic() + self._timeout
+        while True:
+            try:
+                self._run("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as problem:
+                if problem.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(_RETRY_PAUSE)
+            else:
+                return
 
     def _is_empty(self) -> bool:
         return self._run("SELECT count(*) FROM sqlite_master") == [(0,)]

@@ -341,6 +341,50 @@ async def test_concurrent_creation(path: Path) -> None:
     await asyncio.gather(*(each.aclose() for each in ledgers))
 
 
+async def test_unusable_lock(path: Path) -> None:
+    """A lock that cannot be taken for another reason than a runner is named, with the reason."""
+    await _create(path)
+    path.with_name("companies.ledger.lock").write_text("no lock" * 1000)
+    with pytest.raises(LedgerError, match=r"companies\.ledger\.lock is not a ledger: name another file"):
+        await SqliteLedger(path).__aenter__()
+
+
+async def test_another_process(ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An open ledger is of no use to another process, which has none of its threads and locks."""
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    with pytest.raises(LedgerError, match="was opened before this process was forked: open it in the new process"):
+        await ledger.find([])
+    with pytest.raises(LedgerError, match="was open when this process was forked: open it only after the fork, or"):
+        await SqliteLedger(path, exclusive=False).__aenter__()
+    monkeypatch.undo()
+    assert await all_of(ledger) == []
+
+
+async def test_reader_of_a_new_ledger(path: Path) -> None:
+    """A new ledger waits for its switch to WAL while another connection reads, but not without end."""
+    await asyncio.to_thread(path.touch, 0o600)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        await _create_without_wal(path)
+        assert reader.execute("SELECT count(*) FROM entries").fetchone() == (0,)
+        with pytest.raises(LedgerError, match="another process writes to it; wait until it ends, and run again"):
+            await SqliteLedger(path, timeout=0.05).__aenter__()
+        opening = asyncio.create_task(SqliteLedger(path).__aenter__())
+        await asyncio.sleep(0.1)
+        assert not opening.done()
+        reader.execute("COMMIT")
+        await (await opening).aclose()
+
+
+async def _create_without_wal(path: Path) -> None:
+    """Create a ledger as a process leaves it that dies before the switch."""
+    await _create(path.with_name("other"))
+    with closing(sqlite3.connect(path.with_name("other"))) as other, closing(sqlite3.connect(path)) as database:
+        other.execute("PRAGMA journal_mode=DELETE")
+        other.backup(database)
+    await asyncio.to_thread(path.with_name("other.key").rename, path.with_name("companies.ledger.key"))
+
+
 async def test_fork(path: Path) -> None:
     """A process that was forked while the ledger was open can use neither the ledger nor its file."""
     process = await asyncio.create_subprocess_exec(
