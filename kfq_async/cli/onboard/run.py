@@ -65,8 +65,9 @@ class RunFiles:
 
     def check(self) -> None:
         """Raise `SourceError` if two of them are the same file, or one cannot be written."""
+        ledger = Path(os.path.realpath(self.ledger))  # where its other files are
         next_to_ledger = {
-            f"the ledger's {suffix}": self.ledger.with_name(f"{self.ledger.name}{suffix}") for suffix in LEDGER_SUFFIXES
+            f"the ledger's {suffix}": ledger.with_name(f"{ledger.name}{suffix}") for suffix in LEDGER_SUFFIXES
         }
         paths = {"the input": self.source, "--ledger": self.ledger, **next_to_ledger}
         paths |= {"--out": self.out, "--report": self.report}

@@ -15,6 +15,7 @@ from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
 
 from kfq_async.errors import LedgerError
+from kfq_async.models.masking import MaskedBytes, MaskedStr
 from kfq_async.onboarding.ledgers.base import (
     COLUMNS,
     GENERATION_COLUMNS,
@@ -165,6 +166,7 @@ class PostgresLedger:
     def __init__(
         self, conninfo: str, *, secret: bytes, schema: str = SCHEMA, exclusive: bool = True, connections: int = 10
     ) -> None:
+        conninfo, secret = MaskedStr(conninfo), MaskedBytes(secret)  # the names stand in tracebacks
         self._hashes = Hashes(secret)
         self._secret = secret
         self._conninfo = _checked(conninfo)
@@ -257,6 +259,10 @@ class PostgresLedger:
 
     async def begin_run(self) -> int:
         """Begin a run and return its number."""
+        if self._fence is None:
+            raise LedgerError(
+                f"the ledger {self._schema} was opened with exclusive=False, to read only: open it without for a run"
+            )
         query = "INSERT INTO runs SELECT coalesce(max(run), 0) + 1, %s FROM runs RETURNING run"
         async with self.transaction() as transaction:
             return int(await _value(transaction.connection, query, (time.time(),)))
@@ -354,7 +360,7 @@ def _storable(values: Sequence[object]) -> list[object]:
 
 
 def _storable_text(text: str) -> str:
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return type(text)(text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
 def _checked(conninfo: str) -> str:
@@ -375,11 +381,12 @@ def advisory_lock_id(name: str) -> int:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn errors of the database into `LedgerError`, without details, which may repeat values."""
+    """Turn errors of the database into `LedgerError`, without details, which may repeat values.
+
+    Nor is the database's error shown with it: variables of psycopg hold the values of the statement, and the password.
+    """
     try:
         yield
     except psycopg.Error as problem:
         text = problem.diag.message_primary or str(problem).partition("\n")[0]
-    else:
-        return
-    raise LedgerError(f"PostgreSQL: {text}")
+        raise LedgerError(f"PostgreSQL: {text}") from None
