@@ -45,7 +45,7 @@ async def links(session: kfq.AsyncSession, times: int, concurrency: int) -> None
 
 async def codec(_session: kfq.AsyncSession, times: int, _concurrency: int) -> None:
     """Encode requests and decode responses without a network."""
-    from kfq_async.protocol.codec import decode, encode, to_wire  # noqa: PLC0415  # the other scenarios do without
+    from kfq_async.protocol.codec import encode, to_wire  # noqa: PLC0415  # the other scenarios do without
     from kfq_async.protocol.envelope import parse_envelope  # noqa: PLC0415
 
     body = '{"code":10000,"message":"成功","result":{"orderNo":"N1","authUrl":"https://h.example"},"timestamp":1}'
@@ -53,7 +53,7 @@ async def codec(_session: kfq.AsyncSession, times: int, _concurrency: int) -> No
         encode(to_wire(request()))
         envelope = parse_envelope(body.encode())
         assert envelope is not None
-        decode(kfq.CorpIdentLink, envelope.result)
+        envelope.decode_result(kfq.CorpIdentLink)
 
 
 Scenario = Callable[[kfq.AsyncSession, int, int], Coroutine[Any, Any, None]]

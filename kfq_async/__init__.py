@@ -33,12 +33,15 @@ from kfq_async.errors import (
     OutcomeUnknown,
     ParameterError,
     Phase,
+    PlatformMessage,
     PoolTimeout,
+    ProxyError,
     RejectionReason,
     RunPaused,
     ServerError,
     SessionError,
     SignatureError,
+    SignerError,
     SourceError,
     TooFrequentError,
     TotalTimeout,
@@ -77,6 +80,7 @@ from kfq_async.models.notifications import (
     EventSigner,
     IdentityNotification,
     IdentityStatus,
+    supersedes,
 )
 from kfq_async.protocol.envelope import Envelope
 from kfq_async.protocol.operation import ApiResponse, CredentialPlacement, Idempotency, Operation
@@ -144,8 +148,10 @@ __all__ = [
     "OutcomeUnknown",
     "ParameterError",
     "Phase",
+    "PlatformMessage",
     "PoolTimeout",
     "PositionParam",
+    "ProxyError",
     "RejectionReason",
     "RelationDoc",
     "Reply",
@@ -158,6 +164,7 @@ __all__ = [
     "SignTemplateParam",
     "SignatureError",
     "Signer",
+    "SignerError",
     "SigningInput",
     "SourceError",
     "TaskParty",
@@ -168,4 +175,5 @@ __all__ = [
     "TransportError",
     "UnexpectedResponse",
     "__version__",
+    "supersedes",
 ]

@@ -32,7 +32,9 @@ def _attempts(_instance: object, _attribute: object, value: object) -> None:
 
 def _boolean(instance: object, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, bool):
-        raise TypeError(f"{type(instance).__name__}.{attribute.name} must be True or False, not {value!r}")
+        raise TypeError(
+            f"{type(instance).__name__}.{attribute.name} must be True or False, not a {type(value).__name__}"
+        )
 
 
 @frozen

@@ -1,12 +1,14 @@
-"""Exceptions of the package, and the redaction that keeps personal data out of their texts.
+"""Exceptions of the package. The text of each is one line, without secrets or personal data.
 
 KfqError
 ├── EncodeError (ValueError)         the request cannot be written as JSON
 ├── SessionError (RuntimeError)      the session is closed, or belongs to another event loop or process
+├── SignerError                      the signer failed
 ├── TransportError                   no complete response was received
 │   ├── ConnectError                 no connection was established
 │   │   ├── ConnectTimeout (TimeoutError)  connect timeout expired
-│   │   └── CertificateError         TLS handshake failed
+│   │   ├── CertificateError         TLS handshake failed
+│   │   └── ProxyError               the proxy refused the connection
 │   ├── PoolTimeout (TimeoutError)   total timeout expired while the call was queued
 │   ├── AttemptTimeout (TimeoutError)  attempt timeout expired
 │   ├── TotalTimeout (TimeoutError)  total timeout expired during an attempt
@@ -34,12 +36,11 @@ KfqError
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from kfq_async.models.masking import MaskedStr
+from kfq_async.redaction import printable, redact
 
 __all__ = [
     "ApiError",
@@ -63,42 +64,28 @@ __all__ = [
     "OutcomeUnknown",
     "ParameterError",
     "Phase",
+    "PlatformMessage",
     "PoolTimeout",
+    "ProxyError",
     "RejectionReason",
     "RunPaused",
     "ServerError",
     "SessionError",
     "SignatureError",
+    "SignerError",
     "SourceError",
     "TooFrequentError",
     "TotalTimeout",
     "TransportError",
     "UnexpectedResponse",
-    "redact",
 ]
 
-_MAX_LENGTH = 500
-"""Maximum number of characters of a platform message that an error's text quotes."""
-# Each pattern only matches at the start of a run of its characters: searching from every character of a long run would
-# take quadratic time.
-_LINK = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z0-9+.-]+://[^\s\"'<>]+")
-_ADDRESS = re.compile(r"(?<![^\s\"'<>:,;，。；：@])[^\s\"'<>:,;，。；：@]+@[^\s\"'<>,;，。；：]+")
-_DIGITS = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]*\d(?:[\s-]?\d){3,}[A-Za-z0-9]*")
-_NUMBER = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z]*\d)[A-Za-z0-9]{6,}")
-
-
-def redact(text: str, sensitive_values: Iterable[str] = ()) -> str:
-    """Return ``text`` without links, e-mail addresses, numbers and ``sensitive_values``, cut after 500 characters.
-
-    The platform's messages repeat values of the request; pass those that must not appear in a log.
-    """
-    for value in sorted(sensitive_values, key=len, reverse=True):
-        text = text.replace(value, "***")
-    text = _LINK.sub("<link>", text)
-    text = _ADDRESS.sub("<address>", text)
-    text = _DIGITS.sub("***", text)
-    text = _NUMBER.sub("***", text)
-    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
+_MAX_TEXT = 4_000
+"""Maximum number of characters of an error's text."""
+_MAX_DETAIL = 500
+"""Maximum number of characters that the text takes over from elsewhere, such as a problem of a response."""
+_MAX_CODE = 999_999
+"""Largest error code of the platform (protocol section 2.2); a larger number is none, and could be anything."""
 
 
 class Phase(StrEnum):
@@ -121,7 +108,8 @@ class Phase(StrEnum):
 class KfqError(Exception):
     """Base class of the package's errors.
 
-    The text of an error is safe to log: it holds no token, no link and no personal data. All errors can be pickled.
+    The text of an error is safe to log: one line without tokens, links or personal data. ``args[0]`` is the same text
+    without the details of the call. All errors can be pickled.
 
     Attributes:
         phase: Whether the platform may have acted on the request.
@@ -143,7 +131,7 @@ class KfqError(Exception):
     """``uniqueCode`` (流水号) of the last attempt; ``None`` if none was made."""
 
     def __init__(self, text: str, *, phase: Phase = Phase.NOT_SENT) -> None:
-        super().__init__(text)
+        super().__init__(printable(text, _MAX_TEXT))
         self.phase = phase
 
     def __str__(self) -> str:
@@ -152,7 +140,7 @@ class KfqError(Exception):
             return text
         times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
         code = f", uniqueCode {self.unique_code}" if self.unique_code else ""
-        return f"{self.operation}: {text} [{self.phase}, {times}{code}]"
+        return printable(f"{self.operation}: {text} [{self.phase}, {times}{code}]")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
@@ -173,6 +161,13 @@ class SessionError(KfqError, RuntimeError):
     """The session is closed, or belongs to another event loop or process; create one per event loop and process."""
 
 
+class SignerError(KfqError):
+    """The session's ``signer`` raised, or returned anything but printable ASCII; the attempt was not sent.
+
+    The text names the class of its exception only: the traceback would show the request.
+    """
+
+
 class TransportError(KfqError):
     """No complete response was received; ``phase`` tells whether the platform may have acted."""
 
@@ -187,6 +182,18 @@ class ConnectTimeout(ConnectError, TimeoutError):
 
 class CertificateError(ConnectError):
     """The TLS handshake failed and nothing was sent; pass the right CA as ``ssl`` or correct the host's certificate."""
+
+
+class ProxyError(ConnectError):
+    """The proxy refused to connect to the platform, and nothing was sent; check its URL, user and password.
+
+    Attributes:
+        http_status: HTTP status of the proxy's response, such as 407.
+    """
+
+    def __init__(self, text: str, *, http_status: int) -> None:
+        super().__init__(text)
+        self.http_status = http_status
 
 
 class PoolTimeout(TransportError, TimeoutError):
@@ -241,23 +248,46 @@ class DecodeError(KfqError):
     """
 
     def __init__(self, problems: tuple[str, ...], *, phase: Phase = Phase.ANSWERED) -> None:
-        super().__init__("the result is unreadable: " + "; ".join(problems), phase=phase)
-        self.problems = problems
+        self.problems = tuple(printable(problem, _MAX_DETAIL) for problem in problems)
+        super().__init__("the result is unreadable: " + "; ".join(self.problems), phase=phase)
+
+
+class PlatformMessage(MaskedStr):
+    """A message of the platform as received, which may hold personal data.
+
+    It is a ``str`` with that text, also for ``==``, ``in`` and JSON, but printing it (``str()``, ``format``, ``%s``)
+    shows no more than the text of an error does: Sentry records ``error.message`` in place of ``str(error)``.
+
+    Attributes:
+        raw: The message as a plain ``str``.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return redact(self.raw) or "…"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    @property
+    def raw(self) -> str:
+        """The message as a plain ``str``."""
+        return str.__str__(self)
 
 
 class ApiError(KfqError):
     """The platform reported an error; ``code`` and ``message`` are its own.
 
-    ``str()`` shows the message redacted: without links, e-mail addresses, numbers and values of the request.
+    ``str()`` shows the code with its meaning, and of the message only words that are known to be harmless.
 
     Args:
         meaning: Meaning of the code in English, for the text.
         hint: Advice to append to the text.
-        sensitive_values: Values of the request to leave out of the text.
 
     Attributes:
         code: Error code of the platform (protocol section 2); ``None`` if the response has none.
-        message: Message of the platform, not redacted: it may hold personal data; ``None`` if the response has none.
+        message: `PlatformMessage`, as received, which may hold personal data; ``None`` if the response has none.
         http_status: HTTP status of the response.
         retry_after: ``Retry-After`` of the response, in seconds; ``None`` if it had none.
         envelope: `Envelope` of the response; ``None`` if it had none.
@@ -265,8 +295,8 @@ class ApiError(KfqError):
 
     code: int | None
     """Error code of the platform (protocol section 2); ``None`` if the response has none."""
-    message: str | None
-    """Message of the platform, not redacted: it may hold personal data; ``None`` if the response has none."""
+    message: PlatformMessage | None
+    """`PlatformMessage`, as received, which may hold personal data; ``None`` if the response has none."""
     http_status: int
     """HTTP status of the response."""
     retry_after: float | None = None
@@ -282,15 +312,28 @@ class ApiError(KfqError):
         http_status: int,
         meaning: str = "",
         hint: str = "",
-        sensitive_values: Iterable[str] = (),
     ) -> None:
-        quoted = f" “{redact(message, sensitive_values)}”" if message else ""
-        name = f"error {code}" if code is not None else "an error without a code"
-        text = f"the platform reported {name}{f' ({meaning})' if meaning else ''}{quoted}"
+        text = f"the platform reported {_name_code(code)}{f' ({meaning})' if meaning else ''}{_quote(message)}"
         super().__init__(f"{text}. {hint}" if hint else text, phase=Phase.ANSWERED)
         self.code = code
-        self.message = message
+        self.message = None if message is None else PlatformMessage(message)
         self.http_status = http_status
+
+
+def _name_code(code: int | None) -> str:
+    if code is None:
+        return "an error without a code"
+    return f"error {code}" if 0 <= code <= _MAX_CODE else "an error with an unknown code, see error.code"
+
+
+def _quote(message: str | None) -> str:
+    """Return what may be shown of a message, and where the rest is."""
+    if not message:
+        return ""
+    shown = redact(message)
+    if shown == message:
+        return f" “{shown}”"
+    return f" “{shown}”, in full in error.message.raw" if shown else ", whose message is in error.message.raw"
 
 
 class CredentialsError(ApiError):
@@ -375,9 +418,10 @@ class RejectionReason(StrEnum):
     Attributes:
         HEADER_MISSING: A signature header is absent or blank.
         HEADER_REPEATED: A signature header occurs more than once, so two readers could see different values.
-        HEADER_MALFORMED: A signature header is not text.
+        HEADER_MALFORMED: A signature header is not text, or is too long.
         TIMESTAMP_MALFORMED: The timestamp is not a number of milliseconds.
-        BODY_TOO_LARGE: The body exceeds the receiver's size limit.
+        BODY_TOO_LARGE: The body exceeds the receiver's size limit, or holds more values than any notification.
+        BODY_TIMEOUT: The body did not arrive within the receiver's ``body_timeout``.
         BODY_MALFORMED: The body is not a JSON object in UTF-8.
         FIELD_MALFORMED: A field of the body is missing or has the wrong type.
         WRONG_KIND: The body is a notification of another kind than this receiver handles.
@@ -398,11 +442,13 @@ class RejectionReason(StrEnum):
     HEADER_REPEATED = "header_repeated"
     """A signature header occurs more than once, so two readers could see different values."""
     HEADER_MALFORMED = "header_malformed"
-    """A signature header is not text."""
+    """A signature header is not text, or is too long."""
     TIMESTAMP_MALFORMED = "timestamp_malformed"
     """The timestamp is not a number of milliseconds."""
     BODY_TOO_LARGE = "body_too_large"
-    """The body exceeds the receiver's size limit."""
+    """The body exceeds the receiver's size limit, or holds more values than any notification."""
+    BODY_TIMEOUT = "body_timeout"
+    """The body did not arrive within the receiver's ``body_timeout``."""
     BODY_MALFORMED = "body_malformed"
     """The body is not a JSON object in UTF-8."""
     FIELD_MALFORMED = "field_malformed"
@@ -435,9 +481,10 @@ class RejectionReason(StrEnum):
 _REPLIES: dict[RejectionReason, tuple[int, int, str]] = {
     RejectionReason.HEADER_MISSING: (21000, 400, "a header is missing or blank"),
     RejectionReason.HEADER_REPEATED: (23000, 400, "a header occurs more than once"),
-    RejectionReason.HEADER_MALFORMED: (23000, 400, "a header is not text"),
+    RejectionReason.HEADER_MALFORMED: (23000, 400, "a header is not text, or is too long"),
     RejectionReason.TIMESTAMP_MALFORMED: (41001, 400, "the timestamp is not a number of milliseconds"),
     RejectionReason.BODY_TOO_LARGE: (23000, 400, "the body is too large"),
+    RejectionReason.BODY_TIMEOUT: (91000, 503, "the body took too long to arrive, retry later"),
     RejectionReason.BODY_MALFORMED: (25000, 400, "the body is not a JSON object in UTF-8"),
     RejectionReason.FIELD_MALFORMED: (23000, 400, "a field is missing or has the wrong type"),
     RejectionReason.WRONG_KIND: (23000, 400, "this is another kind of notification"),
@@ -467,7 +514,7 @@ class CallbackRejected(KfqError):
 
     def __init__(self, reason: RejectionReason, detail: str = "") -> None:
         text = _REPLIES[reason][2]
-        super().__init__(f"{text}: {detail}" if detail else text)
+        super().__init__(f"{text}: {printable(detail, _MAX_DETAIL)}" if detail else text)
         self.reason = reason
 
     @property

@@ -7,7 +7,7 @@ import time
 from math import inf
 from ssl import SSLContext
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 import attrs
 from aiohttp import BaseConnector
@@ -16,7 +16,8 @@ from yarl import URL
 from kfq_async._version import __version__
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import DecodeError
-from kfq_async.protocol.codec import decode
+from kfq_async.models.masking import MaskedStr, mask_secret, type_name
+from kfq_async.models.urls import parse_http_url
 from kfq_async.protocol.operation import ApiResponse, Operation
 from kfq_async.protocol.requests import API_PATH, EncodedRequest, prepare
 from kfq_async.protocol.signing import Rsa2Signer
@@ -25,6 +26,7 @@ from kfq_async.resources.contracts import Contracts
 from kfq_async.transport.call import Call, CallSettings
 from kfq_async.transport.client import Client
 from kfq_async.transport.limits import PLATFORM_LIMIT
+from kfq_async.transport.proxy import find_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +44,28 @@ ResultT = TypeVar("ResultT")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+class ViewOptions(TypedDict, total=False):
+    """Keywords of `AsyncSession.with_options`."""
+
+    signer: Signer | None
+    timeouts: Timeouts
+    retry: RetryPolicy
+
+
+class SessionOptions(ViewOptions, total=False):
+    """Keywords of `AsyncSession.from_env`."""
+
+    app_auth_token: str
+    base_url: str
+    concurrency: int
+    connector: BaseConnector | None
+    proxy: str | None
+    ssl: SSLContext | None
+    trust_env: bool
+    rate_limit: float | None
+    clock: Callable[[], float]
+
+
 class AsyncSession:
     """Async client for one tenant.
 
@@ -50,7 +74,8 @@ class AsyncSession:
 
     Args:
         app_auth_token: The ``appAuthToken`` of the tenant, printable ASCII.
-        base_url: URL of the platform with its context path, by default the hosted platform.
+        base_url: URL of the platform with its context path, by default the hosted platform. Names below ``localhost``
+            are connected to 127.0.0.1, unless ``connector`` or ``proxy`` is given.
         signer: Computes the ``sign`` header, such as `Rsa2Signer`; ``None`` sends it empty, as the platform's sample
             does.
         timeouts: Limits of each call, in seconds.
@@ -58,9 +83,12 @@ class AsyncSession:
         concurrency: Maximum number of concurrent attempts, at least 1. Further calls queue; only ``timeouts.total``
             includes that time.
         connector: aiohttp connector to use. The session never closes it, and its limits lower ``concurrency``.
-        proxy: URL of an HTTP proxy, such as ``http://host:3128``.
+        proxy: URL of an HTTP proxy, such as ``http://user:password@host:3128`` or ``https://host``; special characters
+            of the password are percent-encoded. For a SOCKS proxy pass a ``connector``.
         ssl: TLS context, such as one that trusts your own CA; cannot be combined with ``connector``.
-        trust_env: Whether the proxy is read from the environment.
+        trust_env: Whether the proxy is read from the environment, once, when the session is created: ``http_proxy`` or
+            ``https_proxy``, else ``all_proxy``, except for the hosts in ``no_proxy``. Nothing else is read from it, and
+            not ``~/.netrc``.
         rate_limit: Requests per second to each path that the platform limits. The platform counts per IP address, so
             give each of several processes its share; ``None`` disables the limit.
         clock: Returns the time in seconds since the epoch.
@@ -93,6 +121,8 @@ class AsyncSession:
         rate_limit: float | None = PLATFORM_LIMIT,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        # Error trackers record the variables of a frame that raises.
+        app_auth_token, base_url, signer, proxy = map(mask_secret, (app_auth_token, base_url, signer, proxy))
         if isinstance(concurrency, bool) or not isinstance(concurrency, int):
             raise TypeError(f"concurrency must be an int, not {type(concurrency).__name__}")
         if concurrency < 1:
@@ -104,8 +134,8 @@ class AsyncSession:
         if ssl is not None:
             _of_type(SSLContext, "ssl", ssl)
         self._settings = CallSettings(
-            app_auth_token=_token(app_auth_token),
-            base_url=_base_url(base_url),
+            app_auth_token=_check_token(app_auth_token),
+            base_url=parse_base_url(base_url),
             signer=_signer(signer),
             timeouts=_of_type(Timeouts, "timeouts", timeouts),
             retry=_of_type(RetryPolicy, "retry", retry),
@@ -114,9 +144,9 @@ class AsyncSession:
         self._client = Client(
             concurrency=concurrency,
             connector=connector,
-            proxy=None if proxy is None else _proxy(proxy),
+            host=URL(self._settings.base_url).host or "",
+            proxy=find_proxy(self._settings.base_url, proxy=proxy, trust_env=trust_env),
             ssl=ssl,
-            trust_env=trust_env,
             rate_limit=_rate_limit(rate_limit),
             clock=clock,
             headers={"Host": _host(self._settings.base_url), "User-Agent": f"kfq-async/{__version__}"},
@@ -150,29 +180,37 @@ class AsyncSession:
         return self._contracts
 
     @classmethod
-    def from_env(cls, **options: Any) -> Self:
+    def from_env(cls, **options: Unpack[SessionOptions]) -> Self:
         """Create a session from ``KFQ_APP_AUTH_TOKEN``, ``KFQ_BASE_URL`` and ``KFQ_PRIVATE_KEY``.
 
         The last two are optional; with a key, requests are signed by `Rsa2Signer`. ``options`` are the arguments of the
         class and override the environment. Raises `ValueError`, naming the variable.
         """
         readers: dict[str, tuple[str, Callable[[str], object]]] = {
-            "app_auth_token": ("KFQ_APP_AUTH_TOKEN", _token),
-            "base_url": ("KFQ_BASE_URL", _base_url),
-            "signer": ("KFQ_PRIVATE_KEY", lambda key: Rsa2Signer(key.replace("\\n", "\n"))),
+            "app_auth_token": ("KFQ_APP_AUTH_TOKEN", _check_token),
+            "base_url": ("KFQ_BASE_URL", parse_base_url),
+            "signer": ("KFQ_PRIVATE_KEY", lambda key: Rsa2Signer(MaskedStr(key.replace("\\n", "\n")))),
         }
+        settings: dict[str, Any] = {name: mask_secret(value) for name, value in options.items()}
+        del options
         for option, (variable, read) in readers.items():
-            value = os.environ.get(variable)
-            if value and option not in options:
-                try:
-                    options[option] = read(value)
-                except ValueError as problem:
-                    raise ValueError(f"{variable}: {problem}") from None
-        if "app_auth_token" not in options:
+            value = MaskedStr(os.environ.get(variable, ""))
+            if not value or option in settings:
+                continue
+            try:
+                settings[option] = read(value)
+            except ValueError as error:
+                problem = f"{variable}: {error}"
+            else:
+                continue
+            raise ValueError(problem)
+        if "app_auth_token" not in settings:
             raise ValueError("KFQ_APP_AUTH_TOKEN is not set: it holds the appAuthToken of your enterprise")
-        return cls(**options)
+        return cls(**settings)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_client"):  # error trackers show a session whose arguments were refused
+            return f"<{type(self).__name__}>"
         state = "closed" if self.closed else f"concurrency={self._client.concurrency}"
         return f"<{type(self).__name__} {self._settings.base_url} {state}>"
 
@@ -196,9 +234,10 @@ class AsyncSession:
 
     def for_token(self, app_auth_token: str) -> Self:
         """Return a view for another tenant that shares connections, slots, rate limits and clock."""
-        return self._view(app_auth_token=_token(app_auth_token))
+        app_auth_token = mask_secret(app_auth_token)
+        return self._view(app_auth_token=_check_token(app_auth_token))
 
-    def with_options(self, **options: Any) -> Self:
+    def with_options(self, **options: Unpack[ViewOptions]) -> Self:
         """Return a view with other ``timeouts``, ``retry`` or ``signer`` that shares connections, slots and clock.
 
         Raises `TypeError` for any other name: the other settings belong to the shared connections.
@@ -208,11 +247,13 @@ class AsyncSession:
             "retry": lambda value: _of_type(RetryPolicy, "retry", value),
             "signer": _signer,
         }
-        for name, value in options.items():
+        settings = {name: mask_secret(value) for name, value in options.items()}
+        del options
+        for name, value in settings.items():
             if name not in checks:
                 raise TypeError(f"with_options takes {', '.join(checks)}, not {name}: pass it to {type(self).__name__}")
             checks[name](value)
-        return self._view(**options)
+        return self._view(**settings)
 
     def _view(self, **changes: Any) -> Self:
         view = object.__new__(type(self))
@@ -255,19 +296,18 @@ class AsyncSession:
         except (TypeError, ValueError) as problem:
             raise problem.with_traceback(None) from None  # the frames of `prepare` hold the fields
         finally:
-            del request, extra_body, extra_headers  # a mapping would show its values in a traceback
+            del request, extra_body, extra_headers  # a traceback of this call shows no plain data
         call = Call(self._client, self._settings, prepared)
         envelope = await call.run()
         try:
-            result = (
-                cast("ResultT", envelope.result)
-                if operation.result is None
-                else decode(operation.result, envelope.result)
-            )
+            result: ResultT = envelope.result if operation.result is None else envelope.decode_result(operation.result)
             return ApiResponse(result=result, envelope=envelope, attempts=call.attempts)
         except DecodeError as problem:
-            unreadable = problem.with_traceback(None)  # the frames of `decode` hold the result
-        raise call.explain(unreadable)
+            unreadable = problem.with_traceback(None)  # its frames hold the plain result
+        try:
+            raise call.explain(unreadable)
+        finally:
+            del unreadable  # as in `Call.run`: a local variable would close a reference cycle
 
     def _url(self, path: str) -> URL:
         url = self._urls.get(path)
@@ -276,34 +316,13 @@ class AsyncSession:
         return url
 
 
-def _token(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"app_auth_token must be a str, not {type(value).__name__}")
-    if not value:
-        raise ValueError("app_auth_token must not be empty: it is issued in the platform's administration pages")
-    if not (value.isascii() and value.isprintable()) or " " in value:
-        raise ValueError(
-            "app_auth_token must be printable ASCII without spaces: check it for line breaks and typographic quotes"
-        )
-    return value
+def parse_base_url(value: object) -> str:
+    """Return the base URL without a slash at its end; raise `TypeError` or `ValueError` if it is invalid."""
+    return str(parse_http_url("base_url", value, example=HOSTED, find_problem=_find_user)).rstrip("/")
 
 
-def _base_url(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"base_url must be a str, not {type(value).__name__}")
-    try:
-        url = URL(value)
-    except ValueError:
-        url = URL()
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise ValueError(f"base_url must be like {HOSTED}, with http:// or https:// and a host, not {_shown(value)!r}")
-    if url.user is not None or url.password is not None:
-        raise ValueError("base_url must not hold a user name or password")
-    if url.raw_host and any(not 0 < len(label) < 64 for label in url.raw_host.rstrip(".").split(".")):
-        raise ValueError(f"base_url has an invalid host name (a part is empty or too long): {_shown(value)!r}")
-    if url.query_string or url.fragment:
-        raise ValueError(f"base_url must end with the context path, without query or fragment, as {HOSTED} does")
-    return str(url).rstrip("/")
+def _find_user(url: URL) -> str | None:
+    return None if url.user is url.password is None else "it has a user name or a password"
 
 
 def _host(base_url: str) -> str:
@@ -311,22 +330,21 @@ def _host(base_url: str) -> str:
     return URL(base_url).host_port_subcomponent or ""
 
 
-def _shown(value: str) -> str:
-    """Return a URL without the part before an ``@``, which may be a password."""
-    return value.rpartition("@")[2]
-
-
-def _proxy(value: object) -> str:
+def _check_token(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"proxy must be a str, not {type(value).__name__}")
-    if not value.startswith(("http://", "https://")):
-        raise ValueError(f"proxy must be a URL such as http://host:3128, not {_shown(value)!r}")
-    return value
+        raise TypeError(f"app_auth_token must be a str, not {type_name(value)}")
+    if not value:
+        raise ValueError("app_auth_token must not be empty: it is issued in the platform's administration pages")
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ValueError(
+            "app_auth_token must be printable ASCII without spaces: check it for line breaks and typographic quotes"
+        )
+    return MaskedStr(value)
 
 
 def _signer(value: Any) -> Any:
     if value is not None and not callable(getattr(value, "sign", None)):
-        raise TypeError(f"signer must have a method sign, as Rsa2Signer(key) has, not be a {type(value).__name__}")
+        raise TypeError(f"signer must have a method sign, as Rsa2Signer(key) has, not be a {type_name(value)}")
     return value
 
 
@@ -342,5 +360,5 @@ def _rate_limit(value: object) -> float | None:
 
 def _of_type(kind: Any, name: str, value: Any) -> Any:
     if not isinstance(value, kind):
-        raise TypeError(f"{name} must be a {kind.__name__}, not {type(value).__name__}")
+        raise TypeError(f"{name} must be a {kind.__name__}, not {type_name(value)}")
     return value

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import aiohttp
 from attrs import frozen
 from yarl import URL
 
-from web_servers import free_port
+from web_servers import free_port, wait_until_listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+SECRET_PATH = re.compile(r"/(?:hooks/kfq|done)/[\w-]+\.[\w-]{20}")
+"""Path of a callback URL with its HMAC, which no log may hold."""
 
 
 @contextmanager
@@ -26,33 +28,28 @@ def example(framework: str, *options: str) -> Iterator[str]:
     """Run ``python -m kfq_async.examples.{framework}_app`` until Ctrl-C, and yield its address."""
     port = free_port()
     command = [sys.executable, "-m", f"kfq_async.examples.{framework}_app", "--port", str(port), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with (
+        TemporaryFile("w+", encoding="utf-8") as output,
+        subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, text=True) as process,
+    ):
         try:
-            _wait_until_listening(process, port)
+            wait_until_listening(process, port)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.send_signal(signal.SIGINT)
-            output = _read_output(process)
-    assert process.returncode == 0, output
-    assert "Traceback" not in output, output
+            _wait_or_kill(process)
+            output.seek(0)
+            printed = output.read()
+    assert process.returncode == 0, printed
+    assert "Traceback" not in printed, printed
+    assert not SECRET_PATH.search(printed), printed
 
 
-def _read_output(process: subprocess.Popen[str]) -> str:
+def _wait_or_kill(process: subprocess.Popen[str]) -> None:
     try:
-        return process.communicate(timeout=20)[0]
+        process.wait(timeout=20)
     except subprocess.TimeoutExpired:
         process.kill()
-        return process.communicate()[0]
-
-
-def _wait_until_listening(process: subprocess.Popen[str], port: int) -> None:
-    deadline = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise AssertionError("the example did not start")
 
 
 @frozen

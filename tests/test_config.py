@@ -79,5 +79,5 @@ def test_settings_are_values() -> None:
 def test_repeat_sent_must_be_a_bool() -> None:
     """A string in place of True or False is refused."""
     value: Any = "no"
-    with pytest.raises(TypeError, match=r"RetryPolicy\.repeat_sent must be True or False"):
+    with pytest.raises(TypeError, match=r"RetryPolicy\.repeat_sent must be True or False, not a str$"):
         RetryPolicy(repeat_sent=value)

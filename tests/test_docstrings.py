@@ -42,8 +42,9 @@ def attribute_docstrings(cls: type) -> dict[str, str]:
 
 
 def fields(cls: type) -> set[str]:
-    """Return the names of the fields or members of a class."""
-    return {*vars(cls).get("__annotations__", ()), *getattr(cls, "__members__", ())}
+    """Return the names of the public fields or members of a class."""
+    names = {*vars(cls).get("__annotations__", ()), *getattr(cls, "__members__", ())}
+    return {name for name in names if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)

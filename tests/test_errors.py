@@ -1,14 +1,16 @@
-"""Exceptions: the documented tree, pickling and copying, and the redaction of their texts."""
+"""Exceptions: the documented tree, pickling and copying, and texts of one line without secrets."""
 
 from __future__ import annotations
 
 import copy
 import inspect
+import json
 import pickle
 import re
 from types import ModuleType
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -37,18 +39,20 @@ from kfq_async.errors import (
     OutcomeUnknown,
     ParameterError,
     Phase,
+    PlatformMessage,
     PoolTimeout,
+    ProxyError,
     RejectionReason,
     RunPaused,
     ServerError,
     SessionError,
     SignatureError,
+    SignerError,
     SourceError,
     TooFrequentError,
     TotalTimeout,
     TransportError,
     UnexpectedResponse,
-    redact,
 )
 from kfq_async.protocol.envelope import parse_envelope
 
@@ -76,6 +80,7 @@ PLAIN_ERRORS = (
     OnboardingError,
     PoolTimeout,
     SessionError,
+    SignerError,
     SourceError,
     TotalTimeout,
     TransportError,
@@ -84,7 +89,7 @@ PLAIN_ERRORS = (
 
 def api_error(kind: type[ApiError] = ApiError) -> ApiError:
     """Make an `ApiError` with everything that a response can give it."""
-    error = kind(31000, "手机号13800138000已存在", http_status=200, meaning="business failure", hint="Look there")
+    error = kind(31000, "手机号13800138000已存在", http_status=200, meaning="business failure", hint="Wait")
     error.retry_after = 2.5
     error.envelope = parse_envelope('{"code":31000,"message":"手机号13800138000已存在","traceId":"t"}'.encode())
     return error
@@ -104,6 +109,7 @@ EXAMPLES: list[KfqError] = [
     *(kind("the text") for kind in PLAIN_ERRORS),
     *(api_error(kind) for kind in API_ERRORS),
     GatewayError(502, retry_after=3.0),
+    ProxyError("the text", http_status=407),
     UnexpectedResponse("HTTP 200 with a page", http_status=200),
     DecodeError(("required key missing @ $.result.orderNo",)),
     OutcomeUnknown(with_call(api_error(ServerError))),
@@ -144,6 +150,19 @@ def test_examples_cover_every_error() -> None:
     assert {type(error).__name__ for error in EXAMPLES} == documented_tree().keys()
 
 
+def test_printing_a_message_shows_only_what_the_error_shows() -> None:
+    """Sentry prints ``error.message`` in place of the error; comparisons, JSON and ``raw`` see the whole message."""
+    message = api_error().message
+    assert message is not None
+    printed = {str(message), f"{message}", f"{message:.80}", "%s" % message}  # noqa: UP031  # as logging does
+    assert printed == {"手机号…已存在"}
+    assert str(PlatformMessage("张三")) == "…"
+    assert message == message.raw == json.loads(json.dumps(message)) == orjson.loads(orjson.dumps(message))
+    assert "13800138000" in message
+    assert type(message.raw) is str
+    assert "13800138000" in pickle.loads(pickle.dumps(message)).raw
+
+
 def sort_key(name: str) -> tuple[int, str]:
     """Sort constants first, then classes, then the rest."""
     return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
@@ -160,7 +179,7 @@ def test_errors_are_exported() -> None:
     """Every exception can be imported from the package itself."""
     public = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
     assert set(errors.__all__) == {name for name in public if not name.startswith("_")}
-    assert set(errors.__all__) - {"redact"} <= set(kfq_async.__all__)
+    assert set(errors.__all__) <= set(kfq_async.__all__)
 
 
 def test_all_lists_every_public_name() -> None:
@@ -246,8 +265,22 @@ def test_api_error_attributes() -> None:
         (DecodeError(("this @ $.a", "that @ $.b")), "the result is unreadable: this @ $.a; that @ $.b"),
         (ApiError(None, None, http_status=500), "the platform reported an error without a code"),
         (ApiError(27, "", http_status=200), "the platform reported error 27"),
-        (ApiError(27, "in deserunt", http_status=200), "the platform reported error 27 “in deserunt”"),
-        (api_error(), "the platform reported error 31000 (business failure) “手机号***已存在”. Look there"),
+        (
+            ApiError(27, "in deserunt", http_status=200),
+            "the platform reported error 27, whose message is in error.message.raw",
+        ),
+        (ApiError(27, "手机号已存在", http_status=200), "the platform reported error 27 “手机号已存在”"),
+        (
+            api_error(),
+            "the platform reported error 31000 (business failure) “手机号…已存在”, in full in error.message.raw. Wait",
+        ),
+        (ApiError(0, None, http_status=200), "the platform reported error 0"),
+        (ApiError(999999, None, http_status=200), "the platform reported error 999999"),
+        (
+            ApiError(13800138000, None, http_status=200),
+            "the platform reported an error with an unknown code, see error.code",
+        ),
+        (ApiError(-1, None, http_status=200), "the platform reported an error with an unknown code, see error.code"),
         (CallbackRejected(RejectionReason.STALE), "the timestamp is out of range"),
         (CallbackRejected(RejectionReason.HEADER_MISSING, "sign"), "a header is missing or blank: sign"),
         (
@@ -269,47 +302,47 @@ def test_text_of_a_finished_call(attempts: int, counted: str) -> None:
     assert str(error) == f"POST /auth/corp/ident/link: the text [sent, {counted}, uniqueCode unique-1]"
 
 
-@pytest.mark.parametrize(
-    ("message", "redacted"),
-    [
-        ("", ""),
-        ("业务失败", "业务失败"),
-        ("code 27 of 100", "code 27 of 100"),
-        ("13800138000", "***"),
-        ("手机号13800138000已被使用", "手机号***已被使用"),
-        ("手机号１３８００１３８０００已被使用", "手机号***已被使用"),
-        ("+86 138 0013 8000", "+***"),
-        ("138-0013-8000，", "***，"),
-        ("卡号6222 0200 0000 0000 000无效", "卡号***无效"),
-        ("身份证11010119900101123X不符", "身份证***不符"),
-        ("身份证11010119900101123x不符", "身份证***不符"),
-        ("110101199001011234、110101199001011235", "***、***"),
-        ("信用代码91110000MA01234567不存在", "信用代码***不存在"),
-        ("appAuthToken无效PV9LQWZA，请检查", "appAuthToken无效***，请检查"),
-        ("邮箱：zhang.san@example.com，已存在", "邮箱：<address>，已存在"),
-        ("邮箱 张三@例子.中国 已存在", "邮箱 <address> 已存在"),
-        ("见 https://h.example/s?code=abcdef 。", "见 <link> 。"),
-        ("13800138000https://h.example/s", "<link>"),
-        ('href="weixin://dl/business?t=abc">', 'href="<link>">'),
-    ],
-)
-def test_redact(message: str, redacted: str) -> None:
-    """Numbers, tokens, addresses and links are removed from a message, and the rest stays readable."""
-    assert redact(message) == redacted
+EVIL = "\x1b[2J\x1b]0;owned\x07\r\n2026-01-01 ERROR forged\u2028\u202e\u200b\x85\x9b\x7f"
 
 
 @pytest.mark.parametrize(
-    ("message", "sensitive_values", "redacted"),
+    "error",
     [
-        ("张三不是某某科技有限公司的经办人", ["张三", "某某科技有限公司"], "***不是***的经办人"),
-        ("张三丰不存在", ["张三", "张三丰"], "***不存在"),
-        ("操作员 your-operator-user-id 重复", ["your-operator-user-id"], "操作员 *** 重复"),
-        ("abc", [], "abc"),
+        *(kind(EVIL) for kind in PLAIN_ERRORS),
+        *(kind(31000, EVIL, http_status=200, meaning=EVIL, hint=EVIL) for kind in API_ERRORS),
+        UnexpectedResponse(EVIL, http_status=200),
+        DecodeError((f"unknown key {EVIL} @ $.{EVIL}", EVIL)),
+        CallbackRejected(RejectionReason.HEADER_MISSING, EVIL),
+        OutcomeUnknown(UnexpectedResponse(EVIL, http_status=200)),
+        RunPaused(CredentialsError(41000, EVIL, http_status=200), EVIL),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_text_is_one_line(error: KfqError) -> None:
+    """Line breaks, escape sequences and invisible characters of others are in no text, also after pickling."""
+    finished = with_call(copy.copy(error))
+    finished.operation = f"POST /{EVIL}"
+    for copied in (error, pickle.loads(pickle.dumps(error)), finished):
+        assert str(copied).isprintable()
+        assert copied.args[0].isprintable()
+    if isinstance(error, DecodeError):
+        assert "".join(error.problems).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("error", "length"),
+    [
+        (ConnectError("x" * 10_000_000), 4_001),
+        (ServerError(91000, "失败，" * 3_000_000, http_status=200), 400),
+        (CallbackRejected(RejectionReason.HEADER_MISSING, "x" * 1_000_000), 600),
+        (DecodeError(("x" * 1_000_000, "y" * 1_000_000)), 1_100),
     ],
 )
-def test_redact_sensitive_values(message: str, sensitive_values: list[str], redacted: str) -> None:
-    """Values of the request are removed from a message, longer ones before their parts."""
-    assert redact(message, sensitive_values) == redacted
+def test_text_is_bounded(error: KfqError, length: int) -> None:
+    """Megabytes from elsewhere do not reach a log, and each problem of a response has its place."""
+    assert len(str(error)) <= length
+    if isinstance(error, DecodeError):
+        assert [len(problem) for problem in error.problems] == [501, 501]
 
 
 mobiles = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
@@ -329,21 +362,14 @@ fillers = st.text("手机号身份证已被使用不存在。，：、 ", max_si
 @given(before=fillers, secret=secrets, after=fillers, name=st.text("张王李赵三四五六", min_size=2, max_size=4))
 @example(before="手机号", secret="13800138000", after="已被使用", name="张三")
 def test_no_personal_data_in_texts(before: str, secret: str, after: str, name: str) -> None:
-    """Neither an `ApiError` nor a wrapping error shows personal data; ``message`` holds it unredacted."""
+    """Neither an `ApiError` nor a wrapping error shows personal data; ``message`` holds it as received."""
     message = f"{before}{secret}{after}{name}"
-    error = ApiError(31000, message, http_status=200, sensitive_values=[name])
+    error = ApiError(31000, message, http_status=200)
     assert error.message == message
     for text in (str(error), repr(error), str(OutcomeUnknown(error)), str(with_call(OutcomeUnknown(error)))):
         assert secret not in text
         assert name not in text
         assert not re.search(r"\d{6}|@|code=", text)
-
-
-@pytest.mark.timeout(20)
-@pytest.mark.parametrize("run", ["a", "1", "a1", "1 ", "a.", "a@", "a:", "://", "张"])
-def test_redact_is_linear_and_bounded(run: str) -> None:
-    """Redacting a message of megabytes takes linear time and returns at most 501 characters."""
-    assert len(redact(run * 300_000)) <= 501
 
 
 @pytest.mark.parametrize(
@@ -354,6 +380,7 @@ def test_redact_is_linear_and_bounded(run: str) -> None:
         ("header_malformed", 23000, 400),
         ("timestamp_malformed", 41001, 400),
         ("body_too_large", 23000, 400),
+        ("body_timeout", 91000, 503),
         ("body_malformed", 25000, 400),
         ("field_malformed", 23000, 400),
         ("wrong_kind", 23000, 400),
@@ -373,4 +400,4 @@ def test_rejection_reasons(reason: str, code: int, status: int) -> None:
     """Each reason is a plain string, with its error code and HTTP status."""
     error = CallbackRejected(RejectionReason(reason))
     assert (error.reason, error.code, error.http_status) == (reason, code, status)
-    assert len(RejectionReason) == 18
+    assert len(RejectionReason) == 19

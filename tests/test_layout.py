@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 ROOT = Path(kfq_async.__file__).parent
 LAYERS: dict[str, list[set[str]]] = {
     "": [
-        {"_version", "config", "errors", "models"},
+        {"_version", "config", "redaction"},
+        {"models"},
+        {"errors"},
         {"protocol"},
         {"callbacks", "transport"},
         {"resources", "sandbox"},
@@ -247,10 +249,10 @@ def test_moved_modules_are_gone() -> None:
     assert former & MODULES.keys() == set()
 
 
-@pytest.mark.parametrize("package", ["models", "protocol", "errors"])
+@pytest.mark.parametrize("package", ["models", "protocol", "errors", "redaction"])
 @pytest.mark.parametrize("library", ["aiohttp", "asyncio", "tenacity"])
 def test_pure_packages_do_no_io(package: str, library: str) -> None:
-    """Models, protocol and errors know no network and no event loop."""
+    """Models, protocol, errors and redaction know no network and no event loop."""
     assert {module for module in importers_of(library) if package_of(module) == package} == set()
 
 
@@ -363,6 +365,7 @@ def test_importing_the_package_is_cheap() -> None:
         "errors",
         "models",
         "protocol",
+        "redaction",
         "resources",
         "session",
         "transport",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -66,3 +67,14 @@ async def test_ten_thousand_links_over_five_connections() -> None:
         assert not connector.closed
     assert len(ids) == listed["count"] == 10_000
     assert ids == {order["clientRequestId"] for order in listed["orders"]}
+
+
+async def test_no_response_at_the_wrong_call() -> None:
+    """Two tenants share a connector; a server pushes, repeats and delays responses, and calls are cancelled."""
+    command = (sys.executable, "-m", "benchmarks.crossed", "--calls", "2000")
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=Path(__file__).parents[1], stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output
+    assert b"wrong 0" in output

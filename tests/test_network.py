@@ -2,88 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from contextlib import suppress
-from typing import Self
-
 import pytest
 import trustme
 
 from kfq_async import AsyncSession, CertificateError, CorpIdentLinkRequest, Phase
+from proxies import ForwardProxy, client_context, server_context
 from servers import ReceivedRequest, ScriptedServer, success
-
-
-class ForwardProxy:
-    """Forward proxy that opens CONNECT tunnels and forwards their bytes unread."""
-
-    def __init__(self) -> None:
-        self.tunnels: list[str] = []
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def url(self) -> str:
-        """URL of the proxy."""
-        assert self._server is not None
-        host, port = self._server.sockets[0].getsockname()
-        return f"http://{host}:{port}"
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        method, target, _ = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0].decode().split(" ")
-        assert method == "CONNECT"
-        self.tunnels.append(target)
-        host, port = target.rsplit(":", 1)
-        inner_reader, inner_writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        try:
-            await asyncio.gather(_forward(reader, inner_writer), _forward(inner_reader, writer))
-        finally:
-            writer.close()
-            inner_writer.close()
-
-
-async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
 
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     """A private certificate authority."""
     return trustme.CA()
-
-
-def server_context(authority: trustme.CA, name: str) -> ssl.SSLContext:
-    """Return the TLS context of a server of this name."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(name).configure_cert(context)
-    return context
-
-
-def client_context(authority: trustme.CA) -> ssl.SSLContext:
-    """Return the TLS context of a client that trusts this authority alone."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    authority.configure_trust(context)
-    return context
 
 
 async def succeed(_number: int, _seen: ReceivedRequest) -> bytes:

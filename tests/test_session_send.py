@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,6 +16,7 @@ from kfq_async import (
     CorpIdentLink,
     CorpIdentLinkRequest,
     CredentialPlacement,
+    DecodeError,
     EncodeError,
     Envelope,
     KfqError,
@@ -22,7 +24,7 @@ from kfq_async import (
     Phase,
 )
 from kfq_async.protocol.responses import HttpResponse
-from servers import SUCCESS, ReceivedRequest, ScriptedServer, success
+from servers import SUCCESS, ReceivedRequest, ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
     from kfq_async.sandbox import Sandbox
@@ -120,10 +122,11 @@ async def test_invalid_request(options: dict[str, Any], kind: type[Exception], t
 @pytest.mark.parametrize(
     ("headers", "error", "text"),
     [
-        ({"X": 1}, TypeError, "must map str to str; 'X' does not"),
-        ({1: "x"}, TypeError, "must map str to str; 1 does not"),
+        ({"X": 1}, TypeError, "must map str to str, not str to int"),
+        ({1: "x"}, TypeError, "must map str to str, not int to str"),
         ({"X-A": "b\r\nX-C: d"}, ValueError, "the value of X-A must be printable ASCII"),
-        ({"X-名": "x"}, ValueError, "'X-名' is not a valid header name"),
+        ({"X-名": "x"}, ValueError, "a header name must be like X-Trace"),
+        ({"Authorization: secret": ""}, ValueError, "a header name must be like X-Trace"),
         ({"Transfer-Encoding": "chunked"}, ValueError, "must not hold Transfer-Encoding"),
         ({"SIGN": "x"}, ValueError, "must not hold SIGN"),
     ],
@@ -131,9 +134,51 @@ async def test_invalid_request(options: dict[str, Any], kind: type[Exception], t
 async def test_invalid_headers(headers: Any, error: type[Exception], text: str) -> None:
     """An extra header that cannot be sent is refused by its name before anything is sent."""
     async with ScriptedServer(respond(success())) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
-        with pytest.raises(error, match=text):
+        with pytest.raises(error, match=text) as caught:
             await session.send(CORP_IDENT_LINK, REQUEST, extra_headers=headers)
+        assert "secret" not in str(caught.value)
         assert server.requests == []
+
+
+def frames_of(error: BaseException, file: str) -> list[dict[str, Any]]:
+    """Return the variables of the frames of an error in one module of the package."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return [dict(frame.f_locals) for frame in frames if frame.f_code.co_filename.endswith(file)]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"request": {"accountName": "13800138000"}},
+        {"request": {}, "extra_body": {"accountName": "13800138000"}},
+        {"request": {}, "extra_headers": {"X-Account": "13800138000"}},
+        {"request": {"accountName": {"13800138000"}}},
+        {"request": {"accountName": "a"}, "extra_body": {"accountName": "13800138000"}},
+        {"request": {}, "extra_headers": {"X-Account": "13800138000\n"}},
+    ],
+)
+async def test_plain_data_is_not_kept(options: dict[str, Any]) -> None:
+    """A call that fails, before or after it was sent, keeps no plain mapping in the variables of its frame."""
+    async with ScriptedServer(respond(http_response({"code": 10008}))) as server:
+        session = AsyncSession(TOKEN, base_url=server.base_url)
+        async with session:
+            with pytest.raises((KfqError, ValueError)) as caught:
+                await session.send(CUSTOM, **options)
+    (variables,) = frames_of(caught.value, "session.py")
+    assert variables["self"] is session
+    assert "13800138000" not in repr(variables)
+
+
+async def test_unreadable_result_is_not_kept() -> None:
+    """The error of a result that cannot be read has no frame that holds the result."""
+    async with (
+        ScriptedServer(respond(success({"authUrl": "https://h.example/secret"}))) as server,
+        AsyncSession(TOKEN, base_url=server.base_url) as session,
+    ):
+        with pytest.raises(DecodeError) as caught:
+            await session.send(CORP_IDENT_LINK, REQUEST)
+    assert frames_of(caught.value, "codec.py") == []
+    assert "secret" not in repr(frames_of(caught.value, "session.py"))
 
 
 async def test_extra_headers_are_copied() -> None:

@@ -124,7 +124,6 @@ RENAMES = [
     Rename("transport/", "Shared", "Client"),
     Rename("transport/", "Settings", "CallSettings"),
     Rename("transport/", "_written", "_build_attempt"),
-    Rename("transport/", "_echoes", "_sensitive_values"),
     Rename("transport/", "open_http", "create_client_session"),
     Rename("transport/", "transmit", "send_once"),
     Rename("transport/", "begun", "may_have_sent"),

@@ -1,22 +1,26 @@
-"""FastAPI under uvicorn and Sanic on real sockets, each with an event loop in a thread."""
+"""ASGI applications under uvicorn, and Sanic, on real sockets, each with an event loop in a thread."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import random
+import select
 import socket
 import threading
 import time
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from http.client import HTTPMessage, parse_headers
+from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
+from attrs import frozen
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import AsyncIterator, Iterator
+    from types import TracebackType
 
-    from fastapi import FastAPI
     from sanic import Sanic
 
 _NUMBERS = itertools.count()
@@ -35,10 +39,24 @@ def free_port() -> int:
     raise AssertionError("no free port")
 
 
+def wait_until_listening(process: subprocess.Popen[Any], port: int) -> None:
+    """Wait for at most 30 seconds until a process listens on a port; fail if it ends before."""
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError("the server did not start")
+
+
 @contextmanager
-def uvicorn_serving(app: FastAPI) -> Iterator[str]:
-    """Serve an application and yield ``http://127.0.0.1:port``; fail if its startup fails."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on", ws="none"))
+def uvicorn_serving(app: Any, **options: Any) -> Iterator[str]:
+    """Serve an application and yield ``http://127.0.0.1:port``; fail if its startup fails.
+
+    ``options`` are those of `uvicorn.Config`.
+    """
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on", ws="none", **options))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -106,3 +124,61 @@ def exchange(origin: str, head: str, body: bytes = b"") -> tuple[int, bytes]:
         response = b"".join(iter(lambda: connection.recv(65_536), b""))
     response_head, _, response_body = response.partition(b"\r\n\r\n")
     return int(response_head.split()[1]), response_body
+
+
+@frozen
+class RawResponse:
+    """Response on a `RawConnection`."""
+
+    status: int
+    headers: HTTPMessage
+    body: bytes
+
+
+class RawConnection:
+    """Connection that sends any bytes and reads whole responses; use it in ``with``."""
+
+    def __init__(self, origin: str) -> None:
+        self._host, _, port = origin.removeprefix("http://").partition(":")
+        self._socket = socket.create_connection((self._host, int(port)), timeout=20)
+        self._reader = self._socket.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._reader.close()
+        self._socket.close()
+
+    def send(self, data: bytes) -> None:
+        """Send bytes."""
+        self._socket.sendall(data)
+
+    def post(self, path: str, *lines: str, body: bytes = b"") -> None:
+        """Send a POST request with these header lines; its ``body`` need not fit them."""
+        head = "\r\n".join([f"POST {path} HTTP/1.1", f"Host: {self._host}", *lines])
+        self.send(f"{head}\r\n\r\n".encode() + body)
+
+    def response(self) -> RawResponse:
+        """Read a response by its ``Content-Length``, or to the end of the connection if it has none."""
+        status = int(self._reader.readline().split()[1])
+        headers = parse_headers(self._reader)
+        return RawResponse(status, headers, self._reader.read(int(headers.get("Content-Length", -1))))
+
+    def drip(self) -> RawResponse:
+        """Send a blank every 50 milliseconds until a response arrives, for at most 20 seconds; return the response."""
+        for _ in range(400):
+            with suppress(ConnectionError):
+                self._socket.send(b" ")
+            if select.select([self._socket], [], [], 0.05)[0]:
+                break
+        return self.response()
+
+    def is_closed(self) -> bool:
+        """Wait for the server to close the connection; raise `TimeoutError` if it does not within 20 seconds."""
+        try:
+            return self._reader.read(1) == b""
+        except ConnectionError:
+            return True

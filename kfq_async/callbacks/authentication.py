@@ -8,20 +8,14 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-from kfq_async.callbacks.parsing import (
-    content_digest,
-    normalize_headers,
-    parse_identity_notification,
-    parse_object,
-    require_header,
-)
-from kfq_async.callbacks.signatures import ContractEventVerifier
+from kfq_async.callbacks.parsing import parse_body, parse_contract_event, parse_identity_notification
+from kfq_async.callbacks.signatures import ContractEventVerifier, SignedHead
 from kfq_async.callbacks.urls import Purpose
 from kfq_async.models.fields import mask
 from kfq_async.models.notifications import ContractEvent, IdentityNotification
 
 if TYPE_CHECKING:
-    from kfq_async.callbacks.parsing import Headers
+    from kfq_async.callbacks.parsing import Headers, JsonBody
     from kfq_async.callbacks.signatures import CallbackVerifier
     from kfq_async.callbacks.urls import CallbackUrls
 
@@ -63,15 +57,36 @@ class AuthenticatedDelivery:
     """Digest of the content sent with the nonce."""
 
 
+@frozen(kw_only=True)
+class RequestHead:
+    """Path and headers of a request, checked as far as possible without the body."""
+
+    client_request_id: str | None = None
+    """Id carried by the URL."""
+    signed: SignedHead | None = None
+    """Signature headers and path of an identity notification."""
+    signature: str = field(default="", repr=False)
+    """Signature of a contract event."""
+
+
 class Authenticator(Protocol):
     """Authentication of one kind of notification, by URL, signature or both."""
+
+    @property
+    def max_body(self) -> int:
+        """Default of the maximum size of a body in bytes."""
+        ...
 
     @property
     def nonce_retention(self) -> float | None:
         """Seconds for which a nonce must be stored; ``None`` for the receiver's ``retention``."""
         ...
 
-    def authenticate(self, body: bytes, headers: Headers, path: str | bytes) -> AuthenticatedDelivery:
+    def precheck(self, headers: Headers, path: str | bytes) -> RequestHead:
+        """Check path and headers before the body is read; raise `CallbackRejected` if they already fail."""
+        ...
+
+    def authenticate(self, body: bytes, head: RequestHead) -> AuthenticatedDelivery:
         """Return the delivery, or raise `CallbackRejected`."""
         ...
 
@@ -92,6 +107,8 @@ def make_authenticator(
 class _IdentityAuthenticator:
     """Authenticates identity notifications by URL, signature or both; every configured check must pass."""
 
+    max_body = 16_384
+
     def __init__(self, urls: CallbackUrls | None, verifier: CallbackVerifier | None) -> None:
         self._urls = urls
         self._verifier = verifier
@@ -99,19 +116,22 @@ class _IdentityAuthenticator:
         # A timestamp is valid from one bound to the other; the extra minute covers adjustments of the clock.
         self.nonce_retention = None if tolerance is None else 2 * tolerance + 60
 
-    def authenticate(self, body: bytes, headers: Headers, path: str | bytes) -> AuthenticatedDelivery:
-        request_id = None if self._urls is None else self._urls.match(path, purpose=Purpose.NOTIFY)
-        if self._verifier is None:
-            return _identity_delivery(parse_identity_notification(parse_object(body)), request_id, None, body)
-        pairs = normalize_headers(headers)
-        notification = self._verifier.verify(body, pairs, path)
-        return _identity_delivery(notification, request_id, require_header(pairs, "nonce"), body)
+    def precheck(self, headers: Headers, path: str | bytes) -> RequestHead:
+        return RequestHead(
+            client_request_id=None if self._urls is None else self._urls.match(path, purpose=Purpose.NOTIFY),
+            signed=None if self._verifier is None else self._verifier.precheck(headers, path),
+        )
+
+    def authenticate(self, body: bytes, head: RequestHead) -> AuthenticatedDelivery:
+        if self._verifier is None or head.signed is None:
+            parsed, nonce = parse_body(body), None
+        else:
+            parsed, nonce = self._verifier.authenticate(body, head.signed), head.signed.nonce
+        return _identity_delivery(parsed, head.client_request_id, nonce)
 
 
-def _identity_delivery(
-    notification: IdentityNotification, request_id: str | None, nonce: str | None, body: bytes
-) -> AuthenticatedDelivery:
-    content = content_digest(body)
+def _identity_delivery(parsed: JsonBody, request_id: str | None, nonce: str | None) -> AuthenticatedDelivery:
+    notification, content = parse_identity_notification(parsed.data), parsed.digest.hex()
     order, status = notification.order_no, notification.order_status
     parts = [] if request_id is None else [request_id]
     parts += [content] if order is None or status is None else [order, str(int(status))]
@@ -127,14 +147,18 @@ def _identity_delivery(
 class _ContractEventAuthenticator:
     """Authenticates contract events by their signature, which covers the body alone."""
 
+    max_body = 65_536
     nonce_retention: float | None = None
 
     def __init__(self, verifier: ContractEventVerifier) -> None:
         self._verifier = verifier
 
-    def authenticate(self, body: bytes, headers: Headers, _: str | bytes) -> AuthenticatedDelivery:
-        event = self._verifier.verify(body, headers)
-        key = content_digest(body)
+    def precheck(self, headers: Headers, _: str | bytes) -> RequestHead:
+        return RequestHead(signature=self._verifier.precheck(headers))
+
+    def authenticate(self, body: bytes, head: RequestHead) -> AuthenticatedDelivery:
+        parsed = self._verifier.authenticate(body, head.signature)
+        event, key = parse_contract_event(parsed.data), parsed.digest.hex()
         return AuthenticatedDelivery(
             delivery=NotificationDelivery(notification=event, key=key), store_key=_namespaced_digest("contract", key)
         )

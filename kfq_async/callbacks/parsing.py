@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
+
+from attrs import field, frozen
 
 from kfq_async.errors import CallbackRejected, DecodeError, RejectionReason
 from kfq_async.models.notifications import ContractEvent, IdentityNotification
 from kfq_async.protocol.codec import decode
-from kfq_async.protocol.signing import canonical_json
+from kfq_async.protocol.signing import load_json, without_strings, write_canonical
 
 __all__ = [
     "Headers",
+    "JsonBody",
     "PublicPath",
-    "content_digest",
     "normalize_headers",
+    "parse_body",
     "parse_contract_event",
     "parse_identity_notification",
-    "parse_object",
     "require_header",
     "to_public_path",
 ]
@@ -30,6 +32,12 @@ PublicPath = str | Callable[[str], str]
 """Path rewriting by a proxy: the prefix that it removed, or a function from the path seen here to the public one."""
 
 ModelT = TypeVar("ModelT")
+
+_MAX_TOKENS = 1_024
+"""Maximum number of values, names and containers in a body; the documented notifications have fewer than 50."""
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_INTEGER = re.compile("-?[0-9]{1,4300}")
+"""As many digits as Python converts by default."""
 
 _INTEGER_FIELDS = ("orderStatus", "userType", "bizType", "idCardType", "companyType")
 _FOREIGN_FIELDS = frozenset({"tenantType", "operatorUnionId", "finalSignType", "contractStatus", "callbackType"})
@@ -58,7 +66,7 @@ def require_header(pairs: Iterable[tuple[str, str]], name: str) -> str:
 
 def _has_surrogates(value: str) -> bool:
     """Return whether a text holds lone surrogates, by which servers represent bytes that they cannot decode."""
-    return any("\ud800" <= character <= "\udfff" for character in value)
+    return _SURROGATES.search(value) is not None
 
 
 def _decode_latin1(value: str | bytes) -> str:
@@ -73,16 +81,34 @@ def to_public_path(path: str | bytes, public_path: PublicPath = "") -> str:
     return public_path + local_path if isinstance(public_path, str) else public_path(local_path)
 
 
-def parse_object(body: bytes) -> dict[str, object]:
-    """Parse a JSON object in UTF-8; the last of duplicate keys wins, as in the signature."""
-    canonical = _canonicalize(body)
+@frozen
+class JsonBody:
+    """Parsed body of a request."""
+
+    data: Mapping[str, object] = field(repr=False)
+    """The JSON object; the last of duplicate keys wins, as in the signature."""
+    digest: bytes = field(repr=False)
+    """SHA-256 of its canonical form, which does not depend on whitespace and key order."""
+
+
+def parse_body(body: bytes) -> JsonBody:
+    """Parse a JSON object in UTF-8, at a cost that is bounded by `_MAX_TOKENS` and by the depth of `load_json`."""
+    if not isinstance(body, bytes):
+        raise TypeError(f"body must be the raw bytes of the request, not {type(body).__name__}")
+    if _count_tokens(body) > _MAX_TOKENS and _count_tokens(without_strings(body)) > _MAX_TOKENS:
+        raise CallbackRejected(RejectionReason.BODY_TOO_LARGE, f"more than {_MAX_TOKENS} values")
     try:
-        data = json.loads(canonical)
-    except ValueError:  # an integer with more digits than Python parses
+        data = load_json(body)
+        canonical = write_canonical(data)
+    except ValueError:  # its text quotes the body: the rejection is raised outside, where this is not its context
         data = None
     if not isinstance(data, dict):
         raise CallbackRejected(RejectionReason.BODY_MALFORMED)
-    return data
+    return JsonBody(data, hashlib.sha256(canonical.encode()).digest())
+
+
+def _count_tokens(body: bytes) -> int:
+    return sum(map(body.count, (b",", b":", b"[", b"{")))
 
 
 def parse_identity_notification(data: Mapping[str, object]) -> IdentityNotification:
@@ -101,25 +127,8 @@ def parse_contract_event(data: Mapping[str, object]) -> ContractEvent:
     return _decode_model(ContractEvent, data)
 
 
-def content_digest(body: bytes) -> str:
-    """Return the SHA-256 of a body's content, independent of whitespace and key order."""
-    return hashlib.sha256(_canonicalize(body).encode()).hexdigest()
-
-
-def _canonicalize(body: bytes) -> str:
-    if not isinstance(body, bytes):
-        raise TypeError(f"body must be the raw bytes of the request, not {type(body).__name__}")
-    try:
-        return canonical_json(body)
-    except ValueError:  # its text quotes the body: the rejection is raised outside, where this is not its context
-        pass
-    raise CallbackRejected(RejectionReason.BODY_MALFORMED)
-
-
 def _parse_integer(value: object) -> object:
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
-        return int(value)
-    return value
+    return int(value) if isinstance(value, str) and _INTEGER.fullmatch(value) else value
 
 
 def _decode_model(model: type[ModelT], data: Mapping[str, object]) -> ModelT:

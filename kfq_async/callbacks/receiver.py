@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -13,6 +14,7 @@ import orjson
 from attrs import frozen
 
 from kfq_async.callbacks.authentication import NotificationDelivery, make_authenticator
+from kfq_async.callbacks.handlers import require_coroutine_function
 from kfq_async.callbacks.stores import Claim, MemoryStore
 from kfq_async.errors import CallbackRejected, RejectionReason
 from kfq_async.models.fields import new_id
@@ -35,6 +37,8 @@ _SUCCESS = b"success"
 """The acknowledgement: this text and nothing else (protocol sections 5.5 and 6.6)."""
 _SERVICE_FAULTS = (RejectionReason.HANDLER_FAILED, RejectionReason.STORE_FAILED)
 """Reasons that are logged as errors."""
+_CANCELLATION_GRACE = 1.0
+"""Seconds for which `NotificationReceiver.aclose` waits for handlers that it cancelled."""
 
 
 @frozen
@@ -69,8 +73,10 @@ class NotificationReceiver:
     fallback for the other. Close the receiver with `aclose`, or use it in ``async with``.
 
     Args:
-        handler: Asynchronous function that takes a `NotificationDelivery`, of a `ContractEvent` if ``verifier`` is a
-            `ContractEventVerifier`, otherwise of an `IdentityNotification`.
+        handler: Coroutine function (``async def``) that takes a `NotificationDelivery`, of a `ContractEvent` if
+            ``verifier`` is a `ContractEventVerifier`, otherwise of an `IdentityNotification`. Methods, partials and
+            objects with ``async def __call__`` are accepted; a decorator that returns a plain function must use
+            `functools.wraps`.
         urls: Authenticates requests by their URL and adds ``client_request_id`` to deliveries; ``None`` to rely on
             the signature alone. Not for contract events.
         verifier: Authenticates requests by their signature; ``None`` to rely on the URL alone.
@@ -81,12 +87,15 @@ class NotificationReceiver:
             to completion, and a later delivery is acknowledged.
         retention: Seconds for which a handled notification is remembered (default: 7 days). Contract events have no
             id, so two with equal content within this time count as one.
-        max_body: Maximum size of a body in bytes (default: 64 KiB).
-        on_rejected: Called with every `CallbackRejected`; may be asynchronous. The handler's exception is its
-            ``__cause__``. ``None`` to log only.
-        clock: Returns the time in seconds since the epoch, for the timestamps of replies.
+        max_body: Maximum size of a body in bytes; ``None`` for 16 KiB for identity notifications, and 64 KiB for
+            contract events.
+        body_timeout: Seconds within which a body must arrive; the integrations apply it.
+        on_rejected: Called with every `CallbackRejected`; may be asynchronous, and is then cancelled after
+            ``reply_timeout``. The handler's exception is its ``__cause__``. ``None`` to log only.
+        clock: Returns the time in seconds since the epoch, for the timestamps of replies; ``None`` for ``time.time``.
 
     Raises:
+        TypeError: ``handler`` is not a coroutine function.
         ValueError: A setting is invalid, or the settings would authenticate nothing.
     """
 
@@ -101,9 +110,10 @@ class NotificationReceiver:
         lease: float = 60.0,
         reply_timeout: float = 3.0,
         retention: float = 604_800.0,
-        max_body: int = 65_536,
+        max_body: int | None = None,
+        body_timeout: float = 10.0,
         on_rejected: Callable[[CallbackRejected], object] | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None: ...
 
     @overload
@@ -117,9 +127,10 @@ class NotificationReceiver:
         lease: float = 60.0,
         reply_timeout: float = 3.0,
         retention: float = 604_800.0,
-        max_body: int = 65_536,
+        max_body: int | None = None,
+        body_timeout: float = 10.0,
         on_rejected: Callable[[CallbackRejected], object] | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None: ...
 
     def __init__(
@@ -132,16 +143,20 @@ class NotificationReceiver:
         lease: float = 60.0,
         reply_timeout: float = 3.0,
         retention: float = 604_800.0,
-        max_body: int = 65_536,
+        max_body: int | None = None,
+        body_timeout: float = 10.0,
         on_rejected: Callable[[CallbackRejected], object] | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        require_coroutine_function("handler", handler)
         self._authenticator = make_authenticator(urls, verifier)
+        max_body = self._authenticator.max_body if max_body is None else max_body
         for name, value in {
             "lease": lease,
             "reply_timeout": reply_timeout,
             "retention": retention,
             "max_body": max_body,
+            "body_timeout": body_timeout,
         }.items():
             if not value > 0:
                 raise ValueError(f"{name} must be more than 0, not {value}")
@@ -151,6 +166,7 @@ class NotificationReceiver:
         self._reply_timeout = reply_timeout
         self._retention = retention
         self._max_body = max_body
+        self._body_timeout = body_timeout
         self._on_rejected = on_rejected
         self._clock = clock
         self._closing = False
@@ -158,11 +174,18 @@ class NotificationReceiver:
         self._in_progress: set[str] = set()
         self._unmarked: set[str] = set()
         """Store keys that were handled here but could not be marked as done."""
+        self._not_awaited: set[str] = set()
+        """Store keys for which the handler returned no awaitable."""
 
     @property
     def max_body(self) -> int:
         """Maximum size of a body in bytes."""
         return self._max_body
+
+    @property
+    def body_timeout(self) -> float:
+        """Seconds within which a body must arrive."""
+        return self._body_timeout
 
     async def __aenter__(self) -> Self:
         self._closing = False
@@ -173,14 +196,45 @@ class NotificationReceiver:
     ) -> None:
         await self.aclose()
 
-    async def aclose(self) -> None:
+    async def aclose(self, *, within: float | None = None) -> None:
         """Reject further notifications until the receiver is entered again, and wait for running handlers.
 
-        Idempotent.
+        A handler that has not returned in time is cancelled, reported as `RejectionReason.HANDLER_FAILED`, and its
+        notification is released, so that another worker can handle it at once. One that ignores cancellation is left
+        running after another second; its notification is released when the lease expires. Idempotent.
+
+        Args:
+            within: Seconds to wait before cancelling; ``None`` for the receiver's ``lease``, ``math.inf`` for no limit.
         """
+        within = self._lease if within is None else within
+        if not within >= 0:
+            raise ValueError(f"within must be at least 0 seconds, or None, not {within}")
         self._closing = True
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        running = await _wait(self._tasks, within)
+        for task in running:
+            task.cancel()
+        for _ in await _wait(running, _CANCELLATION_GRACE):
+            detail = "it ignores its cancellation; the notification is released when the lease expires"
+            await self._report(CallbackRejected(RejectionReason.HANDLER_FAILED, detail))
+
+    async def precheck(self, headers: Headers, path: str | bytes) -> Reply | None:
+        """Check what can be checked before the body is read: path, signature headers, application and freshness.
+
+        Returns the reply to send if the request is rejected, which is reported as by `receive`, or ``None`` if its
+        body should be read. `receive` repeats these checks.
+
+        Args:
+            headers: Mapping or pairs, names in any case; not an iterator, since `receive` reads them again.
+            path: Undecoded path, without query.
+        """
+        try:
+            self._reject_if_closing()
+            self._authenticator.precheck(headers, path)
+        except CallbackRejected as error:
+            rejection = error
+        else:
+            return None
+        return await self._report_and_reply(rejection)
 
     async def receive(self, body: bytes, headers: Headers, path: str | bytes) -> Reply:
         """Authenticate and handle one request, and return the reply to send.
@@ -208,12 +262,15 @@ class NotificationReceiver:
         await self._report(rejection)
         return self._rejection_reply(rejection)
 
-    def _authenticate(self, body: bytes, headers: Headers, path: str | bytes) -> AuthenticatedDelivery:
+    def _reject_if_closing(self) -> None:
         if self._closing:
             raise CallbackRejected(RejectionReason.CLOSING)
+
+    def _authenticate(self, body: bytes, headers: Headers, path: str | bytes) -> AuthenticatedDelivery:
+        self._reject_if_closing()
         if len(body) > self._max_body:
             raise CallbackRejected(RejectionReason.BODY_TOO_LARGE, f"{len(body)} bytes")
-        return self._authenticator.authenticate(body, headers, path)
+        return self._authenticator.authenticate(body, self._authenticator.precheck(headers, path))
 
     async def _handle_within_timeout(self, delivery: AuthenticatedDelivery) -> Reply:
         """Handle a delivery in a separate task, which neither the reply timeout nor cancellation interrupts."""
@@ -224,7 +281,7 @@ class NotificationReceiver:
         if task.done() and not task.cancelled():
             rejection = task.result()
         else:
-            rejection = CallbackRejected(RejectionReason.UNFINISHED)
+            rejection = CallbackRejected(RejectionReason.HANDLER_FAILED if task.done() else RejectionReason.UNFINISHED)
             await self._report(rejection)
         return Reply(200, _SUCCESS) if rejection is None else self._rejection_reply(rejection)
 
@@ -252,7 +309,7 @@ class NotificationReceiver:
     async def _check_nonce(self, delivery: AuthenticatedDelivery) -> None:
         if delivery.nonce is None:
             return
-        with _rejecting_store_errors():
+        with _rejecting(RejectionReason.STORE_FAILED):
             retention = self._authenticator.nonce_retention or self._retention
             registered = await self._store.register_nonce(delivery.nonce, delivery.content_digest, retention=retention)
         if not registered:
@@ -262,73 +319,96 @@ class NotificationReceiver:
         """Return whether the handler has run; on any exception, release the claim."""
         owner = new_id()
         try:
-            with _rejecting_store_errors():
+            with _rejecting(RejectionReason.STORE_FAILED):
                 claim = await self._store.claim(delivery.store_key, owner, lease=self._lease)
             if claim is Claim.HELD:
                 raise CallbackRejected(RejectionReason.BUSY)
             if claim is Claim.GRANTED:
-                await self._call_handler(delivery.delivery)
+                await self._call_handler(delivery)
         except BaseException:
             await self._release(delivery.store_key, owner)
             raise
         return claim is Claim.GRANTED
 
-    async def _call_handler(self, delivery: NotificationDelivery[Any]) -> None:
-        try:
-            await self._handler(delivery)
-        except asyncio.CancelledError as problem:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            error: BaseException = problem  # something awaited by the handler was cancelled, not this task
-        except Exception as problem:  # noqa: BLE001  # any failure means that the sender must retry
-            error = problem
-        else:
-            return
-        raise CallbackRejected(RejectionReason.HANDLER_FAILED, type(error).__name__) from error
+    async def _call_handler(self, delivery: AuthenticatedDelivery) -> None:
+        if delivery.store_key not in self._not_awaited:
+            with _rejecting(RejectionReason.HANDLER_FAILED):
+                result = self._handler(delivery.delivery)
+                if inspect.isawaitable(result):
+                    await result
+                    return
+            self._not_awaited.add(delivery.store_key)
+        # It has run, and whether it succeeded cannot be told: each further run would repeat its work.
+        detail = "it returned no awaitable and is not called again for this notification; write it as `async def`"
+        raise CallbackRejected(RejectionReason.HANDLER_FAILED, detail)
 
     async def _mark_done(self, store_key: str) -> None:
         self._unmarked.add(store_key)
-        with _rejecting_store_errors():
+        with _rejecting(RejectionReason.STORE_FAILED):
             await self._store.mark_done(store_key, retention=self._retention)
         self._unmarked.discard(store_key)
 
     async def _release(self, store_key: str, owner: str) -> None:
         try:
-            await self._store.release(store_key, owner)
-        except Exception as error:  # noqa: BLE001  # the lease expires in any case
-            _LOG.warning("could not release a claim, which now lasts until its lease expires: %s", type(error).__name__)
+            with _rejecting(RejectionReason.STORE_FAILED):
+                await self._store.release(store_key, owner)
+        except CallbackRejected as rejection:
+            problem = type(rejection.__cause__).__name__
+            _LOG.warning("could not release a claim, which now lasts until its lease expires: %s", problem)
 
     async def _report(self, rejection: CallbackRejected) -> None:
+        rejection.with_traceback(None)  # its frames hold the body, and would be kept by it
         level = logging.ERROR if rejection.reason in _SERVICE_FAULTS else logging.INFO
         _LOG.log(level, "notification rejected: %s%s", rejection, _raised_at(rejection.__cause__))
         if self._on_rejected is None:
             return
         try:
-            result = self._on_rejected(rejection)
-            if inspect.isawaitable(result):
-                await result
-        except Exception as error:  # noqa: BLE001  # a failing hook must not change the reply
+            async with asyncio.timeout(self._reply_timeout):
+                result = self._on_rejected(rejection)
+                if inspect.isawaitable(result):
+                    await result
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # a failing hook must not change the reply
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
             _LOG.error("on_rejected raised %s%s", type(error).__name__, _raised_at(error))
 
     def _rejection_reply(self, rejection: CallbackRejected) -> Reply:
         """Return the platform's envelope; its message is the reason and discloses nothing about this service."""
+        clock = self._clock or time.time  # looked up now, so that tools which freeze the time can replace it
         envelope = {
             "code": rejection.code,
             "message": rejection.reason.value,
             "result": None,
-            "timestamp": round(self._clock() * 1000),
+            "timestamp": round(clock() * 1000),
         }
         return Reply(rejection.http_status, orjson.dumps(envelope))
 
 
+async def _wait(tasks: set[asyncio.Task[CallbackRejected | None]], seconds: float) -> set[asyncio.Task[Any]]:
+    """Wait for tasks, and return those that have not ended in time."""
+    if not tasks:
+        return set()
+    return (await asyncio.wait(tasks, timeout=None if seconds == math.inf else seconds))[1]
+
+
 @contextmanager
-def _rejecting_store_errors() -> Iterator[None]:
-    """Convert any exception of a store to a rejection: without a store there is no guarantee."""
+def _rejecting(reason: RejectionReason) -> Iterator[None]:
+    """Convert any exception of a handler or a store to a rejection, since the sender must then retry.
+
+    Runs in the task of one delivery, which ends with the rejection even if it was cancelled.
+    """
     try:
         yield
-    except Exception as error:
-        raise CallbackRejected(RejectionReason.STORE_FAILED, type(error).__name__) from error
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None:
+            task.uncancel()
+        raise CallbackRejected(reason, type(error).__name__) from error
 
 
 def _raised_at(error: BaseException | None) -> str:

@@ -6,24 +6,42 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from attrs import field, frozen
+
 from kfq_async.callbacks.parsing import (
     Headers,
     PublicPath,
     normalize_headers,
+    parse_body,
     parse_contract_event,
     parse_identity_notification,
-    parse_object,
     require_header,
     to_public_path,
 )
 from kfq_async.errors import CallbackRejected, RejectionReason
-from kfq_async.protocol.signing import load_public_key, string_to_sign, verify
+from kfq_async.protocol.signing import decode_signature, load_public_key, string_to_sign_content, verify
 
 if TYPE_CHECKING:
+    from kfq_async.callbacks.parsing import JsonBody
     from kfq_async.models.notifications import ContractEvent, IdentityNotification
     from kfq_async.protocol.signing import PublicKey
 
-__all__ = ["CallbackVerifier", "ContractEventVerifier"]
+__all__ = ["CallbackVerifier", "ContractEventVerifier", "SignedHead"]
+
+_MAX_HEADER_LENGTH = 256
+"""Maximum length of a nonce and of a timestamp in characters; the platform's nonces have 16."""
+
+
+@frozen(kw_only=True)
+class SignedHead:
+    """Signature headers and path of a request, checked as far as possible without the body."""
+
+    app_id: str = field(repr=False)
+    nonce: str = field(repr=False)
+    timestamp: str = field(repr=False)
+    signature: str = field(repr=False)
+    uri: str = field(repr=False)
+    """Public path."""
 
 
 class CallbackVerifier:
@@ -38,7 +56,7 @@ class CallbackVerifier:
         app_id: Application to which notifications must be addressed.
         tolerance: Seconds by which a timestamp may differ from the clock in either direction, bound included;
             ``None`` disables the check, and the timestamp is then arbitrary text.
-        clock: Returns the time in seconds since the epoch.
+        clock: Returns the time in seconds since the epoch; ``None`` for ``time.time``.
         public_path: Path rewriting by a proxy, since the signature covers the public path: the prefix that the proxy
             removed, or a function from the path seen here to the public one.
 
@@ -52,14 +70,14 @@ class CallbackVerifier:
         *,
         app_id: str,
         tolerance: float | None = 300.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         public_path: PublicPath = "",
     ) -> None:
         if not app_id:
             raise ValueError("app_id must not be empty")
         if tolerance is not None and not tolerance >= 0:
             raise ValueError(f"tolerance must be at least 0 seconds, or None, not {tolerance}")
-        self._keys = _load_keys(public_keys)
+        self._keys = _Keys(public_keys)
         self._app_id = app_id
         self._tolerance = tolerance
         self._clock = clock
@@ -78,6 +96,14 @@ class CallbackVerifier:
             headers: Mapping or pairs, names in any case.
             path: Undecoded path, without query.
         """
+        return parse_identity_notification(self.authenticate(body, self.precheck(headers, path)).data)
+
+    def precheck(self, headers: Headers, path: str | bytes) -> SignedHead:
+        """Check what can be checked without the body; raise `CallbackRejected` as `verify` does.
+
+        Checks that each signature header is present once, the application, the freshness, and the signature's length
+        and encoding.
+        """
         pairs = normalize_headers(headers)
         app_id, nonce, timestamp, signature = (
             require_header(pairs, name) for name in ("appId", "nonce", "timestamp", "sign")
@@ -85,18 +111,29 @@ class CallbackVerifier:
         if app_id != self._app_id:
             raise CallbackRejected(RejectionReason.WRONG_APP)
         self._check_freshness(timestamp)
-        data = parse_object(body)
+        for name, value in (("nonce", nonce), ("timestamp", timestamp)):
+            if len(value) > _MAX_HEADER_LENGTH:
+                raise CallbackRejected(RejectionReason.HEADER_MALFORMED, name)
+        self._keys.check_form(signature)
         uri = to_public_path(path, self._public_path)
-        message = string_to_sign(app_id, body, nonce=nonce, timestamp=timestamp, uri=uri)
-        _check_signature(message.encode(), signature, self._keys)
-        return parse_identity_notification(data)
+        return SignedHead(app_id=app_id, nonce=nonce, timestamp=timestamp, signature=signature, uri=uri)
+
+    def authenticate(self, body: bytes, head: SignedHead) -> JsonBody:
+        """Parse a body whose path and headers passed `precheck`, and check its signature."""
+        parsed = parse_body(body)
+        message = string_to_sign_content(
+            head.app_id, parsed.digest, nonce=head.nonce, timestamp=head.timestamp, uri=head.uri
+        )
+        self._keys.check(message.encode(), head.signature)
+        return parsed
 
     def _check_freshness(self, timestamp: str) -> None:
         if self._tolerance is None:
             return
         if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 20):
             raise CallbackRejected(RejectionReason.TIMESTAMP_MALFORMED)
-        now = round(self._clock() * 1000)  # the float's resolution is far below 1 ms
+        clock = self._clock or time.time  # looked up now, so that tools which freeze the time can replace it
+        now = round(clock() * 1000)  # the float's resolution is far below 1 ms
         if abs(now - int(timestamp)) > self._tolerance * 1000:
             raise CallbackRejected(RejectionReason.STALE)
 
@@ -116,7 +153,7 @@ class ContractEventVerifier:
     """
 
     def __init__(self, public_keys: Iterable[PublicKey] | PublicKey) -> None:
-        self._keys = _load_keys(public_keys)
+        self._keys = _Keys(public_keys)
 
     def verify(self, body: bytes, headers: Headers) -> ContractEvent:
         """Return the event, or raise `CallbackRejected`.
@@ -125,18 +162,37 @@ class ContractEventVerifier:
             body: Raw bytes of the request's body.
             headers: Mapping or pairs, names in any case.
         """
-        _check_signature(body, require_header(normalize_headers(headers), "sign"), self._keys)
-        return parse_contract_event(parse_object(body))
+        return parse_contract_event(self.authenticate(body, self.precheck(headers)).data)
+
+    def precheck(self, headers: Headers) -> str:
+        """Return the signature, present once and well-formed; raise `CallbackRejected` as `verify` does."""
+        signature = require_header(normalize_headers(headers), "sign")
+        self._keys.check_form(signature)
+        return signature
+
+    def authenticate(self, body: bytes, signature: str) -> JsonBody:
+        """Check the signature of a body whose headers passed `precheck`, and parse it."""
+        self._keys.check(body, signature)
+        return parse_body(body)
 
 
-def _check_signature(message: bytes, signature: str, keys: tuple[PublicKey, ...]) -> None:
-    if not any(verify(message, signature, key) for key in keys):
-        raise CallbackRejected(RejectionReason.BAD_SIGNATURE)
+class _Keys:
+    """Public keys, under any of which a signature is valid."""
 
+    def __init__(self, public_keys: Any) -> None:
+        is_iterable = not isinstance(public_keys, str | bytes) and isinstance(public_keys, Iterable)
+        self._keys = tuple(load_public_key(key) for key in (public_keys if is_iterable else (public_keys,)))
+        if not self._keys:
+            raise ValueError("public_keys must contain at least one key")
+        self._sizes = {(key.key_size + 7) // 8 for key in self._keys}
 
-def _load_keys(public_keys: Any) -> tuple[PublicKey, ...]:
-    is_iterable = not isinstance(public_keys, str | bytes) and isinstance(public_keys, Iterable)
-    keys = tuple(load_public_key(key) for key in (public_keys if is_iterable else (public_keys,)))
-    if not keys:
-        raise ValueError("public_keys must contain at least one key")
-    return keys
+    def check_form(self, signature: str) -> None:
+        """Reject a signature that cannot be valid because of its length or its encoding."""
+        raw = decode_signature(signature) if len(signature) <= 2 * max(self._sizes) else None
+        if raw is None or len(raw) not in self._sizes:
+            raise CallbackRejected(RejectionReason.BAD_SIGNATURE)
+
+    def check(self, message: bytes, signature: str) -> None:
+        """Reject a signature that is not valid for ``message``."""
+        if not any(verify(message, signature, key) for key in self._keys):
+            raise CallbackRejected(RejectionReason.BAD_SIGNATURE)

@@ -103,13 +103,13 @@ class MemoryStore:
 
     Args:
         limit: Maximum number of handled notifications, and likewise of nonces and of claims; some 300 bytes each.
-        clock: Returns monotonic seconds.
+        clock: Returns monotonic seconds; ``None`` for ``time.monotonic``.
 
     Raises:
         ValueError: ``limit`` is less than 1.
     """
 
-    def __init__(self, *, limit: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, limit: int = 100_000, clock: Callable[[], float] | None = None) -> None:
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit}")
         self._clock = clock
@@ -122,7 +122,7 @@ class MemoryStore:
 
     async def claim(self, key: str, owner: str, *, lease: float) -> Claim:
         """Claim ``key``; see `NotificationStore`."""
-        now = self._clock()
+        now = self._now()
         if self._done.get(key, now) is not None:
             return Claim.DONE
         holder = self._claims.get(key, now)
@@ -133,21 +133,24 @@ class MemoryStore:
 
     async def mark_done(self, key: str, *, retention: float) -> None:
         """Record that ``key`` was handled; see `NotificationStore`."""
-        now = self._clock()
+        now = self._now()
         self._claims.discard(key)
         self._done.make_room(now)
         self._done.put(key, "", now + retention)
 
     async def release(self, key: str, owner: str) -> None:
         """Release ``key``; see `NotificationStore`."""
-        if self._claims.get(key, self._clock()) == owner:
+        if self._claims.get(key, self._now()) == owner:
             self._claims.discard(key)
 
     async def register_nonce(self, nonce: str, digest: str, *, retention: float) -> bool:
         """Record a nonce; see `NotificationStore`."""
-        now = self._clock()
+        now = self._now()
         known = self._nonces.get(nonce, now)
         if known is None:
             self._nonces.make_room(now)
             self._nonces.put(nonce, digest, now + retention)
         return known in (None, digest)
+
+    def _now(self) -> float:
+        return (self._clock or time.monotonic)()  # looked up now, so that tools which freeze the time can replace it

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from attrs import frozen
@@ -15,6 +15,7 @@ from yarl import URL
 
 from kfq_async.callbacks.parsing import PublicPath, to_public_path
 from kfq_async.errors import CallbackRejected, RejectionReason
+from kfq_async.models.masking import mask_secret, type_name
 
 if TYPE_CHECKING:
     from kfq_async.models.identity import CorpIdentLinkRequest
@@ -66,13 +67,16 @@ class CallbackUrls:
     """
 
     def __init__(self, secrets: Iterable[bytes], *, page: str, notify: str, public_path: PublicPath = "") -> None:
+        secrets = _mask_secrets(secrets)  # error trackers record the variables of a frame that raises
+        self._secrets: tuple[bytes, ...] = ()
+        self._bases: dict[Purpose, _BaseUrl] = {}
         self._secrets = _validate_secrets(secrets)
         self._bases = {Purpose.PAGE: _parse_base_url("page", page), Purpose.NOTIFY: _parse_base_url("notify", notify)}
         self._public_path = public_path
 
     def __repr__(self) -> str:
-        page, notify = (self._bases[purpose].url for purpose in Purpose)
-        return f"CallbackUrls(<{len(self._secrets)}>, page={page!r}, notify={notify!r})"
+        urls = "".join(f", {purpose}={base_url.url!r}" for purpose, base_url in self._bases.items())
+        return f"CallbackUrls(<{len(self._secrets)}>{urls})"
 
     def bind(self, request: CorpIdentLinkRequest) -> CorpIdentLinkRequest:
         """Return the request with ``callback_page`` and ``auth_callback_url`` bound to its ``client_request_id``.
@@ -127,6 +131,12 @@ def _decode_id(encoded_id: str) -> str:
     return base64.urlsafe_b64decode(encoded_id + "=" * (-len(encoded_id) % 4)).decode()
 
 
+def _mask_secrets(secrets: Any) -> Any:
+    if isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable):
+        return mask_secret(secrets)
+    return tuple(map(mask_secret, secrets))
+
+
 def _validate_secrets(secrets: object) -> tuple[bytes, ...]:
     if isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable):
         raise TypeError("secrets must be an iterable of bytes; put a single secret in a list")
@@ -135,7 +145,7 @@ def _validate_secrets(secrets: object) -> tuple[bytes, ...]:
         raise ValueError("secrets must contain at least one secret")
     for secret in validated:
         if not isinstance(secret, bytes):
-            raise TypeError(f"secrets must be bytes, not {type(secret).__name__}")
+            raise TypeError(f"secrets must be bytes, not {type_name(secret)}")
         if len(secret) < _MIN_SECRET_BYTES:
             raise ValueError(
                 f"a secret has {len(secret)} bytes, fewer than {_MIN_SECRET_BYTES}: generate one with os.urandom(32)"

@@ -14,7 +14,7 @@ from kfq_async.cli.link import link
 from kfq_async.cli.onboard import app as onboard
 from kfq_async.cli.options import UsageError
 from kfq_async.cli.sandbox import sandbox
-from kfq_async.cli.terminal import print_line
+from kfq_async.cli.terminal import print_line, replace_unencodable
 
 __all__ = ["run"]
 
@@ -33,6 +33,7 @@ app.command(sandbox)
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
+    replace_unencodable()
     console = Console(stderr=True)
     try:
         status = app(arguments, exit_on_error=False, error_console=console)

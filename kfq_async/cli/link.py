@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,11 +14,12 @@ from rich.text import Text
 
 from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, JsonOutput, Token, UsageError
 from kfq_async.cli.request import RequestOptions, read_request
-from kfq_async.cli.terminal import print_line, printable
+from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.config import Timeouts
 from kfq_async.errors import ApiError, KfqError, NonceError, ServerError, TooFrequentError
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
 from kfq_async.protocol.operation import ApiResponse
+from kfq_async.redaction import printable
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.session import AsyncSession
 
@@ -93,7 +92,7 @@ def _print_response(response: ApiResponse[CorpIdentLink], request: CorpIdentLink
         "attempts": response.attempts,
     }
     if as_json:
-        sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+        print_json(values)
         return
     console = Console(highlight=False, soft_wrap=True)  # a folded link could not be copied
     for name, value in values.items():
@@ -110,7 +109,7 @@ def _print_error(error: KfqError, *, as_json: bool) -> None:
             "clientRequestId": error.client_request_id,
             "text": str(error),
         }
-        sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+        print_json(values)
         return
     print_line(Console(stderr=True), f"{type(error).__name__}: {error}", style="red")
     if not _is_final(error):
@@ -125,4 +124,4 @@ def _is_final(error: KfqError) -> bool:
 def _print_retry_hint(client_request_id: str | None) -> None:
     if client_request_id is not None:
         option = f"--client-request-id {shlex.quote(client_request_id)}"
-        sys.stderr.write(f"To retry the same request, run the command again with {option}\n")
+        print_line(Console(stderr=True), f"To retry the same request, run the command again with {option}")

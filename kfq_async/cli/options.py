@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
+import cyclopts
 from cyclopts import Parameter
 
+from kfq_async.models.masking import MaskedStr
 from kfq_async.session import HOSTED
 
 __all__ = ["DEFAULT_BASE_URL", "BaseUrl", "Flag", "JsonOutput", "Token", "UsageError"]
 
 DEFAULT_BASE_URL = HOSTED
 
-Token = Annotated[str | None, Parameter(name="--token", env_var="KFQ_APP_AUTH_TOKEN", show_default=False)]
+
+def _as_masked(_: object, tokens: Sequence[cyclopts.Token]) -> MaskedStr:
+    return MaskedStr(tokens[0].value)
+
+
+Token = Annotated[
+    str | None,
+    Parameter(name="--token", env_var="KFQ_APP_AUTH_TOKEN", show_default=False, converter=_as_masked),
+]
 """appAuthToken of the enterprise."""
 BaseUrl = Annotated[str, Parameter(name="--base-url", env_var="KFQ_BASE_URL")]
 """Base URL of the platform, including the context path."""

@@ -11,8 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from kfq_async.cli.terminal import print_line, printable
+from kfq_async.cli.terminal import print_line
 from kfq_async.onboarding import Outcome, OutcomeStatus
+from kfq_async.redaction import printable
 
 __all__ = ["Counts", "DemoCompany", "print_report"]
 

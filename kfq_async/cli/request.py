@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from kfq_async.cli.options import UsageError
 from kfq_async.errors import DecodeError
-from kfq_async.models.fields import new_id
+from kfq_async.models.fields import SECRET, new_id
 from kfq_async.models.identity import CorpIdentLinkRequest
 from kfq_async.onboarding.input.mapping import build_request
 from kfq_async.protocol.codec import decode
@@ -62,19 +62,19 @@ class RequestOptions:
 
     company_name: str | None = None
     credit_code: str | None = None
-    legal_rep_name: str | None = None
+    legal_rep_name: str | None = attrs.field(default=None, **SECRET)
     company_type: int | None = None
-    account_name: str | None = None
+    account_name: str | None = attrs.field(default=None, **SECRET)
     client_user_id: str | None = None
-    operator_name: str | None = None
-    id_card: str | None = None
+    operator_name: str | None = attrs.field(default=None, **SECRET)
+    id_card: str | None = attrs.field(default=None, **SECRET)
     id_card_type: int | None = None
-    mobile: str | None = None
-    bank_card: str | None = None
+    mobile: str | None = attrs.field(default=None, **SECRET)
+    bank_card: str | None = attrs.field(default=None, **SECRET)
     corp_verify_methods: Annotated[Texts, Parameter(name="--corp-verify-method")] = None
     person_verify_methods: Annotated[Texts, Parameter(name="--person-verify-method")] = None
-    callback_page: str | None = None
-    auth_callback_url: str | None = None
+    callback_page: str | None = attrs.field(default=None, **SECRET)
+    auth_callback_url: str | None = attrs.field(default=None, **SECRET)
 
     @property
     def given(self) -> list[str]:

@@ -36,6 +36,7 @@ def sandbox(
     app_id: str = APP_ID,
     private_key: Path | None = None,
     callback_host: Annotated[list[str] | None, Parameter(negative=())] = None,
+    allowed_host: Annotated[list[str] | None, Parameter(negative=())] = None,
 ) -> int:
     """Serve the protocol of the platform on loopback, for development and tests.
 
@@ -67,6 +68,9 @@ def sandbox(
         state file).
     callback_host
         Host other than this machine to which notifications may be sent, repeatable.
+    allowed_host
+        Host besides localhost and the loopback addresses under which the sandbox can be reached, such as the name of
+        a proxy, repeatable.
     """
     if faults:
         for name, kind in FAULT_KINDS.items():
@@ -88,6 +92,7 @@ def sandbox(
             app_id=app_id,
             private_key=None if private_key is None else private_key.read_bytes(),
             callback_hosts=callback_host or [],
+            allowed_hosts=allowed_host or [],
         )
         asyncio.run(_serve(box, until_eof=until_eof))
     except ValueError as error:

@@ -1,20 +1,43 @@
-"""Text that is safe to print on a terminal."""
+"""Output of ``kfq`` on any terminal, file or pipe: text of others controls nothing, and no character fails."""
 
 from __future__ import annotations
 
+import json
+import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
+
+from kfq_async.redaction import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["print_line", "printable"]
+__all__ = ["print_json", "print_line", "replace_unencodable"]
 
 
-def printable(text: str) -> str:
-    """Return the text on one line, with a space for each control character, which could control the terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
+def replace_unencodable() -> None:
+    """Let standard output and error replace the characters that their encoding lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def print_line(console: Console, text: str, *, style: str = "") -> None:
-    """Print text as one line that is not folded; brackets are not markup, and numbers are not highlighted."""
-    console.print(printable(text), style=style, markup=False, highlight=False, soft_wrap=True)
+    """Print text as one line that is not folded: without markup, emoji codes or highlighted numbers."""
+    console.print(printable(text), style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def print_json(values: object) -> None:
+    """Print JSON on one line of standard output, in ASCII if it has characters that cannot be printed there."""
+    text = json.dumps(values, ensure_ascii=False)
+    if not text.isprintable() or not _can_encode(text):
+        text = json.dumps(values)
+    sys.stdout.write(f"{text}\n")
+
+
+def _can_encode(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -17,15 +17,17 @@ from tempfile import TemporaryDirectory
 from typing import Self
 from urllib.parse import parse_qs
 
-from attrs import frozen
+from attrs import field, frozen
 from redis.asyncio import Redis
 
 import kfq_async as kfq
 from kfq_async.callbacks import Purpose
 from kfq_async.callbacks.stores_redis import RedisStore
+from kfq_async.models.fields import SECRET
 from kfq_async.sandbox import Sandbox
 
 __all__ = [
+    "CLOSE_WITHIN",
     "MAX_FORM_SIZE",
     "NOTIFY_PATH",
     "Company",
@@ -43,6 +45,9 @@ MAX_FORM_SIZE = 10_000
 """Maximum size of a submitted form in bytes."""
 MAX_FIELD_LENGTH = 100
 """Maximum length of a form field in characters."""
+_SQLITE_BITS = 64
+CLOSE_WITHIN = 5.0
+"""Seconds for which a stopping service waits for its notification handlers, which take milliseconds."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS secrets (id INTEGER PRIMARY KEY CHECK (id = 1), secret BLOB NOT NULL);
@@ -68,7 +73,7 @@ class ServiceSettings:
     """SQLite file, shared by all workers."""
     public_url: str
     """URL at which browsers and the platform reach this service, such as ``https://your-domain.com``."""
-    redis_url: str | None = None
+    redis_url: str | None = field(default=None, **SECRET)
     """Redis server that several workers share for deduplication; ``None`` for a single worker."""
 
     @classmethod
@@ -85,7 +90,7 @@ class CompanyForm:
     key: str
     company_name: str
     credit_code: str
-    account_name: str
+    account_name: str = field(**SECRET)
 
     @property
     def is_valid(self) -> bool:
@@ -105,7 +110,7 @@ class Company:
 
     client_request_id: str
     form: CompanyForm
-    auth_url: str | None
+    auth_url: str | None = field(**SECRET)
     status: int | None
 
     @property
@@ -191,17 +196,20 @@ class CompanyService:
 
     def _apply_notification(self, delivery: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
         """Store the key and the new status in one transaction, so that a duplicate in any worker finds the key."""
-        status = delivery.notification.order_status
+        status, client_request_id = delivery.notification.order_status, delivery.client_request_id
+        if status is not None and status.bit_length() >= _SQLITE_BITS:  # none that is documented
+            status = None
         with self._transaction() as database:
             inserted = database.execute(
-                "INSERT OR IGNORE INTO notifications VALUES (?, ?, ?)",
-                (delivery.key, delivery.client_request_id, status),
+                "INSERT OR IGNORE INTO notifications VALUES (?, ?, ?)", (delivery.key, client_request_id, status)
             )
-            if inserted.rowcount:
-                # Notifications can arrive out of order: a final status is not overwritten.
+            if not inserted.rowcount:
+                return
+            query = "SELECT status FROM companies WHERE client_request_id = ?"
+            (recorded,) = database.execute(query, (client_request_id,)).fetchone()
+            if kfq.supersedes(status, recorded):  # notifications can overtake each other
                 database.execute(
-                    "UPDATE companies SET status = ? WHERE client_request_id = ? AND (status IS NULL OR status = ?)",
-                    (status, delivery.client_request_id, kfq.IdentityStatus.IN_PROGRESS),
+                    "UPDATE companies SET status = ? WHERE client_request_id = ?", (status, client_request_id)
                 )
 
     def _get_or_create(self, form: CompanyForm) -> Company:

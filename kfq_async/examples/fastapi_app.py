@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 
 import kfq_async as kfq
 from kfq_async.examples.companies import (
+    CLOSE_WITHIN,
     MAX_FORM_SIZE,
     NOTIFY_PATH,
     CompanyService,
@@ -24,6 +25,7 @@ from kfq_async.integrations.fastapi import (
     KfqSession,
     http_error,
     kfq_lifespan,
+    mask_callback_urls,
     notification_router,
     raw_path,
     read_body,
@@ -32,6 +34,7 @@ from kfq_async.integrations.fastapi import (
 
 def make_app() -> FastAPI:
     """Return the application; called in each worker."""
+    mask_callback_urls()
     service = CompanyService(ServiceSettings.from_env())
 
     @asynccontextmanager
@@ -39,7 +42,8 @@ def make_app() -> FastAPI:
         async with service:
             yield
 
-    app = FastAPI(lifespan=kfq_lifespan(receivers=[service.receiver], lifespan=lifespan), openapi_url=None)
+    app_lifespan = kfq_lifespan(receivers=[service.receiver], close_within=CLOSE_WITHIN, lifespan=lifespan)
+    app = FastAPI(lifespan=app_lifespan, openapi_url=None)
     app.include_router(notification_router(service.receiver, NOTIFY_PATH))
 
     @app.get("/")
@@ -81,5 +85,5 @@ if __name__ == "__main__":
             factory=True,
             port=arguments.port,
             workers=arguments.workers,
-            access_log=False,
+            timeout_graceful_shutdown=10,
         )

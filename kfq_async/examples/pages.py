@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
 import kfq_async as kfq
 
@@ -69,9 +69,9 @@ _BUTTON_TEXTS = {"good": "认证其他企业", "busy": "继续认证", "bad": "�
 class Page:
     """Framework-independent HTTP response."""
 
-    html: str
+    html: str = field(repr=False)
     status: int = 200
-    headers: Mapping[str, str] = _HEADERS
+    headers: Mapping[str, str] = field(default=_HEADERS, repr=False)
 
 
 def redirect(url: str) -> Page:

@@ -9,6 +9,7 @@ from sanic.worker.loader import AppLoader
 
 import kfq_async as kfq
 from kfq_async.examples.companies import (
+    CLOSE_WITHIN,
     MAX_FORM_SIZE,
     NOTIFY_PATH,
     CompanyService,
@@ -18,7 +19,14 @@ from kfq_async.examples.companies import (
     platform_environment,
 )
 from kfq_async.examples.pages import Page, form_page, message_page, redirect, status_page
-from kfq_async.integrations.sanic import http_error, kfq_session, notification_blueprint, read_body, setup_kfq
+from kfq_async.integrations.sanic import (
+    http_error,
+    kfq_session,
+    mask_callback_urls,
+    notification_blueprint,
+    read_body,
+    setup_kfq,
+)
 
 App = Sanic[Any, Any]
 AnyRequest = Request[Any, Any]
@@ -26,9 +34,10 @@ AnyRequest = Request[Any, Any]
 
 def make_app(name: str = "companies") -> App:
     """Return the application; called in each worker."""
+    mask_callback_urls()
     service = CompanyService(ServiceSettings.from_env())
     app: App = Sanic(name)
-    setup_kfq(app, receivers=[service.receiver])
+    setup_kfq(app, receivers=[service.receiver], close_within=CLOSE_WITHIN)
     app.blueprint(notification_blueprint(service.receiver, NOTIFY_PATH))
 
     @app.after_server_stop
@@ -71,11 +80,11 @@ def main() -> None:
     arguments = parse_arguments("Sanic")
     with platform_environment(arguments):
         if arguments.workers == 1:
-            make_app().run(port=arguments.port, single_process=True, access_log=False, motd=False)
+            make_app().run(port=arguments.port, single_process=True, access_log=True, motd=False)
         else:
             loader = AppLoader(factory=make_app)
             app = loader.load()
-            app.prepare(port=arguments.port, workers=arguments.workers, access_log=False, motd=False)
+            app.prepare(port=arguments.port, workers=arguments.workers, access_log=True, motd=False)
             Sanic.serve(primary=app, app_loader=loader)
 
 

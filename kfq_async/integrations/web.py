@@ -1,11 +1,12 @@
-"""Framework-independent helpers: sessions for web requests, bounded reading, and errors as HTTP responses."""
+"""Framework-independent helpers: sessions, bounded reading of notifications, errors as HTTP responses, access logs."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -27,17 +28,37 @@ from kfq_async.errors import (
 from kfq_async.session import AsyncSession
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
+    from collections.abc import AsyncIterable, Iterable
 
     from kfq_async.callbacks import NotificationReceiver, Reply
     from kfq_async.callbacks.parsing import Headers
     from kfq_async.errors import KfqError
 
-__all__ = ["ErrorResponse", "handle_notification", "http_error", "read_limited", "web_session"]
+__all__ = [
+    "CLOSE_WITHIN",
+    "CallbackUrlFilter",
+    "ErrorResponse",
+    "IncompleteBody",
+    "NotificationResponse",
+    "check_close_within",
+    "close_receivers",
+    "handle_notification",
+    "http_error",
+    "mask_callback_urls",
+    "read_limited",
+    "web_session",
+]
 
 _LOG = logging.getLogger("kfq_async")
 _WEB_TIMEOUTS = Timeouts(total=10)
 """A user is waiting, and proxies have time limits too."""
+CLOSE_WITHIN = 10.0
+"""Seconds for which a stopping service waits for its handlers; orchestrators often kill a service after 30."""
+_SERVER_LOGGERS = ("uvicorn.access", "sanic.access", "sanic.error", "sanic.root")
+"""Loggers of uvicorn and Sanic whose records hold the URLs of requests."""
+# A segment of `CallbackUrls`: encoded id, dot, and 43 characters of HMAC; proxies may percent-encode any of them.
+_CHARACTER = "(?:[A-Za-z0-9_-]|%[0-9A-Fa-f]{2})"
+_SEGMENT = re.compile(rf"(?<=/)({_CHARACTER}+?(?:\.|%2[Ee])){_CHARACTER}{{43}}(?!{_CHARACTER})")
 
 
 def web_session(**options: Any) -> AsyncSession:
@@ -59,14 +80,114 @@ async def read_limited(chunks: AsyncIterable[bytes], limit: int) -> bytes | None
     return bytes(body)
 
 
+class IncompleteBody(Exception):
+    """Raised while a body is read if the sender disconnected or sent malformed chunks."""
+
+
+@frozen
+class NotificationResponse:
+    """HTTP response to a notification, to be sent unchanged.
+
+    Attributes:
+        status: HTTP status: exactly 200 for an acknowledgement; the platform does not count one with 201 (protocol
+            section 6.6).
+        body: Body.
+        content_type: Value of the ``Content-Type`` header.
+        close: Whether to close the connection after the response, because the body was not read to its end. In
+            HTTP/1.1 add ``Connection: close``.
+    """
+
+    status: int
+    body: bytes
+    content_type: str
+    close: bool
+
+
 async def handle_notification(
     receiver: NotificationReceiver, chunks: AsyncIterable[bytes], headers: Headers, path: str | bytes
-) -> Reply:
-    """Pass a request to a receiver, reading no more of its body than ``max_body`` allows."""
-    body = await read_limited(chunks, receiver.max_body)
-    if body is None:
-        return await receiver.reject(RejectionReason.BODY_TOO_LARGE, f"more than {receiver.max_body} bytes")
-    return await receiver.receive(body, headers, path)
+) -> NotificationResponse:
+    """Pass a request to a receiver, and return the response to send.
+
+    Path and headers are checked before the body is read. Reading ends after ``receiver.max_body`` bytes or
+    ``receiver.body_timeout`` seconds.
+
+    Args:
+        receiver: Receiver.
+        chunks: Body of the request; raises `IncompleteBody` if it ends prematurely.
+        headers: Mapping or pairs, names in any case.
+        path: Undecoded path, without query.
+    """
+    refusal = await receiver.precheck(headers, path)
+    if refusal is not None:
+        return _notification_response(refusal, close=True)
+    try:
+        async with asyncio.timeout(receiver.body_timeout) as timeout:
+            body = await read_limited(chunks, receiver.max_body)
+    except IncompleteBody as error:
+        reply = await receiver.reject(RejectionReason.BODY_MALFORMED, str(error))
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+        reply = await receiver.reject(RejectionReason.BODY_TIMEOUT, f"incomplete after {receiver.body_timeout:g} s")
+    else:
+        if body is not None:
+            return _notification_response(await receiver.receive(body, headers, path), close=False)
+        reply = await receiver.reject(RejectionReason.BODY_TOO_LARGE, f"more than {receiver.max_body} bytes")
+    return _notification_response(reply, close=True)
+
+
+def _notification_response(reply: Reply, *, close: bool) -> NotificationResponse:
+    return NotificationResponse(reply.status, reply.body, reply.content_type, close)
+
+
+def check_close_within(seconds: float | None) -> None:
+    """Raise `ValueError` at startup for what `NotificationReceiver.aclose` would refuse at shutdown."""
+    if seconds is not None and not seconds >= 0:
+        raise ValueError(f"close_within must be at least 0 seconds, or None, not {seconds}")
+
+
+async def close_receivers(receivers: Iterable[NotificationReceiver], within: float | None) -> None:
+    """Close receivers at the same time (see `NotificationReceiver.aclose`)."""
+    await asyncio.gather(*(receiver.aclose(within=within) for receiver in receivers))
+
+
+class CallbackUrlFilter(logging.Filter):
+    """Logging filter that masks the HMAC in URLs of `CallbackUrls`, which are secrets; it drops no record.
+
+    ``/hooks/kfq/cm93LTE.<HMAC>`` becomes ``/hooks/kfq/cm93LTE.***``, at any path: in messages, in their arguments,
+    and in attributes of records, such as Sanic's ``request``. Add it to loggers with `mask_callback_urls`, to a
+    handler, or in a `logging.config` dictionary as ``{"()": "kfq_async.integrations.web.CallbackUrlFilter"}``.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the record in place and return ``True``."""
+        _mask_values(vars(record))
+        if isinstance(record.args, tuple):  # uvicorn's formatter reads the arguments one by one
+            record.args = tuple(map(_mask_urls, record.args))
+        elif isinstance(record.args, MutableMapping):  # gunicorn, hypercorn
+            _mask_values(record.args)
+        return True
+
+
+_FILTER = CallbackUrlFilter()
+
+
+def mask_callback_urls(*loggers: str) -> None:
+    """Add a `CallbackUrlFilter` to the named loggers (default: those of uvicorn and Sanic that log URLs). Idempotent.
+
+    Call it in each worker, after logging is configured: where the application is created.
+    """
+    for name in loggers or _SERVER_LOGGERS:
+        logging.getLogger(name).addFilter(_FILTER)
+
+
+def _mask_values(values: MutableMapping[str, Any]) -> None:
+    for name, value in values.items():
+        values[name] = _mask_urls(value)
+
+
+def _mask_urls(value: object) -> object:
+    return _SEGMENT.sub(r"\1***", value) if isinstance(value, str) else value
 
 
 @frozen

@@ -8,7 +8,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from kfq_async.models.fields import MODEL, as_tuple, integer, known_member, mask, mask_extra, model, models, text
+from kfq_async.models.fields import MODEL, SECRET, UNKNOWN_KEYS, as_tuple, integer, known_member, model, models, text
 
 
 @frozen(kw_only=True)
@@ -21,11 +21,11 @@ class ContractUser:
         contact: Mobile number or e-mail address of the account.
     """
 
-    name: str | None = field(default=None, validator=text, repr=mask)
+    name: str | None = field(default=None, validator=text, **SECRET)
     """Name of the person."""
     contact_type: str | None = field(default=None, validator=text)
     """Kind of ``contact``: ``MOBILE`` or ``EMAIL``."""
-    contact: str | None = field(default=None, validator=text, repr=mask)
+    contact: str | None = field(default=None, validator=text, **SECRET)
     """Mobile number or e-mail address of the account."""
 
 
@@ -166,7 +166,7 @@ class ContractSigner:
 
     signer_type: str | None = field(default=None, validator=text)
     """``SENDER``, ``RECEIVER_ENT`` or ``RECEIVER_PERSONAL``; the platform silently drops a party of any other type."""
-    signer_name: str | None = field(default=None, validator=text, repr=mask)
+    signer_name: str | None = field(default=None, validator=text, **SECRET)
     """Name of the enterprise or person."""
     signer_order: str | None = field(default=None, validator=text)
     """Signing order: a decimal integer as text."""
@@ -227,7 +227,7 @@ class TemplateParam:
 
     param_key: str | None = field(default=None, validator=text)
     """Key of the control; the platform matches by it alone."""
-    param_value: str | None = field(default=None, validator=text, repr=mask)
+    param_value: str | None = field(default=None, validator=text, **SECRET)
     """Value: images as base64, dates as ``yyyy-MM-dd``."""
 
 
@@ -315,7 +315,7 @@ class ContractDraftRequest:
     """1 finishes the contract after the last signature, 0 keeps it open for more parties."""
     enterprise_name: str | None = field(default=None, validator=text)
     """Name of the initiating enterprise; the platform does not evaluate it."""
-    operator_account: str | None = field(default=None, validator=text, repr=mask)
+    operator_account: str | None = field(default=None, validator=text, **SECRET)
     """Account to act as, if the platform has linked it to the token; without effect otherwise."""
 
 
@@ -330,7 +330,7 @@ class ContractDraft:
 
     contract_id: str
     """Id of the contract."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys of the result, as received."""
 
 
@@ -345,7 +345,7 @@ class ContractTasksRequest:
 
     contract_id: str | None = field(default=None, validator=text)
     """Id of the contract."""
-    operator_account: str | None = field(default=None, validator=text, repr=mask)
+    operator_account: str | None = field(default=None, validator=text, **SECRET)
     """Account to act as, if the platform has linked it to the token; without effect otherwise."""
 
 
@@ -419,13 +419,13 @@ class TaskParty:
         extra: Unknown keys of the result, as received.
     """
 
-    name: str | None = field(default=None, repr=mask)
+    name: str | None = field(default=None, **SECRET)
     """Name of the person."""
     contact_type: str | None = None
     """Kind of ``contact``: ``MOBILE`` or ``EMAIL``."""
-    contact: str | None = field(default=None, repr=mask)
+    contact: str | None = field(default=None, **SECRET)
     """Mobile number or e-mail address of the account."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys of the result, as received."""
 
 
@@ -449,13 +449,13 @@ class ContractTask:
     """Kind of task: ``WRITE``, ``SIGN`` or ``APPROVE``."""
     party_type: str | None = None
     """Kind of party: ``SENDER``, ``PERSONAL`` or ``ENTERPRISE``."""
-    party_name: str | None = field(default=None, repr=mask)
+    party_name: str | None = field(default=None, **SECRET)
     """Name of the person or enterprise."""
-    party_account: str | None = field(default=None, repr=mask)
+    party_account: str | None = field(default=None, **SECRET)
     """Internal id of the acting user."""
     party: TaskParty | None = None
     """Person whom the task waits for; ``None`` for the sender's own tasks."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys of the result, as received."""
 
 
@@ -473,5 +473,5 @@ class ContractTasks:
     """A `ContractStatus`, or the text received if this version does not know it."""
     todo_task_list: tuple[ContractTask, ...]
     """Open tasks; empty in final states."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys of the result, as received."""

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
+from kfq_async.models.masking import MASK, MaskedStr, mask_texts
+from kfq_async.redaction import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from enum import Enum
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     import attrs
 
 
+MAX_KEY = 100
+"""Longest part of an unknown key that a ``repr`` shows, in characters."""
 MODEL = "model"
 """Metadata key of a field that holds models: its value is their class."""
 
@@ -34,12 +39,12 @@ def new_id_pair() -> tuple[str, str]:
 
 def mask(value: object) -> str:
     """Return the ``repr`` of a secret field: whether it is set, but not its value."""
-    return "None" if value is None else "'***'"
+    return "None" if value is None else MASK
 
 
 def mask_extra(value: Mapping[str, object]) -> str:
     """Return the ``repr`` of unknown keys: their names, but not their values."""
-    return f"<{', '.join(sorted(value))}>" if value else "{}"
+    return f"<{', '.join(printable(key, MAX_KEY) for key in sorted(value))}>" if value else "{}"
 
 
 def text(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -104,9 +109,29 @@ def as_tuple(value: Sequence[Any] | None) -> tuple[Any, ...] | None:
     return cast("tuple[Any, ...] | None", value)
 
 
-for _converter in (as_texts, as_tuple):
+def as_masked(value: str | None) -> str | None:
+    """Convert a ``str`` to a `MaskedStr`; leave anything else for the validator to refuse."""
+    if value is None:
+        return None
+    return MaskedStr(value) if isinstance(value, str) else value  # type: ignore[redundant-expr]  # or a wrong type
+
+
+def as_masked_json(value: Mapping[str, object]) -> Mapping[str, object]:
+    """Convert every text in a JSON object to a `MaskedStr`."""
+    return cast("Mapping[str, object]", mask_texts(dict(value))) if value else value
+
+
+for _converter in (as_texts, as_tuple, as_masked, as_masked_json):
     # attrs reads the signature once per field; computing it each time is a third of the models' import time.
     _converter.__signature__ = signature(_converter)  # type: ignore[union-attr]
+
+SECRET: dict[str, Any] = {"converter": as_masked, "repr": mask}
+"""Arguments of `attrs.field` for a secret text: personal data, a link or a token.
+
+The value is masked too, not only the model's ``repr``, so that it stays masked when it is taken out of the model.
+"""
+UNKNOWN_KEYS: dict[str, Any] = {"converter": as_masked_json, "repr": mask_extra, "hash": False}
+"""Arguments of `attrs.field` for the unknown keys of a JSON object, any of which may be secret."""
 
 
 def known_member(kind: type[Enum], value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from kfq_async.models.fields import MODEL, as_texts, integer, mask, mask_extra, model, new_id, text, texts
+from kfq_async.models.fields import MODEL, SECRET, UNKNOWN_KEYS, as_texts, integer, model, new_id, text, texts
 
 
 @frozen(kw_only=True)
@@ -27,11 +27,11 @@ class CorpIdentInfo:
     """企业名称, name of the enterprise."""
     credit_code: str | None = field(default=None, validator=text)
     """统一社会信用代码, unified social credit code."""
-    legal_rep_name: str | None = field(default=None, validator=text, repr=mask)
+    legal_rep_name: str | None = field(default=None, validator=text, **SECRET)
     """法定代表人, name of the legal representative."""
     company_type: int | None = field(default=None, validator=integer)
     """企业类型, kind of enterprise; 1 company, 2 sole trader (个体工商户), 3 other."""
-    license: str | None = field(default=None, validator=text, repr=mask)
+    license: str | None = field(default=None, validator=text, **SECRET)
     """营业执照, business licence; its encoding is not documented."""
 
 
@@ -66,15 +66,15 @@ class OprIdentInfo:
         bank_card: 银行卡号, bank card number.
     """
 
-    name: str | None = field(default=None, validator=text, repr=mask)
+    name: str | None = field(default=None, validator=text, **SECRET)
     """姓名, name of the operator."""
-    id_card: str | None = field(default=None, validator=text, repr=mask)
+    id_card: str | None = field(default=None, validator=text, **SECRET)
     """证件号码, number of the identity document."""
     id_card_type: int | None = field(default=None, validator=integer)
     """证件类型, kind of identity document; the operation's page lists no values."""
-    mobile: str | None = field(default=None, validator=text, repr=mask)
+    mobile: str | None = field(default=None, validator=text, **SECRET)
     """手机号, mobile number."""
-    bank_card: str | None = field(default=None, validator=text, repr=mask)
+    bank_card: str | None = field(default=None, validator=text, **SECRET)
     """银行卡号, bank card number."""
 
 
@@ -117,7 +117,7 @@ class CorpIdentLinkRequest:
         client_request_id: 客户端请求唯一标识, your id for this request; ``None`` sends none.
     """
 
-    account_name: str | None = field(default=None, validator=text, repr=mask)
+    account_name: str | None = field(default=None, validator=text, **SECRET)
     """经办人账号, account of the operator, a mobile number or an e-mail address."""
     client_user_id: str | None = field(default=None, validator=text)
     """经办人ID, unique id of the operator in your own system."""
@@ -137,9 +137,9 @@ class CorpIdentLinkRequest:
         default=None, validator=model(OprIdentConfig), metadata={MODEL: OprIdentConfig}
     )
     """经办人实名认证配置, allowed ways to identify the operator."""
-    callback_page: str | None = field(default=None, validator=text, repr=mask)
+    callback_page: str | None = field(default=None, validator=text, **SECRET)
     """前端跳转页, URL that the browser is sent to afterwards."""
-    auth_callback_url: str | None = field(default=None, validator=text, repr=mask)
+    auth_callback_url: str | None = field(default=None, validator=text, **SECRET)
     """异步回调地址, URL that the platform notifies."""
     client_request_id: str | None = field(factory=new_id, validator=text)
     """客户端请求唯一标识, your id for this request; ``None`` sends none."""
@@ -157,7 +157,7 @@ class CorpIdentLink:
 
     order_no: str
     """Number of the identification order."""
-    auth_url: str = field(repr=mask)
+    auth_url: str = field(**SECRET)
     """URL of the page to open for the operator; a bearer link, so treat it as a secret."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys of the result, as received."""

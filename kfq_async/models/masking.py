@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["MASK", "MaskedBytes", "MaskedStr", "mask_text"]
+__all__ = ["MASK", "MaskedBytes", "MaskedStr", "mask_secret", "mask_text", "mask_texts", "type_name"]
 
 MASK = "'***'"
 """The ``repr`` of every secret."""
+
+
+def mask_secret(value: Any) -> Any:
+    """Return a text or bytes, such as a key, with a masked ``repr``, and any other value unchanged."""
+    return MaskedBytes(value) if isinstance(value, bytes) else mask_text(value)
+
+
+def type_name(value: object) -> str:
+    """Return the name of the type of a value, for messages: a masked ``str`` is a ``str``."""
+    plain = next((kind for kind in (str, bytes) if isinstance(value, kind)), type(value))
+    return plain.__name__
 
 
 class MaskedStr(str):
@@ -45,3 +56,18 @@ class MaskedBytes(bytes):
 def mask_text(value: Any) -> Any:
     """Return a text as a `MaskedStr`, and any other value unchanged."""
     return MaskedStr(value) if type(value) is str else value
+
+
+def mask_texts(data: Any) -> Any:
+    """Return a copy of JSON data in which every text is a `MaskedStr`, at any depth; keys stay as they are."""
+    root = [data]
+    containers: list[Any] = [root]
+    while containers:  # a loop, since the data may be nested more deeply than Python recurses
+        container = containers.pop()
+        for key, item in container.items() if isinstance(container, dict) else enumerate(container):
+            if isinstance(item, str):
+                container[key] = MaskedStr(item)
+            elif isinstance(item, dict | list):
+                container[key] = item.copy()
+                containers.append(container[key])
+    return root[0]

@@ -9,9 +9,9 @@ from typing import Self
 from attrs import field, frozen
 
 from kfq_async.models.contracts import known_contract_status
-from kfq_async.models.fields import known_member, mask, mask_extra
+from kfq_async.models.fields import SECRET, UNKNOWN_KEYS, known_member
 
-__all__ = ["CallbackType", "ContractEvent", "EventSigner", "IdentityNotification", "IdentityStatus"]
+__all__ = ["CallbackType", "ContractEvent", "EventSigner", "IdentityNotification", "IdentityStatus", "supersedes"]
 
 
 class IdentityStatus(IntEnum):
@@ -37,6 +37,33 @@ class IdentityStatus(IntEnum):
     def final(self) -> bool:
         """Whether the order stays in this state."""
         return self is not IdentityStatus.IN_PROGRESS
+
+
+def supersedes(new: int | None, old: int | None) -> bool:
+    """Return whether a notification with the status ``new`` supersedes the status ``old`` that is on record.
+
+    Notifications may overtake each other, so the last one to arrive need not be the latest (protocol section 5.3):
+
+    * Nothing supersedes a final status, and a status does not supersede itself.
+    * `IdentityStatus.IN_PROGRESS` supersedes nothing but ``None``, since every order begins with it.
+    * A final status supersedes any other. So does a status that this version does not know, except a final one.
+
+    Args:
+        new: Status of the notification, an `IdentityStatus` or any number; ``None`` supersedes nothing.
+        old: Status on record; ``None`` if there is none yet.
+
+    Raises:
+        TypeError: A status is neither a number nor ``None``, such as the text ``"1"``.
+    """
+    for name, status in (("new", new), ("old", old)):
+        if not isinstance(status, int | None):
+            raise TypeError(f"{name} must be an int or None, not {type(status).__name__}")
+    if new is None or new == old or old in _FINAL_STATUSES:
+        return False
+    return old is None or new != IdentityStatus.IN_PROGRESS
+
+
+_FINAL_STATUSES = frozenset(status for status in IdentityStatus if status.final)
 
 
 def known_identity_status(value: int | None) -> int | None:
@@ -93,15 +120,15 @@ class IdentityNotification:
     """Method for the person: ``mobile``, ``bank`` or ``offline``; probably ``face`` too."""
     company_verify_method: str | None = None
     """Method for the enterprise: ``legalRep``, ``invite`` or ``letter``."""
-    name: str | None = field(default=None, repr=mask)
+    name: str | None = field(default=None, **SECRET)
     """姓名, name of the person."""
-    id_card: str | None = field(default=None, repr=mask)
+    id_card: str | None = field(default=None, **SECRET)
     """证件号码, number of the identity document."""
     id_card_type: int | None = None
     """证件类型, kind of identity document."""
-    mobile: str | None = field(default=None, repr=mask)
+    mobile: str | None = field(default=None, **SECRET)
     """手机号, mobile number."""
-    bank_card: str | None = field(default=None, repr=mask)
+    bank_card: str | None = field(default=None, **SECRET)
     """银行卡号, bank card number."""
     company_name: str | None = None
     """企业名称, name of the enterprise."""
@@ -113,7 +140,7 @@ class IdentityNotification:
     """Time of the order; 14 digits ``yyyyMMddHHmmss`` on the self-hosted platform, zone not documented."""
     verify_time: str | None = None
     """Time of the verification, written like ``create_time``."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys, as received."""
 
 
@@ -190,13 +217,13 @@ class EventSigner:
         extra: Unknown keys, as received.
     """
 
-    name: str | None = field(default=None, repr=mask)
+    name: str | None = field(default=None, **SECRET)
     """Name of the person."""
     contact_type: str | None = None
     """Kind of ``contact``."""
-    contact: str | None = field(default=None, repr=mask)
+    contact: str | None = field(default=None, **SECRET)
     """Contact of the account; may be absent for accounts without a phone."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys, as received."""
 
 
@@ -233,13 +260,13 @@ class ContractEvent:
     """Id of the task, for events of a task; empty for ``RECALLED``."""
     signer_type: str | None = None
     """Kind of party, for events of a task: ``PERSONAL`` or ``ENTERPRISE``."""
-    signer_name: str | None = field(default=None, repr=mask)
+    signer_name: str | None = field(default=None, **SECRET)
     """Name of the enterprise, if the party is one."""
     node_type: str | None = None
     """Step inside an enterprise, as in `InternalNode`."""
     signer: EventSigner | None = None
     """Person who performed the task; ``None`` if it was done automatically."""
-    reason: str | None = field(default=None, repr=mask)
+    reason: str | None = field(default=None, **SECRET)
     """First reason recorded for the contract, not necessarily of this event."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys, as received."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from kfq_async.errors import (
     ApiError,
@@ -93,17 +93,20 @@ class Decision:
     row_number: int
     """Position of the row in its source."""
     reason: SkipReason
-    before: Entry | None = None
+    before: Entry | None = field(default=None, repr=False)
     """The ledger's present entry."""
-    entry: Entry | None = None
+    entry: Entry | None = field(default=None, repr=False)
     """The entry to be written, if it changes."""
     problems: tuple[Problem, ...] = ()
     """Defects and warnings, those of the row included."""
 
 
-@frozen(kw_only=True)
+@define(eq=False, kw_only=True)
 class PendingRequest:
-    """A row that is to be sent. It does not refer to the row, so that memory is freed."""
+    """A row that is to be sent. It does not refer to the row, so that memory is freed.
+
+    Not frozen, which would double the cost of creating it; do not modify it.
+    """
 
     before: Entry | None = field(repr=False)
     """The ledger's present entry."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
-from kfq_async.errors import KfqError
 from kfq_async.models.fields import mask
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
+from kfq_async.models.masking import MaskedStr
 from kfq_async.models.notifications import IdentityStatus
+
+if TYPE_CHECKING:
+    from kfq_async.errors import KfqError
 
 __all__ = [
     "FINAL_STATES",
@@ -22,6 +26,10 @@ __all__ = [
     "Row",
     "State",
 ]
+
+
+def _masked(value: str | None) -> str | None:
+    return MaskedStr(value) if type(value) is str else value
 
 
 class State(StrEnum):
@@ -52,6 +60,9 @@ FINAL_STATES = frozenset({State.LINKED, State.REFUSED})
 @frozen
 class Entry:
     """One generation of one company in the ledger; holds no personal data.
+
+    Link and label are masked in ``repr``, also by themselves, so that tools that show the variables of a failed
+    function do not show them.
 
     Attributes:
         key_hash: Keyed hash of the company's key, 16 bytes.
@@ -88,7 +99,7 @@ class Entry:
     """The request's state."""
     order_no: str | None = None
     """Number of the identification order."""
-    auth_url: str | None = field(default=None, repr=mask)
+    auth_url: str | None = field(default=None, converter=_masked)
     """The identification link; a secret."""
     code: int | None = None
     """The platform's error code."""
@@ -102,7 +113,7 @@ class Entry:
     """End of the last call, in seconds since the epoch."""
     run: int = 0
     """Number of the run that saw the row last."""
-    label: str | None = None
+    label: str | None = field(default=None, converter=_masked)
     """The part of the key that may be shown."""
     opened_at: float = 0.0
     """Time at which the generation was opened, in seconds since the epoch."""
@@ -185,11 +196,11 @@ class Row:
 
     row_number: int
     """Position in the source."""
-    key: str | None = field(repr=mask)
+    key: str | None = field(converter=_masked)
     """Text that identifies the company between runs."""
-    request: CorpIdentLinkRequest | None
+    request: CorpIdentLinkRequest | None = field(repr=mask)
     """The request without its id."""
-    label: str | None = None
+    label: str | None = field(default=None, converter=_masked)
     """The part of the key that may be shown."""
     problems: tuple[Problem, ...] = ()
     """Defects and warnings."""
@@ -289,9 +300,9 @@ class Outcome:
         return "; ".join(reasons)
 
 
-@frozen(kw_only=True)
+@define(eq=False, kw_only=True)
 class CallResult:
-    """Result of one call."""
+    """Result of one call. Not frozen, which would double the cost of creating it; do not modify it."""
 
     result: CorpIdentLink | KfqError
     """The link, or the error that the call raised."""

@@ -113,7 +113,7 @@ async def request_link(session: AsyncSession, request: EncodedRequest) -> CallRe
     except SessionError:
         raise
     except KfqError as error:
-        result, attempts = error, error.attempts
+        result, attempts = error.with_traceback(None), error.attempts  # its frames would keep the request
     return CallResult(result=result, attempts=attempts, seconds=time.monotonic() - began)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -15,6 +16,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from cattrs.v import format_exception
 
 from kfq_async.errors import DecodeError, EncodeError
+from kfq_async.models.masking import MaskedStr
 
 __all__ = ["camel", "decode", "encode", "to_wire"]
 
@@ -36,10 +38,7 @@ def to_wire(request: object) -> dict[str, object]:
 
     A plain mapping is returned as a shallow copy, its ``None`` values included.
     """
-    if type(request) is dict or (not attrs.has(type(request)) and isinstance(request, Mapping)):
-        return dict(request)
-    fields: dict[str, object] = _converter.unstructure(request)
-    return fields
+    return _wire_hook(type(request))(request)
 
 
 def encode(fields: Mapping[str, object]) -> bytes:
@@ -81,9 +80,12 @@ def _children(value: object) -> list[tuple[str, object]]:
 def decode(kind: type[T], data: object, *, path: str = "$.result") -> T:
     """Build a model from JSON data; raise `DecodeError` with every problem and its path, which begins with ``path``."""
     try:
-        return _converter.structure(data, kind)
+        model: T = _model_hook(kind)(data, kind)
     except (BaseValidationError, _WrongType) as error:
         problems = transform_error(error, path=path, format_exception=_describe)
+    else:
+        return model
+    del data  # error trackers record the variables of each frame
     raise DecodeError(tuple(_with_wire_path(problem) for problem in problems))
 
 
@@ -108,17 +110,27 @@ class _WrongType(TypeError):
 
 
 def _json_type(value: object) -> str:
-    names = {NoneType: "null", bool: "a boolean", dict: "an object", list: "a list", str: "a string"}
+    names = {
+        NoneType: "null",
+        bool: "a boolean",
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        MaskedStr: "a string",
+    }
     return names.get(type(value), "a number")
 
 
-def _exactly(kind: type, expected: str) -> Callable[[object, object], object]:
-    def check(value: object, _: object) -> object:
-        if type(value) is kind:
-            return value
-        raise _WrongType(f"expected {expected}, not {_json_type(value)}")
+def _text(value: object, _: object) -> str:
+    if isinstance(value, str):  # also `MaskedStr`, in a result that was taken out of its envelope
+        return value
+    raise _WrongType(f"expected a string, not {_json_type(value)}")
 
-    return check
+
+def _integer(value: object, _: object) -> int:
+    if type(value) is int:
+        return value
+    raise _WrongType(f"expected an integer, not {_json_type(value)}")
 
 
 def _tuple_hook(kind: Any, converter: Converter) -> Callable[[object, object], object]:
@@ -202,8 +214,20 @@ def _structure_hook(cls: type, converter: Converter) -> Callable[[Any, Any], Any
 
 
 _converter = Converter(detailed_validation=True)
-_converter.register_structure_hook(str, _exactly(str, "a string"))
-_converter.register_structure_hook(int, _exactly(int, "an integer"))
+_converter.register_structure_hook(str, _text)
+_converter.register_structure_hook(int, _integer)
 _converter.register_structure_hook_factory(_is_tuple)(_tuple_hook)
 _converter.register_structure_hook_factory(attrs.has)(_structure_hook)
 _converter.register_unstructure_hook_factory(attrs.has)(_unstructure_hook)
+
+
+def _find_wire_hook(kind: type) -> Callable[[Any], dict[str, object]]:
+    if issubclass(kind, Mapping) and not attrs.has(kind):
+        return dict
+    return _converter.get_unstructure_hook(kind)
+
+
+_wire_hook: Callable[[Any], Callable[[Any], dict[str, object]]] = cache(_find_wire_hook)
+"""Conversion of requests of a class; cached, since cattrs takes as long to find it as to convert a small model."""
+_model_hook: Callable[[Any], Callable[[Any, Any], Any]] = cache(_converter.get_structure_hook)
+"""Conversion of JSON data to a class; cached likewise."""

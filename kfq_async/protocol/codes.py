@@ -27,6 +27,8 @@ TOO_FREQUENT_MESSAGE = "请勿频繁操作"
 """触发限流: text in the message of a rate-limit error, in any envelope (protocol section 1.8)."""
 TOO_FREQUENT = 999_999
 """Code of a rate-limit error; not every one carries it."""
+_MAX_SCANNED = 1_000
+"""Number of characters of a message that are searched for that text; it may have millions."""
 AMBIGUOUS_CODES = frozenset({91000, 43000})
 """Transient failures that the platform may report after it has acted."""
 
@@ -89,7 +91,7 @@ def classify_code(envelope: Envelope, http_status: int) -> _Meaning:
     if (
         envelope.code == TOO_FREQUENT
         or http_status == 429
-        or (envelope.message is not None and TOO_FREQUENT_MESSAGE in envelope.message)
+        or (envelope.message is not None and TOO_FREQUENT_MESSAGE in envelope.message[:_MAX_SCANNED])
     ):
         return TooFrequentError, RATE_LIMITED
     if envelope.kind is EnvelopeKind.FRAMEWORK:

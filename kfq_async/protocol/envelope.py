@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any, TypeVar
 
 import orjson
 from attrs import field, frozen
 
-from kfq_async.models.fields import mask, mask_extra
+from kfq_async.models.fields import UNKNOWN_KEYS, mask
+from kfq_async.models.masking import MaskedStr, mask_texts
+from kfq_async.protocol.codec import decode
 
 __all__ = ["SUCCESS", "Envelope", "EnvelopeKind", "parse_envelope", "parse_timestamp"]
 
+T = TypeVar("T")
 SUCCESS = 10000
 """Code of a success."""
 _MIN_MILLISECONDS = 100_000_000_000
 """Smallest timestamp read as milliseconds; smaller ones are seconds (until the year 5138)."""
+_UNHANDLED = 500
+"""Code of an unhandled exception in an internal envelope, which may repeat the request (protocol section 2.5)."""
+_REPEATED_REQUEST = ("{", "appAuthToken")
+"""Texts by which a repeated request is recognised: its first character, and the token's wire name."""
 _MAX_CODE_DIGITS = 18
 """Maximum number of digits of a code sent as text: they always fit into 64 bits, as a code sent as a number does."""
 
@@ -46,10 +54,11 @@ class Envelope:
     Attributes:
         kind: Kind of the envelope.
         code: Code, 10000 for success; ``None`` if the platform sent none.
-        message: Message of the platform; may hold personal data. ``None`` if it sent no text.
-        result: JSON value of ``result``; ``None`` if there is none.
+        message: Message of the platform, up to where it repeats the request (protocol section 2.5); may hold personal
+            data. ``None`` if it sent no text.
         raw_timestamp: Timestamp as received: seconds, milliseconds, or text.
         extra: Unknown keys, as received.
+        result: JSON value of ``result``; ``None`` if there is none. Its texts are masked in ``repr``.
     """
 
     kind: EnvelopeKind
@@ -57,13 +66,22 @@ class Envelope:
     code: int | None
     """Code, 10000 for success; ``None`` if the platform sent none."""
     message: str | None = field(default=None, repr=mask)
-    """Message of the platform; may hold personal data. ``None`` if it sent no text."""
-    result: object = field(default=None, repr=mask)
-    """JSON value of ``result``; ``None`` if there is none."""
+    """Message of the platform, up to where it repeats the request (protocol section 2.5); may hold personal data.
+    ``None`` if it sent no text."""
+    _result: object = field(default=None, repr=False)
     raw_timestamp: object = field(default=None, repr=False)
     """Timestamp as received: seconds, milliseconds, or text."""
-    extra: Mapping[str, object] = field(factory=dict, repr=mask_extra, hash=False)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys, as received."""
+
+    @property
+    def result(self) -> Any:
+        """JSON value of ``result``; ``None`` if there is none. Its texts are masked in ``repr``."""
+        return mask_texts(self._result)
+
+    def decode_result(self, model: type[T]) -> T:
+        """Return the result as a model; raise `DecodeError` if that is impossible."""
+        return decode(model, self._result)
 
     @property
     def ok(self) -> bool:
@@ -104,11 +122,21 @@ def _envelope(kind: EnvelopeKind, data: dict[str, object]) -> Envelope | None:
     return Envelope(
         kind=kind,
         code=code,
-        message=message if type(message) is str else None,
+        message=_own_words(message, kind, code) if type(message) is str else None,
         result=data.pop("result", None),
         raw_timestamp=data.pop("timestamp", None),
         extra=data,
     )
+
+
+def _own_words(message: str, kind: EnvelopeKind, code: int | None) -> str:
+    """Return a message without a request that it repeats."""
+    if code == SUCCESS:
+        return message
+    if kind is EnvelopeKind.INTERNAL and code == _UNHANDLED:
+        for beginning in _REPEATED_REQUEST:
+            message = message.partition(beginning)[0]
+    return MaskedStr(message)
 
 
 def parse_timestamp(raw: object) -> datetime | None:

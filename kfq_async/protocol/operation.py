@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from attrs import Attribute, field, frozen, has
 
+from kfq_async.models.urls import is_plain_path
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -49,20 +51,25 @@ class Idempotency(Enum):
 
 
 def _method(_instance: object, _attribute: object, value: str) -> None:
-    if value not in {"GET", "POST"}:
-        raise ValueError(f"method must be 'GET' or 'POST', the only ones that the platform supports, not {value!r}")
+    if value not in ("GET", "POST"):
+        raise ValueError("method must be 'GET' or 'POST', in capitals: the platform supports no other")
 
 
-def _path(_instance: object, _attribute: object, value: str) -> None:
-    if not value.startswith("/") or set(value) & set("?# \\"):
-        raise ValueError(f"path must start with '/' and have no query, fragment, space or backslash, not {value!r}")
+def _path(_instance: object, _attribute: object, value: Any) -> None:
+    if not isinstance(value, str) or not is_plain_path(value):
+        raise ValueError(
+            "path must be like '/contract/tasks': ASCII without a query, percent-escapes, spaces, ';' or backslashes, "
+            "and no segment may be empty, '.' or '..'"
+        )
 
 
 def _member(instance: object, attribute: Attribute[Any], value: object) -> None:
     kind = {"credentials": CredentialPlacement, "idempotency": Idempotency}[attribute.name]
     if not isinstance(value, kind):
         members = ", ".join(f"{kind.__name__}.{member.name}" for member in kind)
-        raise TypeError(f"{type(instance).__name__}.{attribute.name} must be one of {members}, not {value!r}")
+        raise TypeError(
+            f"{type(instance).__name__}.{attribute.name} must be one of {members}, not a {type(value).__name__}"
+        )
 
 
 def _repr_result(result: object) -> str:
@@ -79,7 +86,8 @@ class Operation(Generic[RequestT, ResultT]):
 
     Attributes:
         method: ``"GET"`` or ``"POST"``.
-        path: Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash and without a query.
+        path: Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash, without a query, percent-escapes
+            and ``..`` segments.
         request: Model class of the request; ``None`` takes mappings only.
         result: Model class of the result; ``None`` returns the plain JSON value.
         credentials: Placement of the credentials.
@@ -92,7 +100,8 @@ class Operation(Generic[RequestT, ResultT]):
     method: str = field(validator=_method)
     """``"GET"`` or ``"POST"``."""
     path: str = field(validator=_path)
-    """Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash and without a query."""
+    """Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash, without a query, percent-escapes
+    and ``..`` segments."""
     request: type[RequestT] | None = field(default=None, kw_only=True)
     """Model class of the request; ``None`` takes mappings only."""
     result: type[ResultT] | None = field(default=None, kw_only=True)

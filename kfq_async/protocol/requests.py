@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-import orjson
 from attrs import define, field, frozen
 from multidict import CIMultiDict, istr
 from yarl import URL
 
-from kfq_async.errors import EncodeError
-from kfq_async.models.masking import MaskedBytes, MaskedStr, mask_text
+from kfq_async.errors import EncodeError, SignerError
+from kfq_async.models.masking import MaskedBytes, MaskedStr
 from kfq_async.protocol.codec import camel, encode, to_wire
 from kfq_async.protocol.operation import CredentialPlacement, Operation
 from kfq_async.protocol.signing import SigningInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kfq_async.protocol.signing import Signer
 
 __all__ = ["API_PATH", "EncodedRequest", "HttpRequest", "PreparedCall", "add_credentials", "prepare"]
@@ -124,7 +121,7 @@ class PreparedCall:
                 timestamp=timestamp,
                 uri=add_credentials(self.url.raw_path_qs, query_credentials),
             )
-            signature = mask_text(signer.sign(signing_input))
+            signature = _sign(signer, signing_input)
         headers = CIMultiDict(self.extra_headers)
         if self.operation.credentials is CredentialPlacement.HEADERS:
             headers[APP_AUTH_TOKEN] = app_auth_token
@@ -133,10 +130,6 @@ class PreparedCall:
             headers[UNIQUE_CODE] = unique_code
         headers[SIGN] = signature
         return HttpRequest(self.url, headers, body, query_credentials)
-
-    def sensitive_values(self) -> set[str]:
-        """Return the texts of the request, of two characters or more, that an error must not quote."""
-        return set(_find_texts([orjson.loads(bytes(self.body or b"{}")), dict(self.query)]))
 
 
 def add_credentials(target: str, credentials: str | None) -> str:
@@ -215,16 +208,38 @@ def _prepare_encoded(
     )
 
 
+def _sign(signer: Signer, signing_input: SigningInput) -> str:
+    """Return the signature; raise `SignerError` without its cause, whose frames show the request."""
+    signature: object = None
+    try:
+        signature = signer.sign(signing_input)
+        failure = f"returned {type(signature).__name__} and not str"
+    except Exception as problem:  # noqa: BLE001  # a signer may raise anything
+        failure = f"raised {type(problem).__name__}"
+    if isinstance(signature, str):
+        if signature.isascii() and signature.isprintable():
+            return MaskedStr(signature)
+        failure = "returned text that is not printable ASCII"
+    if isinstance(signature, Coroutine):
+        signature.close()
+        failure = "is a coroutine function: it must be a plain function that returns str"
+    raise SignerError(f"the method sign of {type(signer).__name__}, the session's signer, {failure}")
+
+
 def _check_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return a copy of the headers; raise `TypeError` or `ValueError`, naming one that cannot be sent."""
+    """Return a copy of the headers; raise `TypeError` or `ValueError` for one that cannot be sent.
+
+    An invalid name is not shown: it may be a whole header line with a token.
+    """
     given: Mapping[Any, Any] = headers
     for name, value in given.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"extra_headers must map str to str; {name!r} does not")
+            kinds = f"{type(name).__name__} to {type(value).__name__}"
+            raise TypeError(f"extra_headers must map str to str, not {kinds}")
         if name.lower() in RESERVED_HEADERS:
             raise ValueError(f"extra_headers must not hold {name}: set by the session")
         if not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"extra_headers: {name!r} is not a valid header name")
+            raise ValueError("extra_headers: a header name must be like X-Trace, without its value and a colon")
         if not (value.isascii() and value.isprintable()):
             raise ValueError(f"extra_headers: the value of {name} must be printable ASCII")
     return {name: MaskedStr(value) for name, value in headers.items()}
@@ -264,13 +279,3 @@ def _check_utf8(name: str, value: str) -> str:
     else:
         return value
     raise EncodeError(f"the request cannot be written as a query: {problem}")
-
-
-def _find_texts(value: object) -> Iterator[str]:
-    """Yield every text of two characters or more in JSON data."""
-    if isinstance(value, str):
-        if len(value) > 1:
-            yield MaskedStr(value)
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _find_texts(item)

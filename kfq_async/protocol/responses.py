@@ -5,6 +5,7 @@ A success is an envelope; everything else is one error, returned rather than rai
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,10 @@ from kfq_async.errors import (
 )
 from kfq_async.protocol.codes import RATE_LIMITED, classify_code
 from kfq_async.protocol.envelope import Envelope, parse_envelope
+from kfq_async.redaction import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from kfq_async.protocol.operation import Operation
@@ -34,6 +36,9 @@ __all__ = ["CONTEXT_PATH", "HttpResponse", "read_response", "retry_after"]
 CONTEXT_PATH = "/resrun-paas"
 """Context path of the platform (protocol section 1.1)."""
 _GATEWAY = frozenset({502, 503, 504})
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,60}", re.IGNORECASE | re.ASCII)
+_MAX_HOST = 253
+"""Maximum number of characters of a host name."""
 
 
 @define(eq=False)
@@ -45,16 +50,8 @@ class HttpResponse:
     body: bytes = field(repr=False)
 
 
-def read_response(
-    response: HttpResponse,
-    operation: Operation[Any, Any],
-    base_url: str,
-    sensitive_values: Callable[[], Iterable[str]] = tuple,
-) -> Envelope | KfqError:
-    """Return the envelope of a success, or the error that the response represents.
-
-    ``sensitive_values`` returns the values of the request that the text of an error must not quote.
-    """
+def read_response(response: HttpResponse, operation: Operation[Any, Any], base_url: str) -> Envelope | KfqError:
+    """Return the envelope of a success, or the error that the response represents."""
     try:
         envelope = parse_envelope(response.body)
     except orjson.JSONDecodeError as problem:
@@ -72,7 +69,6 @@ def read_response(
         http_status=response.status,
         meaning=meaning,
         hint=_hint(response.status, operation),
-        sensitive_values=sensitive_values(),
     )
     error.retry_after = retry_after(response.headers)
     error.envelope = envelope
@@ -112,7 +108,7 @@ def _unexpected(response: HttpResponse, base_url: str) -> KfqError:
             http_status=status,
             phase=Phase.ANSWERED,
         )
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip() or "no content type"
+    kind = _media_type(response.headers.get("Content-Type", ""))
     text = f"HTTP {status} with {len(response.body)} bytes of {kind} is not a response from the platform"
     if CONTEXT_PATH not in URL(base_url).path:
         text += f"; base_url lacks the context path, did you mean {base_url}{CONTEXT_PATH} ?"
@@ -122,9 +118,16 @@ def _unexpected(response: HttpResponse, base_url: str) -> KfqError:
     return UnexpectedResponse(text, http_status=status, phase=phase)
 
 
+def _media_type(content_type: str) -> str:
+    kind = content_type.partition(";")[0].strip()
+    if not kind:
+        return "no content type"
+    return kind if _MEDIA_TYPE.fullmatch(kind) else "an unreadable content type"
+
+
 def _host(location: str) -> str:
     try:
-        return URL(location).host or "another path"
+        return printable(URL(location).host or "another path", _MAX_HOST)
     except ValueError:
         return "an unreadable address"
 

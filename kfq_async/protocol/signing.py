@@ -9,15 +9,17 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from attrs import field, frozen
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from kfq_async.models.masking import MaskedBytes, mask_secret
 
+if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
     PrivateKey = RSAPrivateKey | str | bytes
@@ -29,11 +31,16 @@ __all__ = [
     "Signer",
     "SigningInput",
     "canonical_json",
+    "decode_signature",
+    "load_json",
     "load_private_key",
     "load_public_key",
     "sign",
     "string_to_sign",
+    "string_to_sign_content",
     "verify",
+    "without_strings",
+    "write_canonical",
 ]
 
 
@@ -79,6 +86,7 @@ class Rsa2Signer:
     """
 
     def __init__(self, private_key: PrivateKey) -> None:
+        private_key = mask_secret(private_key)  # error trackers record the variables of a frame that raises
         self._key = load_private_key(private_key)
 
     def sign(self, signing_input: SigningInput) -> str:
@@ -103,6 +111,7 @@ class CanonicalRsa2Signer:
         if not app_id:
             raise ValueError("app_id must not be empty")
         self._app_id = app_id
+        private_key = mask_secret(private_key)
         self._key = load_private_key(private_key)
 
     def sign(self, signing_input: SigningInput) -> str:
@@ -136,12 +145,23 @@ def verify(message: bytes, signature: str, public_key: PublicKey) -> bool:
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
     key = load_public_key(public_key)
+    raw = decode_signature(signature)
+    if raw is None:
+        return False
+    try:
+        key.verify(raw, message, PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        return False
+    return True
+
+
+def decode_signature(signature: str) -> bytes | None:
+    """Return the bytes of a signature, or ``None`` unless it is in strict standard base64, spare bits included."""
     try:
         raw = base64.b64decode(signature.encode("ascii"), validate=True)
-        key.verify(raw, message, PKCS1v15(), hashes.SHA256())
-    except (InvalidSignature, UnicodeEncodeError, binascii.Error):
-        return False
-    return base64.b64encode(raw).decode("ascii") == signature
+    except (UnicodeEncodeError, binascii.Error):
+        return None
+    return raw if base64.b64encode(raw).decode("ascii") == signature else None
 
 
 def load_private_key(key: PrivateKey) -> RSAPrivateKey:
@@ -152,6 +172,7 @@ def load_private_key(key: PrivateKey) -> RSAPrivateKey:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
+    key = mask_secret(key)
     if isinstance(key, RSAPrivateKey):
         return key
     loaded = _load(key, "private", load_pem_private_key, load_der_private_key, {"password": None})
@@ -168,6 +189,7 @@ def load_public_key(key: PublicKey) -> RSAPublicKey:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
+    key = mask_secret(key)  # a private key may have been passed by mistake
     loaded: object = key
     if not isinstance(key, RSAPublicKey):
         loaded = _load(key, "public", load_pem_public_key, load_der_public_key, {})
@@ -185,11 +207,11 @@ def _load(
     if not isinstance(key, str | bytes):
         raise ValueError(f"the {kind} key must be a str, bytes or an RSA {kind} key, not {type(key).__name__}")
     try:
-        raw = key.encode() if isinstance(key, str) else key
+        raw: bytes = MaskedBytes(key.encode() if isinstance(key, str) else key)
         if b"-----BEGIN" in raw:
             return pem(raw.strip(), **options)
         if raw[:1] != b"\x30":
-            raw = base64.b64decode(b"".join(raw.split()), validate=True)
+            raw = MaskedBytes(base64.b64decode(b"".join(raw.split()), validate=True))
         return der(raw, **options)
     except TypeError:
         problem = f"the {kind} key is protected by a password: decrypt it first"
@@ -203,10 +225,13 @@ def string_to_sign(app_id: str, body: bytes | None, *, nonce: str, timestamp: st
 
     ``biz_content`` is empty without a body. Raises `ValueError` if the body is not JSON.
     """
-    content = ""
-    if body:
-        digest = hashlib.sha256(canonical_json(body).encode()).digest()
-        content = base64.b64encode(digest).decode("ascii")
+    digest = hashlib.sha256(canonical_json(body).encode()).digest() if body else b""
+    return string_to_sign_content(app_id, digest, nonce=nonce, timestamp=timestamp, uri=uri)
+
+
+def string_to_sign_content(app_id: str, digest: bytes, *, nonce: str, timestamp: str, uri: str) -> str:
+    """Return the string to sign, given the SHA-256 of the body's canonical JSON; empty without a body."""
+    content = base64.b64encode(digest).decode("ascii")
     pairs = {"appId": app_id, "biz_content": content, "nonce": nonce, "timestamp": timestamp, "uri": uri}
     return "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs.items())
 
@@ -215,15 +240,56 @@ def canonical_json(body: bytes) -> str:
     r"""Return the canonical form of a JSON text: keys sorted by UTF-16 units, no white space, nulls kept.
 
     Where the platform's JSON differs from Python's, the platform's is written: control characters as upper-case
-    ``\u001F``, floats in exponent range as ``1.0E8``. The last of duplicate keys wins. Raises `ValueError` for a body
-    that is not JSON in UTF-8, or holds a lone surrogate, which UTF-8 cannot encode.
+    ``\u001F``, floats in exponent range as ``1.0E8``. The last of duplicate keys wins. Integers may have any size.
+    Raises `ValueError` for a body that `load_json` or `write_canonical` refuses.
     """
+    return write_canonical(_decode(body, _UNBOUNDED_INTEGERS))
+
+
+def load_json(body: bytes) -> object:
+    """Return the value of a JSON text in UTF-8; the last of duplicate keys wins.
+
+    Raises `ValueError` for a body that is not JSON, holds an integer of more digits than Python converts, or is nested
+    more than 64 levels deep: the parser's recursion ends the process if the recursion limit was raised.
+    """
+    return _decode(body, _DECODER)
+
+
+def write_canonical(value: object) -> str:
+    """Return the canonical form of a value of `load_json`; see `canonical_json`.
+
+    Raises `ValueError` for a lone surrogate, which UTF-8 cannot encode, and for a number too large for a float.
+    """
+    text = _WRITERS[type(value)](value)
     try:
-        value = json.loads(body.decode(), parse_int=_Integer, parse_constant=_reject_constant)
-        return _canonical(value)
-    except RecursionError:
-        problem = "the body is nested too deeply"
-    raise ValueError(problem)
+        text.encode()
+    except UnicodeEncodeError:  # it holds the text: the error is raised outside, where this is not its context
+        pass
+    else:
+        return text
+    raise ValueError("a lone surrogate cannot be encoded in UTF-8")
+
+
+_MAX_DEPTH = 64
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string of a JSON text; an unterminated one extends to the end, so that no character is scanned twice."""
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def without_strings(body: bytes) -> bytes:
+    """Return a JSON text without its strings, so that what is left is structure, numbers and constants."""
+    return _STRING.sub(b"", body)
+
+
+def _decode(body: bytes, decoder: json.JSONDecoder) -> object:
+    if body.count(b"[") + body.count(b"{") > _MAX_DEPTH and _depth(body) > _MAX_DEPTH:
+        raise ValueError(f"the body is nested more than {_MAX_DEPTH} levels deep")
+    return decoder.decode(body.decode())
+
+
+def _depth(body: bytes) -> int:
+    brackets = without_strings(body).translate(None, delete=_NO_BRACKETS)
+    return max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
 
 
 class _Integer(str):
@@ -236,25 +302,26 @@ def _reject_constant(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _canonical(value: object) -> str:
-    if isinstance(value, dict):
-        ordered = sorted(value.items(), key=_utf16_key)
-        return "{" + ",".join(f"{_text(key)}:{_canonical(item)}" for key, item in ordered) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_canonical, value)) + "]"
-    if isinstance(value, _Integer):
-        return "0" if value == "-0" else str(value)
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, float):
-        return _float(value)
-    return json.dumps(value)
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant)
+_UNBOUNDED_INTEGERS = json.JSONDecoder(parse_int=_Integer, parse_constant=_reject_constant)
+
+
+def _object(value: dict[str, object]) -> str:
+    members = sorted(value.items(), key=_utf16_key) if len(value) > 1 else value.items()
+    return "{" + ",".join([f"{_text(key)}:{_WRITERS[type(item)](item)}" for key, item in members]) + "}"
+
+
+def _array(value: list[object]) -> str:
+    return "[" + ",".join([_WRITERS[type(item)](item) for item in value]) + "]"
 
 
 def _utf16_key(pair: tuple[str, object]) -> bytes:
     return pair[0].encode("utf-16-be", "surrogatepass")
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+_LOWER_CASE_ESCAPES = re.compile("[\x0b\x0e\x0f\x1a-\x1f]")
+"""Characters whose escapes have a letter among their digits, which Python writes in lower case."""
 _ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {
     ord('"'): '\\"',
     ord("\\"): "\\\\",
@@ -267,25 +334,33 @@ _ESCAPES = {code: f"\\u{code:04X}" for code in range(0x20)} | {
 
 
 def _text(value: str) -> str:
-    if any("\ud800" <= char <= "\udfff" for char in value):
-        raise ValueError("a lone surrogate cannot be encoded in UTF-8")
-    return f'"{value.translate(_ESCAPES)}"'
+    if not value.isprintable() and _LOWER_CASE_ESCAPES.search(value):
+        return f'"{value.translate(_ESCAPES)}"'
+    return _ENCODER.encode(value)
 
 
 def _float(value: float) -> str:
     """Return a float as the platform writes it: plain from 10**-3 up to 10**7, with an exponent outside."""
     if value - value != 0:
         raise ValueError("a number is too large for a float")
+    text = repr(value)
     if value == 0 or 1e-3 <= abs(value) < 1e7:
-        return repr(value)
-    sign_, digits, exponent = "-" if value < 0 else "", *_digits(abs(value))
-    return f"{sign_}{digits[0]}.{digits[1:] or '0'}E{exponent}"
+        return text
+    mantissa, _, exponent = text.partition("e")
+    if exponent:
+        return f"{mantissa}{'' if '.' in mantissa else '.0'}E{int(exponent)}"
+    whole, _, fraction = text.removeprefix("-").partition(".")
+    digits, power = (fraction[3:], -4) if whole == "0" else ((whole + fraction).rstrip("0"), len(whole) - 1)
+    return f"{'-' if value < 0 else ''}{digits[0]}.{digits[1:] or '0'}E{power}"
 
 
-def _digits(value: float) -> tuple[str, int]:
-    """Return the shortest digits of a float, and the exponent of the first digit."""
-    mantissa, _, exponent = f"{value!r}".partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    digits = (whole + fraction).lstrip("0")
-    leading = len(whole) - 1 if whole.strip("0") else -(len(fraction) - len(fraction.lstrip("0")) + 1)
-    return digits.rstrip("0"), leading + int(exponent or 0)
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    dict: _object,
+    list: _array,
+    str: _text,
+    int: str,
+    _Integer: lambda value: "0" if value == "-0" else str(value),
+    float: _float,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+}

@@ -25,18 +25,21 @@ if TYPE_CHECKING:
     from kfq_async.sandbox.faults import FaultPlan
     from kfq_async.sandbox.identity import IdentityService
     from kfq_async.sandbox.store import Store
+    from kfq_async.sandbox.web.access import AccessPolicy
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 __all__ = ["make_app"]
 
 API = f"{CONTEXT_PATH}{API_PATH}"
+JSON_HEADERS = {"Cross-Origin-Resource-Policy": "same-origin", "X-Content-Type-Options": "nosniff"}
 MAX_BODY = 100 * 1024 * 1024
 """Maximum size of a request body in bytes, as in the bundled proxy (protocol section 1.7)."""
 
 
 def make_app(
     *,
+    access: AccessPolicy,
     store: Store,
     identity_service: IdentityService,
     contract_service: ContractService,
@@ -52,7 +55,7 @@ def make_app(
     platform = _PlatformHandlers(identity_service, contract_service, clock)
     admin = _AdminHandlers(store, faults, inject_faults)
     injection = _FaultMiddleware(faults, platform.now_ms)
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[injection.middleware])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[access.middleware, injection.middleware])
     app.on_shutdown.append(injection.cancel_requests)
     for method, path, handler in (
         ("POST", "/auth/corp/ident/link", platform.corp_ident_link),
@@ -84,9 +87,9 @@ class _PlatformHandlers:
 
     async def corp_ident_link(self, request: web.Request) -> web.Response:
         body = await request.read()
-        host = request.host.encode("ascii", "backslashreplace").decode()  # JSON cannot carry an invalid one
+        origin = f"http://{request.headers['Host']}"
         response = self._identity_service.corp_ident_link(
-            request.headers, body, now_ms=self._clock() * 1000, origin=f"{request.scheme}://{host}"
+            request.headers, body, now_ms=self._clock() * 1000, origin=origin
         )
         return self._envelope(response)
 
@@ -151,7 +154,7 @@ class _AdminHandlers:
         return _json({"faults": [str(fault) for fault in self._faults.remaining()], "kinds": kinds})
 
     async def set_faults(self, request: web.Request) -> web.Response:
-        """Replace the faults with those of a JSON body; a page from another origin cannot send JSON."""
+        """Replace the faults with those of a JSON body; a form cannot send JSON."""
         try:
             if request.content_type != "application/json":
                 raise ValueError("Content-Type must be application/json")
@@ -200,4 +203,6 @@ class _FaultMiddleware:
 
 
 def _json(document: object, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(document), status=status, content_type="application/json")
+    return web.Response(
+        body=orjson.dumps(document), status=status, content_type="application/json", headers=JSON_HEADERS
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from attrs import fields_dict, frozen
+from attrs import field, fields_dict, frozen
 
 from kfq_async.errors import DecodeError
 from kfq_async.models.fields import MODEL
@@ -27,7 +27,7 @@ class PlatformResponse:
 
     code: int
     message: str
-    result: object = None
+    result: object = field(default=None, repr=False)
     internal: bool = False
     """Whether to use the platform's internal envelope (protocol section 1.5, form B)."""
 

@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from kfq_async.sandbox.notifications import NotificationSender
     from kfq_async.sandbox.store import Notification, Store
 
-__all__ = ["SAMPLE_TOKEN", "IdentityService", "OrderService", "page_url"]
+__all__ = ["PAGES", "SAMPLE_TOKEN", "IdentityService", "OrderService", "page_url"]
 
 SAMPLE_TOKEN = "PV9LQWZA"  # noqa: S105  # the published sample's
 """``appAuthToken`` of the published sample request."""
+PAGES = "/sandbox/identify/"
+"""Start of the path of an order's page."""
 TOLERANCE_MS = 300_000
 NONCE_RETENTION_MS = 2 * TOLERANCE_MS
 
@@ -105,7 +107,7 @@ class IdentityService:
 
 def page_url(origin: str, order: Order) -> str:
     """Return the URL of the page where the operator completes the order."""
-    return f"{origin}/sandbox/identify/{order.order_no}?code={order.code}"
+    return f"{origin}{PAGES}{order.order_no}?code={order.code}"
 
 
 class OrderService:

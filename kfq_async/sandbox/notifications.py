@@ -1,6 +1,8 @@
 """Delivery of the sandbox's notifications, with retries until they are acknowledged.
 
-Assumed, because no source documents it: the schedule, the timeout, and a fresh nonce and timestamp for each attempt.
+Assumed, because no source says how the hosted platform sends notifications of an identification: that it does as it
+does with contract events, where it is known which responses acknowledge and how often an event is sent (protocol
+sections 6.6 and 6.7); the timeout; and a fresh nonce and timestamp for each attempt.
 """
 
 from __future__ import annotations
@@ -8,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
+import socket
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, ParamSpec
 
 import aiohttp
 import orjson
+from aiohttp.abc import ResolveResult
 from attrs import evolve, field, frozen
 
 from kfq_async.models.hosts import is_loopback
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DeliveryPolicy",
     "DeliveryResult",
+    "LoopbackResolver",
     "NotificationSender",
     "SignedNotification",
     "corrupt",
@@ -49,6 +54,10 @@ MAX_RESPONSE = 4096
 """Maximum number of bytes read of a receiver's response."""
 MAX_TEXT = 200
 """Maximum number of characters recorded of a response or an error."""
+ACKNOWLEDGING_STATUSES = frozenset({200, 404, 500})
+"""HTTP statuses with which ``success`` acknowledges (protocol section 6.6): 200 and, oddly, the two others."""
+SENDS = 2
+"""Number of times that an attempt is sent when the receiver drops the connection, as by the platform's HTTP library."""
 DUPLICATE, DELAY, REORDER, CORRUPT = "callback-duplicate", "callback-delay", "callback-reorder", "callback-corrupt"
 
 
@@ -107,13 +116,16 @@ class DeliveryResult:
     """Response to one attempt, or the error in its place."""
 
     status: int | None = None
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     error: str | None = None
+    dropped: bool = False
+    """Whether the receiver closed or reset the connection in place of a response."""
 
     @property
     def acknowledged(self) -> bool:
-        """Whether the receiver has acknowledged the notification."""
-        return self.error is None and self.status == 200 and self.body == b"success"
+        """Whether the receiver has acknowledged the notification: by ``success`` in any case, without line breaks."""
+        text = b"".join(self.body.splitlines()).lower()
+        return self.error is None and self.status in ACKNOWLEDGING_STATUSES and text == b"success"
 
 
 def sign_notification(
@@ -132,6 +144,29 @@ def corrupt(signed: SignedNotification) -> SignedNotification:
     identified = fields["orderStatus"] == IdentityStatus.IDENTIFIED
     fields["orderStatus"] = IdentityStatus.WITHDRAWN if identified else IdentityStatus.IDENTIFIED
     return SignedNotification(orjson.dumps(fields), signed.headers)
+
+
+class LoopbackResolver(aiohttp.ThreadedResolver):
+    """Resolves the names of this machine to loopback addresses, whatever the system's resolver says about them.
+
+    A name below ``localhost`` is 127.0.0.1. ``localhost`` is ::1 as well, on which some development servers listen.
+    """
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of a host."""
+        if not is_loopback(host):
+            return await super().resolve(host, port, family)
+        addresses = [("127.0.0.1", socket.AF_INET)]
+        if host == "localhost":
+            addresses.append(("::1", socket.AF_INET6))
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AddressInfo.AI_NUMERICHOST
+            )
+            for address, kind in addresses
+        ]
 
 
 class NotificationSender:
@@ -153,7 +188,7 @@ class NotificationSender:
         self._held_back: dict[asyncio.Event, str] = {}
         """Notification ids of the attempts that wait for another notification to be sent first."""
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(force_close=True, limit=0),
+            connector=aiohttp.TCPConnector(force_close=True, limit=0, resolver=LoopbackResolver()),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
             auto_decompress=False,
@@ -301,17 +336,21 @@ class NotificationSender:
         await asyncio.sleep(delay)
         async with self._semaphore:
             signed = signed or self._sign(notification, url)
-            sent_at, started = self._clock(), self._loop.time()
-            result = await self._post(url, corrupt(signed) if kind == CORRUPT else signed)
-        seconds, nonce = self._loop.time() - started, signed.headers["nonce"]
-        self._record(notification, kind, result, sent_at=sent_at, seconds=seconds, nonce=nonce)
+            sent = corrupt(signed) if kind == CORRUPT else signed
+            for _ in range(SENDS):
+                sent_at, started = self._clock(), self._loop.time()
+                result = await self._post(url, sent)
+                seconds, nonce = self._loop.time() - started, sent.headers["nonce"]
+                self._record(notification, kind, result, sent_at=sent_at, seconds=seconds, nonce=nonce)
+                if not result.dropped:
+                    break
         for event, waiting in self._held_back.items():
             if waiting != notification.notification_id:
                 event.set()
 
     async def _post(self, url: URL, signed: SignedNotification) -> DeliveryResult:
         """Send a request, and read a bounded part of the response."""
-        status, body, error = None, b"", None
+        status, body, error, dropped = None, b"", None, False
         try:
             async with self._http.post(
                 url, data=signed.body, headers=signed.headers, allow_redirects=False
@@ -325,7 +364,9 @@ class NotificationSender:
             error = f"no complete response within {self._policy.timeout:g} s"
         except (aiohttp.ClientError, OSError) as problem:
             error = f"{type(problem).__name__}: {problem}"[:MAX_TEXT]
-        return DeliveryResult(status, body, error)
+            connected = not isinstance(problem, aiohttp.ClientConnectorError)
+            dropped = status is None and connected and isinstance(problem, aiohttp.ServerDisconnectedError | OSError)
+        return DeliveryResult(status, body, error, dropped)
 
     def _record(
         self,

@@ -15,6 +15,7 @@ from aiohttp.http import HttpProcessingError
 from kfq_async.models.hosts import is_loopback
 from kfq_async.protocol.responses import CONTEXT_PATH
 from kfq_async.protocol.signing import CanonicalRsa2Signer, load_private_key
+from kfq_async.sandbox.addresses import host_names
 from kfq_async.sandbox.app import make_app
 from kfq_async.sandbox.contracts import ContractService
 from kfq_async.sandbox.fault_injection import FaultyListener
@@ -23,6 +24,7 @@ from kfq_async.sandbox.identity import SAMPLE_TOKEN, IdentityService, OrderServi
 from kfq_async.sandbox.notifications import DeliveryPolicy, NotificationSender
 from kfq_async.sandbox.orders import ABANDON, COMPLETE, EXPIRE, REVIEW
 from kfq_async.sandbox.store import Store, load_or_create_key, process_key, public_text
+from kfq_async.sandbox.web.access import AccessPolicy
 from kfq_async.sandbox.web.console import Console, ConsoleInfo
 from kfq_async.sandbox.web.operator_page import OperatorPage
 from kfq_async.sandbox.web.order_form import order_form
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Sandbox"]
 
 APP_ID = "SANDBOX1"
-RETRY_AFTER = (0.5, 2.0, 5.0, 15.0, 60.0)
+RETRY_AFTER = (0.0, 0.0, 2.0, 15.0, 60.0)
+"""Three attempts back to back; then the platform's three steps, which take hours there (protocol section 6.7)."""
 CALLBACK_TIMEOUT = 5.0
 
 _logger = logging.getLogger(__name__)
@@ -62,6 +65,10 @@ class Sandbox:
     Notifications to ``authCallbackUrl`` are sent to this machine only, and to ``callback_hosts``: they report things
     that never happened, and a service in production must not receive them by mistake.
 
+    A request is answered under ``localhost``, a name below it, a loopback address, or one of ``allowed_hosts``; under
+    any other ``Host``, and to the pages of other sites, the response is HTTP 403. A page could otherwise reach the
+    sandbox from the developer's browser. A service may link or redirect to the page of an order.
+
     All properties and methods except `start` and `stop` are thread-safe, and all but `wait_for_notifications` return
     at once; notifications are sent in the background.
 
@@ -78,9 +85,13 @@ class Sandbox:
         app_id: Header ``appId`` of notifications.
         private_key: RSA key that signs notifications, in any form that `CanonicalRsa2Signer` takes. ``None`` generates
             a key of 2048 bits, which the state file keeps.
-        retry_after: Seconds before each retry of a notification that was not acknowledged.
+        retry_after: Seconds before each retry of a notification that was not acknowledged. By default, as the platform
+            does with contract events, three attempts back to back and three more, here after 2, 15 and 60 seconds.
+            An attempt whose connection the receiver drops is at once sent once more.
         callback_timeout: Seconds that one delivery attempt may take.
         callback_hosts: Hosts that may be notified besides this machine.
+        allowed_hosts: Hosts under which the sandbox can be reached besides the loopback ones, such as the name that a
+            proxy has, without scheme and port.
 
     Attributes:
         token: First of ``tokens``.
@@ -111,6 +122,7 @@ class Sandbox:
         retry_after: Iterable[float] = RETRY_AFTER,
         callback_timeout: float = CALLBACK_TIMEOUT,
         callback_hosts: Iterable[str] = (),
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
         # A name, localhost included, could resolve to another machine.
         if not is_loopback(host) or host.lower().endswith("localhost"):
@@ -130,8 +142,12 @@ class Sandbox:
         self._faults = FaultPlan(_parse(faults), seed)
         self._clock = clock
         self._delivery = DeliveryPolicy(
-            app_id=app_id, retry_after=tuple(retry_after), timeout=callback_timeout, hosts=frozenset(callback_hosts)
+            app_id=app_id,
+            retry_after=tuple(retry_after),
+            timeout=callback_timeout,
+            hosts=host_names(callback_hosts, "callback_hosts"),
         )
+        self._access = AccessPolicy(host_names(allowed_hosts, "allowed_hosts"))
         self._key = None if private_key is None else load_private_key(private_key)
         self._store: Store | None = None
         self._order_service: OrderService | None = None
@@ -321,6 +337,7 @@ class Sandbox:
     def _make_app(self, store: Store, order_service: OrderService) -> web.Application:
         info = ConsoleInfo(app_id=self.app_id, public_key=self.public_key, retry_after=self._delivery.retry_after)
         return make_app(
+            access=self._access,
             store=store,
             identity_service=IdentityService(store, tokens=self._tokens, strict=self._strict),
             contract_service=ContractService(store, tokens=self._tokens, strict=self._strict),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from attrs import AttrsInstance, evolve, field, fields, frozen
 from attrs.converters import optional
 
-from kfq_async.models.fields import mask
+from kfq_async.models.fields import SECRET, mask
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.protocol.signing import load_private_key
 
@@ -68,11 +68,11 @@ class Order:
     """
 
     order_no: str
-    token: str = field(repr=mask)
+    token: str = field(**SECRET)
     client_request_id: str | None
     body_hash: str = field(repr=False)
     company_name: str
-    code: str = field(repr=mask)
+    code: str = field(**SECRET)
     request: str = field(repr=mask)
     created_at: float
     status: IdentityStatus | None = field(default=None, converter=optional(IdentityStatus))
@@ -93,7 +93,7 @@ class Contract:
     """
 
     contract_id: str
-    token: str = field(repr=mask)
+    token: str = field(**SECRET)
     status: str
     request: str = field(repr=mask)
     created_at: float
@@ -112,9 +112,10 @@ class DeliveryAttempt:
         nonce: Header ``nonce``: fresh for each attempt, shared by the copies of ``callback-duplicate``, and empty if
             nothing was sent.
         http_status: HTTP status of the response, or ``None`` if there was none.
-        response_body: The first 200 characters of the response body; not in ``repr``.
+        response_body: The first 200 characters of the response body; masked in ``repr``.
         error: Reason for a missing or incomplete response, or ``None``.
-        acknowledged: Whether the response was HTTP 200 with the body ``success``.
+        acknowledged: Whether the response was ``success`` with HTTP 200, or with 404 or 500, which the platform counts
+            as well (protocol section 6.6).
     """
 
     attempt_id: str
@@ -124,7 +125,7 @@ class DeliveryAttempt:
     fault: str
     nonce: str
     http_status: int | None
-    response_body: str = field(repr=False)
+    response_body: str = field(**SECRET)
     error: str | None
     acknowledged: bool
 
@@ -149,7 +150,7 @@ class Notification:
     notification_id: str
     order_no: str
     order_status: IdentityStatus = field(converter=IdentityStatus)
-    url: str = field(repr=mask)
+    url: str = field(**SECRET)
     body: str = field(repr=mask)
     created_at: float
     scheduled_attempts: int = 0
@@ -167,7 +168,7 @@ class Setting:
     """A setting that the state file keeps for the sandbox itself."""
 
     name: str
-    value: str = field(repr=mask)
+    value: str = field(**SECRET)
 
 
 class RecordTable(Generic[T]):

@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from yarl import URL
+
     from kfq_async.config import Timeouts
     from kfq_async.transport.limits import Permit
 
@@ -33,8 +35,10 @@ class Attempt:
         "_permit",
         "_total_at",
         "_transport",
+        "closed",
         "connected",
         "connecting",
+        "proxy",
         "query_credentials",
         "scope",
         "total_expired",
@@ -49,6 +53,10 @@ class Attempt:
         """Whether a connection was requested from the connector; a mock responds without one."""
         self.connected = False
         """Whether the attempt has its connection."""
+        self.closed = False
+        """Whether the session was closed during the attempt."""
+        self.proxy: URL | None = None
+        """URL of the proxy, if the connection goes through one."""
         self.query_credentials: str | None = None
         """Credentials that the connector adds to the query, unseen by aiohttp."""
         self.total_expired = now >= total_at
@@ -93,8 +101,11 @@ class Attempt:
             self.total_expired = now >= self._total_at
             self.scope.reschedule(0.0)  # at once
 
-    def abort(self) -> None:
-        """Drop the connection and the unsent rest of the request."""
+    def interrupt(self) -> None:
+        """End the attempt, since the session is closed: drop the connection and the unsent rest of the request."""
+        self.closed = True
+        if not self.scope.expired():
+            self.scope.reschedule(0.0)  # at once
         if self._transport is not None:
             self._transport.abort()
 
@@ -107,14 +118,15 @@ class Attempt:
         if self._transport is not None and self._transport.is_closing():
             self._transport.abort()
         del self.scope
-        self._permit = self._transport = None
+        self._permit = self._transport = self.proxy = None
 
 
 class DeadlineTimer:
     """One timer of the event loop for the deadlines of all attempts of a session."""
 
     def __init__(self) -> None:
-        self._attempts: set[Attempt] = set()
+        self.attempts: set[Attempt] = set()
+        """Attempts under way."""
         self._handle: asyncio.TimerHandle | None = None
 
     @property
@@ -124,31 +136,28 @@ class DeadlineTimer:
 
     def add(self, attempt: Attempt) -> None:
         """Check the deadline of ``attempt`` from now on."""
-        self._attempts.add(attempt)
+        self.attempts.add(attempt)
         if self._handle is None:
             loop = asyncio.get_running_loop()
             self._handle = loop.call_later(INTERVAL, self._check, loop)
 
     def discard(self, attempt: Attempt) -> None:
         """Stop checking the deadline of ``attempt``."""
-        self._attempts.discard(attempt)
+        self.attempts.discard(attempt)
 
-    def abort(self) -> None:
-        """Drop the connections of all attempts."""
-        for attempt in self._attempts:
-            attempt.abort()
-
-    def stop(self) -> None:
-        """Cancel the timer, unless an attempt is still running."""
-        if self._handle is not None and not self._attempts:
+    def close(self) -> None:
+        """Interrupt all attempts, and stop the timer."""
+        for attempt in self.attempts:
+            attempt.interrupt()
+        if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        for attempt in self._attempts:
+        for attempt in self.attempts:
             attempt.check(now)
-        self._handle = loop.call_later(INTERVAL, self._check, loop) if self._attempts else None
+        self._handle = loop.call_later(INTERVAL, self._check, loop) if self.attempts else None
 
 
 current_attempt: ContextVar[Attempt] = ContextVar("kfq_async.attempt")

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from kfq_async.config import RetryPolicy, Timeouts
-from kfq_async.errors import ClockError, KfqError, OutcomeUnknown, Phase, PoolTimeout, SessionError, TotalTimeout
+from kfq_async.errors import (
+    ClockError,
+    KfqError,
+    OutcomeUnknown,
+    Phase,
+    PoolTimeout,
+    SessionError,
+    SignerError,
+    TotalTimeout,
+)
 from kfq_async.models.fields import mask, new_id_pair
 from kfq_async.models.masking import MaskedStr
 from kfq_async.protocol.responses import HttpResponse, read_response
@@ -24,6 +34,8 @@ if TYPE_CHECKING:
     from kfq_async.transport.limits import Permit, RateLimiter
 
 __all__ = ["Call", "CallSettings"]
+
+CLOSED = "the session was closed during the call"
 
 
 @frozen(kw_only=True)
@@ -68,6 +80,8 @@ class Call:
         task = asyncio.current_task()
         if task is None:
             raise self.explain(SessionError("a call must run in an asyncio task: await it under asyncio.run()"))
+        if task.cancelling():
+            await asyncio.sleep(0)  # a cancellation that is pending is raised here, before anything is sent
         self._cancelling = task.cancelling()
         total = self._settings.timeouts.total
         if total is not None:
@@ -77,11 +91,14 @@ class Call:
             if not isinstance(outcome, KfqError):
                 return outcome
             outcome = await self._retry(outcome)
-        except (PoolTimeout, SessionError) as problem:  # neither is retried
-            outcome = problem
-        if isinstance(outcome, KfqError):
+        except (PoolTimeout, SessionError, SignerError) as problem:  # none is retried
+            outcome = problem.with_traceback(None)
+        if not isinstance(outcome, KfqError):
+            return outcome
+        try:
             raise self.explain(outcome)
-        return outcome
+        finally:
+            del outcome  # the traceback holds this frame: a local variable would close a reference cycle
 
     def explain(self, error: KfqError) -> KfqError:
         """Return the error to raise, with the details of the call: `OutcomeUnknown` if a retry could act twice."""
@@ -106,18 +123,21 @@ class Call:
             retryable=self._retryable,
             policy=self._settings.retry,
             remaining=lambda: self._total_at - clock(),
+            sleep=self._sleep,
         )
 
     async def _attempt(self) -> Envelope | KfqError:
         """Wait for permit and slot, send the request once, and read the response."""
         client, settings, operation = self._client, self._settings, self._prepared.operation
+        http = client.open()
         permit: Permit | None = None
         if operation.rate_limited or client.semaphore.locked():
             permit = await self._wait(client.rate_limiter(operation))
         else:
             await client.semaphore.acquire()
         try:
-            http = client.open()
+            if client.closed:
+                return SessionError(CLOSED)
             attempt = Attempt(settings.timeouts, total_at=self._total_at, cancelling=self._cancelling, permit=permit)
             if attempt.total_expired:
                 return TotalTimeout(f"total timeout ({settings.timeouts.total} s) expired before an attempt")
@@ -127,7 +147,7 @@ class Call:
             if permit is not None:
                 permit.release()
         outcome = (
-            read_response(response, self._prepared.operation, settings.base_url, self._sensitive_values)
+            read_response(response, self._prepared.operation, settings.base_url)
             if isinstance(response, HttpResponse)
             else response
         )
@@ -142,11 +162,12 @@ class Call:
         A call that waits for its permit holds no slot, so that other operations proceed. Raises `PoolTimeout` if
         ``total`` expires first.
         """
-        client, total_at = self._client, self._total_at
-        client.open()  # a session that cannot be used raises at once
+        client = self._client
         permit: Permit | None = None
+        scope = asyncio.timeout_at(None if self._total_at == inf else self._total_at)
+        client.waits.add(scope)
         try:
-            async with asyncio.timeout_at(None if total_at == inf else total_at):
+            async with scope:
                 if limiter is not None:
                     permit = await limiter.acquire()
                 await client.semaphore.acquire()
@@ -157,10 +178,27 @@ class Call:
                 raise
         else:
             return permit
+        finally:
+            client.waits.discard(scope)
+        if client.closed:
+            raise SessionError(CLOSED)
         reason = f"the concurrency of the session is {client.concurrency}"
         if limiter is not None and permit is None:
             reason = f"this operation is sent every {limiter.interval:.2g} s (rate_limit)"
         raise PoolTimeout(f"total timeout ({self._settings.timeouts.total} s) expired in the queue: {reason}")
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait for the next attempt; raise `SessionError` when the session is closed."""
+        scope = asyncio.timeout(None)
+        self._client.waits.add(scope)
+        try:
+            with suppress(TimeoutError):
+                async with scope:
+                    await asyncio.sleep(seconds)
+        finally:
+            self._client.waits.discard(scope)
+        if scope.expired():
+            raise SessionError(CLOSED)
 
     def _build_attempt(self) -> HttpRequest:
         """Build the request of the next attempt, with a fresh nonce, timestamp, serial number and signature."""
@@ -173,9 +211,6 @@ class Call:
             unique_code=self._unique_code,
             signer=self._settings.signer,
         )
-
-    def _sensitive_values(self) -> set[str]:
-        return self._prepared.sensitive_values() | {self._settings.app_auth_token}
 
     def _decide(self, error: KfqError) -> RetryDecision:
         return decide_retry(

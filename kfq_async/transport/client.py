@@ -13,13 +13,15 @@ from aiohttp import ClientRequest, ClientTimeout, DummyCookieJar, hdrs
 from multidict import CIMultiDict, istr
 
 from kfq_async.errors import ApiError, KfqError, SessionError, UnexpectedResponse
+from kfq_async.models.hosts import is_below_localhost
 from kfq_async.protocol.requests import STATIC_HEADERS
 from kfq_async.protocol.responses import HttpResponse
 from kfq_async.transport.attempt import DeadlineTimer, current_attempt
 from kfq_async.transport.connector import Connector
 from kfq_async.transport.limits import RateLimiter
 from kfq_async.transport.request import Request
-from kfq_async.transport.translation import translate
+from kfq_async.transport.resolver import LocalhostResolver
+from kfq_async.transport.translation import proxy_error, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from kfq_async.protocol.operation import Operation
     from kfq_async.protocol.requests import HttpRequest
     from kfq_async.transport.attempt import Attempt
+    from kfq_async.transport.proxy import Proxy
 
 __all__ = ["KEEP_ALIVE", "MAX_RESPONSE", "Client", "create_client_session"]
 
@@ -38,6 +41,8 @@ KEEP_ALIVE = 15.0
 """Seconds that an idle connection is kept; servers usually close theirs after 20 to 75."""
 MAX_RESPONSE = 8 * 1024 * 1024
 """Maximum size of a response body in bytes, after decompression; a larger one is refused while it arrives."""
+MAX_CLOSING_PAUSE = 0.03
+"""Longest pause, in seconds, between two looks whether calls have ended: about half a second in all."""
 MAX_CLOCK_OFFSET = 86_400.0
 """Seconds by which the local clock may be corrected; more is an error of the response and would affect all views."""
 
@@ -53,9 +58,9 @@ class Client:
         *,
         concurrency: int,
         connector: BaseConnector | None,
-        proxy: str | None,
+        host: str,
+        proxy: Proxy | None,
         ssl: SSLContext | None,
-        trust_env: bool,
         rate_limit: float | None,
         clock: Callable[[], float],
         headers: Mapping[str, str],
@@ -68,9 +73,10 @@ class Client:
         self.clock_offset = 0.0
         """Seconds to add to the local clock, learnt from the platform."""
         self._connector = connector
+        self._host = host if proxy is None else proxy.url.host or ""
         self._proxy = proxy
+        self._proxy_headers = None if proxy is None else proxy.connect_headers
         self._ssl = ssl
-        self._trust_env = trust_env
         self._rate_limit = rate_limit
         self._rate_limiters: dict[str, RateLimiter] = {}
         self._clock = clock
@@ -78,17 +84,15 @@ class Client:
         self._http: ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
-        self._closed = False
-
-    @property
-    def closed(self) -> bool:
+        self.closed = False
         """Whether `aclose` was called."""
-        return self._closed
+        self.waits: set[asyncio.Timeout] = set()
+        """Scopes of the calls that wait for a permit, a slot or their next attempt."""
 
     def open(self) -> ClientSession:
         """Return aiohttp's client session, created by the first call; raise `SessionError` if unusable here."""
         if self._http is None:
-            if self._closed:
+            if self.closed:
                 raise SessionError("the session is closed; create a new one, or close it later")
             self._http = self._create()
             self._loop = asyncio.get_running_loop()
@@ -103,29 +107,41 @@ class Client:
         connector = self._connector
         if connector is None:
             connector = aiohttp.TCPConnector(
-                limit=self.concurrency, keepalive_timeout=KEEP_ALIVE, ssl=self._ssl if self._ssl is not None else True
+                limit=self.concurrency,
+                keepalive_timeout=KEEP_ALIVE,
+                resolver=LocalhostResolver() if is_below_localhost(self._host) else None,
+                ssl=self._ssl if self._ssl is not None else True,
             )
         return create_client_session(
             connector,
             owner=self._connector is None,
             proxy=self._proxy,
-            trust_env=self._trust_env,
             headers=self._headers,
         )
 
     async def aclose(self) -> None:
-        """Close the connections. Idempotent."""
+        """End the calls that are under way, and close the connections. Idempotent."""
         if self._http is not None and asyncio.get_running_loop() is not self._loop:
             raise SessionError("the session must be closed in the event loop of its first call, while that runs")
-        self._closed = True
+        self.closed = True
         http, self._http = self._http, None
         if http is None:
             return
-        for limiter in self._rate_limiters.values():
-            limiter.close()
-        self.timer.abort()
-        self.timer.stop()
-        await http.close()
+        self.timer.close()
+        for scope in self.waits:
+            if not scope.expired():
+                scope.reschedule(0.0)  # at once
+        try:
+            await self._wait_for_calls()
+        finally:
+            await http.close()
+
+    async def _wait_for_calls(self) -> None:
+        """Wait until the interrupted calls have ended; middlewares of the caller's can delay them, so not for ever."""
+        pause = 0.0
+        while (self.waits or self.timer.attempts) and pause < MAX_CLOSING_PAUSE:
+            await asyncio.sleep(pause)
+            pause += 0.001
 
     async def send_once(
         self, http: ClientSession, method: str, request: HttpRequest, attempt: Attempt, timeouts: Timeouts
@@ -147,18 +163,22 @@ class Client:
                     data=request.body,
                     headers=request.headers,
                     allow_redirects=False,
+                    proxy_headers=self._proxy_headers,
                     timeout=_connect_timeout(timeouts.connect),
                 )
                 body = await _read(response)
+            if response.status == 407 and attempt.proxy is not None:
+                return proxy_error(attempt.proxy, 407)
             if body is None:
                 return UnexpectedResponse(f"the response exceeds {MAX_RESPONSE} bytes", http_status=response.status)
             return HttpResponse(response.status, response.headers, body)
-        except Exception as problem:
-            error = translate(problem, attempt, timeouts, request.url)
-            if error is None and http.closed:
-                error = SessionError("the connector of the session is closed; it must stay open as long as the session")
+        except (Exception, asyncio.CancelledError) as problem:
+            if isinstance(problem, asyncio.CancelledError) and attempt.cancelled:
+                raise
+            error = translate(problem, attempt, timeouts, request.url, closed=http.closed)
             if error is None:
                 raise
+            _drop_tracebacks(problem)
         finally:
             current_attempt.reset(token)
             self.timer.discard(attempt)
@@ -195,28 +215,36 @@ def create_client_session(
     connector: BaseConnector,
     *,
     owner: bool,
-    proxy: str | None,
-    trust_env: bool,
+    proxy: Proxy | None,
     headers: Mapping[str, str],
 ) -> ClientSession:
     """Create the client session, without cookies, since tenants share it, and without timeouts, which each call sets.
 
-    ``headers``, with ``Host`` as the first one, are sent with every request.
+    ``headers``, with ``Host`` as the first one, are sent with every request. aiohttp is told nothing of the
+    environment: it would send the passwords of ``~/.netrc`` to the platform, and bypass https proxies.
     """
     every = {**headers, **STATIC_HEADERS, hdrs.ACCEPT_ENCODING: ClientRequest.DEFAULT_HEADERS[hdrs.ACCEPT_ENCODING]}
     if connector.force_close:
         every[hdrs.CONNECTION] = "close"
+    if proxy is not None:
+        every |= proxy.request_headers
     return aiohttp.ClientSession(
         connector=cast("BaseConnector", Connector(connector)),
         connector_owner=owner,
         cookie_jar=DummyCookieJar(),
         headers=CIMultiDict({istr(name): value for name, value in every.items()}),
-        proxy=proxy,
+        proxy=None if proxy is None else proxy.url,
         raise_for_status=False,
         request_class=Request,
         timeout=ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
-        trust_env=trust_env,
     )
+
+
+def _drop_tracebacks(problem: BaseException | None) -> None:
+    """Drop the tracebacks of an exception and its causes: with the frames they form cycles that hold the request."""
+    while problem is not None and problem.__traceback__ is not None:
+        problem.__traceback__ = None
+        problem = problem.__cause__ or problem.__context__
 
 
 @lru_cache(maxsize=64)

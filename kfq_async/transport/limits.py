@@ -20,33 +20,18 @@ class RateLimiter:
         """Seconds between two requests."""
         self._next_at = 0.0
         self._queue = asyncio.Lock()
-        self._closed = False
-        self._due: asyncio.Future[None] | None = None
 
     async def acquire(self) -> Permit:
         """Wait for a permit; the next one is not issued before `Permit.release`."""
         await self._queue.acquire()
-        loop = asyncio.get_running_loop()
-        if self._next_at > loop.time() and not self._closed:
-            self._due = loop.create_future()
-            handle = loop.call_at(self._next_at, self._wake)
+        wait = self._next_at - asyncio.get_running_loop().time()
+        if wait > 0:
             try:
-                await self._due
+                await asyncio.sleep(wait)
             except BaseException:
                 self._queue.release()
                 raise
-            finally:
-                handle.cancel()
         return Permit(self)
-
-    def close(self) -> None:
-        """Issue all further permits at once: their calls fail, since the session is closed."""
-        self._closed = True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._due is not None and not self._due.done():
-            self._due.set_result(None)
 
     def restart(self) -> None:
         """Start the interval before the next permit."""

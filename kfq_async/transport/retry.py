@@ -20,6 +20,7 @@ from kfq_async.errors import (
     NonceError,
     Phase,
     PoolTimeout,
+    ProxyError,
     TooFrequentError,
     TotalTimeout,
     TransportError,
@@ -127,6 +128,8 @@ def classify_failure(error: KfqError) -> FailureKind:
     match error:
         case CertificateError():
             return FailureKind.FINAL
+        case ProxyError(http_status=status) if status < 500:
+            return FailureKind.FINAL
         case PoolTimeout() | TotalTimeout():
             return FailureKind.UNTRUSTED_RESPONSE if error.phase is Phase.SENT else FailureKind.FINAL
         case ConnectError():
@@ -151,6 +154,7 @@ async def retry(
     retryable: Callable[[KfqError], bool],
     policy: RetryPolicy,
     remaining: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T | KfqError:
     """Attempt until there is a result, an error that is not ``retryable``, or no attempt or time left.
 
@@ -166,14 +170,17 @@ async def retry(
         return state.upcoming_sleep >= remaining()
 
     retrying = AsyncRetrying(
-        sleep=asyncio.sleep,
+        sleep=sleep,
         retry=retry_if_result(lambda outcome: isinstance(outcome, KfqError) and retryable(outcome)),
         wait=lambda state: backoff(_error(state), state.attempt_number, policy),
         stop=lambda state: stop_after_attempt(policy.attempts)(state) or exceeds(state),
         before_sleep=_log_retry,
         retry_error_callback=_error,
     )
-    outcome: T | KfqError = await retrying(step)
+    try:
+        outcome: T | KfqError = await retrying(step)
+    finally:
+        retrying.iter_state.reset()  # its actions refer to the object: a cycle that would keep the request
     return outcome
 
 

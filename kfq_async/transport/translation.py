@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import re
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -15,39 +17,65 @@ from kfq_async.errors import (
     ConnectTimeout,
     KfqError,
     Phase,
+    ProxyError,
+    SessionError,
     TotalTimeout,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from yarl import URL
 
     from kfq_async.config import Timeouts
     from kfq_async.transport.attempt import Attempt
 
-__all__ = ["translate"]
+__all__ = ["proxy_error", "translate"]
 
-_NETWORK = (aiohttp.ClientError, TimeoutError, OSError, UnicodeError)
-"""Exceptions that are failures of the network, whenever they occur; `UnicodeError` comes from a name lookup."""
+_NETWORK = (aiohttp.ClientError, TimeoutError, OSError, UnicodeError, asyncio.CancelledError)
+"""Exceptions that are failures of the network, whenever they occur.
+
+`UnicodeError` comes from a name lookup, and a cancellation that was not requested from a connector that is closed.
+"""
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL, UnicodeError)
 _CERTIFICATE = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)
+_ALERT = re.compile(r"\[SSL: (\w*ALERT\w*)\]")
+_CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")
+"""Parts of the names of the TLS alerts by which a peer refuses a certificate (RFC 8446 section 6.2)."""
+CONNECTOR_CLOSED = "the connector of the session is closed; it must stay open as long as the session"
+MAX_REASON = 100
+"""Longest reason of a parser that is shown, in characters."""
+_QUOTATION = re.compile(r"b?['\"]|\n")
 
 
-def translate(problem: Exception, attempt: Attempt, timeouts: Timeouts, url: URL) -> KfqError | None:
+def translate(
+    problem: BaseException, attempt: Attempt, timeouts: Timeouts, url: URL, *, closed: bool = False
+) -> KfqError | None:
     """Return the error for an exception that ended an attempt, or ``None`` for a bug, which is raised as it is.
 
-    Only the class of aiohttp's exception is named, since its text may contain the URL. Once a connection was requested,
-    every exception is a transport error: before the connection is established nothing was sent, afterwards anything
-    may have been.
+    Only the class of the exception is named, since its text may contain the URL. Once a connection was requested, every
+    exception is a transport error: before the connection is established nothing was sent, afterwards anything may have
+    been, unless the peer refuses the client's certificate, which in TLS 1.3 it does after the client has begun to send.
+    ``closed`` tells whether the connector is closed.
     """
+    network = attempt.connecting or isinstance(problem, _NETWORK)
+    sent = attempt.connected or (network and not attempt.connecting and not isinstance(problem, _NEVER_SENT))
+    if attempt.closed or closed:
+        reason = "the session was closed during the call" if attempt.closed else CONNECTOR_CLOSED
+        return SessionError(reason, phase=Phase.SENT if sent else Phase.NOT_SENT)
     if attempt.scope.expired() and isinstance(problem, TimeoutError):
         return _expired(problem, attempt, timeouts, url)
-    if not attempt.connecting:
-        if not isinstance(problem, _NETWORK):
-            return None
-        sent = not isinstance(problem, _NEVER_SENT)
-    else:
-        sent = attempt.may_have_sent
-    return _lost(problem) if sent else _not_connected(problem, timeouts, url)
+    if not network:
+        return None
+    if alert := _certificate_alert(problem):
+        return CertificateError(f"{url.host}:{url.port} refused the TLS handshake: {alert}")
+    return _lost(problem) if sent else _not_connected(problem, attempt, timeouts, url)
+
+
+def proxy_error(proxy: URL, status: int) -> ProxyError:
+    """Return the error for a response by which the proxy itself refuses a request."""
+    advice = ": check the user and password in its URL" if status == 407 else ""
+    return ProxyError(f"the proxy {proxy.host}:{proxy.port} responded with HTTP {status}{advice}", http_status=status)
 
 
 def _expired(problem: TimeoutError, attempt: Attempt, timeouts: Timeouts, url: URL) -> KfqError:
@@ -55,19 +83,29 @@ def _expired(problem: TimeoutError, attempt: Attempt, timeouts: Timeouts, url: U
         phase = Phase.SENT if attempt.may_have_sent else Phase.NOT_SENT
         return TotalTimeout(f"total timeout ({timeouts.total} s) expired during an attempt", phase=phase)
     if not attempt.may_have_sent:
-        return _not_connected(problem, timeouts, url)
+        return _not_connected(problem, attempt, timeouts, url)
     return AttemptTimeout(f"no complete response within {timeouts.attempt} s (Timeouts.attempt)", phase=Phase.SENT)
 
 
-def _lost(problem: Exception) -> KfqError:
+def _lost(problem: BaseException) -> KfqError:
     name = type(problem).__name__
     if isinstance(problem, TimeoutError):
         return AttemptTimeout(f"no complete response in time ({name})", phase=Phase.SENT)
+    if isinstance(problem, aiohttp.ClientResponseError):
+        return ConnectionLost(f"the response is not valid HTTP{_parser_reason(problem.message)}", phase=Phase.SENT)
     return ConnectionLost(f"the connection was lost before the response was complete ({name})", phase=Phase.SENT)
 
 
-def _not_connected(problem: Exception, timeouts: Timeouts, url: URL) -> KfqError:
-    name, host = type(problem).__name__, _peer(problem, url)
+def _parser_reason(message: object) -> str:
+    """Return a parser's reason, without the bytes that it quotes from the response, with a colon, or nothing."""
+    reason = _QUOTATION.split(str(message)[:MAX_REASON], maxsplit=1)[0].rstrip(" :")
+    return f": {reason}" if reason and reason.isascii() and reason.isprintable() else ""
+
+
+def _not_connected(problem: BaseException, attempt: Attempt, timeouts: Timeouts, url: URL) -> KfqError:
+    name, host = type(problem).__name__, _peer(problem, attempt.proxy, url)
+    if isinstance(problem, aiohttp.ClientHttpProxyError) and attempt.proxy is not None:
+        return proxy_error(attempt.proxy, problem.status)
     if isinstance(problem, _CERTIFICATE):
         reason = _reason(problem)
         if "WRONG_VERSION_NUMBER" in reason:
@@ -78,10 +116,11 @@ def _not_connected(problem: Exception, timeouts: Timeouts, url: URL) -> KfqError
     return ConnectError(f"no connection to {host} ({name}{_errno(problem)})")
 
 
-def _peer(problem: Exception, url: URL) -> str:
-    """Return host and port that could not be reached: those of the proxy, if there is one."""
-    if isinstance(problem, aiohttp.ClientProxyConnectionError):
-        return f"the proxy {problem.host}:{problem.port}"
+def _peer(problem: BaseException, proxy: URL | None, url: URL) -> str:
+    """Return host and port that could not be reached: those of the proxy, if aiohttp names it."""
+    host, port = getattr(problem, "host", None), getattr(problem, "port", None)
+    if proxy is not None and (host, port) == (proxy.host, proxy.port):
+        return f"the proxy {host}:{port}"
     return f"{url.host}:{url.port}"
 
 
@@ -92,6 +131,27 @@ def _reason(problem: Any) -> str:
     return f": {reason}" if isinstance(reason, str) else ""
 
 
-def _errno(problem: Exception) -> str:
+def _certificate_alert(problem: BaseException) -> str:
+    """Return the TLS alert by which the peer refused a certificate, from the causes of an exception, or nothing.
+
+    aiohttp copies the text of an `ssl.SSLError`, which names the alert, to an exception of its own.
+    """
+    for cause in _causes(problem):
+        alert = _ALERT.search(str(getattr(cause, "strerror", "")))
+        if alert is not None:
+            return alert[1] if any(part in alert[1] for part in _CERTIFICATE_ALERTS) else ""
+    return ""
+
+
+def _causes(problem: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and what caused it, from the outside in; each one once."""
+    seen: set[int] = set()
+    while problem is not None and id(problem) not in seen:
+        seen.add(id(problem))
+        yield problem
+        problem = problem.__cause__ or problem.__context__
+
+
+def _errno(problem: BaseException) -> str:
     code = errno.errorcode.get(getattr(problem, "errno", None) or 0)
     return f", {code}" if code else ""

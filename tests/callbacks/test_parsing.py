@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from typing import Any
 
 import orjson
@@ -11,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
+from kfq_async.callbacks import parsing
 from kfq_async.callbacks.parsing import (
-    content_digest,
     normalize_headers,
+    parse_body,
     parse_contract_event,
     parse_identity_notification,
-    parse_object,
     require_header,
     to_public_path,
 )
@@ -121,14 +124,14 @@ def test_undecodable_path(path: Any) -> None:
         rb'{"a":"\ud800"}',
         b'{"a":1e999}',
         b'{"a":' + b"9" * 5000 + b"}",
-        b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"a":' + b"[" * 64 + b"]" * 64 + b"}",
     ],
     ids=repr,
 )
 def test_malformed_body(body: bytes) -> None:
     """A body that is not a JSON object in UTF-8 is rejected, and its content is not quoted."""
     with pytest.raises(CallbackRejected, match=r"^the body is not a JSON object in UTF-8$") as caught:
-        parse_object(body)
+        parse_body(body)
     assert caught.value.reason is RejectionReason.BODY_MALFORMED
     assert caught.value.__context__ is None
 
@@ -137,7 +140,7 @@ def test_malformed_body(body: bytes) -> None:
 def test_arbitrary_bytes(body: bytes) -> None:
     """Any bytes are either a JSON object or rejected as malformed."""
     try:
-        assert isinstance(parse_object(body), dict)
+        assert isinstance(parse_body(body).data, dict)
     except CallbackRejected as rejection:
         assert rejection.reason is RejectionReason.BODY_MALFORMED  # noqa: PT017  # either outcome is correct
 
@@ -145,17 +148,68 @@ def test_arbitrary_bytes(body: bytes) -> None:
 def test_parsed_body() -> None:
     """A parsed body cannot be verified: the `TypeError` asks for the raw bytes."""
     with pytest.raises(TypeError, match=r"^body must be the raw bytes of the request, not dict$"):
-        parse_object({})  # type: ignore[arg-type]
+        parse_body({})  # type: ignore[arg-type]
 
 
 def test_duplicate_keys() -> None:
     """The last of duplicate keys wins, as in the signature."""
-    assert parse_object(b'{"orderNo":"A","orderNo":"B"}') == {"orderNo": "B"}
+    assert parse_body(b'{"orderNo":"A","orderNo":"B"}').data == {"orderNo": "B"}
 
 
 def test_content_digest() -> None:
     """The digest depends on values, not on whitespace or key order."""
-    assert content_digest(b'{"a":1,"b":2}') == content_digest(b'{ "b": 2, "a": 1 }') != content_digest(b'{"a":1,"b":3}')
+    first, same, other = (parse_body(body) for body in (b'{"a":1,"b":2}', b'{ "b": 2, "a": 1 }', b'{"a":1,"b":3}'))
+    assert first.digest == same.digest != other.digest
+
+
+def test_repr_of_a_body_is_masked() -> None:
+    """A parsed body shows nothing of its content."""
+    assert repr(parse_body(b'{"mobile":"13800138000"}')) == "JsonBody()"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":[' + b"1e9," * 1_100 + b"1]}",
+        b'{"a":[' + b"{}," * 600 + b"{}]}",
+        b"{" + b",".join(b'"%d":1' % number for number in range(600)) + b"}",
+        b'{"a":' + b"[" * 2_000,
+    ],
+    ids=["numbers", "objects", "names", "lists"],
+)
+def test_body_with_too_many_values(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body with more values than any notification is rejected before it is parsed."""
+    monkeypatch.setattr(parsing, "load_json", None)
+    with pytest.raises(CallbackRejected, match=r"^the body is too large: more than 1024 values$") as caught:
+        parse_body(body)
+    assert caught.value.reason is RejectionReason.BODY_TOO_LARGE
+
+
+@pytest.mark.parametrize("text", [",:[{" * 1_000, '"' + ",[" * 1_000, "\\" + "," * 2_000, '\\"' * 500 + "{" * 2_000])
+def test_long_text(text: str) -> None:
+    """Punctuation within a text is not counted as values, whatever the text quotes."""
+    assert parse_body(orjson.dumps({"name": text, "orderNo": "A"})).data == {"name": text, "orderNo": "A"}
+
+
+DEEP = """
+import sys
+from kfq_async.callbacks.parsing import parse_body
+from kfq_async.errors import CallbackRejected
+from kfq_async.protocol.signing import canonical_json
+sys.setrecursionlimit(10**6)
+for body in (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", b'{"a":' * 500 + b"1" + b"}" * 500):
+    for parse, refusal in ((parse_body, CallbackRejected), (canonical_json, ValueError)):
+        try:
+            parse(body)
+        except refusal:
+            print("refused")
+"""
+
+
+def test_deep_body_under_a_raised_recursion_limit() -> None:
+    """A deeply nested body is refused, and does not exhaust the stack of a process that raised the recursion limit."""
+    ended = subprocess.run([sys.executable, "-c", DEEP], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout.split()) == (0, ["refused"] * 4)
 
 
 def test_numbers_as_strings() -> None:
@@ -164,11 +218,20 @@ def test_numbers_as_strings() -> None:
     assert (notification.order_status, notification.user_type, notification.order_no) == (3, 2, "7")
 
 
+@pytest.mark.parametrize("number", [-1, 5, 2**31, 2**63, 10**30, 10**4_299])
+@pytest.mark.parametrize("form", [int, str])
+def test_status_of_any_size(number: int, form: Any) -> None:
+    """An unknown status is passed through, however large, as a number or as digits."""
+    body = json.dumps({"orderStatus": form(number)}).encode()
+    assert parse_identity_notification(parse_body(body).data).order_status == number
+
+
 @pytest.mark.parametrize(
     ("field", "value", "problem"),
     [
         ("orderStatus", "done", "expected an integer, not a string"),
-        ("orderStatus", "1" * 10, "expected an integer, not a string"),
+        ("orderStatus", "1" * 4_301, "expected an integer, not a string"),
+        ("orderStatus", "--1", "expected an integer, not a string"),
         ("orderStatus", "２", "expected an integer, not a string"),
         ("orderStatus", True, "expected an integer, not a boolean"),
         ("orderStatus", 1.5, "expected an integer, not a number"),
@@ -204,5 +267,5 @@ def test_identification_is_not_a_contract_event() -> None:
 
 def test_valid_bodies() -> None:
     """The documented bodies parse into their models."""
-    assert parse_identity_notification(parse_object(orjson.dumps(IDENTIFIED))).order_no == "ORDER-1"
-    assert parse_contract_event(parse_object(orjson.dumps(SIGNED))).contract_id == "C1"
+    assert parse_identity_notification(parse_body(orjson.dumps(IDENTIFIED)).data).order_no == "ORDER-1"
+    assert parse_contract_event(parse_body(orjson.dumps(SIGNED)).data).contract_id == "C1"

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+import math
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,12 +29,18 @@ from kfq_async import (
     MemoryStore,
     NotificationDelivery,
     NotificationReceiver,
+    RejectionReason,
     Reply,
 )
+from kfq_async.callbacks import parsing
+from kfq_async.callbacks import receiver as receiver_module
 from kfq_async.callbacks.stores_redis import RedisStore
+from kfq_async.protocol.signing import load_json
 from senders import APP_ID, NOW, PATH, SIGNED, make_body, private_key, signed_event_headers, signed_headers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from redis.asyncio import Redis
 
     from kfq_async.callbacks import Claim, NotificationStore
@@ -222,18 +232,84 @@ async def test_handler_that_fails() -> None:
     assert (len(handler.deliveries), handler.finished) == (3, 1)
 
 
-async def test_handler_that_raises_cancelled_error() -> None:
-    """`CancelledError` from something that the handler awaited counts as a failure."""
-    calls = []
+class LibraryStop(BaseException):
+    """Exception by which a library ends its own work."""
+
+
+def cancel_this_task() -> None:
+    """Cancel the handler's own task."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+
+
+def raise_error(error: BaseException) -> None:
+    """Raise an exception."""
+    raise error
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [
+        lambda: raise_error(LibraryStop("13800138000")),
+        lambda: raise_error(GeneratorExit()),
+        lambda: raise_error(asyncio.CancelledError()),
+        lambda: raise_error(BaseExceptionGroup("two", [LibraryStop(), ValueError()])),
+        cancel_this_task,
+    ],
+    ids=["own", "GeneratorExit", "CancelledError", "group", "cancel"],
+)
+async def test_handler_that_raises_a_base_exception(fail: Callable[[], None]) -> None:
+    """Any exception counts as a failure: it is reported with its cause, and the next delivery runs the handler."""
+    handled: list[str] = []
+    rejected: list[CallbackRejected] = []
 
     async def handler(delivery: NotificationDelivery[IdentityNotification]) -> None:
-        calls.append(delivery)
-        if len(calls) == 1:
-            raise asyncio.CancelledError
+        handled.append(delivery.key)
+        if len(handled) == 1:
+            fail()
+            await asyncio.sleep(0)
 
-    receiver = make_receiver(handler)
-    assert rejection(await deliver(receiver))[2] == "handler_failed"
-    assert await deliver(receiver) == SUCCESS
+    store = MemoryStore()
+    receiver = make_receiver(handler, store=store, on_rejected=rejected.append)
+    assert rejection(await deliver(receiver)) == (503, 91000, "handler_failed")
+    assert [problem.reason for problem in rejected] == ["handler_failed"]
+    assert rejected[0].__cause__ is not None
+    assert "13800138000" not in str(rejected[0])
+    assert await deliver(make_receiver(handler, store=store)) == SUCCESS, "the claim was released"
+    assert len(handled) == 2
+
+
+@pytest.mark.parametrize("stop", [SystemExit, KeyboardInterrupt])
+def test_handler_that_ends_the_process(stop: type[BaseException]) -> None:
+    """`SystemExit` and `KeyboardInterrupt` end the process as usual, and leave the notification to another one."""
+
+    async def handler(_: NotificationDelivery[IdentityNotification]) -> None:
+        raise stop
+
+    store = MemoryStore()
+    with pytest.raises(stop):
+        asyncio.run(deliver(make_receiver(handler, store=store)))
+    assert len(store) == 1, "the nonce"
+    assert asyncio.run(deliver(make_receiver(Handler(), store=store))) == SUCCESS
+
+
+async def test_handler_that_returns_no_awaitable() -> None:
+    """A decorated handler that returns no awaitable is reported, and not run again for the same notification."""
+    keys: list[str] = []
+    rejected: list[CallbackRejected] = []
+
+    @functools.wraps(Handler.__call__)
+    def handler(delivery: NotificationDelivery[IdentityNotification]) -> None:
+        keys.append(delivery.key)
+
+    receiver = make_receiver(handler, on_rejected=rejected.append)
+    for _ in range(3):
+        assert rejection(await deliver(receiver)) == (503, 91000, "handler_failed")
+    assert rejection(await deliver(receiver, make_body(orderStatus=3), nonce="nonce-2"))[2] == "handler_failed"
+    assert keys == ["ORDER-1:1", "ORDER-1:3"]
+    assert "it returned no awaitable and is not called again for this notification" in str(rejected[0])
+    assert "write it as `async def`" in str(rejected[0])
 
 
 async def test_reply_timeout() -> None:
@@ -280,6 +356,44 @@ async def test_cancelled_request() -> None:
     assert handler.finished == 1
 
 
+async def test_platform_repeats_back_to_back() -> None:
+    """Three deliveries in a row, each sent after the last reply, are handled once (protocol section 6.7)."""
+    handler = Handler()
+    handler.gate.clear()
+    receiver = make_receiver(handler, reply_timeout=0.01)
+    replies = [rejection(await deliver(receiver)) for _ in range(3)]
+    assert replies == [(503, 91000, "unfinished"), (503, 91000, "busy"), (503, 91000, "busy")]
+    handler.gate.set()
+    await asyncio.sleep(0.01)
+    assert [await deliver(receiver) for _ in range(3)] == [SUCCESS] * 3
+    assert len(handler.deliveries) == 1
+
+
+async def test_sender_drops_its_connections() -> None:
+    """Six deliveries whose connections are dropped, so that the server cancels them, are handled once."""
+    handler = Handler()
+    handler.gate.clear()
+    receiver = make_receiver(handler)
+    for _ in range(6):
+        request = asyncio.create_task(deliver(receiver))
+        await handler.started.wait()
+        request.cancel()
+        await asyncio.wait({request})
+    handler.gate.set()
+    await asyncio.sleep(0)
+    reply = await deliver(receiver)
+    assert (reply.status, reply.body) == (200, b"success")
+    assert len(handler.deliveries) == 1
+
+
+@pytest.mark.parametrize("status", [1, 2, 5])
+async def test_acknowledgement_is_exact(status: int) -> None:
+    """An acknowledgement has status 200 and the bare text, whatever it acknowledges (protocol section 6.6)."""
+    receiver = make_receiver(Handler())
+    replies = [await deliver(receiver, make_body(orderStatus=status)) for _ in range(2)]
+    assert [(reply.status, reply.body) for reply in replies] == [(200, b"success")] * 2
+
+
 async def test_aclose() -> None:
     """A closed receiver rejects notifications with 503; `aclose` is idempotent."""
     handler = Handler()
@@ -287,6 +401,114 @@ async def test_aclose() -> None:
         assert await deliver(receiver) == SUCCESS
     await receiver.aclose()
     assert rejection(await deliver(receiver)) == (503, 91000, "closing")
+
+
+async def test_handler_that_outlasts_aclose() -> None:
+    """A handler that does not return in time is cancelled, reported, and left to another worker."""
+    rejected: list[CallbackRejected] = []
+    handler, store = Handler(), MemoryStore()
+    handler.gate.clear()
+    receiver = make_receiver(handler, store=store, on_rejected=rejected.append)
+    request = asyncio.create_task(deliver(receiver))
+    await handler.started.wait()
+    await receiver.aclose(within=0)
+    assert rejection(await request) == (503, 91000, "handler_failed")
+    assert [(problem.reason, type(problem.__cause__)) for problem in rejected] == [
+        ("handler_failed", asyncio.CancelledError)
+    ]
+    handler.gate.set()
+    assert await deliver(make_receiver(handler, store=store)) == SUCCESS
+    assert handler.finished == 1
+
+
+async def test_aclose_waits_for_a_lease_by_default() -> None:
+    """Without ``within``, handlers have as long as their lease; with ``math.inf``, as long as they take."""
+    handler = Handler()
+    handler.gate.clear()
+    receiver = make_receiver(handler, lease=0.01)
+    request = asyncio.create_task(deliver(receiver))
+    await handler.started.wait()
+    await receiver.aclose()
+    assert rejection(await request)[2] == "handler_failed"
+    async with receiver:
+        request = asyncio.create_task(deliver(receiver))
+        await handler.started.wait()
+        closing = asyncio.create_task(receiver.aclose(within=math.inf))
+        await asyncio.sleep(0.05)
+        handler.gate.set()
+        assert await request == SUCCESS
+        await closing
+
+
+@pytest.mark.parametrize("within", [-1, float("nan")])
+async def test_invalid_time_for_aclose(within: float) -> None:
+    """``within`` is a duration."""
+    with pytest.raises(ValueError, match=r"^within must be at least 0 seconds"):
+        await make_receiver(Handler()).aclose(within=within)
+
+
+async def test_handler_that_ignores_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler that ignores its cancellation does not keep `aclose` waiting; it is reported, and keeps its claim."""
+    monkeypatch.setattr(receiver_module, "_CANCELLATION_GRACE", 0.01)
+    started, gate = asyncio.Event(), asyncio.Event()
+
+    async def handler(_: NotificationDelivery[IdentityNotification]) -> None:
+        started.set()
+        while not gate.is_set():
+            with suppress(asyncio.CancelledError):
+                await gate.wait()
+
+    rejected: list[CallbackRejected] = []
+    store = MemoryStore()
+    receiver = make_receiver(handler, store=store, on_rejected=rejected.append)
+    request = asyncio.create_task(deliver(receiver))
+    await started.wait()
+    await receiver.aclose(within=0)
+    (problem,) = rejected
+    assert problem.reason is RejectionReason.HANDLER_FAILED
+    assert "it ignores its cancellation" in str(problem)
+    assert rejection(await deliver(make_receiver(handler, store=store)))[2] == "busy"
+    gate.set()
+    assert await request == SUCCESS
+
+
+async def test_aclose_during_a_store_operation() -> None:
+    """A store that hangs after the handler has returned does not keep `aclose` waiting, and the handler ran once."""
+    handler, rejected = Handler(), list[CallbackRejected]()
+    store = HangingStore("mark_done")
+    receiver = make_receiver(handler, store=store, on_rejected=rejected.append)
+    request = asyncio.create_task(deliver(receiver))
+    await store.hanging.wait()
+    await receiver.aclose(within=0)
+    assert rejection(await request) == (503, 91000, "store_failed")
+    assert [problem.reason for problem in rejected] == ["store_failed"]
+    store.hangs.clear()
+    async with receiver:
+        assert await deliver(receiver) == SUCCESS
+    assert handler.finished == 1
+
+
+async def test_release_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
+    """A claim that cannot be released before `aclose` ends is left to its lease, and the failure is reported."""
+    store = HangingStore("release")
+    receiver = make_receiver(Handler(fails=1), store=store)
+    request = asyncio.create_task(deliver(receiver))
+    await store.hanging.wait()
+    await receiver.aclose(within=0)
+    assert rejection(await request) == (503, 91000, "handler_failed")
+    assert "could not release a claim" in caplog.text
+
+
+async def test_cancellation_before_the_handler_starts() -> None:
+    """A delivery that is cancelled before it begins is reported, and nothing is claimed."""
+    handler, store, rejected = Handler(), MemoryStore(), list[CallbackRejected]()
+    receiver = make_receiver(handler, store=store, on_rejected=rejected.append)
+    request = asyncio.create_task(deliver(receiver))
+    await asyncio.sleep(0)
+    (task,) = asyncio.all_tasks() - {asyncio.current_task(), request}
+    task.cancel()
+    assert rejection(await request) == (503, 91000, "handler_failed")
+    assert ([problem.reason for problem in rejected], handler.deliveries, len(store)) == (["handler_failed"], [], 0)
 
 
 async def test_cancelled_handler_releases_its_claim() -> None:
@@ -298,7 +520,7 @@ async def test_cancelled_handler_releases_its_claim() -> None:
     await handler.started.wait()
     (task,) = asyncio.all_tasks() - {asyncio.current_task(), request}
     task.cancel()
-    assert rejection(await request) == (503, 91000, "unfinished")
+    assert rejection(await request) == (503, 91000, "handler_failed")
     assert len(store) == 1, "the nonce"
     handler.gate.set()
     assert await deliver(make_receiver(handler, store=store)) == SUCCESS
@@ -435,6 +657,30 @@ class FailingStore(MemoryStore):
         return await super().register_nonce(nonce, digest, retention=retention)
 
 
+class HangingStore(MemoryStore):
+    """Store whose methods named in ``hangs`` never return."""
+
+    def __init__(self, *hangs: str) -> None:
+        super().__init__()
+        self.hangs = set(hangs)
+        self.hanging = asyncio.Event()
+
+    async def _wait(self, name: str) -> None:
+        if name in self.hangs:
+            self.hanging.set()
+            await asyncio.Event().wait()
+
+    async def mark_done(self, key: str, *, retention: float) -> None:
+        """Hang, or mark as done."""
+        await self._wait("mark_done")
+        await super().mark_done(key, retention=retention)
+
+    async def release(self, key: str, owner: str) -> None:
+        """Hang, or release."""
+        await self._wait("release")
+        await super().release(key, owner)
+
+
 @pytest.mark.parametrize("fails", ["claim", "register_nonce"])
 async def test_store_failure_before_handling(fails: str) -> None:
     """If the store fails, nothing is handled and the sender must retry."""
@@ -568,6 +814,7 @@ async def test_store_shared_by_both_kinds() -> None:
         ({"urls": URLS, "reply_timeout": -1}, "reply_timeout must be more than 0"),
         ({"urls": URLS, "retention": float("nan")}, "retention must be more than 0"),
         ({"urls": URLS, "max_body": 0}, "max_body must be more than 0"),
+        ({"urls": URLS, "body_timeout": 0}, "body_timeout must be more than 0"),
     ],
 )
 def test_invalid_settings(options: dict[str, Any], problem: str) -> None:
@@ -582,7 +829,59 @@ async def test_max_body() -> None:
     receiver = make_receiver(handler, max_body=len(BODY))
     assert await deliver(receiver) == SUCCESS
     assert rejection(await receiver.receive(BODY + b" ", {}, PATH)) == (400, 23000, "body_too_large")
-    assert rejection(await make_receiver(handler).receive(b" " * 65_537, {}, PATH))[2] == "body_too_large"
+    assert rejection(await make_receiver(handler).receive(b" " * 16_385, {}, PATH))[2] == "body_too_large"
+
+
+def test_default_limits() -> None:
+    """A body of an identity notification may have 16 KiB, one of a contract event 64 KiB; each has 10 s to arrive."""
+    events = NotificationReceiver(Handler(), verifier=ContractEventVerifier([private_key().public_key()]))
+    assert (events.max_body, events.body_timeout) == (65_536, 10)
+    assert (make_receiver(Handler()).max_body, NotificationReceiver(Handler(), urls=URLS).max_body) == (16_384, 16_384)
+    assert (make_receiver(Handler(), max_body=5).max_body, make_receiver(Handler(), body_timeout=2).body_timeout) == (
+        5,
+        2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "expected"),
+    [
+        ({"sign": None}, PATH, (400, 21000, "header_missing")),
+        ({"SIGN": "x"}, PATH, (400, 23000, "header_repeated")),
+        ({"appId": "other"}, PATH, (401, 41000, "wrong_app")),
+        ({"timestamp": "1"}, PATH, (401, 41001, "stale")),
+        ({"nonce": "n" * 257}, PATH, (400, 23000, "header_malformed")),
+        ({"sign": "AAAA"}, PATH, (401, 26000, "bad_signature")),
+        ({"sign": "A" * 65_536}, PATH, (401, 26000, "bad_signature")),
+        ({}, b"/\xff", (401, 26000, "unknown_path")),
+    ],
+)
+async def test_precheck(change: dict[str, str | None], path: str | bytes, expected: tuple[int, int, str]) -> None:
+    """What path and headers give away is rejected and reported before the body is read, in the same way as with it."""
+    rejected: list[CallbackRejected] = []
+    receiver = make_receiver(Handler(), on_rejected=rejected.append)
+    headers = {name: value for name, value in {**signed_headers(BODY), **change}.items() if value is not None}
+    reply = await receiver.precheck(headers, path)
+    assert reply is not None
+    assert rejection(reply) == expected
+    assert [problem.reason for problem in rejected] == [expected[2]]
+    assert rejection(await receiver.receive(b"{", headers, path)) == expected
+
+
+async def test_precheck_of_each_kind() -> None:
+    """A request whose path and headers are valid passes; one for another path or without a signature does not."""
+    by_url = NotificationReceiver(Handler(), urls=URLS)
+    events = NotificationReceiver(Handler(), verifier=ContractEventVerifier([private_key().public_key()]))
+    body = make_body(SIGNED)
+    assert await make_receiver(Handler()).precheck(signed_headers(BODY), PATH) is None
+    assert await by_url.precheck({}, notification_path("client-1")) is None
+    assert await events.precheck(signed_event_headers(body), "/any/path") is None
+    replies = [await by_url.precheck({}, "/n/forged.mac"), await events.precheck({"sign": "AAAA"}, "/any/path")]
+    assert [reply and rejection(reply)[2] for reply in replies] == ["unknown_path", "bad_signature"]
+    await by_url.aclose()
+    reply = await by_url.precheck({}, notification_path("client-1"))
+    assert reply is not None
+    assert rejection(reply) == (503, 91000, "closing")
 
 
 @pytest.mark.parametrize(
@@ -606,6 +905,15 @@ async def test_invalid_input(body: bytes, headers: Any, expected: tuple[int, int
     assert rejection(await receiver.receive(body, headers, PATH)) == expected
     assert [(problem.http_status, problem.code, problem.reason) for problem in rejected] == [expected]
     assert (handler.deliveries, len(store)) == ([], 0)
+
+
+async def test_request_that_could_not_be_read() -> None:
+    """A body that an integration gave up reading is reported, and answered so that its sender retries."""
+    rejected: list[CallbackRejected] = []
+    receiver = make_receiver(Handler(), on_rejected=rejected.append)
+    reply = await receiver.reject(RejectionReason.BODY_TIMEOUT, "10 s")
+    assert rejection(reply) == (503, 91000, "body_timeout")
+    assert [str(problem) for problem in rejected] == ["the body took too long to arrive, retry later: 10 s"]
 
 
 async def test_rejection_carries_the_time() -> None:
@@ -640,6 +948,87 @@ async def test_on_rejected_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     assert rejection(await make_receiver(Handler(), on_rejected=hook).receive(BODY, {}, PATH))[2] == "header_missing"
     assert f"on_rejected raised ValueError at {__file__}:" in caplog.text
     assert "13800138000" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [LibraryStop(), asyncio.CancelledError(), GeneratorExit()])
+async def test_on_rejected_that_raises_a_base_exception(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+    """An exception of any kind in ``on_rejected`` does not change the reply."""
+    receiver = make_receiver(Handler(), on_rejected=lambda _: raise_error(error))
+    assert rejection(await receiver.receive(BODY, {}, PATH))[2] == "header_missing"
+    assert f"on_rejected raised {type(error).__name__} at" in caplog.text
+
+
+def test_on_rejected_that_ends_the_process() -> None:
+    """`SystemExit` in ``on_rejected`` ends the process."""
+    receiver = make_receiver(Handler(), on_rejected=lambda _: raise_error(SystemExit(3)))
+    with pytest.raises(SystemExit):
+        asyncio.run(receiver.receive(BODY, {}, PATH))
+
+
+async def test_on_rejected_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
+    """``on_rejected`` delays the reply by no more than the reply timeout."""
+
+    async def hook(_: CallbackRejected) -> None:
+        await asyncio.Event().wait()
+
+    receiver = make_receiver(Handler(), on_rejected=hook, reply_timeout=0.01)
+    assert rejection(await receiver.receive(BODY, {}, PATH))[2] == "header_missing"
+    assert "on_rejected raised TimeoutError" in caplog.text
+
+
+async def test_cancelled_request_during_on_rejected() -> None:
+    """Cancelling a request that is being reported cancels the hook and passes through."""
+    started = asyncio.Event()
+
+    async def hook(_: CallbackRejected) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    receiver = make_receiver(Handler(), on_rejected=hook)
+    request = asyncio.create_task(receiver.receive(BODY, {}, PATH))
+    await started.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+
+
+async def test_rejection_keeps_no_frames() -> None:
+    """A reported rejection has no traceback, whose frames would hold the body and the URL."""
+    rejected: list[CallbackRejected] = []
+    receiver = make_receiver(Handler(), on_rejected=rejected.append)
+    await receiver.receive(BODY, {**signed_headers(BODY), "sign": "AAAA"}, PATH)
+    assert [problem.__traceback__ for problem in rejected] == [None]
+
+
+async def test_replaced_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recorded notification is accepted, and forgotten later, by tests that replace the functions of ``time``."""
+    handler = Handler()
+    verifier = CallbackVerifier([private_key().public_key()], app_id=APP_ID)
+    receiver = NotificationReceiver(handler, verifier=verifier, retention=100)
+    assert rejection(await deliver(receiver))[2] == "stale"
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    assert await deliver(receiver) == SUCCESS
+    assert orjson.loads((await receiver.receive(BODY, {}, PATH)).body)["timestamp"] == NOW * 1000
+    monkeypatch.setattr(time, "monotonic", lambda: 101.0)
+    assert await deliver(receiver) == SUCCESS
+    assert len(handler.deliveries) == 2
+
+
+async def test_body_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each body is parsed and written in canonical form once; one whose signature is malformed, not at all."""
+    parsed: list[bytes] = []
+
+    def count(body: bytes) -> object:
+        parsed.append(body)
+        return load_json(body)
+
+    monkeypatch.setattr(parsing, "load_json", count)
+    receiver = make_receiver(Handler())
+    assert rejection(await receiver.receive(BODY, {**signed_headers(BODY), "sign": "AAAA"}, PATH))[2] == "bad_signature"
+    assert parsed == []
+    assert await deliver(receiver) == SUCCESS
+    assert parsed == [BODY]
 
 
 async def test_log_records(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,9 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -64,6 +66,17 @@ def test_until_eof(content: str) -> None:
         process.stdin.close()
         assert process.wait(timeout=20) == 0
         process.stdin = None
+
+
+def test_allowed_hosts() -> None:
+    """With --allowed-host the sandbox serves under that name as well."""
+    with serving("--allowed-host", "kfq.test") as (_, line):
+        statuses = {}
+        for host in ("kfq.test", "127.0.0.1", "other.test"):
+            with closing(HTTPConnection(urlsplit(line.split()[2]).netloc, timeout=10)) as connection:
+                connection.request("GET", "/sandbox/orders", headers={"Host": host})
+                statuses[host] = connection.getresponse().status
+    assert statuses == {"kfq.test": 200, "127.0.0.1": 200, "other.test": 403}
 
 
 def test_until_eof_without_standard_input() -> None:
@@ -124,6 +137,8 @@ def test_output(tmp_path: Path, vectors: dict[str, str], capsys: pytest.CaptureF
         (["--port", "-1"], "--port must be from 0 to 65535, not -1"),
         (["--token", ""], "--token must be printable ASCII without spaces, and not empty"),
         (["--token", "TENANT01", "--token", "a b"], "--token must be printable ASCII"),
+        (["--allowed-host", "http://kfq.test"], "allowed_hosts must hold host names or addresses, without scheme"),
+        (["--callback-host", "kfq.test:80"], "callback_hosts must hold host names or addresses, without scheme"),
         (["--state", "/nowhere/at/all.db"], "/nowhere/at/all.db: No such file or directory"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import subprocess
 import sys
@@ -13,10 +14,10 @@ import pytest
 
 import kfq_async as kfq
 from example_process import PageResponse, example, fetch, form_key
-from kfq_async.examples.companies import Company, CompanyForm, parse_form
+from kfq_async.examples.companies import Company, CompanyForm, CompanyService, ServiceSettings, parse_form
 from kfq_async.examples.pages import status_page
 from kfq_async.sandbox import Fault, Sandbox
-from senders import make_body
+from senders import IDENTIFIED, make_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,6 +157,41 @@ async def test_workers_with_redis(framework: str, database: Path, redis_port: in
         await identify(origin)
         await asyncio.sleep(2)  # Sanic's manager ignores signals until its workers have started
     assert select(database, "SELECT count(*) FROM notifications") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ([1, 2], 1),
+        ([2, 4, 1], 4),
+        ([5, 1], 1),
+        ([1, 5], 1),
+        ([5, 2], 5),
+        ([None, 10**30, -(10**30), 1], 1),
+        ([10**30], None),
+        ([2**63 - 1], 2**63 - 1),
+    ],
+)
+def test_order_of_notifications(database: Path, statuses: list[int | None], expected: int | None) -> None:
+    """A final status is kept, and replaces any other, in whatever order notifications arrive; none is an exception."""
+    asyncio.run(notify(CompanyService(ServiceSettings(database, "http://127.0.0.1")), database, statuses))
+    assert select(database, "SELECT status FROM companies") == [(expected,)]
+    assert select(database, "SELECT count(*) FROM notifications") == [(len(statuses),)]
+
+
+async def notify(service: CompanyService, database: Path, statuses: list[int | None]) -> None:
+    """Make the row of a company, and deliver a notification with each status."""
+    form = CompanyForm("key", "某某科技有限公司", "", "13800138000")
+    once = kfq.RetryPolicy(attempts=1)
+    async with service, kfq.AsyncSession("T", base_url="http://127.0.0.1:9", retry=once) as session:
+        with pytest.raises(kfq.ConnectError):
+            await service.request_link(session, form)
+        ((request_id,),) = select(database, "SELECT client_request_id FROM companies")
+        request = service.urls.bind(kfq.CorpIdentLinkRequest(client_request_id=request_id))
+        path = (request.auth_callback_url or "").removeprefix("http://127.0.0.1")
+        for status in statuses:
+            body = json.dumps({**IDENTIFIED, "orderStatus": status}).encode()
+            assert (await service.receiver.receive(body, {}, path)).status == 200
 
 
 def test_workers_without_redis(framework: str) -> None:

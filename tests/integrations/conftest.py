@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 URL_PATH = "/hooks/a%20b"
+SERVERS = ["fastapi-h11", "fastapi-httptools", "sanic", "sanic-h11", "sanic-httptools"]
+"""Framework, and the HTTP implementation of uvicorn if it serves the application."""
 
 
 @frozen
@@ -33,7 +36,6 @@ class RunningService:
     origin: str
     service: Service
     sandbox: Sandbox
-    app: Any
 
 
 def make_service() -> Service:
@@ -46,7 +48,8 @@ def fastapi_app(service: Service, factory: Callable[[], kfq.AsyncSession]) -> Fa
     """Return the service in FastAPI."""
     app = FastAPI(lifespan=fastapi_integration.kfq_lifespan(factory, receivers=service.receivers))
     app.include_router(fastapi_integration.notification_router(service.receivers[0], URL_PATH))
-    app.include_router(fastapi_integration.notification_router(service.receivers[1], SIGNED_PATH))
+    for receiver in service.receivers[1:]:
+        app.include_router(fastapi_integration.notification_router(receiver, SIGNED_PATH))
     fastapi_integration.add_error_handler(app)
 
     @app.get("/link")
@@ -63,9 +66,11 @@ def fastapi_app(service: Service, factory: Callable[[], kfq.AsyncSession]) -> Fa
 def sanic_app(service: Service, factory: Callable[[], kfq.AsyncSession]) -> Sanic[Any, Any]:
     """Return the service in Sanic."""
     app: Sanic[Any, Any] = Sanic(sanic_name(), configure_logging=False)
+    app.config.TOUCHUP = False  # Sanic's optimization rewrites its classes, and can run only once per process
     sanic_integration.setup_kfq(app, factory, receivers=service.receivers)
     app.blueprint(sanic_integration.notification_blueprint(service.receivers[0], URL_PATH))
-    app.blueprint(sanic_integration.notification_blueprint(service.receivers[1], SIGNED_PATH, name="verified"))
+    for receiver in service.receivers[1:]:
+        app.blueprint(sanic_integration.notification_blueprint(receiver, SIGNED_PATH, name="verified"))
     sanic_integration.add_error_handler(app)
 
     @app.get("/link")
@@ -81,19 +86,33 @@ def sanic_app(service: Service, factory: Callable[[], kfq.AsyncSession]) -> Sani
     return app
 
 
-@pytest.fixture(params=["fastapi", "sanic"])
-def running(request: pytest.FixtureRequest, kfq_sandbox: Sandbox) -> Iterator[RunningService]:
-    """The service in each framework; its platform is a sandbox."""
+@contextmanager
+def serving(server: str, service: Service, factory: Callable[[], kfq.AsyncSession]) -> Iterator[str]:
+    """Run the service on one of the ``SERVERS`` and yield its origin."""
+    if server == "sanic":
+        with sanic_serving(sanic_app(service, factory)) as origin:
+            yield origin
+    else:
+        framework, _, http = server.partition("-")
+        app = fastapi_app(service, factory) if framework == "fastapi" else sanic_app(service, factory)
+        with uvicorn_serving(app, http=http) as origin:
+            yield origin
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> str:
+    """Each combination of framework and server."""
+    server: str = request.param
+    return server
+
+
+@pytest.fixture
+def running(server: str, kfq_sandbox: Sandbox) -> Iterator[RunningService]:
+    """The service on each server; its platform is a sandbox."""
 
     def factory() -> kfq.AsyncSession:
         return kfq.AsyncSession(kfq_sandbox.token, base_url=kfq_sandbox.base_url, retry=kfq.RetryPolicy(attempts=1))
 
     service = make_service()
-    if request.param == "fastapi":
-        app: Any = fastapi_app(service, factory)
-        server = uvicorn_serving(app)
-    else:
-        app = sanic_app(service, factory)
-        server = sanic_serving(app)
-    with server as origin:
-        yield RunningService(origin, service, kfq_sandbox, app)
+    with serving(server, service, factory) as origin:
+        yield RunningService(origin, service, kfq_sandbox)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
 import kfq_async as kfq
 from kfq_async.errors import Phase
 from senders import APP_ID, NOW
 
 URLS = kfq.CallbackUrls([bytes(32)], page="http://127.0.0.1/done", notify="http://127.0.0.1/hooks/a%20b")
-REQUEST = kfq.CorpIdentLinkRequest(client_request_id="row-1")
 SIGNED_PATH = "/hooks/verified"
 ERRORS = {
     "parameter": kfq.ParameterError(23000, "手机号13800138000格式错误", http_status=200),
@@ -22,13 +20,28 @@ ERRORS = {
 }
 
 
+def bound_path(client_request_id: str, *, page: bool = False) -> str:
+    """Return the path to which the platform posts notifications about a request, or that of its page."""
+    request = URLS.bind(kfq.CorpIdentLinkRequest(client_request_id=client_request_id))
+    url = request.callback_page if page else request.auth_callback_url
+    return (url or "").removeprefix("http://127.0.0.1")
+
+
+BOUND_PATH = bound_path("row-1")
+
+
 class Service:
     """Receivers that authenticate by URL and, with a public key, by signature; ``events`` records what they do."""
 
-    def __init__(self, public_key: str = "") -> None:
+    def __init__(self, public_key: str = "", *, body_timeout: float = 10, store: kfq.MemoryStore | None = None) -> None:
         self.events: list[str] = []
         self.url_receiver = kfq.NotificationReceiver(
-            self._handle, urls=URLS, reply_timeout=0.3, on_rejected=self._record_rejection
+            self._handle,
+            urls=URLS,
+            reply_timeout=0.3,
+            body_timeout=body_timeout,
+            store=store,
+            on_rejected=self._record_rejection,
         )
         self.receivers = [self.url_receiver]
         if public_key:
@@ -44,13 +57,13 @@ class Service:
             raise ValueError(order)
         if order == "SLOW":
             await asyncio.sleep(0.6)
+        if order == "HANGS":
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.events.append("cancelled")
+                raise
         self.events.append(delivery.key)
 
     def _record_rejection(self, rejection: kfq.CallbackRejected) -> None:
         self.events.append(rejection.reason.value)
-
-
-def print_line(line: str) -> None:
-    """Print a line from a server process, unbuffered."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

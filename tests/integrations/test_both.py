@@ -11,7 +11,7 @@ import orjson
 import pytest
 from yarl import URL
 
-from integrations.service import REQUEST, SIGNED_PATH, URLS
+from integrations.service import BOUND_PATH, SIGNED_PATH
 from kfq_async.sandbox import Fault
 from senders import make_body, signed_headers
 from web_servers import exchange
@@ -19,7 +19,6 @@ from web_servers import exchange
 if TYPE_CHECKING:
     from integrations.conftest import RunningService
 
-BOUND_PATH = (URLS.bind(REQUEST).auth_callback_url or "").removeprefix("http://127.0.0.1")
 LARGE_BODY = 100 * 2**20
 
 

@@ -1,13 +1,8 @@
-"""Sanic integration: listeners, blueprint, error handler, and a server process."""
+"""Sanic integration: listeners, blueprint and error handler."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
+import asyncio
 from typing import Any
 
 import aiohttp
@@ -16,7 +11,7 @@ import sanic
 from sanic import Sanic
 
 import kfq_async as kfq
-from integrations.service import ERRORS, Service
+from integrations.service import BOUND_PATH, ERRORS, Service
 from kfq_async.integrations.sanic import (
     ErrorResponse,
     add_error_handler,
@@ -25,10 +20,10 @@ from kfq_async.integrations.sanic import (
     read_body,
     setup_kfq,
 )
-from web_servers import exchange, free_port, sanic_name, sanic_serving
+from senders import make_body
+from web_servers import RawConnection, exchange, sanic_name, sanic_serving
 
 Request = sanic.Request[Any, Any]
-TESTS = Path(__file__).parent.parent
 
 
 def make_app() -> Sanic[Any, Any]:
@@ -107,47 +102,89 @@ async def test_custom_error_responses() -> None:
                 assert (response.status, await response.text()) == (409, "BusinessError")
 
 
-SERVER = """
-import sys
-from sanic import Sanic
-from integrations.service import Service, print_line
-import kfq_async as kfq
-from kfq_async.integrations.sanic import setup_kfq, notification_blueprint
-
-app = Sanic("server", configure_logging=False)
-receiver = Service().url_receiver
-setup_kfq(app, lambda: kfq.AsyncSession("T"), receivers=[receiver])
-app.blueprint(notification_blueprint(receiver, "/hooks"))
-
-@app.after_server_start
-async def on_start(app):
-    print_line("started")
-
-@app.after_server_stop
-async def on_stop(app):
-    print_line(f"closed: {app.ctx.kfq_session.closed}")
-
-if __name__ == "__main__":
-    app.run("127.0.0.1", int(sys.argv[1]), single_process=True, access_log=False, motd=False)
-    print_line(f"closed: {app.ctx.kfq_session.closed}")
-"""
+@pytest.mark.parametrize("strict_slashes", [None, True, False])
+@pytest.mark.parametrize(("path", "prefix"), [("/hooks", ""), ("/hooks/", "/v1"), ("/", "/v1"), ("/", "")])
+def test_spellings(path: str, prefix: str, strict_slashes: bool | None) -> None:  # noqa: FBT001
+    """The blueprint serves its path and one segment below, each with and without a slash at the end."""
+    service = Service()
+    app: Sanic[Any, Any] = Sanic(sanic_name(), configure_logging=False, strict_slashes=bool(strict_slashes))
+    blueprint = notification_blueprint(service.url_receiver, path)
+    options = {"url_prefix": prefix} if prefix else {}
+    app.blueprint(blueprint, strict_slashes=strict_slashes, **options)
+    exact = (prefix + path).rstrip("/")
+    called = [exact + "/", exact + "/segment", exact + "/segment/", *filter(None, [exact])]
+    with sanic_serving(app) as origin, RawConnection(origin) as connection:
+        for path_called in called:
+            assert post_status(origin, path_called) == 401
+        connection.post(f"{exact}/two/segments", "Content-Length: 0")
+        assert connection.response().status == 404
+    assert service.events == ["unknown_path"] * len(called)
 
 
-def test_server_process(tmp_path: Path) -> None:
-    """A worker run by Sanic's runner closes its session and receivers when it is terminated."""
-    port = free_port()
-    script = tmp_path / "server.py"
-    script.write_text(SERVER, encoding="utf-8")
-    with subprocess.Popen(
-        [sys.executable, "-W", "error", str(script), str(port)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "started\n"
-        time.sleep(0.2)
-        status, _ = exchange(f"http://127.0.0.1:{port}", "POST /hooks HTTP/1.1\r\nContent-Length: 2", b"{}")
-        process.send_signal(signal.SIGTERM)
-        output = process.stdout.read()
-    assert (status, process.returncode, output) == (401, 0, "closed: False\nclosed: True\n")
+def post_status(origin: str, path: str) -> int:
+    """Return the status of an empty POST request."""
+    with RawConnection(origin) as connection:
+        connection.post(path, "Content-Length: 0")
+        return connection.response().status
+
+
+def test_body_read_by_a_middleware() -> None:
+    """A body that a middleware has read is handled like any other."""
+    service = Service()
+    app = make_app()
+    app.blueprint(notification_blueprint(service.url_receiver, "/hooks/a%20b"))
+
+    @app.on_request
+    async def read(request: Request) -> None:
+        await request.receive_body()  # type: ignore[no-untyped-call]  # Sanic's
+
+    body = make_body()
+    with sanic_serving(app) as origin, RawConnection(origin) as connection:
+        connection.post(BOUND_PATH, f"Content-Length: {len(body)}", body=body)
+        assert connection.response().body == b"success"
+
+
+def test_cancelled_reading() -> None:
+    """Sanic's own timeout ends the reading of a body, and is not reported as a disconnect."""
+    service = Service()
+    app = make_app()
+    app.config.RESPONSE_TIMEOUT = 0.2
+    app.blueprint(notification_blueprint(service.url_receiver, "/hooks/a%20b"))
+    with sanic_serving(app) as origin, RawConnection(origin) as connection:
+        connection.post(BOUND_PATH, "Content-Length: 100")
+        assert connection.response().status == 503
+    assert service.events == []
+
+
+@pytest.mark.parametrize("http_version", ["1.1", "2"])
+def test_connection_header(http_version: str) -> None:
+    """A rejection before the body closes the connection in HTTP/1.1; HTTP/2 forbids the header."""
+    app = make_app()
+    app.config.TOUCHUP = False
+    app.blueprint(notification_blueprint(Service().url_receiver, "/hooks"))
+    headers = dict(asyncio.run(asgi_response_headers(app, http_version)))
+    assert headers.get(b"Connection") == (b"close" if http_version == "1.1" else None)
+    assert int(headers[b"Content-Length"]) > 0
+
+
+async def asgi_response_headers(app: Sanic[Any, Any], http_version: str) -> list[tuple[bytes, bytes]]:
+    """Start an application, post to an unknown path, and return the headers of the response."""
+    lifespan: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    for event in ("startup", "shutdown"):
+        lifespan.put_nowait({"type": f"lifespan.{event}"})
+    await app({"type": "lifespan"}, lifespan.get, send)
+    scope = {"type": "http", "method": "POST", "path": "/hooks/a", "raw_path": b"/hooks/a", "query_string": b""}
+    await app({**scope, "http_version": http_version, "headers": []}, lifespan.get, send)
+    return next(list(message["headers"]) for message in sent if message["type"] == "http.response.start")
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan")])
+def test_invalid_close_within(seconds: float) -> None:
+    """An invalid limit is refused when the application is created, not when it stops."""
+    with pytest.raises(ValueError, match="close_within must be at least 0 seconds, or None"):
+        setup_kfq(make_app(), close_within=seconds)

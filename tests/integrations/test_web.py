@@ -1,18 +1,37 @@
-"""Error responses, bounded reading, and sessions for web requests."""
+"""Error responses, bounded reading, masked logs, and sessions for web requests."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING
+import logging.config
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import kfq_async as kfq
+from integrations.service import BOUND_PATH, URLS, Service
 from kfq_async.errors import KfqError, Phase, RejectionReason
-from kfq_async.integrations.web import http_error, read_limited, web_session
+from kfq_async.integrations.web import (
+    CallbackUrlFilter,
+    IncompleteBody,
+    handle_notification,
+    http_error,
+    mask_callback_urls,
+    read_limited,
+    web_session,
+)
+from senders import make_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+MAC = BOUND_PATH.rpartition(".")[2]
+MASKED_PATH = BOUND_PATH.replace(MAC, "***")
 
 
 @pytest.mark.parametrize(
@@ -59,12 +78,13 @@ def test_retry_after(retry_after: float | None, expected: str) -> None:
 
 
 def test_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """The error is logged with its code and without personal data."""
-    http_error(kfq.ServerError(91000, "手机号13800138000", http_status=500))
+    """The error is logged on one line with its code and without personal data."""
+    http_error(kfq.ServerError(91000, "\x1b[2J手机号13800138000\r\nERROR forged", http_status=500))
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("kfq_async", logging.ERROR)
     assert "error 91000" in record.message
-    assert "138" not in record.message
+    assert record.message.isprintable()
+    assert not any(word in record.message for word in ("138", "forged"))
 
 
 async def test_read_limited() -> None:
@@ -96,3 +116,148 @@ def test_timeouts_of_a_web_session(monkeypatch: pytest.MonkeyPatch) -> None:
     web_session()
     web_session(timeouts=kfq.Timeouts(total=3))
     assert [timeouts.total for timeouts in used] == [10, 3]
+
+
+async def body_of(*chunks: bytes | Exception) -> AsyncIterator[bytes]:
+    """Return a body in chunks; an exception is raised."""
+    for chunk in chunks:
+        if isinstance(chunk, Exception):
+            raise chunk
+        yield chunk
+
+
+async def test_handled_notification() -> None:
+    """A notification is acknowledged, and the connection stays open."""
+    body = make_body()
+    response = await handle_notification(Service().url_receiver, body_of(body[:9], body[9:]), {}, BOUND_PATH)
+    assert (response.status, response.body, response.close) == (200, b"success", False)
+    assert response.content_type == "text/plain; charset=utf-8"
+
+
+async def test_body_of_a_stranger_is_not_read() -> None:
+    """If the path is rejected, nothing of the body is read."""
+    response = await handle_notification(Service().url_receiver, body_of(AssertionError()), {}, "/hooks/unknown")
+    assert (response.status, response.close) == (401, True)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "status", "event"),
+    [
+        ([bytes(16_384), b"."], 400, "body_too_large"),
+        ([b"{", IncompleteBody("the client disconnected")], 400, "body_malformed"),
+    ],
+)
+async def test_unreadable_body(chunks: list[bytes | Exception], status: int, event: str) -> None:
+    """A body that cannot be read to its end is rejected, and the connection must be closed."""
+    service = Service()
+    response = await handle_notification(service.url_receiver, body_of(*chunks), {}, BOUND_PATH)
+    assert (response.status, response.close, service.events) == (status, True, [event])
+
+
+async def test_endless_body() -> None:
+    """A body is given up after ``body_timeout``."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.01)
+            yield b" "
+
+    service = Service(body_timeout=0.2)
+    response = await handle_notification(service.url_receiver, chunks(), {}, BOUND_PATH)
+    assert (response.status, response.close, service.events) == (503, True, ["body_timeout"])
+
+
+async def test_timeout_of_the_server() -> None:
+    """A timeout that the body itself raises is not taken for ``body_timeout``."""
+    with pytest.raises(TimeoutError, match="server"):
+        await handle_notification(Service().url_receiver, body_of(TimeoutError("server")), {}, BOUND_PATH)
+
+
+def formatted(message: object, *args: object, **extra: Any) -> str:
+    """Return what a handler with the filter logs."""
+    stream = StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s" + "".join(f" %({name})s" for name in extra)))
+    handler.addFilter(CallbackUrlFilter())
+    logger = logging.Logger("masked")  # noqa: LOG001  # not among those of the process
+    logger.addHandler(handler)
+    logger.info(message, *args, extra=extra)
+    return stream.getvalue().rstrip("\n")
+
+
+def test_masked_records() -> None:
+    """The HMAC is masked in messages, arguments of either kind, and attributes; all else stays as it is."""
+    line = f'"POST {MASKED_PATH} HTTP/1.1" 200'
+    assert formatted(f'"POST {BOUND_PATH} HTTP/1.1" 200') == line
+    assert formatted('"%s %s HTTP/%s" %d', "POST", BOUND_PATH, "1.1", 200) == line
+    assert formatted('"%(r)s" %(s)d', {"r": f"POST {BOUND_PATH} HTTP/1.1", "s": 200}) == line
+    assert formatted("", request=f"POST http://127.0.0.1{BOUND_PATH}?a=1") == f" POST http://127.0.0.1{MASKED_PATH}?a=1"
+    assert formatted(ValueError("a problem")) == "a problem"
+    record = logging.makeLogRecord({"msg": BOUND_PATH, "args": None})
+    assert CallbackUrlFilter().filter(record)
+    assert record.getMessage() == MASKED_PATH
+
+
+@given(st.text(min_size=1), st.sampled_from(["", "?a=1", "#a", " HTTP/1.1", "'", '"', "/", "\n"]))
+def test_masked_urls(request_id: str, end: str) -> None:
+    """The URLs of every request are masked, percent-encoded or not; the id stays for troubleshooting."""
+    try:
+        bound = URLS.bind(kfq.CorpIdentLinkRequest(client_request_id=request_id))
+    except ValueError:  # ids that no request can have
+        return
+    for url in (bound.callback_page, bound.auth_callback_url):
+        head, _, mac = (url or "").rpartition(".")
+        encoded_mac = "".join(f"%{ord(character):02X}" for character in mac)
+        for spelling in (f"{head}.{mac}", f"{head}%2E{mac}", f"{head}.{encoded_mac}"):
+            logged = formatted(f"{spelling}{end}")
+            assert mac not in logged
+            assert encoded_mac not in logged
+            assert head in logged
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/hooks/kfq",
+        "/static/app.0123456789abcdef.js",
+        f"/a.{MAC}a",
+        f"/a.{MAC[1:]}",
+        "/%2F%2F" * 20_000,
+        "/" * 60_000,
+    ],
+)
+def test_other_paths(path: str) -> None:
+    """Paths that are no callback URLs are logged as they are, at any length."""
+    assert formatted(path) == path
+
+
+def test_mask_callback_urls() -> None:
+    """The filter is added once, to uvicorn's and Sanic's loggers or to the named ones."""
+    loggers = ["uvicorn.access", "sanic.access", "sanic.error", "sanic.root"]
+    before = {name: list(logging.getLogger(name).filters) for name in [*loggers, "mine"]}
+    try:
+        mask_callback_urls()
+        mask_callback_urls()
+        mask_callback_urls("mine")
+        for name in [*loggers, "mine"]:
+            assert sum(isinstance(each, CallbackUrlFilter) for each in logging.getLogger(name).filters) == 1
+    finally:
+        for name, filters in before.items():
+            logging.getLogger(name).filters[:] = filters
+
+
+def test_filter_in_a_logging_configuration() -> None:
+    """The filter can be named in a configuration of `logging.config`."""
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "filters": {"urls": {"()": "kfq_async.integrations.web.CallbackUrlFilter"}},
+            "loggers": {"configured": {"filters": ["urls"]}},
+        }
+    )
+    record = logging.makeLogRecord({"msg": quote(BOUND_PATH)})
+    logger = logging.getLogger("configured")
+    assert logger.filter(record)
+    assert MAC not in record.getMessage()

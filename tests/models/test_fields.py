@@ -6,14 +6,18 @@ import re
 import subprocess
 import sys
 from collections import UserString, deque
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
-from attrs import asdict, field, frozen
+from attrs import asdict, evolve, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kfq_async.models.fields import (
+    SECRET,
+    UNKNOWN_KEYS,
     as_texts,
     as_tuple,
     integer,
@@ -42,6 +46,7 @@ class Outer:
     strings: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
     inner: Inner | None = field(default=None, validator=model(Inner))
     inners: tuple[Inner, ...] | None = field(default=None, converter=as_tuple, validator=models(Inner))
+    secret: str | None = field(default=None, validator=text, **SECRET)
 
 
 def make(**values: Any) -> Outer:
@@ -63,6 +68,8 @@ def make(**values: Any) -> Outer:
         ({"inner": Inner()}, {"inner": Inner()}),
         ({"inners": []}, {"inners": ()}),
         ({"inners": [Inner()]}, {"inners": (Inner(),)}),
+        ({"secret": ""}, {"secret": ""}),
+        ({"secret": "张三"}, {"secret": "张三"}),
     ],
 )
 def test_accepted_values(values: dict[str, Any], expected: dict[str, object]) -> None:
@@ -79,6 +86,8 @@ def test_accepted_values(values: dict[str, Any], expected: dict[str, object]) ->
         ({"string": b"a"}, "Outer.string must be a str, not bytes: write numbers and codes as text"),
         ({"string": ["a"]}, "Outer.string must be a str, not list: write numbers and codes as text"),
         ({"string": UserString("a")}, "Outer.string must be a str, not UserString: write numbers and codes as text"),
+        ({"secret": 5}, "Outer.secret must be a str, not int: write numbers and codes as text"),
+        ({"secret": b"a"}, "Outer.secret must be a str, not bytes: write numbers and codes as text"),
         ({"number": "1"}, "Outer.number must be an int, not str: write a plain number"),
         ({"number": True}, "Outer.number must be an int, not bool: write a plain number"),
         ({"number": 1.0}, "Outer.number must be an int, not float: write a plain number"),
@@ -113,7 +122,7 @@ def test_refused_values(values: dict[str, Any], message: str) -> None:
         make(**values)
 
 
-@given(name=st.sampled_from(["string", "strings", "inner", "inners"]), number=st.integers(10**10, 10**18))
+@given(name=st.sampled_from(["string", "strings", "inner", "inners", "secret"]), number=st.integers(10**10, 10**18))
 def test_refusal_hides_the_value(name: str, number: int) -> None:
     """A mobile or card number in the wrong field does not appear in the error."""
     for value in (number, [number]):
@@ -135,6 +144,33 @@ def test_mask(value: object, shown: str) -> None:
 def test_mask_extra(extra: dict[str, object], shown: str) -> None:
     """Unknown keys are shown by name only."""
     assert mask_extra(extra) == shown
+
+
+@frozen(kw_only=True)
+class Result:
+    """A result with a required secret and unknown keys."""
+
+    url: str = field(**SECRET)
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
+
+
+def test_secret_field() -> None:
+    """The value of a secret field is masked in the model and when it is taken out, and is the text all the same."""
+    for made in (Result(url="https://h.example"), evolve(Result(url=""), url="https://h.example")):
+        assert repr(made) == "Result(url='***', extra={})"
+        assert repr(made.url) == "'***'"
+        assert made == Result(url="https://h.example")
+        assert made.url == "https://h.example"
+        assert hash(made) == hash(Result(url="https://h.example", extra={"a": 1}))
+
+
+def test_unknown_keys() -> None:
+    """The texts of unknown keys are masked; the mapping that was given stays as it is."""
+    given = MappingProxyType({"url": "https://h.example", "people": [{"name": "张三", "age": 5}]})
+    extra = Result(url="", extra=given).extra
+    assert repr(extra) == "{'url': '***', 'people': [{'name': '***', 'age': 5}]}"
+    assert extra == given
+    assert "张三" in repr(given)
 
 
 def test_ids() -> None:

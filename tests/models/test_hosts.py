@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kfq_async.models.hosts import is_loopback
+from kfq_async.models.hosts import is_below_localhost, is_loopback
 
 
 @pytest.mark.parametrize("host", ["localhost", "LocalHost", "app.localhost", "127.0.0.1", "127.1.2.3", "::1"])
@@ -19,3 +19,15 @@ def test_loopback_hosts(host: str) -> None:
 def test_other_hosts(host: str) -> None:
     """Private addresses, names that merely contain ``localhost``, and an empty host do not."""
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "below"),
+    [
+        *(("app.localhost", True), ("A.b.LocalHost", True), ("app.localhost.", True)),
+        *(("localhost", False), ("localhost.example.com", False), ("notlocalhost", False), ("127.0.0.1", False)),
+    ],
+)
+def test_names_below_localhost(host: str, *, below: bool) -> None:
+    """Names below ``localhost`` are this machine in any case, with or without a dot at the end."""
+    assert is_below_localhost(host) is below

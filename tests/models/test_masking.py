@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.pretty import Pretty
 from yarl import URL
 
-from kfq_async.models.masking import MaskedBytes, MaskedStr, mask_text
+from kfq_async.models.masking import MaskedBytes, MaskedStr, mask_secret, mask_text, mask_texts, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +75,17 @@ def test_sqlite_stores_the_text() -> None:
     assert row == (SECRET, SECRET.encode())
 
 
+def test_mask_secret_masks_text_and_bytes() -> None:
+    """Text and bytes are masked, and their type has its plain name; other values are left alone."""
+    assert [type(mask_secret(value)) for value in ("text", b"bytes", 5)] == [MaskedStr, MaskedBytes, int]
+    assert [type_name(mask_secret(value)) for value in ("text", b"bytes", 5, None)] == [
+        "str",
+        "bytes",
+        "int",
+        "NoneType",
+    ]
+
+
 def test_mask_text_leaves_other_values_alone() -> None:
     """Only a plain ``str`` is converted."""
     assert type(mask_text("text")) is MaskedStr
@@ -82,3 +93,25 @@ def test_mask_text_leaves_other_values_alone() -> None:
     assert mask_text(5) == 5
     text = MaskedStr("text")
     assert mask_text(text) is text
+
+
+def test_texts_of_json_data_are_masked_in_a_copy() -> None:
+    """Every text is masked, however deep; keys, other values and the data itself stay as they are."""
+    data = {"url": SECRET, "list": [SECRET, {"name": SECRET}, [SECRET, 5, None, True]], "empty": {}}
+    masked = mask_texts(data)
+    assert repr(masked) == repr(data).replace(repr(SECRET), "'***'")
+    assert masked == data
+    assert SECRET in repr(data)
+    assert repr(mask_texts(SECRET)) == "'***'"
+    assert mask_texts(5) == 5
+
+
+def test_deeply_nested_data_is_masked() -> None:
+    """The depth is not bounded by Python's recursion."""
+    data: object = SECRET
+    for _ in range(10_000):
+        data = [data]
+    masked = mask_texts(data)
+    for _ in range(10_000):
+        masked = masked[0]
+    assert repr(masked) == "'***'"

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kfq_async import ContractEvent, ContractStatus, DecodeError, EventSigner, IdentityNotification, IdentityStatus
+from kfq_async import (
+    ContractEvent,
+    ContractStatus,
+    DecodeError,
+    EventSigner,
+    IdentityNotification,
+    IdentityStatus,
+    supersedes,
+)
 from kfq_async.models.notifications import CallbackType, known_callback_type, known_identity_status
 from kfq_async.protocol.codec import camel, decode
 from senders import IDENTIFIED, SIGNED
@@ -58,6 +66,71 @@ def test_unknown_order_status(number: int) -> None:
     """An undocumented status stays a plain number."""
     assert type(known_identity_status(number)) is int
     assert known_identity_status(number) == number
+
+
+FINAL = (IdentityStatus.IDENTIFIED, IdentityStatus.WITHDRAWN, IdentityStatus.EXPIRED)
+unknown_statuses = st.integers().filter(lambda number: number not in {1, 2, 3, 4})
+statuses = st.none() | st.sampled_from(IdentityStatus) | st.integers(1, 4) | unknown_statuses
+
+
+def test_final_statuses() -> None:
+    """An order stays identified, withdrawn or expired (protocol section 5.3)."""
+    assert tuple(status for status in IdentityStatus if status.final) == FINAL
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "expected"),
+    [
+        (2, None, True),
+        (1, None, True),
+        (5, None, True),
+        (1, 2, True),
+        (5, 2, True),
+        (3, 5, True),
+        (6, 5, True),
+        (4, 10**30, True),
+        (10**30, 2, True),
+        (2, 5, False),
+        (2, 2, False),
+        (5, 5, False),
+        (None, None, False),
+        (None, 2, False),
+        (10**30, 1, False),
+        (-1, 4, False),
+    ],
+)
+def test_supersedes(new: int | None, old: int | None, expected: bool) -> None:  # noqa: FBT001
+    """A final status supersedes any other, an unknown one all but those, and in progress only nothing."""
+    assert supersedes(new, old) is expected
+    assert supersedes(known_identity_status(new), known_identity_status(old)) is expected
+
+
+@given(statuses, statuses)
+def test_supersedes_any(new: int | None, old: int | None) -> None:
+    """Nothing supersedes a final status or itself; a final status supersedes every other."""
+    if old in FINAL or new == old or new is None:
+        assert not supersedes(new, old)
+    elif new in FINAL or old is None:
+        assert supersedes(new, old)
+
+
+@given(st.sampled_from(FINAL), st.lists(st.none() | st.just(2) | unknown_statuses), st.randoms(use_true_random=False))
+def test_order_of_arrival(final: int, others: list[int | None], random: Any) -> None:
+    """In whatever order and however often notifications arrive, the row ends with the final status."""
+    arrivals = [*others, final, *others, final]
+    random.shuffle(arrivals)
+    row: int | None = None
+    for status in arrivals:
+        if supersedes(status, row):
+            row = status
+    assert row == final
+
+
+@pytest.mark.parametrize(("new", "old"), [("1", 2), (1, "2"), (1.0, None)])
+def test_supersedes_takes_numbers(new: Any, old: Any) -> None:
+    """A status that was stored as text raises, since it would equal no number."""
+    with pytest.raises(TypeError, match=r"must be an int or None, not (str|float)$"):
+        supersedes(new, old)
 
 
 def test_contract_event_fields() -> None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+from yarl import URL
 
 from companies import rows
-from kfq_async import CallbackUrls, IdentityNotification, IdentityStatus, NotificationDelivery, NotificationReceiver
+from kfq_async import (
+    CallbackUrls,
+    CorpIdentLinkRequest,
+    IdentityNotification,
+    IdentityStatus,
+    NotificationDelivery,
+    NotificationReceiver,
+)
 from kfq_async.onboarding.completion import completion_handler
 from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
 from kfq_async.onboarding.runner import Onboarding
+from ledgers import entry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,6 +74,34 @@ async def test_then(ledger: SqliteLedger) -> None:
     await handler(delivery("elsewhere", 1))
     await handler(delivery("elsewhere", None))
     assert [each.notification.order_status for each in received] == [1, None]
+
+
+@pytest.mark.parametrize("statuses", [(5, 1), (1, 5), (10**20, 2, 1), (2, -(10**400), 1, 2)])
+async def test_order_of_notifications(statuses: tuple[int, ...], ledger: SqliteLedger) -> None:
+    """In whatever order notifications arrive, all are acknowledged and the ledger ends with the final status."""
+    await ledger.put([entry(1, client_request_id="one")])
+    path = URL(URLS.bind(CorpIdentLinkRequest(client_request_id="one")).auth_callback_url or "").raw_path
+    receiver = NotificationReceiver(completion_handler(ledger), urls=URLS)
+    for status in statuses:
+        reply = await receiver.receive(f'{{"orderNo":"O1","orderStatus":{status}}}'.encode(), {}, path)
+        assert (reply.status, reply.body) == (200, b"success")
+    assert [each.status async for each in ledger.entries()] == [IdentityStatus.IDENTIFIED]
+
+
+async def test_time_of_a_status(ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status is recorded with the time at which it arrived, also if a test has replaced ``time.time`` since."""
+    await ledger.put([entry(1, client_request_id="one"), entry(2, client_request_id="two")])
+    handler = completion_handler(ledger)
+    monkeypatch.setattr(time, "time", lambda: 86_400.0)
+    await handler(delivery("one", 1))
+    await completion_handler(ledger, clock=lambda: 5.0)(delivery("two", 1))
+    assert [each.status_at async for each in ledger.entries()] == [86_400.0, 5.0]
+
+
+async def test_then_must_be_a_coroutine_function(ledger: SqliteLedger) -> None:
+    """A plain function as further handler is refused at once: it would fail after each notification."""
+    with pytest.raises(TypeError, match=r"^then must be a coroutine function"):
+        completion_handler(ledger, lambda _: None)  # type: ignore[arg-type,return-value]
 
 
 async def test_notification_without_request_id(ledger: SqliteLedger) -> None:

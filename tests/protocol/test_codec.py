@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import kfq_async.models
 from kfq_async import CorpIdentInfo, CorpIdentLink, CorpIdentLinkRequest, DecodeError, EncodeError, OprIdentInfo
+from kfq_async.models.masking import mask_texts
 from kfq_async.protocol.codec import camel, decode, encode, to_wire
 
 MODELS = sorted(
@@ -122,6 +123,14 @@ def test_results_keep_unknown_keys(kind: type, data: st.DataObject, more: dict[s
     read: Any = decode(kind, known | unknown)
     assert read == attrs.evolve(result, extra=unknown)
     assert pickle.loads(pickle.dumps(read)) == read
+
+
+def test_masked_data_is_decoded() -> None:
+    """A result whose texts are masked, as an envelope returns it, is decoded like any other."""
+    data = mask_texts({"orderNo": "N1", "authUrl": "u"})
+    assert decode(CorpIdentLink, data) == CorpIdentLink(order_no="N1", auth_url="u")
+    with pytest.raises(DecodeError, match="expected an object, not a string"):
+        decode(CorpIdentLink, data["authUrl"])
 
 
 def test_unknown_key_named_extra() -> None:

@@ -112,12 +112,36 @@ def test_message_of_a_wrong_type(message: object) -> None:
     assert envelope.message is None
 
 
+REQUEST = '{"appAuthToken":"T0KEN001","operator":{"name":"张三"}}'
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"success": False, "code": 500, "message": f"操作失败，{REQUEST}"}, "操作失败，"),
+        ({"success": False, "code": "500", "message": f"操作失败，{REQUEST * 900}"}, "操作失败，"),
+        ({"success": False, "code": 500, "message": "操作失败，appAuthToken=T0KEN001, name=张三}"}, "操作失败，"),
+        ({"success": False, "code": 500, "message": REQUEST}, ""),
+        ({"success": False, "code": 500, "message": "操作失败，null"}, "操作失败，null"),
+        ({"success": True, "code": 401, "message": "{0}"}, "{0}"),
+        ({"code": 500, "message": "{0}"}, "{0}"),
+        ({"code": 31000, "message": "{0}"}, "{0}"),
+    ],
+)
+def test_message_without_the_request(data: dict[str, Any], message: str) -> None:
+    """The message of an unhandled failure ends where it begins to repeat the request; others are kept whole."""
+    envelope = parse(data)
+    assert envelope is not None
+    assert envelope.message == message
+
+
 def test_repr() -> None:
-    """``repr`` shows kind, code and the names of unknown keys, and no personal data."""
+    """``repr`` shows kind, code and the names of unknown keys, and no personal data; nor does that of the result."""
     envelope = parse({"code": 27, "message": "13800138000", "result": {"authUrl": "https://h.example"}, "mobile": "1"})
-    assert (
-        repr(envelope) == "Envelope(kind=<EnvelopeKind.API: 'A'>, code=27, message='***', result='***', extra=<mobile>)"
-    )
+    assert repr(envelope) == "Envelope(kind=<EnvelopeKind.API: 'A'>, code=27, message='***', extra=<mobile>)"
+    assert envelope is not None
+    assert repr((envelope.result, envelope.extra)) == "({'authUrl': '***'}, {'mobile': '***'})"
+    assert envelope.result == {"authUrl": "https://h.example"}
 
 
 MOMENT = datetime(2024, 5, 23, 2, 6, 40, tzinfo=UTC)
@@ -182,7 +206,7 @@ def test_any_json(data: object) -> None:
     assert (envelope is not None and envelope.ok) == success
     if envelope is not None:
         assert envelope.code is None or type(envelope.code) is int
-        assert envelope.message is None or type(envelope.message) is str
+        assert envelope.message is None or isinstance(envelope.message, str)
         assert envelope.timestamp is None or envelope.timestamp.tzinfo is UTC
         assert not envelope.extra.keys() & {"message", "result", "timestamp"}
 

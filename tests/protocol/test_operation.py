@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -30,14 +29,20 @@ def test_corp_ident_link() -> None:
 @pytest.mark.parametrize("method", ["get", "PUT", "DELETE", "", "POST "])
 def test_invalid_methods(method: str) -> None:
     """Any method other than GET and POST, in capitals, is refused."""
-    with pytest.raises(ValueError, match=rf"'GET' or 'POST'.* not {method!r}$"):
+    with pytest.raises(ValueError, match=r"^method must be 'GET' or 'POST', in capitals"):
         Operation(method, "/a")
 
 
-@pytest.mark.parametrize("path", ["", "a", "a/b", "/a?b=c", "/a#b", "/a b", "/a\\b", "https://h.example/a"])
-def test_invalid_paths(path: str) -> None:
-    """A path must start with a slash and have no query, fragment, space or backslash."""
-    with pytest.raises(ValueError, match=rf"path must start with '/'.* not {re.escape(repr(path))}$"):
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "a", "a/b", "/a?b=c", "/a#b", "/a b", "/a\\b", "https://h.example/a", "//h.example/a", None, 5),
+        *("/../a", "/a/..", "/./a", "/%2e%2E/a", "/.%2e/a", "/%252e%252e/a", "/a%2f..", "/a%5C..", "/..;/a", "/a\n"),
+    ],
+)
+def test_invalid_paths(path: Any) -> None:
+    """A path must start with a slash, and be read by every server as it is written; the text does not show it."""
+    with pytest.raises(ValueError, match=r"^path must be like '/contract/tasks': ASCII .* '\.' or '\.\.'$"):
         Operation("GET", path)
 
 
@@ -61,8 +66,8 @@ def test_repr_of_a_response() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"credentials": "HEADERS"}, "Operation.credentials must be one of CredentialPlacement.HEADERS"),
-        ({"idempotency": "SAFE"}, "Operation.idempotency must be one of Idempotency.SAFE"),
+        ({"credentials": "HEADERS"}, "Operation.credentials must be one of CredentialPlacement.HEADERS.*, not a str$"),
+        ({"idempotency": "SAFE"}, "Operation.idempotency must be one of Idempotency.SAFE.*, not a str$"),
     ],
 )
 def test_member_names_are_refused(options: dict[str, Any], text: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import textwrap
+import traceback
+from functools import partial
 from typing import Any
 
 import pytest
@@ -162,6 +164,10 @@ def test_string_to_sign_without_a_body(body: bytes | None) -> None:
         ('"\\u4e2d\\/\\ud83d\\ude00/"', '"中/😀/"'),
         ('"\\"\\\\\\b\\f\\n\\r\\t"', '"\\"\\\\\\b\\f\\n\\r\\t"'),
         ('"\\u001f\\u0000\\u000B"', '"\\u001F\\u0000\\u000B"'),
+        ('"\\\\u001f\\u001f\\n"', '"\\\\u001f\\u001F\\n"'),
+        ('"' + "[{" * 100 + '"', '"' + "[{" * 100 + '"'),
+        ("[" * 64 + "]" * 64, "[" * 64 + "]" * 64),
+        ("[" + "[]," * 100 + "{}]", "[" + "[]," * 100 + "{}]"),
         ('"\\u007f\\u0080\\u2028\\u2029\\ufeff"', '"\x7f\x80\u2028\u2029\ufeff"'),
         ("true", "true"),
         ("false", "false"),
@@ -218,7 +224,8 @@ def test_canonical_json(body: str, canonical: str) -> None:
         b"\xef\xbb\xbf{}",
         '"a"'.encode("utf-16"),
         b"[" * 100_000,
-        b"[" * 5_000 + b"]" * 5_000,
+        b"[" * 65 + b"]" * 65,
+        b'["\\""' + b",[" * 64 + b"]" * 65,
         b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
     ],
 )
@@ -380,6 +387,19 @@ def test_invalid_keys(load: Any, key: Any, message: str) -> None:
     text = key.decode("latin-1") if isinstance(key, bytes) else str(key)
     assert not [line for line in text.splitlines() if len(line) > 20 and line[:20] in shown]
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+@pytest.mark.parametrize("key", [bare(private_der())[:-40], bare(private_der())[:-40].encode(), private_der()[:-40]])
+@pytest.mark.parametrize("load", [Rsa2Signer, partial(CanonicalRsa2Signer, "A1"), load_private_key, load_public_key])
+def test_refused_key_is_not_shown(load: Any, key: str | bytes) -> None:
+    """The variables of the frames that refuse a key, which error trackers record, do not show it."""
+    with pytest.raises(ValueError, match="neither PEM") as caught:
+        load(key)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    variables = [repr(frame.f_locals) for frame in frames if frame.f_code.co_filename.endswith("protocol/signing.py")]
+    der = base64.b64decode(key) if isinstance(key, str) else key
+    assert variables
+    assert not [part for part in (repr(key)[20:60], repr(der)[20:60]) if part in "".join(variables)]
 
 
 def test_verify() -> None:

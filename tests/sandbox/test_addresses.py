@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kfq_async.sandbox.addresses import host_of, web_address
+from kfq_async.sandbox.addresses import host_names, host_of, web_address
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,15 @@ def test_other_text_is_no_web_address(text: object) -> None:
         ("127.0.0.1:8899", "127.0.0.1"),
         ("LOCALHOST", "localhost"),
         ("[::1]:80", "::1"),
+        ("localhost:", "localhost"),
+        ("a_b.example", "a_b.example"),
         ("evil.example:80", "evil.example"),
+        ("localhost:99999", ""),
+        ("localhost/x", ""),
+        ("localhost#x", ""),
+        ("u@localhost", ""),
+        ("::1", ""),
+        ("[127.0.0.1]", ""),
         ("", ""),
         ("<script>", ""),
         ("a b", ""),
@@ -66,3 +74,9 @@ def test_other_text_is_no_web_address(text: object) -> None:
 def test_host_of(authority: str, host: str) -> None:
     """The host of a ``Host`` header is returned, or an empty text if the header is malformed."""
     assert host_of(authority) == host
+
+
+def test_host_names() -> None:
+    """Names are in lower case, as they are compared; an IPv6 address has no brackets."""
+    assert host_names(["KFQ.test", "10.0.0.1", "fe80::A"], "hosts") == {"kfq.test", "10.0.0.1", "fe80::a"}
+    assert host_names((), "hosts") == set()

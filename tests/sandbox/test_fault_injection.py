@@ -118,7 +118,9 @@ async def test_slow_reader_of_a_large_response(sandbox: Sandbox) -> None:
     host, port = sandbox.origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port), limit=4096)
     path = "/resrun-paas/kaifangqian/openAPI/V2/auth/corp/ident/link"
-    writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}".encode())
+    writer.write(
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}".encode()
+    )
     await asyncio.sleep(0.3)
     size = 0
     while data := await reader.read(65536):

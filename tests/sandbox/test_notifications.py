@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
+import struct
 import time
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import orjson
 import pytest
@@ -19,6 +22,7 @@ from kfq_async.sandbox.faults import FaultPlan
 from kfq_async.sandbox.notifications import (
     DeliveryPolicy,
     DeliveryResult,
+    LoopbackResolver,
     NotificationSender,
     corrupt,
     sign_notification,
@@ -172,7 +176,8 @@ async def test_schedule() -> None:
     ("failure", "http_status", "error"),
     [
         (http_response(b"success", 302, Location="/elsewhere"), 302, None),
-        (http_response(b"success", 500), 500, None),
+        (http_response(b"success", 201), 201, None),
+        (http_response(b"success", 503), 503, None),
         (http_response(b" success"), 200, None),
         (http_response(b"s" * 100_000), 200, None),
         (http_response(b"\xff\xfe"), 200, None),
@@ -182,7 +187,7 @@ async def test_schedule() -> None:
     ],
 )
 async def test_failed_attempt(failure: bytes | None, http_status: int | None, error: str | None) -> None:
-    """A redirect is not followed, and any response but HTTP 200 with ``success`` leads to a retry."""
+    """A redirect is not followed, and any response that does not acknowledge leads to a retry."""
     async with receiving(fail_first(1, failure)) as (sandbox, receiver):
         sandbox.complete(await order(sandbox, receiver.origin))
         (notification,) = await sandbox.wait_for_notifications()
@@ -192,6 +197,80 @@ async def test_failed_attempt(failure: bytes | None, http_status: int | None, er
     assert len(first.response_body) <= 200
     assert (first.error or "").startswith(error or "")
     assert (first.error is None) == (error is None)
+
+
+async def test_back_to_back() -> None:
+    """By default there are three attempts at once, and the fourth one after a pause."""
+    async with ScriptedServer(fail_first(3)) as receiver, Sandbox() as sandbox:
+        sandbox.complete(await order(sandbox, receiver.origin))
+        async with asyncio.timeout(30):
+            (notification,) = await sandbox.wait_for_notifications()
+    assert [attempt.http_status for attempt in notification.attempts] == [503, 503, 503, 200]
+    assert notification.attempts[3].sent_at - notification.attempts[2].sent_at >= 2
+    assert notification.scheduled_attempts == 4
+
+
+async def test_dropped_connection() -> None:
+    """An attempt whose connection is dropped is sent once more at once, with the same nonce and signature."""
+    async with receiving(fail_first(99, None)) as (sandbox, receiver):
+        sandbox.complete(await order(sandbox, receiver.origin))
+        (notification,) = await sandbox.wait_for_notifications()
+    nonces = [seen.headers["nonce"] for seen in receiver.requests]
+    assert len(nonces) == 6
+    assert nonces[::2] == nonces[1::2]
+    assert len(set(nonces)) == 3
+    assert [attempt.nonce for attempt in notification.attempts] == nonces
+    assert (notification.scheduled_attempts, notification.acknowledged) == (3, False)
+
+
+async def test_reset_connection() -> None:
+    """A connection that is reset counts as dropped."""
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    async with await asyncio.start_server(reset, "127.0.0.1", 0) as receiver, Sandbox(retry_after=()) as sandbox:
+        host, port = receiver.sockets[0].getsockname()
+        sandbox.complete(await order(sandbox, f"http://{host}:{port}/"))
+        (notification,) = await sandbox.wait_for_notifications()
+    assert [attempt.http_status for attempt in notification.attempts] == [None, None]
+    assert (notification.scheduled_attempts, notification.acknowledged) == (1, False)
+
+
+async def test_acknowledged_after_a_dropped_connection() -> None:
+    """The repetition of an attempt may acknowledge."""
+    async with receiving(fail_first(1, None), retry_after=()) as (sandbox, receiver):
+        sandbox.complete(await order(sandbox, receiver.origin))
+        (notification,) = await sandbox.wait_for_notifications()
+    assert len(receiver.requests) == 2
+    assert [attempt.acknowledged for attempt in notification.attempts] == [False, True]
+    assert (notification.scheduled_attempts, notification.acknowledged) == (1, True)
+
+
+async def test_name_below_localhost() -> None:
+    """A name below ``localhost`` is connected to 127.0.0.1, whatever the system's resolver says about it."""
+    async with receiving() as (sandbox, receiver):
+        port = receiver.origin.rsplit(":", 1)[1]
+        with patch("socket.getaddrinfo", side_effect=AssertionError("looked up")):
+            sandbox.complete(await order(sandbox, f"http://hooks.LocalHost:{port}/"))
+            (notification,) = await sandbox.wait_for_notifications()
+    assert notification.acknowledged
+    assert receiver.requests[0].headers["Host"] == f"hooks.localhost:{port}"
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses"),
+    [("localhost", ["127.0.0.1", "::1"]), ("a.localhost", ["127.0.0.1"]), ("kfq.test", ["192.0.2.1"])],
+)
+async def test_resolver(host: str, addresses: list[str]) -> None:
+    """The names of this machine are its loopback addresses; the system's resolver looks up the others."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))]
+    with patch("socket.getaddrinfo", return_value=found):
+        results = await LoopbackResolver().resolve(host, 80)
+    assert [(result["host"], result["port"]) for result in results] == [(address, 80) for address in addresses]
 
 
 async def test_closed_port() -> None:
@@ -526,15 +605,22 @@ def test_corrupt_changes_the_status(status: int, other: int) -> None:
     ("result", "acknowledged"),
     [
         (DeliveryResult(200, b"success"), True),
-        (DeliveryResult(201, b"success"), False),
-        (DeliveryResult(200, b"success\n"), False),
+        (DeliveryResult(404, b"success"), True),
+        (DeliveryResult(500, b"success"), True),
+        (DeliveryResult(200, b"\r\nsuc\ncess\r\n"), True),
+        (DeliveryResult(200, b"SUCCESS"), True),
+        *((DeliveryResult(status, b"success"), False) for status in (201, 202, 204, 301, 400, 401, 403, 502, 503)),
+        (DeliveryResult(200, b" success"), False),
+        (DeliveryResult(200, b"success "), False),
         (DeliveryResult(200, b'"success"'), False),
-        (DeliveryResult(200, b"SUCCESS"), False),
+        (DeliveryResult(200, b"\xef\xbb\xbfsuccess"), False),
+        (DeliveryResult(200, b"successful"), False),
         (DeliveryResult(200, b""), False),
+        (DeliveryResult(404, b"not found"), False),
         (DeliveryResult(200, b"success", "connection lost"), False),
         (DeliveryResult(), False),
     ],
 )
 def test_acknowledged(result: DeliveryResult, acknowledged: bool) -> None:  # noqa: FBT001
-    """Only HTTP 200 with the bare body ``success`` acknowledges."""
+    """``success`` acknowledges in any case and without line breaks, with three statuses and no other."""
     assert result.acknowledged is acknowledged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -202,27 +203,34 @@ async def test_timer_stops_without_attempts() -> None:
         assert not timer.running
 
 
-async def test_stop() -> None:
-    """A stopped timer leaves nothing in the event loop, and `stop` is idempotent."""
+async def test_close() -> None:
+    """A closed timer interrupts the attempts under way and leaves nothing in the event loop; `close` is idempotent."""
     timer, attempt = DeadlineTimer(), new_attempt()
-    timer.add(attempt)
-    timer.discard(attempt)
-    assert timer.running
-    timer.stop()
-    timer.stop()
-    assert not timer.running
-
-
-async def test_stop_keeps_running_attempts() -> None:
-    """An attempt that is running when its session is closed keeps its deadline."""
-    timer = DeadlineTimer()
 
     async def body(attempt: Attempt) -> str:
         timer.add(attempt)
-        timer.stop()
+        asyncio.get_running_loop().call_soon(timer.close)
         return await wait_until_expired(attempt)
 
-    assert await (await start(body, new_attempt(total=0.0))) == "total"
+    await (await start(body, attempt))
+    assert attempt.closed
+    assert not timer.running
+    timer.discard(attempt)
+    timer.close()
+    assert not timer.running
+
+
+async def test_interrupt_after_the_deadline() -> None:
+    """An attempt that has expired already can be interrupted."""
+    attempt = new_attempt(total=0.0)
+    with suppress(TimeoutError):
+        async with attempt.scope:
+            late = asyncio.get_running_loop().time() + 60
+            attempt.check(late)
+            attempt.check(late)
+            asyncio.get_running_loop().call_soon(attempt.interrupt)  # after the scope has expired
+            await asyncio.sleep(60)
+    assert attempt.closed
 
 
 async def test_blocked_loop_loses_no_response() -> None:

@@ -33,6 +33,7 @@ from kfq_async import (
     Operation,
     Phase,
     SessionError,
+    SignerError,
     Timeouts,
 )
 from servers import ReceivedRequest, ScriptedServer, http_response, success
@@ -155,7 +156,7 @@ async def test_unusable_response_frees_its_connection(response: bytes) -> None:
 
 
 async def test_faulty_signer_keeps_no_slot() -> None:
-    """An exception of the signer passes through, also in a retry, and keeps neither slot nor permit."""
+    """A signer that raises, here in a retry, ends the call as `SignerError`, and keeps neither slot nor permit."""
 
     class FaultySigner:
         """A signer that fails at its second signature."""
@@ -174,8 +175,9 @@ async def test_faulty_signer_keeps_no_slot() -> None:
         open_session(server, concurrency=1, rate_limit=100, signer=FaultySigner()) as session,
     ):
         operation = evolve(RATE_LIMITED, idempotency=Idempotency.SAFE)
-        with pytest.raises(ZeroDivisionError):
-            await session.send(operation)
+        error = await error_of(session, operation, {})
+        assert (type(error), error.phase, error.attempts) == (SignerError, Phase.SENT, 2)
+        assert "the method sign of FaultySigner, the session's signer, raised ZeroDivisionError" in str(error)
         assert (await session.send(operation)).attempts == 1
         assert len(server.requests) == 2
 
@@ -194,7 +196,7 @@ async def test_closing_the_session_ends_its_calls() -> None:
     assert [type(error) for error in errors] == [SessionError, SessionError]
     assert [error.phase for error in errors] == [Phase.SENT, Phase.NOT_SENT]
     assert [error.attempts for error in errors] == [1, 0]
-    assert all("the session is closed" in str(error) and error.client_request_id for error in errors)
+    assert all("the session was closed during the call" in str(error) and error.client_request_id for error in errors)
 
 
 async def test_closing_the_session_ends_a_long_queue() -> None:

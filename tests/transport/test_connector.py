@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+import ssl
+import threading
+import time
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import aiohttp
 import pytest
+import trustme
 
 from calls import (
+    DRAFT,
     KEYED,
     NO_RETRY,
     SAFE_GET,
@@ -22,13 +27,25 @@ from calls import (
     open_session,
     respond,
 )
-from kfq_async import AsyncSession, AttemptTimeout, ConnectError, ConnectionLost, OutcomeUnknown, Phase
-from kfq_async.transport.connector import MAX_STALE, Connector
+from kfq_async import (
+    AsyncSession,
+    AttemptTimeout,
+    CertificateError,
+    ConnectError,
+    ConnectionLost,
+    OutcomeUnknown,
+    Phase,
+    SessionError,
+)
+from kfq_async.transport import connector as connector_module
+from kfq_async.transport.connector import MAX_NEW, Connector, make_poll
 from servers import ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from ssl import SSLContext
 
+T = TypeVar("T")
 UNREQUESTED = success({"orderNo": "ANOTHER TENANT'S", "authUrl": "u"})
 
 
@@ -116,7 +133,7 @@ async def test_stale_connections_are_bounded() -> None:
     ):
         error = await error_of(session)
         assert (type(error), error.phase) == (ConnectError, Phase.NOT_SENT)
-        assert connector.made == MAX_STALE
+        assert connector.made == MAX_NEW
         assert server.requests == []
 
 
@@ -236,7 +253,7 @@ async def test_connector_closed_during_a_lookup() -> None:
         await resolver.called.wait()
         await connector.close()
         error = await call
-    assert (type(error), error.phase) == (ConnectError, Phase.NOT_SENT)
+    assert (type(error), error.phase) == (SessionError, Phase.NOT_SENT)
     assert not call.cancelled()
 
 
@@ -264,3 +281,231 @@ async def test_attributes_that_aiohttp_uses() -> None:
         assert not wrapped.closed
         await wrapped.close()
         assert wrapped.closed
+
+
+# Data that the event loop has not read yet
+
+
+class PushingServer:
+    """A server in a thread of its own: it answers, and pushes when the test says so, while the event loop is blocked.
+
+    ``early`` is sent on each of the first ``early_connections`` new connections before a request.
+    """
+
+    def __init__(self, *, ssl: SSLContext | None = None, early: bytes = b"", early_connections: int = 0) -> None:
+        self.requests = 0
+        self.connections = 0
+        self._early = early
+        self._early_connections = early_connections
+        self._ssl = ssl
+        self._writers: list[asyncio.StreamWriter] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._server = self._run(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._ssl))
+        host, port = self._server.sockets[0].getsockname()
+        self.base_url = f"{'http' if self._ssl is None else 'https'}://{host}:{port}/resrun-paas"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def push(self, data: bytes) -> None:
+        """Send data on the last connection, or close it if there is none; return when that is done."""
+
+        async def push() -> None:
+            if data:
+                self._writers[-1].write(data)
+            else:
+                self._writers[-1].transport.abort()
+            await asyncio.sleep(0.01)  # an aborted connection is closed in the next step
+
+        self._run(push())
+
+    def _run(self, step: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(step, self._loop).result(10)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.append(writer)
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            if self.connections <= self._early_connections:
+                writer.write(self._early)
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]))
+                self.requests += 1
+                writer.write(success())
+
+    async def _stop(self) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.01)
+
+
+class Slow(aiohttp.TCPConnector):
+    """A connector that returns a new connection when something has arrived on it, or after a moment."""
+
+    longest = 0.1
+    """Seconds to wait at most."""
+
+    async def connect(self, *args: Any, **options: Any) -> Any:
+        """Wait without giving way to the event loop: the kernel receives meanwhile."""
+        connection = await super().connect(*args, **options)
+        poll, end = make_poll(connection.transport), time.monotonic() + self.longest
+        while not poll(0) and time.monotonic() < end:
+            pass
+        return connection
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """A certificate authority."""
+    return trustme.CA()
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+@pytest.mark.parametrize("pushed", [UNREQUESTED, http_response("timeout", 408, Connection="close"), b""])
+async def test_data_that_the_kernel_holds(pushed: bytes, *, tls: bool, authority: trustme.CA) -> None:
+    """A connection is dropped if data, or its end, arrived on it while the event loop was blocked."""
+    server_context, context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server_context)
+    authority.configure_trust(context)
+    with PushingServer(ssl=server_context if tls else None) as server:
+        async with AsyncSession(
+            TOKEN, base_url=server.base_url, ssl=context if tls else None, retry=NO_RETRY
+        ) as session:
+            for number in range(1, 4):
+                assert (await session.auth.corp_ident_link(link_request())).order_no == "N1"
+                assert server.connections == number
+                server.push(pushed)
+        assert server.requests == 3
+
+
+async def test_cancellation_while_tickets_are_read(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that is cancelled while the event loop reads session tickets gives its new connection back."""
+    server_context, context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server_context)
+    authority.configure_trust(context)
+    reading = asyncio.Event()
+
+    async def read_for_ever() -> None:
+        reading.set()
+        await asyncio.Event().wait()
+
+    with PushingServer(ssl=server_context) as server:
+        async with (
+            Slow(ssl=context, limit=1) as connector,
+            AsyncSession(TOKEN, base_url=server.base_url, connector=connector, retry=NO_RETRY) as session,
+        ):
+            with monkeypatch.context() as patch:
+                patch.setattr(connector_module, "_let_read", read_for_ever)
+                call = asyncio.create_task(session.send(KEYED))
+                await reading.wait()
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+            assert (await session.send(KEYED)).attempts == 1
+
+
+@contextmanager
+def serve_handshakes(context: ssl.SSLContext) -> Iterator[str]:
+    """Accept connections in a thread, make the TLS handshake of each and close it; yield the base URL."""
+
+    def serve() -> None:
+        while True:
+            connection, _ = listener.accept()
+            if closing:
+                connection.close()
+                return
+            with suppress(OSError), context.wrap_socket(connection, server_side=True):
+                pass
+
+    closing: list[bool] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"https://127.0.0.1:{listener.getsockname()[1]}/resrun-paas"
+        finally:
+            closing.append(True)
+            socket.create_connection(listener.getsockname()).close()
+            thread.join()
+
+
+async def test_server_that_wants_a_certificate(authority: trustme.CA) -> None:
+    """A TLS 1.3 server refuses the client's certificate after the handshake: nothing was sent."""
+    server_context, context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server_context)
+    authority.configure_trust(server_context)
+    authority.configure_trust(context)
+    server_context.verify_mode = ssl.CERT_REQUIRED
+    server_context.minimum_version = ssl.TLSVersion.TLSv1_3
+    with serve_handshakes(server_context) as base_url:
+        connector = Slow(ssl=context)
+        connector.longest = 10
+        async with connector, AsyncSession(TOKEN, base_url=base_url, connector=connector) as session:
+            for operation in (KEYED, DRAFT):
+                error = await error_of(session, operation, {})
+                assert (type(error), error.phase, error.attempts) == (CertificateError, Phase.NOT_SENT, 1)
+                assert "refused the TLS handshake: TLSV13_ALERT_CERTIFICATE_REQUIRED" in str(error)
+
+
+async def test_session_tickets_are_no_response(authority: trustme.CA) -> None:
+    """The session tickets that a TLS 1.3 server sends after the handshake do not make a new connection stale."""
+    server_context, context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server_context)
+    authority.configure_trust(context)
+    with PushingServer(ssl=server_context) as server:
+        async with AsyncSession(TOKEN, base_url=server.base_url, ssl=context, retry=NO_RETRY) as session:
+            for _ in range(3):
+                await session.auth.corp_ident_link(link_request())
+        assert (server.connections, server.requests) == (1, 3)
+
+
+@pytest.mark.parametrize(("early", "kind"), [(3, None), (MAX_NEW, ConnectError)])
+async def test_new_connection_with_data(early: int, kind: type[ConnectError] | None) -> None:
+    """A new connection on which data arrived is dropped as well, up to a number."""
+    with PushingServer(early=UNREQUESTED, early_connections=early) as server:
+        async with (
+            Slow() as connector,
+            AsyncSession(TOKEN, base_url=server.base_url, connector=connector, retry=NO_RETRY) as session,
+        ):
+            if kind is None:
+                assert (await session.auth.corp_ident_link(link_request())).order_no == "N1"
+                assert server.connections == early + 1
+            else:
+                error = await error_of(session)
+                assert (type(error), error.phase) == (kind, Phase.NOT_SENT)
+                assert "UnrequestedData" in str(error)
+                assert (server.connections, server.requests) == (early, 0)
+
+
+@pytest.mark.parametrize("make", [connector_module._with_poll, connector_module._with_select])
+def test_readable_sockets(make: Callable[[int], Callable[[float], object]]) -> None:
+    """Data and the end of the stream make a socket readable, whichever system call finds it out."""
+    ours, peer = socket.socketpair()
+    with ours, peer:
+        poll = make(ours.fileno())
+        assert not poll(0)
+        peer.send(b"x")
+        assert poll(0)
+        ours.recv(1)
+        assert not poll(0)
+        peer.close()
+        assert poll(0)
+
+
+@pytest.mark.parametrize("found", [None, socket.socket()])
+def test_transport_without_an_open_socket(found: socket.socket | None) -> None:
+    """A transport that has no socket, or a closed one, holds no data."""
+    if found is not None:
+        found.close()
+    assert not make_poll(asyncio.BaseTransport({"socket": found}))(0)
+    assert not make_poll(None)(0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+import yarl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -28,6 +29,7 @@ from kfq_async import (
     KfqError,
     NotFoundError,
     Phase,
+    ProxyError,
     RetryPolicy,
     ServerError,
     Timeouts,
@@ -36,6 +38,8 @@ from kfq_async import (
     TransportError,
     UnexpectedResponse,
 )
+from kfq_async.transport.attempt import Attempt
+from kfq_async.transport.translation import translate
 from servers import ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 
     from aiohttp.abc import ResolveResult
 
+YARL = yarl.URL("https://platform.example/x")
 URL = "https://home.kaifangqian.com/resrun-paas/kaifangqian/openAPI/V2/auth/corp/ident/link"
 
 
@@ -168,11 +173,40 @@ async def test_proxy_that_refuses_the_tunnel() -> None:
         url = proxy.origin.replace("http://", "http://user:hunter2@")
         error = await attempt_at("https://home.kaifangqian.com/resrun-paas", proxy=url)
         assert [(seen.method, seen.target) for seen in proxy.requests] == [("CONNECT", "home.kaifangqian.com:443")]
-    check_error(error, ConnectError, Phase.NOT_SENT, "no connection to home.kaifangqian.com:443 (ClientHttpProxyError)")
+        host = proxy.origin.removeprefix("http://")
+    text = f"the proxy {host} responded with HTTP 407: check the user and password in its URL"
+    check_error(error, ProxyError, Phase.NOT_SENT, text)
+    assert error.http_status == 407
     assert "hunter2" not in str(error)
 
 
+async def test_plain_proxy_that_wants_credentials() -> None:
+    """A proxy that refuses a plain request with 407 has not forwarded it."""
+    async with ScriptedServer(respond(http_response(b"", 407))) as proxy:
+        error = await attempt_at("http://platform.invalid/resrun-paas", proxy=proxy.origin)
+    check_error(error, ProxyError, Phase.NOT_SENT, "responded with HTTP 407")
+
+
+async def test_407_without_a_proxy() -> None:
+    """A server that responds with 407 is no proxy of ours."""
+    error = await attempt_for(http_response(b"", 407))
+    check_error(error, UnexpectedResponse, Phase.ANSWERED, "HTTP 407")
+
+
+@pytest.mark.parametrize(("status", "attempts"), [(407, 1), (403, 1), (502, 2)])
+async def test_retry_after_a_proxys_refusal(status: int, attempts: int) -> None:
+    """A proxy's refusal is final, and its failure is retried."""
+    async with ScriptedServer(respond(http_response(b"", status))) as proxy:
+        retry = RetryPolicy(attempts=2, initial=0.01)
+        error = await attempt_at("https://platform.invalid/resrun-paas", proxy=proxy.origin, retry=retry)
+    assert (type(error), error.phase, error.http_status) == (ProxyError, Phase.NOT_SENT, status)
+    assert error.attempts == attempts
+
+
 # Sent, without a complete response
+
+LOST = "the connection was lost before the response was complete"
+NOT_HTTP = "the response is not valid HTTP: "
 
 
 async def test_attempt_timeout() -> None:
@@ -228,20 +262,26 @@ async def test_reset_connection() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw",
+    ("raw", "text"),
     [
-        pytest.param(http_response(b'{"code":10000,', Content_Length="4711", Connection="close"), id="body too short"),
-        pytest.param(http_response(b'{"code":10000,"result":{"orde', Connection="close"), id="JSON cut short"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Le", id="head cut short"),
-        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", id="not HTTP"),
-        pytest.param(http_response(b"no gzip", Content_Encoding="gzip"), id="compression broken"),
-        pytest.param(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"cod\r\nxyz\r\n', id="chunk broken"),
+        pytest.param(
+            http_response(b'{"code":10000,', Content_Length="4711", Connection="close"), LOST, id="body short"
+        ),
+        pytest.param(http_response(b'{"code":10000,"result":{"orde', Connection="close"), "cut short", id="JSON short"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Le", LOST, id="head short"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", NOT_HTTP, id="not HTTP"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX: \x00SECRET\r\n\r\n", NOT_HTTP, id="header broken"),
+        pytest.param(http_response(b"no gzip", Content_Encoding="gzip"), LOST, id="compression broken"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{'cod\r\nx\r\n", "", id="chunk broken"
+        ),
     ],
 )
-async def test_incomplete_response(raw: bytes) -> None:
+async def test_incomplete_response(raw: bytes, text: str) -> None:
     """An incomplete or malformed HTTP response is a lost connection: the platform may have acted."""
     error = await attempt_for((raw,))
-    check_error(error, ConnectionLost, Phase.SENT, "cut short" if b"orde" in raw else "the connection was lost")
+    assert "SECRET" not in str(error)
+    check_error(error, ConnectionLost, Phase.SENT, text)
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
@@ -292,6 +332,30 @@ async def test_bug_passes_through(mocked: Callable[..., None], bug: type[Excepti
     mocked(URL, exception=bug())
     with pytest.raises(bug):
         await attempt_at("https://home.kaifangqian.com/resrun-paas", retry=RetryPolicy(attempts=5))
+
+
+@pytest.mark.parametrize(
+    ("alert", "kind"),
+    [
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", CertificateError),
+        ("SSLV3_ALERT_BAD_CERTIFICATE", CertificateError),
+        ("TLSV1_ALERT_UNKNOWN_CA", CertificateError),
+        ("SSLV3_ALERT_BAD_RECORD_MAC", ConnectionLost),
+        ("CERTIFICATE_VERIFY_FAILED", ConnectionLost),
+    ],
+)
+@pytest.mark.parametrize("chained", [False, True])
+async def test_alert_after_the_handshake(alert: str, kind: type[KfqError], *, chained: bool) -> None:
+    """The peer's refusal of a certificate, wherever it stands among the causes, means that nothing was executed."""
+    tls = ssl.SSLError(1, f"[SSL: {alert}] alert (_ssl.c:2580)")
+    problem: Exception = aiohttp.ServerDisconnectedError() if chained else aiohttp.ClientOSError(*tls.args)
+    problem.__cause__ = tls if chained else None
+    attempt = Attempt(Timeouts(), total_at=float("inf"))
+    attempt.connecting = True
+    attempt.mark_connected(0.0)
+    error = translate(problem, attempt, Timeouts(), YARL)
+    assert type(error) is kind
+    assert error.phase is (Phase.NOT_SENT if kind is CertificateError else Phase.SENT)
 
 
 # A response, but not the platform's

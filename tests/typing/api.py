@@ -66,10 +66,29 @@ async def settings(connector: aiohttp.BaseConnector, context: ssl.SSLContext) ->
         concurrency=100,
         proxy="http://proxy.example",
         ssl=context,
+        trust_env=True,
+        rate_limit=None,
     ) as session:
         assert_type(session, kfq.AsyncSession)
         assert_type(session.for_token("PV9LQWZB"), kfq.AsyncSession)
         assert_type(session.with_options(retry=kfq.RetryPolicy(attempts=1)), kfq.AsyncSession)
+        assert_type(session.with_options(timeouts=kfq.Timeouts(), signer=None), kfq.AsyncSession)
+        assert_type(session.with_options(), kfq.AsyncSession)
+    assert_type(kfq.AsyncSession.from_env(), kfq.AsyncSession)
+    kfq.AsyncSession.from_env(
+        app_auth_token="PV9LQWZA",
+        base_url="https://h.example/resrun-paas",
+        signer=None,
+        timeouts=kfq.Timeouts(),
+        retry=kfq.RetryPolicy(),
+        concurrency=100,
+        connector=None,
+        proxy=None,
+        ssl=None,
+        trust_env=True,
+        rate_limit=1.0,
+        clock=lambda: 0.0,
+    )
     await kfq.AsyncSession("PV9LQWZA", connector=connector, signer=kfq.CanonicalRsa2Signer("id", "key")).aclose()
 
 
@@ -80,7 +99,7 @@ def error_attributes(error: kfq.KfqError) -> None:
     assert_type(error.client_request_id, str | None)
     if isinstance(error, kfq.ApiError):
         assert_type(error.code, int | None)
-        assert_type(error.message, str | None)
+        assert_type(error.message, kfq.PlatformMessage | None)
         assert_type(error.http_status, int)
     if isinstance(error, kfq.OutcomeUnknown):
         assert_type(error.original_error, kfq.KfqError)
@@ -140,6 +159,8 @@ async def refusals(session: kfq.AsyncSession, link: kfq.CorpIdentLink) -> None:
     kfq.CorpIdentConfig(corp_verify_methods=[1])  # type: ignore[list-item]
     kfq.CorpIdentConfig(corp_verify_methods={"legalRep"})  # type: ignore[arg-type]
     kfq.CorpIdentLink(order_no="a")  # type: ignore[call-arg]
+    kfq.CorpIdentLink(order_no="a", auth_url=None)  # type: ignore[arg-type]
+    kfq.CorpIdentLink(order_no="a", auth_url="b", extra=["c"])  # type: ignore[arg-type]
     link.auth_url = "b"  # type: ignore[misc]
     link.extra["a"] = 1  # type: ignore[index]
 
@@ -153,6 +174,10 @@ async def refusals(session: kfq.AsyncSession, link: kfq.CorpIdentLink) -> None:
     kfq.AsyncSession("PV9LQWZA", signer="key")  # type: ignore[arg-type]
     kfq.AsyncSession("PV9LQWZA", timeouts=30)  # type: ignore[arg-type]
     kfq.AsyncSession("PV9LQWZA", "https://h.example")  # type: ignore[call-arg]
+    kfq.AsyncSession.from_env(concurrency="100")  # type: ignore[arg-type]
+    kfq.AsyncSession.from_env(oops=1)  # type: ignore[call-arg]
+    session.with_options(timeouts=30)  # type: ignore[arg-type]
+    session.with_options(concurrency=1)  # type: ignore[call-arg]
     kfq.Timeouts(attempt="30")  # type: ignore[arg-type]
     kfq.RetryPolicy(attempts="5")  # type: ignore[arg-type]
     with kfq.AsyncSession("PV9LQWZA"):  # type: ignore[attr-defined]

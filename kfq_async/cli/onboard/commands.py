@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -23,9 +22,10 @@ from kfq_async.cli.onboard.options import (
 )
 from kfq_async.cli.onboard.run import INTERRUPTED, OnboardRun, RunFiles, dry_run
 from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, Flag, JsonOutput, Token, UsageError
-from kfq_async.cli.terminal import print_line, printable
+from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.errors import LedgerError, OnboardingError
 from kfq_async.onboarding import FileSource, SqliteLedger, default_output
+from kfq_async.redaction import printable
 from kfq_async.session import AsyncSession
 
 __all__ = ["app"]
@@ -122,7 +122,7 @@ def status(ledger: Path, *, json_: JsonOutput = False) -> int:
     """
     found = _with_ledger(ledger, read_status, exclusive=False)
     if json_:
-        sys.stdout.write(json.dumps(found.values, ensure_ascii=False) + "\n")
+        print_json(found.values)
     else:
         console = Console()
         for line in found.lines:
@@ -144,8 +144,10 @@ def links(ledger: Path, *, unfinished: Flag = False, json_: JsonOutput = False) 
         Print JSON Lines instead of tab-separated text.
     """
     for link in _with_ledger(ledger, lambda opened: list_links(opened, unfinished=unfinished), exclusive=False):
-        line = json.dumps(link, ensure_ascii=False) if json_ else "\t".join(map(_cell, link.values()))
-        sys.stdout.write(f"{line}\n")
+        if json_:
+            print_json(link)
+        else:
+            sys.stdout.write("\t".join(map(_cell, link.values())) + "\n")
     return 0
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from kfq_async.callbacks.urls import CallbackUrls
 from kfq_async.cli.progress import ProgressReporter, format_counts
-from kfq_async.cli.terminal import print_line, printable
+from kfq_async.cli.terminal import print_line
 from kfq_async.errors import LedgerError, OnboardingError, SourceError
 from kfq_async.onboarding import (
     FileSource,
@@ -37,6 +37,7 @@ from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
 from kfq_async.onboarding.output.files import atomic_write, check_output
 from kfq_async.onboarding.planner import Planner
 from kfq_async.onboarding.runner import BATCH
+from kfq_async.redaction import printable
 from kfq_async.session import AsyncSession
 
 __all__ = ["INTERRUPTED", "PAUSED", "OnboardRun", "RunFiles", "dry_run"]
@@ -64,8 +65,9 @@ class RunFiles:
 
     def check(self) -> None:
         """Raise `SourceError` if two of them are the same file, or one cannot be written."""
+        ledger = Path(os.path.realpath(self.ledger))  # where its other files are
         next_to_ledger = {
-            f"the ledger's {suffix}": self.ledger.with_name(f"{self.ledger.name}{suffix}") for suffix in LEDGER_SUFFIXES
+            f"the ledger's {suffix}": ledger.with_name(f"{ledger.name}{suffix}") for suffix in LEDGER_SUFFIXES
         }
         paths = {"the input": self.source, "--ledger": self.ledger, **next_to_ledger}
         paths |= {"--out": self.out, "--report": self.report}

@@ -29,6 +29,8 @@ _TRAILING_ZEROS = re.compile(r"([0-9]+)\.0+")
 _SCIENTIFIC = re.compile(r"[0-9]+(\.[0-9]+)?E\+[0-9]+|[0-9]+\.[0-9]+E[0-9]+", re.IGNORECASE)
 _SEPARATORS = re.compile("[,，、;；]")
 _COMPANY_TYPES = {"1": 1, "企业": 1, "公司": 1, "2": 2, "个体工商户": 2, "个体户": 2, "3": 3, "其他": 3, "其它": 3}
+_MAX_CODE = 1000
+_TOO_LONG = "has more than 1,000 characters, and is no code or number"
 _LOST_DIGITS = (
     "is a number in scientific notation (such as 1.38E+10) and has lost digits; "
     "format the column as text, type the number again and save the file"
@@ -55,6 +57,8 @@ def parse_id(text: str) -> tuple[str | None, str]:
 
 def parse_code(text: str) -> tuple[str | None, str]:
     """Parse a code of digits or letters (credit code, mobile, card); drop whitespace, full width and ``.0``."""
+    if len(text) > _MAX_CODE:  # normalising a long run of combining characters would take quadratic time
+        return None, _TOO_LONG
     value = _WHITESPACE.sub("", unicodedata.normalize("NFKC", clean_text(text)))
     match = _TRAILING_ZEROS.fullmatch(value)
     return parse_id(match[1] if match else value)

@@ -8,11 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kfq_async.errors import SourceError
+from kfq_async.models.masking import MaskedStr
 from kfq_async.onboarding.input.table import Table, TableRow, make_row, strip_trailing_blanks
 from kfq_async.onboarding.records import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["escape_formula", "open_csv"]
@@ -64,13 +65,13 @@ def _read_rows(
             yield make_row(line, [_unescape_formula(cell) for cell in cells], headings, problems)
 
 
-def _read_records(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _read_records(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, Sequence[str]]]:
     """Yield each record that is not blank, with the line on which it begins."""
     line = 1
     try:
         with file.open(encoding=encoding, newline="") as stream:
             reader = csv.reader(stream, delimiter=delimiter, strict=True)
-            for cells in reader:
+            for cells in map(_mask, reader):
                 if any(cell.strip() for cell in cells):
                     yield line, cells
                 line = reader.line_num + 1
@@ -83,6 +84,10 @@ def _read_records(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[i
         raise SourceError(f"{file} is not in {encoding} from line {line} on; give its --encoding") from None
     except OSError as error:
         raise SourceError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _mask(cells: list[str]) -> list[MaskedStr]:
+    return list(map(MaskedStr, cells))
 
 
 def _unescape_formula(cell: str) -> str:

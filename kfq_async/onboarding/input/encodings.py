@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,8 @@ def detect_encoding(file: Path, encoding: str | None) -> str:
 def _codec_name(file: Path, encoding: str) -> str:
     try:
         name = codecs.lookup(encoding).name
-    except LookupError:
+        io.TextIOWrapper(io.BytesIO(), encoding)  # a codec such as hex is no encoding of text
+    except (LookupError, ValueError):
         raise SourceError(f"{file}: unknown encoding {encoding!r}; use utf-8 or gb18030") from None
     # GB18030 is a superset of the two older encodings, and newer programs write it under their names.
     return {"utf-8": "utf-8-sig", "gbk": "gb18030", "gb2312": "gb18030"}.get(name, name)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kfq_async.errors import SourceError
+from kfq_async.models.masking import MaskedStr, mask_text
 from kfq_async.onboarding.input.table import Table, TableRow
 from kfq_async.onboarding.records import Problem
 
@@ -45,7 +46,8 @@ def _to_row(line: int, pairs: Sequence[tuple[str, Any]], headings: tuple[str, ..
     for key, value in pairs:
         if key in cells:
             problems.append(Problem(key.strip(), "occurs twice in one object"))
-        cells[key], error = _to_text(value)
+        text, error = _to_text(value)
+        cells[key] = MaskedStr(text)
         if error:
             problems.append(Problem(key.strip(), error))
     return TableRow(line, tuple(cells.get(heading, "") for heading in headings), tuple(problems))
@@ -77,7 +79,7 @@ def _read_objects(file: Path, encoding: str) -> Iterator[tuple[int, list[tuple[s
     """Yield the pairs of each line's object, and ``None`` for a line that is not an object."""
     try:
         with file.open(encoding=encoding, newline="\n") as stream:
-            for number, line in enumerate(stream, 1):
+            for number, line in enumerate(map(MaskedStr, stream), 1):
                 if line.strip():
                     yield number, _parse_object(file, number, line)
     except UnicodeError:
@@ -91,10 +93,16 @@ def _parse_object(file: Path, number: int, line: str) -> list[tuple[str, Any]] |
         raise SourceError(f"{file} is a JSON array; write one object per line, without brackets and commas around")
     try:
         # Numbers stay as written: the digits of an ID number must not go through a float.
-        value = json.loads(line, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
+        value = json.loads(line, object_pairs_hook=_masked_pairs, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, _Pairs) else None
+
+
+def _masked_pairs(pairs: list[tuple[str, Any]]) -> _Pairs:
+    return _Pairs(
+        (key, list(map(mask_text, value)) if type(value) is list else mask_text(value)) for key, value in pairs
+    )
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -18,6 +18,7 @@ from kfq_async.models.identity import (
     OprIdentConfig,
     OprIdentInfo,
 )
+from kfq_async.models.masking import mask_text
 from kfq_async.onboarding.input.cells import (
     FieldValue,
     parse_code,
@@ -82,6 +83,8 @@ _SYNONYMS = {
 }
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】|<[^<>]*>")
 _PUNCTUATION = re.compile(r"[\W_]+")
+_MAX_HEADING = 1000
+"""Characters of a heading that are compared: normalising a long run of combining characters takes quadratic time."""
 _DATA = re.compile(r"[0-9]{6}|@")
 
 
@@ -195,7 +198,8 @@ class Columns:
         values: dict[str, FieldValue] = {}
         problems = []
         for field, index in self.indexes.items():
-            values[field], error = FIELDS[field].parse(cells[index])
+            value, error = FIELDS[field].parse(cells[index])
+            values[field] = mask_text(value)
             if error:
                 problems.append(Problem(self.heading(field), error))
         return build_request(values, client_request_id=None), tuple(problems)
@@ -227,7 +231,11 @@ def _hint(name: str, headings: Sequence[str]) -> str:
 
 def _normalize(heading: str) -> str:
     """Return a heading for comparison: without case, whitespace, punctuation and full-width letters."""
-    return _PUNCTUATION.sub("", unicodedata.normalize("NFKC", heading).casefold())
+    return _PUNCTUATION.sub("", _nfkc(heading).casefold())
+
+
+def _nfkc(heading: str) -> str:
+    return unicodedata.normalize("NFKC", heading[:_MAX_HEADING])
 
 
 _FIELDS_BY_SYNONYM = {
@@ -240,7 +248,7 @@ def field_for_heading(heading: str) -> str | None:
 
     ``企业名称（必填）`` is the company's name, but ``经办人（手机号）`` is the operator's mobile, not the name.
     """
-    without_brackets = _BRACKETED.sub("", unicodedata.normalize("NFKC", heading))
+    without_brackets = _BRACKETED.sub("", _nfkc(heading))
     return _FIELDS_BY_SYNONYM.get(_normalize(heading)) or _FIELDS_BY_SYNONYM.get(_normalize(without_brackets))
 
 
@@ -267,4 +275,4 @@ def closest_heading(name: str, headings: Iterable[str]) -> str:
 
 def looks_like_data(headings: Iterable[str]) -> bool:
     """Return whether the first row holds personal data, which an error message must not repeat."""
-    return any(_DATA.search(unicodedata.normalize("NFKC", heading)) for heading in headings)
+    return any(_DATA.search(_nfkc(heading)) for heading in headings)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from kfq_async.errors import SourceError
+from kfq_async.models.masking import MaskedStr
 from kfq_async.onboarding.input import open_table
 from kfq_async.onboarding.input.cells import parse_id
 from kfq_async.onboarding.input.mapping import FIELDS, PERSONAL_FIELDS, Columns
@@ -141,7 +142,7 @@ class FileSource:
             problems.append(Problem(name, error))
         if value is None:
             return None, None
-        key = str(value)
+        key = MaskedStr(value)
         return key, None if field in PERSONAL_FIELDS else _displayable(key)
 
 

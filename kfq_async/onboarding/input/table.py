@@ -23,7 +23,7 @@ class TableRow:
     row_number: int
     """Row number in a spreadsheet program, or line number in an editor; from 1."""
     cells: tuple[str, ...] = field(repr=lambda cells: f"<{len(cells)} cells>")
-    """One text per heading; empty for a blank cell."""
+    """One `MaskedStr` per heading; empty for a blank cell."""
     problems: tuple[Problem, ...] = ()
     """Problems of the row (`Problem.column` is empty), or of one cell, which matter if that column is used."""
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["require_stdnum", "validate"]
 
 _MOBILE = re.compile(r"(\+?86)?1[3-9][0-9]{9}")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+# Possessive, so that no text makes it try a character twice.
+_EMAIL = re.compile(r"[^@\s]++@(?:[^@\s.]++\.)++[^@\s.]++")
+_MAX_URL = 4000
+"""Characters of a URL; urlsplit normalises its host, which takes quadratic time for a run of combining characters."""
 _RESIDENT_CARD_TYPES = (None, 1)
 """Values of ``id_card_type`` taken for a resident card. The platform documents no list; its example shows 1, and a card
 without a type can hardly be anything else."""
@@ -107,6 +110,8 @@ def _account(value: str | None) -> str:
 def _url(value: str | None) -> str:
     if not value:
         return ""
+    if len(value) > _MAX_URL:
+        return f"has more than {_MAX_URL:,} characters, which no URL should have"
     try:
         url = urlsplit(value)
         valid = url.scheme in {"http", "https"} and url.hostname

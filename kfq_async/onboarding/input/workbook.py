@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import zlib
 from collections import defaultdict
 from contextlib import contextmanager
 from functools import partial
@@ -12,6 +13,7 @@ from xml.etree import ElementTree as ET
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from kfq_async.errors import SourceError
+from kfq_async.models.masking import MaskedStr
 from kfq_async.onboarding.input.table import Table, TableRow, column_name, make_row, strip_trailing_blanks
 from kfq_async.onboarding.records import Problem
 
@@ -32,6 +34,8 @@ _PASSWORD = re.compile(
 XLS. calamine does not distinguish it from a damaged file."""
 _MAX_EXACT = 10**15
 """A spreadsheet keeps 15 digits of a number; the others are lost when it is typed."""
+_Cell = tuple[MaskedStr, str]
+"""Text of a cell, and an error message or an empty string."""
 _FORMAT_AS_TEXT = "format the column as text and type it again"
 _MERGED = "is merged with another cell and has no value of its own; unmerge it and fill in each cell"
 
@@ -42,16 +46,18 @@ _FORMULA = "holds a formula without a computed value; open the file in a spreads
 _SUSPICIOUS = re.compile(rb"<(?:\w+:)?f[\s/>]|\bt=[\"']e[\"']")
 """Mark of a formula or an error anywhere in the XML. Most sheets have none and are not parsed a second time."""
 _CHUNK = 1 << 20
-_REFERENCE = re.compile(r"([A-Z]+)([0-9]+)")
+# The parser's own error, an unknown encoding, bytes that are not of the encoding, a damaged or encrypted archive.
+_DAMAGED = (ET.ParseError, LookupError, ValueError, EOFError, zlib.error, NotImplementedError, RuntimeError)
+_REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 
 
 def open_workbook(file: Path, sheet: str | None) -> Table:
     """Open a sheet of a workbook; its first row that is not blank holds the headings."""
     with _open_book(file) as book:
         name, others, calamine_sheet = _select_sheet(file, book, sheet)
-    rows = enumerate(calamine_sheet.iter_rows() if calamine_sheet.height else (), 1)
-    heading_row, values = next(((number, row) for number, row in rows if _has_content(row)), (0, []))
-    headings = strip_trailing_blanks([_to_text(value)[0] for value in values])
+    rows = enumerate(map(_to_cells, calamine_sheet.iter_rows() if calamine_sheet.height else ()), 1)
+    heading_row, cells = next(((number, row) for number, row in rows if _has_content(row)), (0, []))
+    headings = strip_trailing_blanks([text for text, _ in cells])
     if not headings:
         raise SourceError(f"{file}: the sheet {name} is empty; its first row must be the headings")
     notices = [f"only the sheet {name} is read, not {', '.join(others)}; choose another with --sheet"] if others else []
@@ -109,10 +115,10 @@ def _read_rows(file: Path, name: str, heading_row: int, headings: tuple[str, ...
         sheet = book.get_sheet_by_name(name)
     first_column = (sheet.start or (0, 0))[1]
     unreadable = _unreadable_cells(file, name, sheet)
-    for number, values in enumerate(sheet.iter_rows(), 1):
+    for number, cells in enumerate(map(_to_cells, sheet.iter_rows()), 1):
         messages = {column - first_column: message for column, message in unreadable.get(number, ())}
-        if number > heading_row and (_has_content(values) or {*messages.values()} - {_MERGED}):
-            yield _to_row(number, values, headings, messages)
+        if number > heading_row and (_has_content(cells) or {*messages.values()} - {_MERGED}):
+            yield _to_row(number, cells, headings, messages)
 
 
 def _unreadable_cells(file: Path, name: str, sheet: CalamineSheet) -> Mapping[int, list[tuple[int, str]]]:
@@ -126,18 +132,21 @@ def _unreadable_cells(file: Path, name: str, sheet: CalamineSheet) -> Mapping[in
     return cells
 
 
-def _to_row(number: int, values: Sequence[Any], headings: tuple[str, ...], messages: Mapping[int, str]) -> TableRow:
-    cells, problems = [], []
-    for index, value in enumerate(values):
-        text, error = _to_text(value)
-        cells.append(text)
-        if message := error or (not text and messages.get(index)):
-            problems.append(Problem(column_name(headings, index), message))
-    return make_row(number, cells, headings, tuple(problems))
+def _to_row(number: int, cells: Sequence[_Cell], headings: tuple[str, ...], messages: Mapping[int, str]) -> TableRow:
+    problems = [
+        Problem(column_name(headings, index), message)
+        for index, (text, error) in enumerate(cells)
+        if (message := error or (not text and messages.get(index)))
+    ]
+    return make_row(number, [text for text, _ in cells], headings, tuple(problems))
 
 
-def _has_content(values: Sequence[Any]) -> bool:
-    return any(value.strip() if isinstance(value, str) else True for value in values)
+def _has_content(cells: Sequence[_Cell]) -> bool:
+    return any(text.strip() for text, _ in cells)
+
+
+def _to_cells(values: Sequence[Any]) -> list[_Cell]:
+    return [(MaskedStr(text), error) for text, error in map(_to_text, values)]
 
 
 def _to_text(value: Any) -> tuple[str, str]:
@@ -161,7 +170,8 @@ def _to_text(value: Any) -> tuple[str, str]:
 def uncomputed_cells(file: Path, sheet: str) -> Iterator[tuple[int, int, str]]:
     """Yield row (from 1), column (from 0) and error message of each cell with an error or an uncomputed formula.
 
-    A workbook that is not Office Open XML yields none.
+    A workbook that is not Office Open XML yields none. Raises `SourceError` if the XML of the sheet cannot be read: a
+    cell that only looks blank would be sent as blank.
     """
     try:
         with ZipFile(file) as archive:
@@ -171,8 +181,13 @@ def uncomputed_cells(file: Path, sheet: str) -> Iterator[tuple[int, int, str]]:
             if suspicious:
                 with archive.open(part) as stream:
                     yield from _parse_cells(stream)
-    except (BadZipFile, KeyError, ET.ParseError):
+    except (BadZipFile, KeyError):
         return
+    except _DAMAGED as error:
+        raise SourceError(
+            f"{file}: the XML of the sheet {sheet} cannot be read ({type(error).__name__}); open it in a spreadsheet "
+            "program and save it as XLSX"
+        ) from None
 
 
 def _sheet_path(archive: ZipFile, sheet: str) -> str:

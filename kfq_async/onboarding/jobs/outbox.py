@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from attrs import evolve
 
 from kfq_async.errors import LedgerError
+from kfq_async.models.masking import MaskedBytes
 from kfq_async.onboarding.decisions import apply_result, mark_pending
+from kfq_async.onboarding.ledgers.base import Hashes
 from kfq_async.onboarding.records import FINAL_STATES, State
 from kfq_async.protocol.requests import EncodedRequest
 
@@ -39,6 +42,7 @@ class Outbox:
     def __init__(self, ledger: PostgresLedger, *, clock: Callable[[], float] = time.time) -> None:
         self._ledger = ledger
         self._cipher = RequestCipher(ledger.secret)
+        self._hashes = Hashes(ledger.secret)
         self._clock = clock
 
     async def add(self, transaction: PostgresTransaction, requests: Sequence[PendingRequest]) -> list[str]:
@@ -56,15 +60,22 @@ class Outbox:
     async def start(self, client_request_id: str) -> tuple[EncodedRequest, bool] | None:
         """Mark a request as about to be sent; return it, and whether it may have been sent before.
 
-        Returns ``None`` if it must not be sent: its result is final, or it was purged.
+        Returns ``None`` if it must not be sent: its result is final, or it was purged. Raises `LedgerError` if it is
+        not the request of its entry, such as an earlier one that was put back.
         """
         async with self._ledger.transaction() as transaction:
             entry = await transaction.find_request(client_request_id)
             if entry is None or entry.state in FINAL_STATES:
                 return None
             async for (ciphertext,) in await transaction.connection.execute(_GET, (client_request_id,)):
+                request = self._cipher.decrypt(ciphertext, client_request_id)
+                if self._hashes.body(request.body) != entry.body_hash:
+                    raise LedgerError(
+                        f"request {client_request_id} is not the one that was enqueued last, since the database was "
+                        "changed: enqueue its row again"
+                    )
                 await transaction.put([evolve(entry, state=State.UNKNOWN)])
-                return self._cipher.decrypt(ciphertext, client_request_id), entry.state is State.UNKNOWN
+                return request, entry.state is State.UNKNOWN
         return None
 
     async def record(self, client_request_id: str, call: CallResult, *, in_doubt: bool) -> State | None:
@@ -90,7 +101,7 @@ class RequestCipher:
 
     def __init__(self, secret: bytes, *, random: Callable[[int], bytes] = os.urandom) -> None:
         # Do not change the purpose "seal": stored requests were encrypted with this key.
-        self._key = hashlib.blake2b(b"", digest_size=32, key=secret, person=b"seal").digest()
+        self._key = MaskedBytes(hashlib.blake2b(b"", digest_size=32, key=secret, person=b"seal").digest())
         self._random = random
 
     def encrypt(self, request: EncodedRequest) -> bytes:
@@ -106,16 +117,13 @@ class RequestCipher:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce, ciphertext = encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:]
-        try:
+        with suppress(InvalidTag, ValueError):
             body = AESGCM(self._key).decrypt(nonce, ciphertext, _associated_data(client_request_id))
-        except (InvalidTag, ValueError):
-            body = b""
-        if not body:
-            raise LedgerError(
-                f"request {client_request_id} cannot be decrypted, since it was changed or copied from another ledger: "
-                "enqueue its row again"
-            )
-        return EncodedRequest(body, client_request_id)
+            return EncodedRequest(body, client_request_id)
+        raise LedgerError(
+            f"request {client_request_id} cannot be decrypted, since it was changed or copied from another ledger: "
+            "enqueue its row again"
+        )
 
 
 def _associated_data(client_request_id: str) -> bytes:

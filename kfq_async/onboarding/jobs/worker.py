@@ -15,6 +15,7 @@ from procrastinate.jobs import Job
 from procrastinate.schema import SchemaManager
 
 from kfq_async.errors import KfqError, LedgerError
+from kfq_async.models.masking import MaskedBytes, MaskedStr
 from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
 from kfq_async.onboarding.failures import CircuitBreaker, systemic_failure_advice
 from kfq_async.onboarding.jobs.outbox import Outbox
@@ -80,6 +81,7 @@ class OnboardingJobs:
     ) -> None:
         if not 1 <= stalled_after <= 59:
             raise ValueError(f"stalled_after must be from 1 to 59 seconds, not {stalled_after}")
+        conninfo, secret = MaskedStr(conninfo), MaskedBytes(secret)  # the names stand in tracebacks
         self.ledger = PostgresLedger(conninfo, secret=secret, schema=schema, exclusive=False, connections=connections)
         """The ledger, with each company's state."""
         self._outbox = Outbox(self.ledger, clock=clock)
@@ -203,17 +205,25 @@ class OnboardingJobs:
             await self._app.job_manager.batch_defer_jobs_async(missing, connection=transaction.connection)
 
     async def _request_link(self, context: JobContext, client_request_id: str) -> None:
-        """Send one request and record its result; an error after which it is to be retried is raised."""
+        """Send one request and record its result; an error after which it is to be retried is raised.
+
+        Raised here, where no variable holds the request: procrastinate logs the traceback.
+        """
         await self._circuit_breaker.wait_until_closed()
+        error = await self._send(context.additional_context["session"], client_request_id)
+        if error is not None:
+            raise error
+
+    async def _send(self, session: AsyncSession, client_request_id: str) -> KfqError | None:
+        """Send one request and record its result; return the error after which it is to be retried, if any."""
         started = await self._outbox.start(client_request_id)
         if started is None:
-            return
+            return None
         request, in_doubt = started
-        call = await request_link(context.additional_context["session"], request)
+        call = await request_link(session, request)
         self._circuit_breaker.record(call.result)
         state = await self._outbox.record(client_request_id, call, in_doubt=in_doubt)
-        if isinstance(call.result, KfqError) and state in {State.UNKNOWN, State.PENDING}:
-            raise call.result
+        return call.result if isinstance(call.result, KfqError) and state in {State.UNKNOWN, State.PENDING} else None
 
     async def _recover(self, timestamp: int) -> None:  # noqa: ARG002  # procrastinate passes it to periodic tasks
         """Give the jobs of workers without a heartbeat to others."""

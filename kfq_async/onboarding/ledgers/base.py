@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kfq_async.models.masking import MaskedBytes
+from kfq_async.models.notifications import supersedes
 from kfq_async.onboarding.records import Entry, State
 
 if TYPE_CHECKING:
@@ -25,7 +28,9 @@ __all__ = [
     "Hashes",
     "Ledger",
     "describe_process",
+    "process_ended",
     "read_entry",
+    "replaces_status",
 ]
 
 GENERATION_COLUMNS = ("key_hash", "generation", "client_request_id", "label", "opened_at")
@@ -39,14 +44,19 @@ STATUS_COLUMNS = ("status", "status_at")
 COLUMNS = (*GENERATION_COLUMNS, *ROW_COLUMNS, *RESULT_COLUMNS, *STATUS_COLUMNS)
 """All columns of an entry; each is the name of a field of `Entry`."""
 
+_DESCRIPTION = re.compile(r"process (?P<process>[0-9]{1,9}) on (?P<host>.*), since ")
+_STATES = {str(state): state for state in State}
 HASH_BYTES = 16
 SECRET_BYTES = 32
 
 
 def read_entry(values: Sequence[Any]) -> Entry:
-    """Return the entry of a database row, whose values are in the order of `COLUMNS`."""
+    """Return the entry of a database row, whose values are in the order of `COLUMNS`.
+
+    Nothing is raised here, where variables hold links as plain text; a state that there is not is unknown.
+    """
     fields = dict(zip(COLUMNS, values, strict=True))
-    fields["state"] = State(fields["state"])
+    fields["state"] = _STATES.get(fields["state"], State.UNKNOWN)
     return Entry(**fields)
 
 
@@ -90,9 +100,10 @@ class Ledger(EntryStore, Protocol):
         ...
 
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:
-        """Record the status that a notification carried, unless a final one is recorded.
+        """Record the status that a notification carried if it `supersedes` the one on record.
 
-        ``at`` is in seconds since the epoch. Returns ``False`` if no entry has this id.
+        A status of more than 32 bits is not recorded. ``at`` is in seconds since the epoch. Returns ``False`` if no
+        entry has this id.
         """
         ...
 
@@ -101,10 +112,16 @@ class Ledger(EntryStore, Protocol):
         ...
 
 
+def replaces_status(new: int, old: int | None) -> bool:
+    """Return whether a ledger records the status ``new`` in place of ``old``; its column has 32 bits."""
+    return supersedes(new, old) and -(2**31) <= new < 2**31
+
+
 class Hashes:
     """Hashes keyed with a ledger's secret: without it, a mobile number in a key cannot be found by brute force."""
 
     def __init__(self, secret: bytes) -> None:
+        secret = MaskedBytes(secret)  # the name stands in tracebacks
         if len(secret) != SECRET_BYTES:
             raise ValueError(f"a ledger's secret has {SECRET_BYTES} bytes, not {len(secret)}")
         self._key = _new_hash(secret, b"key")
@@ -139,3 +156,17 @@ def describe_process() -> str:
     """Return the id and host of this process and the current time, to name the holder of a lock."""
     since = datetime.now(UTC).isoformat(sep=" ", timespec="seconds")
     return f"process {os.getpid()} on {socket.gethostname()}, since {since}"
+
+
+def process_ended(description: str) -> bool:
+    """Return whether a process that `describe_process` described ran on this host and runs no longer."""
+    found = _DESCRIPTION.match(description)
+    if found is None or found["host"] != socket.gethostname() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(found["process"]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # it runs as another user
+        return False
+    return False

@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
 
 from kfq_async.errors import LedgerError
-from kfq_async.models.notifications import IdentityStatus
+from kfq_async.models.masking import MaskedBytes, MaskedStr
 from kfq_async.onboarding.ledgers.base import (
     COLUMNS,
     GENERATION_COLUMNS,
@@ -24,6 +24,7 @@ from kfq_async.onboarding.ledgers.base import (
     Hashes,
     describe_process,
     read_entry,
+    replaces_status,
 )
 from kfq_async.onboarding.records import Entry, State
 
@@ -90,9 +91,8 @@ NEXT_PAGE = f"""
 {SELECT} WHERE state = ANY(%s) AND (row_number, key_hash) > (%s, %s) AND {CURRENT}
 ORDER BY row_number, key_hash LIMIT {PAGE}
 """
-COMPLETE = """
-UPDATE entries SET status = %s, status_at = %s WHERE client_request_id = %s AND (status IS NULL OR status = %s)
-"""
+STATUS = "SELECT status FROM entries WHERE client_request_id = %s FOR UPDATE"
+COMPLETE = "UPDATE entries SET status = %s, status_at = %s WHERE client_request_id = %s"
 CONFIGURE = """
 SELECT set_config('search_path', %s, false), set_config('application_name', 'kfq_async onboarding', false),
     set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
@@ -166,6 +166,7 @@ class PostgresLedger:
     def __init__(
         self, conninfo: str, *, secret: bytes, schema: str = SCHEMA, exclusive: bool = True, connections: int = 10
     ) -> None:
+        conninfo, secret = MaskedStr(conninfo), MaskedBytes(secret)  # the names stand in tracebacks
         self._hashes = Hashes(secret)
         self._secret = secret
         self._conninfo = _checked(conninfo)
@@ -258,21 +259,25 @@ class PostgresLedger:
 
     async def begin_run(self) -> int:
         """Begin a run and return its number."""
+        if self._fence is None:
+            raise LedgerError(
+                f"the ledger {self._schema} was opened with exclusive=False, to read only: open it without for a run"
+            )
         query = "INSERT INTO runs SELECT coalesce(max(run), 0) + 1, %s FROM runs RETURNING run"
         async with self.transaction() as transaction:
             return int(await _value(transaction.connection, query, (time.time(),)))
 
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:
-        """Record the status that a notification carried, unless a final one is recorded.
+        """Record the status that a notification carried if it supersedes the one on record.
 
         ``at`` is in seconds since the epoch. Returns ``False`` if no entry has this id.
         """
-        values = (int(status), at, client_request_id, int(IdentityStatus.IN_PROGRESS))
         with _translated():
             async with self.pool.connection() as connection:
-                await connection.execute(COMPLETE, values)
-                exists = "SELECT 1 FROM entries WHERE client_request_id = %s"
-                return await _value(connection, exists, (client_request_id,)) is not None
+                found = await (await connection.execute(STATUS, (client_request_id,))).fetchone()
+                if found is not None and replaces_status(status, found[0]):
+                    await connection.execute(COMPLETE, (int(status), at, client_request_id))
+                return found is not None
 
     async def entries(self, states: Collection[State] = tuple(State)) -> AsyncIterator[Entry]:
         """Iterate over the current generations in these states, ordered by row number."""
@@ -355,7 +360,7 @@ def _storable(values: Sequence[object]) -> list[object]:
 
 
 def _storable_text(text: str) -> str:
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return type(text)(text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
 def _checked(conninfo: str) -> str:
@@ -376,11 +381,12 @@ def advisory_lock_id(name: str) -> int:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn errors of the database into `LedgerError`, without details, which may repeat values."""
+    """Turn errors of the database into `LedgerError`, without details, which may repeat values.
+
+    Nor is the database's error shown with it: variables of psycopg hold the values of the statement, and the password.
+    """
     try:
         yield
     except psycopg.Error as problem:
         text = problem.diag.message_primary or str(problem).partition("\n")[0]
-    else:
-        return
-    raise LedgerError(f"PostgreSQL: {text}")
+        raise LedgerError(f"PostgreSQL: {text}") from None

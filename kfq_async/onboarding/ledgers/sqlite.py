@@ -1,4 +1,4 @@
-"""Ledger in a SQLite file: WAL, ``synchronous=FULL``, one runner at a time."""
+"""Ledger in a SQLite file: WAL, ``synchronous=FULL``, one runner at a time, proven by a fencing token in each write."""
 
 from __future__ import annotations
 
@@ -20,16 +20,28 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from attrs import frozen
 
 from kfq_async.errors import LedgerError
+from kfq_async.models.masking import MaskedBytes
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.onboarding.ledgers.base import (
     COLUMNS,
     GENERATION_COLUMNS,
     RESULT_COLUMNS,
-    SECRET_BYTES,
     STATUS_COLUMNS,
     Hashes,
     describe_process,
+    process_ended,
     read_entry,
+    replaces_status,
+)
+from kfq_async.onboarding.ledgers.files import (
+    Key,
+    Opening,
+    check_private,
+    connect,
+    create_private,
+    next_to,
+    register,
+    unregister,
 )
 from kfq_async.onboarding.records import Entry, State
 
@@ -41,7 +53,7 @@ __all__ = ["Run", "SqliteLedger"]
 
 APPLICATION_ID = 0x6B66716C
 """SQLite's ``application_id`` of a ledger: the letters ``kfql``."""
-VERSION = 2
+VERSION = 3
 """SQLite's ``user_version`` of a ledger, incremented with every change of its tables."""
 PAGE = 500
 """Entries that are read at a time."""
@@ -69,17 +81,19 @@ MIGRATIONS = {
         """UPDATE runs SET counts = replace(counts, '"repeated":', '"duplicate":')""",
         "PRAGMA user_version = 2",
     ),
+    2: ("INSERT INTO facts VALUES ('revision', 0)", "PRAGMA user_version = 3"),
 }
-"""Statements that bring the tables from an older version to this one."""
-HOLDER = "SELECT value FROM facts WHERE name = 'holder'"
+"""Statements that bring the tables from a version to the next one."""
+FACT = "SELECT value FROM facts WHERE name = ?"
+SET_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
+NEXT_REVISION = "UPDATE facts SET value = value + 1 WHERE name = 'revision' RETURNING value"
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM entries"  # noqa: S608  # our own names
 CURRENT = f"{SELECT} AS it WHERE generation = (SELECT max(generation) FROM entries WHERE key_hash = it.key_hash)"  # noqa: S608
 FINISHED = f"""
 SELECT key_hash FROM ({CURRENT}) WHERE (state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?)
 """  # noqa: S608
-COMPLETE = """
-UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ? AND (status IS NULL OR status = ?)
-"""
+STATUS = "SELECT status FROM entries WHERE client_request_id = ?"
+COMPLETE = "UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ?"
 
 RECORDED = ("key_hash", "generation", *RESULT_COLUMNS)
 """Columns of the values that `record` takes."""
@@ -91,6 +105,7 @@ _TO_SQL: dict[str, Callable[[Any], object]] = {"key_hash": bytearray, "body_hash
 """Conversions to the types that sqlite3 binds without looking for an adapter."""
 _STATEMENTS = 24
 """Statements that are kept prepared; one of many entries takes some hundred kilobytes."""
+_RETRY_PAUSE = 0.01
 _NOT_OPEN = "the ledger is not open: use it inside async with"
 
 
@@ -144,16 +159,21 @@ class Run:
 class SqliteLedger:
     """Ledger in a SQLite file, to be opened in ``async with``.
 
-    Beside it are ``PATH.key``, which holds the secret, and ``PATH.lock``; all have mode 0600. A ledger of an older
-    version of the package is migrated when it is opened, in one transaction, unless a runner is using it.
+    A ledger consists of PATH, ``PATH.key``, ``PATH-wal`` and ``PATH-shm`` (both while it is open, and after a kill) and
+    ``PATH.lock``. All have mode 0600 and belong to the user who runs it; a file with another mode, another owner or
+    several hard links is refused. To move a ledger, close it and move PATH and ``PATH.key`` together; after a kill,
+    move ``PATH-wal`` with them. A ledger that is older than its key is refused: companies that it lacks would be
+    requested under second ids. A ledger of an older version of the package is migrated when it is opened, in one
+    transaction, unless a runner is using it.
 
     Every method raises `LedgerError` if the disk or another process prevents it.
 
     Args:
-        path: The file; it is created if it does not exist.
-        secret: The key of the hashes, 32 bytes, to be kept elsewhere; ``None`` keeps one in ``PATH.key``.
-        exclusive: Whether to take the lock, which runs need. ``False`` is for processes that receive notifications or
-            only read.
+        path: The file; it is created if it does not exist. A symbolic link stands for the file that it leads to.
+        secret: The key of the hashes, 32 bytes, to be kept elsewhere; ``None`` keeps one in ``PATH.key``. With a
+            secret, a ledger that was restored from an old copy is not noticed.
+        exclusive: Whether to take the lock, which runs need, as do `begin_run`, `put`, `record`, `end_run` and
+            `purge`. ``False`` is for processes that receive notifications or only read.
         timeout: Seconds for which a statement waits while another process writes or migrates.
 
     Attributes:
@@ -165,11 +185,16 @@ class SqliteLedger:
         self, path: str | Path, *, secret: bytes | None = None, exclusive: bool = True, timeout: float = 10.0
     ) -> None:
         self.path = Path(path)
+        self._file = self.path
         self._timeout = timeout
-        self._given_secret = secret
+        self._given_secret = secret = None if secret is None else MaskedBytes(secret)  # the name stands in tracebacks
         self._exclusive = exclusive
-        self._secret = b""
+        self._secret: bytes = MaskedBytes()
+        self._key: Key | None = None
+        self._fence: str | None = None
+        self._process = os.getpid()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kfq-ledger")
+        self._opening: Opening | None = None
         self._database: sqlite3.Connection | None = None
         self._lock: sqlite3.Connection | None = None
 
@@ -201,23 +226,31 @@ class SqliteLedger:
 
     async def put(self, entries: Sequence[Entry]) -> None:
         """Insert or replace entries: all or none, on the disk when this returns."""
-        await self._do(partial(self._write_all, entries, COLUMNS, _put_statement))
+        await self._do(partial(self._put, entries))
 
     async def record(self, entries: Sequence[Entry]) -> None:
         """Write the results of calls to existing entries: all or none, on the disk when this returns."""
-        await self._do(partial(self._write_all, entries, RECORDED, _record_statement))
+        await self._do(partial(self._record, entries))
 
     async def begin_run(self) -> int:
         """Begin a run and return its number."""
-        (run,) = await self._do(
-            lambda: self._write("INSERT INTO runs (began_at) VALUES (?) RETURNING run", (time.time(),))[0]
-        )
-        return int(run)
+
+        def work() -> int:
+            with self._transaction(runner=True):
+                ((run,),) = self._run("INSERT INTO runs (began_at) VALUES (?) RETURNING run", (time.time(),))
+                return int(run)
+
+        return await self._do(work)
 
     async def end_run(self, run: int, counts: Mapping[str, Any]) -> None:
         """Record the end of a run and its counts, which must be JSON and free of personal data."""
         values = (time.time(), json.dumps(counts), run)
-        await self._do(lambda: self._write("UPDATE runs SET ended_at = ?, counts = ? WHERE run = ?", values))
+
+        def work() -> None:
+            with self._transaction(runner=True):
+                self._run("UPDATE runs SET ended_at = ?, counts = ? WHERE run = ?", values)
+
+        await self._do(work)
 
     async def last_run(self) -> Run | None:
         """Return the last run, or ``None`` if there was none."""
@@ -232,69 +265,79 @@ class SqliteLedger:
         """Store a fact about the whole ledger unless one of this name is stored; return the stored value."""
 
         def work() -> str:
-            with self._transaction() as database:
-                database.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, value))
-            ((stored,),) = self._run("SELECT value FROM facts WHERE name = ?", (name,))
-            return str(stored)
+            with self._transaction():
+                self._run("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, value))
+            return str(self._fact(name))
 
         return await self._do(work)
 
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:
-        """Record the status that a notification carried, unless a final one is recorded.
+        """Record the status that a notification carried if it supersedes the one on record.
 
         ``at`` is in seconds since the epoch. Returns ``False`` if no entry has this id.
         """
-        values = (int(status), at, client_request_id, IdentityStatus.IN_PROGRESS)
 
         def work() -> bool:
-            self._write(COMPLETE, values)
-            return bool(self._run("SELECT 1 FROM entries WHERE client_request_id = ?", (client_request_id,)))
+            with self._transaction():
+                found = self._run(STATUS, (client_request_id,))
+                if found and replaces_status(status, found[0][0]):
+                    self._run(COMPLETE, (int(status), at, client_request_id))
+            return bool(found)
 
         return await self._do(work)
 
     async def entries(self, states: Collection[State] = tuple(State)) -> AsyncIterator[Entry]:
         """Iterate over the current generations in these states, ordered by row number, as of now."""
         query = f"{CURRENT} AND state IN ({', '.join('?' * len(states))}) ORDER BY row_number, key_hash"
-        cursor = await self._do(lambda: self._opened().execute(query, tuple(states)))
-        while rows := await self._do(lambda: cursor.fetchmany(PAGE)):
-            for row in rows:
-                yield read_entry(row)
+        cursor = await self._do(lambda: self._query(query, tuple(states)))
+        while page := await self._do(lambda: cursor.fetchmany(PAGE)):
+            for entry in page:
+                yield entry
 
     async def copy(self, path: Path) -> None:
         """Copy the ledger as of now to another file, without its secret."""
 
         def work() -> None:
-            _create_private(path)
-            with closing(sqlite3.connect(path)) as copy:
+            create_private(path)
+            with closing(connect(path, timeout=self._timeout)) as copy:
                 self._opened().backup(copy)
 
         await self._do(work)
 
     async def history(self, key: bytes) -> list[Entry]:
         """Return all generations of a company by its key hash, the current one first."""
-        rows = await self._do(partial(self._run, f"{SELECT} WHERE key_hash = ? ORDER BY generation DESC", (key,)))
-        return [read_entry(row) for row in rows]
+        query = f"{SELECT} WHERE key_hash = ? ORDER BY generation DESC"
+        return await self._do(lambda: list(self._query(query, (key,))))
 
     async def purge(self, before: float) -> int:
         """Delete the companies that were finished before this time, in seconds since the epoch; return their number.
 
-        Finished companies are those refused, identified, withdrawn or expired. All their generations are deleted.
+        Finished companies are those refused, identified, withdrawn or expired. All their generations are deleted, and
+        nothing of them stays readable in the files. Raises `LedgerError` if another process reads the ledger meanwhile,
+        which keeps the files from being cleaned.
         """
         final = tuple(status for status in IdentityStatus if status.final)
         values = (State.REFUSED, before, *final, before)
 
         def work() -> int:
-            found = self._run(FINISHED, values)
-            with self._transaction() as database:
+            with self._transaction(runner=True) as database:
+                found = self._run(FINISHED, values)
                 database.executemany("DELETE FROM entries WHERE key_hash = ?", found)
-            self._run("VACUUM")  # deleted rows must not stay readable in the file
-            self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._run("VACUUM")
+            ((busy, _, _),) = self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+            if busy:
+                raise LedgerError(
+                    f"{len(found)} companies are deleted, but deleted data stays readable in {self.path} and its -wal, "
+                    "since another process reads the ledger: end that process and purge again"
+                )
             return len(found)
 
         return await self._do(work)
 
     async def _do(self, work: Callable[[], T]) -> T:
         """Run ``work`` in the ledger's own thread, one call after the other."""
+        if os.getpid() != self._process:
+            raise LedgerError(f"{self.path} was opened before this process was forked: open it in the new process")
         try:
             future = asyncio.get_running_loop().run_in_executor(self._thread, _translated, work, self.path)
         except RuntimeError:  # the thread was shut down
@@ -302,70 +345,121 @@ class SqliteLedger:
         return await future
 
     def _open(self) -> None:
-        _create_private(self.path)
+        self._file = Path(os.path.realpath(self.path))  # one lock for all symbolic links to the ledger
+        create_private(self._file)
+        self._opening = register(self._file, exclusive=self._exclusive)
         if self._exclusive:
             self._lock = self._acquire_lock()
-        self._database = sqlite3.connect(
-            self.path, timeout=self._timeout, isolation_level=None, cached_statements=_STATEMENTS
-        )
+        self._database = connect(self._file, timeout=self._timeout, cached_statements=_STATEMENTS)
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.execute("PRAGMA secure_delete=ON")
         self._prepare()
-        self._database.execute("PRAGMA journal_mode=WAL")
+        self._switch_to_wal()
         if self._exclusive:
-            self._write("INSERT OR REPLACE INTO facts VALUES ('holder', ?)", (describe_process(),))
+            with self._transaction():
+                fence = secrets.token_hex(16)
+                self._run(SET_FACT, ("fence", fence))
+                self._run(SET_FACT, ("holder", describe_process()))
+            self._fence = fence
 
     def _acquire_lock(self, *, timeout: float = 0.0, purpose: str = "") -> sqlite3.Connection:
         """Take the lock, which the operating system releases when this process ends in any way.
 
         It is a database of its own, locked exclusively: this works wherever SQLite does, and the ledger stays readable.
         """
-        path = self.path.with_name(f"{self.path.name}.lock")
-        _create_private(path)
-        lock = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+        path = next_to(self._file, ".lock")
+        create_private(path)
+        check_private(path)
+        lock = connect(path, timeout=timeout)
         try:
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
+        except sqlite3.Error as problem:
             lock.close()
-            raise LedgerError(f"{self.path} is in use by {self._holder()}{purpose}: wait until it ends") from None
-        return lock
+            if problem.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise LedgerError(_describe(problem, path)) from None
+        else:
+            return lock
+        raise LedgerError(f"{self.path} is in use by {self._holder()}{purpose}: wait until it ends")
 
     def _holder(self) -> str:
-        with closing(sqlite3.connect(self.path, timeout=self._timeout)) as database, suppress(sqlite3.Error):
-            for (holder,) in database.execute(HOLDER):
-                return str(holder)
+        """Return who holds the lock; a runner that was killed is still recorded."""
+        with closing(connect(self._file, timeout=self._timeout)) as database, suppress(sqlite3.Error):
+            for (holder,) in database.execute(FACT, ("holder",)):
+                if not process_ended(holder):
+                    return str(holder)
         return "another process"
 
     def _prepare(self) -> None:
         """Create the tables of an empty file, migrate those of an older version, and refuse any other database."""
-        ((application_id,),) = self._run("PRAGMA application_id")
-        version = self._version()
-        ((tables,),) = self._run("SELECT count(*) FROM sqlite_master")
-        if tables and application_id != APPLICATION_ID:
+        if not self._is_empty() and self._run("PRAGMA application_id") != [(APPLICATION_ID,)]:
             raise LedgerError(f"{self.path} is another program's database: name another file")
-        if tables and not 1 <= version <= VERSION:
+        check_private(self._file)
+        if self._is_empty():
+            with self._transaction():
+                if self._is_empty():  # another process may have created them meanwhile
+                    self._create_tables()
+        version = self._version()
+        if not 1 <= version <= VERSION:
             raise LedgerError(
                 f"{self.path} has schema version {version}, and this version of the package supports 1 to {VERSION}: "
                 "upgrade the package, or name a new file"
             )
-        self._secret = self._given_secret or _read_secret(
-            self.path.with_name(f"{self.path.name}.key"), create=not tables
-        )
-        check = Hashes(self._secret).check()
-        if not tables:
-            with self._transaction() as database:
-                for statement in SCHEMA.split(";"):
-                    database.execute(statement)
-                database.execute("INSERT INTO facts VALUES ('check', ?)", (check,))
-                database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                database.execute(f"PRAGMA user_version = {VERSION}")
-            return
-        if self._run("SELECT value FROM facts WHERE name = 'check'") != [(check,)]:
+        # Read before the ledger's revision: a runner writes them in the opposite order.
+        check = self._read_secret(create=False).check()
+        if self._fact("check") != check:
             raise LedgerError(
                 f"{self.path} was created with another secret: restore {self.path.name}.key, or pass that secret"
             )
+        if self._key is not None and self._key.revision > (self._fact("revision") or 0):
+            raise LedgerError(
+                f"{self.path} is older than {self._key.path.name}, and lacks ids that were sent: put its -wal file "
+                "beside it, from the folder where it was used last, or restore the newest copy of ledger and key"
+            )
         if version < VERSION:
             self._migrate()
+
+    def _switch_to_wal(self) -> None:
+        """Switch a new ledger to WAL; SQLite refuses at once, without its timeout, while another connection does so."""
+        end = time.monotonic() + self._timeout
+        while True:
+            try:
+                self._run("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as problem:
+                if problem.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(_RETRY_PAUSE)
+            else:
+                return
+
+    def _is_empty(self) -> bool:
+        return self._run("SELECT count(*) FROM sqlite_master") == [(0,)]
+
+    def _create_tables(self) -> None:
+        check = self._read_secret(create=True).check()
+        if self._key is not None and self._key.revision:
+            raise LedgerError(
+                f"{self.path} is new, and {self._key.path.name} belongs to a ledger that was used: restore that "
+                f"ledger, or delete {self._key.path.name} to request every company again"
+            )
+        for statement in SCHEMA.split(";"):
+            self._run(statement)
+        self._run(SET_FACT, ("check", check))
+        self._run(SET_FACT, ("revision", 0))
+        self._run(f"PRAGMA application_id = {APPLICATION_ID}")
+        self._run(f"PRAGMA user_version = {VERSION}")
+
+    def _read_secret(self, *, create: bool) -> Hashes:
+        """Read the secret, with ``create`` also make one, and return the hashes that are keyed with it."""
+        if self._given_secret is not None:
+            self._secret = self._given_secret
+        else:
+            self._key = Key.read(next_to(self._file, ".key"), create=create)
+            self._secret = self._key.secret
+        return Hashes(self._secret)
+
+    def _fact(self, name: str) -> Any:
+        """Return the value of a fact, or ``None``."""
+        return next((value for (value,) in self._run(FACT, (name,))), None)
 
     def _version(self) -> int:
         ((version,),) = self._run("PRAGMA user_version")
@@ -381,37 +475,57 @@ class SqliteLedger:
         lock = nullcontext() if self._lock else closing(self._acquire_lock(timeout=self._timeout, purpose=purpose))
         with lock, self._transaction() as database:
             # Another process may have migrated it while this one waited for the lock.
-            for statement in MIGRATIONS.get(self._version(), ()):
-                database.execute(statement)
+            while (version := self._version()) < VERSION:
+                for statement in MIGRATIONS[version]:
+                    database.execute(statement)
 
     def _close(self) -> None:
+        if self._fence is not None:
+            with suppress(sqlite3.Error, LedgerError), self._transaction(runner=True):
+                self._run("DELETE FROM facts WHERE name = 'holder'")
+            self._fence = None
         for database in (self._database, self._lock):
             if database is not None:
                 database.close()
         self._database = self._lock = None
+        if self._opening is not None:
+            unregister(self._opening)
+            self._opening = None
 
     def _find(self, keys: Collection[bytes]) -> dict[bytes, Entry]:
         found = {}
         for batch in _batches(list(keys)):
-            for row in self._run(_find_statement(len(batch)), tuple(map(bytearray, batch))):
-                entry = read_entry(row)  # ordered by generation, so the current one comes last
-                found[entry.key_hash] = entry
+            for entry in self._query(_find_statement(len(batch)), tuple(map(bytearray, batch))):
+                found[entry.key_hash] = entry  # ordered by generation, so the current one comes last
         return found
 
-    def _write_all(
-        self, entries: Sequence[Entry], names: tuple[str, ...], statement: Callable[[tuple[str, ...], int], str]
-    ) -> None:
-        steps = [_filled(statement, _columns(batch, names)) for batch in _batches(entries)]
-        with self._transaction() if len(steps) > 1 else nullcontext():  # one statement is a transaction by itself
+    def _put(self, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        steps = _steps(entries, COLUMNS, _put_statement)
+        with self._transaction(runner=True):
+            for step in steps:
+                self._run(*step)
+            ((revision,),) = self._run(NEXT_REVISION)
+        if self._key is not None:
+            self._key.write(revision)
+
+    def _record(self, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        steps = _steps(entries, RECORDED, _record_statement)
+        with self._transaction(runner=True):
             for step in steps:
                 self._run(*step)
 
-    def _write(self, statement: str, values: tuple[object, ...]) -> list[Any]:
-        with self._transaction():
-            return self._run(statement, values)
-
     def _run(self, statement: str, values: tuple[object, ...] = ()) -> list[Any]:
         return self._opened().execute(statement, values).fetchall()
+
+    def _query(self, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+        """Return a cursor over entries, so that no frame holds a row with a link as plain text."""
+        cursor = self._opened().cursor()
+        cursor.row_factory = _to_entry
+        return cursor.execute(statement, values)
 
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:
@@ -419,15 +533,37 @@ class SqliteLedger:
         return self._database
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, runner: bool = False) -> Iterator[sqlite3.Connection]:
+        """Begin a transaction, to be committed at the end of the block; a ``runner``'s must still own the ledger."""
         database = self._opened()
         database.execute("BEGIN IMMEDIATE")
         try:
+            if runner:
+                self._check_fence()
             yield database
         except BaseException:
             database.rollback()
             raise
         database.commit()
+
+    def _check_fence(self) -> None:
+        """Fail unless this is the ledger's runner; the lock can be lost if the files are renamed or deleted."""
+        if self._fence is None:
+            raise LedgerError(f"{self.path} was opened with exclusive=False, to read only: open it without for a run")
+        if self._fact("fence") != self._fence:
+            holder = self._fact("holder") or "another process"
+            raise LedgerError(f"{holder} has taken over {self.path}: let one of the two runs end, and run again")
+
+
+def _to_entry(_: sqlite3.Cursor, row: tuple[Any, ...]) -> Entry:
+    return read_entry(row)
+
+
+def _steps(
+    entries: Sequence[Entry], names: tuple[str, ...], statement: Callable[[tuple[str, ...], int], str]
+) -> list[tuple[str, tuple[object, ...]]]:
+    """Return the statements that write these columns of the entries, with their values."""
+    return [_filled(statement, _columns(batch, names)) for batch in _batches(entries)]
 
 
 def _columns(entries: Sequence[Entry], names: tuple[str, ...]) -> dict[str, Iterable[object]]:
@@ -460,41 +596,44 @@ def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield [*batch, *repeat(batch[-1], size - len(batch))]
 
 
+_LOCKS_FAILED = "its file system offers no locks: put the ledger on a local disk"
+_WRITE_FAILED = (
+    "the disk is full, or a quota or a limit on the size of files is reached; free some space and run again, completed "
+    "work is not lost"
+)
+_REMEDIES = {
+    "SQLITE_FULL": "the disk is full; free some space and run again, completed work is not lost",
+    "SQLITE_IOERR_WRITE": _WRITE_FAILED,
+    "SQLITE_IOERR_SHMSIZE": _WRITE_FAILED,
+    "SQLITE_IOERR_LOCK": _LOCKS_FAILED,
+    "SQLITE_IOERR_RDLOCK": _LOCKS_FAILED,
+    "SQLITE_IOERR_CHECKRESERVEDLOCK": _LOCKS_FAILED,
+    "SQLITE_IOERR_SHMLOCK": _LOCKS_FAILED,
+    "SQLITE_NOLFS": _LOCKS_FAILED,
+    "SQLITE_PROTOCOL": _LOCKS_FAILED,
+    "SQLITE_BUSY": "another process writes to it; wait until it ends, and run again",
+    "SQLITE_CANTOPEN": "it cannot be opened; check the permissions of the file and its folder, which must be writable",
+    "SQLITE_READONLY": "it cannot be written; check the permissions of the file and its folder",
+}
+"""What is wrong, and the remedy, by the name of SQLite's error; a longer name counts as its beginning does."""
+
+
 def _translated(work: Callable[[], T], path: Path) -> T:
     """Run ``work``, and turn errors of SQLite and the disk into `LedgerError` with a remedy."""
     try:
         return work()
     except sqlite3.Error as problem:
-        text = f"{path}: {problem}"
-        if problem.sqlite_errorname == "SQLITE_FULL":
-            text = f"{path}: the disk is full; free some space and run again, completed work is not lost"
-        elif problem.sqlite_errorname.startswith("SQLITE_CORRUPT"):
-            text = f"{path} is damaged: restore it from a backup, together with {path.name}.key"
-        elif problem.sqlite_errorname == "SQLITE_NOTADB":
-            text = f"{path} is not a ledger: name another file"
+        text = _describe(problem, path)
     except OSError as problem:
         text = f"{problem.filename or path}: {problem.strerror}"
     raise LedgerError(text)
 
 
-def _create_private(path: Path) -> None:
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-
-
-def _read_secret(path: Path, *, create: bool) -> bytes:
-    """Read the secret from its file; with ``create``, write the file first if it is missing, durably."""
-    if create and not path.exists():
-        made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(made, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(SECRET_BYTES) + "\n")
-            file.flush()
-            os.fsync(made)
-    try:
-        found = bytes.fromhex(path.read_text(encoding="ascii"))
-    except FileNotFoundError:
-        raise LedgerError(f"{path} is missing: restore it, since the ledger recognises no company without it") from None
-    except ValueError:
-        found = b""
-    if len(found) != SECRET_BYTES:
-        raise LedgerError(f"{path} does not hold {SECRET_BYTES} bytes as hexadecimal digits: restore it")
-    return found
+def _describe(problem: sqlite3.Error, path: Path) -> str:
+    name = getattr(problem, "sqlite_errorname", "")  # errors of the module itself have none
+    if name.startswith("SQLITE_CORRUPT"):
+        return f"{path} is damaged: restore it from a backup, together with {path.name}.key"
+    if name == "SQLITE_NOTADB":
+        return f"{path} is not a ledger: name another file"
+    remedy = next((text for start, text in _REMEDIES.items() if name.startswith(start)), str(problem))
+    return f"{path}: {remedy}"

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import tempfile
+from collections import Counter
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import astuple, field, fields, frozen
 
 from kfq_async.errors import OnboardingError, SourceError
-from kfq_async.models.fields import mask
+from kfq_async.models.masking import MaskedStr, mask_text
 from kfq_async.onboarding.input.csv import escape_formula
 from kfq_async.onboarding.input.table import column_name
 
@@ -78,7 +79,7 @@ class Result:
 
     state: str | None = None
     order_no: str | None = None
-    auth_url: str | None = field(default=None, repr=mask)
+    auth_url: str | None = field(default=None, converter=mask_text)
     reason: str | None = None
     client_request_id: str | None = None
 
@@ -198,7 +199,7 @@ def _csv(file: Path, headings: Sequence[str]) -> Iterator[RowWriter]:
 @contextmanager
 def _json_lines(file: Path, headings: Sequence[str]) -> Iterator[RowWriter]:
     names = [column_name(headings, index) for index in range(len(headings))]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
+    if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
         raise SourceError(
             f"JSON cannot hold two columns {', '.join(repeated)}; rename one, or choose a .csv or .xlsx with --out"
         )
@@ -242,7 +243,7 @@ def _row_writer(sheet: Worksheet, text_format: Format, headings: Sequence[str]) 
             raise SourceError(f"an XLSX holds {XLSX_ROWS:,} rows; choose a .csv with --out")
         for column, cell in enumerate(cells):
             if cell:
-                text = _NOT_XML.sub("\ufffd", cell)[:_XLSX_CELL_CHARACTERS]
+                text = MaskedStr(_NOT_XML.sub("\ufffd", cell)[:_XLSX_CELL_CHARACTERS])
                 sheet.write_string(row_index, column, text, text_format)
         row_index += 1
 

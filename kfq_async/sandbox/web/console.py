@@ -1,7 +1,6 @@
 """Console: lists orders, contracts and notifications, and resends notifications, with or without a fault.
 
-It responds only to a loopback ``Host``, which prevents DNS rebinding, and acts only on forms that carry this process's
-token, which prevents cross-site request forgery.
+Besides the checks of `AccessPolicy`, it acts only on forms that carry this process's token.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ import orjson
 from aiohttp import web
 from attrs import frozen
 
-from kfq_async.models.hosts import is_loopback
-from kfq_async.sandbox.addresses import host_of
 from kfq_async.sandbox.faults import Fault
 from kfq_async.sandbox.identity import page_url
 from kfq_async.sandbox.orders import china_time, request_of
@@ -26,13 +23,11 @@ from kfq_async.sandbox.web.frame import headers, page, refused
 from kfq_async.sandbox.web.texts import status_pill
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
 
     from kfq_async.sandbox.identity import OrderService
     from kfq_async.sandbox.store import Contract, DeliveryAttempt, Notification, Order
-
-    Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 __all__ = ["Console", "ConsoleInfo", "console_page"]
 
@@ -76,20 +71,10 @@ class Console:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the console."""
         return [
-            web.get(PATH.rstrip("/"), self._loopback_only(self._redirect)),
-            web.get(PATH, self._loopback_only(self._show)),
-            web.post(PATH, self._loopback_only(self._submit)),
+            web.get(PATH.rstrip("/"), self._redirect),
+            web.get(PATH, self._show),
+            web.post(PATH, self._submit),
         ]
-
-    def _loopback_only(self, handler: Handler) -> Handler:
-        async def checked(request: web.Request) -> web.Response:
-            if is_loopback(host_of(request.host)):
-                return await handler(request)
-            return html(
-                refused("拒绝访问", "控制台只能通过本机地址访问，例如 127.0.0.1 或 localhost。"), headers(), 403
-            )
-
-        return checked
 
     async def _redirect(self, _: web.Request) -> web.Response:
         return see_other(PATH, headers())
@@ -151,8 +136,8 @@ def console_page(
         f"<dl><dt>通知签名 appId</dt><dd><code>{escape(info.app_id)}</code></dd>"
         f"<dt>重试间隔（秒）</dt><dd>{schedule}</dd></dl>"
         f"<details><summary>通知验签公钥</summary><pre>{escape(info.public_key)}</pre></details>"
-        '<p class="soft">通知的格式、签名、响应约定和重试间隔均为沙箱的假设：'
-        "开放签未公开 authCallbackUrl 的通知规范。</p>"
+        '<p class="soft">通知的格式、签名、响应约定和重试间隔均为沙箱的假设：开放签未公开 authCallbackUrl 的通知规范。'
+        "响应约定和重试次数取自平台对合同事件的实测行为：连续发送三次，对方断开连接时每次再补发一次，之后按间隔重试。</p>"
         f"{_heading('通知', notifications, all_notifications, reorder)}"
         f"{''.join(_notification(each, token) for each in notifications)}"
         f"{_heading('认证订单', orders, all_orders)}{''.join(map(_order, orders))}"
@@ -215,6 +200,8 @@ def _attempt(attempt: DeliveryAttempt) -> str:
     details = " ".join(f"<code>{escape(text)}</code>" for text in (attempt.response_body, attempt.error) if text)
     if attempt.acknowledged and attempt.fault == "callback-corrupt":
         style, details = "bad", f"{details} 接收方接受了被篡改的通知！"
+    elif attempt.acknowledged and attempt.http_status != 200:
+        style, details = "busy", f"{details} 按平台对合同事件的规则视为已确认；请只返回 HTTP 200。"
     return (
         f"<li><span>{_time(attempt.sent_at)}</span><span>"
         f'<span class="pill {style}">{status}</span> {fault}</span>'

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.sandbox.addresses import web_address
-from kfq_async.sandbox.identity import page_url
+from kfq_async.sandbox.identity import PAGES, page_url
 from kfq_async.sandbox.orders import (
     ABANDON,
     COMPLETE,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OperatorPage", "not_found_page", "operator_page"]
 
-PATH = "/sandbox/identify/{order_no}"
+PATH = f"{PAGES}{{order_no}}"
 
 
 class OperatorPage:
@@ -113,7 +113,7 @@ def _form(order: Order, form: OrderForm) -> str:
         f"<h1>企业实名认证</h1><p>请经办人核对以下信息，选择认证方式后提交。</p>{notice}"
         f"<dl><dt>认证订单</dt><dd><code>{escape(order.order_no)}</code> {status_pill(order.status)}</dd>"
         f"{account}<dt>营业执照</dt><dd>{license_text}</dd></dl>"
-        f'<form method="post" action="/sandbox/identify/{escape(order.order_no)}" autocomplete="off">'
+        f'<form method="post" action="{PAGES}{escape(order.order_no)}" autocomplete="off">'
         f'<input type="hidden" name="code" value="{escape(order.code)}">'
         f"{''.join(map(_section, form.sections))}"
         f'<div class="actions">{_button(COMPLETE, "完成认证", "main")}{_button(ABANDON, "放弃认证")}</div>'

@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from attrs import frozen
+from attrs import field, frozen
 
+from kfq_async.models.fields import SECRET
 from kfq_async.sandbox.orders import request_of
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class FormField:
     name: str
     """Name as on the wire."""
     label: str
-    value: str
+    value: str = field(**SECRET)
     locked: bool
     choices: Mapping[str, str] | None
     """Labels of the allowed numbers, or ``None`` for a text field."""
@@ -68,7 +69,7 @@ class FormSection:
 class OrderForm:
     """The form of one order."""
 
-    account: str
+    account: str = field(**SECRET)
     has_license: bool
     """Whether the request contained a business licence."""
     sections: tuple[FormSection, ...]

@@ -82,7 +82,7 @@ def test_parse_company_type(text: str, kind: int | None) -> None:
     assert parse_company_type(text) == (kind, "")
 
 
-@pytest.mark.parametrize("text", ["9", "某某", "1" * 5000, "-1"])
+@pytest.mark.parametrize("text", ["9", "某某", "1" * 900, "-1"])
 def test_unknown_company_type_is_an_error(text: str) -> None:
     """An unknown type is neither guessed nor repeated in the message."""
     value, error = parse_company_type(text)
@@ -97,7 +97,7 @@ def test_parse_integer(text: str, value: int | None) -> None:
     assert parse_integer(text) == (value, "")
 
 
-@pytest.mark.parametrize("text", ["x", "1.5", "-1", "9" * 5000, "身份证"])
+@pytest.mark.parametrize("text", ["x", "1.5", "-1", "9" * 900, "身份证"])
 def test_not_an_integer(text: str) -> None:
     """Other text is an error, whatever its length."""
     assert parse_integer(text) == (None, "must be a whole number")

@@ -1,5 +1,6 @@
 """Row sources: files and requests."""
 
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ import pytest
 
 from kfq_async.errors import SourceError
 from kfq_async.models.identity import CorpIdentInfo, CorpIdentLinkRequest
+from kfq_async.onboarding.input.mapping import FIELDS
 from kfq_async.onboarding.input.source import FileSource, default_key, request_rows
 from kfq_async.onboarding.output.files import writer_for
 from kfq_async.onboarding.records import Row
@@ -49,6 +51,31 @@ def test_iterating_starts_over(tmp_path: Path) -> None:
     assert [*source] == [*source]
     assert [line.cells for line, _ in source.with_cells()] == [(CODE,), ("9",)]
     assert source.headings == ("税号",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a@" + "." * 800_000 + "@",
+        "@" * 800_000,
+        "1" * 800_000 + "E",
+        "(" * 800_000,
+        "http://" + "a." * 400_000,
+        "http://" + "\u0301\u0316" * 200_000,
+        "\u0301\u0316" * 200_000,
+        "'" * 800_000,
+    ],
+    ids=lambda text: text[:9].encode("ascii", "replace").decode(),
+)
+def test_long_cells(text: str, tmp_path: Path) -> None:
+    """A long and odd cell or heading takes linear time: quadratic time would be longer than a test may take."""
+    file = tmp_path / "companies.jsonl"
+    for field in FIELDS.keys() - {"credit_code"}:
+        file.write_text(json.dumps({"credit_code": CODE, field: text}, ensure_ascii=False), encoding="utf-8")
+        (row,) = FileSource(file)
+        assert row.label == CODE
+    file.write_text(json.dumps({"credit_code": CODE, text: "x"}, ensure_ascii=False), encoding="utf-8")
+    assert [row.label for row in FileSource(file)] == [CODE]
 
 
 def test_notices(tmp_path: Path) -> None:

@@ -75,6 +75,8 @@ def test_valid_requests(request_: CorpIdentLinkRequest) -> None:
         (CorpIdentLinkRequest(callback_page="https:///x"), "callback_page", "https://"),
         (CorpIdentLinkRequest(auth_callback_url="ftp://example.com"), "auth_callback_url", "https://"),
         (CorpIdentLinkRequest(auth_callback_url="http://[1"), "auth_callback_url", "https://"),
+        (CorpIdentLinkRequest(callback_page=f"https://example.com/{'x' * 4000}"), "callback_page", "4,000 characters"),
+        (CorpIdentLinkRequest(account_name="a@b..c"), "account_name", "e-mail"),
     ],
 )
 def test_findings(request_: CorpIdentLinkRequest, field: str, message: str) -> None:

@@ -298,10 +298,24 @@ def test_cell_without_reference(file: Path) -> None:
     assert places(rewrite(file, SHEET, ' r="AB3"', "")) == []
 
 
-@pytest.mark.parametrize("part", ["xl/workbook.xml", SHEET])
-def test_other_content(part: str, file: Path, tmp_path: Path) -> None:
-    """Other XML, another ZIP and a file that is no ZIP have no such cells."""
-    assert places(rewrite(file, part, ">", "")) == []
+@pytest.mark.parametrize(
+    ("pattern", "replacement"),
+    [(">", ""), ('encoding="UTF-8"', 'encoding="UTF-9"'), ('encoding="UTF-8"', 'encoding="GBK"'), ("</c>", "</d>")],
+)
+def test_unreadable_xml(pattern: str, replacement: str, file: Path) -> None:
+    """If the XML with an uncomputed cell cannot be read, the workbook is refused: the cell would be sent as blank."""
+    with pytest.raises(SourceError, match=r"the XML of the sheet 企业 cannot be read \(\w+\); open it in"):
+        places(rewrite(file, SHEET, pattern, replacement))
+
+
+@pytest.mark.parametrize("reference", ["ABCD3", "AB" + "3" * 5000, "A" * 100_000 + "3"])
+def test_cell_beyond_a_sheet(reference: str, file: Path) -> None:
+    """A reference that no sheet has is skipped."""
+    assert places(rewrite(file, SHEET, ' r="AB3"', f' r="{reference}"')) == []
+
+
+def test_other_content(file: Path) -> None:
+    """Another ZIP and a file that is no ZIP have no such cells."""
     with ZipFile(file, "w") as archive:
         archive.writestr("content.xml", "x")
     assert places(file) == []

@@ -121,6 +121,18 @@ async def test_concurrent_results(ledger: PostgresLedger) -> None:
     assert await count(ledger) == 0
 
 
+async def test_earlier_request(ledger: PostgresLedger) -> None:
+    """An earlier request of the same id that was put back in the database is not sent."""
+    outbox = Outbox(ledger)
+    entry = await only(ledger)
+    earlier = RequestCipher(SECRET).encrypt(encode_request(request(name="旧名"), entry.client_request_id))
+    async with ledger.pool.connection() as connection:
+        await connection.execute("UPDATE requests SET ciphertext = %s", (earlier,))
+    with pytest.raises(LedgerError, match=r"is not the one that was enqueued last, .*: enqueue its row again"):
+        await outbox.start(entry.client_request_id)
+    assert await only(ledger) == entry
+
+
 REQUEST = encode_request(request(), "id-1")
 CIPHER = RequestCipher(b"s" * 32)
 

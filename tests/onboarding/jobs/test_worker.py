@@ -25,6 +25,7 @@ from kfq_async.onboarding.ledgers.postgres import PostgresLedger
 from kfq_async.onboarding.records import Entry, OutcomeStatus, State
 from kfq_async.onboarding.runner import BATCH
 from kfq_async.sandbox import Fault, Sandbox
+from tracebacks import render
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -188,6 +189,40 @@ async def test_unknown_is_retried(jobs: OnboardingJobs, sandbox: Sandbox, caplog
     (order,) = sandbox.orders
     assert (entry.state, entry.order_no) == (State.LINKED, order.order_no)
     assert [each for each in PERSONAL if each in caplog.text] == []
+
+
+REFUSE_LINKS = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$;
+CREATE TRIGGER refuse BEFORE UPDATE ON entries FOR EACH ROW WHEN (NEW.state = 'linked') EXECUTE FUNCTION refuse()
+"""
+REFUSE_REQUESTS = REFUSE_LINKS.replace("'linked'", "'unknown'")
+
+
+@pytest.mark.parametrize(
+    ("fault", "statement"),
+    [
+        ("lose-response", "SELECT 1"),
+        (None, REFUSE_LINKS),
+        (None, REFUSE_REQUESTS),
+        (None, "UPDATE requests SET ciphertext = ciphertext || 'x'"),
+    ],
+)
+async def test_failed_job_shows_no_secrets(
+    fault: str | None, statement: str, jobs: OnboardingJobs, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The tracebacks that procrastinate logs for a failed job show no request, no link and no key."""
+    if fault is not None:
+        sandbox.inject_faults(Fault(fault))
+    await jobs.enqueue(rows(1))
+    await rows_of(jobs, statement)
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=ONCE) as session:
+        with caplog.at_level("DEBUG"):
+            await run_all(jobs, session)
+    errors = {id(record.exc_info[1]): record.exc_info[1] for record in caplog.records if record.exc_info}
+    assert (ConnectionLost if fault else LedgerError) in {type(each) for each in errors.values()}
+    shown = "\n".join(render(each) for each in errors.values() if each is not None)
+    assert "client_request_id" in shown
+    assert [each for each in (*PERSONAL, "?code=", SECRET.decode(), SECRET.hex()) if each in shown + caplog.text] == []
 
 
 async def test_data_changed_while_pending(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:

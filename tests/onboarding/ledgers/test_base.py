@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from attrs import fields
+from attrs import evolve, fields
 
 from kfq_async import LedgerError
-from kfq_async.onboarding.ledgers.base import COLUMNS, HASH_BYTES, SECRET_BYTES, Hashes, read_entry
+from kfq_async.onboarding.ledgers.base import (
+    COLUMNS,
+    HASH_BYTES,
+    SECRET_BYTES,
+    Hashes,
+    describe_process,
+    process_ended,
+    read_entry,
+)
 from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
 from kfq_async.onboarding.records import Entry, State
 from ledgers import all_of, entry
@@ -121,9 +133,25 @@ async def test_entries_are_ordered(ledger: Ledger) -> None:
     assert len(await all_of(ledger, State.REFUSED)) == 300
 
 
-@pytest.mark.parametrize(("statuses", "final"), [((2, 1), 1), ((2, 2, 4), 4), ((1, 2), 1), ((3, 1), 3), ((7, 1), 7)])
+@pytest.mark.parametrize(
+    ("statuses", "final"),
+    [
+        ((2, 1), 1),
+        ((2, 2, 4), 4),
+        ((1, 2), 1),
+        ((3, 1), 3),
+        ((7, 1), 1),
+        ((1, 7), 1),
+        ((2, 7, 2), 7),
+        ((-1, 4), 4),
+        ((2**31 - 1, 3), 3),
+        ((10**30, 1), 1),
+        ((2, 2**31), 2),
+        ((2, -(10**30)), 2),
+    ],
+)
 async def test_final_status_stays(statuses: tuple[int, ...], final: int, ledger: Ledger) -> None:
-    """Notifications may overtake each other: only the status of an order in progress is replaced."""
+    """Notifications may overtake each other: a status replaces those that it supersedes, and has 32 bits at most."""
     await ledger.put([entry(1)])
     for at, status in enumerate(statuses):
         assert await ledger.complete("id-1-1", status, float(at))
@@ -148,7 +176,41 @@ def test_columns() -> None:
     """The columns are the fields of an entry, and its values are read back in their order."""
     assert sorted(COLUMNS) == sorted(field.name for field in fields(Entry))
     made = entry(1)
-    assert read_entry([getattr(made, name) for name in COLUMNS]) == made
+    assert read_entry(entry_values(made)) == made
+
+
+def test_state_of_another_version() -> None:
+    """A state that this version does not know is unknown: the row is sent under the same id."""
+    values = ["other" if isinstance(value, State) else value for value in entry_values(entry(1))]
+    assert read_entry(values) == entry(1, State.UNKNOWN)
+
+
+def test_values_are_masked() -> None:
+    """Link and label are masked also by themselves, however the entry was made."""
+    made = entry(1, label="C1", auth_url="https://x")
+    read = read_entry([str(value) if isinstance(value, str) else value for value in entry_values(made)])
+    for each in (made, read, evolve(made, generation=2), made.with_result(**RESULT)):
+        assert (each.label, each.auth_url) == ("C1", "https://x")
+        assert (repr(each.label), repr(each.auth_url)) == ("'***'", "'***'")
+        assert "C1" not in repr(each)
+    assert repr(evolve(made, auth_url=None).auth_url) == "None"
+
+
+RESULT: dict[str, Any] = {
+    "state": State.LINKED,
+    "order_no": "O1",
+    "auth_url": "https://x",
+    "code": None,
+    "reason": None,
+    "attempts": 1,
+    "seconds": 0.5,
+    "ended_at": 1.0,
+}
+
+
+def entry_values(made: Entry) -> list[Any]:
+    """Return the values of an entry in the order of `COLUMNS`."""
+    return [getattr(made, name) for name in COLUMNS]
 
 
 SECRET = bytes(range(SECRET_BYTES))
@@ -198,3 +260,20 @@ def test_short_secret() -> None:
     """A secret of another length is refused."""
     with pytest.raises(ValueError, match=r"^a ledger's secret has 32 bytes, not 5$"):
         Hashes(b"short")
+
+
+def test_processes_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A described process has ended only if it ran on this host and is there no longer."""
+    own = describe_process()
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    ended = own.replace(f"process {os.getpid()} on", f"process {process.pid} on")
+    assert [process_ended(own), process_ended(ended)] == [False, True]
+    elsewhere = ended.replace(f" on {socket.gethostname()},", " on another-host,")
+    assert [process_ended(elsewhere), process_ended("another text")] == [False, False]
+
+    def refuse(_process: int, _signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.kill", refuse)
+    assert not process_ended(ended)

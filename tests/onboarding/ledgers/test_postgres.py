@@ -19,6 +19,7 @@ from kfq_async.onboarding.ledgers.postgres import PostgresLedger, advisory_lock_
 from kfq_async.onboarding.records import OutcomeStatus, State
 from kfq_async.onboarding.runner import Onboarding
 from ledgers import all_of, entry, version_1_entries, version_1_values
+from tracebacks import render
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,6 +55,13 @@ async def test_lock(ledger: PostgresLedger, postgres: str) -> None:
     await ledger.aclose()
     async with PostgresLedger(postgres, secret=SECRET) as reopened:
         assert len(await all_of(reopened)) == 1
+
+
+async def test_run_without_the_lock(postgres: str) -> None:
+    """A ledger that was opened to read takes no run."""
+    async with PostgresLedger(postgres, secret=SECRET, exclusive=False) as reader:
+        with pytest.raises(LedgerError, match="opened with exclusive=False, to read only: open it without for a run"):
+            await reader.begin_run()
 
 
 async def test_lost_lock(ledger: PostgresLedger, postgres: str) -> None:
@@ -109,10 +117,13 @@ async def test_newer_version(ledger: PostgresLedger, postgres: str) -> None:
 
 
 async def test_no_server(tmp_path: object) -> None:
-    """If there is no server, the error says so."""
-    with pytest.raises(LedgerError, match=r"PostgreSQL: connection .*No such file"):
-        async with PostgresLedger(f"host={tmp_path}", secret=SECRET):
+    """If there is no server, the error says so; its frames show neither the password nor the secret."""
+    with pytest.raises(LedgerError, match=r"PostgreSQL: connection .*No such file") as caught:
+        async with PostgresLedger(f"host={tmp_path} password={'hush' * 3}", secret=SECRET):
             pass
+    shown = render(caught.value)
+    assert "conninfo" in shown
+    assert [each for each in ("hush" * 2, SECRET.decode()) if each in shown] == []
 
 
 def test_invalid_conninfo() -> None:

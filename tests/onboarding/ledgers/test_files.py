@@ -1,0 +1,112 @@
+"""Files of a SQLite ledger: creation, checks, the key, and the registry of open ledgers."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kfq_async.errors import LedgerError
+from kfq_async.onboarding.ledgers.files import (
+    Key,
+    Opening,
+    check_private,
+    connect,
+    create_private,
+    next_to,
+    register,
+    unregister,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_create_private(tmp_path: Path) -> None:
+    """A file is created with mode 0600, and one that exists is left as it is."""
+    file = tmp_path / "a"
+    create_private(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.write_text("content")
+    create_private(file)
+    assert file.read_text() == "content"
+    check_private(file)
+
+
+def test_existing_files_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No descriptor of an existing file is opened or closed: that would release the locks of the process on it."""
+    file = tmp_path / "a"
+    create_private(file)
+    closed: list[int] = []
+    monkeypatch.setattr(os, "close", closed.append)
+    create_private(file)
+    check_private(file)
+    assert closed == []
+
+
+def test_no_file(tmp_path: Path) -> None:
+    """A folder is refused."""
+    with pytest.raises(LedgerError, match="is a folder or a device: name another file"):
+        create_private(tmp_path)
+
+
+def test_connect(tmp_path: Path) -> None:
+    """A database with any name can be opened, and a missing one is not created."""
+    file = tmp_path / "50% of #1?"
+    create_private(file)
+    database = connect(file, timeout=0)
+    database.execute("CREATE TABLE a (b)")
+    database.close()
+    assert file.stat().st_size
+    with pytest.raises(Exception, match="unable to open database file"):
+        connect(next_to(file, ".lock"), timeout=0)
+    assert [each.name for each in tmp_path.iterdir()] == [file.name]
+
+
+def test_registry(tmp_path: Path) -> None:
+    """A file has one runner in a process and any number of readers, until they are unregistered."""
+    file = tmp_path / "a"
+    file.touch()
+    runner, reader = register(file, exclusive=True), register(file, exclusive=False)
+    other = tmp_path / "b"
+    other.hardlink_to(file)
+    with pytest.raises(LedgerError, match="b is in use by this process"):
+        register(other, exclusive=True)
+    unregister(runner)
+    again: Opening = register(other, exclusive=True)
+    assert (again.path, again.file_id) == (other, reader.file_id)
+    unregister(reader)
+    unregister(again)
+
+
+def test_key(tmp_path: Path) -> None:
+    """A key is made once, and its revision is written beside it; the secret is masked."""
+    file = tmp_path / "a.key"
+    with pytest.raises(LedgerError, match=r"a\.key is missing: restore it"):
+        Key.read(file, create=False)
+    made = Key.read(file, create=True)
+    assert (len(made.secret), made.revision, Key.read(file, create=True)) == (32, 0, made)
+    made.write(12)
+    assert Key.read(file, create=False) == made == Key(file, made.secret, 12)
+    assert file.read_text() == f"{made.secret.hex()}\n{12:020d}\n"
+    assert repr(made) == f"Key(path={file!r}, secret=b'***', revision=12)"
+
+
+@pytest.mark.parametrize("text", ["", "\n", "ab", "x" * 64, f"{'ab' * 32}\nx\n", f"{'ab' * 33}\n", "é" * 32])
+def test_unreadable_key(text: str, tmp_path: Path) -> None:
+    """A key that does not hold a secret and a number is refused without showing it."""
+    file = tmp_path / "a.key"
+    file.touch(0o600)
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(LedgerError, match=r"^[^ ]*a\.key does not hold 32 bytes as hexadecimal digits: restore it$"):
+        Key.read(file, create=False)
+
+
+def test_key_of_the_first_versions(tmp_path: Path) -> None:
+    """A key without a revision is that of any ledger."""
+    file = tmp_path / "a.key"
+    file.touch(0o600)
+    file.write_text("ab" * 32 + "\n")
+    assert Key.read(file, create=False) == Key(file, b"\xab" * 32, 0)
