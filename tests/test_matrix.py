@@ -21,6 +21,7 @@ from kfq_async import (
     AttemptTimeout,
     BusinessError,
     ClockError,
+    ConnectError,
     ConnectionLost,
     ContractDraftRequest,
     ContractUser,
@@ -71,7 +72,6 @@ class Row:
 
 ROWS = [
     # the network                                    SAFE   KEYED  NONE
-    Row("reset-connect", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
     Row("reset-reading", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
     Row("lose-request", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
     Row("lose-response", ConnectionLost, SENT, RETRY, RETRY, UNKNOWN),
@@ -137,8 +137,8 @@ ROWS = [
     Row("frequent-b", TooFrequentError, ANSWERED, RETRY, RETRY, RETRY),
     Row("frequent-c", TooFrequentError, ANSWERED, RETRY, RETRY, RETRY),
 ]
-SEPARATE = {"refuse", "close-idle"}
-"""Faults with their own tests: one has no requests to count, one needs a used connection."""
+SEPARATE = {"refuse", "close-idle", "reset-connect"}
+"""Faults with their own tests: one has no requests to count, one needs a used connection, one has two outcomes."""
 
 POLICY = RetryPolicy(attempts=2, initial=0.02, maximum=0.02)
 TIMEOUTS = Timeouts(connect=5.0, attempt=15.0)
@@ -257,6 +257,26 @@ async def test_a_refused_connection_is_retried(call: Call) -> None:
         async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
             assert await call(session, contract_id) > 1
         assert created(sandbox) == (0 if call is safe else 1)
+
+
+@pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
+@pytest.mark.parametrize("call", [safe, keyed, none])
+async def test_a_reset_before_the_request(call: Call, times: int | None) -> None:
+    """A new connection that is reset counts as not sent if the reset arrived before the request, else as sent."""
+    async with sandbox_with_contract() as (sandbox, contract_id):
+        sandbox.inject_faults(Fault("reset-connect", times=times))
+        async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=POLICY) as session:
+            try:
+                end: object = (times, await call(session, contract_id) <= 2)
+            except KfqError as error:
+                original_error = type(error.original_error) if isinstance(error, OutcomeUnknown) else None
+                end = (times, type(error), original_error, error.phase)
+        number = created(sandbox)
+    succeeded = (1, True)
+    dropped = (None, ConnectError, None, Phase.NOT_SENT)
+    lost = (times, OutcomeUnknown, ConnectionLost, SENT) if call is none else (None, ConnectionLost, None, SENT)
+    assert end in {succeeded, dropped, lost}
+    assert number == int(end == succeeded and call is not safe)
 
 
 @pytest.mark.parametrize("call", [safe, keyed, none])

@@ -602,7 +602,7 @@ async def test_database_errors(name: str, message: str, ledger: SqliteLedger) ->
 async def test_error_of_the_module(ledger: SqliteLedger) -> None:
     """An error that is not SQLite's own, such as a value that cannot be bound, has no name and is passed on."""
     with pytest.raises(LedgerError, match=r"companies\.ledger: .*bind"):
-        await ledger.complete("id-1-1", 1, object())  # type: ignore[arg-type]  # what no database can hold
+        await ledger._do(lambda: ledger._run("SELECT ?", (object(),)))
 
 
 VERSION_1 = """
