@@ -45,7 +45,7 @@ async def platform(_number: int, seen: ReceivedRequest) -> bytes | tuple[bytes, 
         case "/contract/tasks":
             return success({"status": "1", "todoTaskList": []})
         case "/refused":
-            return refusal(31000, "余额不足")
+            return refusal(31000, "；".join(PERSONAL.values()))
         case "/unreadable":
             return success({"orderNo": [LINK], "authUrl": {"a": LINK}, "other": PERSONAL})
         case "/lost":
