@@ -38,12 +38,11 @@ SENSITIVE_FIELDS = {
 }
 """Names of fields that hold people's data, links or tokens in every class; a ``name`` does so in the models."""
 PLACES_OF_NAMES = "kfq_async.models."
-ELSEWHERE = ("kfq_async.onboarding", "kfq_async.transport")
 CONTAINERS = (dict, frozenset, list, set, tuple, Mapping)
 MODULES = [
     importlib.import_module(module.name)
     for module in pkgutil.walk_packages(kfq_async.__path__, "kfq_async.")
-    if not module.name.endswith("__main__") and not module.name.startswith(ELSEWHERE)
+    if not module.name.endswith("__main__")
 ]
 CLASSES = [
     value

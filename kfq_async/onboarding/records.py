@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from kfq_async.models.fields import mask
+from kfq_async.models.fields import SECRET, as_masked, mask
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
-from kfq_async.models.masking import MaskedStr
 from kfq_async.models.notifications import IdentityStatus
 
 if TYPE_CHECKING:
@@ -26,10 +25,6 @@ __all__ = [
     "Row",
     "State",
 ]
-
-
-def _masked(value: str | None) -> str | None:
-    return MaskedStr(value) if type(value) is str else value
 
 
 class State(StrEnum):
@@ -99,7 +94,7 @@ class Entry:
     """The request's state."""
     order_no: str | None = None
     """Number of the identification order."""
-    auth_url: str | None = field(default=None, converter=_masked)
+    auth_url: str | None = field(default=None, **SECRET)
     """The identification link; a secret."""
     code: int | None = None
     """The platform's error code."""
@@ -113,7 +108,7 @@ class Entry:
     """End of the last call, in seconds since the epoch."""
     run: int = 0
     """Number of the run that saw the row last."""
-    label: str | None = field(default=None, converter=_masked)
+    label: str | None = field(default=None, converter=as_masked)
     """The part of the key that may be shown."""
     opened_at: float = 0.0
     """Time at which the generation was opened, in seconds since the epoch."""
@@ -196,11 +191,11 @@ class Row:
 
     row_number: int
     """Position in the source."""
-    key: str | None = field(converter=_masked)
+    key: str | None = field(converter=as_masked)
     """Text that identifies the company between runs."""
     request: CorpIdentLinkRequest | None = field(repr=mask)
     """The request without its id."""
-    label: str | None = field(default=None, converter=_masked)
+    label: str | None = field(default=None, converter=as_masked)
     """The part of the key that may be shown."""
     problems: tuple[Problem, ...] = ()
     """Defects and warnings."""

@@ -6,6 +6,8 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from attrs import field, frozen
+
 from kfq_async.errors import SourceError
 from kfq_async.models.masking import MaskedStr, mask_text
 from kfq_async.onboarding.input.table import Table, TableRow
@@ -93,17 +95,20 @@ def _parse_object(file: Path, number: int, line: str) -> list[tuple[str, Any]] |
         raise SourceError(f"{file} is a JSON array; write one object per line, without brackets and commas around")
     try:
         # Numbers stay as written: the digits of an ID number must not go through a float.
-        value = json.loads(line, object_pairs_hook=_masked_pairs, parse_int=str, parse_float=str)
+        value = json.loads(line, object_pairs_hook=_masked_object, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, _Pairs) else None
+    return value.pairs if isinstance(value, _Object) else None
 
 
-def _masked_pairs(pairs: list[tuple[str, Any]]) -> _Pairs:
-    return _Pairs(
-        (key, list(map(mask_text, value)) if type(value) is list else mask_text(value)) for key, value in pairs
+def _masked_object(pairs: list[tuple[str, Any]]) -> _Object:
+    return _Object(
+        [(key, list(map(mask_text, value)) if type(value) is list else mask_text(value)) for key, value in pairs]
     )
 
 
-class _Pairs(list[tuple[str, Any]]):
-    """Pairs of a JSON object, repeated keys included; its type distinguishes it from a JSON array."""
+@frozen
+class _Object:
+    """Pairs of a JSON object, repeated keys included."""
+
+    pairs: list[tuple[str, Any]] = field(repr=False)

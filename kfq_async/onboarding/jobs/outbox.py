@@ -28,9 +28,9 @@ __all__ = ["Outbox", "RequestCipher"]
 
 
 _ADD = """
-INSERT INTO requests VALUES (%s, %s) ON CONFLICT (client_request_id) DO UPDATE SET ciphertext = excluded.ciphertext
+INSERT INTO requests VALUES (%s, %s) ON CONFLICT (client_request_id) DO UPDATE SET sealed = excluded.sealed
 """
-_GET = "SELECT ciphertext FROM requests WHERE client_request_id = %s"
+_GET = "SELECT sealed FROM requests WHERE client_request_id = %s"
 _DELETE = "DELETE FROM requests WHERE client_request_id = %s"
 
 _NONCE_BYTES = 12
@@ -67,8 +67,8 @@ class Outbox:
             entry = await transaction.find_request(client_request_id)
             if entry is None or entry.state in FINAL_STATES:
                 return None
-            async for (ciphertext,) in await transaction.connection.execute(_GET, (client_request_id,)):
-                request = self._cipher.decrypt(ciphertext, client_request_id)
+            async for (sealed,) in await transaction.connection.execute(_GET, (client_request_id,)):
+                request = self._cipher.decrypt(sealed, client_request_id)
                 if self._hashes.body(request.body) != entry.body_hash:
                     raise LedgerError(
                         f"request {client_request_id} is not the one that was enqueued last, since the database was "

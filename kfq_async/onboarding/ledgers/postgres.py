@@ -7,7 +7,7 @@ import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, LiteralString, Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "PostgresLedger", "PostgresTransaction", "advisory_lock_id"]
 
 
-VERSION = "2"
+VERSION = "3"
 """Version of the tables, incremented with every change of them."""
 PAGE = 500
 """Entries that are read at a time."""
@@ -55,25 +55,29 @@ CREATE TABLE entries (
 CREATE INDEX by_row_number ON entries (row_number, key_hash, generation);
 CREATE TABLE requests (
     client_request_id text PRIMARY KEY REFERENCES entries (client_request_id) ON DELETE CASCADE,
-    ciphertext bytea NOT NULL
+    sealed bytea NOT NULL
 )
 """
-FROM_VERSION_1 = """
+_FROM_VERSION_1 = """
 ALTER TABLE entries RENAME COLUMN key TO key_hash;
 ALTER TABLE entries RENAME COLUMN body TO body_hash;
 ALTER TABLE entries RENAME COLUMN number TO row_number;
 ALTER TABLE entries RENAME COLUMN words TO reason;
 ALTER INDEX by_place RENAME TO by_row_number;
-ALTER TABLE requests RENAME COLUMN sealed TO ciphertext;
 UPDATE entries SET state = 'pending' WHERE state = 'unsent';
 DO $$ BEGIN
     IF to_regclass('procrastinate_jobs') IS NOT NULL THEN
         UPDATE procrastinate_jobs SET task_name = 'request_link' WHERE task_name = 'ask';
     END IF;
 END $$;
-UPDATE facts SET value = '2' WHERE name = 'version'
+UPDATE facts SET value = '3' WHERE name = 'version'
 """
-"""Statements that bring the tables from version 1 to version 2, jobs that wait in the same schema included."""
+_FROM_VERSION_2 = """
+ALTER TABLE requests RENAME COLUMN ciphertext TO sealed;
+UPDATE facts SET value = '3' WHERE name = 'version'
+"""
+MIGRATIONS = {"1": _FROM_VERSION_1, "2": _FROM_VERSION_2}
+"""Statements that bring the tables from an older version to this one, jobs that wait in the same schema included."""
 _REPLACED = tuple(name for name in COLUMNS if name not in {*GENERATION_COLUMNS, *STATUS_COLUMNS})
 """Columns of an existing entry that `put` replaces."""
 PUT = f"""
@@ -308,7 +312,7 @@ class PostgresLedger:
                 await connection.execute(SET_FACT, ("version", VERSION))
                 await connection.execute(SET_FACT, ("check", self._hashes.check().hex()))
             facts = dict(await (await connection.execute("SELECT name, value FROM facts")).fetchall())
-            if facts.get("version") not in {"1", VERSION}:
+            if facts.get("version") not in {*MIGRATIONS, VERSION}:
                 raise LedgerError(
                     f"the ledger {self._schema} has schema version {facts.get('version')}, and this version of the "
                     f"package supports 1 to {VERSION}: upgrade the package, or name another schema"
@@ -316,10 +320,10 @@ class PostgresLedger:
             if facts.get("check") != self._hashes.check().hex():
                 raise LedgerError(f"the ledger {self._schema} was created with another secret: pass that one")
             if facts["version"] != VERSION:
-                await self._migrate(connection)
+                await self._migrate(connection, MIGRATIONS[facts["version"]])
 
-    async def _migrate(self, connection: Connection) -> None:
-        """Bring the tables of version 1 to this version, within the transaction of ``connection``.
+    async def _migrate(self, connection: Connection, statements: LiteralString) -> None:
+        """Bring tables of an older version to this one, within the transaction of ``connection``.
 
         The runner's lock is held meanwhile: the statements of a runner of the older version would fail as soon as the
         columns have other names.
@@ -329,7 +333,7 @@ class PostgresLedger:
                 f"the ledger {self._schema} is in use by {await _value(connection, HOLDER, ())}, and has to be "
                 f"migrated to schema version {VERSION} first: wait until it ends"
             )
-        await connection.execute(FROM_VERSION_1)
+        await connection.execute(statements)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:

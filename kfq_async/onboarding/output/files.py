@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import astuple, field, fields, frozen
 
 from kfq_async.errors import OnboardingError, SourceError
-from kfq_async.models.masking import MaskedStr, mask_text
+from kfq_async.models.fields import SECRET
+from kfq_async.models.masking import MaskedStr
 from kfq_async.onboarding.input.csv import escape_formula
 from kfq_async.onboarding.input.table import column_name
 
@@ -79,7 +80,7 @@ class Result:
 
     state: str | None = None
     order_no: str | None = None
-    auth_url: str | None = field(default=None, converter=mask_text)
+    auth_url: str | None = field(default=None, **SECRET)
     reason: str | None = None
     client_request_id: str | None = None
 

@@ -127,7 +127,7 @@ async def test_earlier_request(ledger: PostgresLedger) -> None:
     entry = await only(ledger)
     earlier = RequestCipher(SECRET).encrypt(encode_request(request(name="旧名"), entry.client_request_id))
     async with ledger.pool.connection() as connection:
-        await connection.execute("UPDATE requests SET ciphertext = %s", (earlier,))
+        await connection.execute("UPDATE requests SET sealed = %s", (earlier,))
     with pytest.raises(LedgerError, match=r"is not the one that was enqueued last, .*: enqueue its row again"):
         await outbox.start(entry.client_request_id)
     assert await only(ledger) == entry

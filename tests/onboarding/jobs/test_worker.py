@@ -204,7 +204,7 @@ REFUSE_REQUESTS = REFUSE_LINKS.replace("'linked'", "'unknown'")
         ("lose-response", "SELECT 1"),
         (None, REFUSE_LINKS),
         (None, REFUSE_REQUESTS),
-        (None, "UPDATE requests SET ciphertext = ciphertext || 'x'"),
+        (None, "UPDATE requests SET sealed = sealed || 'x'"),
     ],
 )
 async def test_failed_job_shows_no_secrets(

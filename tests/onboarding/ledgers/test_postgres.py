@@ -110,7 +110,7 @@ async def test_newer_version(ledger: PostgresLedger, postgres: str) -> None:
         await connection.execute("UPDATE facts SET value = '99' WHERE name = 'version'")
     await ledger.aclose()
     with pytest.raises(
-        LedgerError, match="schema version 99, and this version of the package supports 1 to 2: upgrade"
+        LedgerError, match="schema version 99, and this version of the package supports 1 to 3: upgrade"
     ):
         async with PostgresLedger(postgres, secret=SECRET):
             pass
@@ -261,7 +261,7 @@ async def test_migration_while_in_use(postgres: str, version_1: list[Entry]) -> 
     """Tables of version 1 that a runner of that version uses are not migrated under it."""
     async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as runner:
         await runner.execute("SELECT pg_advisory_lock(%s)", (advisory_lock_id("kfq_onboarding"),))
-        with pytest.raises(LedgerError, match="in use by process 1 on old, and has to be migrated to schema version 2"):
+        with pytest.raises(LedgerError, match="in use by process 1 on old, and has to be migrated to schema version 3"):
             async with PostgresLedger(postgres, secret=SECRET, exclusive=False):
                 pass
         await runner.execute("SELECT pg_advisory_unlock_all()")  # the server notices a closed connection later
@@ -269,10 +269,23 @@ async def test_migration_while_in_use(postgres: str, version_1: list[Entry]) -> 
         assert len(await all_of(ledger)) == len(version_1) - 1
 
 
+async def test_migration_of_version_2(postgres: str) -> None:
+    """Tables of version 2, whose sealed requests had another name, are migrated when they are opened."""
+    async with PostgresLedger(postgres, secret=SECRET) as ledger:
+        await ledger.put([entry(1)])
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("ALTER TABLE kfq_onboarding.requests RENAME COLUMN sealed TO ciphertext")
+        connection.execute("UPDATE kfq_onboarding.facts SET value = '2' WHERE name = 'version'")
+    async with PostgresLedger(postgres, secret=SECRET) as ledger:
+        assert len(await all_of(ledger)) == 1
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        assert connection.execute("SELECT sealed FROM kfq_onboarding.requests").fetchall() == []
+
+
 async def test_connection_lost_while_migrating(postgres: str, version_1: list[Entry]) -> None:
     """A connection that breaks while migrating leaves version 1 as it was, and the next one migrates it."""
     async with await psycopg.AsyncConnection.connect(postgres) as reader:
-        await reader.execute("SELECT * FROM kfq_onboarding.requests")  # the migration waits for its end
+        await reader.execute("SELECT * FROM kfq_onboarding.entries")  # the migration waits for its end
         migrating = asyncio.create_task(PostgresLedger(postgres, secret=SECRET).__aenter__())
         await _terminate_waiting(postgres)
         with pytest.raises(LedgerError, match="PostgreSQL: terminating connection"):
