@@ -8,7 +8,18 @@ from typing import Self
 
 from attrs import field, frozen
 
-from kfq_async.models.fields import MODEL, SECRET, UNKNOWN_KEYS, as_tuple, integer, known_member, model, models, text
+from kfq_async.models.fields import (
+    MODEL,
+    SECRET,
+    SECRET_TEXT,
+    UNKNOWN_KEYS,
+    as_tuple,
+    integer,
+    known_member,
+    model,
+    models,
+    text,
+)
 
 
 @frozen(kw_only=True)
@@ -21,11 +32,11 @@ class ContractUser:
         contact: Mobile number or e-mail address of the account.
     """
 
-    name: str | None = field(default=None, validator=text, **SECRET)
+    name: str | None = field(default=None, **SECRET_TEXT)
     """Name of the person."""
     contact_type: str | None = field(default=None, validator=text)
     """Kind of ``contact``: ``MOBILE`` or ``EMAIL``."""
-    contact: str | None = field(default=None, validator=text, **SECRET)
+    contact: str | None = field(default=None, **SECRET_TEXT)
     """Mobile number or e-mail address of the account."""
 
 
@@ -166,7 +177,7 @@ class ContractSigner:
 
     signer_type: str | None = field(default=None, validator=text)
     """``SENDER``, ``RECEIVER_ENT`` or ``RECEIVER_PERSONAL``; the platform silently drops a party of any other type."""
-    signer_name: str | None = field(default=None, validator=text, **SECRET)
+    signer_name: str | None = field(default=None, **SECRET_TEXT)
     """Name of the enterprise or person."""
     signer_order: str | None = field(default=None, validator=text)
     """Signing order: a decimal integer as text."""
@@ -227,7 +238,7 @@ class TemplateParam:
 
     param_key: str | None = field(default=None, validator=text)
     """Key of the control; the platform matches by it alone."""
-    param_value: str | None = field(default=None, validator=text, **SECRET)
+    param_value: str | None = field(default=None, **SECRET_TEXT)
     """Value: images as base64, dates as ``yyyy-MM-dd``."""
 
 
@@ -315,7 +326,7 @@ class ContractDraftRequest:
     """1 finishes the contract after the last signature, 0 keeps it open for more parties."""
     enterprise_name: str | None = field(default=None, validator=text)
     """Name of the initiating enterprise; the platform does not evaluate it."""
-    operator_account: str | None = field(default=None, validator=text, **SECRET)
+    operator_account: str | None = field(default=None, **SECRET_TEXT)
     """Account to act as, if the platform has linked it to the token; without effect otherwise."""
 
 
@@ -345,7 +356,7 @@ class ContractTasksRequest:
 
     contract_id: str | None = field(default=None, validator=text)
     """Id of the contract."""
-    operator_account: str | None = field(default=None, validator=text, **SECRET)
+    operator_account: str | None = field(default=None, **SECRET_TEXT)
     """Account to act as, if the platform has linked it to the token; without effect otherwise."""
 
 

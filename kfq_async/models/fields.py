@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
+from attrs import Converter
+
 from kfq_async.models.masking import MASK, MaskedStr, mask_texts
 from kfq_async.redaction import printable
 
@@ -116,6 +118,14 @@ def as_masked(value: str | None) -> str | None:
     return MaskedStr(value) if isinstance(value, str) else value  # type: ignore[redundant-expr]  # or a wrong type
 
 
+def as_masked_text(value: object, instance: object, attribute: attrs.Attribute[Any]) -> str | None:
+    """Convert a ``str`` to a `MaskedStr`, and accept ``None``; in one step with the validation, which calls pay for."""
+    if isinstance(value, str):
+        return MaskedStr(value)
+    text(instance, attribute, value)
+    return None
+
+
 def as_masked_json(value: Mapping[str, object]) -> Mapping[str, object]:
     """Convert every text in a JSON object to a `MaskedStr`."""
     return cast("Mapping[str, object]", mask_texts(dict(value))) if value else value
@@ -126,7 +136,8 @@ for _converter in (as_texts, as_tuple, as_masked, as_masked_json):
     _converter.__signature__ = signature(_converter)  # type: ignore[union-attr]
 
 SECRET: dict[str, Any] = {"converter": as_masked, "repr": mask}
-"""Arguments of `attrs.field` for a secret text: personal data, a link or a token.
+SECRET_TEXT: dict[str, Any] = {"converter": Converter(as_masked_text, takes_self=True, takes_field=True), "repr": mask}
+"""Arguments of `attrs.field` for a secret text: personal data, a link or a token. The second one validates it as well.
 
 The value is masked too, not only the model's ``repr``, so that it stays masked when it is taken out of the model.
 """

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from kfq_async.models.fields import MODEL, SECRET, UNKNOWN_KEYS, as_texts, integer, model, new_id, text, texts
+from kfq_async.models.fields import (
+    MODEL,
+    SECRET,
+    SECRET_TEXT,
+    UNKNOWN_KEYS,
+    as_texts,
+    integer,
+    model,
+    new_id,
+    text,
+    texts,
+)
 
 
 @frozen(kw_only=True)
@@ -27,11 +38,11 @@ class CorpIdentInfo:
     """企业名称, name of the enterprise."""
     credit_code: str | None = field(default=None, validator=text)
     """统一社会信用代码, unified social credit code."""
-    legal_rep_name: str | None = field(default=None, validator=text, **SECRET)
+    legal_rep_name: str | None = field(default=None, **SECRET_TEXT)
     """法定代表人, name of the legal representative."""
     company_type: int | None = field(default=None, validator=integer)
     """企业类型, kind of enterprise; 1 company, 2 sole trader (个体工商户), 3 other."""
-    license: str | None = field(default=None, validator=text, **SECRET)
+    license: str | None = field(default=None, **SECRET_TEXT)
     """营业执照, business licence; its encoding is not documented."""
 
 
@@ -66,15 +77,15 @@ class OprIdentInfo:
         bank_card: 银行卡号, bank card number.
     """
 
-    name: str | None = field(default=None, validator=text, **SECRET)
+    name: str | None = field(default=None, **SECRET_TEXT)
     """姓名, name of the operator."""
-    id_card: str | None = field(default=None, validator=text, **SECRET)
+    id_card: str | None = field(default=None, **SECRET_TEXT)
     """证件号码, number of the identity document."""
     id_card_type: int | None = field(default=None, validator=integer)
     """证件类型, kind of identity document; the operation's page lists no values."""
-    mobile: str | None = field(default=None, validator=text, **SECRET)
+    mobile: str | None = field(default=None, **SECRET_TEXT)
     """手机号, mobile number."""
-    bank_card: str | None = field(default=None, validator=text, **SECRET)
+    bank_card: str | None = field(default=None, **SECRET_TEXT)
     """银行卡号, bank card number."""
 
 
@@ -117,7 +128,7 @@ class CorpIdentLinkRequest:
         client_request_id: 客户端请求唯一标识, your id for this request; ``None`` sends none.
     """
 
-    account_name: str | None = field(default=None, validator=text, **SECRET)
+    account_name: str | None = field(default=None, **SECRET_TEXT)
     """经办人账号, account of the operator, a mobile number or an e-mail address."""
     client_user_id: str | None = field(default=None, validator=text)
     """经办人ID, unique id of the operator in your own system."""
@@ -137,9 +148,9 @@ class CorpIdentLinkRequest:
         default=None, validator=model(OprIdentConfig), metadata={MODEL: OprIdentConfig}
     )
     """经办人实名认证配置, allowed ways to identify the operator."""
-    callback_page: str | None = field(default=None, validator=text, **SECRET)
+    callback_page: str | None = field(default=None, **SECRET_TEXT)
     """前端跳转页, URL that the browser is sent to afterwards."""
-    auth_callback_url: str | None = field(default=None, validator=text, **SECRET)
+    auth_callback_url: str | None = field(default=None, **SECRET_TEXT)
     """异步回调地址, URL that the platform notifies."""
     client_request_id: str | None = field(factory=new_id, validator=text)
     """客户端请求唯一标识, your id for this request; ``None`` sends none."""
