@@ -118,12 +118,13 @@ def as_masked(value: str | None) -> str | None:
     return MaskedStr(value) if isinstance(value, str) else value  # type: ignore[redundant-expr]  # or a wrong type
 
 
-def as_masked_text(value: object, instance: object, attribute: attrs.Attribute[Any]) -> str | None:
+def as_masked_text(value: str | None, instance: object, attribute: attrs.Attribute[Any]) -> str | None:
     """Convert a ``str`` to a `MaskedStr`, and accept ``None``; in one step with the validation, which calls pay for."""
-    if isinstance(value, str):
-        return MaskedStr(value)
-    text(instance, attribute, value)
-    return None
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        text(instance, attribute, value)  # raises
+    return MaskedStr(value)
 
 
 def as_masked_json(value: Mapping[str, object]) -> Mapping[str, object]:

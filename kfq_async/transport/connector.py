@@ -78,9 +78,8 @@ class Connector:
                 clean = await self._examine(connection, protocol)
             else:
                 clean = not poll(0)
-            transport = connection.transport
-            if clean and transport is not None and not transport.is_closing() and not protocol.should_close:
-                attempt.mark_connected(self._loop.time(), transport)
+            if clean and not protocol.should_close:
+                attempt.mark_connected(self._loop.time(), connection.transport)
                 if attempt.query_credentials is not None:
                     CredentialTransport.attach(connection, attempt.query_credentials)
                 return connection
@@ -105,7 +104,7 @@ class Connector:
         except BaseException:
             connection.close()
             raise
-        return True
+        return not transport.is_closing()
 
 
 async def _let_read() -> None:
