@@ -256,7 +256,7 @@ class PlatformMessage(MaskedStr):
     """A message of the platform as received, which may hold personal data.
 
     It is a ``str`` with that text, also for ``==``, ``in`` and JSON, but printing it (``str()``, ``format``, ``%s``)
-    shows no more than the text of an error does: Sentry records ``error.message`` in place of ``str(error)``.
+    shows no more than the text of an error does: Sentry (from 2.45 on) prints ``error.message`` in place of the error.
 
     Attributes:
         raw: The message as a plain ``str``.
