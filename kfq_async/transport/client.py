@@ -127,14 +127,18 @@ class Client:
         http, self._http = self._http, None
         if http is None:
             return
-        self.timer.close()
-        for scope in self.waits:
-            if not scope.expired():
-                scope.reschedule(0.0)  # at once
+        self._interrupt_calls()
         try:
             await self._wait_for_calls()
         finally:
             await http.close()
+
+    def _interrupt_calls(self) -> None:
+        """Expire the scopes of all calls, in an attempt or waiting for one."""
+        self.timer.close()
+        for scope in self.waits:
+            if not scope.expired():
+                scope.reschedule(0.0)  # at once
 
     async def _wait_for_calls(self) -> None:
         """Wait until the interrupted calls have ended; middlewares of the caller's can delay them, so not for ever."""

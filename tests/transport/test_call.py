@@ -182,6 +182,45 @@ async def test_faulty_signer_keeps_no_slot() -> None:
         assert len(server.requests) == 2
 
 
+class CoroutineSigner:
+    """A signer whose method is a coroutine function."""
+
+    async def sign(self, *_: Any) -> str:
+        """Sign nothing."""
+        return ""
+
+
+class ConstantSigner:
+    """A signer that returns a value."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def sign(self, *_: Any) -> Any:
+        """Return the value."""
+        return self.value
+
+
+@pytest.mark.parametrize(
+    ("signer", "text"),
+    [
+        (CoroutineSigner(), "is a coroutine function: it must be a plain function that returns str"),
+        (ConstantSigner(b"x"), "returned bytes and not str"),
+        (ConstantSigner(None), "returned NoneType and not str"),
+        (ConstantSigner("a\r\nX: y"), "returned text that is not printable ASCII"),
+        (ConstantSigner("签名"), "returned text that is not printable ASCII"),
+    ],
+)
+async def test_signature_of_the_wrong_kind(signer: Any, text: str) -> None:
+    """What is no signature ends the call before a connection is made, and the error says what the signer did."""
+    async with ScriptedServer(respond(success())) as server, open_session(server, signer=signer) as session:
+        error = await error_of(session)
+        assert (type(error), error.phase, error.attempts) == (SignerError, Phase.NOT_SENT, 1)
+        assert f"the session's signer, {text}" in str(error)
+        assert error.__context__ is None
+        assert server.connections == 0
+
+
 async def test_closing_the_session_ends_its_calls() -> None:
     """Closing a session ends its calls: one that was sent with phase ``sent``, one in the queue as ``not_sent``."""
     async with ScriptedServer(never_respond) as server:

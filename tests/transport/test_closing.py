@@ -295,6 +295,27 @@ async def test_session_that_a_call_closes() -> None:
     assert (type(error), error.phase) == (SessionError, Phase.NOT_SENT)
 
 
+async def test_interrupting_a_wait_that_has_expired() -> None:
+    """A call whose ``total`` expires in the step in which the session is closed is interrupted once."""
+    interrupted = asyncio.Event()
+    async with ScriptedServer(respond(success())) as server, open_session(server) as session:
+        client = session._client
+
+        def interrupt() -> None:
+            client._interrupt_calls()
+            interrupted.set()
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as scope:
+                client.waits.add(scope)
+                scope.reschedule(0.0)
+                asyncio.get_running_loop().call_soon(interrupt)  # after the scope has expired
+                await asyncio.sleep(60)
+        client.waits.discard(scope)
+        assert scope.expired()
+        assert interrupted.is_set()
+
+
 async def test_pending_cancellation_comes_first() -> None:
     """A task that is cancelled before its call sends nothing, and ends as cancelled."""
     async with ScriptedServer(respond(success())) as server, open_session(server) as session:

@@ -11,7 +11,7 @@ import stat
 import sys
 from collections import Counter
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -603,6 +603,31 @@ async def test_error_of_the_module(ledger: SqliteLedger) -> None:
     """An error that is not SQLite's own, such as a value that cannot be bound, has no name and is passed on."""
     with pytest.raises(LedgerError, match=r"companies\.ledger: .*bind"):
         await ledger._do(lambda: ledger._run("SELECT ?", (object(),)))
+
+
+async def test_tables_that_another_process_creates(ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that another process fills between the look and the transaction is used as it is."""
+    await ledger.put([entry(1)])
+    looks = iter((True, True, False))
+    monkeypatch.setattr(ledger, "_is_empty", lambda: next(looks))
+    await ledger._do(ledger._prepare)
+    assert len(await all_of(ledger)) == 1
+
+
+async def test_busy_while_switching_to_wal(ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The switch to WAL, which does not wait by itself, is tried again while another process uses the file."""
+    run, refusals = ledger._run, iter((True, True, False))
+
+    def refuse(*arguments: Any) -> Any:
+        if next(refusals):
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        return run(*arguments)
+
+    monkeypatch.setattr(ledger, "_run", refuse)
+    await ledger._do(ledger._switch_to_wal)
+    assert next(refusals, None) is None
 
 
 VERSION_1 = """
