@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
-from kfq_async.models.masking import type_name
+from kfq_async.models.masking import plain_text, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,7 @@ def parse_http_url(
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type_name(value)}")
+    value = plain_text(value)
     problem = _find_problem(value) or find_problem(URL(value))
     if problem is not None:
         raise ValueError(f"{name} must be like {example}: {problem}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from attrs import Attribute, field, frozen, has
 
+from kfq_async.models.masking import plain_text
 from kfq_async.models.urls import is_plain_path
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class Idempotency(Enum):
     """Carries ``clientRequestId``; a retry carries the same one."""
     NONE = auto()
     """Acts each time: retried only if the platform cannot have acted on it."""
+
+
+def _plain(value: str) -> str:
+    """Return the text of a ``str``; leave anything else for the validator to refuse."""
+    return plain_text(value) if isinstance(value, str) else value  # type: ignore[redundant-expr]  # or a wrong type
 
 
 def _method(_instance: object, _attribute: object, value: str) -> None:
@@ -97,9 +103,9 @@ class Operation(Generic[RequestT, ResultT]):
         hosted_only: Whether a platform built from the open source lacks the operation.
     """
 
-    method: str = field(validator=_method)
+    method: str = field(converter=_plain, validator=_method)
     """``"GET"`` or ``"POST"``."""
-    path: str = field(validator=_path)
+    path: str = field(converter=_plain, validator=_path)
     """Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash, without a query, percent-escapes
     and ``..`` segments."""
     request: type[RequestT] | None = field(default=None, kw_only=True)
