@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from math import inf
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
@@ -354,8 +354,8 @@ def _rate_limit(value: object) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"rate_limit must be a number of requests per second, or None, not {type(value).__name__}")
-    if not 0 < value < inf:
-        raise ValueError(f"rate_limit must be more than 0 requests per second, or None to disable it, not {value}")
+    if not sys.float_info.min <= value <= sys.float_info.max:  # its inverse is finite, too
+        raise ValueError("rate_limit must be more than 0 requests per second and finite, or None to disable it")
     return value
 
 

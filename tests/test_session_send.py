@@ -29,6 +29,8 @@ from kfq_async.protocol.responses import HttpResponse
 from servers import SUCCESS, ReceivedRequest, ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from kfq_async.sandbox import Sandbox
 
 
@@ -213,6 +215,29 @@ async def test_programming_errors_show_no_data(method: str, options: dict[str, A
     assert len(shown) == 1
     assert "SECRET" not in "".join([str(caught.value), repr(vars(caught.value)), *shown])
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+PEOPLE: dict[str, Any] = {"name": "SECRET"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda session: session.auth.corp_ident_link([PEOPLE]),
+        lambda session: session.auth.corp_ident_link({**PEOPLE, "value": {1}}),
+        lambda session: session.contracts.draft([PEOPLE]),
+        lambda session: session.contracts.draft({**PEOPLE, "value": {1}}),
+    ],
+)
+async def test_methods_show_no_data(call: Callable[[AsyncSession], Awaitable[object]]) -> None:
+    """Methods that are given plain data in place of a model keep none of it in their frames."""
+    async with AsyncSession(TOKEN, base_url=NOWHERE) as session:
+        with pytest.raises((TypeError, ValueError)) as caught:
+            await call(session)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    shown = [repr(frame.f_locals) for frame in frames if "kfq_async" in frame.f_code.co_filename]
+    assert shown
+    assert "SECRET" not in "".join([str(caught.value), *shown])
 
 
 async def test_operation_of_a_wrong_type() -> None:

@@ -120,6 +120,8 @@ def test_invalid_concurrency(concurrency: Any, kind: type[Exception], text: str)
         (-5, ValueError, "rate_limit must be more than 0 requests per second"),
         (nan, ValueError, "rate_limit must be more than 0 requests per second"),
         (inf, ValueError, "rate_limit must be more than 0 requests per second"),
+        (10**400, ValueError, "rate_limit must be more than 0 requests per second"),
+        (5e-324, ValueError, "rate_limit must be more than 0 requests per second"),
         (True, TypeError, "rate_limit must be a number of requests per second, or None, not bool"),
         ("5", TypeError, "rate_limit must be a number of requests per second, or None, not str"),
     ],

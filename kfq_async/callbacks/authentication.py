@@ -39,9 +39,7 @@ class NotificationDelivery(Generic[NotificationT]):
 
     notification: NotificationT
     key: str
-    """Deduplication key, the same for every delivery of the same notification."""
     client_request_id: str | None = None
-    """Id carried by the URL; ``None`` without `CallbackUrls`."""
 
 
 @frozen(kw_only=True)

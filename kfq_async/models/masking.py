@@ -13,6 +13,7 @@ __all__ = [
     "MaskedBytes",
     "MaskedStr",
     "hide_arguments",
+    "hide_values",
     "mask_secret",
     "mask_text",
     "mask_texts",
@@ -20,6 +21,7 @@ __all__ = [
     "type_name",
 ]
 
+ModelT = TypeVar("ModelT")
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 MASK = "'***'"
 """The ``repr`` of every secret."""
@@ -43,6 +45,12 @@ def hide_arguments(function: FunctionT) -> FunctionT:
     return cast("FunctionT", call)
 
 
+def hide_values(model: type[ModelT]) -> type[ModelT]:
+    """Decorate a model: the exception for a wrong value must not show the other values, as in `hide_arguments`."""
+    model.__init__ = hide_arguments(model.__init__)  # type: ignore[method-assign]  # wrapped in place
+    return model
+
+
 def plain_text(value: str) -> str:
     """Return the characters of a ``str``; ``str()`` of a subclass, such as ``class Color(str, Enum)``, may differ."""
     return str.__str__(value)
@@ -63,7 +71,8 @@ class MaskedStr(str):
     """A ``str`` whose ``repr`` is ``'***'``: a token, a link, or personal data.
 
     It is a ``str`` in every other respect: ``str()``, ``==``, JSON, pickle and database drivers see the text. A slice
-    is masked too, since tools that shorten long values show the ``repr`` of a slice.
+    is masked too, since tools that shorten long values show the ``repr`` of a slice; what other methods return, such as
+    ``split``, is plain.
     """
 
     __slots__ = ()

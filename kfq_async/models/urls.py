@@ -24,7 +24,7 @@ _HOST_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 
 
 def is_plain_path(path: str) -> bool:
-    """Return whether every client and server reads a path as it is written.
+    """Return whether a path has no part that clients or servers are known to rewrite.
 
     It must begin with a slash. Segments must not be empty, ``.`` or ``..``. Refused are also ``%``, which some servers
     decode before they split the path, ``;``, which Java servers remove together with the text after it (``/..;/``), and

@@ -104,22 +104,13 @@ class Operation(Generic[RequestT, ResultT]):
     """
 
     method: str = field(converter=_plain, validator=_method)
-    """``"GET"`` or ``"POST"``."""
     path: str = field(converter=_plain, validator=_path)
-    """Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash, without a query, percent-escapes
-    and ``..`` segments."""
     request: type[RequestT] | None = field(default=None, kw_only=True)
-    """Model class of the request; ``None`` takes mappings only."""
     result: type[ResultT] | None = field(default=None, kw_only=True)
-    """Model class of the result; ``None`` returns the plain JSON value."""
     credentials: CredentialPlacement = field(default=CredentialPlacement.HEADERS, validator=_member, kw_only=True)
-    """Placement of the credentials."""
     idempotency: Idempotency = field(default=Idempotency.NONE, validator=_member, kw_only=True)
-    """Effect of sending a request twice; decides which failures are retried."""
     rate_limited: bool = field(default=False, kw_only=True)
-    """Whether the platform limits its rate (protocol section 1.8), so the session's ``rate_limit`` applies."""
     hosted_only: bool = field(default=False, kw_only=True)
-    """Whether a platform built from the open source lacks the operation."""
 
     @property
     def name(self) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-from kfq_async.models.masking import hide_arguments
+from kfq_async.models.masking import hide_arguments, type_name
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -100,7 +100,8 @@ class Rsa2Signer:
 class CanonicalRsa2Signer:
     """Signer of the canonical string of ``app_id``, body, nonce, timestamp and uri (protocol section 5.4).
 
-    Raises `ValueError` if ``app_id`` is empty or the key is not an RSA private key.
+    Raises `TypeError` or `ValueError` if ``app_id`` is not a ``str`` or empty, and `ValueError` if the key is not an
+    RSA private key.
 
     Args:
         app_id: Application id at the platform.
@@ -109,6 +110,8 @@ class CanonicalRsa2Signer:
 
     @hide_arguments
     def __init__(self, app_id: str, private_key: PrivateKey) -> None:
+        if not isinstance(app_id, str):
+            raise TypeError(f"app_id must be a str, not {type_name(app_id)}")
         if not app_id:
             raise ValueError("app_id must not be empty")
         self._app_id = app_id

@@ -422,6 +422,7 @@ def test_refused_key_is_not_shown(load: Any, key: Any) -> None:
         lambda: string_to_sign("A1", b'["SECRET"', nonce="n", timestamp="1", uri="/?token=SECRET"),
         lambda: Rsa2Signer(["SECRET"]),  # type: ignore[arg-type]
         lambda: CanonicalRsa2Signer("", "SECRET"),
+        lambda: CanonicalRsa2Signer(7, "SECRET"),  # type: ignore[arg-type]
     ],
 )
 def test_refused_messages_are_not_shown(call: Any) -> None:
