@@ -278,6 +278,21 @@ def test_refused_arguments_are_not_shown(create: Callable[[], object]) -> None:
     assert "hunter2" not in shown_by(create)
 
 
+def test_repr_of_a_refused_session() -> None:
+    """The frame of a subclass shows a session whose arguments were refused."""
+
+    class TenantSession(AsyncSession):
+        """A session with a token of its own."""
+
+        def __init__(self) -> None:
+            super().__init__("hunter2 ")
+
+    with pytest.raises(ValueError, match="app_auth_token") as caught:
+        TenantSession()
+    shown = [repr(frame.f_locals) for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert any("'self': <TenantSession>" in variables for variables in shown)
+
+
 # Environment
 
 
