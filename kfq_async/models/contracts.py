@@ -20,10 +20,8 @@ from kfq_async.models.fields import (
     models,
     text,
 )
-from kfq_async.models.masking import hide_values
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractUser:
     """A person: name and account. Every field is optional; ``None`` leaves the key out.
@@ -42,7 +40,6 @@ class ContractUser:
     """Mobile number or e-mail address of the account."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class RelationDoc:
     """A document that a sign position refers to. Every field is optional; ``None`` leaves the key out.
@@ -58,7 +55,6 @@ class RelationDoc:
     """Id of the uploaded file or of the template."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class PositionParam:
     """One kind of mark (signature, seal, date) at one place of a document.
@@ -109,7 +105,6 @@ class PositionParam:
     """Height of the mark in points (72 dpi), 10 to 120."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class InternalNode:
     """One step inside an enterprise: a seal, a signature or an approval.
@@ -158,7 +153,6 @@ class InternalNode:
     """Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten)."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractSigner:
     """A signing party: the sender, an enterprise or a person.
@@ -209,7 +203,6 @@ class ContractSigner:
     """Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten)."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class SignDocument:
     """An uploaded file to sign.
@@ -222,7 +215,6 @@ class SignDocument:
     """Id of the uploaded file; ``None`` leaves the key out."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class Annex:
     """An uploaded attachment.
@@ -235,7 +227,6 @@ class Annex:
     """Id of the uploaded attachment; ``None`` leaves the key out."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class TemplateParam:
     """Value of one control of a template. Every field is optional; ``None`` leaves the key out.
@@ -251,7 +242,6 @@ class TemplateParam:
     """Value: images as base64, dates as ``yyyy-MM-dd``."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class SignTemplateParam:
     """Values of the template controls that the sender fills in. Every field is optional; ``None`` leaves the key out.
@@ -272,7 +262,6 @@ class SignTemplateParam:
     """Values of the controls."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractDraftRequest:
     """Request of ``session.contracts.draft``: create a contract and, with ``send="1"``, start it.
@@ -356,7 +345,6 @@ class ContractDraft:
     """Unknown keys of the result, as received."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractTasksRequest:
     """Request of the state and the open tasks of a contract. Every field is optional; ``None`` leaves the key out.
