@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import select
 import socket
-import struct
 import sys
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
+    Count = Callable[[], bytes]
     Poll = Callable[[float], Sequence[object]]
 
 __all__ = ["Arrivals", "make_poll"]
 
-_BYTES_RECEIVED = struct.Struct("128xQ")
-"""Linux's ``struct tcp_info`` up to ``tcpi_bytes_received``."""
+_BYTES_RECEIVED = slice(128, 136)
+"""``tcpi_bytes_received`` in Linux's ``struct tcp_info``."""
 
 
 class Arrivals:
@@ -28,33 +29,38 @@ class Arrivals:
     count them.
     """
 
-    __slots__ = ("_received", "_sock", "poll", "unrequested")
+    __slots__ = ("_count", "_received", "poll", "unrequested")
 
     def __init__(self, transport: asyncio.BaseTransport | None) -> None:
         self.poll = make_poll(transport)
         """Function of a timeout in milliseconds: whether there are unread bytes, an end or an error."""
-        self._sock: Any = None if transport is None else transport.get_extra_info("socket")
         self.unrequested = transport is None or transport.get_extra_info("ssl_object") is None
         """Whether what arrives is unrequested; a new TLS connection receives session tickets at any time."""
-        self._received = self._count()
+        self._count = make_count(transport)
+        self._received = self._count()[_BYTES_RECEIVED]
 
     def restart(self) -> None:
         """Count from now on: the connection has served its request."""
         self.unrequested = True
-        self._received = self._count()
+        self._received = self._count()[_BYTES_RECEIVED]
 
     def any(self) -> bool:
         """Return whether anything has arrived that is unrequested."""
-        return self.unrequested and (bool(self.poll(0)) or self._received != self._count())
+        return self.unrequested and (bool(self.poll(0)) or self._received != self._count()[_BYTES_RECEIVED])
 
-    def _count(self) -> int | None:
-        """Return the number of bytes that the socket has received, or ``None`` where it is unknown."""
-        if self._sock is None:
-            return None
-        try:
-            return received_bytes(self._sock)
-        except OSError:  # closed, or not of TCP
-            return None
+
+def make_count(transport: asyncio.BaseTransport | None) -> Count:
+    """Return a function that returns the ``tcp_info`` of a transport's socket, or ``b""`` where there is none."""
+    sock = None if transport is None else transport.get_extra_info("socket")
+    sock = getattr(sock, "_sock", sock)  # asyncio's wrapper is slower
+    if sock is None or sys.platform != "linux":
+        return bytes
+    count = partial(sock.getsockopt, socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED.stop)
+    try:
+        count()
+    except OSError:  # closed, or not of TCP
+        return bytes
+    return count
 
 
 def make_poll(transport: asyncio.BaseTransport | None) -> Poll:
@@ -62,20 +68,6 @@ def make_poll(transport: asyncio.BaseTransport | None) -> Poll:
     sock = None if transport is None else transport.get_extra_info("socket")
     number = -1 if sock is None else sock.fileno()
     return poll_descriptor(number) if number >= 0 else lambda _: ()
-
-
-def _received_on_linux(sock: socket.socket) -> int | None:
-    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED.size)
-    return int(_BYTES_RECEIVED.unpack(info)[0]) if len(info) == _BYTES_RECEIVED.size else None
-
-
-def _received_elsewhere(_: socket.socket) -> None:
-    return None
-
-
-received_bytes: Callable[[socket.socket], int | None] = (
-    _received_on_linux if sys.platform == "linux" else _received_elsewhere
-)
 
 
 def _with_poll(number: int) -> Poll:
