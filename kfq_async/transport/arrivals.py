@@ -22,14 +22,14 @@ _BYTES_RECEIVED = slice(128, 136)
 
 
 class Arrivals:
-    """Whether anything has arrived on a connection since it was last released.
+    """Whether anything has arrived on a connection that no attempt uses.
 
     What the event loop has not read is seen by ``poll``, an end of the connection included. What it has read, and what
     OpenSSL or a parser keeps because it is incomplete, is seen by Linux's count of received bytes; other systems do not
     count them.
     """
 
-    __slots__ = ("_count", "_received", "poll", "unrequested")
+    __slots__ = ("_count", "_received", "poll", "unrequested", "user")
 
     def __init__(self, transport: asyncio.BaseTransport | None) -> None:
         self.poll = make_poll(transport)
@@ -38,15 +38,32 @@ class Arrivals:
         """Whether what arrives is unrequested; a new TLS connection receives session tickets at any time."""
         self._count = make_count(transport)
         self._received = self._count()[_BYTES_RECEIVED]
+        self.user: object = None
+        """Attempt that uses the connection."""
 
-    def restart(self) -> None:
-        """Count from now on: the connection has served its request."""
-        self.unrequested = True
+    def while_idle(self) -> bool:
+        """Return whether anything has arrived since the connection's last user gave it back.
+
+        One that has read its response, but has not had its turn to call `release`, is forgotten.
+        """
+        if self.user is None:
+            return bool(self.poll(0)) or self._received != self._count()[_BYTES_RECEIVED]
         self._received = self._count()[_BYTES_RECEIVED]
+        return bool(self.poll(0))
 
-    def any(self) -> bool:
-        """Return whether anything has arrived that is unrequested."""
+    def before_request(self) -> bool:
+        """Return whether anything has arrived for the connection's user, which has sent nothing."""
         return self.unrequested and (bool(self.poll(0)) or self._received != self._count()[_BYTES_RECEIVED])
+
+    def release(self, user: object) -> None:
+        """Count from now on what arrives, unless the connection has another user already."""
+        if self.user is user:
+            self.user = None
+            self.unrequested = True
+            try:  # noqa: SIM105  # `suppress` takes three calls
+                self._received = self._count()[_BYTES_RECEIVED]
+            except OSError:  # the connection was closed
+                pass
 
 
 def make_count(transport: asyncio.BaseTransport | None) -> Count:
