@@ -42,8 +42,10 @@ LAYERS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "sandbox": [
-        {"addresses", "checks", "faults", "store"},
-        {"contracts", "fault_injection", "orders"},
+        {"addresses", "binding", "checks", "faults", "fixtures", "store"},
+        {"directory", "fault_injection", "orders"},
+        {"gateway"},
+        {"contracts"},
         {"notifications"},
         {"identity"},
         {"web"},
