@@ -9,9 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import NoneType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin, get_type_hints
 
-__all__ = ["COMMON", "PERSON", "BindingError", "Shape", "bind"]
+import attrs
+
+from kfq_async.protocol.codec import camel
+
+if TYPE_CHECKING:
+    from attrs import AttrsInstance
+
+__all__ = ["COMMON", "PERSON", "BindingError", "Shape", "bind", "shape_of"]
 
 Shape: TypeAlias = "type[str | int | bool] | Mapping[str, Shape] | list[Shape]"
 
@@ -45,6 +52,25 @@ def bind(fields: Mapping[str, Any], shape: Mapping[str, Shape], *, strict: bool,
         for name, inner in shape.items()
         if fields.get(name) is not None
     }
+
+
+def shape_of(model: type[AttrsInstance]) -> dict[str, Shape]:
+    """Return the shape of a request model, without the fields that every operation has."""
+    hints = get_type_hints(model)
+    shapes = {camel(attribute.name): _shape_of_type(hints[attribute.name]) for attribute in attrs.fields(model)}
+    return {name: shape for name, shape in shapes.items() if name not in COMMON}
+
+
+def _shape_of_type(kind: Any) -> Shape:
+    (kind,) = (part for part in get_args(kind) if part is not NoneType)  # every field of a request is optional
+    if get_origin(kind) is tuple:
+        return [_shape_of_model(get_args(kind)[0])]
+    return _shape_of_model(kind)
+
+
+def _shape_of_model(kind: Any) -> Shape:
+    shape: Shape = shape_of(kind) if attrs.has(kind) else kind
+    return shape
 
 
 def _bound(value: Any, shape: Shape, *, strict: bool, path: str) -> Any:

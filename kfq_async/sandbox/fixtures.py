@@ -245,6 +245,16 @@ class Fixtures:
                 return fixtures
         raise ValueError(f"fixtures: {source} does not have the form of fixtures: {'; '.join(problems)}")
 
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Tokens of the enabled developers."""
+        return tuple(
+            developer.app_auth_token
+            for enterprise in self.enterprises
+            for developer in enterprise.developers
+            if developer.enabled
+        )
+
     def developer(self, token: str) -> tuple[Enterprise, Developer] | None:
         """Return the enterprise and the developer of a token, whose letter case does not count."""
         for enterprise in self.enterprises:
@@ -353,8 +363,8 @@ def load_fixtures(value: Fixtures | Mapping[str, Any] | str | Path) -> Fixtures:
 
 def _problems(fixtures: Fixtures) -> Iterator[tuple[str, str]]:
     """Yield the path and the description of every contradiction."""
-    if not fixtures.enterprises:
-        yield "$.enterprises", "needs at least one enterprise"
+    if not fixtures.tokens:
+        yield "$.enterprises", "needs at least one enabled developer"
     yield from _repeats(fixtures)
     known_lines = {line.sign_re_id for enterprise in fixtures.enterprises for line in enterprise.lines}
     tokens = {developer.app_auth_token for enterprise in fixtures.enterprises for developer in enterprise.developers}

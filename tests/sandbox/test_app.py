@@ -80,6 +80,17 @@ def request(
     return method.encode() + b" " + path + b" HTTP/1.1\r\n" + lines + b"\r\n" + body
 
 
+def content(response: bytes) -> bytes:
+    """Return the body of a chunked response."""
+    head, _, rest = response.partition(b"\r\n\r\n")
+    assert b"Transfer-Encoding: chunked" in head
+    body = b""
+    while size := int((line := rest.partition(b"\r\n"))[0], 16):
+        body += line[2][:size]
+        rest = line[2][size + 2 :]
+    return body
+
+
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the logged errors, without warnings, which asyncio's debug mode logs on a slow machine."""
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
@@ -232,21 +243,29 @@ async def test_wrong_method(http: aiohttp.ClientSession, method: str) -> None:
         assert sandbox.orders == ()
 
 
+HIDDEN_ERROR_PAGE = {"success": True, "message": "应用Token失效，请重新授权!", "code": 401, "result": None}
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("path", ["/resrun-paas/", "/resrun-paas/nothing", f"{API}/contract/finish", f"{PATH}/"])
-async def test_unknown_path(http: aiohttp.ClientSession, method: str, path: str) -> None:
-    """An unknown path below the context path is envelope C with HTTP 404 and the time of the sandbox's clock."""
+@pytest.mark.parametrize("path", ["/resrun-paas/nothing", f"{API}/contract/modify", f"{PATH}/"])
+@pytest.mark.parametrize("accept", ["application/json", "text/html,*/*;q=0.8", "text/plain"])
+async def test_unknown_path(http: aiohttp.ClientSession, method: str, path: str, accept: str) -> None:
+    """An unknown path below the context path is the hidden error page: envelope B in JSON, with HTTP 401."""
     async with (
         Sandbox(clock=lambda: NOW) as sandbox,
-        http.request(method, sandbox.origin + path, headers=credentials()) as response,
+        http.request(method, sandbox.origin + path, headers=credentials(Accept=accept)) as response,
     ):
-        assert response.status == 404
-        assert await response.json() == {
-            "timestamp": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(NOW)),
-            "status": 404,
-            "error": "Not Found",
-            "path": path,
-        }
+        assert (response.status, response.content_type) == (401, "application/json")
+        assert await response.json() == HIDDEN_ERROR_PAGE | {"timestamp": round(NOW * 1000)}
+
+
+async def test_root(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """The context path itself is envelope B with code 200 for a GET, and unknown for a POST."""
+    async with http.get(f"{sandbox.base_url}/") as response:
+        envelope = await response.json()
+        assert (response.status, envelope["success"], envelope["code"]) == (200, True, 200)
+    async with http.post(f"{sandbox.base_url}/") as response:
+        assert (response.status, (await response.json())["code"]) == (401, 401)
 
 
 @pytest.mark.parametrize("path", ["/", "/resrun-paas", "/resrun-paasx/a", f"{API_PATH}/auth/corp/ident/link"])
@@ -361,11 +380,11 @@ CHUNKED = {"Content-Length": None, "Transfer-Encoding": b"chunked"}
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"nonce": b"n" * 8000}, 10000),
+        ({"nonce": b"n" * 7000}, 10000),
         ({"nonce": b"\xff\xfe"}, 10000),
         ({"nonce": b"n,n;n=\t'\""}, 10000),
         ({"uniqueCode": b"\xff" * 4000}, 10000),
-        ({"sign": b"s" * 8000}, 10000),
+        ({"sign": b"s" * 7000}, 10000),
         ({"Cookie": b"a=\xff; \x80=; ;;"}, 10000),
         ({"X-Forwarded-For": b"::::,,,"}, 10000),
         ({"Content-Type": b"text/plain; charset=\xff"}, 10000),
@@ -373,8 +392,8 @@ CHUNKED = {"Content-Length": None, "Transfer-Encoding": b"chunked"}
         ({"Content-Encoding": b"gzip"}, 10000),
         ({"Content-Encoding": b"br"}, 10000),
         ({"appAuthToken": b"\xff"}, 41000),
-        ({"appAuthToken": b"T" * 8000}, 41000),
-        ({"timestamp": b"9" * 8000}, 41001),
+        ({"appAuthToken": b"T" * 7000}, 41000),
+        ({"timestamp": b"9" * 7000}, 41001),
         ({"timestamp": b"\xd9\xa1\xd9\xa2"}, 23000),
     ],
 )
@@ -384,8 +403,7 @@ async def test_hostile_headers(
     """Headers that are long, not UTF-8 or malformed get a response in envelope A, and log no error."""
     response = await raw(sandbox, request(changes=changes))
     assert status(response) == 200
-    envelope = orjson.loads(response.partition(b"\r\n\r\n")[2])
-    assert envelope["code"] == code
+    assert orjson.loads(content(response))["code"] == code
     assert errors(caplog) == []
 
 
@@ -421,16 +439,16 @@ async def test_http_1_0_without_a_host(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        (b"/resrun-paas/../sandbox/orders", 404),
-        (b"/resrun-paas/..%2f..%2fsandbox%2forders", 404),
-        (b"/resrun-paas%2Fnothing", 404),
-        (b"/resrun-paas/%ff%00%0a%0d", 404),
-        (b"/resrun-paas/%ed%a0%80", 404),
-        (b"/resrun-paas/" + b"a/" * 3000, 404),
-        (b"/resrun-paas/x?%ff=%00&&=&=%ed%a0%80", 404),
-        (PATH.encode() + b"%20", 404),
+        (b"/resrun-paas/../sandbox/orders", 401),
+        (b"/resrun-paas/..%2f..%2fsandbox%2forders", 401),
+        (b"/resrun-paas%2Fnothing", 401),
+        (b"/resrun-paas/%ff%00%0a%0d", 401),
+        (b"/resrun-paas/%ed%a0%80", 401),
+        (b"/resrun-paas/" + b"a/" * 3000, 401),
+        (b"/resrun-paas/x?%ff=%00&&=&=%ed%a0%80", 401),
+        (PATH.encode() + b"%20", 401),
         (b"http://elsewhere.example/resrun-paas/x", 403),
-        (b"http://127.0.0.1/resrun-paas/x", 404),
+        (b"http://127.0.0.1/resrun-paas/x", 401),
         (b"/../../../../etc/passwd", None),
         (b"//resrun-paas/x", None),
         (b"/%2e%2e/%2e%2e", None),
@@ -442,7 +460,7 @@ async def test_http_1_0_without_a_host(sandbox: Sandbox) -> None:
 async def test_hostile_paths(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, method: str, path: bytes, expected: int | None
 ) -> None:
-    """Traversal and malformed paths are unknown: 404 below the context path, a page or 405 outside.
+    """Traversal and malformed paths are unknown: 401 below the context path, a page or 405 outside.
 
     No path is open to another host.
     """
