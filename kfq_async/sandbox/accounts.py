@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["AccountService"]
 
 MAX_COMPANY_NAME = 32
-MAX_NAME = 50
 
 _BUSINESS_LINES: Mapping[str, Shape] = {"contact": str}
 _COMPANY: Mapping[str, Shape] = {
@@ -75,8 +74,8 @@ class AccountService:
         if not account.get("contact"):
             raise Refused(21000, "缺少 account.contact")
         _check_format("account.contact", account["contact"], _FORMATS[account["contactType"]])
-        check_column(call.fields.get("companyName"), MAX_COMPANY_NAME, "companyName")
-        check_column(call.fields.get("legalPerson"), MAX_NAME, "legalPerson")
+        check_column("companyName", call.fields.get("companyName"), MAX_COMPANY_NAME)
+        check_column("legalPerson", call.fields.get("legalPerson"))
         return self._register(account, call.fields.get("companyName"))
 
     def _register_person(self, call: ApiCall) -> PlatformResponse:
@@ -89,7 +88,7 @@ class AccountService:
     def _register(self, account: Mapping[str, Any], company_name: str | None) -> PlatformResponse:
         """Store the account; it stays unidentified in spite of the operation's name."""
         name = account.get("name", "")
-        check_column(name, MAX_NAME, "account.name")
+        check_column("account.name", name)
         self._directory.register(
             RegisteredAccount(
                 registration_id=secrets.token_hex(16),

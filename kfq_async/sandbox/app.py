@@ -35,6 +35,8 @@ __all__ = ["make_app"]
 API = f"{CONTEXT_PATH}{API_PATH}"
 LARGE_BODY = 256 * 1024
 """Size of a body in bytes, from which on a thread handles it where the operation allows that."""
+GZIP = b"\x1f\x8b"
+"""Leading bytes of gzip."""
 MAX_REQUESTS = 100
 """Number of requests after which the platform closes a connection (protocol section 1.10)."""
 READ_TIMEOUT = 60.0
@@ -104,7 +106,7 @@ class _PlatformHandlers:
             api_request = ApiRequest(
                 body=body,
                 query=_joined_query(request),
-                compressed=request.headers.get("Content-Encoding", "identity") != "identity",
+                compressed=_is_compressed(request, body),
                 address=_client_address(request),
                 now_ms=self.now_ms(),
                 origin=_origin(request),
@@ -153,6 +155,10 @@ class _PlatformHandlers:
 def _joined_query(request: web.Request) -> dict[str, str]:
     """Return the query parameters; the platform joins the values of a repeated one with commas."""
     return {name: ",".join(request.query.getall(name)) for name in request.query}
+
+
+def _is_compressed(request: web.Request, body: bytes) -> bool:
+    return request.headers.get("Content-Encoding", "identity") != "identity" or body.startswith(GZIP)
 
 
 def _client_address(request: web.Request) -> str:

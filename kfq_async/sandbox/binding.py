@@ -27,7 +27,7 @@ COMMON: Mapping[str, Shape] = {"appAuthToken": str, "uniqueCode": str, "operator
 PERSON: Mapping[str, Shape] = {"name": str, "contactType": str, "contact": str}
 """A ContractUser (protocol section 4.0)."""
 
-_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
 _MAX_INTEGER = 2**31 - 1
 _BOOLEANS = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
 _NAMES = {NoneType: "null", bool: "a boolean", dict: "an object", list: "a list", str: "a string"}
@@ -84,9 +84,7 @@ def _bound(value: Any, shape: Shape, *, strict: bool, path: str) -> Any:
         if not isinstance(value, dict):
             raise _mismatch("an object", value, path)
         return bind(value, shape, strict=strict, path=path)
-    if type(value) is shape:
-        return value
-    converted = None if strict else _CONVERSIONS[shape](value)
+    converted = None if strict and type(value) is not shape else _CONVERSIONS[shape](value)
     if converted is None:
         raise _mismatch(_NAMES.get(shape, "an integer"), value, path)
     return converted
@@ -95,17 +93,21 @@ def _bound(value: Any, shape: Shape, *, strict: bool, path: str) -> Any:
 def _to_text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else None
+    return str(value) if isinstance(value, str | int | float) else None
 
 
 def _to_integer(value: Any) -> int | None:
-    if isinstance(value, float) or (isinstance(value, str) and _INTEGER.fullmatch(value.strip())):
+    if isinstance(value, float):
+        return int(value) if abs(value) <= _MAX_INTEGER else None
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
         value = int(value)
     return value if type(value) is int and abs(value) <= _MAX_INTEGER else None
 
 
 def _to_boolean(value: Any) -> bool | None:
-    return _BOOLEANS.get(value.lower()) if isinstance(value, str) else None
+    if isinstance(value, str):
+        return _BOOLEANS.get(value.lower())
+    return value if isinstance(value, bool) else None
 
 
 _CONVERSIONS = {str: _to_text, int: _to_integer, bool: _to_boolean}

@@ -73,7 +73,7 @@ class AuditedRefusal(Exception):
 
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
-        self.response = PlatformResponse(code, message)
+        self.response = PlatformResponse(code, f"沙箱：{message}")
 
 
 MAX_BMP = 0xFFFF
@@ -94,9 +94,11 @@ def check_token(token: object, tokens: Collection[str]) -> str:
     return token
 
 
-def check_column(value: str | None, length: int, name: str) -> None:
+def check_column(name: str, value: str | None, length: int | None = None) -> None:
     """Refuse a text that does not fit its column: too long, or with characters beyond the BMP (protocol 1.4)."""
-    if value is not None and (len(value) > length or any(ord(character) > MAX_BMP for character in value)):
+    if value is None:
+        return
+    if (length is not None and len(value) > length) or any(ord(character) > MAX_BMP for character in value):
         raise Refused(500, f"操作失败，{name} 写入的值过长", internal=True)
 
 

@@ -84,7 +84,7 @@ class FileService:
 
     def _keep(self, call: ApiCall, kind: str, content: bytes) -> str:
         name = call.fields["fileName"]
-        check_column(name, MAX_NAME, "fileName")
+        check_column("fileName", name)
         stored = StoredFile(
             file_id=secrets.token_hex(16),
             kind=kind,

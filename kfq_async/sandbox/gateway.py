@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from kfq_async.models.masking import MASK
+from kfq_async.models.fields import SECRET, mask
 from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_MESSAGE
 from kfq_async.protocol.envelope import SUCCESS
 from kfq_async.sandbox.binding import COMMON, BindingError, Shape, bind
@@ -60,8 +60,8 @@ class ApiCall:
         origin: ``http://host:port`` of the request, for links.
     """
 
-    fields: Mapping[str, Any] = field(repr=lambda _: MASK)
-    token: str = field(repr=lambda _: MASK)
+    fields: Mapping[str, Any] = field(repr=mask)
+    token: str = field(**SECRET)
     enterprise: Enterprise
     developer: Developer
     operator: Account | None
@@ -136,7 +136,7 @@ class Gateway:
         except Refused as refused:
             return refused.response
         except AuditedRefusal as refused:
-            return refused.response if _is_auditable(common) and "operatorAccount" in common else HIDDEN_ERROR_PAGE
+            return _audited(refused.response, common)
         if isinstance(response, PlatformResponse) and response.code == SUCCESS and not _is_auditable(common):
             # The operation has taken effect, and only then its audit record fails (protocol section 1.3).
             return PlatformResponse(500, "沙箱：操作失败，null", internal=True)
@@ -157,9 +157,8 @@ class Gateway:
         if not developer.enabled:
             raise Refused(42000, "开发者已停用")
         if self._rate_limit_form != "internal" and not self._admit(operation, request):
-            if self._rate_limit_form == "api":
-                return PlatformResponse(TOO_FREQUENT, TOO_FREQUENT_MESSAGE)
-            raise AuditedRefusal(TOO_FREQUENT_MESSAGE, TOO_FREQUENT)
+            too_frequent = PlatformResponse(TOO_FREQUENT, TOO_FREQUENT_MESSAGE)
+            return too_frequent if self._rate_limit_form == "api" else _audited(too_frequent, common)
         own = {name: value for name, value in fields.items() if name not in COMMON}
         return operation.handler(
             ApiCall(
@@ -205,6 +204,11 @@ def _fields(operation: ApiOperation, request: ApiRequest) -> Mapping[str, Any]:
     if request.compressed:
         raise Refused(500, "操作失败，请求体经过压缩", internal=True)
     return parse_object(request.body)
+
+
+def _audited(refusal: PlatformResponse, common: Mapping[str, str]) -> PlatformResponse:
+    """Return a refusal that is written into the audit records first, or the error page if that fails."""
+    return refusal if _is_auditable(common) and "operatorAccount" in common else HIDDEN_ERROR_PAGE
 
 
 def _is_auditable(common: Mapping[str, str]) -> bool:

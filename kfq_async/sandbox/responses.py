@@ -31,6 +31,7 @@ MAX_HEADER_LINES = 100
 
 _UNSAFE = re.compile(r'[|{}\[\]"\\ ]|[^\x00-\x7f]')
 """Characters of a request target that the platform's web server refuses, unless they are percent-encoded."""
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 _TEXT_TYPES = ("text/html", "text/plain")
 
 
@@ -70,7 +71,8 @@ def render(request: web.Request, response: PlatformResponse | Download, now_ms: 
         headers=HEADERS,
     )
     _chunk(request, rendered)
-    if "gzip" in request.headers.get("Accept-Encoding", "").lower():
+    # For a HEAD aiohttp would send an empty gzip stream as its body.
+    if _GZIP.search(request.headers.get("Accept-Encoding", "")) and request.method != "HEAD":
         rendered.enable_compression(web.ContentCoding.gzip)
     return rendered
 
