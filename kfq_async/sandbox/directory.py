@@ -36,19 +36,13 @@ class Directory:
         registered = self._store.accounts.one("contact = ?", contact)
         if registered is None:
             return None
-        return Account(
-            name=registered.name, contact_type=registered.contact_type, contact=registered.contact, verified=False
-        )
+        return Account(name=registered.name, contact_type=registered.contact_type, contact=registered.contact)
 
     def is_member(self, enterprise: Enterprise, contact: str) -> bool:
         """Return whether an account belongs to an enterprise."""
         if self._fixtures.is_member(enterprise, contact):
             return True
         return self._store.accounts.one("contact = ? AND company_name = ?", contact, enterprise.name) is not None
-
-    def lines(self, enterprise: Enterprise) -> tuple[BusinessLine, ...]:
-        """Return the business lines of an enterprise, disabled ones included."""
-        return enterprise.lines
 
     def line(self, enterprise: Enterprise, sign_re_id: str) -> BusinessLine | None:
         """Return a business line of an enterprise, also a disabled one."""

@@ -102,7 +102,7 @@ class Account:
     name: str = field(**SECRET)
     contact_type: str
     contact: str = field(**SECRET)
-    verified: bool = True
+    verified: bool = False
     operator_accounts: Mapping[str, str] = field(factory=dict, repr=False, hash=False)
     seals: tuple[Seal, ...] = ()
     grants: tuple[Grant, ...] = ()
@@ -313,8 +313,8 @@ class DefaultFixtures(Fixtures):
     """The fixtures of a sandbox without a file; every look-up succeeds.
 
     Each token has an enterprise of its own, and identification links are offered. Every ``signReId`` is a business
-    line in free mode, every ``sealId`` a square seal, and every contact the account of an identified person who is a
-    member of every enterprise and has granted a seal for every business line.
+    line in free mode, every ``sealId`` a square seal, and every contact the account of a person who is a member of
+    every enterprise and has granted a seal for every business line.
     """
 
     @classmethod

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from kfq_async.models.fields import SECRET, mask
+from kfq_async.models.fields import SECRET, repr_masked
 from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_MESSAGE
 from kfq_async.protocol.envelope import SUCCESS
 from kfq_async.sandbox.binding import COMMON, BindingError, Shape, bind
@@ -60,7 +60,7 @@ class ApiCall:
         origin: ``http://host:port`` of the request, for links.
     """
 
-    fields: Mapping[str, Any] = field(repr=mask)
+    fields: Mapping[str, Any] = field(repr=repr_masked)
     token: str = field(**SECRET)
     enterprise: Enterprise
     developer: Developer

@@ -20,7 +20,7 @@ from kfq_async.errors import (
     SignerError,
     TotalTimeout,
 )
-from kfq_async.models.fields import mask, new_id_pair
+from kfq_async.models.fields import new_id_pair, repr_masked
 from kfq_async.models.masking import MaskedStr
 from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import Signer
@@ -42,9 +42,9 @@ CLOSED = "the session was closed during the call"
 class CallSettings:
     """Settings that a view of a session can override."""
 
-    app_auth_token: str = field(repr=mask, converter=MaskedStr)
+    app_auth_token: str = field(repr=repr_masked, converter=MaskedStr)
     base_url: str
-    signer: Signer | None = field(repr=mask)
+    signer: Signer | None = field(repr=repr_masked)
     timeouts: Timeouts
     retry: RetryPolicy
 

@@ -36,7 +36,7 @@ def test_defaults(fixtures: Fixtures) -> None:
     assert enterprise.seals == (Seal(seal_id="seal-a", name="合同章", pixel_width=200, pixel_height=120),)
     line = enterprise.lines[0]
     assert (line.mode, line.enabled, line.sign_order_type, line.parties) == ("free", True, "ORDER", ())
-    assert enterprise.members[0].verified
+    assert not enterprise.members[0].verified
     assert fixtures.tokens == (TOKEN, OTHER_TOKEN)
     assert Fixtures.parse({"enterprises": fixtures_document()["enterprises"][1:]}).persons == ()
 
@@ -56,6 +56,7 @@ def test_developer(fixtures: Fixtures) -> None:
 def test_accounts() -> None:
     """What two enterprises say of the same member is joined; a person who is not identified is shown by the contact."""
     document = fixtures_document()
+    document["enterprises"][0]["members"][0]["verified"] = True
     document["enterprises"][0]["members"][0]["seals"] = [{"sealId": "mine"}]
     document["enterprises"][1]["members"][0]["seals"] = [{"sealId": "mine-too"}]
     document["enterprises"][1]["members"][0]["operatorAccounts"] = {OTHER_TOKEN: "crm-chen"}
