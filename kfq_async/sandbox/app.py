@@ -226,9 +226,8 @@ class _ConnectionLimits:
             response.force_close()
             return response
         response = await handler(request)
-        if count >= MAX_REQUESTS and not response.prepared:
+        if count >= MAX_REQUESTS:
             response.force_close()
-            response.headers["Connection"] = "close"
         return response
 
 

@@ -37,18 +37,21 @@ class BindingError(ValueError):
     """A value that does not fit the shape; the text ends in its JSON path."""
 
 
-def bind(fields: Mapping[str, Any], shape: Mapping[str, Shape], *, strict: bool, path: str = "$") -> dict[str, Any]:
+def bind(
+    fields: Mapping[str, Any], shape: Mapping[str, Shape], *, strict: bool, query: bool = False, path: str = "$"
+) -> dict[str, Any]:
     """Return the fields that the shape has, without nulls, which equal absent fields.
 
     Converts as the platform does (protocol section 1.4): numbers to text, numeric text to integers, and one object to
-    a list of one; unknown fields are dropped. If ``strict``, converts nothing and refuses unknown fields.
+    a list of one; unknown fields are dropped. If ``strict``, refuses unknown fields, and converts nothing but the text
+    of a ``query``.
 
     Raises `BindingError`.
     """
     if strict and (unknown := sorted(fields.keys() - shape.keys())):
         raise BindingError(f"unknown key {', '.join(unknown)} @ {path}")
     return {
-        name: _bound(fields[name], inner, strict=strict, path=f"{path}.{name}")
+        name: _bound(fields[name], inner, strict=strict, convert=query or not strict, path=f"{path}.{name}")
         for name, inner in shape.items()
         if fields.get(name) is not None
     }
@@ -73,18 +76,22 @@ def _shape_of_model(kind: Any) -> Shape:
     return shape
 
 
-def _bound(value: Any, shape: Shape, *, strict: bool, path: str) -> Any:
+def _bound(value: Any, shape: Shape, *, strict: bool, convert: bool, path: str) -> Any:
     if isinstance(shape, list):
-        if isinstance(value, dict) and not strict:
+        if isinstance(value, dict) and convert:
             value = [value]
         if not isinstance(value, list):
             raise _mismatch("a list", value, path)
-        return [_bound(item, shape[0], strict=strict, path=f"{path}[{index}]") for index, item in enumerate(value)]
+        (inner,) = shape
+        return [
+            _bound(item, inner, strict=strict, convert=convert, path=f"{path}[{index}]")
+            for index, item in enumerate(value)
+        ]
     if isinstance(shape, Mapping):
         if not isinstance(value, dict):
             raise _mismatch("an object", value, path)
         return bind(value, shape, strict=strict, path=path)
-    converted = None if strict and type(value) is not shape else _CONVERSIONS[shape](value)
+    converted = _CONVERSIONS[shape](value) if convert or type(value) is shape else None
     if converted is None:
         raise _mismatch(_NAMES.get(shape, "an integer"), value, path)
     return converted

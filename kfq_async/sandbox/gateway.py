@@ -162,7 +162,7 @@ class Gateway:
         own = {name: value for name, value in fields.items() if name not in COMMON}
         return operation.handler(
             ApiCall(
-                fields=self._bind(request, own, operation.shape),
+                fields=self._bind(request, own, operation.shape, query=operation.method == "GET"),
                 token=developer.app_auth_token,
                 enterprise=enterprise,
                 developer=developer,
@@ -172,11 +172,13 @@ class Gateway:
             )
         )
 
-    def _bind(self, request: ApiRequest, fields: Mapping[str, Any], shape: Mapping[str, Shape]) -> dict[str, Any]:
+    def _bind(
+        self, request: ApiRequest, fields: Mapping[str, Any], shape: Mapping[str, Shape], *, query: bool = False
+    ) -> dict[str, Any]:
         """Bind fields; a value of a wrong structure is answered with the whole body (protocol section 2.5)."""
         strict = self._strict and shape is not COMMON
         try:
-            return bind(fields, shape, strict=strict)
+            return bind(fields, shape, strict=strict, query=query)
         except BindingError as problem:
             if strict:
                 raise Refused(23000, f"请求字段校验失败：{problem}") from None

@@ -51,6 +51,8 @@ IDLE_TIMEOUT = 60.0
 """Seconds after which an idle connection is closed (protocol section 1.10)."""
 MAX_FIELD = 64 * 1024
 """Size of a header that is read at all, in bytes; the platform refuses smaller ones, with a page of its own."""
+MAX_HEADERS = 1000
+"""Number of headers that are read at all."""
 MAX_BODY = 100 * 1024 * 1024
 """Maximum size of a request body in bytes, as in the bundled proxy (protocol section 1.7)."""
 MAX_BODY_WITHOUT_PROXY = 256 * 1024 * 1024
@@ -291,6 +293,7 @@ class Sandbox:
                 handle_signals=False,
                 keepalive_timeout=IDLE_TIMEOUT,
                 max_field_size=MAX_FIELD,
+                max_headers=MAX_HEADERS,
                 max_line_size=MAX_FIELD,
                 logger=_logger,
                 shutdown_timeout=0.5,

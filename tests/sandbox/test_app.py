@@ -773,7 +773,7 @@ async def test_rate_limit_by_forwarded_address(http: aiohttp.ClientSession) -> N
         (b"?contact=" + b"x" * 8200, b"", 400),
         (b"?contact=x", b"".join(b"X-%d: %s\r\n" % (number, b"x" * 1000) for number in range(9)), 400),
         (b"?contact=x", b"".join(b"X-%d: x\r\n" % number for number in range(90)), 200),
-        (b"?contact=x", b"".join(b"X-%d: x\r\n" % number for number in range(101)), 400),
+        *((b"?contact=x", b"X: x\r\n" * count, 400) for count in (101, 500)),
         *((b"?contact=%b" % character, b"", 400) for character in (b"|", b"{", b"}", b"[", b"]", b'"', b"\\")),
         (b"?contact=%7C%7B", b"", 200),
     ],

@@ -105,6 +105,13 @@ def test_strict(fields: dict[str, Any], problem: str) -> None:
     }
 
 
+def test_strict_query() -> None:
+    """The text of a query is converted, unknown parameters are refused."""
+    assert bind({"count": "3", "open": "true"}, SHAPE, strict=True, query=True) == {"count": 3, "open": True}
+    with pytest.raises(BindingError, match=r"unknown key cuont @ \$"):
+        bind({"cuont": "3"}, SHAPE, strict=True, query=True)
+
+
 def test_shape_of_a_model() -> None:
     """The shape of a request model has its fields by wire name, those of every operation left out."""
     assert shape_of(ContractTasksRequest) == {"contractId": str}

@@ -118,6 +118,10 @@ def test_strict() -> None:
     assert "unknown key wrod @ $" in response.message
     assert "expected an integer, not a string @ $.count" in platform.call("/recording", {"count": "1"}).message
     assert platform.call("/recording", {"wrod": "x", "appAuthToken": "NOSUCH99"}).code == 41000
+    calls: list[ApiCall] = []
+    platform = Platform(strict=True, extra=[recording(calls, method="GET")])
+    assert platform.call("/recording", {"count": "1"}).code == 10000
+    assert calls[0].fields == {"count": 1}
 
 
 @pytest.mark.parametrize(
