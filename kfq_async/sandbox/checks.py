@@ -108,7 +108,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     Raises `Refused` for anything else.
     """
     try:
-        fields = orjson.loads(body.decode(errors="replace"))
+        fields = orjson.loads(body if body.isascii() else body.decode(errors="replace"))
     except orjson.JSONDecodeError:
         fields = None
     if not isinstance(fields, dict):
