@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -136,10 +137,12 @@ class _PlatformHandlers:
 
     async def wrong_method(self, request: web.Request) -> web.Response:
         """Respond as the platform's internal handler does, with HTTP 200 (protocol section 1.5, form B)."""
+        await _drain(request)
         return render(request, PlatformResponse(405, "沙箱：不支持的请求方法", internal=True), self.now_ms())
 
     async def unknown_path(self, request: web.Request) -> web.Response:
         """Respond as the login filter does below the context path, and as the web server does elsewhere."""
+        await _drain(request)
         if request.path.startswith(f"{CONTEXT_PATH}/"):
             return render(request, HIDDEN_ERROR_PAGE, self.now_ms())
         if request.method in {"GET", "HEAD"}:
@@ -150,6 +153,14 @@ class _PlatformHandlers:
         response = render(request, HIDDEN_ERROR_PAGE, self.now_ms())
         response.force_close()
         return response
+
+
+async def _drain(request: web.Request) -> None:
+    """Read a body that is not used, so that the connection stays usable (protocol section 1.10)."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(READ_TIMEOUT):
+            async for _ in request.content.iter_any():
+                pass
 
 
 def _joined_query(request: web.Request) -> dict[str, str]:

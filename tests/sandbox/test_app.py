@@ -20,7 +20,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from kfq_async.protocol.requests import API_PATH
-from kfq_async.sandbox import SAMPLE_TOKEN, Sandbox, app
+from kfq_async.sandbox import SAMPLE_TOKEN, Sandbox, app, server
 from kfq_async.sandbox.checks import Download
 from kfq_async.sandbox.responses import render
 from self_hosted import OPERATOR, STOPPED_TOKEN, TOKEN, fixtures_document
@@ -825,3 +825,39 @@ async def test_download_headers() -> None:
     assert response.headers["Content-Disposition"] == f"attachment;fileName={name}"
     assert response.headers["fileName"] == name
     assert (response.chunked, response.compression) == (True, False)
+
+
+async def test_refused_bodies(self_hosted: Sandbox) -> None:
+    """A body that nobody wants is read to its end, so that the connection stays usable."""
+    connections = []
+
+    async def count(*_: object) -> None:
+        connections.append(1)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(count)
+    async with aiohttp.ClientSession(trace_configs=[trace]) as client:
+        for path in (f"{API}/signRes", f"{API}/nothing", f"{API}/personCreateAndAuth"):
+            async with client.post(self_hosted.origin + path, data=io.BytesIO(bytes(4 * 1024 * 1024))) as response:
+                assert (await response.json())["code"] in {405, 401, 25000}
+    assert len(connections) == 1
+
+
+async def test_expect_continue(http: aiohttp.ClientSession, self_hosted: Sandbox) -> None:
+    """A client that waits for permission to send its body gets it."""
+    url = f"{self_hosted.origin}{API}/personCreateAndAuth"
+    async with http.post(url, json=registration(), expect100=True) as response:
+        assert (await response.json())["code"] == 10000
+
+
+async def test_idle_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle connection is closed without an announcement."""
+    monkeypatch.setattr(server, "IDLE_TIMEOUT", 0.2)
+    async with Sandbox(fixtures=fixtures_document()) as sandbox:
+        host, port = sandbox.origin.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"HEAD /resrun-paas/ HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        head = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+    assert status(head) == 200
+    assert b"Connection:" not in head
