@@ -42,8 +42,8 @@ LAYERS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "sandbox": [
-        {"addresses", "binding", "checks", "faults", "fixtures", "store"},
-        {"directory", "fault_injection", "orders"},
+        {"addresses", "binding", "checks", "dates", "faults", "fixtures", "store"},
+        {"directory", "fault_injection", "lifecycle", "orders"},
         {"gateway"},
         {"accounts", "contracts", "files"},
         {"notifications"},
