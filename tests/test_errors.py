@@ -49,6 +49,7 @@ from kfq_async.errors import (
     SignatureError,
     SignerError,
     SourceError,
+    TasksUnavailable,
     TooFrequentError,
     TotalTimeout,
     TransportError,
@@ -113,6 +114,7 @@ EXAMPLES: list[KfqError] = [
     UnexpectedResponse("HTTP 200 with a page", http_status=200),
     DecodeError(("required key missing @ $.result.orderNo",)),
     OutcomeUnknown(with_call(api_error(ServerError))),
+    TasksUnavailable("C-1", with_call(ConnectionLost("the text", phase=Phase.SENT))),
     RunPaused(with_call(api_error(CredentialsError)), "Set another token"),
     CallbackRejected(RejectionReason.HEADER_MISSING, "sign"),
 ]
@@ -220,6 +222,7 @@ def test_builtin_bases(kind: type[KfqError], builtin: type[Exception]) -> None:
         (ServerError(91000, None, http_status=200), Phase.ANSWERED),
         (OutcomeUnknown(GatewayError(504)), Phase.SENT),
         (OutcomeUnknown(ServerError(91000, None, http_status=200)), Phase.ANSWERED),
+        (TasksUnavailable("C-1", GatewayError(504)), Phase.ANSWERED),
         (RunPaused(GatewayError(504), "Wait"), Phase.SENT),
     ],
 )

@@ -52,8 +52,10 @@ async def test_send_returns_result_envelope_and_attempts(sandbox: Sandbox, sessi
 def test_repr_of_a_response() -> None:
     """An `ApiResponse` shows a model, which masks its secrets, and no plain data, which would not."""
     link = CorpIdentLink(order_no="N1", auth_url="https://h.example/secret")
-    assert "N1" in repr(ApiResponse(result=link, envelope=None, attempts=1))
-    assert "secret" not in repr(ApiResponse(result={"authUrl": "secret"}, envelope=None, attempts=1))
+    assert "N1" in repr(ApiResponse(result=link, envelope=None, attempts=1, http_status=200, unique_code="U1"))
+    assert "secret" not in repr(
+        ApiResponse(result={"authUrl": "secret"}, envelope=None, attempts=1, http_status=200, unique_code="U1")
+    )
     assert "secret" not in repr(HttpResponse(200, {"Location": "secret"}, b"secret"))
 
 

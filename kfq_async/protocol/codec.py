@@ -159,6 +159,12 @@ def _integer(value: object, _: object) -> int:
     raise _WrongType(f"expected an integer, not {_json_type(value)}")
 
 
+def _boolean(value: object, _: object) -> bool:
+    if type(value) is bool:
+        return value
+    raise _WrongType(f"expected a boolean, not {_json_type(value)}")
+
+
 def _tuple_hook(kind: Any, converter: Converter) -> Callable[[object, object], object]:
     (item, _) = get_args(kind)
     hook = converter.get_structure_hook(item)
@@ -242,6 +248,7 @@ def _structure_hook(cls: type, converter: Converter) -> Callable[[Any, Any], Any
 _converter = Converter(detailed_validation=True)
 _converter.register_structure_hook(str, _text)
 _converter.register_structure_hook(int, _integer)
+_converter.register_structure_hook(bool, _boolean)
 _converter.register_structure_hook_factory(_is_tuple)(_tuple_hook)
 _converter.register_structure_hook_factory(attrs.has)(_structure_hook)
 _converter.register_unstructure_hook_factory(attrs.has)(_unstructure_hook)
