@@ -261,7 +261,10 @@ class AsyncSession:
         return self._client.closed
 
     async def aclose(self) -> None:
-        """Close the connections. Idempotent; a no-op on views."""
+        """End the calls that are under way with `SessionError`, close the connections, and return when that is done.
+
+        Idempotent; a no-op on views. Cancelling one of several callers does not interrupt the close.
+        """
         if self._owner:
             await self._client.aclose()
 

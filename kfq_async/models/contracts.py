@@ -21,10 +21,8 @@ from kfq_async.models.fields import (
     models,
     text,
 )
-from kfq_async.models.masking import hide_values
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractUser:
     """A person: name and account (protocol section 4.0). Every field is optional; ``None`` leaves the key out.
@@ -43,7 +41,6 @@ class ContractUser:
     """Mobile number or e-mail address of the account, up to 255 characters."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class RelationDoc:
     """A document that a sign position refers to. Every field is optional; ``None`` leaves the key out.
@@ -59,7 +56,6 @@ class RelationDoc:
     """Id of the uploaded file or of the template."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class PositionParam:
     """One kind of mark (signature, seal, date) at one place of a document (protocol section 4.0).
@@ -129,7 +125,6 @@ class PositionParam:
     seal."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class InternalNode:
     """One step inside an enterprise: a seal, a signature or an approval.
@@ -178,7 +173,6 @@ class InternalNode:
     """Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten)."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractSigner:
     """A signing party: the sender, an enterprise or a person.
@@ -233,7 +227,6 @@ class ContractSigner:
     """Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten)."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class SignDocument:
     """An uploaded file to sign.
@@ -246,7 +239,6 @@ class SignDocument:
     """Id of the uploaded file; ``None`` leaves the key out."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class Annex:
     """An uploaded attachment.
@@ -259,7 +251,6 @@ class Annex:
     """Id of the uploaded attachment; ``None`` leaves the key out."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class TemplateParam:
     """Value of one control of a template. Every field is optional; ``None`` leaves the key out.
@@ -275,7 +266,6 @@ class TemplateParam:
     """Value: images as base64, dates as ``yyyy-MM-dd``."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class SignTemplateParam:
     """Values of the template controls that the sender fills in. Every field is optional; ``None`` leaves the key out.
@@ -296,7 +286,6 @@ class SignTemplateParam:
     """Values of the controls."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractDraftRequest:
     """Request of ``session.contracts.draft``: create a contract and, with ``send="1"``, start it.
@@ -384,7 +373,6 @@ class ContractDraft:
     """Unknown keys of the result, as received."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractTasksRequest:
     """Request of the state and the open tasks of a contract. Every field is optional; ``None`` leaves the key out.

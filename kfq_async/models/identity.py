@@ -18,10 +18,8 @@ from kfq_async.models.fields import (
     text,
     texts,
 )
-from kfq_async.models.masking import hide_values
 
 
-@hide_values
 @frozen(kw_only=True)
 class CorpIdentInfo:
     """Enterprise data that the page shows pre-filled (企业预填信息).
@@ -48,7 +46,6 @@ class CorpIdentInfo:
     """营业执照, business licence; its encoding is not documented."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class CorpIdentConfig:
     """Allowed ways to identify the enterprise (企业实名认证配置).
@@ -66,7 +63,6 @@ class CorpIdentConfig:
     """不可编辑字段, wire names of the pre-filled fields that are locked, such as ``companyName``."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class OprIdentInfo:
     """Operator data that the page shows pre-filled (经办人预填实名信息).
@@ -93,7 +89,6 @@ class OprIdentInfo:
     """银行卡号, bank card number."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class OprIdentConfig:
     """Allowed ways to identify the operator (经办人实名认证配置).
@@ -111,7 +106,6 @@ class OprIdentConfig:
     """Wire names of the pre-filled fields that are locked, such as ``idCard``."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class CorpIdentLinkRequest:
     """Request of ``session.auth.corp_ident_link``: the page on which an operator identifies an enterprise.

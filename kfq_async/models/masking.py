@@ -13,7 +13,6 @@ __all__ = [
     "MaskedBytes",
     "MaskedStr",
     "hide_arguments",
-    "hide_values",
     "mask_secret",
     "mask_text",
     "mask_texts",
@@ -21,7 +20,6 @@ __all__ = [
     "type_name",
 ]
 
-ModelT = TypeVar("ModelT")
 FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 MASK = "'***'"
 """The ``repr`` of every secret."""
@@ -43,12 +41,6 @@ def hide_arguments(function: FunctionT) -> FunctionT:
             del args, kwargs
 
     return cast("FunctionT", call)
-
-
-def hide_values(model: type[ModelT]) -> type[ModelT]:
-    """Decorate a model: the exception for a wrong value must not show the other values, as in `hide_arguments`."""
-    model.__init__ = hide_arguments(model.__init__)  # type: ignore[method-assign]  # wrapped in place
-    return model
 
 
 def plain_text(value: str) -> str:

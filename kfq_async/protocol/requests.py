@@ -174,8 +174,9 @@ def prepare(
     are no mapping, and for an ``extra_body`` beside an `EncodedRequest`; `ValueError` for additions that would
     overwrite a field or header or cannot be sent; `EncodeError` for keys and values that JSON cannot hold.
     """
-    extra_body = _copy_mapping("extra_body", extra_body)
-    extra_headers = _check_headers(_copy_mapping("extra_headers", extra_headers))
+    if extra_body is not NOTHING or extra_headers is not NOTHING:
+        extra_body = _copy_mapping("extra_body", extra_body)
+        extra_headers = _check_headers(_copy_mapping("extra_headers", extra_headers))
     if type(request) is EncodedRequest:
         return _prepare_encoded(operation, request, url, extra_body, extra_headers)
     if type(request) not in (operation.request, dict):
@@ -240,9 +241,7 @@ def _prepare_encoded(
     )
 
 
-def _copy_mapping(name: str, value: object) -> Mapping[Any, Any]:
-    if value is NOTHING:
-        return NOTHING
+def _copy_mapping(name: str, value: object) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a mapping, not {type_name(value)}")
     return _read(name, dict, value)
@@ -287,13 +286,11 @@ def _sign(signer: Signer, signing_input: SigningInput) -> str:
     raise SignerError(f"the method sign of {type(signer).__name__}, the session's signer, {failure}")
 
 
-def _check_headers(headers: Mapping[Any, Any]) -> Mapping[str, str]:
+def _check_headers(headers: dict[Any, Any]) -> dict[str, str]:
     """Return the headers with masked values; raise `TypeError` or `ValueError` for one that cannot be sent.
 
     An invalid name is not shown: it may be a whole header line with a token.
     """
-    if headers is NOTHING:
-        return NOTHING
     checked: dict[str, str] = {}
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, str):

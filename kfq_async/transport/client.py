@@ -86,6 +86,8 @@ class Client:
         self._pid = 0
         self.closed = False
         """Whether `aclose` was called."""
+        self._closing: asyncio.Task[None] | None = None
+        """Task of the close under way, which every caller of `aclose` awaits."""
         self.waits: set[asyncio.Timeout] = set()
         """Scopes of the calls that wait for a permit, a slot or their next attempt."""
 
@@ -120,18 +122,27 @@ class Client:
         )
 
     async def aclose(self) -> None:
-        """End the calls that are under way, and close the connections. Idempotent."""
-        if self._http is not None and asyncio.get_running_loop() is not self._loop:
+        """End the calls that are under way, close the connections, and return when that is done.
+
+        Idempotent. Cancelling one caller does not interrupt the close.
+        """
+        under_way = self._http is not None or self._closing is not None
+        if under_way and asyncio.get_running_loop() is not self._loop:
             raise SessionError("the session must be closed in the event loop of its first call, while that runs")
         self.closed = True
         http, self._http = self._http, None
-        if http is None:
-            return
-        self._interrupt_calls()
+        if http is not None:
+            self._interrupt_calls()
+            self._closing = asyncio.create_task(self._close(http))
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    async def _close(self, http: ClientSession) -> None:
         try:
             await self._wait_for_calls()
         finally:
             await http.close()
+            self._closing = None
 
     def _interrupt_calls(self) -> None:
         """Expire the scopes of all calls, in an attempt or waiting for one."""

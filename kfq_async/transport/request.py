@@ -69,12 +69,7 @@ class Request(ClientRequest):
 
     def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
         """Keep a small body as bytes."""
-        if (
-            isinstance(body, bytes)
-            and len(body) <= MAX_SMALL
-            and self.proxy is None
-            and hdrs.EXPECT not in self.headers
-        ):
+        if isinstance(body, bytes) and len(body) <= MAX_SMALL and self.proxy is None:
             self._small = body
             self.headers[hdrs.CONTENT_LENGTH] = str(len(body))
         else:

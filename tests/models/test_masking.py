@@ -9,16 +9,14 @@ import sqlite3
 import traceback
 from inspect import signature
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import attrs
 import orjson
 import pytest
 from rich.console import Console
 from rich.pretty import Pretty
 from yarl import URL
 
-from kfq_async.models import contracts, identity
 from kfq_async.models.masking import (
     MaskedBytes,
     MaskedStr,
@@ -135,12 +133,7 @@ def test_hidden_arguments() -> None:
     assert list(signature(Tokens.check).parameters) == ["self", "token", "number"]
     with pytest.raises(TypeError, match="token must be a str") as caught:
         Tokens().check(["SECRET"])
-    assert_hidden(caught.value)
-
-
-def assert_hidden(error: BaseException) -> None:
-    """No frame of the package shows a secret."""
-    _, *frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    _, *frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
     assert frames
     assert "SECRET" not in "".join(repr(frame.f_locals) for frame in frames)
 
@@ -165,27 +158,3 @@ def test_deeply_nested_data_is_masked() -> None:
     for _ in range(10_000):
         masked = masked[0]
     assert repr(masked) == "'***'"
-
-
-REQUESTS = [
-    cls
-    for module in (identity, contracts)
-    for cls in vars(module).values()
-    if attrs.has(cls) and any(attribute.validator for attribute in attrs.fields(cls))
-]
-
-
-@pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
-def test_models_that_are_not_made_show_no_values(cls: Any) -> None:
-    """A model of a request that refuses a value shows neither that nor any other in a frame."""
-    *others, last = attrs.fields_dict(cls)
-    for wrong in ([{"name": "SECRET"}], {"name": "SECRET"}, b"SECRET"):
-        with pytest.raises(TypeError, match=rf"^{cls.__name__}\.") as caught:
-            cls(**dict.fromkeys(others), **{last: wrong})
-        assert "SECRET" not in str(caught.value)
-        assert_hidden(caught.value)
-
-
-def test_a_model_keeps_its_signature() -> None:
-    """``help()`` and editors show the arguments of a decorated model."""
-    assert "mobile" in signature(identity.OprIdentInfo).parameters
