@@ -8,10 +8,8 @@ from attrs import field, frozen
 
 from kfq_async.models.contracts import ContractUser
 from kfq_async.models.fields import MODEL, SECRET_TEXT, UNKNOWN_KEYS, integer, model, text
-from kfq_async.models.masking import hide_values
 
 
-@hide_values
 @frozen(kw_only=True)
 class BusinessLinesRequest:
     """Request of ``session.accounts.business_lines`` (protocol section 4.1).
@@ -49,7 +47,6 @@ class BusinessLine:
     """Unknown keys of the result, as received."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class RegisterCompanyRequest:
     """Request of ``session.accounts.register_company``: an enterprise and its operator (protocol section 4.2).
@@ -85,7 +82,6 @@ class RegisterCompanyRequest:
     the session."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class RegisterPersonRequest:
     """Request of ``session.accounts.register_person``: a person (protocol section 4.3).

@@ -390,7 +390,6 @@ class ContractTasksRequest:
     the session."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractAddSignersRequest:
     """Request of ``session.contracts.add_signers``: parties to add to a running contract (protocol section 4.8).
@@ -415,7 +414,6 @@ class ContractAddSignersRequest:
     the session."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractApprovalRequest:
     """Request of ``session.contracts.approve`` and ``refuse``: decide an approval (protocol section 4.9).
@@ -445,7 +443,6 @@ class ContractApprovalRequest:
     the session."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractFinishRequest:
     """Request of ``session.contracts.finish``: finish a contract kept open (protocol section 4.10).
@@ -465,7 +462,6 @@ class ContractFinishRequest:
     the session."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractRecallRequest:
     """Request of ``session.contracts.recall``: withdraw a contract (protocol section 4.11).
@@ -485,7 +481,6 @@ class ContractRecallRequest:
     the session."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractProxySignRequest:
     """Request of ``session.contracts.sign_for_person``: sign on behalf of a person (protocol section 4.7).
@@ -517,7 +512,6 @@ class ContractProxySignRequest:
     the session."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractTaskUrlRequest:
     """Request of ``session.contracts.task_url``: the page of one task (protocol section 4.13).
@@ -546,7 +540,6 @@ class ContractTaskUrlRequest:
     the session."""
 
 
-@hide_values
 @frozen(kw_only=True)
 class ContractPageUrlRequest:
     """Request of ``session.contracts.page_url``: the short link to a contract (protocol section 4.14).

@@ -186,20 +186,15 @@ def prepare(
         if duplicates := fields.keys() & extra_body.keys():
             raise ValueError(f"extra_body must only add fields; the request already has {_list_names(duplicates)}")
         fields |= extra_body
-    if operation.credentials is CredentialPlacement.PARAMETERS and (reserved := fields.keys() & RESERVED_PARAMETERS):
-        raise ValueError(f"{_list_names(reserved)} must not be in the request: set by the session")
-    if operator_account is not None and operation.credentials is CredentialPlacement.PARAMETERS:
-        fields.setdefault(OPERATOR_ACCOUNT, operator_account)
+    if operation.credentials is CredentialPlacement.PARAMETERS:
+        _add_operator(fields, operator_account)
     request_id = fields.get(REQUEST_ID)
     if not isinstance(request_id, str) or not request_id:
         request_id = None
-    query: Mapping[str, str] = NOTHING
-    private_query: Mapping[str, str] = NOTHING
+    query = private_query = NOTHING
     try:
         if operation.method == "GET":
-            parameters = _encode_query(fields)
-            query = {name: value for name, value in parameters.items() if name not in PRIVATE_PARAMETERS}
-            private_query = {name: value for name, value in parameters.items() if name in PRIVATE_PARAMETERS}
+            query, private_query = _encode_query(fields)
         return PreparedCall(
             operation=operation,
             url=URL(f"{url}?{_urlencode(query)}", encoded=True) if query else url,
@@ -213,6 +208,14 @@ def prepare(
         error.operation = operation.name
         error.client_request_id = request_id
         raise
+
+
+def _add_operator(fields: dict[str, object], operator_account: str | None) -> None:
+    """Add the account to the fields of the contract family, unless they have one; ``None`` adds none."""
+    if reserved := fields.keys() & RESERVED_PARAMETERS:
+        raise ValueError(f"{_list_names(reserved)} must not be in the request: set by the session")
+    if operator_account is not None:
+        fields.setdefault(OPERATOR_ACCOUNT, operator_account)
 
 
 def _check_type(operation: Operation[Any, Any], request: object) -> None:
@@ -320,11 +323,11 @@ def _list_names(names: set[str]) -> str:
     return ", ".join(printable(name, MAX_KEY) for name in sorted(names, key=str))
 
 
-def _encode_query(fields: Mapping[str, object]) -> dict[str, str]:
-    """Return the fields of a GET as query values."""
+def _encode_query(fields: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the fields of a GET as query values, and apart from them the private ones."""
     if problem := find_invalid_key(fields):
         raise _query_error("$", problem)
-    query = {}
+    query: dict[str, str] = {}
     for name, value in fields.items():
         if isinstance(value, bool):
             query[name] = "true" if value else "false"
@@ -338,7 +341,8 @@ def _encode_query(fields: Mapping[str, object]) -> dict[str, str]:
             query[name] = MaskedStr(int.__repr__(value))  # `str` of an enumeration's member is its name
         elif value is not None:
             raise TypeError(f"{_path(name)} must be a str, int or bool in a query, not {type(value).__name__}")
-    return query
+    private_query = {name: query.pop(name) for name in tuple(query) if name in PRIVATE_PARAMETERS}
+    return query, private_query
 
 
 def _is_utf8(value: str) -> bool:
