@@ -11,7 +11,13 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import attrs
 import orjson
 from cattrs import Converter, transform_error
-from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError, StructureHandlerNotFoundError
+from cattrs.errors import (
+    BaseValidationError,
+    ForbiddenExtraKeysError,
+    IterableValidationError,
+    IterableValidationNote,
+    StructureHandlerNotFoundError,
+)
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.v import format_exception
 
@@ -179,6 +185,9 @@ def _tuple_hook(kind: Any, converter: Converter) -> Callable[[object, object], o
             return hook(part, item)
         except _WrongType as error:
             raise _WrongType(f"item {index}: {error}") from None
+        except BaseValidationError as error:
+            error.add_note(IterableValidationNote("", index, item))
+            raise IterableValidationError("", [error], kind) from None
 
     return structure
 
