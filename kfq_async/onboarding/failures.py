@@ -44,7 +44,7 @@ def systemic_failure_advice(error: KfqError) -> str | None:
     if isinstance(error, ApiError) and error.code == NO_BALANCE:
         return "Top up the account"
     if isinstance(error, HiddenErrorPage):
-        return "The remaining companies were not asked for; use a platform that offers identification links"
+        return "Run it again with the base URL of a platform that offers identification links"
     if isinstance(error, CredentialsError) or (isinstance(error, ApiError) and error.code in NO_PERMISSION):
         return "Check the token and its permissions"
     if isinstance(error, SignatureError) and not isinstance(error, NonceError):
