@@ -18,14 +18,13 @@ from kfq_async.errors import (
     TooFrequentError,
 )
 from kfq_async.protocol.envelope import EnvelopeKind
+from kfq_async.protocol.repetition import TOO_FREQUENT_MESSAGE
 
 if TYPE_CHECKING:
     from kfq_async.protocol.envelope import Envelope
 
 __all__ = ["AMBIGUOUS_CODES", "RATE_LIMITED", "TOO_FREQUENT_MESSAGE", "classify_code"]
 
-TOO_FREQUENT_MESSAGE = "请勿频繁操作"
-"""触发限流: text in the message of a rate-limit error, in any envelope (protocol section 1.8)."""
 TOO_FREQUENT = 999_999
 """Code of a rate-limit error; not every one carries it."""
 _MAX_SCANNED = 1_000

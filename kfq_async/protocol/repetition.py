@@ -13,7 +13,10 @@ from kfq_async.models.masking import MaskedStr
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["cut_repetition", "texts_of"]
+__all__ = ["TOO_FREQUENT_MESSAGE", "cut_repetition", "texts_of"]
+
+TOO_FREQUENT_MESSAGE = "请勿频繁操作"
+"""触发限流: text in the message of a rate-limit error, in any envelope (protocol section 1.8)."""
 
 MAX_KEPT = 1_000
 """Number of characters of a message that are kept at most; one that repeats a request may have millions."""
@@ -43,14 +46,15 @@ _REPETITION = re.compile(
 def cut_repetition(message: str, sent: Iterable[str] = ()) -> MaskedStr:
     """Return a message up to where it begins to repeat the request, in whatever form.
 
-    ``sent`` are the texts of the request, such as its token; letter case does not matter.
+    ``sent`` are the texts of the request, such as its token; letter case does not matter. Of these, parts of
+    `TOO_FREQUENT_MESSAGE` are no secret, and that text must stay whole.
     """
     searched = message[: MAX_KEPT + MAX_TEXT]
     found = _REPETITION.search(searched)
     end = min(MAX_KEPT, len(searched) if found is None else found.start())
     searched = searched.translate(_LOWER)
     for text in sent:
-        if len(text) >= MIN_TEXT or (text and not text.isascii()):
+        if (len(text) >= MIN_TEXT or not text.isascii()) and text not in TOO_FREQUENT_MESSAGE:
             at = searched.find(text[:MAX_TEXT].translate(_LOWER))
             end = end if at < 0 else min(end, at)
     return MaskedStr(message[:end])
