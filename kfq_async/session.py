@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from ssl import SSLContext
-from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack, cast
 
 import attrs
 from aiohttp import BaseConnector
@@ -159,7 +159,7 @@ class AsyncSession:
             proxy=find_proxy(self._settings.base_url, proxy=proxy, trust_env=trust_env),
             ssl=ssl,
             rate_limit=_rate_limit(rate_limit),
-            clock=clock,
+            clock=_clock(clock),
             headers={"Host": _host(self._settings.base_url), "User-Agent": f"kfq-async/{__version__}"},
         )
         self._urls: dict[str, URL] = {}
@@ -420,6 +420,12 @@ def _rate_limit(value: object) -> float | None:
     if not sys.float_info.min <= value <= sys.float_info.max:  # its inverse is finite, too
         raise ValueError("rate_limit must be more than 0 requests per second and finite, or None to disable it")
     return value
+
+
+def _clock(value: Any) -> Callable[[], float]:
+    if not callable(value):
+        raise TypeError(f"clock must be a function that returns the seconds since the epoch, not {type_name(value)}")
+    return cast("Callable[[], float]", value)
 
 
 def _of_type(kind: Any, name: str, value: Any) -> Any:

@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass
 from inspect import signature
 from math import inf, nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 import orjson
@@ -110,6 +110,12 @@ def test_invalid_concurrency(concurrency: Any, kind: type[Exception], text: str)
     """``concurrency`` must be a whole number from 1 on."""
     with pytest.raises(kind, match=text):
         AsyncSession(TOKEN, concurrency=concurrency)
+
+
+def test_clock_that_is_no_function() -> None:
+    """A clock that cannot be called is refused."""
+    with pytest.raises(TypeError, match=r"^clock must be a function that returns the seconds since the epoch, not int"):
+        AsyncSession(TOKEN, clock=cast("Any", 1))
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ class Attempt:
         "query_credentials",
         "scope",
         "total_expired",
+        "unwritten",
     )
 
     def __init__(
@@ -53,6 +54,8 @@ class Attempt:
         """Whether a connection was requested from the connector; a mock responds without one."""
         self.connected = False
         """Whether the attempt has its connection."""
+        self.unwritten = False
+        """Whether the attempt has a connection, and it is certain that nothing was written to it."""
         self.closed = False
         """Whether the session was closed during the attempt."""
         self.proxy: URL | None = None
@@ -72,7 +75,7 @@ class Attempt:
     @property
     def may_have_sent(self) -> bool:
         """Whether bytes of the request may have been sent; in doubt, they may."""
-        return self.connected or not self.connecting
+        return not self.unwritten and (self.connected or not self.connecting)
 
     @property
     def cancelled(self) -> bool:
@@ -106,6 +109,10 @@ class Attempt:
         self.closed = True
         if not self.scope.expired():
             self.scope.reschedule(0.0)  # at once
+        self.abort()
+
+    def abort(self) -> None:
+        """Drop the connection, so that nothing is written to it from now on."""
         if self._transport is not None:
             self._transport.abort()
 

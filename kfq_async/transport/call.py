@@ -27,6 +27,7 @@ from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import Attempt
 from kfq_async.transport.retry import RetryDecision, decide_retry, retry
+from kfq_async.transport.translation import SESSION_CLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from kfq_async.transport.limits import Permit, RateLimiter
 
 __all__ = ["Call", "CallSettings"]
-
-CLOSED = "the session was closed during the call"
 
 
 @frozen(kw_only=True)
@@ -145,7 +144,7 @@ class Call:
             await client.semaphore.acquire()
         try:
             if client.closed:
-                return SessionError(CLOSED)
+                return SessionError(SESSION_CLOSED)
             attempt = Attempt(settings.timeouts, total_at=self._total_at, cancelling=self._cancelling, permit=permit)
             if attempt.total_expired:
                 return TotalTimeout(f"total timeout ({settings.timeouts.total} s) expired before an attempt")
@@ -190,7 +189,7 @@ class Call:
         finally:
             client.waits.discard(scope)
         if client.closed:
-            raise SessionError(CLOSED)
+            raise SessionError(SESSION_CLOSED)
         reason = f"the concurrency of the session is {client.concurrency}"
         if limiter is not None and permit is None:
             reason = f"this operation is sent every {limiter.interval:.2g} s (rate_limit)"
@@ -207,7 +206,7 @@ class Call:
         finally:
             self._client.waits.discard(scope)
         if scope.expired():
-            raise SessionError(CLOSED)
+            raise SessionError(SESSION_CLOSED)
 
     def _build_attempt(self) -> HttpRequest:
         """Build the request of the next attempt, with a fresh nonce, timestamp, serial number and signature."""

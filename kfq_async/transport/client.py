@@ -18,10 +18,11 @@ from kfq_async.protocol.requests import STATIC_HEADERS
 from kfq_async.protocol.responses import HttpResponse
 from kfq_async.transport.attempt import DeadlineTimer, current_attempt
 from kfq_async.transport.connector import Connector
+from kfq_async.transport.first_write import UnrequestedData
 from kfq_async.transport.limits import RateLimiter
 from kfq_async.transport.request import Request
 from kfq_async.transport.resolver import LocalhostResolver
-from kfq_async.transport.translation import proxy_error, translate
+from kfq_async.transport.translation import not_written, proxy_error, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,6 +44,8 @@ MAX_RESPONSE = 8 * 1024 * 1024
 """Maximum size of a response body in bytes, after decompression; a larger one is refused while it arrives."""
 MAX_CLOSING_PAUSE = 0.03
 """Longest pause, in seconds, between two looks whether calls have ended: about half a second in all."""
+MAX_TIME = 253_402_300_799.0
+"""Latest time of a clock, the end of the year 9999, in seconds since the epoch."""
 MAX_CLOCK_OFFSET = 86_400.0
 """Seconds by which the local clock may be corrected; more is an error of the response and would affect all views."""
 
@@ -182,8 +185,11 @@ class Client:
                     timeout=_connect_timeout(timeouts.connect),
                 )
                 body = await _read(response)
-            if response.status == 407 and attempt.proxy is not None:
-                return proxy_error(attempt.proxy, 407)
+            if attempt.unwritten:
+                attempt.abort()
+                return not_written(UnrequestedData(), request.url)
+            if response.status == 407 and attempt.proxy is not None and request.url.scheme == "http":
+                return proxy_error(attempt.proxy, 407)  # through a tunnel of https the platform itself responds
             if body is None:
                 return UnexpectedResponse(f"the response exceeds {MAX_RESPONSE} bytes", http_status=response.status)
             return HttpResponse(response.status, response.headers, body)
@@ -213,17 +219,30 @@ class Client:
 
     def now_ms(self) -> int:
         """Return the platform's time in milliseconds, as far as it is known."""
-        return round((self._clock() + self.clock_offset) * 1000)
+        return round((self._now() + self.clock_offset) * 1000)
 
     def learn_clock(self, error: ApiError) -> bool:
         """Adopt the platform's clock from its response; return ``False`` if the response shows none."""
         if error.envelope is None or error.envelope.timestamp is None:
             return False
-        offset = error.envelope.timestamp.timestamp() - self._clock()
+        offset = error.envelope.timestamp.timestamp() - self._now()
         if abs(offset) > MAX_CLOCK_OFFSET:
             return False
         self.clock_offset = offset
         return True
+
+    def _now(self) -> float:
+        """Return the time of the session's clock; raise `SessionError` without the cause if that fails."""
+        failure = "did not return the seconds since the epoch"
+        try:
+            now: Any = self._clock()
+            if isinstance(now, int | float) and abs(now) <= MAX_TIME:
+                return float(now)
+        except BaseException as problem:  # a clock may raise anything
+            if isinstance(problem, KeyboardInterrupt | SystemExit):
+                raise
+            failure = f"raised {type(problem).__name__}"
+        raise SessionError(f"the session's clock {failure}")
 
 
 def create_client_session(

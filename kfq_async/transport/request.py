@@ -88,10 +88,15 @@ class Request(ClientRequest):
 
     body = vars(ClientRequest)["body"].getter(_payload)
 
+    @property
+    def written_at_once(self) -> bool:
+        """Whether `send` writes head and body without giving way to the event loop."""
+        return self._small is not None and not self._traces and ClientRequest.send is _ORIGINAL_SEND
+
     async def send(self, conn: Connection) -> ClientResponse:
         """Write head and body, and return the response object that will receive the response."""
         body = self._small
-        if body is None or self._traces or ClientRequest.send is not _ORIGINAL_SEND:
+        if body is None or not self.written_at_once:
             self._restore_payload()
             return await super().send(conn)
         protocol = conn.protocol

@@ -36,6 +36,7 @@ from kfq_async.callbacks import parsing
 from kfq_async.callbacks import receiver as receiver_module
 from kfq_async.callbacks.stores_redis import RedisStore
 from kfq_async.protocol.signing import load_json
+from output import package_records
 from senders import APP_ID, NOW, PATH, SIGNED, make_body, private_key, signed_event_headers, signed_headers
 
 if TYPE_CHECKING:
@@ -615,6 +616,7 @@ KILLED_WORKER = """
 import asyncio, sys
 from redis.asyncio import Redis
 from kfq_async.callbacks.stores_redis import RedisStore
+from output import package_records
 from senders import *
 from kfq_async import CallbackVerifier, NotificationReceiver
 
@@ -1084,7 +1086,7 @@ async def test_log_records(caplog: pytest.LogCaptureFixture) -> None:
     receiver = make_receiver(Handler(fails=1))
     await deliver(receiver)
     await receiver.receive(BODY, {}, PATH)
-    failed, missing = caplog.records
+    failed, missing = package_records(caplog)
     assert (failed.levelname, missing.levelname) == ("ERROR", "INFO")
     assert failed.getMessage().startswith(
         f"notification rejected: the handler failed, retry later: LookupError at {__file__}:"

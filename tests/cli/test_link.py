@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from environments import without_asyncio_debug
 from kfq_async.cli.app import run
 from kfq_async.sandbox import Fault, Sandbox
+from output import quiet_environment
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ def test_interrupt() -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=without_asyncio_debug(),
+            env=quiet_environment(),
         )
         connection, _ = server.accept()
         with connection:
