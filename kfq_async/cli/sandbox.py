@@ -90,6 +90,8 @@ def sandbox(
         raise UsageError(f"--port must be from 0 to 65535, not {port}")
     if not all(text and text.isascii() and text.isprintable() and " " not in text for text in token or []):
         raise UsageError("--token must be printable ASCII without spaces, and not empty")
+    if token and fixtures:
+        raise UsageError("--token does not go with --fixtures: the file holds the tokens")
     try:
         box = Sandbox(
             port=port,

@@ -4,6 +4,16 @@ from kfq_async.sandbox.faults import Fault
 from kfq_async.sandbox.fixtures import Fixtures
 from kfq_async.sandbox.identity import SAMPLE_TOKEN
 from kfq_async.sandbox.server import Sandbox
-from kfq_async.sandbox.store import Contract, DeliveryAttempt, Notification, Order
+from kfq_async.sandbox.store import Contract, DeliveryAttempt, Notification, Order, StoredFile
 
-__all__ = ["SAMPLE_TOKEN", "Contract", "DeliveryAttempt", "Fault", "Fixtures", "Notification", "Order", "Sandbox"]
+__all__ = [
+    "SAMPLE_TOKEN",
+    "Contract",
+    "DeliveryAttempt",
+    "Fault",
+    "Fixtures",
+    "Notification",
+    "Order",
+    "Sandbox",
+    "StoredFile",
+]

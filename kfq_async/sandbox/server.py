@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kfq_async.protocol.signing import PrivateKey
-    from kfq_async.sandbox.store import Contract, Notification, Order
+    from kfq_async.sandbox.store import Contract, Notification, Order, StoredFile
 
 __all__ = ["Sandbox"]
 
@@ -126,6 +126,7 @@ class Sandbox:
         public_key: Key that verifies notifications, in bare base64.
         orders: All orders, oldest first.
         contracts: All contracts, oldest first.
+        files: All uploaded files with their content, oldest first.
         notifications: All notifications with their attempts, oldest first.
 
     Raises `ValueError` or `TypeError` that names the argument and, when it starts, `OSError` if the port is taken.
@@ -231,6 +232,11 @@ class Sandbox:
     def contracts(self) -> tuple[Contract, ...]:
         """All contracts, oldest first. Raises `RuntimeError` if the sandbox is not running."""
         return tuple(self._running().store.contracts.all())
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        """All uploaded files with their content, oldest first. Raises `RuntimeError` if the sandbox is not running."""
+        return tuple(self._running().store.files.all())
 
     @property
     def notifications(self) -> tuple[Notification, ...]:

@@ -165,6 +165,7 @@ def test_default_fixtures() -> None:
     [
         (["--fixtures", "/nowhere/platform.json"], "/nowhere/platform.json: No such file or directory"),
         (["--fixtures", __file__], "is not JSON"),
+        (["--fixtures", "platform.json", "--token", "TENANT01"], "--token does not go with --fixtures"),
         (["--rate-limit-form", "none"], "rate-limit-form"),
         (["--private-key", "/nowhere/key.pem"], "/nowhere/key.pem: No such file or directory"),
         (["--private-key", __file__], "private key is neither PEM"),

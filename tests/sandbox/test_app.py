@@ -743,7 +743,9 @@ async def test_large_upload(http: aiohttp.ClientSession, self_hosted: Sandbox) -
     async with http.post(f"{self_hosted.origin}{API}/document/file", data=body) as response:
         envelope = await response.json()
     assert envelope["code"] == 10000
-    assert len(envelope["result"]["docId"]) == 32
+    (file,) = self_hosted.files
+    assert envelope["result"] == {"docId": file.file_id}
+    assert (file.kind, file.name, file.suffix, file.content) == ("document", "大文件", ".pdf", content)
 
 
 async def test_rate_limit_by_forwarded_address(http: aiohttp.ClientSession) -> None:
