@@ -9,6 +9,7 @@ from kfq_async.errors import (
     BusinessError,
     ClockError,
     CredentialsError,
+    HiddenErrorPage,
     NonceError,
     NotFoundError,
     ParameterError,
@@ -17,14 +18,13 @@ from kfq_async.errors import (
     TooFrequentError,
 )
 from kfq_async.protocol.envelope import EnvelopeKind
+from kfq_async.protocol.repetition import TOO_FREQUENT_MESSAGE
 
 if TYPE_CHECKING:
     from kfq_async.protocol.envelope import Envelope
 
 __all__ = ["AMBIGUOUS_CODES", "RATE_LIMITED", "TOO_FREQUENT_MESSAGE", "classify_code"]
 
-TOO_FREQUENT_MESSAGE = "请勿频繁操作"
-"""触发限流: text in the message of a rate-limit error, in any envelope (protocol section 1.8)."""
 TOO_FREQUENT = 999_999
 """Code of a rate-limit error; not every one carries it."""
 _MAX_SCANNED = 1_000
@@ -72,12 +72,12 @@ _API: dict[int, _Meaning] = {
     91000: (ServerError, "unknown server error"),
 }
 _INTERNAL: dict[int, _Meaning] = {
-    401: (CredentialsError, "login required"),
+    401: (HiddenErrorPage, "hidden error page"),
     404: (NotFoundError, "unknown path, interface disabled, or IP address blocked"),
     405: (NotFoundError, "wrong method for this path"),
     500: (ServerError, "unhandled exception in the platform"),
-    510: (CredentialsError, "no permission"),
-    550: (CredentialsError, "no permission"),
+    510: (ApiError, "no permission"),
+    550: (ApiError, "no permission"),
 }
 _FRAMEWORK: dict[int, _Meaning] = {
     404: (NotFoundError, "the platform does not know this path"),

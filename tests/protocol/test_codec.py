@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import kfq_async.models
 from kfq_async import (
+    ContractPageUrlRequest,
     ContractTasks,
     CorpIdentInfo,
     CorpIdentLink,
@@ -62,7 +63,7 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of(*(st.none() if part is type(None) else values_of(part) for part in args))
     if attrs.has(kind):
         return instances_of(kind)
-    return {str: st.text(max_size=8), int: st.integers(-(2**63), 2**64 - 1)}[kind]
+    return {str: st.text(max_size=8), int: st.integers(-(2**63), 2**64 - 1), bool: st.booleans()}[kind]
 
 
 @cache
@@ -100,6 +101,14 @@ def to_platform_json(value: Any) -> Any:
 def test_camel(name: str, wire: str) -> None:
     """The wire name of a field follows from its name here."""
     assert camel(name) == wire
+
+
+@pytest.mark.parametrize(("value", "kind"), [("true", "a string"), (1, "a number"), ([], "a list")])
+def test_booleans(value: object, kind: str) -> None:
+    """A boolean is read from a boolean only."""
+    assert decode(ContractPageUrlRequest, {"noLogin": True}).no_login is True
+    with pytest.raises(DecodeError, match=f"expected a boolean, not {kind} @ \\$\\.result\\.noLogin"):
+        decode(ContractPageUrlRequest, {"noLogin": value})
 
 
 def test_models_are_found() -> None:
