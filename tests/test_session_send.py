@@ -12,6 +12,7 @@ import pytest
 from calls import FAST_RETRY, REQUEST, TOKEN, respond
 from kfq_async import (
     CORP_IDENT_LINK,
+    ApiError,
     ApiResponse,
     AsyncSession,
     CorpIdentLink,
@@ -78,12 +79,12 @@ async def test_custom_operation(result: object) -> None:
 
 
 async def test_token_in_the_body(sandbox: Sandbox) -> None:
-    """An operation of the contract family sends its token in the body, and an unknown one is a 404."""
+    """An operation of the contract family sends its token in the body; an unknown one does not exist."""
     operation = Operation[Any, Any]("POST", "/contract/unknown", credentials=CredentialPlacement.PARAMETERS)
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
-        with pytest.raises(KfqError) as caught:
+        with pytest.raises(ApiError) as caught:
             await session.send(operation, {"contractId": "1"})
-    assert (caught.value.phase, type(caught.value).__name__) == (Phase.ANSWERED, "NotFoundError")
+    assert (caught.value.phase, caught.value.code, caught.value.http_status) == (Phase.ANSWERED, 401, 401)
     assert "self-hosted" not in str(caught.value)
 
 

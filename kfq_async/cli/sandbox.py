@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from kfq_async.cli.options import Flag, UsageError
-from kfq_async.sandbox import SAMPLE_TOKEN, Fault, Sandbox
+from kfq_async.sandbox import Fault, Sandbox
 from kfq_async.sandbox.faults import FAULT_KINDS
+from kfq_async.sandbox.fixtures import DefaultFixtures
 from kfq_async.sandbox.server import APP_ID
 
 __all__ = ["sandbox"]
@@ -30,7 +31,9 @@ def sandbox(
     token: Annotated[list[str] | None, Parameter(negative=())] = None,
     fault: Annotated[list[str] | None, Parameter(negative=())] = None,
     seed: int = 0,
-    strict: bool = True,
+    fixtures: Path | None = None,
+    strict: bool | None = None,
+    rate_limit_form: Literal["internal", "api", "hidden"] = "internal",
     until_eof: Flag = False,
     faults: Flag = False,
     app_id: str = APP_ID,
@@ -55,8 +58,15 @@ def sandbox(
         `delay:0.3@0.05`, `lose-response*2` or `502/acted`. --faults lists the kinds.
     seed
         Seed of the faults, which are drawn in the order in which requests arrive.
+    fixtures
+        JSON file with the enterprises, tokens, accounts, seals and business lines of a self-hosted platform (default:
+        every business line, account and seal is taken for known).
     strict
-        Refuse undocumented fields, so that a typo fails here first.
+        Refuse undocumented fields and mistyped values, so that a typo fails here first (default: only without
+        --fixtures; otherwise they are ignored and converted, as the platform does).
+    rate_limit_form
+        Response to a call beyond the rate limit: `internal` (envelope B, 500), `api` (envelope A, 999999), or
+        `hidden` (the hidden error page; with operatorAccount as `api`). The packaging of a platform decides.
     until_eof
         Stop when standard input ends, for a program that starts the sandbox and holds the other end of the pipe.
     faults
@@ -78,17 +88,18 @@ def sandbox(
         return 0
     if not 0 <= port <= 65535:
         raise UsageError(f"--port must be from 0 to 65535, not {port}")
-    tokens = token or [SAMPLE_TOKEN]
-    if not all(text and text.isascii() and text.isprintable() and " " not in text for text in tokens):
+    if not all(text and text.isascii() and text.isprintable() and " " not in text for text in token or []):
         raise UsageError("--token must be printable ASCII without spaces, and not empty")
     try:
         box = Sandbox(
             port=port,
             state=state,
-            tokens=tokens,
+            tokens=token,
+            fixtures=fixtures,
             faults=[Fault.parse(text) for text in fault or []],
             seed=seed,
             strict=strict,
+            rate_limit_form=rate_limit_form,
             app_id=app_id,
             private_key=None if private_key is None else private_key.read_bytes(),
             callback_hosts=callback_host or [],
@@ -113,7 +124,10 @@ async def _serve(box: Sandbox, *, until_eof: bool) -> None:
         sys.stdout.write(f"sandbox at {box.base_url} with token {box.token}; stop it with Ctrl-C\n")
         sys.stdout.write(f"console at {box.origin}/sandbox/\n")
         sys.stdout.write(f"notifications have appId {box.app_id}; verify them with the public key {box.public_key}\n")
-        sys.stdout.write(f"try: kfq link --company-name 某某科技有限公司 {options}\n")
+        if isinstance(box.fixtures, DefaultFixtures):
+            sys.stdout.write("default fixtures: every business line, account and seal is known; see --fixtures\n")
+        if box.fixtures.identification:
+            sys.stdout.write(f"try: kfq link --company-name 某某科技有限公司 {options}\n")
         sys.stdout.flush()
         if until_eof:
             callback = (lambda: loop.call_soon_threadsafe(stopping.set),)

@@ -11,7 +11,13 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import attrs
 import orjson
 from cattrs import Converter, transform_error
-from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError, StructureHandlerNotFoundError
+from cattrs.errors import (
+    BaseValidationError,
+    ForbiddenExtraKeysError,
+    IterableValidationError,
+    IterableValidationNote,
+    StructureHandlerNotFoundError,
+)
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.v import format_exception
 
@@ -159,6 +165,12 @@ def _integer(value: object, _: object) -> int:
     raise _WrongType(f"expected an integer, not {_json_type(value)}")
 
 
+def _boolean(value: object, _: object) -> bool:
+    if type(value) is bool:
+        return value
+    raise _WrongType(f"expected a boolean, not {_json_type(value)}")
+
+
 def _tuple_hook(kind: Any, converter: Converter) -> Callable[[object, object], object]:
     (item, _) = get_args(kind)
     hook = converter.get_structure_hook(item)
@@ -173,6 +185,9 @@ def _tuple_hook(kind: Any, converter: Converter) -> Callable[[object, object], o
             return hook(part, item)
         except _WrongType as error:
             raise _WrongType(f"item {index}: {error}") from None
+        except BaseValidationError as error:
+            error.add_note(IterableValidationNote("", index, item))
+            raise IterableValidationError("", [error], kind) from None
 
     return structure
 
@@ -242,6 +257,7 @@ def _structure_hook(cls: type, converter: Converter) -> Callable[[Any, Any], Any
 _converter = Converter(detailed_validation=True)
 _converter.register_structure_hook(str, _text)
 _converter.register_structure_hook(int, _integer)
+_converter.register_structure_hook(bool, _boolean)
 _converter.register_structure_hook_factory(_is_tuple)(_tuple_hook)
 _converter.register_structure_hook_factory(attrs.has)(_structure_hook)
 _converter.register_unstructure_hook_factory(attrs.has)(_unstructure_hook)

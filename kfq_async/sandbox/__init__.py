@@ -1,8 +1,9 @@
 """Local stand-in for the platform, for development and tests: its protocol over real HTTP, on loopback only."""
 
 from kfq_async.sandbox.faults import Fault
+from kfq_async.sandbox.fixtures import Fixtures
 from kfq_async.sandbox.identity import SAMPLE_TOKEN
 from kfq_async.sandbox.server import Sandbox
 from kfq_async.sandbox.store import Contract, DeliveryAttempt, Notification, Order
 
-__all__ = ["SAMPLE_TOKEN", "Contract", "DeliveryAttempt", "Fault", "Notification", "Order", "Sandbox"]
+__all__ = ["SAMPLE_TOKEN", "Contract", "DeliveryAttempt", "Fault", "Fixtures", "Notification", "Order", "Sandbox"]

@@ -1,28 +1,30 @@
-"""The sandbox's web application: routes, response envelopes in the platform's forms, and fault injection."""
+"""The sandbox's web application: routes, limits of a connection, and fault injection."""
 
 from __future__ import annotations
 
 import asyncio
-import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import orjson
 from aiohttp import web
 
 from kfq_async.protocol.requests import API_PATH
 from kfq_async.protocol.responses import CONTEXT_PATH
-from kfq_async.sandbox.checks import PlatformResponse
+from kfq_async.sandbox.checks import HIDDEN_ERROR_PAGE, PlatformResponse
 from kfq_async.sandbox.fault_injection import FaultInjector
 from kfq_async.sandbox.faults import FAULT_KINDS, Fault
+from kfq_async.sandbox.gateway import ApiRequest
+from kfq_async.sandbox.responses import HEADERS, bad_request, is_acceptable, render
 from kfq_async.sandbox.web import frame
 from kfq_async.sandbox.web.forms import html
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from kfq_async.sandbox.contracts import ContractService
     from kfq_async.sandbox.faults import FaultPlan
+    from kfq_async.sandbox.gateway import ApiOperation, Gateway
     from kfq_async.sandbox.identity import IdentityService
     from kfq_async.sandbox.store import Store
     from kfq_async.sandbox.web.access import AccessPolicy
@@ -32,38 +34,49 @@ if TYPE_CHECKING:
 __all__ = ["make_app"]
 
 API = f"{CONTEXT_PATH}{API_PATH}"
-JSON_HEADERS = {"Cross-Origin-Resource-Policy": "same-origin", "X-Content-Type-Options": "nosniff"}
-MAX_BODY = 100 * 1024 * 1024
-"""Maximum size of a request body in bytes, as in the bundled proxy (protocol section 1.7)."""
+LARGE_BODY = 256 * 1024
+"""Size of a body in bytes, from which on a thread handles it where the operation allows that."""
+GZIP = b"\x1f\x8b"
+"""Leading bytes of gzip."""
+MAX_REQUESTS = 100
+"""Number of requests after which the platform closes a connection (protocol section 1.10)."""
+READ_TIMEOUT = 60.0
+"""Seconds that the platform waits for the rest of a request body (protocol section 1.10)."""
 
 
 def make_app(
     *,
     access: AccessPolicy,
     store: Store,
-    identity_service: IdentityService,
-    contract_service: ContractService,
+    gateway: Gateway,
+    operations: Iterable[ApiOperation],
+    identity_service: IdentityService | None,
     faults: FaultPlan,
     inject_faults: Callable[[list[Fault], int], None],
     clock: Callable[[], float],
     routes: Iterable[web.RouteDef],
+    max_body: int,
 ) -> web.Application:
     """Build the application; ``routes`` are those of its pages.
 
-    ``inject_faults`` replaces the faults and takes a seed; ``clock`` returns seconds since the epoch.
+    Without ``identity_service`` the platform does not offer identification links. ``inject_faults`` replaces the
+    faults and takes a seed; ``clock`` returns seconds since the epoch; ``max_body`` is in bytes.
     """
-    platform = _PlatformHandlers(identity_service, contract_service, clock)
+    platform = _PlatformHandlers(gateway, clock)
     admin = _AdminHandlers(store, faults, inject_faults)
     injection = _FaultMiddleware(faults, platform.now_ms)
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[access.middleware, injection.middleware])
+    middlewares = [access.middleware, _ConnectionLimits().middleware, injection.middleware]
+    app = web.Application(client_max_size=max_body, middlewares=middlewares)
     app.on_shutdown.append(injection.cancel_requests)
-    for method, path, handler in (
-        ("POST", "/auth/corp/ident/link", platform.corp_ident_link),
-        ("POST", "/contract/draft", platform.contract_draft),
-        ("GET", "/contract/tasks", platform.contract_tasks),
-    ):
+    handlers = {(operation.method, operation.path): platform.handler_of(operation) for operation in operations}
+    if identity_service is not None:
+        handlers["POST", "/auth/corp/ident/link"] = platform.corp_ident_link_handler(identity_service)
+    for (method, path), handler in handlers.items():
         app.router.add_route(method, f"{API}{path}", handler)
+        if method == "GET":
+            app.router.add_route("HEAD", f"{API}{path}", handler)
         app.router.add_route("*", f"{API}{path}", platform.wrong_method)
+    app.router.add_get(f"{CONTEXT_PATH}/", platform.root)
     app.router.add_routes(routes)
     app.router.add_get("/sandbox/orders", admin.orders)
     app.router.add_get("/sandbox/faults", admin.faults)
@@ -75,56 +88,98 @@ def make_app(
 class _PlatformHandlers:
     """Handlers of the platform's paths."""
 
-    def __init__(
-        self, identity_service: IdentityService, contract_service: ContractService, clock: Callable[[], float]
-    ) -> None:
-        self._identity_service = identity_service
-        self._contract_service = contract_service
+    def __init__(self, gateway: Gateway, clock: Callable[[], float]) -> None:
+        self._gateway = gateway
         self._clock = clock
 
     def now_ms(self) -> int:
         return round(self._clock() * 1000)
 
-    async def corp_ident_link(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        origin = f"http://{request.headers['Host']}"
-        response = self._identity_service.corp_ident_link(
-            request.headers, body, now_ms=self._clock() * 1000, origin=origin
-        )
-        return self._envelope(response)
+    def handler_of(self, operation: ApiOperation) -> Handler:
+        """Return the handler of an operation that passes through the gateway."""
 
-    async def contract_draft(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        return self._envelope(self._contract_service.draft(body, now_ms=self._clock() * 1000))
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                async with asyncio.timeout(READ_TIMEOUT):
+                    body = await request.read()
+            except TimeoutError:
+                return self._half_a_body(request)
+            api_request = ApiRequest(
+                body=body,
+                query=_joined_query(request),
+                compressed=_is_compressed(request, body),
+                address=_client_address(request),
+                now_ms=self.now_ms(),
+                origin=_origin(request),
+            )
+            if operation.in_thread and len(body) > LARGE_BODY:
+                response = await asyncio.to_thread(self._gateway.respond, operation, api_request)
+            else:
+                response = self._gateway.respond(operation, api_request)
+            return render(request, response, self.now_ms())
 
-    async def contract_tasks(self, request: web.Request) -> web.Response:
-        return self._envelope(self._contract_service.tasks(request.query))
+        return handle
 
-    async def wrong_method(self, _: web.Request) -> web.Response:
+    def corp_ident_link_handler(self, identity_service: IdentityService) -> Handler:
+        """Return the handler of the operation for identification links."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            body = await request.read()
+            response = identity_service.corp_ident_link(
+                request.headers, body, now_ms=self._clock() * 1000, origin=_origin(request)
+            )
+            return render(request, response, self.now_ms())
+
+        return handle
+
+    async def root(self, request: web.Request) -> web.Response:
+        return render(request, PlatformResponse(200, "沙箱：操作成功", internal=True), self.now_ms())
+
+    async def wrong_method(self, request: web.Request) -> web.Response:
         """Respond as the platform's internal handler does, with HTTP 200 (protocol section 1.5, form B)."""
-        return self._envelope(PlatformResponse(405, "沙箱：不支持的请求方法", internal=True))
+        await _drain(request)
+        return render(request, PlatformResponse(405, "沙箱：不支持的请求方法", internal=True), self.now_ms())
 
     async def unknown_path(self, request: web.Request) -> web.Response:
-        """Respond as the framework does below the context path, and as the web server does elsewhere."""
+        """Respond as the login filter does below the context path, and as the web server does elsewhere."""
+        await _drain(request)
         if request.path.startswith(f"{CONTEXT_PATH}/"):
-            return self._framework_error(404, request.path)
+            return render(request, HIDDEN_ERROR_PAGE, self.now_ms())
         if request.method in {"GET", "HEAD"}:
             return html(frame.web_application(), frame.headers())
         return html(frame.method_not_allowed(), frame.headers(), 405)
 
-    def _envelope(self, response: PlatformResponse) -> web.Response:
-        envelope = {
-            "code": response.code,
-            "message": response.message,
-            "result": response.result,
-            "timestamp": self.now_ms(),
-        }
-        return _json({"success": False, **envelope} if response.internal else envelope)
+    def _half_a_body(self, request: web.Request) -> web.Response:
+        response = render(request, HIDDEN_ERROR_PAGE, self.now_ms())
+        response.force_close()
+        return response
 
-    def _framework_error(self, status: int, path: str) -> web.Response:
-        """Return the framework's error document (protocol section 1.5, form C)."""
-        timestamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self._clock()))
-        return _json({"timestamp": timestamp, "status": status, "error": "Not Found", "path": path}, status=status)
+
+async def _drain(request: web.Request) -> None:
+    """Read a body that is not used, so that the connection stays usable (protocol section 1.10)."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(READ_TIMEOUT):
+            async for _ in request.content.iter_any():
+                pass
+
+
+def _joined_query(request: web.Request) -> dict[str, str]:
+    """Return the query parameters; the platform joins the values of a repeated one with commas."""
+    return {name: ",".join(request.query.getall(name)) for name in request.query}
+
+
+def _is_compressed(request: web.Request, body: bytes) -> bool:
+    return request.headers.get("Content-Encoding", "identity") != "identity" or body.startswith(GZIP)
+
+
+def _client_address(request: web.Request) -> str:
+    """Return the address that the rate limit counts by (protocol section 1.8)."""
+    forwarded, _, _ = request.headers.get("X-Forwarded-For", "").partition(",")
+    return forwarded.strip() or str(request.remote)
+
+
+def _origin(request: web.Request) -> str:
+    return f"http://{request.headers['Host']}"
 
 
 class _AdminHandlers:
@@ -166,6 +221,27 @@ class _AdminHandlers:
         return await self.faults(request)
 
 
+class _ConnectionLimits:
+    """Limits of the platform's web server on a connection and on the head of a request (protocol section 1.10)."""
+
+    def __init__(self) -> None:
+        self._requests: WeakKeyDictionary[object, int] = WeakKeyDictionary()
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.path.startswith(f"{CONTEXT_PATH}/"):
+            return await handler(request)
+        count = self._requests[request.transport] = self._requests.get(request.transport, 0) + 1
+        if not is_acceptable(request):
+            response: web.StreamResponse = bad_request()
+            response.force_close()
+            return response
+        response = await handler(request)
+        if count >= MAX_REQUESTS:
+            response.force_close()
+        return response
+
+
 class _FaultMiddleware:
     """Injects the faults that are due into requests below the API path."""
 
@@ -203,6 +279,4 @@ class _FaultMiddleware:
 
 
 def _json(document: object, status: int = 200) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(document), status=status, content_type="application/json", headers=JSON_HEADERS
-    )
+    return web.Response(body=orjson.dumps(document), status=status, content_type="application/json", headers=HEADERS)

@@ -18,18 +18,42 @@ from kfq_async.protocol.envelope import SUCCESS
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["PlatformResponse", "Refused", "check_fields", "check_token", "json_object", "success"]
+__all__ = [
+    "HIDDEN_ERROR_PAGE",
+    "AuditedRefusal",
+    "Download",
+    "PlatformResponse",
+    "Refused",
+    "check_column",
+    "check_fields",
+    "check_token",
+    "json_object",
+    "parse_object",
+    "success",
+]
 
 
 @frozen
 class PlatformResponse:
     """Code, message and result of a response."""
 
-    code: int
+    code: int | None
     message: str
     result: object = field(default=None, repr=False)
     internal: bool = False
     """Whether to use the platform's internal envelope (protocol section 1.5, form B)."""
+
+
+HIDDEN_ERROR_PAGE = PlatformResponse(401, "应用Token失效，请重新授权!", internal=True)
+"""Answer of the platform's login filter in place of its error page, with HTTP 401 (protocol section 1.5)."""
+
+
+@frozen
+class Download:
+    """Response with the bytes of a file (protocol section 4.15)."""
+
+    file_name: str
+    content: bytes = field(repr=False)
 
 
 class Refused(Exception):
@@ -38,6 +62,22 @@ class Refused(Exception):
     def __init__(self, code: int, message: str, *, internal: bool = False) -> None:
         super().__init__(message)
         self.response = PlatformResponse(code, f"沙箱：{message}", internal=internal)
+
+
+class AuditedRefusal(Exception):
+    """Raised by a check whose refusal the platform writes into its audit records first (protocol section 2.3).
+
+    ``response`` is sent if the request has ``uniqueCode`` and ``operatorAccount``; otherwise the record cannot be
+    written, and the hidden error page is sent.
+    """
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.response = PlatformResponse(code, f"沙箱：{message}")
+
+
+MAX_BMP = 0xFFFF
+"""Last code point of the basic multilingual plane."""
 
 
 def success(result: object) -> PlatformResponse:
@@ -52,6 +92,28 @@ def check_token(token: object, tokens: Collection[str]) -> str:
     if not isinstance(token, str) or token not in tokens:
         raise Refused(41000, "appAuthToken 无效")
     return token
+
+
+def check_column(name: str, value: str | None, length: int | None = None) -> None:
+    """Refuse a text that does not fit its column: too long, or with characters beyond the BMP (protocol 1.4)."""
+    if value is None:
+        return
+    if (length is not None and len(value) > length) or any(ord(character) > MAX_BMP for character in value):
+        raise Refused(500, f"操作失败，{name} 写入的值过长", internal=True)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a request body as it is; bytes that are not UTF-8 are replaced.
+
+    Raises `Refused` for anything else.
+    """
+    try:
+        fields = orjson.loads(body if body.isascii() else body.decode(errors="replace"))
+    except orjson.JSONDecodeError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise Refused(25000, "请求体不是 JSON 对象")
+    return fields
 
 
 def json_object(body: bytes) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from aiohttp import web
 from attrs import frozen
 
 from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_MESSAGE
+from kfq_async.sandbox.checks import HIDDEN_ERROR_PAGE
 from kfq_async.sandbox.faults import InjectionPoint
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ _ERRORS = {
             trace="java.lang.IllegalStateException\n\tat sandbox.Example.run(Example.java:1)\n",
         ),
     ),
-    "internal-401": _Error(401, _internal(401, "沙箱：需要登录", success=True)),
+    "internal-401": _Error(401, _internal(401, HIDDEN_ERROR_PAGE.message, success=True)),
     "internal-500": _Error(200, _internal(500, "沙箱：操作失败")),
     "code-null": _platform(None, "错误码为空"),
     "code-31000": _platform(31000, "业务失败"),

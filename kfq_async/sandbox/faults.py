@@ -83,7 +83,7 @@ FAULT_KINDS = {
     "504": FaultKind(False, "respond as a proxy does when the server times out"),
     "framework-404": FaultKind(False, "respond with the framework's error document for an unknown path"),
     "framework-500": FaultKind(False, "respond with the framework's error document and a stack trace"),
-    "internal-401": FaultKind(False, "respond with the internal envelope, success true beside code 401"),
+    "internal-401": FaultKind(False, "respond with the hidden error page: HTTP 401, success true beside code 401"),
     "internal-500": FaultKind(False, "respond with the internal envelope and code 500"),
     "code-null": FaultKind(False, "respond with an error whose code is null"),
     "code-31000": FaultKind(False, "respond with code 31000, business failure"),

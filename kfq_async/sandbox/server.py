@@ -8,7 +8,7 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
@@ -16,11 +16,16 @@ from aiohttp.http import HttpProcessingError
 from kfq_async.models.hosts import is_loopback
 from kfq_async.protocol.responses import CONTEXT_PATH
 from kfq_async.protocol.signing import CanonicalRsa2Signer, load_private_key
+from kfq_async.sandbox.accounts import AccountService
 from kfq_async.sandbox.addresses import host_names
 from kfq_async.sandbox.app import make_app
 from kfq_async.sandbox.contracts import ContractService
+from kfq_async.sandbox.directory import Directory
 from kfq_async.sandbox.fault_injection import FaultyListener
 from kfq_async.sandbox.faults import Fault, FaultPlan, InjectionPoint, fault_kind
+from kfq_async.sandbox.files import FileService
+from kfq_async.sandbox.fixtures import DefaultFixtures, Fixtures, load_fixtures
+from kfq_async.sandbox.gateway import RATE_LIMIT_FORMS, Gateway
 from kfq_async.sandbox.identity import SAMPLE_TOKEN, IdentityService, OrderService
 from kfq_async.sandbox.notifications import DeliveryPolicy, NotificationSender
 from kfq_async.sandbox.orders import ABANDON, COMPLETE, EXPIRE, REVIEW
@@ -31,7 +36,7 @@ from kfq_async.sandbox.web.operator_page import OperatorPage
 from kfq_async.sandbox.web.order_form import order_form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from kfq_async.protocol.signing import PrivateKey
@@ -43,6 +48,16 @@ APP_ID = "SANDBOX1"
 RETRY_AFTER = (0.0, 0.0, 2.0, 15.0, 60.0)
 """Three attempts back to back; then the platform's three steps, which take hours there (protocol section 6.7)."""
 CALLBACK_TIMEOUT = 5.0
+IDLE_TIMEOUT = 60.0
+"""Seconds after which an idle connection is closed (protocol section 1.10)."""
+MAX_FIELD = 64 * 1024
+"""Size of a header that is read at all, in bytes; the platform refuses smaller ones, with a page of its own."""
+MAX_HEADERS = 1000
+"""Number of headers that are read at all."""
+MAX_BODY = 100 * 1024 * 1024
+"""Maximum size of a request body in bytes, as in the bundled proxy (protocol section 1.7)."""
+MAX_BODY_WITHOUT_PROXY = 256 * 1024 * 1024
+"""The same with fixtures, which describe a platform without a proxy; it has no limit of its own."""
 
 _logger = logging.getLogger(__name__)
 
@@ -78,8 +93,16 @@ class Sandbox:
         port: Port to listen on; 0 takes a free one.
         state: SQLite file that keeps orders, contracts, notifications and the key; created with mode 0600. ``None``
             keeps them in memory.
-        tokens: Accepted values of ``appAuthToken``.
-        strict: Whether to refuse undocumented fields.
+        tokens: Accepted values of ``appAuthToken`` (default: that of the published sample). Those of fixtures are in
+            the fixtures.
+        fixtures: What a self-hosted platform holds: enterprises with their tokens, accounts, seals and business
+            lines. A fixtures file, its JSON data, or `Fixtures`. ``None`` takes every business line, account and seal
+            for known and granted, and offers identification links, which a self-hosted platform does not.
+        strict: Whether to refuse undocumented fields and mistyped values, naming the field. ``False`` answers as the
+            platform does: it ignores and converts. ``None`` is ``True`` without fixtures, ``False`` with them.
+        rate_limit_form: Form of the response to a call beyond the rate limit, which depends on how a platform was
+            packaged: ``internal`` (envelope B, 500), ``api`` (envelope A, 999999), or ``hidden`` (the hidden error
+            page, or envelope A, 999999 if the request names an ``operatorAccount``).
         faults: Faults to inject, as `Fault` or as text that `Fault.parse` reads.
         seed: Seed of the random choice that ``probability`` of a fault needs; the same seed repeats the choice.
         clock: Returns the time in seconds since the epoch.
@@ -95,7 +118,8 @@ class Sandbox:
             proxy has, without scheme and port.
 
     Attributes:
-        token: First of ``tokens``.
+        token: First of the accepted tokens.
+        fixtures: What the platform holds; without ``fixtures``, those by which every look-up succeeds.
         origin: ``http://host:port``.
         base_url: Base URL for `AsyncSession`: ``origin`` with the context path.
         app_id: Header ``appId`` of notifications.
@@ -113,8 +137,10 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         state: str | Path | None = None,
-        tokens: Iterable[str] = (SAMPLE_TOKEN,),
-        strict: bool = True,
+        tokens: Iterable[str] | None = None,
+        fixtures: Fixtures | Mapping[str, Any] | str | Path | None = None,
+        strict: bool | None = None,
+        rate_limit_form: str = RATE_LIMIT_FORMS[0],
         faults: Iterable[Fault | str] = (),
         seed: int = 0,
         clock: Callable[[], float] = time.time,
@@ -135,10 +161,12 @@ class Sandbox:
         self._host = host
         self._port = port
         self._state = state
-        self._tokens = tuple(tokens)
-        if not self._tokens or not all(self._tokens):
-            raise ValueError("tokens must hold at least one token, and none that is empty")
-        self._strict = strict
+        if rate_limit_form not in RATE_LIMIT_FORMS:
+            raise ValueError(f"rate_limit_form must be one of {', '.join(RATE_LIMIT_FORMS)}, not {rate_limit_form!r}")
+        self._fixtures = _fixtures(tokens, fixtures)
+        self._max_body = MAX_BODY if fixtures is None else MAX_BODY_WITHOUT_PROXY
+        self._strict = fixtures is None if strict is None else strict
+        self._rate_limit_form = rate_limit_form
         self._seed = seed
         self._faults = FaultPlan(_parse(faults), seed)
         self._clock = clock
@@ -161,7 +189,12 @@ class Sandbox:
     @property
     def token(self) -> str:
         """First of the accepted tokens."""
-        return self._tokens[0]
+        return self._fixtures.tokens[0]
+
+    @property
+    def fixtures(self) -> Fixtures:
+        """What the platform holds; without ``fixtures``, those by which every look-up succeeds."""
+        return self._fixtures
 
     @property
     def origin(self) -> str:
@@ -260,6 +293,10 @@ class Sandbox:
                 access_log=None,
                 auto_decompress=False,  # only responses are compressed (protocol section 1.7)
                 handle_signals=False,
+                keepalive_timeout=IDLE_TIMEOUT,
+                max_field_size=MAX_FIELD,
+                max_headers=MAX_HEADERS,
+                max_line_size=MAX_FIELD,
                 logger=_logger,
                 shutdown_timeout=0.5,
             )
@@ -339,16 +376,32 @@ class Sandbox:
 
     def _make_app(self, store: Store, order_service: OrderService) -> web.Application:
         info = ConsoleInfo(app_id=self.app_id, public_key=self.public_key, retry_after=self._delivery.retry_after)
+        directory = Directory(self._fixtures, store)
+        services = (AccountService(directory), FileService(store), ContractService(store))
+        identity_service = IdentityService(store, tokens=self._fixtures.tokens, strict=self._strict)
         return make_app(
             access=self._access,
             store=store,
-            identity_service=IdentityService(store, tokens=self._tokens, strict=self._strict),
-            contract_service=ContractService(store, tokens=self._tokens, strict=self._strict),
+            gateway=Gateway(directory, strict=self._strict, rate_limit_form=self._rate_limit_form),
+            operations=[operation for service in services for operation in service.operations()],
+            identity_service=identity_service if self._fixtures.identification else None,
             faults=self._faults,
             inject_faults=self._inject_faults,
             clock=self._clock,
             routes=[*OperatorPage(order_service).routes(), *Console(order_service, info).routes()],
+            max_body=self._max_body,
         )
+
+
+def _fixtures(tokens: Iterable[str] | None, fixtures: Fixtures | Mapping[str, Any] | str | Path | None) -> Fixtures:
+    if fixtures is not None:
+        if tokens is not None:
+            raise ValueError("tokens must be left out with fixtures, which hold the tokens")
+        return load_fixtures(fixtures)
+    accepted = (SAMPLE_TOKEN,) if tokens is None else tuple(tokens)
+    if not accepted or not all(accepted):
+        raise ValueError("tokens must hold at least one token, and none that is empty")
+    return DefaultFixtures.for_tokens(accepted)
 
 
 def _parse(faults: Iterable[Fault | str]) -> list[Fault]:

@@ -28,8 +28,10 @@ __all__ = [
     "DeliveryAttempt",
     "Notification",
     "Order",
+    "RegisteredAccount",
     "Setting",
     "Store",
+    "StoredFile",
     "load_or_create_key",
     "process_key",
     "public_text",
@@ -39,7 +41,7 @@ T = TypeVar("T", bound=AttrsInstance)
 
 APPLICATION_ID = 0x6B667173
 """SQLite's ``application_id`` of a state file: the letters ``kfqs``."""
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """SQLite's ``user_version`` of a state file; incremented with every change of the columns."""
 KEY_BITS = 2048
 KEY_SETTING = "private key"
@@ -96,6 +98,46 @@ class Contract:
     token: str = field(**SECRET)
     status: str
     request: str = field(repr=repr_masked)
+    created_at: float
+
+
+@frozen(kw_only=True)
+class RegisteredAccount:
+    """An account that ``companyCreateAndAuth`` or ``personCreateAndAuth`` has registered.
+
+    Attributes:
+        registration_id: Id of the registration, unique.
+        contact: Login name: mobile number or e-mail address; masked in ``repr``.
+        contact_type: ``MOBILE`` or ``EMAIL``.
+        name: Name of the person, which may be empty; masked in ``repr``.
+        company_name: Name of the enterprise that it was registered with, or ``None`` for a person.
+    """
+
+    registration_id: str
+    contact: str = field(**SECRET)
+    contact_type: str
+    name: str = field(**SECRET)
+    company_name: str | None
+
+
+@frozen(kw_only=True)
+class StoredFile:
+    """An uploaded file (protocol sections 4.4 and 4.5).
+
+    Attributes:
+        file_id: ``docId`` of a document, ``fileId`` of an attachment; unique.
+        kind: ``document`` or ``attachment``.
+        name: File name without the suffix; masked in ``repr``.
+        suffix: ``fileSuffix``, such as ``.pdf``.
+        content: Bytes as uploaded.
+        created_at: Time of the upload, in seconds since the epoch.
+    """
+
+    file_id: str
+    kind: str
+    name: str = field(**SECRET)
+    suffix: str
+    content: bytes = field(repr=repr_masked)
     created_at: float
 
 
@@ -257,6 +299,8 @@ class Store:
             lock = Lock()
             self.orders = RecordTable(self._database, lock, "orders", Order)
             self.contracts = RecordTable(self._database, lock, "contracts", Contract)
+            self.files = RecordTable(self._database, lock, "files", StoredFile)
+            self.accounts = RecordTable(self._database, lock, "accounts", RegisteredAccount)
             self.notifications = RecordTable(self._database, lock, "notifications", Notification)
             self.attempts = RecordTable(self._database, lock, "attempts", DeliveryAttempt)
             self.settings = RecordTable(self._database, lock, "settings", Setting)

@@ -18,6 +18,7 @@ import pytest
 
 from kfq_async.cli.app import run
 from kfq_async.sandbox.faults import FAULT_KINDS
+from self_hosted import TOKEN, fixtures_document
 
 
 @contextmanager
@@ -125,9 +126,46 @@ def test_output(tmp_path: Path, vectors: dict[str, str], capsys: pytest.CaptureF
     assert "authUrl: http://127.0.0.1" in capsys.readouterr().out
 
 
+def test_fixtures(tmp_path: Path) -> None:
+    """With --fixtures it serves a self-hosted platform, which offers no links, and prints its first token.
+
+    It ignores unknown fields unless --strict is given; --rate-limit-form chooses the response beyond the rate limit.
+    """
+    file = tmp_path / "platform.json"
+    file.write_text(json.dumps(fixtures_document()))
+    codes: dict[str, list[int]] = {}
+    body = {"appAuthToken": TOKEN, "uniqueCode": "u", "fileName": "a", "fileSuffix": ".zip", "file": "UEsDBA==", "x": 1}
+    for strict in ("--strict", "--no-strict"):
+        with serving("--fixtures", str(file), strict, "--rate-limit-form", "api") as (process, line):
+            assert f"token {TOKEN};" in line
+            assert process.stdout is not None
+            printed = [process.stdout.readline() for _ in range(2)]
+            request = urllib.request.Request(
+                f"{line.split()[2]}/kaifangqian/openAPI/V2/annex/file", json.dumps(body).encode(), method="POST"
+            )
+            codes[strict] = []
+            for _ in range(6):
+                with urllib.request.urlopen(request, timeout=10) as response:
+                    codes[strict].append(json.load(response)["code"])
+            process.send_signal(signal.SIGTERM)
+            printed.append(process.stdout.read())
+        assert not any("try: " in text or "default fixtures" in text for text in printed)
+    assert codes == {"--strict": [23000] * 5 + [999999], "--no-strict": [10000] * 5 + [999999]}
+
+
+def test_default_fixtures() -> None:
+    """Without --fixtures it says that everything is known."""
+    with serving() as (process, _):
+        assert process.stdout is not None
+        assert "default fixtures: every business line" in "".join(process.stdout.readline() for _ in range(3))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--fixtures", "/nowhere/platform.json"], "/nowhere/platform.json: No such file or directory"),
+        (["--fixtures", __file__], "is not JSON"),
+        (["--rate-limit-form", "none"], "rate-limit-form"),
         (["--private-key", "/nowhere/key.pem"], "/nowhere/key.pem: No such file or directory"),
         (["--private-key", __file__], "private key is neither PEM"),
         (["--app-id", ""], "app_id"),

@@ -20,7 +20,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import kfq_async.models
-from kfq_async import CorpIdentInfo, CorpIdentLink, CorpIdentLinkRequest, DecodeError, EncodeError, OprIdentInfo
+from kfq_async import (
+    ContractTasks,
+    CorpIdentInfo,
+    CorpIdentLink,
+    CorpIdentLinkRequest,
+    DecodeError,
+    EncodeError,
+    OprIdentInfo,
+)
 from kfq_async.models.masking import mask_texts
 from kfq_async.protocol.codec import camel, decode, encode, to_wire
 
@@ -213,6 +221,17 @@ def test_problems_of_a_request(raw: object, problems: tuple[str, ...]) -> None:
     with pytest.raises(DecodeError) as caught:
         decode(CorpIdentLinkRequest, raw)
     assert caught.value.problems == problems
+
+
+def test_problems_in_a_list_of_objects() -> None:
+    """The path of a problem has the index of the object in its list."""
+    tasks = [{"taskId": "1", "taskType": "SIGN"}, {"taskId": "2", "party": {"name": 7}}]
+    with pytest.raises(DecodeError) as caught:
+        decode(ContractTasks, {"status": "SIGNING", "todoTaskList": tasks}, path="$")
+    assert caught.value.problems == (
+        "required key missing @ $.todoTaskList[1].taskType",
+        "expected a string, not a number @ $.todoTaskList[1].party.name",
+    )
 
 
 def test_null_equals_an_absent_key() -> None:

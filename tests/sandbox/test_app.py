@@ -17,9 +17,13 @@ from uuid import uuid4
 import aiohttp
 import orjson
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from kfq_async.protocol.requests import API_PATH
-from kfq_async.sandbox import SAMPLE_TOKEN, Sandbox
+from kfq_async.sandbox import SAMPLE_TOKEN, Sandbox, app, server
+from kfq_async.sandbox.checks import Download
+from kfq_async.sandbox.responses import render
+from self_hosted import OPERATOR, STOPPED_TOKEN, TOKEN, fixtures_document
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -78,6 +82,17 @@ def request(
     headers |= changes
     lines = b"".join(name.encode() + b": " + value + b"\r\n" for name, value in headers.items() if value is not None)
     return method.encode() + b" " + path + b" HTTP/1.1\r\n" + lines + b"\r\n" + body
+
+
+def content(response: bytes) -> bytes:
+    """Return the body of a chunked response."""
+    head, _, rest = response.partition(b"\r\n\r\n")
+    assert b"Transfer-Encoding: chunked" in head
+    body = b""
+    while size := int((line := rest.partition(b"\r\n"))[0], 16):
+        body += line[2][:size]
+        rest = line[2][size + 2 :]
+    return body
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -232,21 +247,29 @@ async def test_wrong_method(http: aiohttp.ClientSession, method: str) -> None:
         assert sandbox.orders == ()
 
 
+HIDDEN_ERROR_PAGE = {"success": True, "message": "应用Token失效，请重新授权!", "code": 401, "result": None}
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("path", ["/resrun-paas/", "/resrun-paas/nothing", f"{API}/contract/finish", f"{PATH}/"])
-async def test_unknown_path(http: aiohttp.ClientSession, method: str, path: str) -> None:
-    """An unknown path below the context path is envelope C with HTTP 404 and the time of the sandbox's clock."""
+@pytest.mark.parametrize("path", ["/resrun-paas/nothing", f"{API}/contract/modify", f"{PATH}/"])
+@pytest.mark.parametrize("accept", ["application/json", "text/html,*/*;q=0.8", "text/plain"])
+async def test_unknown_path(http: aiohttp.ClientSession, method: str, path: str, accept: str) -> None:
+    """An unknown path below the context path is the hidden error page: envelope B in JSON, with HTTP 401."""
     async with (
         Sandbox(clock=lambda: NOW) as sandbox,
-        http.request(method, sandbox.origin + path, headers=credentials()) as response,
+        http.request(method, sandbox.origin + path, headers=credentials(Accept=accept)) as response,
     ):
-        assert response.status == 404
-        assert await response.json() == {
-            "timestamp": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(NOW)),
-            "status": 404,
-            "error": "Not Found",
-            "path": path,
-        }
+        assert (response.status, response.content_type) == (401, "application/json")
+        assert await response.json() == HIDDEN_ERROR_PAGE | {"timestamp": round(NOW * 1000)}
+
+
+async def test_root(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
+    """The context path itself is envelope B with code 200 for a GET, and unknown for a POST."""
+    async with http.get(f"{sandbox.base_url}/") as response:
+        envelope = await response.json()
+        assert (response.status, envelope["success"], envelope["code"]) == (200, True, 200)
+    async with http.post(f"{sandbox.base_url}/") as response:
+        assert (response.status, (await response.json())["code"]) == (401, 401)
 
 
 @pytest.mark.parametrize("path", ["/", "/resrun-paas", "/resrun-paasx/a", f"{API_PATH}/auth/corp/ident/link"])
@@ -361,11 +384,11 @@ CHUNKED = {"Content-Length": None, "Transfer-Encoding": b"chunked"}
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"nonce": b"n" * 8000}, 10000),
+        ({"nonce": b"n" * 7000}, 10000),
         ({"nonce": b"\xff\xfe"}, 10000),
         ({"nonce": b"n,n;n=\t'\""}, 10000),
         ({"uniqueCode": b"\xff" * 4000}, 10000),
-        ({"sign": b"s" * 8000}, 10000),
+        ({"sign": b"s" * 7000}, 10000),
         ({"Cookie": b"a=\xff; \x80=; ;;"}, 10000),
         ({"X-Forwarded-For": b"::::,,,"}, 10000),
         ({"Content-Type": b"text/plain; charset=\xff"}, 10000),
@@ -373,8 +396,8 @@ CHUNKED = {"Content-Length": None, "Transfer-Encoding": b"chunked"}
         ({"Content-Encoding": b"gzip"}, 10000),
         ({"Content-Encoding": b"br"}, 10000),
         ({"appAuthToken": b"\xff"}, 41000),
-        ({"appAuthToken": b"T" * 8000}, 41000),
-        ({"timestamp": b"9" * 8000}, 41001),
+        ({"appAuthToken": b"T" * 7000}, 41000),
+        ({"timestamp": b"9" * 7000}, 41001),
         ({"timestamp": b"\xd9\xa1\xd9\xa2"}, 23000),
     ],
 )
@@ -384,8 +407,7 @@ async def test_hostile_headers(
     """Headers that are long, not UTF-8 or malformed get a response in envelope A, and log no error."""
     response = await raw(sandbox, request(changes=changes))
     assert status(response) == 200
-    envelope = orjson.loads(response.partition(b"\r\n\r\n")[2])
-    assert envelope["code"] == code
+    assert orjson.loads(content(response))["code"] == code
     assert errors(caplog) == []
 
 
@@ -421,16 +443,16 @@ async def test_http_1_0_without_a_host(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        (b"/resrun-paas/../sandbox/orders", 404),
-        (b"/resrun-paas/..%2f..%2fsandbox%2forders", 404),
-        (b"/resrun-paas%2Fnothing", 404),
-        (b"/resrun-paas/%ff%00%0a%0d", 404),
-        (b"/resrun-paas/%ed%a0%80", 404),
-        (b"/resrun-paas/" + b"a/" * 3000, 404),
-        (b"/resrun-paas/x?%ff=%00&&=&=%ed%a0%80", 404),
-        (PATH.encode() + b"%20", 404),
+        (b"/resrun-paas/../sandbox/orders", 401),
+        (b"/resrun-paas/..%2f..%2fsandbox%2forders", 401),
+        (b"/resrun-paas%2Fnothing", 401),
+        (b"/resrun-paas/%ff%00%0a%0d", 401),
+        (b"/resrun-paas/%ed%a0%80", 401),
+        (b"/resrun-paas/" + b"a/" * 3000, 401),
+        (b"/resrun-paas/x?%ff=%00&&=&=%ed%a0%80", 401),
+        (PATH.encode() + b"%20", 401),
         (b"http://elsewhere.example/resrun-paas/x", 403),
-        (b"http://127.0.0.1/resrun-paas/x", 404),
+        (b"http://127.0.0.1/resrun-paas/x", 401),
         (b"/../../../../etc/passwd", None),
         (b"//resrun-paas/x", None),
         (b"/%2e%2e/%2e%2e", None),
@@ -442,7 +464,7 @@ async def test_http_1_0_without_a_host(sandbox: Sandbox) -> None:
 async def test_hostile_paths(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture, method: str, path: bytes, expected: int | None
 ) -> None:
-    """Traversal and malformed paths are unknown: 404 below the context path, a page or 405 outside.
+    """Traversal and malformed paths are unknown: 401 below the context path, a page or 405 outside.
 
     No path is open to another host.
     """
@@ -564,3 +586,278 @@ async def test_internal_errors_are_logged(caplog: pytest.LogCaptureFixture) -> N
     assert record.name.startswith("kfq_async.")
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], LookupError)
+
+
+# HTTP facts of a self-hosted platform.
+
+
+@pytest.fixture
+async def self_hosted() -> AsyncIterator[Sandbox]:
+    """A sandbox with the fixtures of a self-hosted platform."""
+    async with Sandbox(fixtures=fixtures_document()) as sandbox:
+        yield sandbox
+
+
+async def lines(
+    http: aiohttp.ClientSession, sandbox: Sandbox, headers: Mapping[str, str] = MappingProxyType({}), **options: Any
+) -> tuple[aiohttp.ClientResponse, bytes]:
+    """Ask for the business lines of a member, and return the response and its body."""
+    params = {"appAuthToken": TOKEN, "uniqueCode": "u-1", "contact": OPERATOR} | options.pop("params", {})
+    method = options.pop("method", "GET")
+    async with http.request(method, f"{sandbox.origin}{API}/signRes", params=params, headers=headers) as response:
+        return response, await response.read()
+
+
+async def test_no_identification(http: aiohttp.ClientSession, self_hosted: Sandbox) -> None:
+    """A self-hosted platform has no operations under ``auth/``; with ``identification`` in the fixtures it has."""
+    async with http.post(self_hosted.origin + PATH, json={}, headers=credentials()) as response:
+        assert (response.status, (await response.json())["code"]) == (401, 401)
+    async with Sandbox(fixtures=fixtures_document() | {"identification": True}) as sandbox:
+        assert (await post(http, sandbox, headers=credentials(appAuthToken=TOKEN)))["code"] == 10000
+        refused = await post(http, sandbox, headers=credentials(appAuthToken=STOPPED_TOKEN))
+        assert refused["code"] == 41000
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "contract/draft"), ("PUT", "personCreateAndAuth"), ("POST", "signRes"), ("DELETE", "contract/tasks")],
+)
+async def test_wrong_methods(http: aiohttp.ClientSession, self_hosted: Sandbox, method: str, path: str) -> None:
+    """A wrong method for an existing path is envelope B with code 405 and HTTP 200."""
+    async with http.request(method, f"{self_hosted.origin}{API}/{path}", data=b"{}") as response:
+        envelope = await response.json()
+        assert (response.status, envelope["success"], envelope["code"]) == (200, False, 405)
+
+
+async def test_head(http: aiohttp.ClientSession, self_hosted: Sandbox) -> None:
+    """HEAD is answered like GET, without the body, and the connection stays usable."""
+    for accepted in ("identity", "gzip"):
+        response, body = await lines(http, self_hosted, {"Accept-Encoding": accepted}, method="HEAD")
+        assert (response.status, response.content_type, body) == (200, "application/json", b"")
+
+
+@pytest.mark.parametrize(
+    ("accept", "label"),
+    [
+        ("application/json", "application/json"),
+        ("*/*", "application/json"),
+        (None, "application/json"),
+        ("", "application/json"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html"),
+        ("text/plain", "text/plain"),
+        ("text/html;q=0.5, application/json", "application/json"),
+        ("text/html;q=high, image/png", "text/html"),
+        ("image/png", "application/json"),
+    ],
+)
+async def test_labels(self_hosted: Sandbox, accept: str | None, label: str) -> None:
+    """The content type follows ``Accept``; as text the timestamp is a string. Scripts in it would not run."""
+    headers = {} if accept is None else {"Accept": accept}
+    async with aiohttp.ClientSession(skip_auto_headers=["Accept"]) as plain:
+        response, body = await lines(plain, self_hosted, headers)
+    envelope = orjson.loads(body)
+    assert response.content_type == label
+    assert envelope["code"] == 10000
+    assert isinstance(envelope["timestamp"], int if label == "application/json" else str)
+    assert response.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [("gzip", "gzip"), ("deflate, GZIP;q=0.5", "gzip"), ("identity", None), ("gzip;q=0", None), ("br, deflate", None)],
+)
+@pytest.mark.parametrize("path", [f"{API}/signRes", "/resrun-paas/nothing"])
+async def test_compression(self_hosted: Sandbox, accepted: str, encoding: str | None, path: str) -> None:
+    """Every envelope is chunked, and gzipped if the client accepts it."""
+    async with (
+        aiohttp.ClientSession(auto_decompress=False) as http,
+        http.get(self_hosted.origin + path, headers={"Accept-Encoding": accepted}) as response,
+    ):
+        body = await response.read()
+    assert response.headers.get("Content-Encoding") == encoding
+    assert response.headers["Transfer-Encoding"] == "chunked"
+    assert "Content-Length" not in response.headers
+    assert orjson.loads(gzip.decompress(body) if encoding else body)["result"] is None
+
+
+async def test_http_1_0(self_hosted: Sandbox) -> None:
+    """A client of HTTP/1.0 gets no chunks."""
+    response = await raw(self_hosted, b"GET /resrun-paas/ HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+    assert orjson.loads(response.partition(b"\r\n\r\n")[2])["code"] == 200
+
+
+async def test_repeated_parameters(http: aiohttp.ClientSession, self_hosted: Sandbox) -> None:
+    """The values of a repeated parameter are joined with commas; text is UTF-8."""
+    query = f"appAuthToken={TOKEN}&uniqueCode=&contact=%E5%BC%A0+%2B%26&contact=b"
+    async with http.get(f"{self_hosted.origin}{API}/signRes?{query}") as response:
+        envelope = await response.json()
+    assert envelope["code"] == 31000
+    assert "张 +&,b" in envelope["message"]
+
+
+def registration(**changes: object) -> dict[str, object]:
+    """Return the body of a registration that succeeds."""
+    account = {"contactType": "MOBILE", "contact": OPERATOR}
+    return {"appAuthToken": TOKEN, "uniqueCode": "u-1", "account": account} | changes
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "code"),
+    [
+        ({"Content-Type": "application/json; charset=GBK"}, orjson.dumps(registration()), 10000),
+        ({"Content-Type": "text/plain"}, orjson.dumps(registration()), 10000),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, orjson.dumps(registration()), 10000),
+        ({"appAuthToken": TOKEN}, orjson.dumps(registration(appAuthToken=None)), 40000),
+        ({"Content-Encoding": "gzip"}, gzip.compress(orjson.dumps(registration())), 500),
+        ({}, gzip.compress(orjson.dumps(registration())), 500),
+        ({"Content-Encoding": "identity"}, orjson.dumps(registration()), 10000),
+        ({"sign": "123456"}, orjson.dumps(registration()), 10000),
+    ],
+)
+async def test_request_bodies(
+    http: aiohttp.ClientSession, self_hosted: Sandbox, headers: dict[str, str], body: bytes, code: int
+) -> None:
+    """Bodies are UTF-8 JSON whatever is declared; a compressed one is not understood; headers are not read."""
+    url = f"{self_hosted.origin}{API}/personCreateAndAuth"
+    async with http.post(url, data=body, headers=headers, skip_auto_headers=["Content-Type"]) as response:
+        assert (response.status, (await response.json())["code"]) == (200, code)
+
+
+async def test_token_in_the_query_of_a_post(http: aiohttp.ClientSession, self_hosted: Sandbox) -> None:
+    """The token of a POST is read in the body only; a chunked body is accepted."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for byte in orjson.dumps(registration(appAuthToken=None)):
+            yield bytes([byte])
+
+    url = f"{self_hosted.origin}{API}/personCreateAndAuth?appAuthToken={TOKEN}"
+    async with http.post(url, data=chunks()) as response:
+        assert (await response.json())["code"] == 40000
+
+
+async def test_large_upload(http: aiohttp.ClientSession, self_hosted: Sandbox) -> None:
+    """A file of several megabytes is accepted completely, without stopping the event loop of the sandbox."""
+    content = b"%PDF-1.7\n" + bytes(6 * 1024 * 1024)
+    fields = {"appAuthToken": TOKEN, "uniqueCode": "u", "fileName": "大文件", "fileSuffix": ".pdf"}
+    body = io.BytesIO(orjson.dumps(fields | {"file": base64.b64encode(content).decode()}))
+    async with http.post(f"{self_hosted.origin}{API}/document/file", data=body) as response:
+        envelope = await response.json()
+    assert envelope["code"] == 10000
+    assert len(envelope["result"]["docId"]) == 32
+
+
+async def test_rate_limit_by_forwarded_address(http: aiohttp.ClientSession) -> None:
+    """The rate limit counts by the first address of ``X-Forwarded-For``, else by that of the connection."""
+    fields = {"appAuthToken": TOKEN, "uniqueCode": "u", "fileName": "a", "fileSuffix": ".zip", "file": "UEsDBA=="}
+
+    async def upload(sandbox: Sandbox, **headers: str) -> object:
+        url = f"{sandbox.origin}{API}/annex/file"
+        async with http.post(url, json=fields, headers={name.replace("_", "-"): x for name, x in headers.items()}) as r:
+            return (await r.json())["code"]
+
+    async with Sandbox(fixtures=fixtures_document(), clock=lambda: NOW, rate_limit_form="api") as sandbox:
+        for _ in range(5):
+            assert await upload(sandbox) == 10000
+        assert await upload(sandbox) == 999999
+        assert await upload(sandbox, X_Forwarded_For=" ") == 999999
+        for _ in range(5):
+            assert await upload(sandbox, X_Forwarded_For="192.0.2.1, 192.0.2.2") == 10000
+        assert await upload(sandbox, X_Forwarded_For="192.0.2.1") == 999999
+        assert await upload(sandbox, X_Forwarded_For="192.0.2.2") == 10000
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "expected"),
+    [
+        (b"?contact=" + b"x" * 7000, b"", 200),
+        (b"?contact=" + b"x" * 8200, b"", 400),
+        (b"?contact=x", b"".join(b"X-%d: %s\r\n" % (number, b"x" * 1000) for number in range(9)), 400),
+        (b"?contact=x", b"".join(b"X-%d: x\r\n" % number for number in range(90)), 200),
+        *((b"?contact=x", b"X: x\r\n" * count, 400) for count in (101, 500)),
+        *((b"?contact=%b" % character, b"", 400) for character in (b"|", b"{", b"}", b"[", b"]", b'"', b"\\")),
+        (b"?contact=%7C%7B", b"", 200),
+    ],
+)
+async def test_heads(
+    self_hosted: Sandbox, caplog: pytest.LogCaptureFixture, path: bytes, headers: bytes, expected: int
+) -> None:
+    """A head of more than 8192 bytes or 100 lines, or with unsafe characters in its target, is an HTML 400."""
+    target = API.encode() + b"/signRes" + path
+    head = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n%b\r\n" % (target, headers)
+    response = await raw(self_hosted, head)
+    assert status(response) == expected
+    assert (b"text/html" in response) == (expected == 400)
+    assert errors(caplog) == []
+
+
+async def test_requests_on_a_connection(self_hosted: Sandbox) -> None:
+    """The hundredth response on a connection announces its end; pages are not counted."""
+    host, port = self_hosted.origin.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    heads = []
+    for path in ("/sandbox/orders", *["/resrun-paas/"] * 100):
+        writer.write(f"HEAD {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+    assert [b"Connection: close" in head for head in heads] == [False] * 100 + [True]
+    assert await reader.read() == b""
+    writer.close()
+
+
+async def test_half_a_body(self_hosted: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body whose rest does not arrive is answered with the hidden error page, and the connection closed."""
+    monkeypatch.setattr(app, "READ_TIMEOUT", 0.2)
+    head = f"POST {API}/personCreateAndAuth HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n"
+    response = await raw(self_hosted, head.encode() + b'{"appAuthToken":')
+    assert status(response) == 401
+    assert orjson.loads(content(response))["code"] == 401
+
+
+async def test_download_headers() -> None:
+    """A download is chunked and never compressed; its name is form-encoded."""
+    request = make_mocked_request("GET", "/", headers={"Accept-Encoding": "gzip"})
+    response = render(request, Download("合同 a*~.pdf", b"%PDF-1.7"), 0)
+    assert (response.content_type, response.charset, response.body) == (
+        "application/octet-stream",
+        "utf-8",
+        b"%PDF-1.7",
+    )
+    name = "%E5%90%88%E5%90%8C+a*%7E.pdf"
+    assert response.headers["Content-Disposition"] == f"attachment;fileName={name}"
+    assert response.headers["fileName"] == name
+    assert (response.chunked, response.compression) == (True, False)
+
+
+async def test_refused_bodies(self_hosted: Sandbox) -> None:
+    """A body that nobody wants is read to its end, so that the connection stays usable."""
+    connections = []
+
+    async def count(*_: object) -> None:
+        connections.append(1)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(count)
+    async with aiohttp.ClientSession(trace_configs=[trace]) as client:
+        for path in (f"{API}/signRes", f"{API}/nothing", f"{API}/personCreateAndAuth"):
+            async with client.post(self_hosted.origin + path, data=io.BytesIO(bytes(4 * 1024 * 1024))) as response:
+                assert (await response.json())["code"] in {405, 401, 25000}
+    assert len(connections) == 1
+
+
+async def test_expect_continue(http: aiohttp.ClientSession, self_hosted: Sandbox) -> None:
+    """A client that waits for permission to send its body gets it."""
+    url = f"{self_hosted.origin}{API}/personCreateAndAuth"
+    async with http.post(url, json=registration(), expect100=True) as response:
+        assert (await response.json())["code"] == 10000
+
+
+async def test_idle_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle connection is closed without an announcement."""
+    monkeypatch.setattr(server, "IDLE_TIMEOUT", 0.2)
+    async with Sandbox(fixtures=fixtures_document()) as sandbox:
+        host, port = sandbox.origin.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"HEAD /resrun-paas/ HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        head = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+    assert status(head) == 200
+    assert b"Connection:" not in head

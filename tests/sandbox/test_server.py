@@ -7,14 +7,25 @@ import socket
 import sys
 import threading
 from contextlib import AsyncExitStack, closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
-from kfq_async import AsyncSession, CorpIdentLinkRequest, KfqError, RetryPolicy
+from kfq_async import (
+    AsyncSession,
+    CorpIdentLinkRequest,
+    CredentialPlacement,
+    KfqError,
+    Operation,
+    ParameterError,
+    RetryPolicy,
+)
 from kfq_async.sandbox import SAMPLE_TOKEN, Fault, Sandbox
+from kfq_async.sandbox.fixtures import DefaultFixtures, load_fixtures
 from kfq_async.sandbox.notifications import NotificationSender
 from kfq_async.sandbox.store import Setting, Store, process_key
+from self_hosted import STRANGER, TOKEN, fixtures_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,6 +98,61 @@ def test_tokens() -> None:
     """`token` is that of the published sample, or the first of ``tokens``."""
     assert Sandbox().token == SAMPLE_TOKEN == "PV9LQWZA"
     assert Sandbox(tokens=iter(["A", "B"])).token == "A"
+
+
+def test_fixtures(tmp_path: Path) -> None:
+    """``fixtures`` is a file, its data, or `Fixtures`; `token` is the first one that is enabled."""
+    file = tmp_path / "platform.json"
+    file.write_bytes(orjson.dumps(fixtures_document()))
+    for fixtures in (file, str(file), fixtures_document(), load_fixtures(file)):
+        sandbox = Sandbox(fixtures=fixtures)
+        assert sandbox.token == TOKEN
+        assert sandbox.fixtures == load_fixtures(file)
+    assert isinstance(Sandbox().fixtures, DefaultFixtures)
+    with pytest.raises(ValueError, match="needs at least one enabled developer"):
+        Sandbox(fixtures={"enterprises": []})
+    with pytest.raises(ValueError, match="tokens must be left out with fixtures"):
+        Sandbox(fixtures=file, tokens=["A"])
+
+
+def test_rate_limit_form() -> None:
+    """An unknown form of the rate limit is refused with those that exist."""
+    with pytest.raises(ValueError, match="rate_limit_form must be one of internal, api, hidden, not 'none'"):
+        Sandbox(rate_limit_form="none")
+
+
+@pytest.mark.parametrize(
+    ("fixtures", "strict", "refuses"),
+    [(None, None, True), (None, False, False), (fixtures_document(), None, False), (fixtures_document(), True, True)],
+)
+async def test_strict(*, fixtures: dict[str, Any] | None, strict: bool | None, refuses: bool) -> None:
+    """Unknown fields are refused by default without fixtures, and ignored with them."""
+    async with (
+        Sandbox(fixtures=fixtures, strict=strict) as sandbox,
+        AsyncSession(sandbox.token, base_url=sandbox.base_url) as session,
+    ):
+        operation = Operation[Any, Any]("POST", "/annex/file", credentials=CredentialPlacement.PARAMETERS)
+        upload = {"fileName": "a", "file": "UEsDBA==", "fileSuffix": ".zip", "fileNmae": "b"}
+        if refuses:
+            with pytest.raises(ParameterError, match="23000"):
+                await session.send(operation, upload)
+        else:
+            assert (await session.send(operation, upload)).result["fileId"]
+
+
+async def test_uploads_survive_a_restart(tmp_path: Path) -> None:
+    """Files and registered accounts are in the state file."""
+    state = tmp_path / "state.db"
+    operation = Operation[Any, Any]("POST", "/companyCreateAndAuth", credentials=CredentialPlacement.PARAMETERS)
+    lines = Operation[Any, Any]("GET", "/signRes", credentials=CredentialPlacement.PARAMETERS)
+    account = {"contactType": "MOBILE", "contact": STRANGER}
+    for sent, request in ((operation, {"account": account, "companyName": "东方示例有限公司"}), (lines, account)):
+        async with (
+            Sandbox(fixtures=fixtures_document(), state=state) as sandbox,
+            AsyncSession(sandbox.token, base_url=sandbox.base_url) as session,
+        ):
+            result = (await session.send(sent, request)).result
+    assert result[0]["signReId"] == "sales"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "10.0.0.1", "2001:db8::1", "128.0.0.1"])

@@ -12,7 +12,16 @@ from kfq_async.models.hosts import is_loopback
 if TYPE_CHECKING:
     from yarl import URL
 
-__all__ = ["headers", "method_not_allowed", "page", "policy_sources", "refused", "too_large", "web_application"]
+__all__ = [
+    "bad_request",
+    "headers",
+    "method_not_allowed",
+    "page",
+    "policy_sources",
+    "refused",
+    "too_large",
+    "web_application",
+]
 
 _STYLE = """
 :root{--ink:#1b2433;--soft:#5d6878;--line:#dfe4ec;--page:#f3f5f9;--blue:#1d5bd6;--amber:#8a5300}
@@ -132,6 +141,11 @@ def page(title: str, content: str, *, wide: bool = False) -> str:
 def refused(title: str, text: str) -> str:
     """Return a page that explains why a request was refused."""
     return page(title, f"<h1>{escape(title)}</h1><p>{escape(text)}</p>")
+
+
+def bad_request() -> str:
+    """Return the web server's page for a request whose head it does not read."""
+    return page("400 Bad Request", "<h1>400 Bad Request</h1>")
 
 
 def method_not_allowed() -> str:
