@@ -17,7 +17,7 @@ KfqError
 ├── UnexpectedResponse               the response is not one of the platform's
 ├── DecodeError                      the platform reported success, but the result is invalid
 ├── ApiError                         the platform reported an error
-│   ├── CredentialsError             token, developer or permission refused
+│   ├── CredentialsError             token missing or invalid, or its developer disabled
 │   ├── ParameterError               a field is missing, blank or malformed
 │   ├── SignatureError               the signature was refused
 │   │   ├── ClockError               the timestamp is out of range
@@ -25,8 +25,10 @@ KfqError
 │   ├── BusinessError                refused by a rule of the platform
 │   ├── TooFrequentError             rate limit exceeded; the call was not executed
 │   ├── NotFoundError                the platform does not have this operation
+│   ├── HiddenErrorPage              the platform's login filter answered in place of its error page
 │   └── ServerError                  internal failure of the platform
 ├── OutcomeUnknown                   a write that must not be retried blindly may have taken effect
+├── TasksUnavailable                 the operation took effect, but the contract's tasks could not be read
 ├── OnboardingError                  the batch of companies cannot continue
 │   ├── SourceError (ValueError)     the input file cannot be read, or lacks required data
 │   ├── LedgerError                  the ledger cannot be used
@@ -56,6 +58,7 @@ __all__ = [
     "DecodeError",
     "EncodeError",
     "GatewayError",
+    "HiddenErrorPage",
     "KfqError",
     "LedgerError",
     "NonceError",
@@ -74,6 +77,7 @@ __all__ = [
     "SignatureError",
     "SignerError",
     "SourceError",
+    "TasksUnavailable",
     "TooFrequentError",
     "TotalTimeout",
     "TransportError",
@@ -290,7 +294,8 @@ class ApiError(KfqError):
 
     Attributes:
         code: Error code of the platform (protocol section 2); ``None`` if the response has none.
-        message: `PlatformMessage`, as received, which may hold personal data; ``None`` if the response has none.
+        message: `PlatformMessage`, which may hold personal data: as received, but that of an unhandled failure ends
+            before it repeats the request (protocol section 2.5). ``None`` if the response has none.
         http_status: HTTP status of the response.
         retry_after: ``Retry-After`` of the response, in seconds; ``None`` if it had none.
         envelope: `Envelope` of the response; ``None`` if it had none.
@@ -299,7 +304,8 @@ class ApiError(KfqError):
     code: int | None
     """Error code of the platform (protocol section 2); ``None`` if the response has none."""
     message: PlatformMessage | None
-    """`PlatformMessage`, as received, which may hold personal data; ``None`` if the response has none."""
+    """`PlatformMessage`, which may hold personal data: as received, but that of an unhandled failure ends before it
+    repeats the request (protocol section 2.5). ``None`` if the response has none."""
     http_status: int
     """HTTP status of the response."""
     retry_after: float | None = None
@@ -340,7 +346,10 @@ def _quote(message: str | None) -> str:
 
 
 class CredentialsError(ApiError):
-    """The token, its developer or its permissions were refused; check them, a retry cannot help."""
+    """The token is missing or invalid, or its developer is disabled; check it, a retry cannot help.
+
+    Codes 40000, 41000 and 42000. A token of more than 64 characters is not refused so, but ends in `HiddenErrorPage`.
+    """
 
 
 class ParameterError(ApiError):
@@ -371,6 +380,17 @@ class NotFoundError(ApiError):
     """The platform does not have this operation or method; check ``base_url`` and the platform's edition."""
 
 
+class HiddenErrorPage(ApiError):
+    """The platform's login filter answered in place of its error page, with HTTP 401 (protocol section 1.5).
+
+    Its message speaks of the token, but a refused token is a `CredentialsError`. It means one of: the operation does
+    not exist on this platform, such as those under ``auth/`` on a self-hosted one, or its path is mistyped; the rate
+    limit is exceeded; the token has more than 64 characters; or an operation that was begun has failed inside the
+    platform, and may have left something behind. The text names what is possible for the operation. With an
+    ``operator_account`` the platform reports some of these failures in words.
+    """
+
+
 class ServerError(ApiError):
     """Internal failure of the platform; it may have acted, so check before retrying a write."""
 
@@ -388,6 +408,26 @@ class OutcomeUnknown(KfqError):
             "check the platform before retrying",
             phase=original_error.phase,
         )
+        self.original_error = original_error
+
+
+class TasksUnavailable(KfqError):
+    """The operation took effect, but the contract's tasks could not be read afterwards; do not repeat the operation.
+
+    Read them with ``session.contracts.tasks``. The details of the call are those of the operation.
+
+    Attributes:
+        contract_id: Id of the contract.
+        original_error: Error of reading the tasks.
+    """
+
+    def __init__(self, contract_id: str, original_error: KfqError) -> None:
+        super().__init__(
+            f"it took effect, but the contract's tasks could not be read afterwards ({type(original_error).__name__}: "
+            f"{original_error.args[0]}); call session.contracts.tasks instead of repeating it",
+            phase=Phase.ANSWERED,
+        )
+        self.contract_id = contract_id
         self.original_error = original_error
 
 

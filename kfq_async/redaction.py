@@ -49,21 +49,21 @@ _OTHER_WORDS = _words(
 """Words that are shown only in a clause without anything hidden, since a company's name could contain them."""
 _LATIN_WORDS = _words(
     """
-    accountName actionType agreeSkipWillingness annexList appAuthToken appId authCallbackUrl authUrl autoFinish
-    autoSign bankCard bizId bizType callbackPage callbackType clientRequestId clientUserId code comment companyName
-    companyType companyVerifyMethod contact contactType contactUnionId contractId contractName contractNo
+    account accountName actionType agreeSkipWillingness annexList appAuthToken appId approval authCallbackUrl authUrl
+    autoFinish autoSign bankCard bizId bizType callbackPage callbackType clientRequestId clientUserId code comment
+    companyName companyType companyVerifyMethod contact contactType contactUnionId contractId contractName contractNo
     contractStatus controlChangeFlag controlHeight controlType controlWidth corpIdentConfig corpIdentInfo
     corpVerifyMethods createTime creditCode deadline docId docType documentId documentName documents enterpriseName
-    expireDate fileId fileName fileSuffix finalSignType finish idCard idCardType internalNodeList keyword keywordType
-    legalRepName license message mobile name nodeType nonce offsetX offsetY operator operatorAccount operatorUnionId
-    oprIdentConfig oprIdentInfo orderNo orderStatus pageConfig pageUrlExpireTime paramKey paramValue party
-    partyAccount partyName partyType personalSignAuth personVerifyMethod personVerifyMethods positionParamList reason
-    receiver relationDocList result sealId sealType send sign signature signConfirm signDateFormat signDocumentList
-    signer signerList signerName signerOrder signerType signOrderNo signOrderType signPositionType signReId
-    signTemplateParamList signType sn status subject taskId tasks taskType templateId templateName templateParamList
-    tenantType timestamp todoTaskList unionId uniqueCode unmodifiableParams userType verifyTime verifyType API HTTP ID
-    IP JSON PDF SQL Token URL id ip json null pdf token url yyyy-MM-dd $ @ - boolean expected integer item key list
-    missing not number object or required string unknown
+    expireDate fileId fileName fileSuffix finalSignType finish idCard idCardType identity internalNodeList isMakeSeal
+    keyword keywordType legalPerson legalRepName license linkType message mobile name nodeType noLogin nonce offsetX
+    offsetY operator operatorAccount operatorUnionId oprIdentConfig oprIdentInfo orderNo orderStatus pageConfig pageUrl
+    pageUrlExpireTime paramKey paramValue party partyAccount partyName partyType personalSignAuth personVerifyMethod
+    personVerifyMethods positionParamList reason receiver relationDocList result sealId sealType send sign signature
+    signatureSubjectType signConfirm signDateFormat signDocumentList signer signerList signerName signerOrder signerType
+    signOrderNo signOrderType signPositionType signReId signReName signTemplateParamList signType sn status subject
+    taskId tasks taskType templateId templateName templateParamList tenantType timestamp todoTaskList unionId uniqueCode
+    unmodifiableParams userType verifyTime verifyType API HTTP ID IP JSON PDF SQL Token URL id ip json null pdf token
+    url yyyy-MM-dd $ @ - boolean expected integer item key list missing not number object or required string unknown
     """
 )
 """Wire names of fields (protocol sections 3 to 6), and the words that say what is wrong with a field."""

@@ -20,6 +20,7 @@ from kfq_async.models.urls import parse_http_url
 from kfq_async.protocol.operation import ApiResponse, Operation
 from kfq_async.protocol.requests import API_PATH, NOTHING, EncodedRequest, prepare
 from kfq_async.protocol.signing import Rsa2Signer
+from kfq_async.resources.accounts import Accounts
 from kfq_async.resources.auth import Auth
 from kfq_async.resources.contracts import Contracts
 from kfq_async.transport.call import Call, CallSettings
@@ -48,6 +49,7 @@ class ViewOptions(TypedDict, total=False):
     signer: Signer | None
     timeouts: Timeouts
     retry: RetryPolicy
+    operator_account: str | None
 
 
 class SessionOptions(ViewOptions, total=False):
@@ -74,6 +76,10 @@ class AsyncSession:
         app_auth_token: The ``appAuthToken`` of the tenant, printable ASCII.
         base_url: URL of the platform with its context path, by default the hosted platform. Names below ``localhost``
             are connected to 127.0.0.1, unless ``connector`` or ``proxy`` is given.
+        operator_account: Account that the platform acts as in operations on contracts, files and accounts, if it has
+            linked the account to the token; without effect otherwise. With one, the platform reports in words some
+            failures that otherwise end in `HiddenErrorPage`. A request's own ``operator_account`` overrides it, and
+            ``None`` sends none.
         signer: Computes the ``sign`` header, such as `Rsa2Signer`; ``None`` sends it empty, as the platform's sample
             does.
         timeouts: Limits of each call, in seconds.
@@ -96,7 +102,11 @@ class AsyncSession:
 
     Attributes:
         auth: Identification of enterprises: `Auth.corp_ident_link`.
-        contracts: Contracts: `Contracts.draft`, `Contracts.tasks`.
+        accounts: Business lines, and registration of enterprises and persons: `Accounts.business_lines`,
+            `Accounts.register_company`, `Accounts.register_person`.
+        contracts: Contracts: `Contracts.draft`, `Contracts.tasks`, `Contracts.add_signers`, `Contracts.approve`,
+            `Contracts.refuse`, `Contracts.finish`, `Contracts.recall`, `Contracts.sign_for_person`,
+            `Contracts.task_url`, `Contracts.page_url`.
         closed: Whether the session was closed.
 
     `for_token` returns a view for another tenant, `with_options` one with other settings, and `send` calls any
@@ -109,6 +119,7 @@ class AsyncSession:
         app_auth_token: str,
         *,
         base_url: str = HOSTED,
+        operator_account: str | None = None,
         signer: Signer | None = None,
         timeouts: Timeouts = Timeouts(),
         retry: RetryPolicy = RetryPolicy(),
@@ -135,6 +146,7 @@ class AsyncSession:
         self._settings = CallSettings(
             app_auth_token=_check_token(app_auth_token),
             base_url=parse_base_url(base_url),
+            operator_account=_check_operator_account(operator_account),
             signer=_signer(signer),
             timeouts=_of_type(Timeouts, "timeouts", timeouts),
             retry=_of_type(RetryPolicy, "retry", retry),
@@ -155,6 +167,7 @@ class AsyncSession:
 
     def _add_resources(self) -> None:
         self._auth = Auth(self.send)
+        self._accounts = Accounts(self.send)
         self._contracts = Contracts(self.send)
 
     @property
@@ -167,14 +180,35 @@ class AsyncSession:
         return self._auth
 
     @property
+    def accounts(self) -> Accounts:
+        """Business lines, and registration of enterprises and persons.
+
+        ``await session.accounts.business_lines(contact)`` returns the business lines of a user as a tuple of
+        `BusinessLine`. ``SAFE``: retried.
+
+        ``await session.accounts.register_company(request)`` stores the data of a `RegisterCompanyRequest`, and
+        ``await session.accounts.register_person(request)`` those of a `RegisterPersonRequest`. ``NONE``: never retried
+        once they may have arrived.
+        """
+        return self._accounts
+
+    @property
     def contracts(self) -> Contracts:
-        """Contracts and their tasks.
+        """Contracts, their tasks and their pages.
 
         ``await session.contracts.draft(request)`` creates a contract from a `ContractDraftRequest`, and returns a
         `ContractDraft`. ``NONE``: never retried once it may have arrived; rate limited.
 
         ``await session.contracts.tasks(contract_id)`` returns the state and the open tasks as `ContractTasks`.
         ``SAFE``: retried.
+
+        ``await session.contracts.add_signers(contract_id, signers)``, ``approve(contract_id, signer=...)``,
+        ``refuse(contract_id, signer=...)``, ``finish(contract_id)``, ``recall(contract_id)`` and
+        ``sign_for_person(contract_id, signer=...)`` change a contract, and return its `ContractTasks` as read
+        afterwards. ``NONE``: never retried once they may have arrived.
+
+        ``await session.contracts.task_url(contract_id, task_id)`` and ``page_url(contract_id, contact)`` return a
+        `PageLink`. ``SAFE``: retried.
         """
         return self._contracts
 
@@ -235,13 +269,20 @@ class AsyncSession:
             await self._client.aclose()
 
     @hide_arguments
-    def for_token(self, app_auth_token: str) -> Self:
-        """Return a view for another tenant that shares connections, slots, rate limits and clock."""
-        return self._view(app_auth_token=_check_token(app_auth_token))
+    def for_token(self, app_auth_token: str, *, operator_account: str | None = None) -> Self:
+        """Return a view for another tenant that shares connections, slots, rate limits and clock.
+
+        Its ``operator_account`` is the given one, and never that of this session.
+        """
+        return self._view(
+            app_auth_token=_check_token(app_auth_token), operator_account=_check_operator_account(operator_account)
+        )
 
     @hide_arguments
     def with_options(self, **options: Unpack[ViewOptions]) -> Self:
-        """Return a view with other ``timeouts``, ``retry`` or ``signer`` that shares connections, slots and clock.
+        """Return a view with other ``timeouts``, ``retry``, ``signer`` or ``operator_account``.
+
+        It shares connections, slots, rate limits and clock.
 
         Raises `TypeError` for any other name: the other settings belong to the shared connections.
         """
@@ -249,6 +290,7 @@ class AsyncSession:
             "timeouts": lambda value: _of_type(Timeouts, "timeouts", value),
             "retry": lambda value: _of_type(RetryPolicy, "retry", value),
             "signer": _signer,
+            "operator_account": _check_operator_account,
         }
         for name, value in options.items():
             if name not in checks:
@@ -294,6 +336,7 @@ class AsyncSession:
                 url=self._url(operation.path),
                 extra_body=extra_body,
                 extra_headers=extra_headers,
+                operator_account=self._settings.operator_account,
             )
         except Exception as problem:  # noqa: BLE001  # raised again
             raise problem.with_traceback(None) from None  # the frames of `prepare` hold the fields
@@ -303,7 +346,13 @@ class AsyncSession:
         envelope = await call.run()
         try:
             result: ResultT = envelope.result if operation.result is None else envelope.decode_result(operation.result)
-            return ApiResponse(result=result, envelope=envelope, attempts=call.attempts)
+            return ApiResponse(
+                result=result,
+                envelope=envelope,
+                attempts=call.attempts,
+                http_status=call.http_status,
+                unique_code=call.unique_code,
+            )
         except DecodeError as problem:
             unreadable = problem.with_traceback(None)  # its frames hold the plain result
         try:
@@ -342,6 +391,17 @@ def _check_token(value: object) -> str:
             "app_auth_token must be printable ASCII without spaces: check it for line breaks and typographic quotes"
         )
     return MaskedStr(plain_text(value))
+
+
+def _check_operator_account(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"operator_account must be a str or None, not {type_name(value)}")
+    account = plain_text(value)
+    if not account or not account.isprintable():
+        raise ValueError("operator_account must not be empty or hold control characters; None sends none")
+    return MaskedStr(account)
 
 
 def _signer(value: Any) -> Any:

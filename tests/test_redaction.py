@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from kfq_async.models import contracts, identity, notifications
+from kfq_async.models import accounts, contracts, identity, notifications
 from kfq_async.protocol.codec import camel
 from kfq_async.redaction import printable, redact
 
@@ -170,7 +170,7 @@ def wire_names(module: ModuleType) -> set[str]:
     return {camel(name) for model in models for name in attrs.fields_dict(model)} - {"extra"}
 
 
-@pytest.mark.parametrize("module", [contracts, identity, notifications], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [accounts, contracts, identity, notifications], ids=lambda module: module.__name__)
 def test_wire_names_are_known(module: ModuleType) -> None:
     """Messages may name the field that they are about: every field of a model."""
     assert {name for name in wire_names(module) if redact(name) != name} == set()

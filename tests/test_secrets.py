@@ -25,7 +25,7 @@ from rich.traceback import Traceback
 
 import kfq_async
 from failures import FAILURES, LINK, SECRETS
-from kfq_async.models.fields import as_masked_text
+from kfq_async.models.fields import MODEL, as_masked_text
 from kfq_async.models.masking import MaskedStr
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 SENSITIVE_FIELDS = {
     *("account", "account_name", "app_auth_token", "auth_callback_url", "auth_url", "bank_card", "callback_page"),
     *("contact", "id_card", "legal_rep_name", "license", "mobile", "operator_account", "operator_name"),
-    *("page_url", "param_value", "party_account", "party_name", "redis_url", "response_body", "signer_name"),
-    *("task_url", "token"),
+    *("comment", "identity", "legal_person", "page_url", "param_value", "party_account", "party_name", "redis_url"),
+    *("response_body", "signer_name", "task_url", "token"),
 }
 """Names of fields that hold people's data, links or tokens in every class; a ``name`` does so in the models."""
 PLACES_OF_NAMES = "kfq_async.models."
@@ -56,6 +56,7 @@ FIELDS = [
     for cls in CLASSES
     if attrs.has(cls)
     for attribute in attrs.fields(cls)
+    if MODEL not in attribute.metadata
     if attribute.name in SENSITIVE_FIELDS or (attribute.name == "name" and cls.__module__.startswith(PLACES_OF_NAMES))
 ]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from attrs import evolve
 
 from calls import FAST_RETRY, REQUEST, TOKEN, respond
 from kfq_async import (
     CORP_IDENT_LINK,
-    ApiError,
     ApiResponse,
     AsyncSession,
     CorpIdentLink,
@@ -21,8 +21,11 @@ from kfq_async import (
     DecodeError,
     EncodeError,
     Envelope,
+    HiddenErrorPage,
+    Idempotency,
     KfqError,
     Operation,
+    OutcomeUnknown,
     Phase,
     SignerError,
 )
@@ -53,8 +56,10 @@ async def test_send_returns_result_envelope_and_attempts(sandbox: Sandbox, sessi
 def test_repr_of_a_response() -> None:
     """An `ApiResponse` shows a model, which masks its secrets, and no plain data, which would not."""
     link = CorpIdentLink(order_no="N1", auth_url="https://h.example/secret")
-    assert "N1" in repr(ApiResponse(result=link, envelope=None, attempts=1))
-    assert "secret" not in repr(ApiResponse(result={"authUrl": "secret"}, envelope=None, attempts=1))
+    assert "N1" in repr(ApiResponse(result=link, envelope=None, attempts=1, http_status=200, unique_code="U1"))
+    assert "secret" not in repr(
+        ApiResponse(result={"authUrl": "secret"}, envelope=None, attempts=1, http_status=200, unique_code="U1")
+    )
     assert "secret" not in repr(HttpResponse(200, {"Location": "secret"}, b"secret"))
 
 
@@ -82,10 +87,13 @@ async def test_token_in_the_body(sandbox: Sandbox) -> None:
     """An operation of the contract family sends its token in the body; an unknown one does not exist."""
     operation = Operation[Any, Any]("POST", "/contract/unknown", credentials=CredentialPlacement.PARAMETERS)
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
-        with pytest.raises(ApiError) as caught:
+        with pytest.raises(HiddenErrorPage) as caught:
+            await session.send(evolve(operation, idempotency=Idempotency.KEYED), {"contractId": "1"})
+        assert (caught.value.phase, caught.value.code, caught.value.http_status) == (Phase.ANSWERED, 401, 401)
+        assert "its path is mistyped" in str(caught.value)
+        with pytest.raises(OutcomeUnknown) as unknown:
             await session.send(operation, {"contractId": "1"})
-    assert (caught.value.phase, caught.value.code, caught.value.http_status) == (Phase.ANSWERED, 401, 401)
-    assert "self-hosted" not in str(caught.value)
+        assert (unknown.value.phase, type(unknown.value.original_error)) == (Phase.ANSWERED, HiddenErrorPage)
 
 
 async def test_extra_body_and_headers() -> None:

@@ -10,13 +10,12 @@ from math import inf, nan
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
+import orjson
 import pytest
+from yarl import URL
 
-from calls import REQUEST, TOKEN, respond
-from kfq_async import (
-    AsyncSession,
-    Rsa2Signer,
-)
+from calls import DRAFT, REQUEST, SAFE_GET, TOKEN, respond
+from kfq_async import AsyncSession, RetryPolicy, Rsa2Signer
 from kfq_async.protocol.signing import verify
 from kfq_async.session import HOSTED, SessionOptions, ViewOptions
 from named_texts import NamedText
@@ -194,7 +193,7 @@ def test_view_checks_its_signer() -> None:
 @pytest.mark.parametrize("name", ["concurrency", "base_url", "connector", "app_auth_token", "oops"])
 def test_options_refused_by_a_view(name: Any) -> None:
     """Settings of the shared connections are refused by name."""
-    with pytest.raises(TypeError, match=f"with_options takes timeouts, retry, signer, not {name}"):
+    with pytest.raises(TypeError, match=f"with_options takes timeouts, retry, signer, operator_account, not {name}"):
         AsyncSession(TOKEN).with_options(**{name: 1})  # type: ignore[arg-type]
 
 
@@ -208,7 +207,7 @@ async def test_ssl_beside_a_connector() -> None:
 def test_keywords_are_typed() -> None:
     """`AsyncSession.from_env` takes the arguments of the class, and `AsyncSession.with_options` those of a view."""
     assert SessionOptions.__optional_keys__ == signature(AsyncSession).parameters.keys()
-    assert ViewOptions.__optional_keys__ == {"timeouts", "retry", "signer"}
+    assert ViewOptions.__optional_keys__ == {"timeouts", "retry", "signer", "operator_account"}
 
 
 def test_repr(vectors: Any) -> None:
@@ -386,3 +385,61 @@ def test_key_on_one_line(environment: Callable[..., None], vectors: Any) -> None
     pem = "\\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----", ""])
     environment(KFQ_APP_AUTH_TOKEN=TOKEN, KFQ_PRIVATE_KEY=pem)
     assert repr(AsyncSession.from_env())
+
+
+async def accounts_sent(session: AsyncSession, server: ScriptedServer) -> list[object]:
+    """Return the account that a GET and a POST of the contract family carry."""
+    count = len(server.requests)
+    await session.send(SAFE_GET, {})
+    await session.send(DRAFT, {})
+    get, post = server.requests[count:]
+    return [URL(get.target).query.get("operatorAccount"), orjson.loads(post.body).get("operatorAccount")]
+
+
+async def test_operator_account_of_views() -> None:
+    """A view has the account of its session unless it is given another one; one for another tenant never has it."""
+    async with ScriptedServer(respond(success({}))) as server:
+        session = AsyncSession(TOKEN, base_url=server.base_url, operator_account="经办 1")
+        async with session:
+            other = session.for_token("OTHER001")
+            views = {
+                "经办 1": [session, session.with_options(retry=RetryPolicy())],
+                "op-2": [
+                    session.with_options(operator_account="op-2"),
+                    session.with_options(operator_account="op-2").with_options(signer=None),
+                    session.for_token("OTHER001", operator_account="op-2"),
+                    other.with_options(operator_account="op-2"),
+                ],
+                None: [other, session.with_options(operator_account=None), other.with_options(retry=RetryPolicy())],
+            }
+            for account, sessions in views.items():
+                for view in sessions:
+                    assert await accounts_sent(view, server) == [account] * 2
+
+
+@pytest.mark.parametrize(
+    ("account", "error", "text"),
+    [
+        (5, TypeError, "operator_account must be a str or None, not int"),
+        (b"x", TypeError, "operator_account must be a str or None, not bytes"),
+        ("", ValueError, "operator_account must not be empty"),
+        ("13800138000\n", ValueError, "or hold control characters"),
+        ("\ud800", ValueError, "or hold control characters"),
+    ],
+)
+def test_invalid_operator_account(account: Any, error: type[Exception], text: str) -> None:
+    """An account that cannot be sent is refused at once, without its value."""
+    with pytest.raises(error, match=text) as caught:
+        AsyncSession(TOKEN, operator_account=account)
+    assert "13800138000" not in str(caught.value)
+    with pytest.raises(error, match=text):
+        AsyncSession(TOKEN).for_token(TOKEN, operator_account=account)
+    with pytest.raises(error, match=text):
+        AsyncSession(TOKEN).with_options(operator_account=account)
+
+
+def test_operator_account_is_masked() -> None:
+    """Neither the ``repr`` of a session nor that of its settings shows the account."""
+    session = AsyncSession(TOKEN, operator_account="13800138000")
+    assert "13800138000" not in f"{session!r} {vars(session)!r} {session._settings.operator_account!r}"
+    assert session._settings.operator_account == "13800138000"

@@ -1,4 +1,4 @@
-"""Contract drafts, parties, sign positions and tasks (protocol sections 4.0, 4.6 and 4.12)."""
+"""Contracts: drafts, parties, sign positions, tasks, and the requests of all operations (protocol section 4)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kfq_async.models.fields import (
     SECRET_TEXT,
     UNKNOWN_KEYS,
     as_tuple,
+    boolean,
     integer,
     known_member,
     model,
@@ -24,20 +25,20 @@ from kfq_async.models.fields import (
 
 @frozen(kw_only=True)
 class ContractUser:
-    """A person: name and account. Every field is optional; ``None`` leaves the key out.
+    """A person: name and account (protocol section 4.0). Every field is optional; ``None`` leaves the key out.
 
     Attributes:
-        name: Name of the person.
+        name: Name of the person: up to 50 characters for a receiver, 20 for a step of a receiving enterprise.
         contact_type: Kind of ``contact``: ``MOBILE`` or ``EMAIL``.
-        contact: Mobile number or e-mail address of the account.
+        contact: Mobile number or e-mail address of the account, up to 255 characters.
     """
 
     name: str | None = field(default=None, **SECRET_TEXT)
-    """Name of the person."""
+    """Name of the person: up to 50 characters for a receiver, 20 for a step of a receiving enterprise."""
     contact_type: str | None = field(default=None, validator=text)
     """Kind of ``contact``: ``MOBILE`` or ``EMAIL``."""
     contact: str | None = field(default=None, **SECRET_TEXT)
-    """Mobile number or e-mail address of the account."""
+    """Mobile number or e-mail address of the account, up to 255 characters."""
 
 
 @frozen(kw_only=True)
@@ -57,30 +58,41 @@ class RelationDoc:
 
 @frozen(kw_only=True)
 class PositionParam:
-    """One kind of mark (signature, seal, date) at one place of a document.
+    """One kind of mark (signature, seal, date) at one place of a document (protocol section 4.0).
 
     Every field is optional here, and ``None`` leaves the key out. Always set ``relation_doc_list``: without it the
     platform fills in an id that it cannot resolve. Set explicit page lists: the platform swaps ``EVEN_NUMBER`` and
-    ``ODD_NUMBER``. Leave offsets and sizes ``None`` instead of sending ``""``. All numbers are sent as text.
+    ``ODD_NUMBER``, except for ``CHOP_STAMP``. Leave offsets and sizes ``None`` instead of sending ``""``. All numbers
+    are sent as text.
+
+    A contract with a ``SIGN_DATE`` starts, but on release 3.2 of the self-hosted platform it cannot be signed.
 
     Attributes:
-        control_type: Kind of mark: ``SIGNATURE``, ``SEAL``, ``SIGN_DATE`` or ``CHOP_STAMP`` (cross-page seal, 骑缝签).
+        control_type: Kind of mark: ``SIGNATURE``, ``SEAL`` (of an enterprise only), ``SIGN_DATE`` or ``CHOP_STAMP``
+            (cross-page seal of an enterprise, 骑缝签).
         sign_position_type: How the place is given: ``POSITION`` (coordinates) or ``KEYWORD``.
         relation_doc_list: Documents to mark.
-        sign_date_format: Format of the date: ``YEAR_MONTH_DAY``, ``LINE`` or ``BACK_SLASH``; required for
-            ``SIGN_DATE``.
-        page_config: Pages to mark, for ``POSITION``: ``ALL``, or a list counted from 1 such as ``1,2,7-10``.
-        keyword: Text to find, for ``KEYWORD``.
-        keyword_type: Hits to mark: ``"1"`` the first, ``"0"`` every, ``"-1"`` the last; required for ``KEYWORD``.
-        offset_x: Horizontal offset. ``POSITION``: fraction of the page width; ``KEYWORD``: whole points right of the
-            hit.
-        offset_y: Vertical offset. ``POSITION``: fraction of the page height; ``KEYWORD``: whole points below the hit.
-        control_width: Width of the mark in points (72 dpi), 10 to 120.
-        control_height: Height of the mark in points (72 dpi), 10 to 120.
+        sign_date_format: Format of the date: ``YEAR_MONTH_DAY`` (yyyy年MM月dd日), ``LINE`` (yyyy-MM-dd) or
+            ``BACK_SLASH`` (yyyy/MM/dd); required for ``SIGN_DATE``, although it is documented to have a default.
+        page_config: Pages to mark, for ``POSITION``: ``ALL``, or a list counted from 1 such as ``1,2,7-10``, of digits,
+            commas and hyphens only. A page that stands twice is marked twice; ``CHOP_STAMP`` reads any list as ``ALL``.
+        keyword: Text to find, for ``KEYWORD``: in one piece, without blanks and ``: . ( ) / ; ! ? [ ]``; of a text with
+            a comma the part before it is looked for. The mark is placed at the beginning of the text without blanks
+            that holds the keyword, in Chinese usually that of the line.
+        keyword_type: Hits to mark: ``"1"`` the first, ``"0"`` every, ``"-1"`` the last; required for ``KEYWORD``,
+            although it is documented to have a default.
+        offset_x: Horizontal offset of the mark's top left corner. ``POSITION``: fraction of the page's width, of its
+            MediaBox; ``KEYWORD``: whole points right of the hit.
+        offset_y: Vertical offset of the mark's top left corner, downwards. ``POSITION``: fraction of the page's height,
+            of 842 points for ``CHOP_STAMP``; ``KEYWORD``: whole points below the hit.
+        control_width: Width of the mark in points (72 dpi), 10 to 120; ``None``: 112 for a signature, else 120.
+        control_height: Height of the mark in points (72 dpi), 10 to 120; ``None``: 52 for a signature, 30 for a date,
+            120 for a seal.
     """
 
     control_type: str | None = field(default=None, validator=text)
-    """Kind of mark: ``SIGNATURE``, ``SEAL``, ``SIGN_DATE`` or ``CHOP_STAMP`` (cross-page seal, 骑缝签)."""
+    """Kind of mark: ``SIGNATURE``, ``SEAL`` (of an enterprise only), ``SIGN_DATE`` or ``CHOP_STAMP`` (cross-page seal
+    of an enterprise, 骑缝签)."""
     sign_position_type: str | None = field(default=None, validator=text)
     """How the place is given: ``POSITION`` (coordinates) or ``KEYWORD``."""
     relation_doc_list: tuple[RelationDoc, ...] | None = field(
@@ -88,21 +100,29 @@ class PositionParam:
     )
     """Documents to mark."""
     sign_date_format: str | None = field(default=None, validator=text)
-    """Format of the date: ``YEAR_MONTH_DAY``, ``LINE`` or ``BACK_SLASH``; required for ``SIGN_DATE``."""
+    """Format of the date: ``YEAR_MONTH_DAY`` (yyyy年MM月dd日), ``LINE`` (yyyy-MM-dd) or ``BACK_SLASH`` (yyyy/MM/dd);
+    required for ``SIGN_DATE``, although it is documented to have a default."""
     page_config: str | None = field(default=None, validator=text)
-    """Pages to mark, for ``POSITION``: ``ALL``, or a list counted from 1 such as ``1,2,7-10``."""
+    """Pages to mark, for ``POSITION``: ``ALL``, or a list counted from 1 such as ``1,2,7-10``, of digits, commas and
+    hyphens only. A page that stands twice is marked twice; ``CHOP_STAMP`` reads any list as ``ALL``."""
     keyword: str | None = field(default=None, validator=text)
-    """Text to find, for ``KEYWORD``."""
+    """Text to find, for ``KEYWORD``: in one piece, without blanks and ``: . ( ) / ; ! ? [ ]``; of a text with a comma
+    the part before it is looked for. The mark is placed at the beginning of the text without blanks that holds the
+    keyword, in Chinese usually that of the line."""
     keyword_type: str | None = field(default=None, validator=text)
-    """Hits to mark: ``"1"`` the first, ``"0"`` every, ``"-1"`` the last; required for ``KEYWORD``."""
+    """Hits to mark: ``"1"`` the first, ``"0"`` every, ``"-1"`` the last; required for ``KEYWORD``, although it is
+    documented to have a default."""
     offset_x: str | None = field(default=None, validator=text)
-    """Horizontal offset. ``POSITION``: fraction of the page width; ``KEYWORD``: whole points right of the hit."""
+    """Horizontal offset of the mark's top left corner. ``POSITION``: fraction of the page's width, of its MediaBox;
+    ``KEYWORD``: whole points right of the hit."""
     offset_y: str | None = field(default=None, validator=text)
-    """Vertical offset. ``POSITION``: fraction of the page height; ``KEYWORD``: whole points below the hit."""
+    """Vertical offset of the mark's top left corner, downwards. ``POSITION``: fraction of the page's height, of 842
+    points for ``CHOP_STAMP``; ``KEYWORD``: whole points below the hit."""
     control_width: str | None = field(default=None, validator=text)
-    """Width of the mark in points (72 dpi), 10 to 120."""
+    """Width of the mark in points (72 dpi), 10 to 120; ``None``: 112 for a signature, else 120."""
     control_height: str | None = field(default=None, validator=text)
-    """Height of the mark in points (72 dpi), 10 to 120."""
+    """Height of the mark in points (72 dpi), 10 to 120; ``None``: 52 for a signature, 30 for a date, 120 for a
+    seal."""
 
 
 @frozen(kw_only=True)
@@ -119,7 +139,7 @@ class InternalNode:
         auto_sign: ``AUTO_SIGN`` applies the seal automatically; only for the sender's ``ENTERPRISE_SEAL``.
         seal_id: Id of the enterprise seal.
         position_param_list: Sign positions.
-        sign_confirm: ``FACE`` forces a face check; ``None`` does not.
+        sign_confirm: ``FACE`` forces a face check, whatever ``verify_type``; ``None`` does not.
         verify_type: Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; ``None`` lets the signer
             choose.
         agree_skip_willingness: 1 signs without an intent check where that service is enabled.
@@ -142,7 +162,7 @@ class InternalNode:
     )
     """Sign positions."""
     sign_confirm: str | None = field(default=None, validator=text)
-    """``FACE`` forces a face check; ``None`` does not."""
+    """``FACE`` forces a face check, whatever ``verify_type``; ``None`` does not."""
     verify_type: str | None = field(default=None, validator=text)
     """Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; ``None`` lets the signer choose."""
     agree_skip_willingness: int | None = field(default=None, validator=integer)
@@ -162,12 +182,14 @@ class ContractSigner:
     Attributes:
         signer_type: ``SENDER``, ``RECEIVER_ENT`` or ``RECEIVER_PERSONAL``; the platform silently drops a party of any
             other type.
-        signer_name: Name of the enterprise or person.
-        signer_order: Signing order: a decimal integer as text.
+        signer_name: Name of the enterprise, at most 50 characters, or of the person, which the platform does not store;
+            the sender's is replaced by that of the token's enterprise.
+        signer_order: Signing order: a decimal integer from -128 to 127 as text, required for ``SENDER``. Parties of one
+            order sign in the sequence of the list if the contract is signed in ``ORDER``.
         internal_node_list: Steps inside the enterprise.
         receiver: Person who signs, for ``RECEIVER_PERSONAL``.
         position_param_list: Sign positions, for ``RECEIVER_PERSONAL``.
-        sign_confirm: ``FACE`` forces a face check; ``None`` does not.
+        sign_confirm: ``FACE`` forces a face check, whatever ``verify_type``; ``None`` does not.
         verify_type: Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; ``None`` lets the signer
             choose.
         agree_skip_willingness: 1 signs without an intent check where that service is enabled.
@@ -178,9 +200,11 @@ class ContractSigner:
     signer_type: str | None = field(default=None, validator=text)
     """``SENDER``, ``RECEIVER_ENT`` or ``RECEIVER_PERSONAL``; the platform silently drops a party of any other type."""
     signer_name: str | None = field(default=None, **SECRET_TEXT)
-    """Name of the enterprise or person."""
+    """Name of the enterprise, at most 50 characters, or of the person, which the platform does not store; the sender's
+    is replaced by that of the token's enterprise."""
     signer_order: str | None = field(default=None, validator=text)
-    """Signing order: a decimal integer as text."""
+    """Signing order: a decimal integer from -128 to 127 as text, required for ``SENDER``. Parties of one order sign in
+    the sequence of the list if the contract is signed in ``ORDER``."""
     internal_node_list: tuple[InternalNode, ...] | None = field(
         default=None, converter=as_tuple, validator=models(InternalNode), metadata={MODEL: InternalNode}
     )
@@ -192,7 +216,7 @@ class ContractSigner:
     )
     """Sign positions, for ``RECEIVER_PERSONAL``."""
     sign_confirm: str | None = field(default=None, validator=text)
-    """``FACE`` forces a face check; ``None`` does not."""
+    """``FACE`` forces a face check, whatever ``verify_type``; ``None`` does not."""
     verify_type: str | None = field(default=None, validator=text)
     """Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; ``None`` lets the signer choose."""
     agree_skip_willingness: int | None = field(default=None, validator=integer)
@@ -272,36 +296,38 @@ class ContractDraftRequest:
     Raises `TypeError`, naming the field, for a value of the wrong type.
 
     Attributes:
-        send: ``"1"`` starts the contract at once, ``"0"`` keeps a draft.
-        operator: Employee who initiates the contract.
-        expire_date: Signing deadline, ``yyyy-MM-dd`` in China time; the day itself is not included.
-        sign_re_id: Id of the business line (业务线).
-        sn: Contract number, at most 50 characters.
-        subject: Title, at most 50 characters.
+        send: ``"1"`` starts the contract at once, any other text such as ``"0"`` keeps a draft.
+        operator: Employee of the token's enterprise who initiates the contract.
+        expire_date: Signing deadline, ``yyyy-MM-dd`` in China time, today or later; the day itself is not included.
+        sign_re_id: Id of the business line (业务线), at most 64 characters; see ``session.accounts.business_lines``.
+        sn: Contract number, at most 200 characters.
+        subject: Title, at most 200 characters, none beyond the basic multilingual plane, such as emoji.
         sign_document_list: Files to sign, in addition to those of the business line.
         annex_list: Attachments.
         sign_template_param_list: Values of the template controls that the sender fills in.
-        signer_list: Signing parties.
-        sign_order_type: Signing in sequence: ``ORDER`` or ``NO_ORDER``.
+        signer_list: Signing parties, the sender among them; of a business line with set parties only the receivers.
+        sign_order_type: Signing in sequence: ``ORDER`` or ``NO_ORDER``; ``None`` takes that of the business line.
         control_change_flag: Whether signers may move or add positions: ``NECESSARY_NO_ADD``, ``NECESSARY_AND_ADD`` or
             ``NOT_NECESSARY``.
-        auto_finish: 1 finishes the contract after the last signature, 0 keeps it open for more parties.
+        auto_finish: 1, also meant by ``None``, finishes the contract after the last signature; 0 keeps it open for
+            ``session.contracts.add_signers`` and ``finish``.
         enterprise_name: Name of the initiating enterprise; the platform does not evaluate it.
         operator_account: Account to act as, if the platform has linked it to the token; without effect otherwise.
+            ``None`` leaves it to the session.
     """
 
     send: str | None = field(default=None, validator=text)
-    """``"1"`` starts the contract at once, ``"0"`` keeps a draft."""
+    """``"1"`` starts the contract at once, any other text such as ``"0"`` keeps a draft."""
     operator: ContractUser | None = field(default=None, validator=model(ContractUser), metadata={MODEL: ContractUser})
-    """Employee who initiates the contract."""
+    """Employee of the token's enterprise who initiates the contract."""
     expire_date: str | None = field(default=None, validator=text)
-    """Signing deadline, ``yyyy-MM-dd`` in China time; the day itself is not included."""
+    """Signing deadline, ``yyyy-MM-dd`` in China time, today or later; the day itself is not included."""
     sign_re_id: str | None = field(default=None, validator=text)
-    """Id of the business line (业务线)."""
+    """Id of the business line (业务线), at most 64 characters; see ``session.accounts.business_lines``."""
     sn: str | None = field(default=None, validator=text)
-    """Contract number, at most 50 characters."""
+    """Contract number, at most 200 characters."""
     subject: str | None = field(default=None, validator=text)
-    """Title, at most 50 characters."""
+    """Title, at most 200 characters, none beyond the basic multilingual plane, such as emoji."""
     sign_document_list: tuple[SignDocument, ...] | None = field(
         default=None, converter=as_tuple, validator=models(SignDocument), metadata={MODEL: SignDocument}
     )
@@ -317,17 +343,19 @@ class ContractDraftRequest:
     signer_list: tuple[ContractSigner, ...] | None = field(
         default=None, converter=as_tuple, validator=models(ContractSigner), metadata={MODEL: ContractSigner}
     )
-    """Signing parties."""
+    """Signing parties, the sender among them; of a business line with set parties only the receivers."""
     sign_order_type: str | None = field(default=None, validator=text)
-    """Signing in sequence: ``ORDER`` or ``NO_ORDER``."""
+    """Signing in sequence: ``ORDER`` or ``NO_ORDER``; ``None`` takes that of the business line."""
     control_change_flag: str | None = field(default=None, validator=text)
     """Whether signers may move or add positions: ``NECESSARY_NO_ADD``, ``NECESSARY_AND_ADD`` or ``NOT_NECESSARY``."""
     auto_finish: int | None = field(default=None, validator=integer)
-    """1 finishes the contract after the last signature, 0 keeps it open for more parties."""
+    """1, also meant by ``None``, finishes the contract after the last signature; 0 keeps it open for
+    ``session.contracts.add_signers`` and ``finish``."""
     enterprise_name: str | None = field(default=None, validator=text)
     """Name of the initiating enterprise; the platform does not evaluate it."""
     operator_account: str | None = field(default=None, **SECRET_TEXT)
-    """Account to act as, if the platform has linked it to the token; without effect otherwise."""
+    """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
+    the session."""
 
 
 @frozen(kw_only=True)
@@ -352,12 +380,200 @@ class ContractTasksRequest:
     Attributes:
         contract_id: Id of the contract.
         operator_account: Account to act as, if the platform has linked it to the token; without effect otherwise.
+            ``None`` leaves it to the session.
     """
 
     contract_id: str | None = field(default=None, validator=text)
     """Id of the contract."""
     operator_account: str | None = field(default=None, **SECRET_TEXT)
-    """Account to act as, if the platform has linked it to the token; without effect otherwise."""
+    """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
+    the session."""
+
+
+@frozen(kw_only=True)
+class ContractAddSignersRequest:
+    """Request of ``session.contracts.add_signers``: parties to add to a running contract (protocol section 4.8).
+
+    Every field is optional; ``None`` leaves the key out.
+
+    Attributes:
+        contract_id: Id of the contract, at most 64 characters.
+        signer_list: Parties to add. An enterprise that is a party already gets its steps extended.
+        operator_account: Account to act as, if the platform has linked it to the token; without effect otherwise.
+            ``None`` leaves it to the session.
+    """
+
+    contract_id: str | None = field(default=None, validator=text)
+    """Id of the contract, at most 64 characters."""
+    signer_list: tuple[ContractSigner, ...] | None = field(
+        default=None, converter=as_tuple, validator=models(ContractSigner), metadata={MODEL: ContractSigner}
+    )
+    """Parties to add. An enterprise that is a party already gets its steps extended."""
+    operator_account: str | None = field(default=None, **SECRET_TEXT)
+    """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
+    the session."""
+
+
+@frozen(kw_only=True)
+class ContractApprovalRequest:
+    """Request of ``session.contracts.approve`` and ``refuse``: decide an approval (protocol section 4.9).
+
+    Every field is optional; ``None`` leaves the key out.
+
+    Attributes:
+        contract_id: Id of the contract, at most 64 characters.
+        signer: Approver, an employee of the token's enterprise.
+        approval: 1 approves, 0 refuses; with any other value, or ``None``, the platform reports success and changes
+            nothing.
+        comment: Reason of the decision, for the record.
+        operator_account: Account to act as, if the platform has linked it to the token; without effect otherwise.
+            ``None`` leaves it to the session.
+    """
+
+    contract_id: str | None = field(default=None, validator=text)
+    """Id of the contract, at most 64 characters."""
+    signer: ContractUser | None = field(default=None, validator=model(ContractUser), metadata={MODEL: ContractUser})
+    """Approver, an employee of the token's enterprise."""
+    approval: int | None = field(default=None, validator=integer)
+    """1 approves, 0 refuses; with any other value, or ``None``, the platform reports success and changes nothing."""
+    comment: str | None = field(default=None, **SECRET_TEXT)
+    """Reason of the decision, for the record."""
+    operator_account: str | None = field(default=None, **SECRET_TEXT)
+    """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
+    the session."""
+
+
+@frozen(kw_only=True)
+class ContractFinishRequest:
+    """Request of ``session.contracts.finish``: finish a contract kept open (protocol section 4.10).
+
+    Every field is optional; ``None`` leaves the key out.
+
+    Attributes:
+        contract_id: Id of the contract, at most 64 characters.
+        operator_account: Account to act as, if the platform has linked it to the token; without effect otherwise.
+            ``None`` leaves it to the session.
+    """
+
+    contract_id: str | None = field(default=None, validator=text)
+    """Id of the contract, at most 64 characters."""
+    operator_account: str | None = field(default=None, **SECRET_TEXT)
+    """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
+    the session."""
+
+
+@frozen(kw_only=True)
+class ContractRecallRequest:
+    """Request of ``session.contracts.recall``: withdraw a contract (protocol section 4.11).
+
+    Every field is optional; ``None`` leaves the key out.
+
+    Attributes:
+        contract_id: Id of the contract, at most 64 characters.
+        operator_account: Account to act as, if the platform has linked it to the token; without effect otherwise.
+            ``None`` leaves it to the session.
+    """
+
+    contract_id: str | None = field(default=None, validator=text)
+    """Id of the contract, at most 64 characters."""
+    operator_account: str | None = field(default=None, **SECRET_TEXT)
+    """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
+    the session."""
+
+
+@frozen(kw_only=True)
+class ContractProxySignRequest:
+    """Request of ``session.contracts.sign_for_person``: sign on behalf of a person (protocol section 4.7).
+
+    Every field is optional; ``None`` leaves the key out.
+
+    Attributes:
+        contract_id: Id of the contract, at most 64 characters.
+        signature_subject_type: Whose signature: ``PERSON``, a personal receiver, or ``EMPLOYEE``, a person of the
+            initiating enterprise.
+        signer: Person whose signature it is.
+        position_param_list: Sign positions, in addition to the contract's; ``None`` uses those.
+        operator_account: Account to act as, if the platform has linked it to the token; without effect otherwise.
+            ``None`` leaves it to the session.
+    """
+
+    contract_id: str | None = field(default=None, validator=text)
+    """Id of the contract, at most 64 characters."""
+    signature_subject_type: str | None = field(default=None, validator=text)
+    """Whose signature: ``PERSON``, a personal receiver, or ``EMPLOYEE``, a person of the initiating enterprise."""
+    signer: ContractUser | None = field(default=None, validator=model(ContractUser), metadata={MODEL: ContractUser})
+    """Person whose signature it is."""
+    position_param_list: tuple[PositionParam, ...] | None = field(
+        default=None, converter=as_tuple, validator=models(PositionParam), metadata={MODEL: PositionParam}
+    )
+    """Sign positions, in addition to the contract's; ``None`` uses those."""
+    operator_account: str | None = field(default=None, **SECRET_TEXT)
+    """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
+    the session."""
+
+
+@frozen(kw_only=True)
+class ContractTaskUrlRequest:
+    """Request of ``session.contracts.task_url``: the page of one task (protocol section 4.13).
+
+    Every field is optional; ``None`` leaves the key out.
+
+    Attributes:
+        contract_id: Id of the contract, at most 64 characters.
+        task_id: Id of the task, from `ContractTasks`.
+        callback_page: URL that the browser is sent to afterwards, at most 500 characters.
+        link_type: ``h5`` or ``pc``; the platform ignores it.
+        operator_account: Account to act as, if the platform has linked it to the token; without effect otherwise.
+            ``None`` leaves it to the session.
+    """
+
+    contract_id: str | None = field(default=None, validator=text)
+    """Id of the contract, at most 64 characters."""
+    task_id: str | None = field(default=None, validator=text)
+    """Id of the task, from `ContractTasks`."""
+    callback_page: str | None = field(default=None, **SECRET_TEXT)
+    """URL that the browser is sent to afterwards, at most 500 characters."""
+    link_type: str | None = field(default=None, validator=text)
+    """``h5`` or ``pc``; the platform ignores it."""
+    operator_account: str | None = field(default=None, **SECRET_TEXT)
+    """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
+    the session."""
+
+
+@frozen(kw_only=True)
+class ContractPageUrlRequest:
+    """Request of ``session.contracts.page_url``: the short link to a contract (protocol section 4.14).
+
+    Every field is optional; ``None`` leaves the key out.
+
+    Attributes:
+        contact: Account that the link is for: mobile number or e-mail address.
+        contract_id: Id of the contract, at most 64 characters.
+        task_id: Id of the task to open; ``None`` opens the contract.
+        party_name: Name of the person or enterprise to act as.
+        no_login: Whether the link opens without a login; ``None`` is false.
+        page_url_expire_time: End of a link without login, ``yyyy-MM-dd HH:mm:ss`` in China time, at most 72 hours
+            ahead; ``None`` is 72 hours.
+        operator_account: Account to act as, if the platform has linked it to the token; without effect otherwise.
+            ``None`` leaves it to the session.
+    """
+
+    contact: str | None = field(default=None, **SECRET_TEXT)
+    """Account that the link is for: mobile number or e-mail address."""
+    contract_id: str | None = field(default=None, validator=text)
+    """Id of the contract, at most 64 characters."""
+    task_id: str | None = field(default=None, validator=text)
+    """Id of the task to open; ``None`` opens the contract."""
+    party_name: str | None = field(default=None, **SECRET_TEXT)
+    """Name of the person or enterprise to act as."""
+    no_login: bool | None = field(default=None, validator=boolean)
+    """Whether the link opens without a login; ``None`` is false."""
+    page_url_expire_time: str | None = field(default=None, validator=text)
+    """End of a link without login, ``yyyy-MM-dd HH:mm:ss`` in China time, at most 72 hours ahead; ``None`` is 72
+    hours."""
+    operator_account: str | None = field(default=None, **SECRET_TEXT)
+    """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
+    the session."""
 
 
 class ContractStatus(StrEnum):
@@ -448,9 +664,10 @@ class ContractTask:
         task_id: Id of the task.
         task_type: Kind of task: ``WRITE``, ``SIGN`` or ``APPROVE``.
         party_type: Kind of party: ``SENDER``, ``PERSONAL`` or ``ENTERPRISE``.
-        party_name: Name of the person or enterprise.
+        party_name: Name of the person or enterprise on the platform: the mobile number of a person who is not
+            identified, ``None`` for one whom the platform does not know.
         party_account: Internal id of the acting user.
-        party: Person whom the task waits for; ``None`` for the sender's own tasks.
+        party: Person whom the task waits for, as in the draft; ``None`` for the sender's own tasks.
         extra: Unknown keys of the result, as received.
     """
 
@@ -461,11 +678,12 @@ class ContractTask:
     party_type: str | None = None
     """Kind of party: ``SENDER``, ``PERSONAL`` or ``ENTERPRISE``."""
     party_name: str | None = field(default=None, **SECRET)
-    """Name of the person or enterprise."""
+    """Name of the person or enterprise on the platform: the mobile number of a person who is not identified, ``None``
+    for one whom the platform does not know."""
     party_account: str | None = field(default=None, **SECRET)
     """Internal id of the acting user."""
     party: TaskParty | None = None
-    """Person whom the task waits for; ``None`` for the sender's own tasks."""
+    """Person whom the task waits for, as in the draft; ``None`` for the sender's own tasks."""
     extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys of the result, as received."""
 
@@ -484,5 +702,22 @@ class ContractTasks:
     """A `ContractStatus`, or the text received if this version does not know it."""
     todo_task_list: tuple[ContractTask, ...]
     """Open tasks; empty in final states."""
+    extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
+    """Unknown keys of the result, as received."""
+
+
+@frozen(kw_only=True)
+class PageLink:
+    """Result of ``session.contracts.task_url`` and ``page_url``: a page for one person.
+
+    Attributes:
+        page_url: URL of the page, a bearer secret: that of a task holds the signer's mobile number, and a link without
+            login lets its holder act as the signer.
+        extra: Unknown keys of the result, as received.
+    """
+
+    page_url: str = field(**SECRET)
+    """URL of the page, a bearer secret: that of a task holds the signer's mobile number, and a link without login lets
+    its holder act as the signer."""
     extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys of the result, as received."""

@@ -61,6 +61,12 @@ def integer(instance: object, attribute: attrs.Attribute[Any], value: object) ->
         raise _mismatch(instance, attribute, value, "an int", "write a plain number")
 
 
+def boolean(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Accept a ``bool`` or ``None``."""
+    if value is not None and not isinstance(value, bool):
+        raise _mismatch(instance, attribute, value, "a bool", "write True or False")
+
+
 def texts(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Accept a tuple of ``str`` or ``None``; the converter is `as_texts`."""
     if value is None:

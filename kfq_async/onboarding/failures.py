@@ -11,6 +11,7 @@ from kfq_async.errors import (
     ApiError,
     CertificateError,
     CredentialsError,
+    HiddenErrorPage,
     KfqError,
     NonceError,
     NotFoundError,
@@ -28,6 +29,7 @@ __all__ = ["MAX_FAILURES", "CircuitBreaker", "SystemicFailureDetector", "systemi
 
 
 NO_BALANCE = 41003
+NO_PERMISSION = (510, 550)
 
 _log = logging.getLogger("kfq_async")
 MAX_FAILURES = 20
@@ -41,7 +43,9 @@ def systemic_failure_advice(error: KfqError) -> str | None:
     """Return the remedy for an error that affects every row, or ``None`` if it affects only one."""
     if isinstance(error, ApiError) and error.code == NO_BALANCE:
         return "Top up the account"
-    if isinstance(error, CredentialsError):
+    if isinstance(error, HiddenErrorPage):
+        return "Run it again with the base URL of a platform that offers identification links"
+    if isinstance(error, CredentialsError) or (isinstance(error, ApiError) and error.code in NO_PERMISSION):
         return "Check the token and its permissions"
     if isinstance(error, SignatureError) and not isinstance(error, NonceError):
         return "Check the signer's key, and this machine's clock"

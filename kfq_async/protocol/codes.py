@@ -9,6 +9,7 @@ from kfq_async.errors import (
     BusinessError,
     ClockError,
     CredentialsError,
+    HiddenErrorPage,
     NonceError,
     NotFoundError,
     ParameterError,
@@ -72,12 +73,12 @@ _API: dict[int, _Meaning] = {
     91000: (ServerError, "unknown server error"),
 }
 _INTERNAL: dict[int, _Meaning] = {
-    401: (CredentialsError, "login required"),
+    401: (HiddenErrorPage, "hidden error page"),
     404: (NotFoundError, "unknown path, interface disabled, or IP address blocked"),
     405: (NotFoundError, "wrong method for this path"),
     500: (ServerError, "unhandled exception in the platform"),
-    510: (CredentialsError, "no permission"),
-    550: (CredentialsError, "no permission"),
+    510: (ApiError, "no permission"),
+    550: (ApiError, "no permission"),
 }
 _FRAMEWORK: dict[int, _Meaning] = {
     404: (NotFoundError, "the platform does not know this path"),

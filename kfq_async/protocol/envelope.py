@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from attrs import field, frozen
 from kfq_async.models.fields import UNKNOWN_KEYS, repr_masked
 from kfq_async.models.masking import MaskedStr, mask_texts
 from kfq_async.protocol.codec import decode
+from kfq_async.protocol.repetition import cut_repetition
 
 __all__ = ["SUCCESS", "Envelope", "EnvelopeKind", "parse_envelope", "parse_timestamp"]
 
@@ -21,10 +22,6 @@ SUCCESS = 10000
 """Code of a success."""
 _MIN_MILLISECONDS = 100_000_000_000
 """Smallest timestamp read as milliseconds; smaller ones are seconds (until the year 5138)."""
-_UNHANDLED = 500
-"""Code of an unhandled exception in an internal envelope, which may repeat the request (protocol section 2.5)."""
-_REPEATED_REQUEST = ("{", "appAuthToken")
-"""Texts by which a repeated request is recognised: its first character, and the token's wire name."""
 _MAX_CODE_DIGITS = 18
 """Maximum number of digits of a code sent as text: they always fit into 64 bits, as a code sent as a number does."""
 
@@ -54,8 +51,8 @@ class Envelope:
     Attributes:
         kind: Kind of the envelope.
         code: Code, 10000 for success; ``None`` if the platform sent none.
-        message: Message of the platform, up to where it repeats the request (protocol section 2.5); may hold personal
-            data. ``None`` if it sent no text.
+        message: Message of the platform; may hold personal data. That of an unhandled failure ends before it repeats
+            the request (protocol section 2.5). ``None`` if it sent no text.
         raw_timestamp: Timestamp as received: seconds, milliseconds, or text.
         extra: Unknown keys, as received.
         result: JSON value of ``result``; ``None`` if there is none. Its texts are masked in ``repr``.
@@ -66,8 +63,8 @@ class Envelope:
     code: int | None
     """Code, 10000 for success; ``None`` if the platform sent none."""
     message: str | None = field(default=None, repr=repr_masked)
-    """Message of the platform, up to where it repeats the request (protocol section 2.5); may hold personal data.
-    ``None`` if it sent no text."""
+    """Message of the platform; may hold personal data. That of an unhandled failure ends before it repeats the request
+    (protocol section 2.5). ``None`` if it sent no text."""
     _result: object = field(default=None, repr=False)
     raw_timestamp: object = field(default=None, repr=False)
     """Timestamp as received: seconds, milliseconds, or text."""
@@ -94,25 +91,26 @@ class Envelope:
         return parse_timestamp(self.raw_timestamp)
 
 
-def parse_envelope(body: bytes) -> Envelope | None:
+def parse_envelope(body: bytes, sent: Callable[[], Iterable[str]] = tuple) -> Envelope | None:
     """Return the envelope in ``body``, or ``None`` if the JSON is not an envelope.
 
-    Raises `orjson.JSONDecodeError` if ``body`` is not JSON.
+    ``sent`` returns the texts of the request, which a message may repeat. Raises `orjson.JSONDecodeError` if ``body``
+    is not JSON.
     """
     data = orjson.loads(body)
     if type(data) is not dict:
         return None
     if "success" in data:
-        return _envelope(EnvelopeKind.INTERNAL, data)
+        return _envelope(EnvelopeKind.INTERNAL, data, sent)
     if "code" in data:
-        return _envelope(EnvelopeKind.API, data)
+        return _envelope(EnvelopeKind.API, data, sent)
     if "status" in data and "path" in data:
         data["code"] = None
-        return _envelope(EnvelopeKind.FRAMEWORK, data)
+        return _envelope(EnvelopeKind.FRAMEWORK, data, sent)
     return None
 
 
-def _envelope(kind: EnvelopeKind, data: dict[str, object]) -> Envelope | None:
+def _envelope(kind: EnvelopeKind, data: dict[str, object], sent: Callable[[], Iterable[str]]) -> Envelope | None:
     code = data.pop("code", None)
     if type(code) is str and code.isascii() and code.isdecimal() and len(code) <= _MAX_CODE_DIGITS:
         code = int(code)
@@ -122,21 +120,18 @@ def _envelope(kind: EnvelopeKind, data: dict[str, object]) -> Envelope | None:
     return Envelope(
         kind=kind,
         code=code,
-        message=_own_words(message, kind, code) if type(message) is str else None,
+        message=_own_words(message, kind, code, sent) if type(message) is str else None,
         result=data.pop("result", None),
         raw_timestamp=data.pop("timestamp", None),
         extra=data,
     )
 
 
-def _own_words(message: str, kind: EnvelopeKind, code: int | None) -> str:
-    """Return a message without a request that it repeats."""
-    if code == SUCCESS:
-        return message
-    if kind is EnvelopeKind.INTERNAL and code == _UNHANDLED:
-        for beginning in _REPEATED_REQUEST:
-            message = message.partition(beginning)[0]
-    return MaskedStr(message)
+def _own_words(message: str, kind: EnvelopeKind, code: int | None, sent: Callable[[], Iterable[str]]) -> str:
+    """Return a message without a request that it repeats, as those of the API's own envelope do not."""
+    if kind is not EnvelopeKind.API:
+        return cut_repetition(message, sent())
+    return message if code == SUCCESS else MaskedStr(message)
 
 
 def parse_timestamp(raw: object) -> datetime | None:

@@ -126,6 +126,8 @@ class ApiResponse(Generic[ResultT]):
         result: Result: a model, or the plain JSON value if the operation has no result model.
         envelope: `Envelope` of the response.
         attempts: Attempts made for the call, the last one included.
+        http_status: HTTP status of the response.
+        unique_code: ``uniqueCode`` (流水号) of the last attempt, by which the platform's log knows it.
     """
 
     result: ResultT = field(repr=_repr_result)
@@ -134,6 +136,10 @@ class ApiResponse(Generic[ResultT]):
     """`Envelope` of the response."""
     attempts: int
     """Attempts made for the call, the last one included."""
+    http_status: int
+    """HTTP status of the response."""
+    unique_code: str
+    """``uniqueCode`` (流水号) of the last attempt, by which the platform's log knows it."""
 
 
 class Send(Protocol):

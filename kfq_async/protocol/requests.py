@@ -34,6 +34,10 @@ NONCE = istr("nonce")
 SIGN = istr("sign")
 TIMESTAMP = istr("timestamp")
 UNIQUE_CODE = istr("uniqueCode")
+OPERATOR_ACCOUNT = camel("operator_account")
+"""Wire name of the account that the platform acts as."""
+PRIVATE_PARAMETERS = frozenset({OPERATOR_ACCOUNT, "callbackPage", "contact", "partyName"})
+"""Parameters of a GET that hold personal data or secrets: sent with the credentials, unseen by what shows URLs."""
 STATIC_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 """Headers that are the same for every request; the HTTP client sets them once."""
 RESERVED_HEADERS = frozenset(
@@ -80,11 +84,11 @@ class HttpRequest:
     """HTTP request of one attempt. Not frozen, which would double the cost of creating it; do not modify it.
 
     Attributes:
-        url: URL, without the credentials of a GET.
+        url: URL, without the credentials and private parameters of a GET.
         headers: Headers of the attempt; secret values are masked in their ``repr``.
         body: Body of a POST, masked in its ``repr``; ``None`` for a GET.
-        query_credentials: Credentials to add to the query of a GET by `add_credentials`; ``None`` if headers or body
-            have them.
+        query_credentials: Credentials and private parameters to add to the query of a GET by `add_credentials`;
+            ``None`` if there are none.
     """
 
     url: URL = field(repr=False)
@@ -99,9 +103,10 @@ class PreparedCall:
 
     Attributes:
         operation: Operation to call.
-        url: URL of the request; that of a GET has the fields as its query, and no credentials.
+        url: URL of the request; that of a GET has ``query``, and no credentials.
         body: Fields as JSON, for a POST; ``None`` for a GET.
-        query: Fields as text, for a GET; empty for a POST.
+        query: Fields as text, for a GET, without ``private_query``; empty for a POST.
+        private_query: Fields of a GET that are sent with its credentials; empty for a POST.
         client_request_id: Id of the request; ``None`` if it has none.
         extra_headers: Headers to add to every attempt.
     """
@@ -110,6 +115,7 @@ class PreparedCall:
     url: URL = field(repr=False)
     body: bytes | None = field(repr=False)
     query: Mapping[str, str] = field(repr=False)
+    private_query: Mapping[str, str] = field(repr=False)
     client_request_id: str | None
     extra_headers: Mapping[str, str] = field(repr=False)
 
@@ -117,19 +123,19 @@ class PreparedCall:
         self, app_auth_token: str, *, nonce: str, timestamp: str, unique_code: str, signer: Signer | None
     ) -> HttpRequest:
         """Return the HTTP request of one attempt; ``timestamp`` is in milliseconds since the epoch."""
-        body, query, query_credentials = self.body, self.query, None
+        body, private_query = self.body, self.private_query
         if self.operation.credentials is CredentialPlacement.PARAMETERS:
             credentials = {str(APP_AUTH_TOKEN): app_auth_token, str(UNIQUE_CODE): unique_code}
             if body is None:
-                query = {**credentials, **query}
-                query_credentials = MaskedStr(_urlencode(credentials))
+                private_query = {**credentials, **private_query}
             else:
                 body = MaskedBytes(_merge_objects(encode(credentials), body))
+        query_credentials = MaskedStr(_urlencode(private_query)) if private_query else None
         signature = ""
         if signer is not None:
             signing_input = SigningInput(
                 body=None if body is None else bytes(body),
-                query=query,
+                query={**private_query, **self.query},
                 nonce=nonce,
                 timestamp=timestamp,
                 uri=add_credentials(self.url.raw_path_qs, query_credentials),
@@ -160,8 +166,9 @@ def prepare(
     url: URL,
     extra_body: Mapping[str, object],
     extra_headers: Mapping[str, str],
+    operator_account: str | None = None,
 ) -> PreparedCall:
-    """Encode a request for one call.
+    """Encode a request for one call; ``operator_account`` joins one of the contract family that names none itself.
 
     Raises `TypeError` unless the request is the operation's model, a mapping or an `EncodedRequest`, for additions that
     are no mapping, and for an ``extra_body`` beside an `EncodedRequest`; `ValueError` for additions that would
@@ -179,20 +186,21 @@ def prepare(
         if duplicates := fields.keys() & extra_body.keys():
             raise ValueError(f"extra_body must only add fields; the request already has {_list_names(duplicates)}")
         fields |= extra_body
-    if operation.credentials is CredentialPlacement.PARAMETERS and (reserved := fields.keys() & RESERVED_PARAMETERS):
-        raise ValueError(f"{_list_names(reserved)} must not be in the request: set by the session")
+    if operation.credentials is CredentialPlacement.PARAMETERS:
+        _add_operator(fields, operator_account)
     request_id = fields.get(REQUEST_ID)
     if not isinstance(request_id, str) or not request_id:
         request_id = None
-    query: Mapping[str, str] = NOTHING
+    query = private_query = NOTHING
     try:
         if operation.method == "GET":
-            query = _encode_query(fields)
+            query, private_query = _encode_query(fields)
         return PreparedCall(
             operation=operation,
             url=URL(f"{url}?{_urlencode(query)}", encoded=True) if query else url,
             body=MaskedBytes(encode(fields)) if operation.method == "POST" else None,
             query=query,
+            private_query=private_query,
             client_request_id=request_id,
             extra_headers=extra_headers,
         )
@@ -200,6 +208,14 @@ def prepare(
         error.operation = operation.name
         error.client_request_id = request_id
         raise
+
+
+def _add_operator(fields: dict[str, object], operator_account: str | None) -> None:
+    """Add the account to the fields of the contract family, unless they have one; ``None`` adds none."""
+    if reserved := fields.keys() & RESERVED_PARAMETERS:
+        raise ValueError(f"{_list_names(reserved)} must not be in the request: set by the session")
+    if operator_account is not None:
+        fields.setdefault(OPERATOR_ACCOUNT, operator_account)
 
 
 def _check_type(operation: Operation[Any, Any], request: object) -> None:
@@ -222,6 +238,7 @@ def _prepare_encoded(
         url=url,
         body=request.body,
         query=NOTHING,
+        private_query=NOTHING,
         client_request_id=request.client_request_id,
         extra_headers=extra_headers,
     )
@@ -306,11 +323,11 @@ def _list_names(names: set[str]) -> str:
     return ", ".join(printable(name, MAX_KEY) for name in sorted(names, key=str))
 
 
-def _encode_query(fields: Mapping[str, object]) -> dict[str, str]:
-    """Return the fields of a GET as query values."""
+def _encode_query(fields: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the fields of a GET as query values, and apart from them the private ones."""
     if problem := find_invalid_key(fields):
         raise _query_error("$", problem)
-    query = {}
+    query: dict[str, str] = {}
     for name, value in fields.items():
         if isinstance(value, bool):
             query[name] = "true" if value else "false"
@@ -324,7 +341,8 @@ def _encode_query(fields: Mapping[str, object]) -> dict[str, str]:
             query[name] = MaskedStr(int.__repr__(value))  # `str` of an enumeration's member is its name
         elif value is not None:
             raise TypeError(f"{_path(name)} must be a str, int or bool in a query, not {type(value).__name__}")
-    return query
+    private_query = {name: query.pop(name) for name in tuple(query) if name in PRIVATE_PARAMETERS}
+    return query, private_query
 
 
 def _is_utf8(value: str) -> bool:

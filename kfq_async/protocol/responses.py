@@ -16,6 +16,7 @@ from yarl import URL
 from kfq_async.errors import (
     ConnectionLost,
     GatewayError,
+    HiddenErrorPage,
     KfqError,
     Phase,
     TooFrequentError,
@@ -26,9 +27,10 @@ from kfq_async.protocol.envelope import Envelope, parse_envelope
 from kfq_async.redaction import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
+    from kfq_async.errors import ApiError
     from kfq_async.protocol.operation import Operation
 
 __all__ = ["CONTEXT_PATH", "HttpResponse", "read_response", "retry_after"]
@@ -37,6 +39,22 @@ CONTEXT_PATH = "/resrun-paas"
 """Context path of the platform (protocol section 1.1)."""
 _GATEWAY = frozenset({502, 503, 504})
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,60}", re.IGNORECASE | re.ASCII)
+_IDENTIFICATION = "/auth/"
+"""Beginning of the paths of the auth family, which only the hosted platform has (protocol section 3)."""
+_NOT_THE_TOKEN = "It hides the platform's error page and says nothing about the token: "  # noqa: S105  # a sentence
+_NO_IDENTIFICATION = (
+    f"{_NOT_THE_TOKEN}this platform does not offer identification links, as platforms built from the open source do "
+    "not; use the hosted platform, or check base_url"
+)
+_LIMITED = (
+    f"{_NOT_THE_TOKEN}the rate limit, or a fault inside the operation, may be behind it; send fewer calls per second "
+    "(rate_limit), and set operator_account, with which the platform reports the cause"
+)
+_UNKNOWN_OPERATION = (
+    f"{_NOT_THE_TOKEN}the operation does not exist on this platform or its path is mistyped, the token has more than "
+    "64 characters, or the operation failed inside; check the path, and set operator_account, with which the platform "
+    "reports such failures"
+)
 _MAX_HOST = 253
 """Maximum number of characters of a host name."""
 
@@ -50,10 +68,18 @@ class HttpResponse:
     body: bytes = field(repr=False)
 
 
-def read_response(response: HttpResponse, operation: Operation[Any, Any], base_url: str) -> Envelope | KfqError:
-    """Return the envelope of a success, or the error that the response represents."""
+def read_response(
+    response: HttpResponse,
+    operation: Operation[Any, Any],
+    base_url: str,
+    sent: Callable[[], Iterable[str]] = tuple,
+) -> Envelope | KfqError:
+    """Return the envelope of a success, or the error that the response represents.
+
+    ``sent`` returns the texts of the request, which a message may repeat.
+    """
     try:
-        envelope = parse_envelope(response.body)
+        envelope = parse_envelope(response.body, sent)
     except orjson.JSONDecodeError as problem:
         if response.status == 200 and _is_truncated(response.body, problem):
             return ConnectionLost("the response was cut short", phase=Phase.SENT)
@@ -68,7 +94,7 @@ def read_response(response: HttpResponse, operation: Operation[Any, Any], base_u
         envelope.message,
         http_status=response.status,
         meaning=meaning,
-        hint=_hint(response.status, operation),
+        hint=_hint(kind, response.status, operation),
     )
     error.retry_after = retry_after(response.headers)
     error.envelope = envelope
@@ -86,7 +112,11 @@ def _is_truncated(body: bytes, error: orjson.JSONDecodeError) -> bool:
     return error.pos >= len(error.doc)
 
 
-def _hint(status: int, operation: Operation[Any, Any]) -> str:
+def _hint(kind: type[ApiError], status: int, operation: Operation[Any, Any]) -> str:
+    if kind is HiddenErrorPage:
+        if operation.path.startswith(_IDENTIFICATION):
+            return _NO_IDENTIFICATION
+        return _LIMITED if operation.rate_limited else _UNKNOWN_OPERATION
     if status == 404 and operation.hosted_only:
         return "A self-hosted platform built from the open source does not have this operation"
     return ""

@@ -1,16 +1,46 @@
-"""Contracts (protocol section 4): create them, and read their state."""
+"""Contracts (protocol section 4): create them, read and change their state, and link to their pages."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from kfq_async.models.contracts import ContractDraft, ContractDraftRequest, ContractTasks, ContractTasksRequest
+from kfq_async.errors import KfqError, TasksUnavailable
+from kfq_async.models.contracts import (
+    ContractAddSignersRequest,
+    ContractApprovalRequest,
+    ContractDraft,
+    ContractDraftRequest,
+    ContractFinishRequest,
+    ContractPageUrlRequest,
+    ContractProxySignRequest,
+    ContractRecallRequest,
+    ContractTasks,
+    ContractTasksRequest,
+    ContractTaskUrlRequest,
+    PageLink,
+)
+from kfq_async.models.zones import format_china_time
 from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kfq_async.models.contracts import ContractSigner, ContractUser, PositionParam
     from kfq_async.protocol.operation import Send
 
-__all__ = ["CONTRACT_DRAFT", "CONTRACT_TASKS", "Contracts"]
+__all__ = [
+    "CONTRACT_ADD_SIGNERS",
+    "CONTRACT_APPROVAL",
+    "CONTRACT_DRAFT",
+    "CONTRACT_FINISH",
+    "CONTRACT_PAGE_URL",
+    "CONTRACT_PROXY_SIGN",
+    "CONTRACT_RECALL",
+    "CONTRACT_TASKS",
+    "CONTRACT_TASK_URL",
+    "Contracts",
+]
 
 CONTRACT_DRAFT = Operation(
     "POST",
@@ -29,10 +59,67 @@ CONTRACT_TASKS = Operation(
     credentials=CredentialPlacement.PARAMETERS,
     idempotency=Idempotency.SAFE,
 )
+CONTRACT_ADD_SIGNERS: Operation[ContractAddSignersRequest, object] = Operation(
+    "POST",
+    "/contract/signer/add",
+    request=ContractAddSignersRequest,
+    credentials=CredentialPlacement.PARAMETERS,
+    idempotency=Idempotency.NONE,
+)
+CONTRACT_APPROVAL: Operation[ContractApprovalRequest, object] = Operation(
+    "POST",
+    "/contract/approval",
+    request=ContractApprovalRequest,
+    credentials=CredentialPlacement.PARAMETERS,
+    idempotency=Idempotency.NONE,
+)
+CONTRACT_FINISH: Operation[ContractFinishRequest, object] = Operation(
+    "POST",
+    "/contract/finish",
+    request=ContractFinishRequest,
+    credentials=CredentialPlacement.PARAMETERS,
+    idempotency=Idempotency.NONE,
+)
+CONTRACT_RECALL: Operation[ContractRecallRequest, object] = Operation(
+    "POST",
+    "/contract/recall",
+    request=ContractRecallRequest,
+    credentials=CredentialPlacement.PARAMETERS,
+    idempotency=Idempotency.NONE,
+)
+CONTRACT_PROXY_SIGN: Operation[ContractProxySignRequest, object] = Operation(
+    "POST",
+    "/contract/sign/personal/proxy",
+    request=ContractProxySignRequest,
+    credentials=CredentialPlacement.PARAMETERS,
+    idempotency=Idempotency.NONE,
+)
+CONTRACT_TASK_URL = Operation(
+    "GET",
+    "/contract/taskUrl",
+    request=ContractTaskUrlRequest,
+    result=PageLink,
+    credentials=CredentialPlacement.PARAMETERS,
+    idempotency=Idempotency.SAFE,
+)
+CONTRACT_PAGE_URL = Operation(
+    "GET",
+    "/contract/pageUrl",
+    request=ContractPageUrlRequest,
+    result=PageLink,
+    credentials=CredentialPlacement.PARAMETERS,
+    idempotency=Idempotency.SAFE,
+)
 
 
 class Contracts:
-    """``session.contracts``: create contracts and read their state."""
+    """``session.contracts``: create contracts, read and change their state, and link to their pages.
+
+    The methods that change a contract return its state and open tasks as read after the platform's response, in a
+    second call: success alone does not tell what the contract waits for. If that call fails, whatever the reason, they
+    raise `TasksUnavailable`: the change took effect. They are retried only if the platform cannot have acted on them,
+    and raise `OutcomeUnknown` if it may have.
+    """
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -74,3 +161,222 @@ class Contracts:
             TypeError: ``contract_id`` is not a ``str``.
         """
         return (await self._send(CONTRACT_TASKS, ContractTasksRequest(contract_id=contract_id))).result
+
+    async def add_signers(self, contract_id: str, signers: Sequence[ContractSigner]) -> ContractTasks:
+        """Add parties to a contract that was drafted with ``auto_finish=0`` (protocol section 4.8).
+
+        Look at the returned tasks. With ``NO_ORDER`` every party gets a task again, those who have signed included;
+        with ``ORDER`` a party that is added after the last signature gets none, and `finish` completes the contract
+        without it. The platform does not check the state: a draft, or a contract that was withdrawn or refused, is
+        being signed again afterwards.
+
+        Args:
+            contract_id: Id of the contract.
+            signers: Parties to add.
+
+        Returns:
+            State and open tasks afterwards.
+
+        Raises:
+            OutcomeUnknown: The request may have arrived.
+            TasksUnavailable: The parties were added, but the tasks could not be read.
+            KfqError: The call failed otherwise; `BusinessError` if the contract is complete or finishes by itself.
+            TypeError: An argument has the wrong type.
+        """
+        request = ContractAddSignersRequest(contract_id=contract_id, signer_list=signers)
+        return await self._change(CONTRACT_ADD_SIGNERS, request, contract_id)
+
+    async def approve(self, contract_id: str, *, signer: ContractUser, comment: str | None = None) -> ContractTasks:
+        """Approve a contract in the name of an approver whose turn it is (protocol section 4.9).
+
+        Args:
+            contract_id: Id of the contract, which must be in ``SIGNING``.
+            signer: Approver, an employee of the token's enterprise with an open approval.
+            comment: Reason, for the record.
+
+        Returns:
+            State and open tasks afterwards.
+
+        Raises:
+            OutcomeUnknown: The request may have arrived.
+            TasksUnavailable: The approval is recorded, but the tasks could not be read.
+            KfqError: The call failed otherwise; `BusinessError` if the approver has no open approval.
+            TypeError: An argument has the wrong type.
+        """
+        request = ContractApprovalRequest(contract_id=contract_id, signer=signer, approval=1, comment=comment)
+        return await self._change(CONTRACT_APPROVAL, request, contract_id)
+
+    async def refuse(self, contract_id: str, *, signer: ContractUser, comment: str | None = None) -> ContractTasks:
+        """Refuse a contract in the name of an approver whose turn it is, which ends it (protocol section 4.9).
+
+        Args:
+            contract_id: Id of the contract, which must be in ``SIGNING``, and is in ``REFUSAL_SIGN`` afterwards.
+            signer: Approver, an employee of the token's enterprise with an open approval.
+            comment: Reason, for the record.
+
+        Returns:
+            State and open tasks afterwards.
+
+        Raises:
+            OutcomeUnknown: The request may have arrived.
+            TasksUnavailable: The refusal is recorded, but the tasks could not be read.
+            KfqError: The call failed otherwise; `BusinessError` if the approver has no open approval.
+            TypeError: An argument has the wrong type.
+        """
+        request = ContractApprovalRequest(contract_id=contract_id, signer=signer, approval=0, comment=comment)
+        return await self._change(CONTRACT_APPROVAL, request, contract_id)
+
+    async def finish(self, contract_id: str) -> ContractTasks:
+        """Finish a contract that was drafted with ``auto_finish=0`` and has no open tasks (protocol section 4.10).
+
+        Args:
+            contract_id: Id of the contract.
+
+        Returns:
+            State and open tasks afterwards.
+
+        Raises:
+            OutcomeUnknown: The request may have arrived.
+            TasksUnavailable: The contract is finished, but its tasks could not be read.
+            KfqError: The call failed otherwise; `BusinessError` if tasks are open or the contract finishes by itself.
+            TypeError: ``contract_id`` is not a ``str``.
+        """
+        return await self._change(CONTRACT_FINISH, ContractFinishRequest(contract_id=contract_id), contract_id)
+
+    async def recall(self, contract_id: str) -> ContractTasks:
+        """Withdraw a contract in ``APPROVING``, ``WRITING`` or ``SIGNING`` (protocol section 4.11).
+
+        Look at the returned state: a contract that is withdrawn at the moment of its last signature may be complete,
+        although the platform reports success.
+
+        Args:
+            contract_id: Id of the contract.
+
+        Returns:
+            State and open tasks afterwards.
+
+        Raises:
+            OutcomeUnknown: The request may have arrived.
+            TasksUnavailable: The platform reported success, but the tasks could not be read.
+            KfqError: The call failed otherwise; `BusinessError` if the contract is in another state.
+            TypeError: ``contract_id`` is not a ``str``.
+        """
+        return await self._change(CONTRACT_RECALL, ContractRecallRequest(contract_id=contract_id), contract_id)
+
+    async def sign_for_person(
+        self,
+        contract_id: str,
+        *,
+        signer: ContractUser,
+        subject_type: str = "PERSON",
+        positions: Sequence[PositionParam] | None = None,
+    ) -> ContractTasks:
+        """Sign on behalf of a person who has authorised it (授权签署, protocol section 4.7).
+
+        Signs one open task. The person must have granted a seal authorisation for the contract's business line.
+
+        Args:
+            contract_id: Id of the contract, which must be in ``SIGNING``.
+            signer: Person whose signature it is.
+            subject_type: ``PERSON``, a personal receiver, or ``EMPLOYEE``, a person of the initiating enterprise.
+            positions: Sign positions, in addition to the contract's; ``None`` uses those.
+
+        Returns:
+            State and open tasks afterwards.
+
+        Raises:
+            OutcomeUnknown: The request may have arrived.
+            TasksUnavailable: The contract is signed, but its tasks could not be read.
+            KfqError: The call failed otherwise; `BusinessError` if the person has no open task or no authorisation.
+            TypeError: An argument has the wrong type.
+        """
+        request = ContractProxySignRequest(
+            contract_id=contract_id, signature_subject_type=subject_type, signer=signer, position_param_list=positions
+        )
+        return await self._change(CONTRACT_PROXY_SIGN, request, contract_id)
+
+    async def task_url(self, contract_id: str, task_id: str, *, callback_page: str | None = None) -> PageLink:
+        """Return the page of one task, which needs a login (protocol section 4.13).
+
+        Only reads, so every transient failure is retried.
+
+        Args:
+            contract_id: Id of the contract.
+            task_id: Id of the task, from `tasks`.
+            callback_page: URL that the browser is sent to afterwards, at most 500 characters.
+
+        Returns:
+            URL of the page, which holds the signer's mobile number.
+
+        Raises:
+            KfqError: The call failed; `BusinessError` if there is no such contract or task.
+            TypeError: An argument has the wrong type.
+        """
+        request = ContractTaskUrlRequest(contract_id=contract_id, task_id=task_id, callback_page=callback_page)
+        return (await self._send(CONTRACT_TASK_URL, request)).result
+
+    async def page_url(
+        self,
+        contract_id: str,
+        contact: str,
+        *,
+        task_id: str | None = None,
+        party_name: str | None = None,
+        no_login: bool = False,
+        expires_at: datetime | None = None,
+    ) -> PageLink:
+        """Return a short link to a contract for one person (protocol section 4.14).
+
+        The platform does not check who opens a link without login: whoever holds it can sign, approve and refuse as
+        that person for about a day. Only reads, so every transient failure is retried.
+
+        Args:
+            contract_id: Id of the contract.
+            contact: Account that the link is for: mobile number or e-mail address.
+            task_id: Id of the task to open; ``None`` opens the contract.
+            party_name: Name of the person or enterprise to act as.
+            no_login: Whether the link opens without a login.
+            expires_at: End of a link without login, with a time zone, in whole seconds and in the future; the platform
+                shortens it to 72 hours from now, which ``None`` stands for.
+
+        Returns:
+            URL of the page, a bearer secret.
+
+        Raises:
+            KfqError: The call failed; `BusinessError` if the contract has nothing for this account.
+            TypeError: An argument has the wrong type.
+            ValueError: ``expires_at`` has no time zone, is not in the future, or is given without ``no_login=True``.
+        """
+        request = ContractPageUrlRequest(
+            contact=contact,
+            contract_id=contract_id,
+            task_id=task_id,
+            party_name=party_name,
+            no_login=no_login,
+            page_url_expire_time=None if expires_at is None else _format_expiry(expires_at, no_login=no_login),
+        )
+        return (await self._send(CONTRACT_PAGE_URL, request)).result
+
+    async def _change(self, operation: Operation[Any, object], request: object, contract_id: str) -> ContractTasks:
+        """Perform an operation on a contract, and return the tasks as read afterwards."""
+        response = await self._send(operation, request)
+        try:
+            return await self.tasks(contract_id)
+        except KfqError as problem:
+            error = TasksUnavailable(contract_id, problem.with_traceback(None))
+        error.operation = operation.name
+        error.attempts = response.attempts
+        error.unique_code = response.unique_code
+        try:
+            raise error
+        finally:
+            del error  # the traceback holds this frame: a local variable would close a reference cycle
+
+
+def _format_expiry(moment: datetime, *, no_login: bool) -> str:
+    if not no_login:
+        raise ValueError("expires_at needs no_login=True: a link with a login does not expire")
+    text = format_china_time("expires_at", moment)
+    if moment.replace(microsecond=0) <= datetime.now(UTC):  # the platform would issue an expired link
+        raise ValueError("expires_at must be in the future")
+    return text

@@ -20,8 +20,9 @@ from kfq_async.errors import (
     SignerError,
     TotalTimeout,
 )
-from kfq_async.models.fields import new_id_pair, repr_masked
+from kfq_async.models.fields import SECRET, new_id_pair, repr_masked
 from kfq_async.models.masking import MaskedStr
+from kfq_async.protocol.repetition import texts_of
 from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import Attempt
@@ -29,6 +30,8 @@ from kfq_async.transport.retry import RetryDecision, decide_retry, retry
 from kfq_async.transport.translation import SESSION_CLOSED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kfq_async.protocol.envelope import Envelope
     from kfq_async.protocol.requests import HttpRequest, PreparedCall
     from kfq_async.transport.client import Client
@@ -42,6 +45,7 @@ class CallSettings:
     """Settings that a view of a session can override."""
 
     app_auth_token: str = field(repr=repr_masked, converter=MaskedStr)
+    operator_account: str | None = field(default=None, **SECRET)
     base_url: str
     signer: Signer | None = field(repr=repr_masked)
     timeouts: Timeouts
@@ -59,18 +63,22 @@ class Call:
         "_sent",
         "_settings",
         "_total_at",
-        "_unique_code",
         "attempts",
+        "http_status",
+        "unique_code",
     )
 
     def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall) -> None:
         self.attempts = 0
+        self.http_status = 0
+        """HTTP status of the last response."""
+        self.unique_code = ""
+        """``uniqueCode`` of the last attempt; empty if none was made."""
         self._client = client
         self._settings = settings
         self._prepared = prepared
         self._cancelling = 0
         self._total_at = inf
-        self._unique_code: str | None = None
         self._sent = False
         self._clock_corrected = False
 
@@ -111,7 +119,7 @@ class Call:
         error.operation = self._prepared.operation.name
         error.attempts = self.attempts
         error.client_request_id = self._prepared.client_request_id
-        error.unique_code = self._unique_code
+        error.unique_code = self.unique_code or None
         return error
 
     async def _retry(self, first: KfqError) -> Envelope | KfqError:
@@ -145,11 +153,12 @@ class Call:
             client.semaphore.release()
             if permit is not None:
                 permit.release()
-        outcome = (
-            read_response(response, self._prepared.operation, settings.base_url)
-            if isinstance(response, HttpResponse)
-            else response
-        )
+        outcome: Envelope | KfqError
+        if isinstance(response, HttpResponse):
+            self.http_status = response.status
+            outcome = read_response(response, operation, settings.base_url, self._texts_sent)
+        else:
+            outcome = response
         if isinstance(outcome, KfqError):
             self._sent = self._sent or outcome.phase is Phase.SENT
             self._complete(outcome)
@@ -202,14 +211,22 @@ class Call:
     def _build_attempt(self) -> HttpRequest:
         """Build the request of the next attempt, with a fresh nonce, timestamp, serial number and signature."""
         self.attempts += 1
-        self._unique_code, nonce = new_id_pair()
+        self.unique_code, nonce = new_id_pair()
         return self._prepared.write(
             self._settings.app_auth_token,
             nonce=nonce,
             timestamp=str(self._client.now_ms()),
-            unique_code=self._unique_code,
+            unique_code=self.unique_code,
             signer=self._settings.signer,
         )
+
+    def _texts_sent(self) -> Iterator[str]:
+        """Yield the texts of the request, which a message of the platform may repeat."""
+        yield self._settings.app_auth_token
+        yield from self._prepared.private_query.values()
+        yield from self._prepared.query.values()
+        if self._prepared.body is not None:
+            yield from texts_of(self._prepared.body)
 
     def _decide(self, error: KfqError) -> RetryDecision:
         return decide_retry(

@@ -17,6 +17,7 @@ from kfq_async.errors import (
     ClockError,
     ConnectError,
     GatewayError,
+    HiddenErrorPage,
     KfqError,
     NonceError,
     Phase,
@@ -40,7 +41,7 @@ T = TypeVar("T")
 MAX_RETRY_AFTER = 30.0
 """Longest ``Retry-After`` that is honoured, in seconds."""
 MIN_TOO_FREQUENT = 1.0
-"""Shortest wait after a rate-limit error, in seconds."""
+"""Shortest wait after a rate-limit error, or a hidden error page, which may be one, in seconds."""
 
 _log = logging.getLogger("kfq_async")
 
@@ -56,6 +57,8 @@ class FailureKind(Enum):
     """Refused before it was executed."""
     AMBIGUOUS = auto()
     """The platform failed and may have acted."""
+    HIDDEN = auto()
+    """The hidden error page, which may stand for a rate limit, and for a failure after the platform has acted."""
     NONCE = auto()
     """The nonce was seen before, so a copy of the request may have been executed."""
     CLOCK = auto()
@@ -77,7 +80,7 @@ class RetryDecision(Enum):
 
 _RETRY, _RAISE, _UNKNOWN = RetryDecision.RETRY, RetryDecision.RAISE, RetryDecision.UNKNOWN
 
-_SAFE = {
+_KEYED = {
     FailureKind.NOT_SENT: _RETRY,
     FailureKind.NO_RESPONSE: _RETRY,
     FailureKind.TOO_FREQUENT: _RETRY,
@@ -85,6 +88,7 @@ _SAFE = {
     FailureKind.NONCE: _RETRY,
     FailureKind.CLOCK: _RETRY,
 }
+_SAFE = _KEYED | {FailureKind.HIDDEN: _RETRY}
 _KEYED_SENT_ONCE = {
     FailureKind.NOT_SENT: _RETRY,
     FailureKind.TOO_FREQUENT: _RETRY,
@@ -101,9 +105,18 @@ _NONE = {
     FailureKind.NO_RESPONSE: _UNKNOWN,
     FailureKind.TOO_FREQUENT: _RETRY,
     FailureKind.AMBIGUOUS: _UNKNOWN,
+    FailureKind.HIDDEN: _UNKNOWN,
     FailureKind.NONCE: _UNKNOWN,
     FailureKind.CLOCK: _RETRY,
     FailureKind.IN_DOUBT: _UNKNOWN,
+}
+
+
+_API_ERRORS: Mapping[type[KfqError], FailureKind] = {
+    TooFrequentError: FailureKind.TOO_FREQUENT,
+    ClockError: FailureKind.CLOCK,
+    HiddenErrorPage: FailureKind.HIDDEN,
+    NonceError: FailureKind.NONCE,
 }
 
 
@@ -118,7 +131,7 @@ def decide_retry(error: KfqError, idempotency: Idempotency, *, has_key: bool, re
         case Idempotency.SAFE:
             row = _SAFE
         case Idempotency.KEYED:
-            row = _WITHOUT_KEY if not has_key else _SAFE if repeat_sent else _KEYED_SENT_ONCE
+            row = _WITHOUT_KEY if not has_key else _KEYED if repeat_sent else _KEYED_SENT_ONCE
         case _:
             row = _NONE
     return row.get(classify_failure(error), RetryDecision.RAISE)
@@ -137,12 +150,8 @@ def classify_failure(error: KfqError) -> FailureKind:
             return FailureKind.NOT_SENT
         case TransportError():
             return FailureKind.NO_RESPONSE
-        case TooFrequentError():
-            return FailureKind.TOO_FREQUENT
-        case ClockError():
-            return FailureKind.CLOCK
-        case NonceError():
-            return FailureKind.NONCE
+        case ApiError() if type(error) in _API_ERRORS:
+            return _API_ERRORS[type(error)]
         case ApiError(code=code) if code in AMBIGUOUS_CODES:
             return FailureKind.AMBIGUOUS
     return FailureKind.IN_DOUBT if error.phase is Phase.SENT else FailureKind.FINAL
@@ -190,14 +199,14 @@ def backoff(
 ) -> float:
     """Return the seconds to wait after attempt number ``attempts`` failed with ``error``.
 
-    The wait is drawn from the upper half of the interval. After `TooFrequentError` it is at least a second, and
-    ``Retry-After`` may extend it to at most 30 seconds.
+    The wait is drawn from the upper half of the interval. After `TooFrequentError` and `HiddenErrorPage` it is at least
+    a second, and ``Retry-After`` may extend it to at most 30 seconds.
     """
     if isinstance(error, ClockError):
         return 0.0
     longest = min(policy.maximum, policy.initial * 2.0 ** min(attempts - 1, 64))
     wait = draw(longest / 2, longest)
-    if isinstance(error, TooFrequentError):
+    if isinstance(error, TooFrequentError | HiddenErrorPage):
         wait = max(wait, MIN_TOO_FREQUENT)
     if isinstance(error, ApiError | GatewayError) and error.retry_after is not None:
         wait = max(wait, min(error.retry_after, MAX_RETRY_AFTER))

@@ -20,6 +20,7 @@ from kfq_async.models.fields import (
     UNKNOWN_KEYS,
     as_texts,
     as_tuple,
+    boolean,
     integer,
     model,
     models,
@@ -43,6 +44,7 @@ class Outer:
 
     string: str | None = field(default=None, validator=text)
     number: int | None = field(default=None, validator=integer)
+    switch: bool | None = field(default=None, validator=boolean)
     strings: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
     inner: Inner | None = field(default=None, validator=model(Inner))
     inners: tuple[Inner, ...] | None = field(default=None, converter=as_tuple, validator=models(Inner))
@@ -62,6 +64,8 @@ def make(**values: Any) -> Outer:
         ({"string": "张三"}, {"string": "张三"}),
         ({"number": 0}, {"number": 0}),
         ({"number": -1}, {"number": -1}),
+        ({"switch": False}, {"switch": False}),
+        ({"switch": True}, {"switch": True}),
         ({"strings": []}, {"strings": ()}),
         ({"strings": ["a", ""]}, {"strings": ("a", "")}),
         ({"strings": deque(["a"])}, {"strings": ("a",)}),
@@ -91,6 +95,8 @@ def test_accepted_values(values: dict[str, Any], expected: dict[str, object]) ->
         ({"number": "1"}, "Outer.number must be an int, not str: write a plain number"),
         ({"number": True}, "Outer.number must be an int, not bool: write a plain number"),
         ({"number": 1.0}, "Outer.number must be an int, not float: write a plain number"),
+        ({"switch": 1}, "Outer.switch must be a bool, not int: write True or False"),
+        ({"switch": "true"}, "Outer.switch must be a bool, not str: write True or False"),
         (
             {"strings": "abc"},
             "Outer.strings must be a sequence of str, not str: write a list, even for one",

@@ -227,6 +227,10 @@ async def test_strict(session: AsyncSession, ledger: SqliteLedger) -> None:
         ("code-41000", "Check the token"),
         ("code-42000", "Check the token"),
         ("code-41003", "Top up the account"),
+        (
+            "internal-401",
+            "this platform does not offer identification links.*Run it again with the base URL of a platform",
+        ),
     ],
 )
 async def test_systemic_failure(

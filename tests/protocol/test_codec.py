@@ -62,7 +62,7 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of(*(st.none() if part is type(None) else values_of(part) for part in args))
     if attrs.has(kind):
         return instances_of(kind)
-    return {str: st.text(max_size=8), int: st.integers(-(2**63), 2**64 - 1)}[kind]
+    return {str: st.text(max_size=8), int: st.integers(-(2**63), 2**64 - 1), bool: st.booleans()}[kind]
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kfq_async.errors import (
@@ -11,6 +11,7 @@ from kfq_async.errors import (
     BusinessError,
     ClockError,
     CredentialsError,
+    HiddenErrorPage,
     NonceError,
     NotFoundError,
     ParameterError,
@@ -77,12 +78,12 @@ def test_api_codes(code: int | None, error: type[ApiError], meaning: str) -> Non
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        (401, CredentialsError),
+        (401, HiddenErrorPage),
         (404, NotFoundError),
         (405, NotFoundError),
         (500, ServerError),
-        (510, CredentialsError),
-        (550, CredentialsError),
+        (510, ApiError),
+        (550, ApiError),
         (31000, BusinessError),
         (999999, TooFrequentError),
         (200, ApiError),
@@ -134,6 +135,15 @@ def test_framework_statuses(status: int, error: type[ApiError], meaning: str) ->
 def test_rate_limit_errors(kind: EnvelopeKind, code: int | None, message: str | None, status: int) -> None:
     """A rate-limit error is recognised by code, message or status, in every envelope."""
     assert classify_code(Envelope(kind=kind, code=code, message=message), status)[0] is TooFrequentError
+
+
+@given(st.sampled_from(EnvelopeKind), st.none() | st.integers(0, 999_999), st.integers(100, 599))
+@example(EnvelopeKind.INTERNAL, 401, 401)
+def test_credentials_errors(kind: EnvelopeKind, code: int | None, status: int) -> None:
+    """Three codes mean that the credentials were refused, and no other response does."""
+    error, _ = classify_code(Envelope(kind=kind, code=code), status)
+    if error is CredentialsError:
+        assert code in {40000, 41000, 42000}
 
 
 def test_ambiguous_codes() -> None:

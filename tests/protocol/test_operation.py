@@ -57,10 +57,9 @@ def test_operations_are_values() -> None:
 
 def test_repr_of_a_response() -> None:
     """``repr`` of a response omits the envelope, which holds the result in plain."""
-    assert (
-        repr(ApiResponse(result=1, envelope={"authUrl": "https://h.example"}, attempts=2))
-        == "ApiResponse(result='***', attempts=2)"
-    )
+    envelope = {"authUrl": "https://h.example"}
+    response = ApiResponse(result=1, envelope=envelope, attempts=2, http_status=200, unique_code="U1")
+    assert repr(response) == "ApiResponse(result='***', attempts=2, http_status=200, unique_code='U1')"
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,18 @@ from asyncio import CancelledError
 from collections.abc import Iterator, Mapping
 from typing import Any
 from unittest.mock import Mock
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl
 
 import orjson
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
 from kfq_async import (
     CORP_IDENT_LINK,
+    ContractTasksRequest,
     CorpIdentInfo,
     CorpIdentLinkRequest,
     CredentialPlacement,
@@ -594,3 +595,54 @@ def test_body_round_trip(fields: dict[str, object]) -> None:
     body = write(prepare_call(DRAFT, fields)).body
     assert body is not None
     assert orjson.loads(bytes(body)) == {"appAuthToken": "PV9LQWZA", "uniqueCode": "u-1"} | fields
+
+
+@pytest.mark.parametrize(
+    ("request_", "sent"),
+    [
+        ({}, "op-1"),
+        ({"operatorAccount": "op-2"}, "op-2"),
+        ({"operatorAccount": ""}, ""),
+        ({"operatorAccount": None}, None),
+        (ContractTasksRequest(operator_account="op-2"), "op-2"),
+        (ContractTasksRequest(), "op-1"),
+    ],
+)
+def test_operator_account(request_: object, sent: str | None) -> None:
+    """The session's account is sent unless the request has a field for it, whatever its value."""
+    post = write(prepare_call(evolve(DRAFT, request=ContractTasksRequest), request_, operator_account="op-1"))
+    assert orjson.loads(bytes(post.body or b""))["operatorAccount"] == sent
+    get = write(prepare_call(evolve(TASKS, request=ContractTasksRequest), request_, operator_account="op-1"))
+    assert parse_qs(get.query_credentials or "", keep_blank_values=True).get("operatorAccount") == (
+        None if sent is None else [sent]
+    )
+    assert "operatorAccount" not in str(get.url)
+
+
+def test_operator_account_in_extra_body() -> None:
+    """``extra_body`` overrides the session's account, too."""
+    call = prepare_call(DRAFT, {}, extra_body={"operatorAccount": "op-2"}, operator_account="op-1")
+    assert orjson.loads(bytes(call.body or b"")) == {"operatorAccount": "op-2"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_operator_account_of_the_contract_family_only(method: str) -> None:
+    """The auth family has no such account."""
+    operation: Operation[Any, Any] = Operation(method, "/auth/other")
+    call = prepare_call(operation, {"a": "b"}, operator_account="op-1")
+    assert "op-1" not in f"{call.url} {call.private_query!s} {bytes(call.body or b'')!r}"
+
+
+@pytest.mark.parametrize("credentials", CredentialPlacement)
+def test_private_parameters(credentials: CredentialPlacement) -> None:
+    """Personal data in the query of a GET travel with the credentials, and are signed where they are sent."""
+    operation = Operation[Any, Any]("GET", "/contract/pageUrl", credentials=credentials)
+    fields = {"contact": "13800138000", "contractId": "C 1", "partyName": "李四", "callbackPage": "https://h.example"}
+    request = write(prepare_call(operation, fields), signer=TransparentSigner())
+    assert request.url.raw_path_qs.endswith("/contract/pageUrl?contractId=C%201")
+    private = "contact=13800138000&partyName=%E6%9D%8E%E5%9B%9B&callbackPage=https%3A%2F%2Fh.example"
+    assert (request.query_credentials or "").endswith(private)
+    assert "13800138000" not in repr((request, request.query_credentials))
+    _, query, _, _, uri = json.loads(request.headers["sign"])
+    assert query.items() >= fields.items()
+    assert uri == add_credentials(request.url.raw_path_qs, request.query_credentials)

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kfq_async import CORP_IDENT_LINK, Operation
+from kfq_async import CONTRACT_DRAFT, CONTRACT_TASKS, CORP_IDENT_LINK, Operation
 from kfq_async.errors import (
     ApiError,
     BusinessError,
     ConnectionLost,
     CredentialsError,
     GatewayError,
+    HiddenErrorPage,
     KfqError,
     NotFoundError,
     Phase,
@@ -74,8 +75,8 @@ def test_success(code: object, status: int) -> None:
         ({"code": "41000", "message": "x"}, 200, CredentialsError, 41000),
         ({"code": None, "message": "x"}, 200, ApiError, None),
         ({"success": False, "code": 500, "message": "操作失败，null"}, 200, ServerError, 500),
-        ({"success": True, "code": 401, "message": "x"}, 401, CredentialsError, 401),
-        ({"success": True, "code": 401, "message": "x"}, 200, CredentialsError, 401),
+        ({"success": True, "code": 401, "message": "x"}, 401, HiddenErrorPage, 401),
+        ({"success": True, "code": 401, "message": "x"}, 200, HiddenErrorPage, 401),
         ({"success": False, "code": 405, "message": "x"}, 200, NotFoundError, 405),
         ({"success": True, "code": 200, "message": "x"}, 200, ApiError, 200),
         ({"status": 404, "error": "Not Found", "path": "/a"}, 404, NotFoundError, None),
@@ -105,6 +106,34 @@ def test_hint_for_hosted_operations(operation: Operation[Any, Any], status: int,
     """A 404 for an operation that only the hosted platform has says so."""
     error = read_api_error({"status": status, "error": "x", "path": "/a"}, status, operation=operation)
     assert ("self-hosted platform built from the open source does not have this operation" in str(error)) == hinted
+
+
+@pytest.mark.parametrize(
+    ("operation", "possible", "remedy"),
+    [
+        (CORP_IDENT_LINK, "this platform does not offer identification links", "use the hosted platform"),
+        (Operation("POST", "/auth/person/ident/link"), "this platform does not offer identification links", "base_url"),
+        (CONTRACT_DRAFT, "the rate limit, or a fault inside the operation, may be behind it", "set operator_account"),
+        (CONTRACT_TASKS, "the operation does not exist on this platform", "check the path, and set operator_account"),
+        (DRAFT, "its path is mistyped, the token has more than 64 characters", "check the path"),
+    ],
+)
+def test_hidden_error_page(operation: Operation[Any, Any], possible: str, remedy: str) -> None:
+    """The text says what the page can mean for the operation, what to do, and that the token was not refused."""
+    body = {"success": True, "message": "应用Token失效，请重新授权!", "code": 401, "result": None, "timestamp": 1}
+    error = read_api_error(body, 401, operation=operation)
+    assert type(error) is HiddenErrorPage
+    for part in ("401", "says nothing about the token", possible, remedy):
+        assert part in str(error)
+
+
+@pytest.mark.parametrize("kind", [{"success": False, "code": 500}, {"status": 500, "path": "/a"}])
+def test_message_without_the_texts_sent(kind: dict[str, Any]) -> None:
+    """The message of an unhandled failure ends where a text of the request begins."""
+    content = orjson.dumps({**kind, "message": "操作失败，合同「采购合同」超长"})
+    error = read_response(HttpResponse(200, {}, content), DRAFT, BASE_URL, lambda: ["T0KEN001", "采购合同"])
+    assert isinstance(error, ServerError if "success" in kind else ApiError)
+    assert (error.message, error.envelope.message) == ("操作失败，合同「",) * 2
 
 
 def test_text_is_redacted() -> None:

@@ -4,29 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import orjson
 import pytest
 from aiohttp import ClientSession
-from attrs import evolve
+from attrs import evolve, frozen
 
+from calls import FAST_RETRY, TOKEN, open_session, refusal, respond
 from kfq_async import (
     CONTRACT_DRAFT,
     AsyncSession,
     BusinessError,
+    ConnectionLost,
     ContractDraftRequest,
     ContractSigner,
     ContractStatus,
+    ContractTasks,
     ContractUser,
+    CredentialsError,
     DecodeError,
+    HiddenErrorPage,
+    KfqError,
+    OutcomeUnknown,
+    PageLink,
     ParameterError,
+    Phase,
     PositionParam,
     RelationDoc,
     ServerError,
+    TasksUnavailable,
 )
 from kfq_async.models.contracts import known_contract_status
+from kfq_async.models.zones import CHINA
+from kfq_async.protocol.requests import API_PATH
+from kfq_async.resources import contracts
+from kfq_async.resources.contracts import Contracts
 from kfq_async.sandbox import Sandbox
+from kfq_async.transport import retry
 from servers import ReceivedRequest, ScriptedServer, http_response, success
 
 PERSON = ContractUser(name="王五", contact_type="MOBILE", contact="13900139000")
@@ -245,3 +264,273 @@ async def test_invalid_tokens(token: str, code: int, sandbox: Sandbox) -> None:
             assert (await response.json())["code"] == code
         async with http.get(f"{base}/tasks", params={"appAuthToken": token}) as response:
             assert (await response.json())["code"] == code
+
+
+TASKS = {
+    "status": "SIGNING",
+    "todoTaskList": [
+        {
+            "taskId": "task-1",
+            "taskType": "APPROVE",
+            "partyType": "SENDER",
+            "partyName": "某某科技有限公司",
+            "partyAccount": "1900",
+            "party": None,
+        }
+    ],
+}
+CONTRACT = {"contractId": "C-1"}
+HIDDEN = http_response({"success": True, "message": "应用Token失效，请重新授权!", "code": 401, "result": None}, 401)
+OPERATOR = ContractUser(name="李四", contact_type="EMAIL", contact="li@example.com")
+WIRE_OPERATOR = {"name": "李四", "contactType": "EMAIL", "contact": "li@example.com"}
+WIRE_PERSON = {"name": "王五", "contactType": "MOBILE", "contact": "13900139000"}
+SIGNER = ContractSigner(signer_type="RECEIVER_PERSONAL", signer_order="2", receiver=PERSON)
+POSITION = PositionParam(control_type="SIGNATURE", sign_position_type="POSITION", page_config="1", offset_x="0.5")
+
+
+@frozen
+class Change:
+    """A method that changes a contract, and what it sends."""
+
+    call: Callable[[Contracts], Awaitable[ContractTasks]]
+    path: str
+    fields: dict[str, object]
+    result: object = CONTRACT
+
+
+CHANGES = {
+    "add_signers": Change(
+        lambda contracts: contracts.add_signers("C-1", [SIGNER]),
+        "/contract/signer/add",
+        {"signerList": [{"signerType": "RECEIVER_PERSONAL", "signerOrder": "2", "receiver": WIRE_PERSON}]},
+    ),
+    "approve": Change(
+        lambda contracts: contracts.approve("C-1", signer=OPERATOR),
+        "/contract/approval",
+        {"signer": WIRE_OPERATOR, "approval": 1},
+    ),
+    "approve with a comment": Change(
+        lambda contracts: contracts.approve("C-1", signer=OPERATOR, comment="同意"),
+        "/contract/approval",
+        {"signer": WIRE_OPERATOR, "approval": 1, "comment": "同意"},
+    ),
+    "refuse": Change(
+        lambda contracts: contracts.refuse("C-1", signer=OPERATOR, comment=""),
+        "/contract/approval",
+        {"signer": WIRE_OPERATOR, "approval": 0, "comment": ""},
+    ),
+    "finish": Change(lambda contracts: contracts.finish("C-1"), "/contract/finish", {}),
+    "recall": Change(lambda contracts: contracts.recall("C-1"), "/contract/recall", {}),
+    "sign_for_person": Change(
+        lambda contracts: contracts.sign_for_person("C-1", signer=PERSON),
+        "/contract/sign/personal/proxy",
+        {"signatureSubjectType": "PERSON", "signer": WIRE_PERSON},
+        None,
+    ),
+    "sign_for_person with positions": Change(
+        lambda contracts: contracts.sign_for_person(
+            "C-1", signer=OPERATOR, subject_type="EMPLOYEE", positions=[POSITION]
+        ),
+        "/contract/sign/personal/proxy",
+        {
+            "signatureSubjectType": "EMPLOYEE",
+            "signer": WIRE_OPERATOR,
+            "positionParamList": [
+                {"controlType": "SIGNATURE", "signPositionType": "POSITION", "pageConfig": "1", "offsetX": "0.5"}
+            ],
+        },
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_changes(name: str) -> None:
+    """A change sends its fields under their wire names, once, and returns the tasks as read afterwards."""
+    change = CHANGES[name]
+    responses = respond(success(change.result), success(TASKS))
+    async with ScriptedServer(responses) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+        tasks = await change.call(session.contracts)
+        post, get = server.requests
+    assert tasks.status is ContractStatus.SIGNING
+    (task,) = tasks.todo_task_list
+    assert (task.task_id, task.task_type, task.party) == ("task-1", "APPROVE", None)
+    assert (post.method, post.target) == ("POST", f"/resrun-paas{API_PATH}{change.path}")
+    body = orjson.loads(post.body)
+    assert len(body.pop("uniqueCode")) == 32
+    assert body == {"appAuthToken": TOKEN, "contractId": "C-1", **change.fields}
+    assert urlsplit(get.target).path.endswith("/contract/tasks")
+    assert parse_qs(urlsplit(get.target).query)["contractId"] == ["C-1"]
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize(
+    ("response", "error"),
+    [
+        (refusal(21000), ParameterError),
+        (refusal(31000), BusinessError),
+        (refusal(41000), CredentialsError),
+        (http_response({"success": False, "code": 500, "message": "操作失败，null"}), ServerError),
+        (HIDDEN, OutcomeUnknown),
+        (http_response("<html>", 502), OutcomeUnknown),
+        (None, OutcomeUnknown),
+    ],
+)
+async def test_failed_changes(name: str, response: bytes | None, error: type[KfqError]) -> None:
+    """A change that fails is sent once, its contract is not read, and only a refusal is certain."""
+    async with ScriptedServer(respond(response)) as server, AsyncSession(TOKEN, base_url=server.base_url) as session:
+        with pytest.raises(error) as caught:
+            await CHANGES[name].call(session.contracts)
+        assert len(server.requests) == 1
+    assert type(caught.value) is error
+    assert caught.value.operation == f"POST {CHANGES[name].path}"
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize(
+    ("response", "error", "attempts"),
+    [
+        (None, ConnectionLost, 5),
+        (refusal(31000), BusinessError, 1),
+        (success({"status": 5, "todoTaskList": []}), DecodeError, 1),
+        (
+            HIDDEN,
+            HiddenErrorPage,
+            5,
+        ),
+    ],
+)
+async def test_tasks_that_cannot_be_read(
+    name: str, response: bytes | None, error: type[KfqError], attempts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a success, failing to read the tasks says that the change took effect, with the details of its call."""
+    monkeypatch.setattr(retry, "MIN_TOO_FREQUENT", 0.01)
+    responses = respond(success(CHANGES[name].result), response)
+    async with (
+        ScriptedServer(responses) as server,
+        AsyncSession(TOKEN, base_url=server.base_url, retry=FAST_RETRY) as session,
+    ):
+        with pytest.raises(TasksUnavailable, match="it took effect, but") as caught:
+            await CHANGES[name].call(session.contracts)
+    found = caught.value
+    assert (found.phase, found.contract_id, found.attempts) == (Phase.ANSWERED, "C-1", 1)
+    assert (found.operation, found.unique_code) == (
+        f"POST {CHANGES[name].path}",
+        orjson.loads(server.requests[0].body)["uniqueCode"],
+    )
+    assert (type(found.original_error), found.original_error.attempts) == (error, attempts)
+    assert len(server.requests) == 1 + attempts
+    assert found.__cause__ is None
+    assert found.__context__ is None
+
+
+async def test_operator_account_of_changes() -> None:
+    """The account of the session is in the change, and in the call that reads the tasks."""
+    async with (
+        ScriptedServer(respond(success(CONTRACT), success(TASKS))) as server,
+        AsyncSession(TOKEN, base_url=server.base_url, operator_account="op-1") as session,
+    ):
+        await session.contracts.finish("C-1")
+        post, get = server.requests
+    assert orjson.loads(post.body)["operatorAccount"] == "op-1"
+    assert parse_qs(urlsplit(get.target).query)["operatorAccount"] == ["op-1"]
+
+
+LATER = datetime.now(UTC) + timedelta(hours=2)
+PAGES: list[tuple[Callable[[Contracts], Awaitable[PageLink]], str, dict[str, str]]] = [
+    (
+        lambda contracts: contracts.task_url("C-1", "task-1"),
+        "/contract/taskUrl",
+        {"contractId": "C-1", "taskId": "task-1"},
+    ),
+    (
+        lambda contracts: contracts.task_url(
+            "C-1", "task-1", callback_page="https://your-domain.example/back?a=1&b=二"
+        ),
+        "/contract/taskUrl",
+        {"contractId": "C-1", "taskId": "task-1", "callbackPage": "https://your-domain.example/back?a=1&b=二"},
+    ),
+    (
+        lambda contracts: contracts.page_url("C-1", "13900139000"),
+        "/contract/pageUrl",
+        {"contractId": "C-1", "contact": "13900139000", "noLogin": "false"},
+    ),
+    (
+        lambda contracts: contracts.page_url(
+            "C-1", "a+b@example.com", task_id="task-1", party_name="王五", no_login=True, expires_at=LATER
+        ),
+        "/contract/pageUrl",
+        {
+            "contractId": "C-1",
+            "contact": "a+b@example.com",
+            "taskId": "task-1",
+            "partyName": "王五",
+            "noLogin": "true",
+            "pageUrlExpireTime": f"{LATER.astimezone(CHINA):%Y-%m-%d %H:%M:%S}",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "path", "fields"), PAGES)
+async def test_pages(call: Callable[[Contracts], Awaitable[PageLink]], path: str, fields: dict[str, str]) -> None:
+    """A page's link is asked for with a query, retried, and masked."""
+    url = "https://sign.example/#/sign?mobile=13900139000&code=ab12CD34"
+    responses = respond(None, success({"pageUrl": url, "qrCode": "x"}))
+    async with ScriptedServer(responses) as server, open_session(server) as session:
+        link = await call(session.contracts)
+        *_, seen = server.requests
+    assert (link.page_url, link.extra) == (url, {"qrCode": "x"})
+    assert repr(link) == "PageLink(page_url='***', extra=<qrCode>)"
+    assert repr(link.page_url) == "'***'"
+    assert (seen.method, urlsplit(seen.target).path) == ("GET", f"/resrun-paas{API_PATH}{path}")
+    query = dict(parse_qsl(urlsplit(seen.target).query, strict_parsing=True))
+    assert (query.pop("appAuthToken"), len(query.pop("uniqueCode"))) == (TOKEN, 32)
+    assert query == fields
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"expires_at": LATER}, ValueError, "expires_at needs no_login=True"),
+        ({"no_login": True, "expires_at": LATER.replace(tzinfo=None)}, ValueError, "expires_at must have a time zone"),
+        ({"no_login": True, "expires_at": LATER - timedelta(hours=3)}, ValueError, "expires_at must be in the future"),
+        ({"no_login": True, "expires_at": datetime.min.replace(tzinfo=UTC)}, ValueError, "must be in the future"),
+        ({"no_login": True, "expires_at": "2999-01-01 00:00:00"}, TypeError, "expires_at must be a datetime, not str"),
+        ({"no_login": 1}, TypeError, "no_login must be a bool, not int"),
+        ({"party_name": 5}, TypeError, "party_name must be a str, not int"),
+    ],
+)
+async def test_invalid_links(options: dict[str, Any], error: type[Exception], text: str, session: AsyncSession) -> None:
+    """An end that the platform would take as expired, or ignore, is refused, and so are wrong types."""
+    with pytest.raises(error, match=text):
+        await session.contracts.page_url("C-1", "13900139000", **options)
+
+
+async def test_end_within_this_second(monkeypatch: pytest.MonkeyPatch, session: AsyncSession) -> None:
+    """An end is sent in whole seconds, so one that lies in the current second is not in the future."""
+    now = datetime(2026, 11, 27, 8, 0, 0, 200_000, tzinfo=UTC)
+    monkeypatch.setattr(contracts, "datetime", Mock(now=lambda _: now))
+    with pytest.raises(ValueError, match="must be in the future"):
+        await session.contracts.page_url("C-1", "a", no_login=True, expires_at=now.replace(microsecond=900_000))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda contracts: contracts.add_signers("C-1", SIGNER),
+        lambda contracts: contracts.add_signers("C-1", [PERSON]),
+        lambda contracts: contracts.approve("C-1", signer="13900139000"),
+        lambda contracts: contracts.refuse("C-1", signer=PERSON, comment=5),
+        lambda contracts: contracts.finish(5),
+        lambda contracts: contracts.recall(b"C-1"),
+        lambda contracts: contracts.sign_for_person("C-1", signer=PERSON, positions=POSITION),
+        lambda contracts: contracts.sign_for_person("C-1", signer=PERSON, subject_type=1),
+        lambda contracts: contracts.task_url("C-1", 7),
+        lambda contracts: contracts.page_url("C-1", 13900139000),
+    ],
+)
+async def test_arguments_of_a_wrong_type(call: Callable[[Any], Awaitable[object]], session: AsyncSession) -> None:
+    """An argument of a wrong type is refused by the name of its field."""
+    with pytest.raises(TypeError, match=r"^Contract\w+Request\.\w+(\[0\])? must be "):
+        await call(session.contracts)

@@ -139,7 +139,7 @@ async def test_slow_reader_of_a_large_response(sandbox: Sandbox) -> None:
         ("code-77777", ApiError, 77777),
         ("internal-404", NotFoundError, 404),
         ("internal-405", NotFoundError, 405),
-        ("internal-510", CredentialsError, 510),
+        ("internal-510", ApiError, 510),
     ],
 )
 async def test_any_error_code(

@@ -31,6 +31,7 @@ from kfq_async import (
     ConnectionLost,
     CorpIdentLinkRequest,
     GatewayError,
+    HiddenErrorPage,
     KfqError,
     NonceError,
     Operation,
@@ -45,6 +46,7 @@ from kfq_async import (
 from kfq_async.protocol.signing import string_to_sign, verify
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.sandbox import Fault, Sandbox
+from kfq_async.transport import retry
 from servers import ReceivedRequest, ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
@@ -302,3 +304,43 @@ async def test_concurrent_retries() -> None:
         )
         assert len(server.requests) == 200
     assert [link.order_no for link in links] == names
+
+
+HIDDEN = http_response({"success": True, "message": "应用Token失效，请重新授权!", "code": 401, "result": None}, 401)
+
+
+@pytest.mark.parametrize(
+    ("operation", "attempts", "error"),
+    [
+        (SAFE_GET, 2, None),
+        (KEYED, 1, HiddenErrorPage),
+        (CORP_IDENT_LINK, 1, HiddenErrorPage),
+        (DRAFT, 1, OutcomeUnknown),
+        (UNSAFE_GET, 1, OutcomeUnknown),
+    ],
+)
+async def test_hidden_error_page(
+    operation: Operation[Any, Any], attempts: int, error: type[KfqError] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the hidden error page a read is sent again, a keyed operation is not, and a write may have taken effect."""
+    monkeypatch.setattr(retry, "MIN_TOO_FREQUENT", 0.01)
+    request = {"clientRequestId": "id-1"}
+    async with ScriptedServer(respond(HIDDEN, success())) as server, open_session(server) as session:
+        if error is None:
+            response = await session.send(operation, request)
+            assert (response.attempts, response.http_status) == (attempts, 200)
+        else:
+            found = await error_of(session, operation, request)
+            assert (type(found), found.phase, found.attempts) == (error, Phase.ANSWERED, attempts)
+            assert not isinstance(found, OutcomeUnknown) or type(found.original_error) is HiddenErrorPage
+    assert len(server.requests) == attempts
+
+
+async def test_details_of_a_response() -> None:
+    """A response tells the HTTP status, and the ``uniqueCode`` of the attempt that it answers."""
+    other = http_response({"code": 10000, "message": "成功", "result": None, "timestamp": 1}, 201)
+    async with ScriptedServer(respond(None, other)) as server, open_session(server) as session:
+        response = await session.send(SAFE_GET)
+    codes = [parse_qs(urlsplit(seen.target).query)["uniqueCode"][0] for seen in server.requests]
+    assert (response.attempts, response.http_status, response.unique_code) == (2, 201, codes[1])
+    assert codes[0] != codes[1]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import pickle
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+import orjson
 import pytest
 from attrs import evolve
 
@@ -37,11 +41,15 @@ from kfq_async import (
     OutcomeUnknown,
     Phase,
     RetryPolicy,
+    ServerError,
     TooFrequentError,
     UnexpectedResponse,
 )
 from kfq_async.resources.auth import CORP_IDENT_LINK
-from servers import ScriptedServer, http_response, success
+from servers import ReceivedRequest, ScriptedServer, http_response, success
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PERSONAL = {
     "account": "13800138000",
@@ -151,3 +159,55 @@ async def test_message_attribute_is_as_received() -> None:
         error = await error_of(session)
     assert error.message == "13800138000 已认证"
     assert "“… 已认证”, in full in error.message.raw" in str(error)
+
+
+REPETITIONS: dict[str, Callable[[ReceivedRequest], str]] = {
+    "json": lambda seen: seen.body.decode(),
+    "json in json": lambda seen: orjson.dumps(seen.body.decode()).decode(),
+    "ascii": lambda seen: json.dumps(json.loads(seen.body)),
+    "percent-encoded": lambda seen: quote(seen.body),
+    "base64": lambda seen: base64.b64encode(seen.body).decode(),
+    "map": lambda seen: str(json.loads(seen.body))[1:-1].replace("': '", "=").replace("'", ""),
+    "middle": lambda seen: seen.body.decode().partition('"text"')[2],
+}
+
+
+@pytest.mark.parametrize("form", REPETITIONS)
+async def test_request_repeated_in_a_message(form: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The generic failure may repeat the whole request: nothing of an error holds any of it."""
+    caplog.set_level(logging.DEBUG)
+
+    async def script(_number: int, seen: ReceivedRequest) -> bytes:
+        message = f"操作失败，无法读取：{REPETITIONS[form](seen)}"
+        return http_response({"success": False, "message": message, "code": 500, "result": None, "timestamp": 1})
+
+    request = {"text": ECHO, "parties": [{"contact": PERSONAL["mobile"]}], "number": 6222020200012345678}
+    async with (
+        ScriptedServer(script) as server,
+        AsyncSession(PERSONAL["token"], base_url=server.base_url, operator_account="ACCOUNT-1") as session,
+    ):
+        error = await error_of(session, DRAFT, request)
+    assert type(error) is ServerError
+    assert error.message is not None
+    assert error.message.raw.startswith("操作失败，无法读取：")
+    kept = [
+        error.message.raw,
+        error.envelope.message,
+        *traceback.format_exception(error),
+        caplog.text,
+        str(vars(error)),
+    ]
+    for value in (*PERSONAL.values(), "ACCOUNT-1", quote(PERSONAL["operator"]), ascii(PERSONAL["operator"])[1:-1]):
+        assert not [text for text in kept if str(value) in text], value
+    assert not pickle.dumps(error).count(PERSONAL["token"].encode())
+
+
+async def test_query_repeated_in_a_message() -> None:
+    """The message of a GET may repeat its parameters, the private ones among them."""
+    message = f"操作失败，{PERSONAL['operator']}的合同 CONTRACT-1 {PERSONAL['token']}"
+    response = http_response({"success": False, "message": message, "code": 500, "result": None})
+    async with ScriptedServer(respond(response)) as server, AsyncSession("T", base_url=server.base_url) as session:
+        error = await error_of(session, SAFE_GET, {"partyName": PERSONAL["operator"], "contractId": "CONTRACT-1"})
+        assert error.message == "操作失败，"
+        error = await error_of(session, SAFE_GET, {"contractId": "CONTRACT-1"})
+        assert error.message == f"操作失败，{PERSONAL['operator']}的合同 "

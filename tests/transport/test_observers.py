@@ -34,6 +34,7 @@ PERSONAL = {
     "name": "李四光",
     "id card": "110101199001011234",
     "mobile": "13900139000",
+    "account": "ACCOUNT-1",
     "page": "https://your-domain.example/callback?state=PAGE-SECRET",
 }
 HALF = http_response({"result": {"authUrl": LINK, "orderNo": "N1"}})[:-9]
@@ -44,6 +45,8 @@ async def platform(_number: int, seen: ReceivedRequest) -> bytes | tuple[bytes, 
     match seen.target.partition("?")[0].partition("/V2")[2]:
         case "/contract/tasks":
             return success({"status": "1", "todoTaskList": []})
+        case "/contract/pageUrl":
+            return success({"pageUrl": LINK})
         case "/refused":
             return refusal(31000, "；".join(PERSONAL.values()))
         case "/unreadable":
@@ -90,7 +93,12 @@ async def make_calls(server: ScriptedServer, key: str) -> None:
     async with AsyncSession(PERSONAL["token"], base_url=server.base_url, signer=Rsa2Signer(key)) as session:
         assert (await session.auth.corp_ident_link(request)).auth_url == LINK
         await session.contracts.tasks("C-1")
-    assert [f"appAuthToken={PERSONAL['token']}&" in seen.target for seen in server.requests] == [False, True]
+        view = session.with_options(operator_account=PERSONAL["account"])
+        page = await view.contracts.page_url("C-1", PERSONAL["mobile"], party_name=PERSONAL["name"])
+        assert page.page_url == LINK
+    assert [f"appAuthToken={PERSONAL['token']}&" in seen.target for seen in server.requests] == [False, True, True]
+    assert f"contact={PERSONAL['mobile']}&" in server.requests[2].target
+    assert f"operatorAccount={PERSONAL['account']}&" in server.requests[2].target
 
 
 async def test_opentelemetry(server: ScriptedServer, key: str) -> None:
@@ -103,9 +111,9 @@ async def test_opentelemetry(server: ScriptedServer, key: str) -> None:
     finally:
         AioHttpClientInstrumentor().uninstrument()
     spans = [span.to_json() for span in exporter.get_finished_spans()]
-    assert [f"{server.base_url}/kaifangqian/openAPI/V2/" in span for span in spans] == [True, True]
+    assert [f"{server.base_url}/kaifangqian/openAPI/V2/" in span for span in spans] == [True] * 3
     assert "contractId=C-1" in spans[1]
-    assert [len(seen.headers.getall("traceparent")) for seen in server.requests] == [1, 1]
+    assert [len(seen.headers.getall("traceparent")) for seen in server.requests] == [1] * 3
     check_secrets(spans, server.requests, key)
 
 

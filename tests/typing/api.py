@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, assert_type
 import kfq_async as kfq
 
 if TYPE_CHECKING:
+    import datetime as dt
     import ssl
 
     import aiohttp
@@ -37,12 +38,59 @@ async def corp_ident_link(session: kfq.AsyncSession) -> None:
     assert_type(request.client_request_id, str | None)
 
 
+async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
+    """Operations on contracts take plain arguments, and return models."""
+    person = kfq.ContractUser(name="a", contact_type="MOBILE", contact="b")
+    signer = kfq.ContractSigner(signer_type="RECEIVER_PERSONAL", receiver=person)
+    assert_type(await session.contracts.draft(kfq.ContractDraftRequest(send="0")), kfq.ContractDraft)
+    assert_type(await session.contracts.tasks("c"), kfq.ContractTasks)
+    assert_type(await session.contracts.add_signers("c", [signer]), kfq.ContractTasks)
+    assert_type(await session.contracts.add_signers("c", (signer,)), kfq.ContractTasks)
+    assert_type(await session.contracts.approve("c", signer=person), kfq.ContractTasks)
+    assert_type(await session.contracts.refuse("c", signer=person, comment="d"), kfq.ContractTasks)
+    assert_type(await session.contracts.finish("c"), kfq.ContractTasks)
+    assert_type(await session.contracts.recall("c"), kfq.ContractTasks)
+    assert_type(
+        await session.contracts.sign_for_person(
+            "c", signer=person, subject_type="EMPLOYEE", positions=[kfq.PositionParam(control_type="SIGNATURE")]
+        ),
+        kfq.ContractTasks,
+    )
+    page = await session.contracts.task_url("c", "t", callback_page=None)
+    assert_type(page, kfq.PageLink)
+    assert_type(page.page_url, str)
+    assert_type(
+        await session.contracts.page_url(
+            "c", "13800138000", task_id=None, party_name="a", no_login=True, expires_at=moment
+        ),
+        kfq.PageLink,
+    )
+    await session.contracts.approve("c", person)  # type: ignore[call-arg]
+    await session.contracts.page_url("c", "a", expires_at="2026-11-27")  # type: ignore[arg-type]
+    await session.contracts.add_signers("c", signer)  # type: ignore[arg-type]
+
+
+async def accounts(session: kfq.AsyncSession) -> None:
+    """Operations on accounts."""
+    lines = await session.accounts.business_lines("13800138000")
+    assert_type(lines, tuple[kfq.BusinessLine, ...])
+    assert_type(lines[0].sign_re_id, str)
+    assert_type((await session.send(kfq.BUSINESS_LINES, {"contact": "a"})).result, tuple[kfq.BusinessLine, ...])
+    user = kfq.ContractUser(contact_type="MOBILE", contact="13800138000")
+    await session.accounts.register_company(kfq.RegisterCompanyRequest(account=user, company_name="a", is_make_seal=0))
+    await session.accounts.register_person(kfq.RegisterPersonRequest(account=user, id_card_type=1, bank_card="b"))
+    await session.accounts.register_person(kfq.RegisterCompanyRequest())  # type: ignore[arg-type]
+    assert_type((await session.send(kfq.CONTRACT_FINISH, {"contractId": "c"})).result, object)
+
+
 async def any_operation(session: kfq.AsyncSession) -> None:
     """`send` infers the result of an operation with a model, and takes a mapping for any operation."""
     response = await session.send(kfq.CORP_IDENT_LINK, kfq.CorpIdentLinkRequest())
     assert_type(response, kfq.ApiResponse[kfq.CorpIdentLink])
     assert_type(response.result.auth_url, str)
     assert_type(response.attempts, int)
+    assert_type(response.http_status, int)
+    assert_type(response.unique_code, str)
     assert_type((await session.send(kfq.CORP_IDENT_LINK, {"accountName": "a"})).result, kfq.CorpIdentLink)
     operation: kfq.Operation[Any, kfq.CorpIdentLink] = kfq.Operation(
         "POST",
@@ -60,6 +108,7 @@ async def settings(connector: aiohttp.BaseConnector, context: ssl.SSLContext) ->
     async with kfq.AsyncSession(
         "PV9LQWZA",
         base_url="https://h.example/resrun-paas",
+        operator_account="a",
         signer=kfq.Rsa2Signer(b"key"),
         timeouts=kfq.Timeouts(connect=5, attempt=30.0, total=None),
         retry=kfq.RetryPolicy(attempts=5, initial=0.5, maximum=8, repeat_sent=False),
@@ -71,6 +120,8 @@ async def settings(connector: aiohttp.BaseConnector, context: ssl.SSLContext) ->
     ) as session:
         assert_type(session, kfq.AsyncSession)
         assert_type(session.for_token("PV9LQWZB"), kfq.AsyncSession)
+        assert_type(session.for_token("PV9LQWZB", operator_account="a"), kfq.AsyncSession)
+        assert_type(session.with_options(operator_account=None), kfq.AsyncSession)
         assert_type(session.with_options(retry=kfq.RetryPolicy(attempts=1)), kfq.AsyncSession)
         assert_type(session.with_options(timeouts=kfq.Timeouts(), signer=None), kfq.AsyncSession)
         assert_type(session.with_options(), kfq.AsyncSession)
@@ -78,6 +129,7 @@ async def settings(connector: aiohttp.BaseConnector, context: ssl.SSLContext) ->
     kfq.AsyncSession.from_env(
         app_auth_token="PV9LQWZA",
         base_url="https://h.example/resrun-paas",
+        operator_account=None,
         signer=None,
         timeouts=kfq.Timeouts(),
         retry=kfq.RetryPolicy(),
@@ -101,6 +153,9 @@ def error_attributes(error: kfq.KfqError) -> None:
         assert_type(error.code, int | None)
         assert_type(error.message, kfq.PlatformMessage | None)
         assert_type(error.http_status, int)
+    if isinstance(error, kfq.TasksUnavailable):
+        assert_type(error.contract_id, str)
+        assert_type(error.original_error, kfq.KfqError)
     if isinstance(error, kfq.OutcomeUnknown):
         assert_type(error.original_error, kfq.KfqError)
 
