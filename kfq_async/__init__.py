@@ -24,6 +24,8 @@ from kfq_async.errors import (
     CredentialsError,
     DecodeError,
     EncodeError,
+    FileChanged,
+    FileRefused,
     GatewayError,
     KfqError,
     LedgerError,
@@ -43,6 +45,7 @@ from kfq_async.errors import (
     SignatureError,
     SignerError,
     SourceError,
+    StallTimeout,
     TooFrequentError,
     TotalTimeout,
     TransportError,
@@ -66,6 +69,7 @@ from kfq_async.models.contracts import (
     TaskParty,
     TemplateParam,
 )
+from kfq_async.models.files import AttachmentUpload, DocumentUpload, FileUpload, UploadedAttachment, UploadedDocument
 from kfq_async.models.identity import (
     CorpIdentConfig,
     CorpIdentInfo,
@@ -87,16 +91,20 @@ from kfq_async.protocol.operation import ApiResponse, CredentialPlacement, Idemp
 from kfq_async.protocol.signing import CanonicalRsa2Signer, Rsa2Signer, Signer, SigningInput
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.resources.contracts import CONTRACT_DRAFT, CONTRACT_TASKS
+from kfq_async.resources.files import ANNEX_FILE, DOCUMENT_FILE
 from kfq_async.session import AsyncSession
 
 __all__ = [
+    "ANNEX_FILE",
     "CONTRACT_DRAFT",
     "CONTRACT_TASKS",
     "CORP_IDENT_LINK",
+    "DOCUMENT_FILE",
     "Annex",
     "ApiError",
     "ApiResponse",
     "AsyncSession",
+    "AttachmentUpload",
     "AttemptTimeout",
     "BusinessError",
     "CallbackRejected",
@@ -126,9 +134,13 @@ __all__ = [
     "CredentialPlacement",
     "CredentialsError",
     "DecodeError",
+    "DocumentUpload",
     "EncodeError",
     "Envelope",
     "EventSigner",
+    "FileChanged",
+    "FileRefused",
+    "FileUpload",
     "GatewayError",
     "Idempotency",
     "IdentityNotification",
@@ -167,6 +179,7 @@ __all__ = [
     "SignerError",
     "SigningInput",
     "SourceError",
+    "StallTimeout",
     "TaskParty",
     "TemplateParam",
     "Timeouts",
@@ -174,6 +187,8 @@ __all__ = [
     "TotalTimeout",
     "TransportError",
     "UnexpectedResponse",
+    "UploadedAttachment",
+    "UploadedDocument",
     "__version__",
     "supersedes",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,18 @@ from kfq_async.protocol.signing import SigningInput
 if TYPE_CHECKING:
     from kfq_async.protocol.signing import Signer
 
-__all__ = ["API_PATH", "EncodedRequest", "HttpRequest", "PreparedCall", "add_credentials", "prepare"]
+__all__ = [
+    "API_PATH",
+    "RESERVED_PARAMETERS",
+    "BodyStream",
+    "EncodedRequest",
+    "HttpRequest",
+    "PreparedCall",
+    "add_credentials",
+    "check_headers",
+    "list_names",
+    "prepare",
+]
 
 API_PATH = "/kaifangqian/openAPI/V2"
 """Path of the open API, between base URL and operation."""
@@ -62,6 +74,15 @@ class EncodedRequest:
     client_request_id: str
 
 
+class BodyStream(ABC):
+    """Body that is sent in pieces; the transport's own kind of body implements it."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int | None:
+        """Number of bytes, for ``Content-Length``."""
+
+
 @define(eq=False)
 class HttpRequest:
     """HTTP request of one attempt. Not frozen, which would double the cost of creating it; do not modify it.
@@ -69,14 +90,14 @@ class HttpRequest:
     Attributes:
         url: URL, without the credentials of a GET.
         headers: Headers of the attempt; secret values are masked in their ``repr``.
-        body: Body of a POST, masked in its ``repr``; ``None`` for a GET.
+        body: Body of a POST, masked in its ``repr``, or the stream of an upload; ``None`` for a GET.
         query_credentials: Credentials to add to the query of a GET by `add_credentials`; ``None`` if headers or body
             have them.
     """
 
     url: URL = field(repr=False)
     headers: CIMultiDict[str] = field(repr=False)
-    body: bytes | None = field(repr=False)
+    body: bytes | BodyStream | None = field(repr=False)
     query_credentials: str | None = field(default=None, repr=False)
 
 
@@ -164,10 +185,10 @@ def prepare(
     fields = to_wire(request)
     if extra_body:
         if duplicates := fields.keys() & extra_body.keys():
-            raise ValueError(f"extra_body must only add fields; the request already has {_list_names(duplicates)}")
+            raise ValueError(f"extra_body must only add fields; the request already has {list_names(duplicates)}")
         fields |= extra_body
     if operation.credentials is CredentialPlacement.PARAMETERS and (reserved := fields.keys() & RESERVED_PARAMETERS):
-        raise ValueError(f"{_list_names(reserved)} must not be in the request: set by the session")
+        raise ValueError(f"{list_names(reserved)} must not be in the request: set by the session")
     request_id = fields.get(REQUEST_ID)
     if not isinstance(request_id, str) or not request_id:
         request_id = None
@@ -181,7 +202,7 @@ def prepare(
             body=MaskedBytes(encode(fields)) if operation.method == "POST" else None,
             query=query,
             client_request_id=request_id,
-            extra_headers=_check_headers(extra_headers) if extra_headers else _EMPTY,
+            extra_headers=check_headers(extra_headers) if extra_headers else _EMPTY,
         )
     except EncodeError as error:
         error.operation = operation.name
@@ -204,7 +225,7 @@ def _prepare_encoded(
         body=request.body,
         query=_EMPTY,
         client_request_id=request.client_request_id,
-        extra_headers=_check_headers(extra_headers) if extra_headers else _EMPTY,
+        extra_headers=check_headers(extra_headers) if extra_headers else _EMPTY,
     )
 
 
@@ -226,7 +247,7 @@ def _sign(signer: Signer, signing_input: SigningInput) -> str:
     raise SignerError(f"the method sign of {type(signer).__name__}, the session's signer, {failure}")
 
 
-def _check_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return a copy of the headers; raise `TypeError` or `ValueError` for one that cannot be sent.
 
     An invalid name is not shown: it may be a whole header line with a token.
@@ -254,7 +275,8 @@ def _urlencode(parameters: Mapping[str, str]) -> str:
     return urlencode(parameters, quote_via=quote)
 
 
-def _list_names(names: set[str]) -> str:
+def list_names(names: set[str]) -> str:
+    """Return names for a message, sorted."""
     return ", ".join(sorted(names))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen
 
@@ -22,6 +22,7 @@ from kfq_async.errors import (
 )
 from kfq_async.models.fields import mask, new_id_pair
 from kfq_async.models.masking import MaskedStr
+from kfq_async.protocol.requests import prepare
 from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import Attempt
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from kfq_async.transport.client import Client
     from kfq_async.transport.limits import Permit, RateLimiter
 
-__all__ = ["Call", "CallSettings"]
+__all__ = ["CLOSED", "Call", "CallSettings"]
 
 CLOSED = "the session was closed during the call"
 
@@ -47,6 +48,7 @@ class CallSettings:
     signer: Signer | None = field(repr=mask)
     timeouts: Timeouts
     retry: RetryPolicy
+    max_upload: int | None = None
 
 
 class Call:
@@ -63,6 +65,9 @@ class Call:
         "_unique_code",
         "attempts",
     )
+
+    prepare = staticmethod(prepare)
+    attempt_type: ClassVar[type[Attempt]] = Attempt
 
     def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall) -> None:
         self.attempts = 0
@@ -138,7 +143,9 @@ class Call:
         try:
             if client.closed:
                 return SessionError(CLOSED)
-            attempt = Attempt(settings.timeouts, total_at=self._total_at, cancelling=self._cancelling, permit=permit)
+            attempt = self.attempt_type(
+                settings.timeouts, total_at=self._total_at, cancelling=self._cancelling, permit=permit
+            )
             if attempt.total_expired:
                 return TotalTimeout(f"total timeout ({settings.timeouts.total} s) expired before an attempt")
             response = await client.send_once(http, operation.method, self._build_attempt(), attempt, settings.timeouts)

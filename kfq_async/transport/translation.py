@@ -19,6 +19,7 @@ from kfq_async.errors import (
     Phase,
     ProxyError,
     SessionError,
+    StallTimeout,
     TotalTimeout,
 )
 
@@ -63,6 +64,8 @@ def translate(
     if attempt.closed or closed:
         reason = "the session was closed during the call" if attempt.closed else CONNECTOR_CLOSED
         return SessionError(reason, phase=Phase.SENT if sent else Phase.NOT_SENT)
+    if attempt.failure is not None:
+        return attempt.failure
     if attempt.scope.expired() and isinstance(problem, TimeoutError):
         return _expired(problem, attempt, timeouts, url)
     if not network:
@@ -84,6 +87,8 @@ def _expired(problem: TimeoutError, attempt: Attempt, timeouts: Timeouts, url: U
         return TotalTimeout(f"total timeout ({timeouts.total} s) expired during an attempt", phase=phase)
     if not attempt.may_have_sent:
         return _not_connected(problem, attempt, timeouts, url)
+    if attempt.stalled:
+        return StallTimeout(f"no byte of the file was sent for {timeouts.stall} s (Timeouts.stall)", phase=Phase.SENT)
     return AttemptTimeout(f"no complete response within {timeouts.attempt} s (Timeouts.attempt)", phase=Phase.SENT)
 
 

@@ -177,7 +177,7 @@ def test_attempts_of_one_call(operation: Operation[Any, Any]) -> None:
         assert (second.headers["nonce"], second.headers["uniqueCode"]) == ("n-2", "u-2")
         assert second.headers["timestamp"] == "1750000000001"
     else:
-        changed = first.body.replace(b"u-1", b"u-2") if first.body else None
+        changed = first.body.replace(b"u-1", b"u-2") if isinstance(first.body, bytes) else None
         assert (second.url, second.body) == (first.url, changed)
         if first.body is None:
             assert second.query_credentials == "appAuthToken=PV9LQWZA&uniqueCode=u-2"
@@ -367,6 +367,7 @@ def test_repr_of_the_parts(operation: Operation[Any, Any]) -> None:
     signer = Mock(sign=Mock(return_value="SECRET-SIGN"))
     http_request = call.write(MaskedStr("SECRET"), nonce="n-1", timestamp="1", unique_code="u-1", signer=signer)
     body = http_request.body or b""
+    assert isinstance(body, bytes)
     headers = dict(http_request.headers)
     parts = [call.query, call.body, call.extra_headers, signer.sign.call_args]
     assert "SECRET" not in repr([*parts, http_request.headers, headers, http_request.query_credentials, body, body[1:]])
@@ -385,5 +386,5 @@ def test_signing_input_holds_exact_bytes() -> None:
 def test_body_round_trip(fields: dict[str, object]) -> None:
     """Any mapping is decoded to the same mapping, with the credentials beside it."""
     body = write(prepare_call(DRAFT, fields)).body
-    assert body is not None
+    assert isinstance(body, bytes)
     assert orjson.loads(bytes(body)) == {"appAuthToken": "PV9LQWZA", "uniqueCode": "u-1"} | fields
