@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterable, Callable, Mapping
 from inspect import iscoroutinefunction
-from typing import IO, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from attrs import Attribute, field, frozen
 
-from kfq_async.models.fields import SECRET_TEXT, UNKNOWN_KEYS, mask
+from kfq_async.models.fields import SECRET_TEXT, UNKNOWN_KEYS, mask, text
 
 __all__ = [
     "AttachmentUpload",
+    "BinaryFile",
     "DocumentUpload",
     "FileUpload",
     "UploadProgress",
@@ -21,8 +22,17 @@ __all__ = [
     "UploadedDocument",
 ]
 
+
+class BinaryFile(Protocol):
+    """A file opened in binary mode."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Return at most ``size`` bytes."""
+        ...
+
+
 UploadSource: TypeAlias = (
-    str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | AsyncIterable[bytes | bytearray | memoryview]
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryFile | AsyncIterable[bytes | bytearray | memoryview]
 )
 """A path, bytes, a file opened in binary mode, or an async iterable of bytes."""
 UploadProgress: TypeAlias = Callable[[int, int], object]
@@ -69,7 +79,7 @@ class FileUpload:
     """A path, bytes, a binary file, which is read from its position, or an async iterable of bytes."""
     name: str | None = field(default=None, kw_only=True, **SECRET_TEXT)
     """Name of the file; ``None`` takes that of the path, or of the open file."""
-    suffix: str | None = field(default=None, kw_only=True, **SECRET_TEXT)
+    suffix: str | None = field(default=None, kw_only=True, validator=text)
     """Extension, such as ``.pdf``; ``None`` takes that of the path, the open file or ``name``."""
     progress: UploadProgress | None = field(default=None, kw_only=True, repr=False, validator=_progress)
     """Called in the event loop with the number of bytes of the file that were sent, and with all; ``None`` reports

@@ -90,8 +90,9 @@ class PreparedUpload(PreparedCall):
         name, suffix = _resolve_name(self.upload, facts)
         problem = (
             _find_name_problem(name)
+            or ("it is empty" if facts.size == 0 else None)
             or _find_suffix_problem(suffix, self.upload.suffixes)
-            or _find_content_problem(suffix, facts, inspected=self.upload.inspected)
+            or (_find_content_problem(suffix, facts.head) if self.upload.inspected else None)
         )
         if problem is not None:
             raise FileRefused(problem)
@@ -156,7 +157,7 @@ def _resolve_name(upload: FileUpload, facts: FileFacts) -> tuple[str | None, str
         suffix = upload.suffix if upload.suffix.startswith(".") else f".{upload.suffix}"
     elif given.suffix.lower() in upload.suffixes:
         suffix = given.suffix
-    elif path.suffix or not (upload.inspected and facts.head.startswith(_PDF_1)):
+    elif path.suffix or not (upload.inspected and _PDF in facts.head):
         suffix = path.suffix
     else:
         suffix = ".pdf"
@@ -192,12 +193,7 @@ def _find_suffix_problem(suffix: str, suffixes: tuple[str, ...]) -> str | None:
     return f"its extension is {printable(suffix, _MAX_SHOWN)}, and {accepted}"
 
 
-def _find_content_problem(suffix: str, facts: FileFacts, *, inspected: bool) -> str | None:
-    if facts.size == 0:
-        return "it is empty"
-    if not inspected:
-        return None
-    head = facts.head
+def _find_content_problem(suffix: str, head: bytes) -> str | None:
     if head.startswith(_PDF_2):
         return "it is a PDF 2.0, which the platform does not recognise: save it as PDF 1.7"
     if suffix != ".pdf":

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -23,7 +24,7 @@ __all__ = ["MAX_IN_MEMORY", "PIECE", "Source", "Worker", "open_source", "read_ex
 
 T = TypeVar("T")
 
-PIECE = 192 * 1024
+PIECE = 384 * 1024
 """Bytes of a file that are read at once; a multiple of 3, so that pieces of base64 join without padding."""
 MAX_CLOSING = 1.0
 """Seconds for which the end of an upload waits for a thread that reads; the file is closed when it has read."""
@@ -116,7 +117,7 @@ def read_exactly(file: IO[bytes], size: int) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-class Source:
+class Source(ABC):
     """A file that is opened for each attempt.
 
     ``name`` is its name with the extension, if it has one; ``repeatable`` tells whether it can be sent again, and
@@ -129,15 +130,15 @@ class Source:
     def __init__(self, name: str | None) -> None:
         self.name = name
 
+    @abstractmethod
     def open(self) -> IO[bytes]:
         """Return the file, at its first byte."""
-        raise NotImplementedError
 
     def release(self, file: IO[bytes]) -> None:
         """Close what `open` returned."""
         file.close()
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # most sources keep nothing
         """Close what the source itself keeps, at the end of the call."""
 
     def examine(self) -> FileFacts:
@@ -242,12 +243,6 @@ class _MemoryFile(io.RawIOBase):
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
         self._view = memoryview(data).cast("B")
         self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
     def readinto(self, buffer: Any) -> int:
         part = self._view[self._position : self._position + len(buffer)]
