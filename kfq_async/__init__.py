@@ -24,6 +24,8 @@ from kfq_async.errors import (
     CredentialsError,
     DecodeError,
     EncodeError,
+    FileChanged,
+    FileRefused,
     GatewayError,
     HiddenErrorPage,
     KfqError,
@@ -44,6 +46,7 @@ from kfq_async.errors import (
     SignatureError,
     SignerError,
     SourceError,
+    StallTimeout,
     TasksUnavailable,
     TooFrequentError,
     TotalTimeout,
@@ -82,6 +85,7 @@ from kfq_async.models.contracts import (
     TaskParty,
     TemplateParam,
 )
+from kfq_async.models.files import AttachmentUpload, DocumentUpload, FileUpload, UploadedAttachment, UploadedDocument
 from kfq_async.models.identity import (
     CorpIdentConfig,
     CorpIdentInfo,
@@ -114,9 +118,11 @@ from kfq_async.resources.contracts import (
     CONTRACT_TASK_URL,
     CONTRACT_TASKS,
 )
+from kfq_async.resources.files import ANNEX_FILE, DOCUMENT_FILE
 from kfq_async.session import AsyncSession
 
 __all__ = [
+    "ANNEX_FILE",
     "BUSINESS_LINES",
     "CONTRACT_ADD_SIGNERS",
     "CONTRACT_APPROVAL",
@@ -128,12 +134,14 @@ __all__ = [
     "CONTRACT_TASKS",
     "CONTRACT_TASK_URL",
     "CORP_IDENT_LINK",
+    "DOCUMENT_FILE",
     "REGISTER_COMPANY",
     "REGISTER_PERSON",
     "Annex",
     "ApiError",
     "ApiResponse",
     "AsyncSession",
+    "AttachmentUpload",
     "AttemptTimeout",
     "BusinessError",
     "BusinessLine",
@@ -172,9 +180,13 @@ __all__ = [
     "CredentialPlacement",
     "CredentialsError",
     "DecodeError",
+    "DocumentUpload",
     "EncodeError",
     "Envelope",
     "EventSigner",
+    "FileChanged",
+    "FileRefused",
+    "FileUpload",
     "GatewayError",
     "HiddenErrorPage",
     "Idempotency",
@@ -217,6 +229,7 @@ __all__ = [
     "SignerError",
     "SigningInput",
     "SourceError",
+    "StallTimeout",
     "TaskParty",
     "TasksUnavailable",
     "TemplateParam",
@@ -225,6 +238,8 @@ __all__ = [
     "TotalTimeout",
     "TransportError",
     "UnexpectedResponse",
+    "UploadedAttachment",
+    "UploadedDocument",
     "__version__",
     "supersedes",
 ]

@@ -4,6 +4,8 @@ KfqError
 ├── EncodeError (ValueError)         the request cannot be written as JSON
 ├── SessionError (RuntimeError)      the session is closed, or belongs to another event loop or process
 ├── SignerError                      the signer failed
+├── FileRefused (ValueError)         the file cannot be uploaded
+│   └── FileChanged                  the file changed while it was being sent
 ├── TransportError                   no complete response was received
 │   ├── ConnectError                 no connection was established
 │   │   ├── ConnectTimeout (TimeoutError)  connect timeout expired
@@ -11,6 +13,7 @@ KfqError
 │   │   └── ProxyError               the proxy refused the connection
 │   ├── PoolTimeout (TimeoutError)   total timeout expired while the call was queued
 │   ├── AttemptTimeout (TimeoutError)  attempt timeout expired
+│   │   └── StallTimeout             no byte of a file was sent or received for too long
 │   ├── TotalTimeout (TimeoutError)  total timeout expired during an attempt
 │   ├── ConnectionLost               the connection was lost before the response was complete
 │   └── GatewayError                 a proxy responded with HTTP 502, 503 or 504
@@ -57,6 +60,8 @@ __all__ = [
     "CredentialsError",
     "DecodeError",
     "EncodeError",
+    "FileChanged",
+    "FileRefused",
     "GatewayError",
     "HiddenErrorPage",
     "KfqError",
@@ -77,6 +82,7 @@ __all__ = [
     "SignatureError",
     "SignerError",
     "SourceError",
+    "StallTimeout",
     "TasksUnavailable",
     "TooFrequentError",
     "TotalTimeout",
@@ -172,6 +178,20 @@ class SignerError(KfqError):
     """
 
 
+class FileRefused(KfqError, ValueError):
+    """The file cannot be uploaded: unreadable, or such that the platform would refuse it. Nothing was sent.
+
+    The text names the file and what is wrong with it; only its name is shown, and nothing of its contents.
+    """
+
+
+class FileChanged(FileRefused):
+    """The file changed while it was being sent; the attempt was ended before its last byte, so nothing was stored.
+
+    Upload it again once no program writes to it.
+    """
+
+
 class TransportError(KfqError):
     """No complete response was received; ``phase`` tells whether the platform may have acted."""
 
@@ -209,6 +229,10 @@ class AttemptTimeout(TransportError, TimeoutError):
 
     ``phase`` tells whether the platform may have acted.
     """
+
+
+class StallTimeout(AttemptTimeout):
+    """No byte of a file travelled for ``Timeouts.stall`` seconds; check the network, or allow more time."""
 
 
 class TotalTimeout(TransportError, TimeoutError):

@@ -15,18 +15,21 @@ from yarl import URL
 from kfq_async._version import __version__
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import DecodeError
+from kfq_async.models.files import FileUpload
 from kfq_async.models.masking import MaskedStr, hide_arguments, plain_text, type_name
 from kfq_async.models.urls import parse_http_url
 from kfq_async.protocol.operation import ApiResponse, Operation
-from kfq_async.protocol.requests import API_PATH, NOTHING, EncodedRequest, prepare
+from kfq_async.protocol.requests import API_PATH, NOTHING, EncodedRequest
 from kfq_async.protocol.signing import Rsa2Signer
 from kfq_async.resources.accounts import Accounts
 from kfq_async.resources.auth import Auth
 from kfq_async.resources.contracts import Contracts
+from kfq_async.resources.files import Files
 from kfq_async.transport.call import Call, CallSettings
 from kfq_async.transport.client import Client
 from kfq_async.transport.limits import PLATFORM_LIMIT
 from kfq_async.transport.proxy import find_proxy
+from kfq_async.transport.upload import UploadCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,6 +66,7 @@ class SessionOptions(ViewOptions, total=False):
     ssl: SSLContext | None
     trust_env: bool
     rate_limit: float | None
+    max_upload: int | None
     clock: Callable[[], float]
 
 
@@ -95,6 +99,9 @@ class AsyncSession:
             not ``~/.netrc``.
         rate_limit: Requests per second to each path that the platform limits. The platform counts per IP address, so
             give each of several processes its share; ``None`` disables the limit.
+        max_upload: Maximum size of the body of an upload, in bytes, which is four thirds of the file: a larger one is
+            refused before it is sent. By default ``None``, no limit: that of the platform is not documented, and
+            depends on the proxies in front of it.
         clock: Returns the time in seconds since the epoch.
 
     Raises:
@@ -107,6 +114,7 @@ class AsyncSession:
         contracts: Contracts: `Contracts.draft`, `Contracts.tasks`, `Contracts.add_signers`, `Contracts.approve`,
             `Contracts.refuse`, `Contracts.finish`, `Contracts.recall`, `Contracts.sign_for_person`,
             `Contracts.task_url`, `Contracts.page_url`.
+        files: Files: `Files.upload_document`, `Files.upload_attachment`.
         closed: Whether the session was closed.
 
     `for_token` returns a view for another tenant, `with_options` one with other settings, and `send` calls any
@@ -129,6 +137,7 @@ class AsyncSession:
         ssl: SSLContext | None = None,
         trust_env: bool = False,
         rate_limit: float | None = PLATFORM_LIMIT,
+        max_upload: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if isinstance(concurrency, bool) or not isinstance(concurrency, int):
@@ -150,6 +159,7 @@ class AsyncSession:
             signer=_signer(signer),
             timeouts=_of_type(Timeouts, "timeouts", timeouts),
             retry=_of_type(RetryPolicy, "retry", retry),
+            max_upload=_max_upload(max_upload),
         )
         self._owner = True
         self._client = Client(
@@ -169,6 +179,7 @@ class AsyncSession:
         self._auth = Auth(self.send)
         self._accounts = Accounts(self.send)
         self._contracts = Contracts(self.send)
+        self._files = Files(self.send)
 
     @property
     def auth(self) -> Auth:
@@ -211,6 +222,17 @@ class AsyncSession:
         `PageLink`. ``SAFE``: retried.
         """
         return self._contracts
+
+    @property
+    def files(self) -> Files:
+        """Files: documents to be signed, and attachments.
+
+        ``await session.files.upload_document(source)`` uploads a PDF, Word or Excel file, and returns an
+        `UploadedDocument`; ``await session.files.upload_attachment(source)`` uploads an attachment, and returns an
+        `UploadedAttachment`. The source is a path, bytes, a binary file or an async iterable of bytes. ``SAFE``:
+        retried; rate limited.
+        """
+        return self._files
 
     @classmethod
     @hide_arguments
@@ -328,10 +350,11 @@ class AsyncSession:
             KfqError: The call failed.
             TypeError, ValueError: The request is invalid; nothing was sent.
         """
+        kind = UploadCall if isinstance(request, FileUpload) else Call
         try:
             if not isinstance(operation, Operation):
                 raise TypeError(f"operation must be an Operation, not {type_name(operation)}")
-            prepared = prepare(
+            prepared = kind.prepare(
                 operation,
                 request,
                 url=self._url(operation.path),
@@ -343,7 +366,7 @@ class AsyncSession:
             raise problem.with_traceback(None) from None  # the frames of `prepare` hold the fields
         finally:
             del request, extra_body, extra_headers  # a traceback of this call shows no plain data
-        call = Call(self._client, self._settings, prepared)
+        call = kind(self._client, self._settings, prepared)
         envelope = await call.run()
         try:
             result: ResultT = envelope.result if operation.result is None else envelope.decode_result(operation.result)
@@ -427,6 +450,16 @@ def _clock(value: Any) -> Callable[[], float]:
     if not callable(value):
         raise TypeError(f"clock must be a function that returns the seconds since the epoch, not {type_name(value)}")
     return cast("Callable[[], float]", value)
+
+
+def _max_upload(value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"max_upload must be a number of bytes, or None, not {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"max_upload must be at least 1 byte, or None to disable it, not {value}")
+    return value
 
 
 def _of_type(kind: Any, name: str, value: Any) -> Any:

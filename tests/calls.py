@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kfq_async import Phase
     from kfq_async.sandbox import Sandbox
     from servers import Script
+    from uploads import BodyServer
 
 TOKEN = "PV9LQWZA"
 REQUEST = CorpIdentLinkRequest(account_name="13800138000")
@@ -62,7 +63,7 @@ def link_request() -> CorpIdentLinkRequest:
     return CorpIdentLinkRequest(account_name="13800138000")
 
 
-def open_session(server: ScriptedServer | Sandbox, **options: Any) -> AsyncSession:
+def open_session(server: ScriptedServer | Sandbox | BodyServer, **options: Any) -> AsyncSession:
     """Return a session with ``server`` that retries within milliseconds."""
     return AsyncSession(TOKEN, base_url=server.base_url, **{"retry": FAST_RETRY, **options})
 

@@ -14,14 +14,15 @@ SECONDS: list[tuple[type, str]] = [
     (Timeouts, "connect"),
     (Timeouts, "attempt"),
     (Timeouts, "total"),
+    (Timeouts, "stall"),
     (RetryPolicy, "initial"),
     (RetryPolicy, "maximum"),
 ]
 
 
 def test_defaults() -> None:
-    """Defaults: 5 s to connect, 30 s per attempt, no total limit, five attempts."""
-    assert Timeouts() == Timeouts(connect=5, attempt=30, total=None)
+    """Defaults: 5 s to connect, 30 s per attempt, no total limit, 30 s without a byte, five attempts."""
+    assert Timeouts() == Timeouts(connect=5, attempt=30, total=None, stall=30)
     assert RetryPolicy() == RetryPolicy(attempts=5, initial=0.5, maximum=8, repeat_sent=True)
 
 

@@ -78,3 +78,15 @@ async def test_no_response_at_the_wrong_call() -> None:
     output, _ = await process.communicate()
     assert process.returncode == 0, output
     assert b"wrong 0" in output
+
+
+async def test_benchmark_of_files() -> None:
+    """The benchmark of uploads runs, also if warnings are errors, and prints its figures."""
+    command = (sys.executable, "-W", "error", "-m", "benchmarks.files", "--size", "1", "--rounds", "1")
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=Path(__file__).parents[1], stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output
+    for figure in (b"upload_document(path)", b"longest stall", b"peak memory"):
+        assert figure in output

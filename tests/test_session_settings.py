@@ -138,6 +138,22 @@ def test_invalid_rate_limit(rate_limit: Any, kind: type[Exception], text: str) -
 
 
 @pytest.mark.parametrize(
+    ("max_upload", "kind", "text"),
+    [
+        (0, ValueError, "max_upload must be at least 1 byte, or None to disable it, not 0"),
+        (-5, ValueError, "max_upload must be at least 1 byte"),
+        (True, TypeError, "max_upload must be a number of bytes, or None, not bool"),
+        (1e8, TypeError, "max_upload must be a number of bytes, or None, not float"),
+        ("100M", TypeError, "max_upload must be a number of bytes, or None, not str"),
+    ],
+)
+def test_invalid_max_upload(max_upload: Any, kind: type[Exception], text: str) -> None:
+    """``max_upload`` must be a positive number of bytes, or ``None``."""
+    with pytest.raises(kind, match=text):
+        AsyncSession(TOKEN, max_upload=max_upload)
+
+
+@pytest.mark.parametrize(
     ("options", "text"),
     [
         ({"timeouts": 30}, "timeouts must be a Timeouts, not int"),

@@ -38,13 +38,13 @@ class Idempotency(Enum):
     """Effect of sending a request twice (幂等); decides which failures are retried.
 
     Attributes:
-        SAFE: Only reads: retried after every transient failure.
+        SAFE: Only reads, or does no harm if done twice: retried after every transient failure.
         KEYED: Carries ``clientRequestId``; a retry carries the same one.
         NONE: Acts each time: retried only if the platform cannot have acted on it.
     """
 
     SAFE = auto()
-    """Only reads: retried after every transient failure."""
+    """Only reads, or does no harm if done twice: retried after every transient failure."""
     KEYED = auto()
     """Carries ``clientRequestId``; a retry carries the same one."""
     NONE = auto()

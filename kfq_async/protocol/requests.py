@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,20 @@ from kfq_async.redaction import printable
 if TYPE_CHECKING:
     from kfq_async.protocol.signing import Signer
 
-__all__ = ["API_PATH", "NOTHING", "EncodedRequest", "HttpRequest", "PreparedCall", "add_credentials", "prepare"]
+__all__ = [
+    "API_PATH",
+    "NOTHING",
+    "RESERVED_PARAMETERS",
+    "BodyStream",
+    "EncodedRequest",
+    "HttpRequest",
+    "PreparedCall",
+    "add_credentials",
+    "add_operator",
+    "check_headers",
+    "list_names",
+    "prepare",
+]
 
 API_PATH = "/kaifangqian/openAPI/V2"
 """Path of the open API, between base URL and operation."""
@@ -79,6 +93,15 @@ class EncodedRequest:
     client_request_id: str
 
 
+class BodyStream(ABC):
+    """Body that is sent in pieces; the transport's own kind of body implements it."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int | None:
+        """Number of bytes, for ``Content-Length``."""
+
+
 @define(eq=False)
 class HttpRequest:
     """HTTP request of one attempt. Not frozen, which would double the cost of creating it; do not modify it.
@@ -86,14 +109,14 @@ class HttpRequest:
     Attributes:
         url: URL, without the credentials and private parameters of a GET.
         headers: Headers of the attempt; secret values are masked in their ``repr``.
-        body: Body of a POST, masked in its ``repr``; ``None`` for a GET.
+        body: Body of a POST, masked in its ``repr``, or the stream of an upload; ``None`` for a GET.
         query_credentials: Credentials and private parameters to add to the query of a GET by `add_credentials`;
             ``None`` if there are none.
     """
 
     url: URL = field(repr=False)
     headers: CIMultiDict[str] = field(repr=False)
-    body: bytes | None = field(repr=False)
+    body: bytes | BodyStream | None = field(repr=False)
     query_credentials: str | None = field(default=None, repr=False)
 
 
@@ -176,7 +199,7 @@ def prepare(
     """
     if extra_body is not NOTHING or extra_headers is not NOTHING:
         extra_body = _copy_mapping("extra_body", extra_body)
-        extra_headers = _check_headers(_copy_mapping("extra_headers", extra_headers))
+        extra_headers = check_headers(_copy_mapping("extra_headers", extra_headers))
     if type(request) is EncodedRequest:
         return _prepare_encoded(operation, request, url, extra_body, extra_headers)
     if type(request) is operation.request:
@@ -186,10 +209,10 @@ def prepare(
         fields = _read("the request", to_wire, request)
     if extra_body:
         if duplicates := fields.keys() & extra_body.keys():
-            raise ValueError(f"extra_body must only add fields; the request already has {_list_names(duplicates)}")
+            raise ValueError(f"extra_body must only add fields; the request already has {list_names(duplicates)}")
         fields |= extra_body
     if operation.credentials is CredentialPlacement.PARAMETERS:
-        _add_operator(fields, operator_account)
+        add_operator(fields, operator_account)
     request_id = fields.get(REQUEST_ID)
     if not isinstance(request_id, str) or not request_id:
         request_id = None
@@ -212,10 +235,10 @@ def prepare(
         raise
 
 
-def _add_operator(fields: dict[str, object], operator_account: str | None) -> None:
+def add_operator(fields: dict[str, object], operator_account: str | None) -> None:
     """Add the account to the fields of the contract family, unless they have one; ``None`` adds none."""
     if reserved := fields.keys() & RESERVED_PARAMETERS:
-        raise ValueError(f"{_list_names(reserved)} must not be in the request: set by the session")
+        raise ValueError(f"{list_names(reserved)} must not be in the request: set by the session")
     if operator_account is not None:
         fields.setdefault(OPERATOR_ACCOUNT, operator_account)
 
@@ -291,7 +314,7 @@ def _sign(signer: Signer, signing_input: SigningInput) -> str:
     raise SignerError(f"the method sign of {type(signer).__name__}, the session's signer, {failure}")
 
 
-def _check_headers(headers: dict[Any, Any]) -> dict[str, str]:
+def check_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
     """Return the headers with masked values; raise `TypeError` or `ValueError` for one that cannot be sent.
 
     An invalid name is not shown: it may be a whole header line with a token.
@@ -321,7 +344,8 @@ def _urlencode(parameters: Mapping[str, str]) -> str:
     return urlencode(parameters, quote_via=quote)
 
 
-def _list_names(names: set[str]) -> str:
+def list_names(names: set[str]) -> str:
+    """Return names for a message, sorted."""
     return ", ".join(printable(name, MAX_KEY) for name in sorted(names, key=str))
 
 

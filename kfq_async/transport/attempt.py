@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from kfq_async.config import Timeouts
+    from kfq_async.errors import KfqError
     from kfq_async.transport.arrivals import Arrivals
     from kfq_async.transport.limits import Permit
 
@@ -79,6 +80,16 @@ class Attempt:
     def may_have_sent(self) -> bool:
         """Whether bytes of the request may have been sent; in doubt, they may."""
         return not self.unwritten and (self.connected or not self.connecting)
+
+    @property
+    def failure(self) -> KfqError | None:
+        """Error with which the body of the request ended the attempt, if it did."""
+        return None
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the attempt expired because no byte of a file travelled."""
+        return False
 
     @property
     def cancelled(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen
 
@@ -23,6 +23,7 @@ from kfq_async.errors import (
 from kfq_async.models.fields import SECRET, new_id_pair, repr_masked
 from kfq_async.models.masking import MaskedStr
 from kfq_async.protocol.repetition import texts_of
+from kfq_async.protocol.requests import prepare
 from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import Attempt
@@ -50,6 +51,7 @@ class CallSettings:
     signer: Signer | None = field(repr=repr_masked)
     timeouts: Timeouts
     retry: RetryPolicy
+    max_upload: int | None = None
 
 
 class Call:
@@ -67,6 +69,9 @@ class Call:
         "http_status",
         "unique_code",
     )
+
+    prepare = staticmethod(prepare)
+    attempt_type: ClassVar[type[Attempt]] = Attempt
 
     def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall) -> None:
         self.attempts = 0
@@ -145,7 +150,9 @@ class Call:
         try:
             if client.closed:
                 return SessionError(SESSION_CLOSED)
-            attempt = Attempt(settings.timeouts, total_at=self._total_at, cancelling=self._cancelling, permit=permit)
+            attempt = self.attempt_type(
+                settings.timeouts, total_at=self._total_at, cancelling=self._cancelling, permit=permit
+            )
             if attempt.total_expired:
                 return TotalTimeout(f"total timeout ({settings.timeouts.total} s) expired before an attempt")
             response = await client.send_once(http, operation.method, self._build_attempt(), attempt, settings.timeouts)

@@ -19,6 +19,7 @@ from kfq_async.errors import (
     Phase,
     ProxyError,
     SessionError,
+    StallTimeout,
     TotalTimeout,
 )
 
@@ -64,6 +65,8 @@ def translate(
     if attempt.closed or closed:
         reason = SESSION_CLOSED if attempt.closed else CONNECTOR_CLOSED
         return SessionError(reason, phase=Phase.SENT if sent else Phase.NOT_SENT)
+    if attempt.failure is not None:
+        return attempt.failure
     if attempt.scope.expired() and isinstance(problem, TimeoutError):
         return _expired(problem, attempt, timeouts, url)
     if not network:
@@ -95,6 +98,8 @@ def _expired(problem: TimeoutError, attempt: Attempt, timeouts: Timeouts, url: U
         return AttemptTimeout(reason, phase=Phase.NOT_SENT)
     if not attempt.may_have_sent:
         return _not_connected(problem, attempt, timeouts, url)
+    if attempt.stalled:
+        return StallTimeout(f"no byte of the file was sent for {timeouts.stall} s (Timeouts.stall)", phase=Phase.SENT)
     return AttemptTimeout(f"no complete response within {timeouts.attempt} s (Timeouts.attempt)", phase=Phase.SENT)
 
 

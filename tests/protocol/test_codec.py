@@ -28,6 +28,7 @@ from kfq_async import (
     CorpIdentLinkRequest,
     DecodeError,
     EncodeError,
+    FileUpload,
     OprIdentInfo,
 )
 from kfq_async.models.masking import mask_texts
@@ -42,7 +43,7 @@ MODELS = sorted(
     },
     key=lambda kind: kind.__name__,
 )
-REQUESTS = [kind for kind in MODELS if "extra" not in attrs.fields_dict(kind)]
+REQUESTS = [kind for kind in MODELS if "extra" not in attrs.fields_dict(kind) and not issubclass(kind, FileUpload)]
 RESULTS = [kind for kind in MODELS if "extra" in attrs.fields_dict(kind)]
 
 slow_generation = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

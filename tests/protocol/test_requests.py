@@ -247,7 +247,7 @@ def test_attempts_of_one_call(operation: Operation[Any, Any]) -> None:
         assert (second.headers["nonce"], second.headers["uniqueCode"]) == ("n-2", "u-2")
         assert second.headers["timestamp"] == "1750000000001"
     else:
-        changed = first.body.replace(b"u-1", b"u-2") if first.body else None
+        changed = first.body.replace(b"u-1", b"u-2") if isinstance(first.body, bytes) else None
         assert (second.url, second.body) == (first.url, changed)
         if first.body is None:
             assert second.query_credentials == "appAuthToken=PV9LQWZA&uniqueCode=u-2"
@@ -575,6 +575,7 @@ def test_repr_of_the_parts(operation: Operation[Any, Any]) -> None:
     signer = Mock(sign=Mock(return_value="SECRET-SIGN"))
     http_request = call.write(MaskedStr("SECRET"), nonce="n-1", timestamp="1", unique_code="u-1", signer=signer)
     body = http_request.body or b""
+    assert isinstance(body, bytes)
     headers = dict(http_request.headers)
     parts = [call.query, call.body, call.extra_headers, signer.sign.call_args]
     assert "SECRET" not in repr([*parts, http_request.headers, headers, http_request.query_credentials, body, body[1:]])
@@ -593,7 +594,7 @@ def test_signing_input_holds_exact_bytes() -> None:
 def test_body_round_trip(fields: dict[str, object]) -> None:
     """Any mapping is decoded to the same mapping, with the credentials beside it."""
     body = write(prepare_call(DRAFT, fields)).body
-    assert body is not None
+    assert isinstance(body, bytes)
     assert orjson.loads(bytes(body)) == {"appAuthToken": "PV9LQWZA", "uniqueCode": "u-1"} | fields
 
 
@@ -611,7 +612,8 @@ def test_body_round_trip(fields: dict[str, object]) -> None:
 def test_operator_account(request_: object, sent: str | None) -> None:
     """The session's account is sent unless the request has a field for it, whatever its value."""
     post = write(prepare_call(evolve(DRAFT, request=ContractTasksRequest), request_, operator_account="op-1"))
-    assert orjson.loads(bytes(post.body or b""))["operatorAccount"] == sent
+    assert isinstance(post.body, bytes)
+    assert orjson.loads(bytes(post.body))["operatorAccount"] == sent
     get = write(prepare_call(evolve(TASKS, request=ContractTasksRequest), request_, operator_account="op-1"))
     assert parse_qs(get.query_credentials or "", keep_blank_values=True).get("operatorAccount") == (
         None if sent is None else [sent]

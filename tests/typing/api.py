@@ -5,6 +5,7 @@ Each refused line has a ``type: ignore`` with the expected error code, and an un
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any, assert_type
 
 import kfq_async as kfq
@@ -12,6 +13,8 @@ import kfq_async as kfq
 if TYPE_CHECKING:
     import datetime as dt
     import ssl
+    from collections.abc import AsyncIterator
+    from pathlib import Path
 
     import aiohttp
 
@@ -237,3 +240,21 @@ async def refusals(session: kfq.AsyncSession, link: kfq.CorpIdentLink) -> None:
     kfq.RetryPolicy(attempts="5")  # type: ignore[arg-type]
     with kfq.AsyncSession("PV9LQWZA"):  # type: ignore[attr-defined]
         pass
+
+
+async def uploads(session: kfq.AsyncSession, path: Path, chunks: AsyncIterator[bytes]) -> None:
+    """Files are given as a path, bytes, a binary file or an async iterable of bytes."""
+    assert_type(await session.files.upload_document("a.pdf"), kfq.UploadedDocument)
+    assert_type((await session.files.upload_document(path, name="a", suffix=".pdf", progress=print)).doc_id, str)
+    assert_type((await session.files.upload_attachment(chunks, name="a")).file_id, str)
+    with path.open("rb") as file, path.open(encoding="utf-8") as text:
+        await session.files.upload_document(file)
+        await session.files.upload_document(text)  # type: ignore[arg-type]
+    for source in (b"", bytearray(), memoryview(b""), io.BytesIO()):
+        await session.files.upload_attachment(source, name="a", suffix=".zip")
+    await session.files.upload_document(5)  # type: ignore[arg-type]
+    await session.files.upload_document(path, "a")  # type: ignore[call-arg]
+    response = await session.send(kfq.DOCUMENT_FILE, kfq.DocumentUpload(path), extra_body={"scene": 1})
+    assert_type(response.result, kfq.UploadedDocument)
+    assert_type(kfq.Timeouts(stall=10).stall, float)
+    kfq.AsyncSession("a", max_upload=100_000_000)

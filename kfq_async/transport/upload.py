@@ -1,0 +1,377 @@
+"""Uploads: the file is read and encoded piece by piece, in threads, while it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from binascii import b2a_base64
+from hashlib import sha256
+from math import inf
+from typing import IO, TYPE_CHECKING, TypeVar, cast
+
+from aiohttp import Payload
+
+from kfq_async.errors import (
+    FileChanged,
+    FileRefused,
+    KfqError,
+    Phase,
+    SessionError,
+    TotalTimeout,
+    UnexpectedResponse,
+)
+from kfq_async.models.fields import new_id
+from kfq_async.protocol.requests import BodyStream
+from kfq_async.protocol.uploads import TAIL, encoded_size, prepare_upload
+from kfq_async.redaction import printable
+from kfq_async.transport.attempt import Attempt, current_attempt
+from kfq_async.transport.call import Call
+from kfq_async.transport.retry import RetryDecision
+from kfq_async.transport.sources import PIECE, Worker, open_source, read_exactly
+from kfq_async.transport.translation import SESSION_CLOSED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp.abc import AbstractStreamWriter
+
+    from kfq_async.config import Timeouts
+    from kfq_async.models.files import FileUpload
+    from kfq_async.protocol.envelope import Envelope
+    from kfq_async.protocol.requests import HttpRequest, PreparedCall
+    from kfq_async.protocol.uploads import PreparedUpload
+    from kfq_async.transport.arrivals import Arrivals
+    from kfq_async.transport.call import CallSettings
+    from kfq_async.transport.client import Client
+    from kfq_async.transport.limits import Permit
+    from kfq_async.transport.sources import Source
+
+__all__ = ["UploadAttempt", "UploadCall", "UploadPayload"]
+
+T = TypeVar("T")
+SLICE = 64 * 1024
+"""Bytes of the body that are written at once."""
+_MAX_NAME = 100
+"""Number of characters of a file's name that an error shows."""
+
+
+class UploadAttempt(Attempt):
+    """Attempt that sends a file: ``stall`` bounds the time without a byte, and ``attempt`` begins after the last one.
+
+    ``failure`` is the error with which the file ended the attempt.
+    """
+
+    __slots__ = ("_pending", "_sending", "_stall", "failure")
+
+    def __init__(
+        self, timeouts: Timeouts, *, total_at: float, cancelling: int = 0, permit: Permit | None = None
+    ) -> None:
+        super().__init__(timeouts, total_at=total_at, cancelling=cancelling, permit=permit)
+        self.failure: KfqError | None = None
+        self._stall = timeouts.stall
+        self._sending = False
+        self._pending = 0
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the attempt expired because no byte of the file was sent."""
+        return self._sending
+
+    def mark_connected(
+        self, now: float, transport: asyncio.Transport | None = None, arrivals: Arrivals | None = None
+    ) -> None:
+        """Start the stall timeout, and release the permit."""
+        super().mark_connected(now, transport, arrivals)
+        self._sending = True
+        self.mark_progress(now)
+
+    def mark_progress(self, now: float) -> None:
+        """Restart the stall timeout: bytes were sent."""
+        self._expires_at = min(self._total_at, now + self._stall)
+
+    def mark_sent(self, now: float) -> None:
+        """Start the attempt timeout: the last byte was sent."""
+        self._sending = False
+        self._expires_at = min(self._total_at, now + self._attempt_timeout)
+
+    def check(self, now: float) -> None:
+        """Expire the scope if the deadline has passed; bytes that left the transport's buffer are progress."""
+        if self._sending and self._transport is not None:
+            pending = self._transport.get_write_buffer_size()
+            if pending != self._pending:
+                self._pending = pending
+                self.mark_progress(now)
+        super().check(now)
+
+
+class UploadFile:
+    """The file of one call, read anew for each attempt, which must find the bytes of the attempts before it."""
+
+    def __init__(self, upload: FileUpload, source: Source, worker: Worker) -> None:
+        self.source = source
+        self.worker = worker
+        self.progress = upload.progress
+        self.size = 0
+        self.checked = 0
+        """Number of bytes that an attempt has read."""
+        self.digest = b""
+        """SHA-256 of these bytes."""
+        self._label = printable(source.name or upload.name or "the file", _MAX_NAME)
+
+    def stream(self, start: bytes) -> UploadPayload:
+        """Return the body of an attempt: ``start``, the file as base64, and the end of the JSON object."""
+        return UploadPayload(self, start)
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Call a function in a thread; raise `FileRefused` with the file's name for whatever it raises."""
+        try:
+            return await self.worker.run(function)
+        except FileRefused as problem:
+            error = self.explain(problem)
+        except Exception as problem:  # noqa: BLE001  # a file of the caller's may raise anything
+            error = self.explain(FileRefused(f"it cannot be read ({type(problem).__name__})"))
+        raise error
+
+    def explain(self, problem: FileRefused) -> FileRefused:
+        """Return an error with the file's name, without a traceback, whose frames hold parts of the file."""
+        return type(problem)(f"{self._label}: {problem.args[0]}")
+
+
+class _Encoder:
+    """Reads and encodes the file for one attempt, in a thread; raises `FileChanged` if it is not the same."""
+
+    def __init__(self, file: UploadFile) -> None:
+        self.position = 0
+        """Number of bytes that were read."""
+        self._upload = file
+        self._hash = sha256()
+        self._file: IO[bytes] | None = None
+
+    def open(self) -> None:
+        """Open the file."""
+        self._file = self._upload.source.open()
+
+    def read(self) -> memoryview:
+        """Return the next piece as base64; the last one ends the body, and exists only if the file is unchanged."""
+        assert self._file is not None  # noqa: S101  # opened first
+        wanted = min(PIECE, self._upload.size - self.position)
+        piece = read_exactly(self._file, wanted)
+        if len(piece) < wanted:
+            raise FileChanged("it became shorter while it was being sent")
+        self.position += wanted
+        last = self.position == self._upload.size
+        if last and self._file.read(1):
+            raise FileChanged("it became longer while it was being sent")
+        if not self._upload.source.fixed:
+            self._compare(piece)
+        encoded = b2a_base64(piece, newline=False)
+        return memoryview(encoded + TAIL if last else encoded)
+
+    def _compare(self, piece: bytes) -> None:
+        self._hash.update(piece)
+        if self.position < self._upload.checked:
+            return
+        digest = self._hash.digest()
+        if self.position == self._upload.checked and digest != self._upload.digest:
+            raise FileChanged("its contents changed between two attempts")
+        self._upload.checked, self._upload.digest = self.position, digest
+
+    def close(self) -> None:
+        """Release the file. Idempotent."""
+        file, self._file = self._file, None
+        if file is not None:
+            self._upload.source.release(file)
+
+
+class _Abandoned(Exception):
+    """Ends the sending of a body; the reason is kept elsewhere."""
+
+
+class UploadPayload(Payload, BodyStream):
+    """Body of one attempt, which aiohttp's own task writes."""
+
+    _autoclose = True  # `close` of the call closes the file
+
+    def __init__(self, file: UploadFile, start: bytes) -> None:
+        super().__init__(None)
+        self.may_have_sent = False
+        """Whether bytes of the body were sent."""
+        self.complete = False
+        """Whether the last byte was sent."""
+        self.callback_error: Exception | None = None
+        """What ``progress`` raised."""
+        self.file = file
+        self._start = start
+        self._encoder = _Encoder(file)
+        self._size = len(start) + encoded_size(file.size) + len(TAIL)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002  # aiohttp's
+        """Raise `TypeError`: the body is never in memory as a whole."""
+        raise TypeError("the body of an upload is read while it is sent")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write the body."""
+        await self.write_with_length(writer, None)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Write the body, which has exactly the announced length."""
+        del content_length
+        attempt = cast("UploadAttempt", current_attempt.get())
+        try:
+            await self._write(writer, attempt)
+        except FileRefused as problem:
+            attempt.failure = problem.with_traceback(None)
+        except _Abandoned:
+            pass
+        else:
+            return
+        raise _Abandoned  # aiohttp closes the connection
+
+    async def _write(self, writer: AbstractStreamWriter, attempt: UploadAttempt) -> None:
+        file, encoder, clock = self.file, self._encoder, asyncio.get_running_loop().time
+        await file.run(encoder.open)
+        self.may_have_sent = True
+        await writer.write(self._start)
+        while encoder.position < file.size:
+            piece = await file.run(encoder.read)
+            self.complete = encoder.position == file.size
+            for start in range(0, len(piece), SLICE):
+                await writer.write(piece[start : start + SLICE])
+                attempt.mark_progress(clock())
+            self._report(encoder.position)
+        await writer.drain()
+        attempt.mark_sent(clock())
+
+    def _report(self, sent: int) -> None:
+        if self.file.progress is None:
+            return
+        try:
+            self.file.progress(sent, self.file.size)
+        except Exception as error:  # noqa: BLE001  # a function of the caller's
+            self.callback_error = error
+        else:
+            return
+        raise _Abandoned
+
+    async def release(self) -> None:
+        """Close the file of the attempt, whose task has ended or is cancelled."""
+        await self.file.worker.finish(self._encoder.close)
+
+
+class UploadCall(Call):
+    """One call that uploads a file."""
+
+    __slots__ = ("_file", "_may_have_sent", "_payload", "_upload", "_worker")
+
+    prepare = staticmethod(prepare_upload)
+    attempt_type = UploadAttempt
+
+    def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall) -> None:
+        super().__init__(client, settings, prepared)
+        self._upload = cast("PreparedUpload", prepared)
+        self._worker = Worker()
+        self._file: UploadFile | None = None
+        self._payload: UploadPayload | None = None
+        self._may_have_sent = False
+
+    async def run(self) -> Envelope:
+        """Return the envelope of a success, or raise the one `KfqError` of the call.
+
+        What an async iterable or ``progress`` of the caller's raises is raised as it is.
+        """
+        try:
+            return await super().run()
+        finally:
+            if self._file is not None:
+                await self._worker.finish(self._file.source.close)
+
+    async def _attempt(self) -> Envelope | KfqError:
+        if self._file is None:
+            problem = await self._open()
+            if problem is not None:
+                return problem
+        try:
+            outcome = await super()._attempt()
+        finally:
+            payload, self._payload = self._payload, None
+            if payload is not None:
+                self._may_have_sent = self._may_have_sent or payload.may_have_sent
+                await payload.release()
+        return outcome if payload is None else self._judge(outcome, payload)
+
+    def _judge(self, outcome: Envelope | KfqError, payload: UploadPayload) -> Envelope | KfqError:
+        """Return what an attempt came to, in view of what was sent; raise what ``progress`` raised."""
+        error, payload.callback_error = payload.callback_error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # the traceback holds this frame
+        if not isinstance(outcome, KfqError):
+            if payload.complete or not payload.may_have_sent:  # a mocked response comes without a request
+                return outcome
+            outcome = UnexpectedResponse("success was reported before the whole file was sent", http_status=200)
+            self._sent = True
+        elif isinstance(outcome, UnexpectedResponse) and outcome.http_status == 413:
+            outcome = UnexpectedResponse(
+                f"HTTP 413: the platform, or a proxy in between, refused a body of {payload.size} bytes, for a file of "
+                f"{payload.file.size}: raise its limit, or set max_upload to refuse such files before they are sent",
+                http_status=413,
+                phase=outcome.phase,
+            )
+        else:
+            return outcome
+        return self._complete(outcome)
+
+    async def _open(self) -> KfqError | None:
+        """Open the file and add it to the request; return the error if that is impossible.
+
+        Raises `SessionError` if the session is closed meanwhile.
+        """
+        client, total = self._client, self._settings.timeouts.total
+        client.open()
+        scope = asyncio.timeout_at(None if self._total_at == inf else self._total_at)
+        client.waits.add(scope)
+        try:
+            async with scope:
+                return await self._examine()
+        except TimeoutError:
+            if not scope.expired():
+                raise
+        finally:
+            client.waits.discard(scope)
+        if client.closed:
+            raise SessionError(SESSION_CLOSED)
+        return TotalTimeout(f"total timeout ({total} s) expired while the file was being read", phase=Phase.NOT_SENT)
+
+    async def _examine(self) -> FileRefused | None:
+        upload, settings = self._upload.upload, self._settings
+        file = UploadFile(upload, await open_source(upload, self._worker), self._worker)
+        self._file = file
+        try:
+            facts = await file.run(file.source.examine)
+        except FileRefused as problem:
+            return problem.with_traceback(None)
+        file.size = facts.size
+        try:
+            self._upload.begin(file, facts)
+        except FileRefused as problem:
+            return file.explain(problem)
+        size = self._upload.body_size(settings.app_auth_token, new_id())
+        if settings.max_upload is not None and size > settings.max_upload:
+            return file.explain(
+                FileRefused(
+                    f"its body has {size} bytes, for a file of {file.size}, and max_upload is {settings.max_upload}"
+                )
+            )
+        return None
+
+    def _build_attempt(self) -> HttpRequest:
+        request = super()._build_attempt()
+        self._payload = cast("UploadPayload", request.body)
+        return request
+
+    def _decide(self, error: KfqError) -> RetryDecision:
+        """Return the consequence of ``error``: what can be read only once is sent only once."""
+        if self._may_have_sent and self._file is not None and not self._file.source.repeatable:
+            return RetryDecision.RAISE
+        return super()._decide(error)

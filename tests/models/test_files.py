@@ -1,0 +1,47 @@
+"""Requests for uploads: types of their fields, and what their ``repr`` shows."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from kfq_async import AttachmentUpload, DocumentUpload
+
+
+class _AsyncFile:
+    async def read(self, _: int = -1) -> bytes:
+        return b""
+
+
+async def _progress(*_: int) -> None:
+    """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "text"),
+    [
+        (5, {}, "DocumentUpload.source must be a path, bytes, a binary file or an async iterable of bytes, not int"),
+        ([b"a"], {}, "not list"),
+        (None, {}, "not NoneType"),
+        (_AsyncFile(), {}, "must not be an asynchronous file: pass the file inside"),
+        (io.StringIO("a"), {}, "must be a binary file, not a text file: open it with mode 'rb'"),
+        (b"", {"name": 5}, "DocumentUpload.name must be a str"),
+        (b"", {"suffix": b".pdf"}, "DocumentUpload.suffix must be a str"),
+        (b"", {"progress": 5}, "DocumentUpload.progress must be a plain function of two numbers, or None"),
+        (b"", {"progress": _progress}, "DocumentUpload.progress must be a plain function"),
+    ],
+)
+def test_wrong_type(source: Any, options: dict[str, Any], text: str) -> None:
+    """A wrong argument is named, with what is right."""
+    with pytest.raises(TypeError) as caught:
+        DocumentUpload(source, **options)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [AttachmentUpload, DocumentUpload])
+def test_repr(kind: type) -> None:
+    """Neither the contents nor the name of a file are shown."""
+    shown = repr(kind(b"SECRET", name="SECRET", suffix=".pdf", progress=print))
+    assert shown == f"{kind.__name__}(source='***', name='***', suffix='.pdf')"

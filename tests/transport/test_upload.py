@@ -1,0 +1,473 @@
+"""Uploads on the wire: limits of time, early responses, cancellation, closing, memory, TLS, proxies and observers."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+from aiohttp import TraceConfig
+
+from calls import NO_RETRY, TOKEN, open_session, refusal, respond
+from kfq_async import (
+    AsyncSession,
+    AttemptTimeout,
+    CredentialsError,
+    KfqError,
+    Phase,
+    PoolTimeout,
+    SessionError,
+    StallTimeout,
+    Timeouts,
+    TotalTimeout,
+    UnexpectedResponse,
+    UploadedDocument,
+)
+from kfq_async.transport.sources import Worker
+from kfq_async.transport.upload import UploadAttempt, UploadCall, UploadFile, UploadPayload
+from proxies import ForwardProxy, client_context, server_context
+from servers import ScriptedServer, http_response
+from tracebacks import render
+from uploads import DOCUMENT, LARGE, PDF, PIECES, BodyServer, chunks, discard, open_descriptors, parse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+TOO_LARGE = http_response("<html>413</html>", 413)
+LIMITED = refusal(999_999)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A document that fits into no socket's buffer."""
+    path = tmp_path / "large.pdf"
+    path.write_bytes(LARGE)
+    return path
+
+
+async def upload(server: Any, source: Any, **options: Any) -> UploadedDocument | KfqError:
+    """Upload once, unless ``retry`` is given; return the result or the error."""
+    progress = options.pop("progress", None)
+    async with open_session(server, **{"retry": NO_RETRY, "rate_limit": None, **options}) as session:
+        try:
+            return await session.files.upload_document(source, name="a", progress=progress)
+        except KfqError as error:
+            return error
+
+
+# Limits of time
+
+
+async def test_stall(path: Path) -> None:
+    """A server that stops reading ends the attempt, long before the limit of the attempt, and it is repeated."""
+    async with BodyServer() as server:
+        error = await upload(server, path, timeouts=Timeouts(stall=0.2))
+        assert isinstance(error, StallTimeout)
+        assert "no byte of the file was sent for 0.2 s (Timeouts.stall)" in str(error)
+        assert error.phase is Phase.SENT
+        await server.wait_for_end()
+    assert path.as_posix() not in open_descriptors()
+
+
+async def test_stall_is_repeated(path: Path) -> None:
+    """An upload that stalled is repeated: it has no effect unless it arrives whole."""
+
+    async def serve(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if number == 0:
+            await asyncio.Event().wait()
+        await discard(reader, server.sizes[number])
+        writer.write(DOCUMENT)
+
+    async with BodyServer(serve) as server, open_session(server, timeouts=Timeouts(stall=0.3)) as session:
+        assert (await session.files.upload_document(path)).doc_id == "D1"
+    assert server.sizes[0] == server.sizes[1]
+
+
+async def test_slow_upload(path: Path) -> None:
+    """An upload may take longer than ``attempt``, which begins with its last byte, as long as bytes travel."""
+
+    async def serve(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        left = server.sizes[number]
+        while left > 0:
+            part = min(left, 4 << 20)
+            await discard(reader, part)
+            left -= part
+            await asyncio.sleep(0.1)
+        writer.write(DOCUMENT)
+
+    async with BodyServer(serve) as server:
+        assert isinstance(await upload(server, path, timeouts=Timeouts(attempt=0.5, stall=2)), UploadedDocument)
+
+
+async def test_no_response(path: Path) -> None:
+    """After the last byte the attempt has its usual limit."""
+
+    async def serve(number: int, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await discard(reader, server.sizes[number])
+        await asyncio.Event().wait()
+
+    async with BodyServer(serve) as server:
+        error = await upload(server, path, timeouts=Timeouts(attempt=0.3))
+    assert type(error) is AttemptTimeout
+    assert "0.3 s (Timeouts.attempt)" in str(error)
+
+
+async def test_total(path: Path) -> None:
+    """The limit of the whole call ends an upload that is under way."""
+    async with BodyServer() as server:
+        error = await upload(server, path, timeouts=Timeouts(total=0.3))
+    assert isinstance(error, TotalTimeout)
+    assert (error.phase, error.attempts) == (Phase.SENT, 1)
+
+
+async def never() -> AsyncIterator[bytes]:
+    """Yield a piece, and nothing more for ever."""
+    yield PDF
+    await asyncio.Event().wait()
+
+
+async def test_total_while_reading() -> None:
+    """The limit of the whole call bounds the time in which the source is read."""
+    async with BodyServer() as server:
+        error = await upload(server, never(), timeouts=Timeouts(total=0.1))
+    assert isinstance(error, TotalTimeout)
+    assert "while the file was being read" in str(error)
+    assert (error.phase, error.attempts, server.sizes) == (Phase.NOT_SENT, 0, [])
+
+
+async def test_total_in_the_queue(path: Path) -> None:
+    """An upload that waits for its turn has read its file, and has nothing open."""
+    async with BodyServer() as server, open_session(server, concurrency=1, rate_limit=None) as session:
+        first = await start(session, PIECES)
+        with pytest.raises(PoolTimeout):
+            await session.with_options(timeouts=Timeouts(total=0.2)).files.upload_document(path)
+        assert path.as_posix() not in open_descriptors()
+        first.cancel()
+        await asyncio.wait({first})
+
+
+async def test_total_before_an_attempt(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """The limit of the whole call may expire between the queue and the attempt."""
+
+    class Expired(UploadAttempt):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.total_expired = True
+
+    monkeypatch.setattr(UploadCall, "attempt_type", Expired)
+    async with BodyServer() as server:
+        error = await upload(server, path, timeouts=Timeouts(total=9))
+    assert isinstance(error, TotalTimeout)
+    assert (error.phase, server.sizes) == (Phase.NOT_SENT, [])
+
+
+# Early responses
+
+
+@pytest.mark.parametrize(
+    ("response", "kind"),
+    [
+        (TOO_LARGE, UnexpectedResponse),
+        (refusal(41000), CredentialsError),
+        (DOCUMENT, UnexpectedResponse),
+    ],
+)
+@pytest.mark.parametrize("closes", [False, True])
+async def test_early_response(path: Path, response: bytes, kind: type[KfqError], *, closes: bool) -> None:
+    """A response that comes while the file is being sent ends the sending and the connection."""
+
+    async def serve(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(300_000)
+        writer.write(response)
+        await writer.drain()
+        if closes:
+            writer.write_eof()
+        await server.hold(number, reader, writer)
+
+    async with BodyServer(serve) as server:
+        error = await upload(server, path)
+        assert type(error) is kind, repr(error)
+        await server.wait_for_end()
+    assert path.as_posix() not in open_descriptors()
+    if response is DOCUMENT:
+        assert "success was reported before the whole file was sent" in str(error)
+        assert error.phase is Phase.SENT
+    else:
+        assert error.phase is Phase.ANSWERED
+
+
+async def test_early_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An early refusal for too many calls is repeated on another connection."""
+    monkeypatch.setattr("kfq_async.transport.retry.MIN_TOO_FREQUENT", 0.01)
+
+    async def serve(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if number == 0:
+            writer.write(LIMITED)
+            await asyncio.Event().wait()
+        await discard(reader, server.sizes[number])
+        writer.write(DOCUMENT)
+
+    async with BodyServer(serve) as server, open_session(server, rate_limit=None) as session:
+        assert (await session.files.upload_document(path)).doc_id == "D1"
+        assert len(server.sizes) == 2
+
+
+async def test_connection_is_kept(path: Path) -> None:
+    """The connection of a complete upload serves the next call."""
+    async with ScriptedServer(respond(DOCUMENT)) as server, open_session(server, rate_limit=None) as session:
+        for _ in range(2):
+            await session.files.upload_document(PIECES, name="a")
+        assert (server.connections, len(server.requests)) == (1, 2)
+
+
+@pytest.mark.parametrize("after", [0, 1, 500_000])
+async def test_reset(path: Path, after: int) -> None:
+    """A connection that is reset is repeated."""
+
+    async def serve(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if number == 0:
+            await reader.readexactly(after)
+            writer.transport.abort()
+            raise ConnectionError
+        await discard(reader, server.sizes[number])
+        writer.write(DOCUMENT)
+
+    async with BodyServer(serve) as server, open_session(server, rate_limit=None) as session:
+        assert (await session.files.upload_document(path)).doc_id == "D1"
+
+
+# Cancellation and closing
+
+
+async def start(session: AsyncSession, source: Any) -> asyncio.Task[UploadedDocument]:
+    """Start an upload, and wait until its first piece was sent."""
+    sent = asyncio.Event()
+    task = asyncio.create_task(session.files.upload_document(source, name="a", progress=lambda *_: sent.set()))
+    await sent.wait()
+    return task
+
+
+@pytest.mark.parametrize("source", ["path", "iterable"])
+async def test_cancellation(path: Path, source: str) -> None:
+    """A cancelled upload closes its file and its connection, and leaves no task."""
+    async with BodyServer() as server, open_session(server) as session:
+        before = open_descriptors()
+        task = await start(session, path if source == "path" else chunks(LARGE))
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+        await server.wait_for_end()
+        assert [each for each in asyncio.all_tasks() if "write_bytes" in repr(each)] == []
+        assert {each for each in open_descriptors() - before if not each.startswith("socket:")} == set()
+
+
+async def test_closing(path: Path) -> None:
+    """Closing the session ends an upload as `SessionError`, with its file and its connection."""
+    async with BodyServer() as server:
+        session = open_session(server)
+        task = await start(session, path)
+        await session.aclose()
+        with pytest.raises(SessionError) as caught:
+            await task
+        assert caught.value.phase is Phase.SENT
+        assert path.as_posix() not in open_descriptors()
+        await server.wait_for_end()
+
+
+async def test_closing_while_reading() -> None:
+    """Closing the session ends an upload whose source is being read."""
+    started = asyncio.Event()
+
+    async def source() -> AsyncIterator[bytes]:
+        started.set()
+        await asyncio.Event().wait()
+        yield PDF
+
+    async with BodyServer() as server:
+        session = open_session(server)
+        task = asyncio.create_task(session.files.upload_document(source(), name="a"))
+        await started.wait()
+        closing = asyncio.create_task(session.aclose())
+        with pytest.raises(SessionError) as caught:
+            await task
+        assert (caught.value.phase, caught.value.attempts) == (Phase.NOT_SENT, 0)
+        await closing
+
+
+async def test_closed_session(path: Path) -> None:
+    """A closed session reads nothing."""
+    async with AsyncSession(TOKEN) as session:
+        pass
+    with pytest.raises(SessionError, match="the session is closed"):
+        await session.files.upload_document(path.parent / "missing.pdf")
+
+
+async def test_thread_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that cannot be interrupted is awaited for a bounded time, and closes the file when it ends."""
+    monkeypatch.setattr("kfq_async.transport.sources.MAX_CLOSING", 0.01)
+    free, closed = threading.Event(), asyncio.Event()
+    worker = Worker()
+    task = asyncio.create_task(worker.run(free.wait, 10))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait({task})
+    await worker.finish(closed.set)
+    assert not closed.is_set()
+    free.set()
+    await asyncio.wait_for(closed.wait(), 5)
+
+
+async def test_no_reference_cycle(path: Path) -> None:
+    """A failed upload leaves no cycle that holds its file."""
+    async with ScriptedServer(respond(refusal(31000))) as server, open_session(server) as session:
+        with pytest.raises(KfqError):
+            await session.files.upload_document(PDF, name="a")
+        gc.collect()
+        gc.disable()
+        try:
+            with pytest.raises(KfqError):
+                await session.files.upload_document(PDF, name="a")
+            alive = [each for each in gc.get_objects() if isinstance(each, UploadFile | UploadPayload)]
+            assert alive == []
+        finally:
+            gc.enable()
+
+
+# Memory
+
+
+@pytest.mark.parametrize("source", ["path", "iterable"])
+async def test_memory(path: Path, source: str) -> None:
+    """A large file takes the memory of a few pieces."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield PDF
+        for _ in range(24):
+            yield bytes(1 << 20)
+
+    async def serve(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await discard(reader, server.sizes[number])
+        writer.write(DOCUMENT)
+
+    async with BodyServer(serve) as server, open_session(server, rate_limit=None) as session:
+        await session.files.upload_document(PDF, name="a")  # imports and caches
+        tracemalloc.start()
+        try:
+            await session.files.upload_document(path if source == "path" else pieces(), name="a")
+            assert tracemalloc.get_traced_memory()[1] < 12 << 20
+        finally:
+            tracemalloc.stop()
+    assert server.sizes[1] > 32 << 20
+
+
+# TLS and proxies
+
+
+async def test_tls_and_tunnel() -> None:
+    """An upload passes TLS, and the tunnel of a proxy."""
+    authority = trustme.CA()
+    context = client_context(authority)
+    server_side = server_context(authority, "127.0.0.1")
+    async with (
+        ScriptedServer(respond(None, DOCUMENT), ssl=server_side) as server,
+        ForwardProxy() as proxy,
+        open_session(server, ssl=context, proxy=proxy.url, rate_limit=None) as session,
+    ):
+        assert (await session.files.upload_document(PIECES, name="a")).doc_id == "D1"
+        assert [parse(request).content for request in server.requests] == [PIECES, PIECES]
+        assert len(proxy.tunnels) == 2
+
+
+async def test_stall_over_tls(path: Path) -> None:
+    """A server that stops reading is noticed over TLS too."""
+    authority = trustme.CA()
+    async with BodyServer(ssl=server_context(authority, "127.0.0.1")) as server:
+        error = await upload(server, path, ssl=client_context(authority), timeouts=Timeouts(stall=0.3))
+        assert isinstance(error, StallTimeout)
+        await server.wait_for_end()
+
+
+# Observers
+
+
+async def fail(source: Any, response: bytes | None = None, **options: Any) -> BaseException:
+    """Return what an upload raises, without this module's frames, which hold the file."""
+    async with ScriptedServer(respond(response)) as server, open_session(server, retry=NO_RETRY) as session:
+        try:
+            await session.files.upload_document(source, **options)
+        except (KfqError, TypeError) as error:
+            caught = error
+    assert caught.__traceback__ is not None
+    return caught.with_traceback(caught.__traceback__.tb_next)
+
+
+@pytest.mark.parametrize(
+    ("response", "options"),
+    [
+        (refusal(31000), {}),
+        (TOO_LARGE, {}),
+        (DOCUMENT.replace(b"docId", b"other"), {}),
+        (None, {}),
+        (None, {"suffix": ".xyz"}),
+        (None, {"suffix": 5}),
+        (None, {"progress": 5}),
+    ],
+)
+async def test_tracebacks(response: bytes | None, options: dict[str, Any]) -> None:
+    """No frame of a failed upload shows the file, its name, or the token."""
+    shown = render(await fail(PDF, response, name="张三劳动合同", **options))
+    assert "upload_document" in shown
+    for secret in (PDF[9:23].decode(), "JVBERi0", TOKEN):
+        assert secret not in shown
+    assert ("张三" in shown) is (options.get("suffix") == ".xyz")  # the text of a `FileRefused` names the file
+
+
+async def test_tracer() -> None:
+    """A tracer of aiohttp gets the pieces as views, whose ``repr`` shows nothing."""
+    shown: list[str] = []
+
+    async def record(*event: Any) -> None:
+        shown.append(repr(event) + repr(vars(event[-1]) if hasattr(event[-1], "__dict__") else event[-1]))
+
+    tracing = TraceConfig()
+    tracing.on_request_chunk_sent.append(record)
+    tracing.on_request_start.append(record)
+    tracing.on_request_end.append(record)
+    async with ScriptedServer(respond(DOCUMENT)) as server, open_session(server) as session:
+        http = session._client.open()
+        tracing.freeze()
+        http._trace_configs.append(tracing)
+        await session.files.upload_document(PIECES, name="张三")
+    text = "".join(shown)
+    assert "chunk" in text
+    for secret in (TOKEN, "张三", "SECRET", "JVBERi0"):
+        assert secret not in text
+
+
+async def test_payload_without_a_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The older method of aiohttp's payloads writes the same body."""
+    write = UploadPayload.write_with_length
+
+    async def older(payload: UploadPayload, writer: Any, _length: int | None) -> None:
+        monkeypatch.setattr(UploadPayload, "write_with_length", write)
+        await payload.write(writer)
+
+    monkeypatch.setattr(UploadPayload, "write_with_length", older)
+    async with ScriptedServer(respond(DOCUMENT)) as server:
+        assert isinstance(await upload(server, PIECES), UploadedDocument)
+    assert parse(server.requests[0]).content == PIECES
+
+
+def test_payload_is_never_whole() -> None:
+    """Code that wants the whole body is told that there is none."""
+    file = UploadFile.__new__(UploadFile)
+    file.size = 3
+    payload = UploadPayload(file, b"{")
+    assert payload.size == 1 + 4 + 2
+    with pytest.raises(TypeError, match="read while it is sent"):
+        payload.decode()
