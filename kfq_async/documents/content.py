@@ -24,6 +24,8 @@ _Matrix = tuple[float, float, float, float, float, float]
 _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 _FAR_AWAY = 1e7
 """Distance in points from which glyphs are left out; their positions may not be numbers any more."""
+_MAX_SAVED = 10_000
+"""Maximum number of graphics states that are saved at a time."""
 _MAX_NESTING = 20
 """Maximum depth of forms within forms, and of properties within marked content."""
 
@@ -110,6 +112,8 @@ class PageReader:
 
     def begin_marked_content(self, properties: Mapping[str, Any]) -> None:
         """Begin a sequence of marked content."""
+        if len(self._marked) > _MAX_SAVED:
+            self._document.budget.exceeded(f"more than {_MAX_SAVED} open sequences of marked content")
         text = self._document.resolve(properties.get("ActualText"))
         self._marked.append(_MarkedContent(_decode_text(text) if isinstance(text, bytes) else None, len(self._glyphs)))
 
@@ -189,6 +193,8 @@ class _Interpreter:
                     action(*operands[len(operands) - count :])
 
     def _save(self) -> None:
+        if len(self._saved) > _MAX_SAVED:
+            self._document.budget.exceeded(f"more than {_MAX_SAVED} saved graphics states")
         self._saved.append(evolve(self._state))
 
     def _restore(self) -> None:
