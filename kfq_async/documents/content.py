@@ -132,11 +132,11 @@ class PageReader:
         else:
             self._glyphs[-1] = self._glyphs[-1]._replace(text=ended.text)
 
-    def reserve(self, count: int) -> None:
-        """Count glyphs before they are shown."""
+    def reserve(self, count: int, pending: int) -> None:
+        """Count the glyphs of a string before they are built; others of the same operator are pending."""
         budget = self._document.budget
         budget.spend("glyphs", count)
-        if len(self._glyphs) + count > _MAX_PAGE_GLYPHS:
+        if len(self._glyphs) + pending + count > _MAX_PAGE_GLYPHS:
             budget.exceeded(f"more than {_MAX_PAGE_GLYPHS} glyphs on a page")
 
     def show(self, glyphs: list[Glyph]) -> None:
@@ -308,7 +308,7 @@ class _Interpreter:
                 else:
                     left -= string / 1000 * size * scaling
             elif isinstance(string, bytes):
-                self._reader.reserve(len(string) // 2 if font.wide else len(string))
+                self._reader.reserve(len(string) // 2 if font.wide else len(string), len(glyphs))
                 for code, text, width in font.glyphs(string):
                     if text is not None:
                         rise = base + state.rise
