@@ -220,6 +220,7 @@ def bomb(content: bytes) -> bytes:
         (lambda: bomb(b"q " * 2000), Limits(operators=1500)),
         (lambda: bomb(b"0 " * 100_001 + b"q"), Limits()),
         (lambda: bomb(b"[" * 100_001), Limits()),
+        (lambda: bomb(b"/F 9 Tf [" + b"(%b)" % (b"x" * 1_000) * 301 + b"] TJ"), Limits()),
         (lambda: bomb(b"q " * 10_002), Limits()),
         (lambda: bomb(b"/Span BMC " * 10_002), Limits()),
         (lambda: bomb(b"(" + b"\\n" * 100_002), Limits()),
