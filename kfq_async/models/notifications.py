@@ -147,7 +147,7 @@ class IdentityNotification:
 class CallbackType(StrEnum):
     """Kind of contract event (protocol section 6.4).
 
-    The server's spellings ``REFUSAL_WRIT`` and ``COMPLETED`` are read as ``REFUSAL_WRITE`` and ``COMPLETE``.
+    ``REFUSAL_WRIT`` and ``COMPLETED``, as states are spelt, are read as ``REFUSAL_WRITE`` and ``COMPLETE``.
 
     Attributes:
         SEND_SIGNING: Contract started.
@@ -163,7 +163,7 @@ class CallbackType(StrEnum):
         EXPIRED: Deadline passed.
         SIGN_FAILED: Signing failed.
         DOCUMENT_DELAY: Deadline changed.
-        ADD_SIGN_NODE: Parties added.
+        ADD_SIGN_NODE: Parties added; not sent by release 3.2 of the self-hosted platform.
     """
 
     SEND_SIGNING = "SEND_SIGNING"
@@ -193,7 +193,7 @@ class CallbackType(StrEnum):
     DOCUMENT_DELAY = "DOCUMENT_DELAY"
     """Deadline changed."""
     ADD_SIGN_NODE = "ADD_SIGN_NODE"
-    """Parties added."""
+    """Parties added; not sent by release 3.2 of the self-hosted platform."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -211,18 +211,18 @@ class EventSigner:
     """Person who performed the task that an event reports. ``None``: not sent.
 
     Attributes:
-        name: Name of the person.
-        contact_type: Kind of ``contact``.
-        contact: Contact of the account; may be absent for accounts without a phone.
+        name: Name of the account: the mobile number until the person is identified, not the name in the draft.
+        contact_type: Kind of ``contact``: ``MOBILE``, also for an account with an e-mail address.
+        contact: Mobile number of the account; may be absent for accounts without one.
         extra: Unknown keys, as received.
     """
 
     name: str | None = field(default=None, **SECRET)
-    """Name of the person."""
+    """Name of the account: the mobile number until the person is identified, not the name in the draft."""
     contact_type: str | None = None
-    """Kind of ``contact``."""
+    """Kind of ``contact``: ``MOBILE``, also for an account with an e-mail address."""
     contact: str | None = field(default=None, **SECRET)
-    """Contact of the account; may be absent for accounts without a phone."""
+    """Mobile number of the account; may be absent for accounts without one."""
     extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys, as received."""
 
@@ -238,35 +238,38 @@ class ContractEvent:
 
     Attributes:
         contract_id: Id of the contract.
-        contract_status: State when the event was sent: a `ContractStatus`, or the text received if this version does
-            not know it.
+        contract_status: State when the platform stored the event, since when it may have changed: a `ContractStatus`,
+            or the text received if this version does not know it.
         callback_type: Event: a `CallbackType`, or the text received if this version does not know it.
-        task_id: Id of the task, for events of a task; empty for ``RECALLED``.
+        task_id: Id of the task, for events of a task; empty for ``RECALLED``. That of an automatic seal is never in
+            ``tasks``.
         signer_type: Kind of party, for events of a task: ``PERSONAL`` or ``ENTERPRISE``.
         signer_name: Name of the enterprise, if the party is one.
-        node_type: Step inside an enterprise, as in `InternalNode`.
+        node_type: Step inside an enterprise, as in `InternalNode`, if it was signed or refused there.
         signer: Person who performed the task; ``None`` if it was done automatically.
-        reason: First reason recorded for the contract, not necessarily of this event.
+        reason: First reason recorded for the contract, not necessarily that of this event; ``None`` for
+            ``REFUSAL_APPROVE``.
         extra: Unknown keys, as received.
     """
 
     contract_id: str
     """Id of the contract."""
     contract_status: str = field(converter=known_contract_status)
-    """State when the event was sent: a `ContractStatus`, or the text received if this version does not know it."""
+    """State when the platform stored the event, since when it may have changed: a `ContractStatus`, or the text
+    received if this version does not know it."""
     callback_type: str = field(converter=known_callback_type)
     """Event: a `CallbackType`, or the text received if this version does not know it."""
     task_id: str | None = None
-    """Id of the task, for events of a task; empty for ``RECALLED``."""
+    """Id of the task, for events of a task; empty for ``RECALLED``. That of an automatic seal is never in ``tasks``."""
     signer_type: str | None = None
     """Kind of party, for events of a task: ``PERSONAL`` or ``ENTERPRISE``."""
     signer_name: str | None = field(default=None, **SECRET)
     """Name of the enterprise, if the party is one."""
     node_type: str | None = None
-    """Step inside an enterprise, as in `InternalNode`."""
+    """Step inside an enterprise, as in `InternalNode`, if it was signed or refused there."""
     signer: EventSigner | None = None
     """Person who performed the task; ``None`` if it was done automatically."""
     reason: str | None = field(default=None, **SECRET)
-    """First reason recorded for the contract, not necessarily of this event."""
+    """First reason recorded for the contract, not necessarily that of this event; ``None`` for ``REFUSAL_APPROVE``."""
     extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys, as received."""

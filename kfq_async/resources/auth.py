@@ -34,7 +34,8 @@ class Auth:
 
         Retries, and further calls with the same ``request`` object, carry the same ``client_request_id``. Whether the
         hosted platform honours the id is not documented; with ``RetryPolicy(repeat_sent=False)`` a request that may
-        have arrived is not retried. A self-hosted platform built from the open source does not have this operation.
+        have arrived is not retried. A self-hosted platform built from the open source does not have this operation: it
+        responds with HTTP 401 and a message about the token, which is in order (protocol section 1.5).
 
         Args:
             request: Data to pre-fill, allowed methods, callback URLs and the id of the request.

@@ -1,0 +1,41 @@
+"""The guides: every link between them leads somewhere, and each has a page in Chinese."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import kfq_async
+
+PACKAGE = Path(kfq_async.__file__).parent
+ROOT = PACKAGE.parent
+PAGES = sorted([*ROOT.glob("README*.md"), *PACKAGE.rglob("README*.md")])
+
+
+def anchors(page: str) -> set[str]:
+    """Return the anchors that GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links(page: Path) -> None:
+    """Relative links name files and headings that exist."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", text) if "://" not in target]
+    assert targets
+    for target in targets:
+        path, _, anchor = target.partition("#")
+        linked = page.parent / path if path else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked.read_text("utf-8")), target
+
+
+def test_each_guide_has_a_chinese_page() -> None:
+    """Guides come in pairs."""
+    english = {page.parent for page in PAGES if page.name == "README.md"}
+    chinese = {page.parent for page in PAGES if page.name == "README.zh-CN.md"}
+    assert english == chinese
+    assert {ROOT, PACKAGE, PACKAGE / "protocol"} <= english
