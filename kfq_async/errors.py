@@ -32,6 +32,9 @@ KfqError
 │   └── ServerError                  internal failure of the platform
 ├── OutcomeUnknown                   a write that must not be retried blindly may have taken effect
 ├── TasksUnavailable                 the operation took effect, but the contract's tasks could not be read
+├── FileNotWritten (OSError)         a download cannot be written to the disk
+├── ContractStateError               the contract's state does not allow it
+│   └── ContractUnfinished           the contract to download is not complete
 ├── OnboardingError                  the batch of companies cannot continue
 │   ├── SourceError (ValueError)     the input file cannot be read, or lacks required data
 │   ├── LedgerError                  the ledger cannot be used
@@ -41,11 +44,18 @@ KfqError
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from kfq_async.models.contracts import ContractStatus
 from kfq_async.models.masking import MaskedStr
 from kfq_async.redaction import printable, redact
+
+if TYPE_CHECKING:
+    from pathlib import PurePath
+
+    from kfq_async.models.contracts import ContractTasks
 
 __all__ = [
     "ApiError",
@@ -57,10 +67,13 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionLost",
+    "ContractStateError",
+    "ContractUnfinished",
     "CredentialsError",
     "DecodeError",
     "EncodeError",
     "FileChanged",
+    "FileNotWritten",
     "FileRefused",
     "GatewayError",
     "HiddenErrorPage",
@@ -453,6 +466,62 @@ class TasksUnavailable(KfqError):
         )
         self.contract_id = contract_id
         self.original_error = original_error
+
+
+class FileNotWritten(KfqError, OSError):
+    """A download cannot be written to the disk: no space, no permission, or no such folder; nothing is left there.
+
+    The text names the path that the caller gave. An older file of that name is as it was. ``phase`` is ``not_sent`` if
+    that was seen before the request, and otherwise ``answered``: the platform was sending the file.
+
+    Attributes:
+        path: Path of the file or folder, as given.
+        errno: Number of the system's error, such as `errno.ENOSPC`; ``None`` if it has none.
+    """
+
+    path: str
+    """Path of the file or folder, as given."""
+    errno: int | None = None
+    """Number of the system's error, such as `errno.ENOSPC`; ``None`` if it has none."""
+
+    def __init__(self, path: PurePath, errno: int | None, *, phase: Phase = Phase.ANSWERED) -> None:
+        reason = "the system gives no reason" if errno is None else os.strerror(errno)
+        super().__init__(f"{printable(str(path), _MAX_DETAIL)} cannot be written: {reason}", phase=phase)
+        self.path = str(path)
+        self.errno = errno
+
+
+class ContractStateError(KfqError):
+    """The state of the contract does not allow what was asked for; look at ``tasks``.
+
+    Attributes:
+        contract_id: Id of the contract.
+        status: A `ContractStatus`, or the text received if this version does not know it.
+        tasks: State and open tasks, as `ContractTasks`.
+    """
+
+    def __init__(self, text: str, *, contract_id: str, tasks: ContractTasks) -> None:
+        super().__init__(text, phase=Phase.ANSWERED)
+        self.contract_id = contract_id
+        self.status = tasks.status
+        self.tasks = tasks
+
+
+class ContractUnfinished(ContractStateError):
+    """The contract to download is not complete, and nothing was downloaded.
+
+    ``allow_unfinished=True`` downloads its documents as they are, with the signatures made so far.
+    """
+
+    def __init__(self, contract_id: str, tasks: ContractTasks) -> None:
+        status = tasks.status if isinstance(tasks.status, ContractStatus) else "in an unknown state"
+        number = len(tasks.todo_task_list)
+        super().__init__(
+            f"the contract is {status} and not COMPLETED, with {number} open {'task' if number == 1 else 'tasks'}; "
+            "pass allow_unfinished=True to download its documents as they are",
+            contract_id=contract_id,
+            tasks=tasks,
+        )
 
 
 class OnboardingError(KfqError):

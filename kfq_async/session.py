@@ -27,6 +27,7 @@ from kfq_async.resources.contracts import Contracts
 from kfq_async.resources.files import Files
 from kfq_async.transport.call import Call, CallSettings
 from kfq_async.transport.client import Client
+from kfq_async.transport.download import DownloadCall
 from kfq_async.transport.limits import PLATFORM_LIMIT
 from kfq_async.transport.proxy import find_proxy
 from kfq_async.transport.upload import UploadCall
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from kfq_async.protocol.signing import Signer
+    from kfq_async.transport.download import Download
 
 __all__ = ["HOSTED", "AsyncSession"]
 
@@ -113,7 +115,7 @@ class AsyncSession:
             `Accounts.register_company`, `Accounts.register_person`.
         contracts: Contracts: `Contracts.draft`, `Contracts.tasks`, `Contracts.add_signers`, `Contracts.approve`,
             `Contracts.refuse`, `Contracts.finish`, `Contracts.recall`, `Contracts.sign_for_person`,
-            `Contracts.task_url`, `Contracts.page_url`.
+            `Contracts.task_url`, `Contracts.page_url`, `Contracts.download`, `Contracts.download_stream`.
         files: Files: `Files.upload_document`, `Files.upload_attachment`.
         closed: Whether the session was closed.
 
@@ -178,7 +180,7 @@ class AsyncSession:
     def _add_resources(self) -> None:
         self._auth = Auth(self.send)
         self._accounts = Accounts(self.send)
-        self._contracts = Contracts(self.send)
+        self._contracts = Contracts(self.send, self._receive)
         self._files = Files(self.send)
 
     @property
@@ -220,6 +222,11 @@ class AsyncSession:
 
         ``await session.contracts.task_url(contract_id, task_id)`` and ``page_url(contract_id, contact)`` return a
         `PageLink`. ``SAFE``: retried.
+
+        ``await session.contracts.download(contract_id, contact=..., to=...)`` downloads the documents of a complete
+        contract into a file or folder, and returns its path. ``async with
+        session.contracts.download_stream(contract_id, contact=...) as chunks`` yields them in chunks. ``SAFE``:
+        retried; rate limited.
         """
         return self._contracts
 
@@ -383,6 +390,21 @@ class AsyncSession:
             raise call.explain(unreadable)
         finally:
             del unreadable  # as in `Call.run`: a local variable would close a reference cycle
+
+    async def _receive(self, operation: Operation[Any, Any], request: object, download: Download) -> None:
+        """Call an operation whose success is a file."""
+        try:
+            prepared = DownloadCall.prepare(
+                operation,
+                request,
+                url=self._url(operation.path),
+                extra_body=NOTHING,
+                extra_headers={"Accept-Encoding": "identity"},
+                operator_account=self._settings.operator_account,
+            )
+        except Exception as problem:  # noqa: BLE001  # raised again
+            raise problem.with_traceback(None) from None  # as in `send`
+        await DownloadCall(self._client, self._settings, prepared, download).run()
 
     def _url(self, path: str) -> URL:
         url = self._urls.get(path)

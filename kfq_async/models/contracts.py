@@ -576,6 +576,28 @@ class ContractPageUrlRequest:
     the session."""
 
 
+@frozen(kw_only=True)
+class ContractDownloadRequest:
+    """Request of ``session.contracts.download``: the documents of a contract (protocol section 4.15).
+
+    Every field is optional; ``None`` leaves the key out.
+
+    Attributes:
+        contract_id: Id of the contract.
+        contact: Account of a party, or of one who is authorised to download: mobile number or e-mail address.
+        operator_account: Account to act as, if the platform has linked it to the token; without effect otherwise.
+            ``None`` leaves it to the session.
+    """
+
+    contract_id: str | None = field(default=None, validator=text)
+    """Id of the contract."""
+    contact: str | None = field(default=None, **SECRET_TEXT)
+    """Account of a party, or of one who is authorised to download: mobile number or e-mail address."""
+    operator_account: str | None = field(default=None, **SECRET_TEXT)
+    """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
+    the session."""
+
+
 class ContractStatus(StrEnum):
     """State of a contract (protocol section 6.3), in the published spelling.
 

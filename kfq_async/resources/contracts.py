@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from kfq_async.errors import KfqError, TasksUnavailable
+from kfq_async.errors import ContractUnfinished, FileNotWritten, KfqError, TasksUnavailable
 from kfq_async.models.contracts import (
     ContractAddSignersRequest,
     ContractApprovalRequest,
+    ContractDownloadRequest,
     ContractDraft,
     ContractDraftRequest,
     ContractFinishRequest,
     ContractPageUrlRequest,
     ContractProxySignRequest,
     ContractRecallRequest,
+    ContractStatus,
     ContractTasks,
     ContractTasksRequest,
     ContractTaskUrlRequest,
@@ -22,16 +24,22 @@ from kfq_async.models.contracts import (
 )
 from kfq_async.models.zones import format_china_time
 from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
+from kfq_async.transport.download import Download, DownloadStream
+from kfq_async.transport.targets import FileTarget
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
+    from pathlib import Path
 
     from kfq_async.models.contracts import ContractSigner, ContractUser, PositionParam
     from kfq_async.protocol.operation import Send
+    from kfq_async.transport.download import DownloadProgress
 
 __all__ = [
     "CONTRACT_ADD_SIGNERS",
     "CONTRACT_APPROVAL",
+    "CONTRACT_DOWNLOAD",
     "CONTRACT_DRAFT",
     "CONTRACT_FINISH",
     "CONTRACT_PAGE_URL",
@@ -102,6 +110,14 @@ CONTRACT_TASK_URL = Operation(
     credentials=CredentialPlacement.PARAMETERS,
     idempotency=Idempotency.SAFE,
 )
+CONTRACT_DOWNLOAD: Operation[ContractDownloadRequest, object] = Operation(
+    "GET",
+    "/contract/document/download",
+    request=ContractDownloadRequest,
+    credentials=CredentialPlacement.PARAMETERS,
+    idempotency=Idempotency.SAFE,
+    rate_limited=True,
+)
 CONTRACT_PAGE_URL = Operation(
     "GET",
     "/contract/pageUrl",
@@ -112,8 +128,16 @@ CONTRACT_PAGE_URL = Operation(
 )
 
 
+class Receive(Protocol):
+    """Signature of the session's method that downloads a file, which it passes to its resources."""
+
+    async def __call__(self, operation: Operation[Any, Any], request: object, download: Download) -> None:
+        """Send a request, and receive the file."""
+        ...
+
+
 class Contracts:
-    """``session.contracts``: create contracts, read and change their state, and link to their pages.
+    """``session.contracts``: create contracts, read and change their state, link to their pages, and download them.
 
     The methods that change a contract return its state and open tasks as read after the platform's response, in a
     second call: success alone does not tell what the contract waits for. If that call fails, whatever the reason, they
@@ -121,8 +145,9 @@ class Contracts:
     and raise `OutcomeUnknown` if it may have.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, receive: Receive) -> None:
         self._send = send
+        self._receive = receive
 
     async def draft(self, request: ContractDraftRequest) -> ContractDraft:
         """Create a contract, and start it if ``request.send`` is ``"1"`` (protocol section 4.6).
@@ -356,6 +381,114 @@ class Contracts:
             page_url_expire_time=None if expires_at is None else _format_expiry(expires_at, no_login=no_login),
         )
         return (await self._send(CONTRACT_PAGE_URL, request)).result
+
+    async def download(
+        self,
+        contract_id: str,
+        *,
+        contact: str,
+        to: str | os.PathLike[str],
+        allow_unfinished: bool = False,
+        progress: DownloadProgress | None = None,
+    ) -> Path:
+        """Download the documents of a contract: a PDF, or a ZIP of several (protocol section 4.15).
+
+        The file is whole or it is not there. It is received into a temporary file beside its final place, in threads,
+        with mode 0600, and takes that place once all of it arrived and the disk has it. An older file stays as it was
+        if that fails, and nothing else is left, after a cancellation either.
+
+        Subject to the session's ``rate_limit``, by default five calls per second. Only reads, so every transient
+        failure is retried, from the first byte on: a connection that is lost, and a file that was cut. ``attempt`` of
+        `Timeouts` bounds the time until the first byte, ``stall`` the time without one from then on.
+
+        Args:
+            contract_id: Id of the contract.
+            contact: Account of a party, or of one who is authorised to download: mobile number or e-mail address.
+            to: A folder, if it exists as one or ends with a separator, made if it is absent; otherwise the file, which
+                is replaced if it exists. In a folder the file has the name that the platform gives it, without what is
+                unsafe in a name, or that of the contract's id; ``name (2).pdf`` if there is such a file.
+            allow_unfinished: Whether to download a contract that is not complete, with the signatures made so far. By
+                default its state is read first.
+            progress: Called in the event loop, after each piece, with the number of bytes that arrived in this attempt,
+                and with all, which the platform does not tell: ``None``. A retry begins again. What it raises ends the
+                call and is raised.
+
+        Returns:
+            Path of the file.
+
+        Raises:
+            ContractUnfinished: The contract is not complete; nothing was downloaded.
+            FileNotWritten: The file cannot be written.
+            KfqError: The call failed otherwise; `BusinessError` if there is no such contract, or not for this account.
+            TypeError: An argument has the wrong type.
+            ValueError: ``to`` is empty.
+        """
+        try:
+            request = ContractDownloadRequest(contract_id=contract_id, contact=contact)
+            target = FileTarget(to)
+            download = Download(contract_id, target, progress)
+        except (TypeError, ValueError) as problem:
+            raise problem.with_traceback(None) from None
+        finally:
+            del contact  # a traceback of this call does not show it
+        try:
+            await target.check()
+        except FileNotWritten as error:
+            error.operation = CONTRACT_DOWNLOAD.name
+            raise
+        await self._download(request, download, allow_unfinished=allow_unfinished)
+        return target.path
+
+    def download_stream(
+        self,
+        contract_id: str,
+        *,
+        contact: str,
+        allow_unfinished: bool = False,
+        progress: DownloadProgress | None = None,
+    ) -> DownloadStream:
+        """Download the documents of a contract as chunks of bytes, without a file (protocol section 4.15).
+
+        ``async with session.contracts.download_stream(...) as chunks`` begins the call, and ``async for chunk in
+        chunks`` receives it. The iteration raises at its end if not all of the file arrived, and what was received is
+        of no use then. Retried until the first chunk is handed over, and not afterwards. Leaving the block before the
+        end closes the connection.
+
+        Args:
+            contract_id: Id of the contract.
+            contact: As for `download`.
+            allow_unfinished: As for `download`.
+            progress: As for `download`.
+
+        Returns:
+            Async context manager and async iterator over the chunks, with the ``name`` of the file and its ``size``.
+            ``async with`` and the iteration raise what `download` does.
+
+        Raises:
+            TypeError: An argument has the wrong type.
+        """
+        try:
+            request = ContractDownloadRequest(contract_id=contract_id, contact=contact)
+            stream = DownloadStream(
+                lambda target: self._download(
+                    request, Download(contract_id, target, progress), allow_unfinished=allow_unfinished
+                )
+            )
+            Download(contract_id, stream, progress)
+        except TypeError as problem:
+            raise problem.with_traceback(None) from None
+        finally:
+            del contact  # as in `download`
+        return stream
+
+    async def _download(self, request: ContractDownloadRequest, download: Download, *, allow_unfinished: bool) -> None:
+        if not allow_unfinished:
+            tasks = await self.tasks(download.contract_id)
+            if tasks.status != ContractStatus.COMPLETED:
+                error = ContractUnfinished(download.contract_id, tasks)
+                error.operation = CONTRACT_TASKS.name
+                raise error
+        await self._receive(CONTRACT_DOWNLOAD, request, download)
 
     async def _change(self, operation: Operation[Any, object], request: object, contract_id: str) -> ContractTasks:
         """Perform an operation on a contract, and return the tasks as read afterwards."""

@@ -7,6 +7,9 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp import ClientResponse
     from yarl import URL
 
     from kfq_async.config import Timeouts
@@ -82,8 +85,13 @@ class Attempt:
         return not self.unwritten and (self.connected or not self.connecting)
 
     @property
+    def receive(self) -> Callable[[ClientResponse], Awaitable[bytes | None]] | None:
+        """Function that receives the response, if that is not read as usual."""
+        return None
+
+    @property
     def failure(self) -> KfqError | None:
-        """Error with which the body of the request ended the attempt, if it did."""
+        """Error with which a file ended the attempt, if it did."""
         return None
 
     @property

@@ -150,9 +150,7 @@ class Call:
         try:
             if client.closed:
                 return SessionError(SESSION_CLOSED)
-            attempt = self.attempt_type(
-                settings.timeouts, total_at=self._total_at, cancelling=self._cancelling, permit=permit
-            )
+            attempt = self._create_attempt(permit)
             if attempt.total_expired:
                 return TotalTimeout(f"total timeout ({settings.timeouts.total} s) expired before an attempt")
             response = await client.send_once(http, operation.method, self._build_attempt(), attempt, settings.timeouts)
@@ -163,13 +161,21 @@ class Call:
         outcome: Envelope | KfqError
         if isinstance(response, HttpResponse):
             self.http_status = response.status
-            outcome = read_response(response, operation, settings.base_url, self._texts_sent)
+            outcome = self._read_response(response)
         else:
             outcome = response
         if isinstance(outcome, KfqError):
             self._sent = self._sent or outcome.phase is Phase.SENT
             self._complete(outcome)
         return outcome
+
+    def _create_attempt(self, permit: Permit | None) -> Attempt:
+        return self.attempt_type(
+            self._settings.timeouts, total_at=self._total_at, cancelling=self._cancelling, permit=permit
+        )
+
+    def _read_response(self, response: HttpResponse) -> Envelope | KfqError:
+        return read_response(response, self._prepared.operation, self._settings.base_url, self._texts_sent)
 
     async def _wait(self, limiter: RateLimiter | None) -> Permit | None:
         """Acquire a permit if the operation is rate-limited, then a slot.

@@ -36,12 +36,15 @@ if TYPE_CHECKING:
     from kfq_async.transport.attempt import Attempt
     from kfq_async.transport.proxy import Proxy
 
-__all__ = ["KEEP_ALIVE", "MAX_RESPONSE", "Client", "create_client_session"]
+__all__ = ["KEEP_ALIVE", "MAX_RESPONSE", "Client", "create_client_session", "read_body"]
 
 KEEP_ALIVE = 15.0
 """Seconds that an idle connection is kept; servers usually close theirs after 20 to 75."""
 MAX_RESPONSE = 8 * 1024 * 1024
-"""Maximum size of a response body in bytes, after decompression; a larger one is refused while it arrives."""
+"""Maximum size of a response body in bytes, after decompression; a larger one is refused while it arrives.
+
+It does not concern a file that is downloaded, which is not kept in memory.
+"""
 MAX_CLOSING_PAUSE = 0.03
 """Longest pause, in seconds, between two looks whether calls have ended: about half a second in all."""
 MAX_TIME = 253_402_300_799.0
@@ -184,7 +187,8 @@ class Client:
                     proxy_headers=self._proxy_headers,
                     timeout=_connect_timeout(timeouts.connect),
                 )
-                body = await _read(response)
+                receive = attempt.receive or read_body
+                body = await receive(response)
             if attempt.unwritten:
                 attempt.abort()
                 return not_written(UnrequestedData(), request.url)
@@ -286,13 +290,14 @@ def _connect_timeout(seconds: float) -> ClientTimeout:
     return ClientTimeout(total=None, connect=seconds)
 
 
-async def _read(response: ClientResponse) -> bytes | None:
-    """Return the whole body, or ``None`` as soon as it is too long."""
+async def read_body(response: ClientResponse, start: bytes = b"") -> bytes | None:
+    """Return the whole body, of which ``start`` was read before, or ``None`` as soon as it is too long."""
     content = response.content
-    if content.is_eof():  # a small body often arrives together with the head
+    if content.is_eof() and not start:  # a small body often arrives together with the head
         body = content.read_nowait()
     else:
         buffer = BytesIO()  # bytes in a variable would show the response in a traceback
+        buffer.write(start)
         while not content.at_eof() and buffer.tell() <= MAX_RESPONSE:
             buffer.write(await content.readany())
         body = buffer.getvalue()

@@ -1,0 +1,175 @@
+"""Downloads: kind of a file, whether all of it arrived, and a safe name for it (protocol section 4.15)."""
+
+from __future__ import annotations
+
+import re
+import struct
+import unicodedata
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "HEAD",
+    "MAX_NAME",
+    "Ending",
+    "FileKind",
+    "detect",
+    "file_name",
+    "is_json",
+    "may_begin_file",
+    "numbered_name",
+]
+
+HEAD = 1024
+"""Number of the first bytes by which a file is recognised: PDF readers accept a header anywhere in them."""
+MAX_NAME = 255
+"""Longest name of a file, in bytes of UTF-8."""
+_PDF, _ZIP, _EMPTY_ZIP = b"%PDF-", b"PK\3\4", b"PK\5\6"
+_PDF_END = b"%%EOF"
+_PDF_END_WITHIN = 1024
+"""Number of the last bytes of a PDF in which readers accept its end mark."""
+_MORE_PDF = re.compile(rb"[\s\0]*[0-9x]")
+"""Beginning of the objects, or of the cross-reference table, of a later revision, which were cut."""
+_DIRECTORY_END = struct.Struct("<4s4x2xH2LH")
+"""End of central directory of a ZIP: signature, entries, size and offset of the directory, length of the comment."""
+_LOCATOR = struct.Struct("<4s4xQ4x")
+"""Locator of the Zip64 end of central directory: signature and offset."""
+_DIRECTORY_END_64 = struct.Struct("<4sQ28xQQ")
+"""Zip64 end of central directory: signature, size of the rest, size and offset of the directory."""
+_TAIL = 0xFFFF + _DIRECTORY_END.size + _LOCATOR.size + _DIRECTORY_END_64.size
+"""Number of the last bytes that are kept: the longest end of a ZIP."""
+_FILE_NAME = re.compile(r"""(?:^|;)\s*filename\s*=\s*(?:"([^"]*)"|([^;]*))""", re.IGNORECASE)
+_SEPARATORS = re.compile(r'[/\\<>:"|?*]')
+"""Separators of paths, and what names on Windows must not hold."""
+_RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³])\s*", re.IGNORECASE)
+"""Names of devices on Windows, whatever follows after a dot."""
+_MAX_READ = 4096
+"""Number of characters of a name that are read."""
+
+
+class FileKind(StrEnum):
+    """Kind of a downloaded file; the value is its extension."""
+
+    PDF = ".pdf"
+    ZIP = ".zip"
+
+
+def is_json(headers: Mapping[str, str]) -> bool:
+    """Return whether a response is labelled as JSON, so that it is an envelope and no file."""
+    media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def detect(head: bytes) -> FileKind | None:
+    """Return the kind of the file that begins with ``head``; ``None`` if it is neither."""
+    if head.startswith((_ZIP, _EMPTY_ZIP)):
+        return FileKind.ZIP
+    return FileKind.PDF if _PDF in head else None
+
+
+def may_begin_file(body: bytes) -> bool:
+    """Return whether a whole body is so short that it may be a file that was cut, an empty one included."""
+    return any(magic.startswith(body) for magic in (_PDF, _ZIP))
+
+
+class Ending:
+    """Size and last bytes of a file, from which it is seen whether all of it arrived.
+
+    A response without ``Content-Length`` that is cut at the right place looks complete to an HTTP client.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Number of bytes."""
+        self._tail = b""
+
+    def add(self, piece: bytes) -> None:
+        """Add the bytes that follow."""
+        self.size += len(piece)
+        self._tail = piece[-_TAIL:] if len(piece) >= _TAIL else (self._tail + piece)[-_TAIL:]
+
+    def is_whole(self, kind: FileKind) -> bool:
+        """Return whether the file ends as one of its kind does."""
+        return self._is_whole_pdf() if kind is FileKind.PDF else self._is_whole_zip()
+
+    def _is_whole_pdf(self) -> bool:
+        end = self._tail[-_PDF_END_WITHIN:]
+        _, mark, rest = end.rpartition(_PDF_END)
+        return bool(mark) and not _MORE_PDF.match(rest)
+
+    def _is_whole_zip(self) -> bool:
+        """Look for an end of central directory that ends with the file, and whose directory ends where it begins."""
+        at = self._tail.rfind(_EMPTY_ZIP)
+        while at >= 0:
+            if self._ends_zip(at):
+                return True
+            at = self._tail.rfind(_EMPTY_ZIP, 0, at)  # the comment may contain the signature
+        return False
+
+    def _ends_zip(self, at: int) -> bool:
+        tail = self._tail
+        if at + _DIRECTORY_END.size > len(tail):
+            return False
+        _, _, size, offset, comment = _DIRECTORY_END.unpack_from(tail, at)
+        if at + _DIRECTORY_END.size + comment != len(tail):
+            return False
+        if at >= _LOCATOR.size and tail.startswith(b"PK\6\7", at - _LOCATOR.size):
+            return self._ends_zip64(at - _LOCATOR.size)
+        return bool(offset + size == self.size - len(tail) + at)
+
+    def _ends_zip64(self, locator: int) -> bool:
+        start = self.size - len(self._tail)
+        at = _LOCATOR.unpack_from(self._tail, locator)[1] - start
+        if not 0 <= at <= locator - _DIRECTORY_END_64.size:
+            return False
+        signature, rest, size, offset = _DIRECTORY_END_64.unpack_from(self._tail, at)
+        return bool(signature == b"PK\6\6" and at + 12 + rest == locator and offset + size == start + at)
+
+
+def file_name(headers: Mapping[str, str], contract_id: str, kind: FileKind) -> str:
+    """Return a name for a file in a folder of the caller's: that of the response, or else one of the contract's id.
+
+    It is a single component, valid on every system, ends with the extension of the kind, and has at most `MAX_NAME`
+    bytes.
+    """
+    disposition = _FILE_NAME.search(headers.get("Content-Disposition", ""))
+    given = (disposition[1] or disposition[2] or "") if disposition else ""
+    for name in (given, headers.get("fileName", "")):
+        if base := _clean(unquote_plus(name[:_MAX_READ].strip()), kind):
+            return numbered_name(base, 1)
+    base = _clean(contract_id[:_MAX_READ], kind) or f"contract{kind}"
+    return numbered_name(base, 1)
+
+
+def numbered_name(name: str, number: int) -> str:
+    """Return ``name.pdf`` for 1, ``name (2).pdf`` for 2 and so on, shortened to `MAX_NAME` bytes."""
+    base, suffix = name[:-4], name[-4:]
+    end = suffix if number == 1 else f" ({number}){suffix}"
+    return base.encode()[: MAX_NAME - len(end)].decode(errors="ignore").rstrip(" .") + end
+
+
+def _clean(text: str, kind: FileKind) -> str:
+    """Return a name without what is unsafe, with the extension of the kind; an empty text if nothing is left."""
+    text = "".join(map(_clean_character, text))
+    text = re.sub(r"\.{2,}", ".", _SEPARATORS.sub("_", text)).strip()
+    suffix: str = kind
+    if text.lower().endswith(suffix):
+        text, suffix = text[: -len(suffix)], text[-len(suffix) :]
+    text = text.strip(" .")
+    if not text:
+        return ""
+    return f"{'_' if _RESERVED.fullmatch(text.partition('.')[0]) else ''}{text}{suffix}"
+
+
+def _clean_character(character: str) -> str:
+    """Return a character, a plain blank for any other, or nothing for what cannot be seen or be encoded.
+
+    The last are control and format characters, which may change the direction of the text, and lone surrogates.
+    """
+    if character.isprintable():
+        return character
+    return " " if unicodedata.category(character) == "Zs" else ""
