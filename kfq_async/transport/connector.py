@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Poll = Callable[[float], Sequence[object]]
 
-__all__ = ["MAX_NEW", "Connector", "UnrequestedData", "make_poll"]
+__all__ = ["MAX_NEW", "Connector", "UnrequestedData", "let_read", "make_poll"]
 
 MAX_NEW = 10
 """Maximum number of new connections for one attempt: data arrived before the request on all but the last."""
@@ -98,7 +98,7 @@ class Connector:
         if transport.get_extra_info("ssl_object") is None:
             return False
         try:
-            await _let_read()
+            await let_read()
             if (failure := protocol.exception()) is not None:
                 raise UnrequestedData from failure
         except BaseException:
@@ -107,7 +107,7 @@ class Connector:
         return not transport.is_closing()
 
 
-async def _let_read() -> None:
+async def let_read() -> None:
     """Let the event loop read what has arrived, and tell the protocol of an end: each takes a step or two."""
     for _ in range(6):
         await asyncio.sleep(0)

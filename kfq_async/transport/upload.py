@@ -25,6 +25,7 @@ from kfq_async.protocol.uploads import TAIL, encoded_size, prepare_upload
 from kfq_async.redaction import printable
 from kfq_async.transport.attempt import Attempt, current_attempt
 from kfq_async.transport.call import CLOSED, Call
+from kfq_async.transport.connector import let_read, make_poll
 from kfq_async.transport.retry import RetryDecision
 from kfq_async.transport.sources import PIECE, Worker, open_source, read_exactly
 
@@ -58,7 +59,7 @@ class UploadAttempt(Attempt):
     ``failure`` is the error with which the file ended the attempt.
     """
 
-    __slots__ = ("_pending", "_sending", "_stall", "failure")
+    __slots__ = ("_pending", "_poll", "_sending", "_stall", "failure")
 
     def __init__(
         self, timeouts: Timeouts, *, total_at: float, cancelling: int = 0, permit: Permit | None = None
@@ -68,6 +69,7 @@ class UploadAttempt(Attempt):
         self._stall = timeouts.stall
         self._sending = False
         self._pending = 0
+        self._poll = make_poll(None)
 
     @property
     def stalled(self) -> bool:
@@ -77,8 +79,14 @@ class UploadAttempt(Attempt):
     def mark_connected(self, now: float, transport: asyncio.Transport | None = None) -> None:
         """Start the stall timeout, and release the permit."""
         super().mark_connected(now, transport)
+        self._poll = make_poll(transport)
         self._sending = True
         self.mark_progress(now)
+
+    async def let_read(self) -> None:
+        """Let the event loop read a response that has arrived: a write that fails would close the connection first."""
+        if self._poll(0):
+            await let_read()
 
     def mark_progress(self, now: float) -> None:
         """Restart the stall timeout: bytes were sent."""
@@ -231,6 +239,7 @@ class UploadPayload(Payload, BodyStream):
             piece = await file.run(encoder.read)
             self.complete = encoder.position == file.size
             for start in range(0, len(piece), SLICE):
+                await attempt.let_read()
                 await writer.write(piece[start : start + SLICE])
                 attempt.mark_progress(clock())
             self._report(encoder.position)
