@@ -269,7 +269,28 @@ async def test_payload_too_large() -> None:
     assert (caught.value.phase, caught.value.http_status, caught.value.attempts) == (Phase.ANSWERED, 413, 1)
 
 
-async def test_one_letter_more_is_no_base64(session: AsyncSession) -> None:
+@pytest.mark.parametrize("seekable", [False, True])
+async def test_file_that_cannot_be_read(session: AsyncSession, path: Path, *, seekable: bool) -> None:
+    """Whatever a file of the caller's raises is a refusal, with the name of the file."""
+
+    class Failing(Pipe):
+        name = path.as_posix()
+
+        def readinto(self, _: Any) -> int:
+            raise LookupError("SECRET")
+
+    file: Any = Failing(b"")
+    if seekable:
+        file = path.open("rb")
+        file.close()
+    with pytest.raises(FileRefused) as caught:
+        await session.files.upload_document(file)
+    kind = "ValueError" if seekable else "LookupError"
+    assert f"采购合同.PDF: it cannot be read ({kind})" in str(caught.value)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+async def test_iterable_of_text(session: AsyncSession) -> None:
     """An iterable that yields text ends the call as a programming error."""
 
     async def texts() -> AsyncIterator[Any]:
