@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 from kfq_async.errors import FileRefused
 from kfq_async.protocol.uploads import HEAD, FileFacts
@@ -46,9 +46,9 @@ class Worker:
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
         """Call a function in a thread; raise `FileRefused` for whatever it raises, since files may raise anything."""
-        work = self._work = asyncio.get_running_loop().run_in_executor(None, function, *args)
         try:
-            return await asyncio.shield(work)
+            self._work = asyncio.get_running_loop().run_in_executor(None, function, *args)
+            return cast("T", await asyncio.shield(self._work))
         except FileRefused:
             raise
         except Exception as problem:  # noqa: BLE001

@@ -184,7 +184,7 @@ class UploadPayload(Payload, BodyStream):
         self.may_have_sent = False
         """Whether bytes of the body were sent."""
         self.complete = False
-        """Whether the last byte was sent."""
+        """Whether the last byte was written."""
         self.callback_error: Exception | None = None
         """What ``progress`` raised."""
         self.file = file
@@ -221,9 +221,9 @@ class UploadPayload(Payload, BodyStream):
         await writer.write(self._start)
         while encoder.position < file.size:
             piece = await file.worker.run(encoder.read)
-            self.complete = encoder.position == file.size
             for start in range(0, len(piece), SLICE):
                 await attempt.let_read()
+                self.complete = encoder.position == file.size and start + SLICE >= len(piece)
                 await writer.write(piece[start : start + SLICE])
                 attempt.mark_progress(clock())
             self._report(encoder.position)
