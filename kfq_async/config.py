@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+import sys
 from typing import Any
 
 from attrs import Attribute, field, frozen
@@ -14,8 +14,8 @@ def _seconds(instance: object, attribute: Attribute[Any], value: object) -> None
     name = f"{type(instance).__name__}.{attribute.name}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
-    if not (isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be more than 0 seconds, not {value}")
+    if not 0 < value <= sys.float_info.max:  # an int may be larger than any float
+        raise ValueError(f"{name} must be more than 0 seconds, and finite")
 
 
 def _optional_seconds(instance: object, attribute: Attribute[Any], value: object) -> None:

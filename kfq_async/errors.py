@@ -221,7 +221,10 @@ class PoolTimeout(TransportError, TimeoutError):
 
 
 class AttemptTimeout(TransportError, TimeoutError):
-    """``Timeouts.attempt`` expired before the response was complete; the platform may have acted."""
+    """``Timeouts.attempt`` expired before the response was complete.
+
+    ``phase`` tells whether the platform may have acted.
+    """
 
 
 class StallTimeout(AttemptTimeout):

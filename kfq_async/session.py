@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from math import inf
 from ssl import SSLContext
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack, cast
 
 import attrs
 from aiohttp import BaseConnector
@@ -17,10 +16,10 @@ from kfq_async._version import __version__
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import DecodeError
 from kfq_async.models.files import FileUpload
-from kfq_async.models.masking import MaskedStr, mask_secret, type_name
+from kfq_async.models.masking import MaskedStr, hide_arguments, plain_text, type_name
 from kfq_async.models.urls import parse_http_url
 from kfq_async.protocol.operation import ApiResponse, Operation
-from kfq_async.protocol.requests import API_PATH, EncodedRequest
+from kfq_async.protocol.requests import API_PATH, NOTHING, EncodedRequest
 from kfq_async.protocol.signing import Rsa2Signer
 from kfq_async.resources.auth import Auth
 from kfq_async.resources.contracts import Contracts
@@ -44,7 +43,6 @@ HOSTED = "https://home.kaifangqian.com/resrun-paas"
 
 RequestT = TypeVar("RequestT")
 ResultT = TypeVar("ResultT")
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class ViewOptions(TypedDict, total=False):
@@ -113,6 +111,7 @@ class AsyncSession:
     operation. A call raises `KfqError`; its ``phase`` says whether the platform may have acted.
     """
 
+    @hide_arguments
     def __init__(
         self,
         app_auth_token: str,
@@ -130,12 +129,12 @@ class AsyncSession:
         max_upload: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        # Error trackers record the variables of a frame that raises.
-        app_auth_token, base_url, signer, proxy = map(mask_secret, (app_auth_token, base_url, signer, proxy))
         if isinstance(concurrency, bool) or not isinstance(concurrency, int):
             raise TypeError(f"concurrency must be an int, not {type(concurrency).__name__}")
         if concurrency < 1:
             raise ValueError(f"concurrency must be at least 1, not {concurrency}")
+        if not isinstance(trust_env, bool):
+            raise TypeError(f"trust_env must be True or False, not {type_name(trust_env)}")
         if connector is not None and ssl is not None:
             raise ValueError("ssl cannot be combined with connector: set it on the connector")
         if connector is not None:
@@ -158,7 +157,7 @@ class AsyncSession:
             proxy=find_proxy(self._settings.base_url, proxy=proxy, trust_env=trust_env),
             ssl=ssl,
             rate_limit=_rate_limit(rate_limit),
-            clock=clock,
+            clock=_clock(clock),
             headers={"Host": _host(self._settings.base_url), "User-Agent": f"kfq-async/{__version__}"},
         )
         self._urls: dict[str, URL] = {}
@@ -202,6 +201,7 @@ class AsyncSession:
         return self._files
 
     @classmethod
+    @hide_arguments
     def from_env(cls, **options: Unpack[SessionOptions]) -> Self:
         """Create a session from ``KFQ_APP_AUTH_TOKEN``, ``KFQ_BASE_URL`` and ``KFQ_PRIVATE_KEY``.
 
@@ -211,12 +211,11 @@ class AsyncSession:
         readers: dict[str, tuple[str, Callable[[str], object]]] = {
             "app_auth_token": ("KFQ_APP_AUTH_TOKEN", _check_token),
             "base_url": ("KFQ_BASE_URL", parse_base_url),
-            "signer": ("KFQ_PRIVATE_KEY", lambda key: Rsa2Signer(MaskedStr(key.replace("\\n", "\n")))),
+            "signer": ("KFQ_PRIVATE_KEY", lambda key: Rsa2Signer(key.replace("\\n", "\n"))),
         }
-        settings: dict[str, Any] = {name: mask_secret(value) for name, value in options.items()}
-        del options
+        settings: dict[str, Any] = {**options}
         for option, (variable, read) in readers.items():
-            value = MaskedStr(os.environ.get(variable, ""))
+            value = os.environ.get(variable)
             if not value or option in settings:
                 continue
             try:
@@ -250,15 +249,19 @@ class AsyncSession:
         return self._client.closed
 
     async def aclose(self) -> None:
-        """Close the connections. Idempotent; a no-op on views."""
+        """End the calls that are under way with `SessionError`, close the connections, and return when that is done.
+
+        Idempotent; a no-op on views. Cancelling one of several callers does not interrupt the close.
+        """
         if self._owner:
             await self._client.aclose()
 
+    @hide_arguments
     def for_token(self, app_auth_token: str) -> Self:
         """Return a view for another tenant that shares connections, slots, rate limits and clock."""
-        app_auth_token = mask_secret(app_auth_token)
         return self._view(app_auth_token=_check_token(app_auth_token))
 
+    @hide_arguments
     def with_options(self, **options: Unpack[ViewOptions]) -> Self:
         """Return a view with other ``timeouts``, ``retry`` or ``signer`` that shares connections, slots and clock.
 
@@ -269,13 +272,11 @@ class AsyncSession:
             "retry": lambda value: _of_type(RetryPolicy, "retry", value),
             "signer": _signer,
         }
-        settings = {name: mask_secret(value) for name, value in options.items()}
-        del options
-        for name, value in settings.items():
+        for name, value in options.items():
             if name not in checks:
                 raise TypeError(f"with_options takes {', '.join(checks)}, not {name}: pass it to {type(self).__name__}")
             checks[name](value)
-        return self._view(**settings)
+        return self._view(**options)
 
     def _view(self, **changes: Any) -> Self:
         view = object.__new__(type(self))
@@ -289,10 +290,10 @@ class AsyncSession:
     async def send(
         self,
         operation: Operation[RequestT, ResultT],
-        request: RequestT | Mapping[str, object] | EncodedRequest = _NOTHING,
+        request: RequestT | Mapping[str, object] | EncodedRequest = NOTHING,
         *,
-        extra_body: Mapping[str, object] = _NOTHING,
-        extra_headers: Mapping[str, str] = _NOTHING,
+        extra_body: Mapping[str, object] = NOTHING,
+        extra_headers: Mapping[str, str] = NOTHING,
     ) -> ApiResponse[ResultT]:
         """Call any operation, known to this package or not, and return the whole `ApiResponse`.
 
@@ -309,6 +310,8 @@ class AsyncSession:
         """
         kind = UploadCall if isinstance(request, FileUpload) else Call
         try:
+            if not isinstance(operation, Operation):
+                raise TypeError(f"operation must be an Operation, not {type_name(operation)}")
             prepared = kind.prepare(
                 operation,
                 request,
@@ -316,7 +319,7 @@ class AsyncSession:
                 extra_body=extra_body,
                 extra_headers=extra_headers,
             )
-        except (TypeError, ValueError) as problem:
+        except Exception as problem:  # noqa: BLE001  # raised again
             raise problem.with_traceback(None) from None  # the frames of `prepare` hold the fields
         finally:
             del request, extra_body, extra_headers  # a traceback of this call shows no plain data
@@ -362,10 +365,12 @@ def _check_token(value: object) -> str:
         raise ValueError(
             "app_auth_token must be printable ASCII without spaces: check it for line breaks and typographic quotes"
         )
-    return MaskedStr(value)
+    return MaskedStr(plain_text(value))
 
 
 def _signer(value: Any) -> Any:
+    if isinstance(value, type):
+        raise TypeError(f"signer must be an instance, such as Rsa2Signer(key), not the class {value.__name__}")
     if value is not None and not callable(getattr(value, "sign", None)):
         raise TypeError(f"signer must have a method sign, as Rsa2Signer(key) has, not be a {type_name(value)}")
     return value
@@ -376,9 +381,15 @@ def _rate_limit(value: object) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"rate_limit must be a number of requests per second, or None, not {type(value).__name__}")
-    if not 0 < value < inf:
-        raise ValueError(f"rate_limit must be more than 0 requests per second, or None to disable it, not {value}")
+    if not sys.float_info.min <= value <= sys.float_info.max:  # its inverse is finite, too
+        raise ValueError("rate_limit must be more than 0 requests per second and finite, or None to disable it")
     return value
+
+
+def _clock(value: Any) -> Callable[[], float]:
+    if not callable(value):
+        raise TypeError(f"clock must be a function that returns the seconds since the epoch, not {type_name(value)}")
+    return cast("Callable[[], float]", value)
 
 
 def _max_upload(value: object) -> int | None:

@@ -14,6 +14,7 @@ import aiohttp
 from attrs import frozen
 from yarl import URL
 
+from output import quiet_environment
 from web_servers import free_port, wait_until_listening
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def example(framework: str, *options: str) -> Iterator[str]:
     command = [sys.executable, "-m", f"kfq_async.examples.{framework}_app", "--port", str(port), *options]
     with (
         TemporaryFile("w+", encoding="utf-8") as output,
-        subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, text=True) as process,
+        subprocess.Popen(
+            command, env=quiet_environment(), stdout=output, stderr=subprocess.STDOUT, text=True
+        ) as process,
     ):
         try:
             wait_until_listening(process, port)

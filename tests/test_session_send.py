@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +23,18 @@ from kfq_async import (
     KfqError,
     Operation,
     Phase,
+    SignerError,
 )
 from kfq_async.protocol.responses import HttpResponse
 from servers import SUCCESS, ReceivedRequest, ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from kfq_async.sandbox import Sandbox
 
 
+NOWHERE = "http://127.0.0.1:9/resrun-paas"
 CUSTOM = Operation[Any, Any]("POST", "/auth/other")
 
 
@@ -167,6 +172,116 @@ async def test_plain_data_is_not_kept(options: dict[str, Any]) -> None:
     (variables,) = frames_of(caught.value, "session.py")
     assert variables["self"] is session
     assert "13800138000" not in repr(variables)
+
+
+class CancellingDict(dict[str, Any]):
+    """A mapping that cannot be read."""
+
+    def keys(self) -> Any:
+        """Raise the exception of a cancelled task."""
+        raise asyncio.CancelledError
+
+    def __iter__(self) -> Any:
+        raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"request": {"name": "SECRET"}, "extra_body": [("a", "SECRET")]},
+        {"request": {"name": "SECRET"}, "extra_body": "SECRET"},
+        {"request": {"name": "SECRET"}, "extra_headers": [("X-Trace", "SECRET")]},
+        {"request": {"name": "SECRET"}, "extra_headers": {"SECRET": 5}},
+        {"request": {"name": "SECRET"}, "extra_headers": {"SECRET:": "SECRET"}},
+        {"request": [("name", "SECRET")]},
+        {"request": "SECRET"},
+        {"request": CancellingDict(name="SECRET")},
+        {"request": {}, "extra_body": CancellingDict(name="SECRET")},
+        {"request": {"SECRET\ud800": "SECRET"}},
+        {"request": {("SECRET",): "SECRET"}},
+        {"request": {"name": "SECRET", "value": {1}}},
+        {"request": {"name": "SECRET", "value": 2**64}},
+    ],
+)
+async def test_programming_errors_show_no_data(method: str, options: dict[str, Any]) -> None:
+    """A request that is refused before anything is sent raises without the request in text, chain or frames."""
+    operation = Operation[Any, Any](method, "/auth/other")
+    async with AsyncSession(TOKEN, base_url=NOWHERE) as session:
+        with pytest.raises((TypeError, ValueError)) as caught:
+            await session.send(operation, **options)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    shown = [repr(frame.f_locals) for frame in frames if "kfq_async" in frame.f_code.co_filename]
+    assert len(shown) == 1
+    assert "SECRET" not in "".join([str(caught.value), repr(vars(caught.value)), *shown])
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+PEOPLE: dict[str, Any] = {"name": "SECRET"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda session: session.auth.corp_ident_link([PEOPLE]),
+        lambda session: session.auth.corp_ident_link({**PEOPLE, "value": {1}}),
+        lambda session: session.contracts.draft([PEOPLE]),
+        lambda session: session.contracts.draft({**PEOPLE, "value": {1}}),
+    ],
+)
+async def test_methods_show_no_data(call: Callable[[AsyncSession], Awaitable[object]]) -> None:
+    """Methods that are given plain data in place of a model keep none of it in their frames."""
+    async with AsyncSession(TOKEN, base_url=NOWHERE) as session:
+        with pytest.raises((TypeError, ValueError)) as caught:
+            await call(session)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    shown = [repr(frame.f_locals) for frame in frames if "kfq_async" in frame.f_code.co_filename]
+    assert shown
+    assert "SECRET" not in "".join([str(caught.value), *shown])
+
+
+async def test_operation_of_a_wrong_type() -> None:
+    """Anything but an `Operation` is refused by name."""
+    async with AsyncSession(TOKEN, base_url=NOWHERE) as session:
+        with pytest.raises(TypeError, match="operation must be a Operation, not str"):
+            await session.send("POST /auth/other", {})  # type: ignore[arg-type]
+
+
+async def test_signer_that_cancels_does_not_end_a_task_group() -> None:
+    """The `asyncio.CancelledError` of a signer fails the call, so its task group fails instead of ending normally."""
+
+    class CancellingSigner:
+        """A signer that raises the exception of a cancelled task."""
+
+        def sign(self, *_: Any) -> str:
+            """Raise it."""
+            raise asyncio.CancelledError
+
+    async with (
+        ScriptedServer(respond(success())) as server,
+        AsyncSession(TOKEN, base_url=server.base_url, signer=CancellingSigner()) as session,
+    ):
+        with pytest.raises(ExceptionGroup) as caught:
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(session.send(CUSTOM, {}))
+        (error,) = caught.value.exceptions
+        assert isinstance(error, SignerError)
+        assert error.phase is Phase.NOT_SENT
+        assert not task.cancelled()
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize("result", [object, tuple[AsyncSession, ...]])
+async def test_result_that_is_no_model(result: Any) -> None:
+    """An operation whose result class cannot be built fails as `DecodeError`, with the class in its text."""
+    operation = Operation[Any, Any]("POST", "/auth/other", result=result)
+    async with (
+        ScriptedServer(respond(success([{}]))) as server,
+        AsyncSession(TOKEN, base_url=server.base_url) as session,
+    ):
+        with pytest.raises(DecodeError, match="it is no attrs class") as caught:
+            await session.send(operation, {})
+    assert caught.value.attempts == 1
 
 
 async def test_unreadable_result_is_not_kept() -> None:

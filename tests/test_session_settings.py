@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ssl
 import traceback
+from dataclasses import dataclass
 from inspect import signature
 from math import inf, nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 import pytest
@@ -18,6 +19,7 @@ from kfq_async import (
 )
 from kfq_async.protocol.signing import verify
 from kfq_async.session import HOSTED, SessionOptions, ViewOptions
+from named_texts import NamedText
 from servers import ScriptedServer, success
 
 if TYPE_CHECKING:
@@ -111,6 +113,12 @@ def test_invalid_concurrency(concurrency: Any, kind: type[Exception], text: str)
         AsyncSession(TOKEN, concurrency=concurrency)
 
 
+def test_clock_that_is_no_function() -> None:
+    """A clock that cannot be called is refused."""
+    with pytest.raises(TypeError, match=r"^clock must be a function that returns the seconds since the epoch, not int"):
+        AsyncSession(TOKEN, clock=cast("Any", 1))
+
+
 @pytest.mark.parametrize(
     ("rate_limit", "kind", "text"),
     [
@@ -118,6 +126,8 @@ def test_invalid_concurrency(concurrency: Any, kind: type[Exception], text: str)
         (-5, ValueError, "rate_limit must be more than 0 requests per second"),
         (nan, ValueError, "rate_limit must be more than 0 requests per second"),
         (inf, ValueError, "rate_limit must be more than 0 requests per second"),
+        (10**400, ValueError, "rate_limit must be more than 0 requests per second"),
+        (5e-324, ValueError, "rate_limit must be more than 0 requests per second"),
         (True, TypeError, "rate_limit must be a number of requests per second, or None, not bool"),
         ("5", TypeError, "rate_limit must be a number of requests per second, or None, not str"),
     ],
@@ -165,6 +175,9 @@ def test_settings_of_a_wrong_type(options: dict[str, Any], text: str) -> None:
     ("options", "error", "text"),
     [
         ({"signer": "-----BEGIN PRIVATE KEY-----"}, TypeError, r"signer must have a method sign.*not be a str"),
+        ({"signer": Rsa2Signer}, TypeError, r"signer must be an instance, such as Rsa2Signer\(key\), not the class"),
+        ({"trust_env": "false"}, TypeError, "trust_env must be True or False, not str"),
+        ({"trust_env": None}, TypeError, "trust_env must be True or False, not NoneType"),
         ({"ssl": False}, TypeError, "ssl must be a SSLContext, not bool"),
         ({"ssl": "ca.pem"}, TypeError, "ssl must be a SSLContext, not str"),
         ({"connector": "x"}, TypeError, "connector must be a BaseConnector, not str"),
@@ -222,6 +235,24 @@ def test_repr(vectors: Any) -> None:
     assert repr(session.for_token("SECRET-2")) == repr(session)
 
 
+def test_texts_of_a_subclass() -> None:
+    """Token and base URL are the characters of a text, whatever its ``__str__`` returns."""
+    session = AsyncSession(NamedText.TOKEN, base_url=NamedText.BASE_URL)
+    assert "https://h.example/resrun-paas concurrency" in repr(session)
+    assert session._settings.app_auth_token == "app-token"
+
+
+@dataclass
+class ShownSigner:
+    """A signer whose ``repr`` shows its key."""
+
+    key: str
+
+    def sign(self, *_: Any) -> str:
+        """Sign nothing."""
+        return ""
+
+
 def shown_by(create: Callable[[], object]) -> str:
     """Return the error that is raised, and the variables of the package's frames as a debugger shows them."""
     with pytest.raises((TypeError, ValueError)) as caught:
@@ -238,7 +269,19 @@ def shown_by(create: Callable[[], object]) -> str:
     [
         lambda: AsyncSession("hunter2 "),
         lambda: AsyncSession(b"hunter2"),  # type: ignore[arg-type]
+        lambda: AsyncSession(bytearray(b"hunter2")),  # type: ignore[arg-type]
+        lambda: AsyncSession(["hunter2"]),  # type: ignore[arg-type]
         lambda: AsyncSession("hunter2", concurrency=0),
+        lambda: AsyncSession(TOKEN, signer=ShownSigner("hunter2"), concurrency=0),
+        lambda: AsyncSession(TOKEN, base_url=["hunter2"]),  # type: ignore[arg-type]
+        lambda: AsyncSession(TOKEN, proxy={"http": "hunter2"}),  # type: ignore[arg-type]
+        lambda: AsyncSession(TOKEN, ssl="hunter2"),  # type: ignore[arg-type]
+        lambda: AsyncSession(TOKEN).for_token(["hunter2"]),  # type: ignore[arg-type]
+        lambda: AsyncSession(TOKEN).with_options(signer=["hunter2"]),  # type: ignore[arg-type]
+        lambda: AsyncSession(TOKEN).with_options(signer=ShownSigner("hunter2"), retry=1),  # type: ignore[arg-type]
+        lambda: AsyncSession(TOKEN).with_options(app_auth_token=["hunter2"]),  # type: ignore[call-arg]
+        lambda: AsyncSession.from_env(app_auth_token=["hunter2"]),  # type: ignore[arg-type]
+        lambda: AsyncSession.from_env(app_auth_token=TOKEN, token="hunter2"),  # type: ignore[call-arg]
         lambda: AsyncSession(TOKEN, base_url="hunter2"),
         lambda: AsyncSession(TOKEN, base_url="https://hunter2@host/resrun-paas"),
         lambda: AsyncSession(TOKEN, proxy="hunter2"),
@@ -255,6 +298,21 @@ def shown_by(create: Callable[[], object]) -> str:
 def test_refused_arguments_are_not_shown(create: Callable[[], object]) -> None:
     """Neither the text of an error nor the variables of its frames show a token, a password or a key."""
     assert "hunter2" not in shown_by(create)
+
+
+def test_repr_of_a_refused_session() -> None:
+    """The frame of a subclass shows a session whose arguments were refused."""
+
+    class TenantSession(AsyncSession):
+        """A session with a token of its own."""
+
+        def __init__(self) -> None:
+            super().__init__("hunter2 ")
+
+    with pytest.raises(ValueError, match="app_auth_token") as caught:
+        TenantSession()
+    shown = [repr(frame.f_locals) for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert any("'self': <TenantSession>" in variables for variables in shown)
 
 
 # Environment

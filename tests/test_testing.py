@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kfq_async import AsyncSession, CorpIdentLinkRequest
 from kfq_async.sandbox import Fault
+from output import quiet_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,9 @@ def run_pytest(folder: Path, *arguments: str) -> tuple[int, str]:
     """Run pytest as a user does, with warnings as errors; return its exit status and its output."""
     settings = ["-p", "no:cacheprovider", "-W", "error", "-o", "asyncio_default_fixture_loop_scope=function"]
     command = [sys.executable, "-m", "pytest", *settings, *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=quiet_environment(), capture_output=True, text=True, timeout=60, check=False
+    )
     return done.returncode, done.stdout + done.stderr
 
 

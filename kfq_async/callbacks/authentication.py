@@ -11,7 +11,7 @@ from attrs import field, frozen
 from kfq_async.callbacks.parsing import parse_body, parse_contract_event, parse_identity_notification
 from kfq_async.callbacks.signatures import ContractEventVerifier, SignedHead
 from kfq_async.callbacks.urls import Purpose
-from kfq_async.models.fields import mask
+from kfq_async.models.fields import repr_masked
 from kfq_async.models.notifications import ContractEvent, IdentityNotification
 
 if TYPE_CHECKING:
@@ -39,9 +39,7 @@ class NotificationDelivery(Generic[NotificationT]):
 
     notification: NotificationT
     key: str
-    """Deduplication key, the same for every delivery of the same notification."""
     client_request_id: str | None = None
-    """Id carried by the URL; ``None`` without `CallbackUrls`."""
 
 
 @frozen(kw_only=True)
@@ -51,7 +49,7 @@ class AuthenticatedDelivery:
     delivery: NotificationDelivery[Any]
     store_key: str
     """Digest of the notification's kind and deduplication key."""
-    nonce: str | None = field(default=None, repr=mask)
+    nonce: str | None = field(default=None, repr=repr_masked)
     """Digest of the nonce; ``None`` if the authentication has no nonce."""
     content_digest: str = field(default="", repr=False)
     """Digest of the content sent with the nonce."""

@@ -171,6 +171,10 @@ class NotificationReceiver:
         self._clock = clock
         self._closing = False
         self._tasks: set[asyncio.Task[CallbackRejected | None]] = set()
+        self._cancelled: set[asyncio.Task[Any]] = set()
+        """Tasks whose handler was cancelled: another cancellation would interrupt what it does about that."""
+        self._releasing: set[asyncio.Task[Any] | None] = set()
+        """Tasks that release their claim."""
         self._in_progress: set[str] = set()
         self._unmarked: set[str] = set()
         """Store keys that were handled here but could not be marked as done."""
@@ -201,7 +205,8 @@ class NotificationReceiver:
 
         A handler that has not returned in time is cancelled, reported as `RejectionReason.HANDLER_FAILED`, and its
         notification is released, so that another worker can handle it at once. One that ignores cancellation is left
-        running after another second; its notification is released when the lease expires. Idempotent.
+        running after another second; its notification is released when the lease expires. A handler is cancelled
+        once, however often this is called.
 
         Args:
             within: Seconds to wait before cancelling; ``None`` for the receiver's ``lease``, ``math.inf`` for no limit.
@@ -211,9 +216,15 @@ class NotificationReceiver:
             raise ValueError(f"within must be at least 0 seconds, or None, not {within}")
         self._closing = True
         running = await _wait(self._tasks, within)
-        for task in running:
+        for task in running - self._cancelled - self._releasing:
+            self._cancelled.add(task)
             task.cancel()
-        for _ in await _wait(running, _CANCELLATION_GRACE):
+        hanging = await _wait(running, _CANCELLATION_GRACE)
+        releasing = hanging & self._releasing
+        for task in releasing:
+            task.cancel()
+        await _wait(releasing, _CANCELLATION_GRACE)
+        for _ in hanging - releasing:
             detail = "it ignores its cancellation; the notification is released when the lease expires"
             await self._report(CallbackRejected(RejectionReason.HANDLER_FAILED, detail))
 
@@ -276,7 +287,7 @@ class NotificationReceiver:
         """Handle a delivery in a separate task, which neither the reply timeout nor cancellation interrupts."""
         task = asyncio.create_task(self._handle_and_report(delivery))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget)
         await asyncio.wait({task}, timeout=self._reply_timeout)
         if task.done() and not task.cancelled():
             rejection = task.result()
@@ -284,6 +295,10 @@ class NotificationReceiver:
             rejection = CallbackRejected(RejectionReason.HANDLER_FAILED if task.done() else RejectionReason.UNFINISHED)
             await self._report(rejection)
         return Reply(200, _SUCCESS) if rejection is None else self._rejection_reply(rejection)
+
+    def _forget(self, task: asyncio.Task[CallbackRejected | None]) -> None:
+        for tasks in (self._tasks, self._cancelled, self._releasing):
+            tasks.discard(task)
 
     async def _handle_and_report(self, delivery: AuthenticatedDelivery) -> CallbackRejected | None:
         """Handle a delivery, and return the rejection that was reported, or ``None``."""
@@ -349,6 +364,7 @@ class NotificationReceiver:
         self._unmarked.discard(store_key)
 
     async def _release(self, store_key: str, owner: str) -> None:
+        self._releasing.add(asyncio.current_task())
         try:
             with _rejecting(RejectionReason.STORE_FAILED):
                 await self._store.release(store_key, owner)

@@ -1,4 +1,4 @@
-"""Building blocks of the models' fields: type checks, masks for ``repr``, and fresh ids."""
+"""Building blocks of the models' fields: type checks, masked ``repr``, and fresh ids."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from attrs import Converter
 
-from kfq_async.models.masking import MASK, MaskedStr, mask_texts
+from kfq_async.models.masking import MASK, MaskedStr, mask_text, mask_texts, plain_text
 from kfq_async.redaction import printable
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def new_id_pair() -> tuple[str, str]:
     return digits[:32], digits[32:]
 
 
-def mask(value: object) -> str:
+def repr_masked(value: object) -> str:
     """Return the ``repr`` of a secret field: whether it is set, but not its value."""
     return "None" if value is None else MASK
 
 
-def mask_extra(value: Mapping[str, object]) -> str:
+def repr_keys(value: Mapping[str, object]) -> str:
     """Return the ``repr`` of unknown keys: their names, but not their values."""
     return f"<{', '.join(printable(key, MAX_KEY) for key in sorted(value))}>" if value else "{}"
 
@@ -100,7 +100,7 @@ def models(kind: type) -> Callable[[object, attrs.Attribute[Any], object], None]
 
 
 def as_texts(value: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Convert a sequence of ``str`` to a tuple; leave a bare string, or anything else, for `texts` to refuse."""
+    """Convert as `as_tuple`; apart from it, since type checkers read from a converter what its field accepts."""
     return as_tuple(value)
 
 
@@ -113,9 +113,7 @@ def as_tuple(value: Sequence[Any] | None) -> tuple[Any, ...] | None:
 
 def as_masked(value: str | None) -> str | None:
     """Convert a ``str`` to a `MaskedStr`; leave anything else for the validator to refuse."""
-    if value is None:
-        return None
-    return MaskedStr(value) if isinstance(value, str) else value  # type: ignore[redundant-expr]  # or a wrong type
+    return MaskedStr(value) if type(value) is str else cast("str | None", mask_text(value))
 
 
 def as_masked_text(value: str | None, instance: object, attribute: attrs.Attribute[Any]) -> str | None:
@@ -124,7 +122,7 @@ def as_masked_text(value: str | None, instance: object, attribute: attrs.Attribu
         return None
     if not isinstance(value, str):
         text(instance, attribute, value)  # raises
-    return MaskedStr(value)
+    return MaskedStr(value if type(value) is str else plain_text(value))
 
 
 def as_masked_json(value: Mapping[str, object]) -> Mapping[str, object]:
@@ -136,13 +134,16 @@ for _converter in (as_texts, as_tuple, as_masked, as_masked_json):
     # attrs reads the signature once per field; computing it each time is a third of the models' import time.
     _converter.__signature__ = signature(_converter)  # type: ignore[union-attr]
 
-SECRET: dict[str, Any] = {"converter": as_masked, "repr": mask}
-SECRET_TEXT: dict[str, Any] = {"converter": Converter(as_masked_text, takes_self=True, takes_field=True), "repr": mask}
+SECRET: dict[str, Any] = {"converter": as_masked, "repr": repr_masked}
+SECRET_TEXT: dict[str, Any] = {
+    "converter": Converter(as_masked_text, takes_self=True, takes_field=True),
+    "repr": repr_masked,
+}
 """Arguments of `attrs.field` for a secret text: personal data, a link or a token. The second one validates it as well.
 
 The value is masked too, not only the model's ``repr``, so that it stays masked when it is taken out of the model.
 """
-UNKNOWN_KEYS: dict[str, Any] = {"converter": as_masked_json, "repr": mask_extra, "hash": False}
+UNKNOWN_KEYS: dict[str, Any] = {"converter": as_masked_json, "repr": repr_keys, "hash": False}
 """Arguments of `attrs.field` for the unknown keys of a JSON object, any of which may be secret."""
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 from attrs import Attribute, field, frozen
 
-from kfq_async.models.fields import SECRET_TEXT, UNKNOWN_KEYS, mask, text
+from kfq_async.models.fields import SECRET_TEXT, UNKNOWN_KEYS, repr_masked, text
 
 __all__ = [
     "AttachmentUpload",
@@ -75,7 +75,7 @@ class FileUpload:
         inspected: Whether the platform looks at the first bytes.
     """
 
-    source: UploadSource = field(repr=mask, validator=_source)
+    source: UploadSource = field(repr=repr_masked, validator=_source)
     """A path, bytes, a binary file, which is read from its position, or an async iterable of bytes."""
     name: str | None = field(default=None, kw_only=True, **SECRET_TEXT)
     """Name of the file; ``None`` takes that of the path, or of the open file."""

@@ -2,12 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-__all__ = ["MASK", "MaskedBytes", "MaskedStr", "mask_secret", "mask_text", "mask_texts", "type_name"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
+__all__ = [
+    "MASK",
+    "MaskedBytes",
+    "MaskedStr",
+    "hide_arguments",
+    "mask_secret",
+    "mask_text",
+    "mask_texts",
+    "plain_text",
+    "type_name",
+]
+
+FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 MASK = "'***'"
 """The ``repr`` of every secret."""
+
+
+def hide_arguments(function: FunctionT) -> FunctionT:
+    """Decorate a function whose exceptions must not show its arguments, of whatever type.
+
+    Error trackers record the variables of each frame of a traceback, so it ends at a frame without them.
+    """
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as problem:  # noqa: BLE001  # raised again
+            raise problem.with_traceback(None) from None
+        finally:
+            del args, kwargs
+
+    return cast("FunctionT", call)
+
+
+def plain_text(value: str) -> str:
+    """Return the characters of a ``str``; ``str()`` of a subclass, such as ``class Color(str, Enum)``, may differ."""
+    return str.__str__(value)
 
 
 def mask_secret(value: Any) -> Any:
@@ -25,7 +63,8 @@ class MaskedStr(str):
     """A ``str`` whose ``repr`` is ``'***'``: a token, a link, or personal data.
 
     It is a ``str`` in every other respect: ``str()``, ``==``, JSON, pickle and database drivers see the text. A slice
-    is masked too, since tools that shorten long values show the ``repr`` of a slice.
+    is masked too, since tools that shorten long values show the ``repr`` of a slice; what other methods return, such as
+    ``split``, is plain.
     """
 
     __slots__ = ()
@@ -55,7 +94,9 @@ class MaskedBytes(bytes):
 
 def mask_text(value: Any) -> Any:
     """Return a text as a `MaskedStr`, and any other value unchanged."""
-    return MaskedStr(value) if type(value) is str else value
+    if isinstance(value, MaskedStr) or not isinstance(value, str):
+        return value
+    return MaskedStr(plain_text(value))
 
 
 def mask_texts(data: Any) -> Any:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
-from kfq_async.models.masking import type_name
+from kfq_async.models.masking import plain_text, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ _HOST_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 
 
 def is_plain_path(path: str) -> bool:
-    """Return whether every client and server reads a path as it is written.
+    """Return whether a path has no part that clients or servers are known to rewrite.
 
     It must begin with a slash. Segments must not be empty, ``.`` or ``..``. Refused are also ``%``, which some servers
     decode before they split the path, ``;``, which Java servers remove together with the text after it (``/..;/``), and
@@ -42,6 +42,7 @@ def parse_http_url(
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type_name(value)}")
+    value = plain_text(value)
     problem = _find_problem(value) or find_problem(URL(value))
     if problem is not None:
         raise ValueError(f"{name} must be like {example}: {problem}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
-from kfq_async.models.fields import SECRET, as_masked, mask
+from kfq_async.models.fields import SECRET, as_masked, repr_masked
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
 from kfq_async.models.notifications import IdentityStatus
 
@@ -193,7 +193,7 @@ class Row:
     """Position in the source."""
     key: str | None = field(converter=as_masked)
     """Text that identifies the company between runs."""
-    request: CorpIdentLinkRequest | None = field(repr=mask)
+    request: CorpIdentLinkRequest | None = field(repr=repr_masked)
     """The request without its id."""
     label: str | None = field(default=None, converter=as_masked)
     """The part of the key that may be shown."""

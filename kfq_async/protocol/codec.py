@@ -11,14 +11,16 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import attrs
 import orjson
 from cattrs import Converter, transform_error
-from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
+from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError, StructureHandlerNotFoundError
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.v import format_exception
 
 from kfq_async.errors import DecodeError, EncodeError
+from kfq_async.models.fields import MAX_KEY
 from kfq_async.models.masking import MaskedStr
+from kfq_async.redaction import printable
 
-__all__ = ["camel", "decode", "encode", "to_wire"]
+__all__ = ["camel", "decode", "encode", "find_invalid_key", "to_wire"]
 
 T = TypeVar("T")
 EXTRA = "extra"
@@ -42,19 +44,37 @@ def to_wire(request: object) -> dict[str, object]:
 
 
 def encode(fields: Mapping[str, object]) -> bytes:
-    """Return fields as compact JSON in UTF-8; raise `EncodeError` with the path of a value that JSON cannot hold.
+    """Return fields as compact JSON in UTF-8; raise `EncodeError` with the path of what JSON cannot hold.
 
     Keep a copy, as `MaskedBytes` is: orjson's bytes keep a buffer several times as large.
     """
     try:
         return orjson.dumps(fields)
     except TypeError as error:
-        problem = f"{_unserializable_path(fields)}: {error}"
-    raise EncodeError(f"the request cannot be written as JSON: {problem}")
+        path, value = _find_unserializable(fields)
+        problem = (find_invalid_key(value) if isinstance(value, dict) else None) or str(error)
+    raise EncodeError(f"the request cannot be written as JSON: {path}: {problem}")
 
 
-def _unserializable_path(value: object) -> str:
-    """Return the path of the innermost value that JSON cannot hold, or of level 255 of a circular one."""
+def find_invalid_key(fields: Mapping[Any, object]) -> str | None:
+    """Return what is wrong with the first key that cannot be sent, or ``None``.
+
+    The key is named by its position: a text that is no valid key may be personal data in the wrong place.
+    """
+    for number, key in enumerate(fields, 1):
+        if type(key) is not str:
+            return f"key {number} must be a plain str, not a {type(key).__name__}"
+        if not key.isascii():
+            try:
+                key.encode()
+            except UnicodeEncodeError as error:
+                surrogate = f"\\u{ord(key[error.start]):04x}"
+                return f"key {number} holds a lone surrogate ({surrogate}), which cannot be encoded in UTF-8"
+    return None
+
+
+def _find_unserializable(value: object) -> tuple[str, object]:
+    """Return path and value of the innermost value that JSON cannot hold, or of level 255 of a circular one."""
     path = "$"
     for _ in range(_MAX_DEPTH):
         for step, item in _children(value):
@@ -65,15 +85,19 @@ def _unserializable_path(value: object) -> str:
                 break
         else:
             break
-    return path
+    return path, value
 
 
 def _children(value: object) -> list[tuple[str, object]]:
-    """Return the items of a container, each with its step in the path."""
-    if isinstance(value, Mapping):
-        return [(f".{key}", item) for key, item in value.items() if isinstance(key, str)]
+    """Return the items of a container as JSON sees them, each with its step in the path.
+
+    The methods of a subclass are not called: they may return other items, or raise.
+    """
+    if isinstance(value, dict):
+        return [(f".{printable(key, MAX_KEY)}", item) for key, item in dict.items(value) if type(key) is str]
     if isinstance(value, list | tuple):
-        return [(f"[{index}]", item) for index, item in enumerate(value)]
+        items = list.__iter__(value) if isinstance(value, list) else tuple.__iter__(value)
+        return [(f"[{index}]", item) for index, item in enumerate(items)]
     return []
 
 
@@ -83,6 +107,8 @@ def decode(kind: type[T], data: object, *, path: str = "$.result") -> T:
         model: T = _model_hook(kind)(data, kind)
     except (BaseValidationError, _WrongType) as error:
         problems = transform_error(error, path=path, format_exception=_describe)
+    except StructureHandlerNotFoundError as error:
+        problems = [f"no model can be built of {error.type_!r}: it is no attrs class @ {path}"]
     else:
         return model
     del data  # error trackers record the variables of each frame

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import orjson
 from attrs import field, frozen
 
-from kfq_async.models.fields import UNKNOWN_KEYS, mask
+from kfq_async.models.fields import UNKNOWN_KEYS, repr_masked
 from kfq_async.models.masking import MaskedStr, mask_texts
 from kfq_async.protocol.codec import decode
 
@@ -65,7 +65,7 @@ class Envelope:
     """Kind of the envelope."""
     code: int | None
     """Code, 10000 for success; ``None`` if the platform sent none."""
-    message: str | None = field(default=None, repr=mask)
+    message: str | None = field(default=None, repr=repr_masked)
     """Message of the platform, up to where it repeats the request (protocol section 2.5); may hold personal data.
     ``None`` if it sent no text."""
     _result: object = field(default=None, repr=False)
@@ -146,7 +146,7 @@ def parse_timestamp(raw: object) -> datetime | None:
         if not (text.isascii() and text.isdecimal()):
             return _parse_iso(text)
         raw = int(text[:20])
-    if isinstance(raw, bool) or not isinstance(raw, int | float):
+    if isinstance(raw, bool) or not isinstance(raw, (int, float)):
         return None
     try:
         return datetime.fromtimestamp(raw if abs(raw) < _MIN_MILLISECONDS else raw / 1000, UTC)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from attrs import Attribute, field, frozen, has
 
+from kfq_async.models.masking import plain_text
 from kfq_async.models.urls import is_plain_path
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class Idempotency(Enum):
     """Carries ``clientRequestId``; a retry carries the same one."""
     NONE = auto()
     """Acts each time: retried only if the platform cannot have acted on it."""
+
+
+def _plain(value: str) -> str:
+    """Return the text of a ``str``; leave anything else for the validator to refuse."""
+    return plain_text(value) if isinstance(value, str) else value  # type: ignore[redundant-expr]  # or a wrong type
 
 
 def _method(_instance: object, _attribute: object, value: str) -> None:
@@ -97,23 +103,14 @@ class Operation(Generic[RequestT, ResultT]):
         hosted_only: Whether a platform built from the open source lacks the operation.
     """
 
-    method: str = field(validator=_method)
-    """``"GET"`` or ``"POST"``."""
-    path: str = field(validator=_path)
-    """Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash, without a query, percent-escapes
-    and ``..`` segments."""
+    method: str = field(converter=_plain, validator=_method)
+    path: str = field(converter=_plain, validator=_path)
     request: type[RequestT] | None = field(default=None, kw_only=True)
-    """Model class of the request; ``None`` takes mappings only."""
     result: type[ResultT] | None = field(default=None, kw_only=True)
-    """Model class of the result; ``None`` returns the plain JSON value."""
     credentials: CredentialPlacement = field(default=CredentialPlacement.HEADERS, validator=_member, kw_only=True)
-    """Placement of the credentials."""
     idempotency: Idempotency = field(default=Idempotency.NONE, validator=_member, kw_only=True)
-    """Effect of sending a request twice; decides which failures are retried."""
     rate_limited: bool = field(default=False, kw_only=True)
-    """Whether the platform limits its rate (protocol section 1.8), so the session's ``rate_limit`` applies."""
     hosted_only: bool = field(default=False, kw_only=True)
-    """Whether a platform built from the open source lacks the operation."""
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -14,23 +14,27 @@ from multidict import CIMultiDict, istr
 from yarl import URL
 
 from kfq_async.errors import EncodeError, SignerError
-from kfq_async.models.masking import MaskedBytes, MaskedStr
-from kfq_async.protocol.codec import camel, encode, to_wire
+from kfq_async.models.fields import MAX_KEY
+from kfq_async.models.masking import MaskedBytes, MaskedStr, plain_text, type_name
+from kfq_async.protocol.codec import camel, encode, find_invalid_key, to_wire
 from kfq_async.protocol.operation import CredentialPlacement, Operation
 from kfq_async.protocol.signing import SigningInput
+from kfq_async.redaction import printable
 
 if TYPE_CHECKING:
     from kfq_async.protocol.signing import Signer
 
 __all__ = [
     "API_PATH",
+    "NOTHING",
     "RESERVED_PARAMETERS",
     "BodyStream",
     "EncodedRequest",
     "HttpRequest",
     "PreparedCall",
     "add_credentials",
-    "check_headers",
+    "check_type",
+    "copy_additions",
     "list_names",
     "prepare",
 ]
@@ -50,12 +54,23 @@ RESERVED_HEADERS = frozenset(
     name.lower()
     for name in (
         *(APP_AUTH_TOKEN, NONCE, SIGN, TIMESTAMP, UNIQUE_CODE),
-        *("Connection", "Content-Length", "Content-Type", "Host", "Transfer-Encoding"),
+        # Framing and description of the body, which the session writes.
+        *("Content-Encoding", "Content-Length", "Content-Type", "Trailer", "Transfer-Encoding"),
+        # ``Expect`` lets the body wait for a response that may never arrive; the response to ``Upgrade`` has no body,
+        # and the connection speaks another protocol afterwards; ``TE`` permits trailers, which are not read. With each
+        # of them a request that was sent ends without its response.
+        *("Expect", "HTTP2-Settings", "TE", "Upgrade"),
+        # The connection belongs to the connector, and later requests use it too.
+        *("Connection", "Host", "Keep-Alive", "Proxy-Connection"),
+        # Through a tunnel the platform would receive it; the session sends that of ``proxy`` to the proxy alone.
+        "Proxy-Authorization",
     )
 )
 """Headers that a caller must not set, in lower case."""
-_EMPTY: Mapping[str, str] = MappingProxyType({})
-"""Shared by all calls, since thousands may be queued."""
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""No fields or headers; shared by all calls, since thousands may be queued."""
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**64 - 1
+"""Range of integers in a query, the same as in a body."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 RESERVED_PARAMETERS = frozenset({str(APP_AUTH_TOKEN), str(UNIQUE_CODE)})
 """Fields that a request of the contract family must not have."""
@@ -171,18 +186,19 @@ def prepare(
 ) -> PreparedCall:
     """Encode a request for one call.
 
-    Raises `TypeError` unless the request is the operation's model, a mapping or an `EncodedRequest`, and for an
-    ``extra_body`` beside the latter; `ValueError` for additions that would overwrite a field or header or cannot be
-    sent; `EncodeError` for values that JSON cannot hold.
+    Raises `TypeError` unless the request is the operation's model, a mapping or an `EncodedRequest`, for additions that
+    are no mapping, and for an ``extra_body`` beside an `EncodedRequest`; `ValueError` for additions that would
+    overwrite a field or header or cannot be sent; `EncodeError` for keys and values that JSON cannot hold.
     """
+    if extra_body is not NOTHING or extra_headers is not NOTHING:
+        extra_body, extra_headers = copy_additions(extra_body, extra_headers)
     if type(request) is EncodedRequest:
         return _prepare_encoded(operation, request, url, extra_body, extra_headers)
-    if type(request) not in (operation.request, dict) and not isinstance(
-        request, (Mapping, operation.request or Mapping)
-    ):
-        expected = f"a {operation.request.__name__} or a mapping" if operation.request else "a mapping"
-        raise TypeError(f"{operation.name} takes {expected}, not {type(request).__name__}")
-    fields = to_wire(request)
+    if type(request) is operation.request:
+        fields = to_wire(request)
+    else:
+        check_type(operation, request)
+        fields = _read("the request", to_wire, request)
     if extra_body:
         if duplicates := fields.keys() & extra_body.keys():
             raise ValueError(f"extra_body must only add fields; the request already has {list_names(duplicates)}")
@@ -192,7 +208,7 @@ def prepare(
     request_id = fields.get(REQUEST_ID)
     if not isinstance(request_id, str) or not request_id:
         request_id = None
-    query = _EMPTY
+    query: Mapping[str, str] = NOTHING
     try:
         if operation.method == "GET":
             query = _encode_query(fields)
@@ -202,12 +218,24 @@ def prepare(
             body=MaskedBytes(encode(fields)) if operation.method == "POST" else None,
             query=query,
             client_request_id=request_id,
-            extra_headers=check_headers(extra_headers) if extra_headers else _EMPTY,
+            extra_headers=extra_headers,
         )
     except EncodeError as error:
         error.operation = operation.name
         error.client_request_id = request_id
         raise
+
+
+def copy_additions(extra_body: object, extra_headers: object) -> tuple[dict[Any, Any], dict[str, str]]:
+    """Return copies of a caller's additions; raise `TypeError` or `ValueError` for what cannot be sent."""
+    return _copy_mapping("extra_body", extra_body), _check_headers(_copy_mapping("extra_headers", extra_headers))
+
+
+def check_type(operation: Operation[Any, Any], request: object) -> None:
+    """Raise `TypeError` unless a request is a mapping or the operation's model."""
+    if not isinstance(request, (Mapping, operation.request or Mapping)):
+        expected = f"a {operation.request.__name__} or a mapping" if operation.request else "a mapping"
+        raise TypeError(f"{operation.name} takes {expected}, not {type_name(request)}")
 
 
 def _prepare_encoded(
@@ -223,10 +251,36 @@ def _prepare_encoded(
         operation=operation,
         url=url,
         body=request.body,
-        query=_EMPTY,
+        query=NOTHING,
         client_request_id=request.client_request_id,
-        extra_headers=check_headers(extra_headers) if extra_headers else _EMPTY,
+        extra_headers=extra_headers,
     )
+
+
+def _copy_mapping(name: str, value: object) -> dict[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping, not {type_name(value)}")
+    return _read(name, dict, value)
+
+
+def _read(name: str, read: Callable[[Any], dict[Any, Any]], value: object) -> dict[Any, Any]:
+    """Return ``read(value)``; raise `TypeError` without its cause for whatever the methods of the value raise."""
+    try:
+        return read(value)
+    except BaseException as problem:  # noqa: BLE001  # as in `_sign`
+        failure = _name_failure(problem)
+    raise TypeError(f"{name} cannot be read: its {type_name(value)} raised {failure}")
+
+
+def _name_failure(problem: BaseException) -> str:
+    """Return the class of an exception that code of the caller raised, and raise it if it ends the process.
+
+    A cancellation that such code raises is a failure like any other: nobody has cancelled the call, and its task would
+    count as cancelled.
+    """
+    if isinstance(problem, KeyboardInterrupt | SystemExit):
+        raise problem
+    return type(problem).__name__
 
 
 def _sign(signer: Signer, signing_input: SigningInput) -> str:
@@ -235,9 +289,10 @@ def _sign(signer: Signer, signing_input: SigningInput) -> str:
     try:
         signature = signer.sign(signing_input)
         failure = f"returned {type(signature).__name__} and not str"
-    except Exception as problem:  # noqa: BLE001  # a signer may raise anything
-        failure = f"raised {type(problem).__name__}"
+    except BaseException as problem:  # noqa: BLE001  # a signer may raise anything
+        failure = f"raised {_name_failure(problem)}"
     if isinstance(signature, str):
+        signature = plain_text(signature)
         if signature.isascii() and signature.isprintable():
             return MaskedStr(signature)
         failure = "returned text that is not printable ASCII"
@@ -247,23 +302,25 @@ def _sign(signer: Signer, signing_input: SigningInput) -> str:
     raise SignerError(f"the method sign of {type(signer).__name__}, the session's signer, {failure}")
 
 
-def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return a copy of the headers; raise `TypeError` or `ValueError` for one that cannot be sent.
+def _check_headers(headers: dict[Any, Any]) -> dict[str, str]:
+    """Return the headers with masked values; raise `TypeError` or `ValueError` for one that cannot be sent.
 
     An invalid name is not shown: it may be a whole header line with a token.
     """
-    given: Mapping[Any, Any] = headers
-    for name, value in given.items():
+    checked: dict[str, str] = {}
+    for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
             kinds = f"{type(name).__name__} to {type(value).__name__}"
             raise TypeError(f"extra_headers must map str to str, not {kinds}")
-        if name.lower() in RESERVED_HEADERS:
-            raise ValueError(f"extra_headers must not hold {name}: set by the session")
-        if not _HEADER_NAME.fullmatch(name):
+        header, text = plain_text(name), plain_text(value)
+        if header.lower() in RESERVED_HEADERS:
+            raise ValueError(f"extra_headers must not hold {header}: reserved for the session")
+        if not _HEADER_NAME.fullmatch(header):
             raise ValueError("extra_headers: a header name must be like X-Trace, without its value and a colon")
-        if not (value.isascii() and value.isprintable()):
-            raise ValueError(f"extra_headers: the value of {name} must be printable ASCII")
-    return {name: MaskedStr(value) for name, value in headers.items()}
+        if not (text.isascii() and text.isprintable()):
+            raise ValueError(f"extra_headers: the value of {header} must be printable ASCII")
+        checked[header] = MaskedStr(text)
+    return checked
 
 
 def _merge_objects(left: bytes, right: bytes) -> bytes:
@@ -277,27 +334,41 @@ def _urlencode(parameters: Mapping[str, str]) -> str:
 
 def list_names(names: set[str]) -> str:
     """Return names for a message, sorted."""
-    return ", ".join(sorted(names))
+    return ", ".join(printable(name, MAX_KEY) for name in sorted(names, key=str))
 
 
 def _encode_query(fields: Mapping[str, object]) -> dict[str, str]:
     """Return the fields of a GET as query values."""
+    if problem := find_invalid_key(fields):
+        raise _query_error("$", problem)
     query = {}
     for name, value in fields.items():
         if isinstance(value, bool):
             query[name] = "true" if value else "false"
-        elif isinstance(value, str | int):
-            query[name] = MaskedStr(_check_utf8(name, str(value)))
+        elif isinstance(value, str):
+            if not _is_utf8(value):
+                raise _query_error(_path(name), "a lone surrogate cannot be encoded in UTF-8")
+            query[name] = MaskedStr(plain_text(value))
+        elif isinstance(value, int):
+            if not _MIN_INTEGER <= value <= _MAX_INTEGER:
+                raise _query_error(_path(name), "Integer exceeds 64-bit range")
+            query[name] = MaskedStr(int.__repr__(value))  # `str` of an enumeration's member is its name
         elif value is not None:
-            raise TypeError(f"$.{name} must be a str, int or bool in a query, not {type(value).__name__}")
+            raise TypeError(f"{_path(name)} must be a str, int or bool in a query, not {type(value).__name__}")
     return query
 
 
-def _check_utf8(name: str, value: str) -> str:
+def _is_utf8(value: str) -> bool:
     try:
         value.encode()
-    except UnicodeEncodeError:
-        problem = f"$.{name}: a lone surrogate cannot be encoded in UTF-8"
-    else:
-        return value
-    raise EncodeError(f"the request cannot be written as a query: {problem}")
+    except UnicodeEncodeError:  # it holds the value: the error to raise must not have it as its context
+        return False
+    return True
+
+
+def _path(name: str) -> str:
+    return f"$.{printable(name, MAX_KEY)}"
+
+
+def _query_error(path: str, problem: str) -> EncodeError:
+    return EncodeError(f"the request cannot be written as a query: {path}: {problem}")

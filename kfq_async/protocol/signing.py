@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-from kfq_async.models.masking import MaskedBytes, mask_secret
+from kfq_async.models.masking import hide_arguments, type_name
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -85,8 +85,8 @@ class Rsa2Signer:
         private_key: Loaded key, PEM, bare base64 of PKCS#8, or DER; loaded once, here.
     """
 
+    @hide_arguments
     def __init__(self, private_key: PrivateKey) -> None:
-        private_key = mask_secret(private_key)  # error trackers record the variables of a frame that raises
         self._key = load_private_key(private_key)
 
     def sign(self, signing_input: SigningInput) -> str:
@@ -100,18 +100,21 @@ class Rsa2Signer:
 class CanonicalRsa2Signer:
     """Signer of the canonical string of ``app_id``, body, nonce, timestamp and uri (protocol section 5.4).
 
-    Raises `ValueError` if ``app_id`` is empty or the key is not an RSA private key.
+    Raises `TypeError` or `ValueError` if ``app_id`` is not a ``str`` or empty, and `ValueError` if the key is not an
+    RSA private key.
 
     Args:
         app_id: Application id at the platform.
         private_key: Loaded key, PEM, bare base64 of PKCS#8, or DER; loaded once, here.
     """
 
+    @hide_arguments
     def __init__(self, app_id: str, private_key: PrivateKey) -> None:
+        if not isinstance(app_id, str):
+            raise TypeError(f"app_id must be a str, not {type_name(app_id)}")
         if not app_id:
             raise ValueError("app_id must not be empty")
         self._app_id = app_id
-        private_key = mask_secret(private_key)
         self._key = load_private_key(private_key)
 
     def sign(self, signing_input: SigningInput) -> str:
@@ -126,6 +129,7 @@ class CanonicalRsa2Signer:
         return sign(message.encode(), self._key)
 
 
+@hide_arguments
 def sign(message: bytes, private_key: PrivateKey) -> str:
     """Return the base64 of SHA256withRSA (RSASSA-PKCS1-v1_5 with SHA-256) over ``message``."""
     from cryptography.hazmat.primitives import hashes
@@ -135,6 +139,7 @@ def sign(message: bytes, private_key: PrivateKey) -> str:
     return base64.b64encode(signature).decode("ascii")
 
 
+@hide_arguments
 def verify(message: bytes, signature: str, public_key: PublicKey) -> bool:
     """Return whether ``signature``, in strict standard base64, is valid for ``message`` under ``public_key``.
 
@@ -164,6 +169,7 @@ def decode_signature(signature: str) -> bytes | None:
     return raw if base64.b64encode(raw).decode("ascii") == signature else None
 
 
+@hide_arguments
 def load_private_key(key: PrivateKey) -> RSAPrivateKey:
     """Load an RSA private key from PEM, bare base64 of DER, or DER; return a loaded one as it is.
 
@@ -172,7 +178,6 @@ def load_private_key(key: PrivateKey) -> RSAPrivateKey:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
-    key = mask_secret(key)
     if isinstance(key, RSAPrivateKey):
         return key
     loaded = _load(key, "private", load_pem_private_key, load_der_private_key, {"password": None})
@@ -181,6 +186,7 @@ def load_private_key(key: PrivateKey) -> RSAPrivateKey:
     return loaded
 
 
+@hide_arguments
 def load_public_key(key: PublicKey) -> RSAPublicKey:
     """Load an RSA public key of at least 1024 bits from PEM, bare base64 of DER, or DER.
 
@@ -189,7 +195,6 @@ def load_public_key(key: PublicKey) -> RSAPublicKey:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
-    key = mask_secret(key)  # a private key may have been passed by mistake
     loaded: object = key
     if not isinstance(key, RSAPublicKey):
         loaded = _load(key, "public", load_pem_public_key, load_der_public_key, {})
@@ -207,11 +212,11 @@ def _load(
     if not isinstance(key, str | bytes):
         raise ValueError(f"the {kind} key must be a str, bytes or an RSA {kind} key, not {type(key).__name__}")
     try:
-        raw: bytes = MaskedBytes(key.encode() if isinstance(key, str) else key)
+        raw = key.encode() if isinstance(key, str) else key
         if b"-----BEGIN" in raw:
             return pem(raw.strip(), **options)
         if raw[:1] != b"\x30":
-            raw = MaskedBytes(base64.b64decode(b"".join(raw.split()), validate=True))
+            raw = base64.b64decode(b"".join(raw.split()), validate=True)
         return der(raw, **options)
     except TypeError:
         problem = f"the {kind} key is protected by a password: decrypt it first"
@@ -220,6 +225,7 @@ def _load(
     raise ValueError(problem)
 
 
+@hide_arguments
 def string_to_sign(app_id: str, body: bytes | None, *, nonce: str, timestamp: str, uri: str) -> str:
     """Return the string to sign: five pairs in fixed order, percent-encoded according to RFC 3986.
 
@@ -236,6 +242,7 @@ def string_to_sign_content(app_id: str, digest: bytes, *, nonce: str, timestamp:
     return "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs.items())
 
 
+@hide_arguments
 def canonical_json(body: bytes) -> str:
     r"""Return the canonical form of a JSON text: keys sorted by UTF-16 units, no white space, nulls kept.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from attrs import define, field, frozen
 
@@ -16,7 +16,8 @@ from kfq_async.protocol.requests import (
     BodyStream,
     HttpRequest,
     PreparedCall,
-    check_headers,
+    check_type,
+    copy_additions,
     list_names,
 )
 from kfq_async.redaction import printable
@@ -127,9 +128,8 @@ def prepare_upload(
     extra_headers: Mapping[str, str],
 ) -> PreparedUpload:
     """Prepare an upload for one call; raise `TypeError`, `ValueError` or `EncodeError` as `prepare` does."""
-    if operation.request is None or not isinstance(request, operation.request):
-        expected = f"a {operation.request.__name__} or a mapping" if operation.request else "a mapping"
-        raise TypeError(f"{operation.name} takes {expected}, not {type(request).__name__}")
+    check_type(operation, request)
+    extra_body, extra_headers = copy_additions(extra_body, extra_headers)
     if operation.method != "POST" or operation.credentials is not CredentialPlacement.PARAMETERS:
         raise TypeError(f"{operation.name} cannot send a file: only a POST with CredentialPlacement.PARAMETERS can")
     if reserved := extra_body.keys() & (RESERVED_PARAMETERS | _FIELDS):
@@ -137,11 +137,11 @@ def prepare_upload(
     return PreparedUpload(
         operation=operation,
         url=url,
-        body=MaskedBytes(encode(dict(extra_body))),
+        body=MaskedBytes(encode(extra_body)),
         query={},
         client_request_id=None,
-        extra_headers=check_headers(extra_headers),
-        upload=request,
+        extra_headers=extra_headers,
+        upload=cast("FileUpload", request),
     )
 
 

@@ -46,4 +46,6 @@ class Auth:
             KfqError: The call failed; ``phase`` tells whether the platform may have created the order.
             TypeError: ``request`` has the wrong type.
         """
-        return (await self._send(CORP_IDENT_LINK, request)).result
+        sending = self._send(CORP_IDENT_LINK, request)
+        del request  # it may be plain data in place of the model: no frame of a traceback shows it
+        return (await sending).result

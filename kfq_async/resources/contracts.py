@@ -54,7 +54,9 @@ class Contracts:
             KfqError: The call failed otherwise.
             TypeError: ``request`` has the wrong type.
         """
-        return (await self._send(CONTRACT_DRAFT, request)).result
+        sending = self._send(CONTRACT_DRAFT, request)
+        del request  # it may be plain data in place of the model: no frame of a traceback shows it
+        return (await sending).result
 
     async def tasks(self, contract_id: str) -> ContractTasks:
         """Return the state and the open tasks of a contract (protocol section 4.12).

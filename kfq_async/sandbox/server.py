@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
@@ -154,6 +155,7 @@ class Sandbox:
         self._sender: NotificationSender | None = None
         self._runner: web.AppRunner | None = None
         self._listener: FaultyListener | None = None
+        self._stopping = asyncio.Lock()
         self._thread: _SandboxThread | None = None
 
     @property
@@ -272,23 +274,24 @@ class Sandbox:
         self._inject_faults(self._faults.remaining(), self._seed)
 
     async def stop(self) -> None:
-        """Stop listening and close the state file. Idempotent.
+        """Stop listening and close the state file. Idempotent; a call during another one waits for it.
 
         The next sandbox that opens the state file sends the notifications that are due.
         """
-        listener, self._listener = self._listener, None
-        runner, self._runner = self._runner, None
-        sender, self._sender = self._sender, None
-        store, self._store = self._store, None
-        self._order_service = None
-        if listener is not None:
-            await listener.close()
-        if runner is not None:
-            await runner.cleanup()
-        if sender is not None:
-            await sender.close()
-        if store is not None:
-            store.close()
+        async with self._stopping, AsyncExitStack() as parts:  # closes the rest even if it is cancelled
+            listener, self._listener = self._listener, None
+            runner, self._runner = self._runner, None
+            sender, self._sender = self._sender, None
+            store, self._store = self._store, None
+            self._order_service = None
+            if store is not None:
+                parts.callback(store.close)
+            if sender is not None:
+                parts.push_async_callback(sender.close)
+            if runner is not None:
+                parts.push_async_callback(runner.cleanup)
+            if listener is not None:
+                parts.push_async_callback(listener.close)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from attrs import AttrsInstance, evolve, field, fields, frozen
 from attrs.converters import optional
 
-from kfq_async.models.fields import SECRET, mask
+from kfq_async.models.fields import SECRET, repr_masked
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.protocol.signing import load_private_key
 
@@ -73,10 +73,10 @@ class Order:
     body_hash: str = field(repr=False)
     company_name: str
     code: str = field(**SECRET)
-    request: str = field(repr=mask)
+    request: str = field(repr=repr_masked)
     created_at: float
     status: IdentityStatus | None = field(default=None, converter=optional(IdentityStatus))
-    form_data: str = field(default="{}", repr=mask)
+    form_data: str = field(default="{}", repr=repr_masked)
     verified_at: float | None = None
 
 
@@ -95,7 +95,7 @@ class Contract:
     contract_id: str
     token: str = field(**SECRET)
     status: str
-    request: str = field(repr=mask)
+    request: str = field(repr=repr_masked)
     created_at: float
 
 
@@ -151,7 +151,7 @@ class Notification:
     order_no: str
     order_status: IdentityStatus = field(converter=IdentityStatus)
     url: str = field(**SECRET)
-    body: str = field(repr=mask)
+    body: str = field(repr=repr_masked)
     created_at: float
     scheduled_attempts: int = 0
     due_at: float | None

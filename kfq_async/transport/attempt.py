@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from kfq_async.config import Timeouts
     from kfq_async.errors import KfqError
+    from kfq_async.transport.arrivals import Arrivals
     from kfq_async.transport.limits import Permit
 
 __all__ = ["Attempt", "DeadlineTimer", "current_attempt"]
@@ -29,6 +30,7 @@ class Attempt:
     """
 
     __slots__ = (
+        "_arrivals",
         "_attempt_timeout",
         "_cancelling",
         "_expires_at",
@@ -43,6 +45,7 @@ class Attempt:
         "query_credentials",
         "scope",
         "total_expired",
+        "unwritten",
     )
 
     def __init__(
@@ -54,6 +57,8 @@ class Attempt:
         """Whether a connection was requested from the connector; a mock responds without one."""
         self.connected = False
         """Whether the attempt has its connection."""
+        self.unwritten = False
+        """Whether the attempt has a connection, and it is certain that nothing was written to it."""
         self.closed = False
         """Whether the session was closed during the attempt."""
         self.proxy: URL | None = None
@@ -69,11 +74,12 @@ class Attempt:
         self._cancelling = cancelling
         self._permit = permit
         self._transport: asyncio.Transport | None = None
+        self._arrivals: Arrivals | None = None
 
     @property
     def may_have_sent(self) -> bool:
         """Whether bytes of the request may have been sent; in doubt, they may."""
-        return self.connected or not self.connecting
+        return not self.unwritten and (self.connected or not self.connecting)
 
     @property
     def failure(self) -> KfqError | None:
@@ -91,10 +97,15 @@ class Attempt:
         task = asyncio.current_task()
         return task is not None and task.cancelling() > self._cancelling
 
-    def mark_connected(self, now: float, transport: asyncio.Transport | None = None) -> None:
+    def mark_connected(
+        self, now: float, transport: asyncio.Transport | None = None, arrivals: Arrivals | None = None
+    ) -> None:
         """Start the attempt timeout, and release the permit: from now on bytes may be sent."""
         self.connected = True
         self._transport = transport
+        self._arrivals = arrivals
+        if arrivals is not None:
+            arrivals.user = self
         self._expires_at = min(self._total_at, now + self._attempt_timeout)
         if self._permit is not None:
             self._permit.release()
@@ -117,6 +128,10 @@ class Attempt:
         self.closed = True
         if not self.scope.expired():
             self.scope.reschedule(0.0)  # at once
+        self.abort()
+
+    def abort(self) -> None:
+        """Drop the connection, so that nothing is written to it from now on."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -126,10 +141,12 @@ class Attempt:
         A connection that was closed is dropped with the unsent rest of the request, since a server that reads nothing
         would keep it open.
         """
+        if self._arrivals is not None:
+            self._arrivals.release(self)
         if self._transport is not None and self._transport.is_closing():
             self._transport.abort()
         del self.scope
-        self._permit = self._transport = self.proxy = None
+        self._permit = self._transport = self._arrivals = self.proxy = None
 
 
 class DeadlineTimer:

@@ -20,13 +20,14 @@ from kfq_async.errors import (
     SignerError,
     TotalTimeout,
 )
-from kfq_async.models.fields import mask, new_id_pair
+from kfq_async.models.fields import new_id_pair, repr_masked
 from kfq_async.models.masking import MaskedStr
 from kfq_async.protocol.requests import prepare
 from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import Attempt
 from kfq_async.transport.retry import RetryDecision, decide_retry, retry
+from kfq_async.transport.translation import SESSION_CLOSED
 
 if TYPE_CHECKING:
     from kfq_async.protocol.envelope import Envelope
@@ -34,18 +35,16 @@ if TYPE_CHECKING:
     from kfq_async.transport.client import Client
     from kfq_async.transport.limits import Permit, RateLimiter
 
-__all__ = ["CLOSED", "Call", "CallSettings"]
-
-CLOSED = "the session was closed during the call"
+__all__ = ["Call", "CallSettings"]
 
 
 @frozen(kw_only=True)
 class CallSettings:
     """Settings that a view of a session can override."""
 
-    app_auth_token: str = field(repr=mask, converter=MaskedStr)
+    app_auth_token: str = field(repr=repr_masked, converter=MaskedStr)
     base_url: str
-    signer: Signer | None = field(repr=mask)
+    signer: Signer | None = field(repr=repr_masked)
     timeouts: Timeouts
     retry: RetryPolicy
     max_upload: int | None = None
@@ -142,7 +141,7 @@ class Call:
             await client.semaphore.acquire()
         try:
             if client.closed:
-                return SessionError(CLOSED)
+                return SessionError(SESSION_CLOSED)
             attempt = self.attempt_type(
                 settings.timeouts, total_at=self._total_at, cancelling=self._cancelling, permit=permit
             )
@@ -188,7 +187,7 @@ class Call:
         finally:
             client.waits.discard(scope)
         if client.closed:
-            raise SessionError(CLOSED)
+            raise SessionError(SESSION_CLOSED)
         reason = f"the concurrency of the session is {client.concurrency}"
         if limiter is not None and permit is None:
             reason = f"this operation is sent every {limiter.interval:.2g} s (rate_limit)"
@@ -205,7 +204,7 @@ class Call:
         finally:
             self._client.waits.discard(scope)
         if scope.expired():
-            raise SessionError(CLOSED)
+            raise SessionError(SESSION_CLOSED)
 
     def _build_attempt(self) -> HttpRequest:
         """Build the request of the next attempt, with a fresh nonce, timestamp, serial number and signature."""

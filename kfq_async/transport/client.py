@@ -18,10 +18,11 @@ from kfq_async.protocol.requests import STATIC_HEADERS
 from kfq_async.protocol.responses import HttpResponse
 from kfq_async.transport.attempt import DeadlineTimer, current_attempt
 from kfq_async.transport.connector import Connector
+from kfq_async.transport.first_write import UnrequestedData
 from kfq_async.transport.limits import RateLimiter
 from kfq_async.transport.request import Request
 from kfq_async.transport.resolver import LocalhostResolver
-from kfq_async.transport.translation import proxy_error, translate
+from kfq_async.transport.translation import not_written, proxy_error, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,6 +44,8 @@ MAX_RESPONSE = 8 * 1024 * 1024
 """Maximum size of a response body in bytes, after decompression; a larger one is refused while it arrives."""
 MAX_CLOSING_PAUSE = 0.03
 """Longest pause, in seconds, between two looks whether calls have ended: about half a second in all."""
+MAX_TIME = 253_402_300_799.0
+"""Latest time of a clock, the end of the year 9999, in seconds since the epoch."""
 MAX_CLOCK_OFFSET = 86_400.0
 """Seconds by which the local clock may be corrected; more is an error of the response and would affect all views."""
 
@@ -86,6 +89,8 @@ class Client:
         self._pid = 0
         self.closed = False
         """Whether `aclose` was called."""
+        self._closing: asyncio.Task[None] | None = None
+        """Task of the close under way, which every caller of `aclose` awaits."""
         self.waits: set[asyncio.Timeout] = set()
         """Scopes of the calls that wait for a permit, a slot or their next attempt."""
 
@@ -120,18 +125,27 @@ class Client:
         )
 
     async def aclose(self) -> None:
-        """End the calls that are under way, and close the connections. Idempotent."""
-        if self._http is not None and asyncio.get_running_loop() is not self._loop:
+        """End the calls that are under way, close the connections, and return when that is done.
+
+        Idempotent. Cancelling one caller does not interrupt the close.
+        """
+        under_way = self._http is not None or self._closing is not None
+        if under_way and asyncio.get_running_loop() is not self._loop:
             raise SessionError("the session must be closed in the event loop of its first call, while that runs")
         self.closed = True
         http, self._http = self._http, None
-        if http is None:
-            return
-        self._interrupt_calls()
+        if http is not None:
+            self._interrupt_calls()
+            self._closing = asyncio.create_task(self._close(http))
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    async def _close(self, http: ClientSession) -> None:
         try:
             await self._wait_for_calls()
         finally:
             await http.close()
+            self._closing = None
 
     def _interrupt_calls(self) -> None:
         """Expire the scopes of all calls, in an attempt or waiting for one."""
@@ -171,8 +185,11 @@ class Client:
                     timeout=_connect_timeout(timeouts.connect),
                 )
                 body = await _read(response)
-            if response.status == 407 and attempt.proxy is not None:
-                return proxy_error(attempt.proxy, 407)
+            if attempt.unwritten:
+                attempt.abort()
+                return not_written(UnrequestedData(), request.url)
+            if response.status == 407 and attempt.proxy is not None and request.url.scheme == "http":
+                return proxy_error(attempt.proxy, 407)  # through a tunnel of https the platform itself responds
             if body is None:
                 return UnexpectedResponse(f"the response exceeds {MAX_RESPONSE} bytes", http_status=response.status)
             return HttpResponse(response.status, response.headers, body)
@@ -202,17 +219,30 @@ class Client:
 
     def now_ms(self) -> int:
         """Return the platform's time in milliseconds, as far as it is known."""
-        return round((self._clock() + self.clock_offset) * 1000)
+        return round((self._now() + self.clock_offset) * 1000)
 
     def learn_clock(self, error: ApiError) -> bool:
         """Adopt the platform's clock from its response; return ``False`` if the response shows none."""
         if error.envelope is None or error.envelope.timestamp is None:
             return False
-        offset = error.envelope.timestamp.timestamp() - self._clock()
+        offset = error.envelope.timestamp.timestamp() - self._now()
         if abs(offset) > MAX_CLOCK_OFFSET:
             return False
         self.clock_offset = offset
         return True
+
+    def _now(self) -> float:
+        """Return the time of the session's clock; raise `SessionError` without the cause if that fails."""
+        failure = "did not return the seconds since the epoch"
+        try:
+            now: Any = self._clock()
+            if isinstance(now, (float, int)) and -MAX_TIME <= now <= MAX_TIME:
+                return float(now)
+        except BaseException as problem:  # a clock may raise anything
+            if isinstance(problem, KeyboardInterrupt | SystemExit):
+                raise
+            failure = f"raised {type(problem).__name__}"
+        raise SessionError(f"the session's clock {failure}")
 
 
 def create_client_session(

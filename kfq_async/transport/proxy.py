@@ -11,7 +11,7 @@ from aiohttp import hdrs
 from attrs import field, frozen
 from yarl import URL
 
-from kfq_async.models.fields import mask
+from kfq_async.models.fields import repr_masked
 from kfq_async.models.hosts import is_below_localhost
 from kfq_async.models.masking import MaskedStr, mask_text
 from kfq_async.models.urls import parse_http_url
@@ -36,7 +36,7 @@ class Proxy:
 
     url: URL
     tunnel: bool
-    authorization: str | None = field(repr=mask)
+    authorization: str | None = field(repr=repr_masked)
 
     @property
     def connect_headers(self) -> Mapping[str, str]:

@@ -69,12 +69,7 @@ class Request(ClientRequest):
 
     def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
         """Keep a small body as bytes."""
-        if (
-            isinstance(body, bytes)
-            and len(body) <= MAX_SMALL
-            and self.proxy is None
-            and hdrs.EXPECT not in self.headers
-        ):
+        if isinstance(body, bytes) and len(body) <= MAX_SMALL and self.proxy is None:
             self._small = body
             self.headers[hdrs.CONTENT_LENGTH] = str(len(body))
         else:
@@ -92,6 +87,11 @@ class Request(ClientRequest):
         return super().body
 
     body = vars(ClientRequest)["body"].getter(_payload)
+
+    @property
+    def written_at_once(self) -> bool:
+        """Whether `send` writes head and body without giving way to the event loop."""
+        return self._small is not None and not self._traces and ClientRequest.send is _ORIGINAL_SEND
 
     async def send(self, conn: Connection) -> ClientResponse:
         """Write head and body, and return the response object that will receive the response."""

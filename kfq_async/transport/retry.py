@@ -12,6 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_
 
 from kfq_async.errors import (
     ApiError,
+    AttemptTimeout,
     CertificateError,
     ClockError,
     ConnectError,
@@ -59,8 +60,8 @@ class FailureKind(Enum):
     """The nonce was seen before, so a copy of the request may have been executed."""
     CLOCK = auto()
     """The timestamp was refused before anything was executed."""
-    UNTRUSTED_RESPONSE = auto()
-    """The response may not be the platform's."""
+    IN_DOUBT = auto()
+    """The platform may have acted: the response may not be its own, or ``total`` expired after the request was sent."""
     FINAL = auto()
     """Any other response."""
 
@@ -102,7 +103,7 @@ _NONE = {
     FailureKind.AMBIGUOUS: _UNKNOWN,
     FailureKind.NONCE: _UNKNOWN,
     FailureKind.CLOCK: _RETRY,
-    FailureKind.UNTRUSTED_RESPONSE: _UNKNOWN,
+    FailureKind.IN_DOUBT: _UNKNOWN,
 }
 
 
@@ -131,8 +132,8 @@ def classify_failure(error: KfqError) -> FailureKind:
         case ProxyError(http_status=status) if status < 500:
             return FailureKind.FINAL
         case PoolTimeout() | TotalTimeout():
-            return FailureKind.UNTRUSTED_RESPONSE if error.phase is Phase.SENT else FailureKind.FINAL
-        case ConnectError():
+            return FailureKind.IN_DOUBT if error.phase is Phase.SENT else FailureKind.FINAL
+        case ConnectError() | AttemptTimeout(phase=Phase.NOT_SENT):
             return FailureKind.NOT_SENT
         case TransportError():
             return FailureKind.NO_RESPONSE
@@ -144,7 +145,7 @@ def classify_failure(error: KfqError) -> FailureKind:
             return FailureKind.NONCE
         case ApiError(code=code) if code in AMBIGUOUS_CODES:
             return FailureKind.AMBIGUOUS
-    return FailureKind.UNTRUSTED_RESPONSE if error.phase is Phase.SENT else FailureKind.FINAL
+    return FailureKind.IN_DOUBT if error.phase is Phase.SENT else FailureKind.FINAL
 
 
 async def retry(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kfq_async.config import Timeouts
     from kfq_async.transport.attempt import Attempt
 
-__all__ = ["proxy_error", "translate"]
+__all__ = ["SESSION_CLOSED", "not_written", "proxy_error", "translate"]
 
 _NETWORK = (aiohttp.ClientError, TimeoutError, OSError, UnicodeError, asyncio.CancelledError)
 """Exceptions that are failures of the network, whenever they occur.
@@ -43,6 +43,7 @@ _CERTIFICATE = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnector
 _ALERT = re.compile(r"\[SSL: (\w*ALERT\w*)\]")
 _CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")
 """Parts of the names of the TLS alerts by which a peer refuses a certificate (RFC 8446 section 6.2)."""
+SESSION_CLOSED = "the session was closed during the call"
 CONNECTOR_CLOSED = "the connector of the session is closed; it must stay open as long as the session"
 MAX_REASON = 100
 """Longest reason of a parser that is shown, in characters."""
@@ -60,9 +61,9 @@ def translate(
     ``closed`` tells whether the connector is closed.
     """
     network = attempt.connecting or isinstance(problem, _NETWORK)
-    sent = attempt.connected or (network and not attempt.connecting and not isinstance(problem, _NEVER_SENT))
+    sent = attempt.may_have_sent and (attempt.connecting or (network and not isinstance(problem, _NEVER_SENT)))
     if attempt.closed or closed:
-        reason = "the session was closed during the call" if attempt.closed else CONNECTOR_CLOSED
+        reason = SESSION_CLOSED if attempt.closed else CONNECTOR_CLOSED
         return SessionError(reason, phase=Phase.SENT if sent else Phase.NOT_SENT)
     if attempt.failure is not None:
         return attempt.failure
@@ -72,7 +73,14 @@ def translate(
         return None
     if alert := _certificate_alert(problem):
         return CertificateError(f"{url.host}:{url.port} refused the TLS handshake: {alert}")
+    if attempt.unwritten:
+        return not_written(problem, url)
     return _lost(problem) if sent else _not_connected(problem, attempt, timeouts, url)
+
+
+def not_written(problem: BaseException, url: URL) -> ConnectError:
+    """Return the error for an attempt that ended on its connection before the request was written."""
+    return ConnectError(f"the connection to {url.host}:{url.port} could not be used ({type(problem).__name__})")
 
 
 def proxy_error(proxy: URL, status: int) -> ProxyError:
@@ -85,10 +93,14 @@ def _expired(problem: TimeoutError, attempt: Attempt, timeouts: Timeouts, url: U
     if attempt.total_expired:
         phase = Phase.SENT if attempt.may_have_sent else Phase.NOT_SENT
         return TotalTimeout(f"total timeout ({timeouts.total} s) expired during an attempt", phase=phase)
+    if attempt.stalled:
+        reason = f"no byte of the file was sent for {timeouts.stall} s (Timeouts.stall)"
+        return StallTimeout(reason, phase=Phase.SENT if attempt.may_have_sent else Phase.NOT_SENT)
+    if attempt.unwritten:
+        reason = f"the request was not written within {timeouts.attempt} s (Timeouts.attempt)"
+        return AttemptTimeout(reason, phase=Phase.NOT_SENT)
     if not attempt.may_have_sent:
         return _not_connected(problem, attempt, timeouts, url)
-    if attempt.stalled:
-        return StallTimeout(f"no byte of the file was sent for {timeouts.stall} s (Timeouts.stall)", phase=Phase.SENT)
     return AttemptTimeout(f"no complete response within {timeouts.attempt} s (Timeouts.attempt)", phase=Phase.SENT)
 
 

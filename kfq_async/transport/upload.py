@@ -6,7 +6,7 @@ import asyncio
 from binascii import b2a_base64
 from hashlib import sha256
 from math import inf
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from aiohttp import Payload
 
@@ -23,10 +23,11 @@ from kfq_async.models.fields import new_id
 from kfq_async.protocol.requests import BodyStream
 from kfq_async.protocol.uploads import TAIL, encoded_size, prepare_upload
 from kfq_async.transport.attempt import Attempt, current_attempt
-from kfq_async.transport.call import CLOSED, Call
-from kfq_async.transport.connector import let_read, make_poll
+from kfq_async.transport.call import Call
+from kfq_async.transport.connector import let_read
 from kfq_async.transport.retry import RetryDecision
 from kfq_async.transport.sources import PIECE, Worker, label_of, open_source, read_exactly
+from kfq_async.transport.translation import SESSION_CLOSED
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from kfq_async.protocol.envelope import Envelope
     from kfq_async.protocol.requests import HttpRequest, PreparedCall
     from kfq_async.protocol.uploads import PreparedUpload
+    from kfq_async.transport.arrivals import Arrivals
     from kfq_async.transport.call import CallSettings
     from kfq_async.transport.client import Client
     from kfq_async.transport.limits import Permit
@@ -53,7 +55,7 @@ class UploadAttempt(Attempt):
     ``failure`` is the error with which the file ended the attempt.
     """
 
-    __slots__ = ("_pending", "_poll", "_sending", "_stall", "failure")
+    __slots__ = ("_pending", "_sending", "_stall", "failure")
 
     def __init__(
         self, timeouts: Timeouts, *, total_at: float, cancelling: int = 0, permit: Permit | None = None
@@ -63,23 +65,23 @@ class UploadAttempt(Attempt):
         self._stall = timeouts.stall
         self._sending = False
         self._pending = 0
-        self._poll = make_poll(None)
 
     @property
     def stalled(self) -> bool:
         """Whether the attempt expired because no byte of the file was sent."""
         return self._sending
 
-    def mark_connected(self, now: float, transport: asyncio.Transport | None = None) -> None:
+    def mark_connected(
+        self, now: float, transport: asyncio.Transport | None = None, arrivals: Arrivals | None = None
+    ) -> None:
         """Start the stall timeout, and release the permit."""
-        super().mark_connected(now, transport)
-        self._poll = make_poll(transport)
+        super().mark_connected(now, transport, arrivals)
         self._sending = True
         self.mark_progress(now)
 
     async def let_read(self) -> None:
         """Let the event loop read a response that has arrived: a write that fails would close the connection first."""
-        if self._poll(0):
+        if self._arrivals is not None and self._arrivals.poll(0):
             await let_read()
 
     def mark_progress(self, now: float) -> None:
@@ -181,16 +183,20 @@ class UploadPayload(Payload, BodyStream):
 
     def __init__(self, file: UploadFile, start: bytes) -> None:
         super().__init__(None)
-        self.may_have_sent = False
-        """Whether bytes of the body were sent."""
         self.complete = False
         """Whether the last byte was written."""
-        self.callback_error: Exception | None = None
+        self.callback_error: BaseException | None = None
         """What ``progress`` raised."""
         self.file = file
         self._start = start
         self._encoder = _Encoder(file)
+        self._attempt: UploadAttempt | None = None
         self._size = len(start) + encoded_size(file.size) + len(TAIL)
+
+    @property
+    def may_have_sent(self) -> bool:
+        """Whether bytes of the request may have been sent; a mock responds without a request."""
+        return self._attempt is not None and self._attempt.may_have_sent
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002  # aiohttp's
         """Raise `TypeError`: the body is never in memory as a whole."""
@@ -203,7 +209,7 @@ class UploadPayload(Payload, BodyStream):
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         """Write the body, which has exactly the announced length."""
         del content_length
-        attempt = cast("UploadAttempt", current_attempt.get())
+        attempt = self._attempt = cast("UploadAttempt", current_attempt.get())
         try:
             await self._write(writer, attempt)
         except FileRefused as problem:
@@ -217,7 +223,6 @@ class UploadPayload(Payload, BodyStream):
     async def _write(self, writer: AbstractStreamWriter, attempt: UploadAttempt) -> None:
         file, encoder, clock = self.file, self._encoder, asyncio.get_running_loop().time
         await file.worker.run(encoder.open)
-        self.may_have_sent = True
         await writer.write(self._start)
         while encoder.position < file.size:
             piece = await file.worker.run(encoder.read)
@@ -236,8 +241,11 @@ class UploadPayload(Payload, BodyStream):
             return
         try:
             progress(sent, self.file.size)
-        except Exception as error:  # noqa: BLE001  # a function of the caller's
-            self.callback_error = error
+        except BaseException as error:  # a function of the caller's may raise anything
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            cancelled = isinstance(error, asyncio.CancelledError)  # nobody asked for it
+            self.callback_error = RuntimeError("progress raised CancelledError") if cancelled else error
         else:
             return
         raise _Abandoned
@@ -317,7 +325,7 @@ class UploadCall(Call):
 
         Raises `SessionError` if the session is closed meanwhile.
         """
-        client, total = self._client, self._settings.timeouts.total
+        client, total, raised = self._client, self._settings.timeouts.total, False
         client.open()
         scope = asyncio.timeout_at(None if self._total_at == inf else self._total_at)
         client.waits.add(scope)
@@ -327,10 +335,16 @@ class UploadCall(Call):
         except TimeoutError:
             if not scope.expired():
                 raise
+        except asyncio.CancelledError:
+            if cast("asyncio.Task[Any]", asyncio.current_task()).cancelling() > self._cancelling:
+                raise
+            raised = True
         finally:
             client.waits.discard(scope)
+        if raised:
+            raise RuntimeError("the source of the upload raised CancelledError")
         if client.closed:
-            raise SessionError(CLOSED)
+            raise SessionError(SESSION_CLOSED)
         return TotalTimeout(f"total timeout ({total} s) expired while the file was being read", phase=Phase.NOT_SENT)
 
     async def _examine(self) -> FileRefused | None:

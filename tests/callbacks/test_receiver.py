@@ -36,6 +36,7 @@ from kfq_async.callbacks import parsing
 from kfq_async.callbacks import receiver as receiver_module
 from kfq_async.callbacks.stores_redis import RedisStore
 from kfq_async.protocol.signing import load_json
+from output import package_records
 from senders import APP_ID, NOW, PATH, SIGNED, make_body, private_key, signed_event_headers, signed_headers
 
 if TYPE_CHECKING:
@@ -488,8 +489,9 @@ async def test_aclose_during_a_store_operation() -> None:
     assert handler.finished == 1
 
 
-async def test_release_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
+async def test_release_that_hangs(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """A claim that cannot be released before `aclose` ends is left to its lease, and the failure is reported."""
+    monkeypatch.setattr(receiver_module, "_CANCELLATION_GRACE", 0.01)
     store = HangingStore("release")
     receiver = make_receiver(Handler(fails=1), store=store)
     request = asyncio.create_task(deliver(receiver))
@@ -497,6 +499,51 @@ async def test_release_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
     await receiver.aclose(within=0)
     assert rejection(await request) == (503, 91000, "handler_failed")
     assert "could not release a claim" in caplog.text
+
+
+@pytest.mark.parametrize("fails", [1, 0], ids=["failed", "cancelled"])
+async def test_release_under_way(fails: int) -> None:
+    """A claim that is being released when the receiver is closed, by two callers, is released."""
+    handler, store = Handler(fails=fails), HangingStore("release")
+    if not fails:
+        handler.gate.clear()
+    receiver = make_receiver(handler, store=store)
+    request = asyncio.create_task(deliver(receiver))
+    await (store.hanging if fails else handler.started).wait()
+    first = asyncio.create_task(receiver.aclose(within=0))
+    await store.hanging.wait()
+    second = asyncio.create_task(receiver.aclose(within=0))
+    await asyncio.sleep(0.01)
+    store.resumed.set()
+    await asyncio.gather(first, second)
+    assert rejection(await request)[2] == "handler_failed"
+    assert await deliver(make_receiver(Handler(), store=store)) == SUCCESS
+
+
+async def test_cleanup_of_a_cancelled_handler() -> None:
+    """What a handler does when it is cancelled is not interrupted by another call of `aclose`."""
+    started, cleaning, gate, ended = (asyncio.Event() for _ in range(4))
+
+    async def handler(_: NotificationDelivery[IdentityNotification]) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaning.set()
+            await gate.wait()
+            ended.set()
+
+    receiver = make_receiver(handler)
+    request = asyncio.create_task(deliver(receiver))
+    await started.wait()
+    first = asyncio.create_task(receiver.aclose(within=0))
+    await cleaning.wait()
+    second = asyncio.create_task(receiver.aclose(within=0))
+    await asyncio.sleep(0.01)
+    gate.set()
+    await asyncio.gather(first, second)
+    assert ended.is_set()
+    assert rejection(await request)[2] == "handler_failed"
 
 
 async def test_cancellation_before_the_handler_starts() -> None:
@@ -569,6 +616,7 @@ KILLED_WORKER = """
 import asyncio, sys
 from redis.asyncio import Redis
 from kfq_async.callbacks.stores_redis import RedisStore
+from output import package_records
 from senders import *
 from kfq_async import CallbackVerifier, NotificationReceiver
 
@@ -658,17 +706,18 @@ class FailingStore(MemoryStore):
 
 
 class HangingStore(MemoryStore):
-    """Store whose methods named in ``hangs`` never return."""
+    """Store whose methods named in ``hangs`` do not return before ``resumed`` is set."""
 
     def __init__(self, *hangs: str) -> None:
         super().__init__()
         self.hangs = set(hangs)
         self.hanging = asyncio.Event()
+        self.resumed = asyncio.Event()
 
     async def _wait(self, name: str) -> None:
         if name in self.hangs:
             self.hanging.set()
-            await asyncio.Event().wait()
+            await self.resumed.wait()
 
     async def mark_done(self, key: str, *, retention: float) -> None:
         """Hang, or mark as done."""
@@ -1037,7 +1086,7 @@ async def test_log_records(caplog: pytest.LogCaptureFixture) -> None:
     receiver = make_receiver(Handler(fails=1))
     await deliver(receiver)
     await receiver.receive(BODY, {}, PATH)
-    failed, missing = caplog.records
+    failed, missing = package_records(caplog)
     assert (failed.levelname, missing.levelname) == ("ERROR", "INFO")
     assert failed.getMessage().startswith(
         f"notification rejected: the handler failed, retry later: LookupError at {__file__}:"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from kfq_async.cli import app
+from output import quiet_environment
 
 
 def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,5 +58,6 @@ def test_closed_pipe() -> None:
         "app.app = closed\n"
         "raise SystemExit(app.run([]))\n"
     )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    command, environment = [sys.executable, "-c", script], quiet_environment()
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (1, "")

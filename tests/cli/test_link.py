@@ -13,6 +13,7 @@ import pytest
 
 from kfq_async.cli.app import run
 from kfq_async.sandbox import Fault, Sandbox
+from output import quiet_environment
 
 
 @pytest.fixture
@@ -226,7 +227,11 @@ def test_interrupt() -> None:
         base_url = f"http://127.0.0.1:{server.getsockname()[1]}"
         options = ["link", "--company-name", "甲", "--token", "TENANT01", "--base-url", base_url]
         process = subprocess.Popen(
-            [sys.executable, "-c", INTERRUPTIBLE, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", INTERRUPTIBLE, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=quiet_environment(),
         )
         connection, _ = server.accept()
         with connection:

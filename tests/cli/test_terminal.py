@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
 import subprocess
 import sys
 
@@ -15,6 +14,7 @@ from rich.console import Console
 from calls import refusal, respond
 from kfq_async.cli import app
 from kfq_async.cli.terminal import print_json, print_line, replace_unencodable
+from output import quiet_environment
 from servers import ScriptedServer
 
 EVIL = "\x1b]0;owned\x07\x9b2J[red]:smile:\u202e\u2028x"
@@ -117,7 +117,9 @@ COMMANDS = [
 )
 def test_any_encoding(arguments: list[str], status: int, part: str, settings: dict[str, str]) -> None:
     """Help and errors are shown on terminals and pipes without Chinese too."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KFQ_", "LC_", "LANG"))}
+    environment = {
+        name: value for name, value in quiet_environment().items() if not name.startswith(("KFQ_", "LC_", "LANG"))
+    }
     ran = subprocess.run(
         [sys.executable, "-m", "kfq_async", *arguments], capture_output=True, env=environment | settings, check=False
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from attrs import frozen
 
 from integrations.service import BOUND_PATH, bound_path
+from output import quiet_environment
 from senders import make_body
 from web_servers import RawConnection, free_port, wait_until_listening
 
@@ -58,7 +58,7 @@ def service_process(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
     port, output = free_port(), tmp_path / "output"
     command = COMMANDS[request.param]
     command = [sys.executable, "-m", *command, *(["--port", str(port)] if "uvicorn" in command else [str(port)])]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    environment = quiet_environment(PYTHONPATH=str(TESTS))
     with (
         output.open("wb") as file,
         subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment) as process,

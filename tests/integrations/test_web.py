@@ -25,6 +25,7 @@ from kfq_async.integrations.web import (
     read_limited,
     web_session,
 )
+from output import package_records
 from senders import make_body
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def test_retry_after(retry_after: float | None, expected: str) -> None:
 def test_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """The error is logged on one line with its code and without personal data."""
     http_error(kfq.ServerError(91000, "\x1b[2J手机号13800138000\r\nERROR forged", http_status=500))
-    (record,) = caplog.records
+    (record,) = package_records(caplog)
     assert (record.name, record.levelno) == ("kfq_async", logging.ERROR)
     assert "error 91000" in record.message
     assert record.message.isprintable()

@@ -21,12 +21,12 @@ from kfq_async.models.fields import (
     as_texts,
     as_tuple,
     integer,
-    mask,
-    mask_extra,
     model,
     models,
     new_id,
     new_id_pair,
+    repr_keys,
+    repr_masked,
     text,
     texts,
 )
@@ -132,18 +132,18 @@ def test_refusal_hides_the_value(name: str, number: int) -> None:
 
 
 @pytest.mark.parametrize(("value", "shown"), [(None, "None"), ("", "'***'"), ("13800138000", "'***'")])
-def test_mask(value: object, shown: str) -> None:
-    """The mask shows whether a field is set, and nothing else."""
-    assert mask(value) == shown
+def test_repr_masked(value: object, shown: str) -> None:
+    """The ``repr`` shows whether a field is set, and nothing else."""
+    assert repr_masked(value) == shown
 
 
 @pytest.mark.parametrize(
     ("extra", "shown"),
     [({}, "{}"), ({"b": "13800138000", "a": {"c": 1}}, "<a, b>")],
 )
-def test_mask_extra(extra: dict[str, object], shown: str) -> None:
+def test_repr_keys(extra: dict[str, object], shown: str) -> None:
     """Unknown keys are shown by name only."""
-    assert mask_extra(extra) == shown
+    assert repr_keys(extra) == shown
 
 
 @frozen(kw_only=True)

@@ -6,6 +6,8 @@ import copy
 import json
 import pickle
 import sqlite3
+import traceback
+from inspect import signature
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,17 @@ from rich.console import Console
 from rich.pretty import Pretty
 from yarl import URL
 
-from kfq_async.models.masking import MaskedBytes, MaskedStr, mask_secret, mask_text, mask_texts, type_name
+from kfq_async.models.masking import (
+    MaskedBytes,
+    MaskedStr,
+    hide_arguments,
+    mask_secret,
+    mask_text,
+    mask_texts,
+    plain_text,
+    type_name,
+)
+from named_texts import NamedText
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,12 +99,43 @@ def test_mask_secret_masks_text_and_bytes() -> None:
 
 
 def test_mask_text_leaves_other_values_alone() -> None:
-    """Only a plain ``str`` is converted."""
+    """Only text is converted, and masked text is returned as it is."""
     assert type(mask_text("text")) is MaskedStr
     assert mask_text(None) is None
     assert mask_text(5) == 5
     text = MaskedStr("text")
     assert mask_text(text) is text
+
+
+def test_text_of_a_subclass() -> None:
+    """A text of a subclass is masked, and keeps its characters whatever its ``__str__`` returns."""
+    assert plain_text(NamedText.TOKEN) == "app-token"
+    assert type(plain_text(MaskedStr("a"))) is str
+    for masked in (mask_text(NamedText.TOKEN), mask_secret(NamedText.TOKEN)):
+        assert masked == "app-token"
+        assert repr(masked) == "'***'"
+
+
+class Tokens:
+    """A class with a method whose arguments are hidden."""
+
+    @hide_arguments
+    def check(self, token: object, *, number: int = 0) -> int:
+        """Return ``number``."""
+        if not isinstance(token, str):
+            raise TypeError("token must be a str")
+        return number
+
+
+def test_hidden_arguments() -> None:
+    """A decorated function returns and raises as before, and no frame of the package shows an argument."""
+    assert Tokens().check("a", number=5) == 5
+    assert list(signature(Tokens.check).parameters) == ["self", "token", "number"]
+    with pytest.raises(TypeError, match="token must be a str") as caught:
+        Tokens().check(["SECRET"])
+    _, *frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert frames
+    assert "SECRET" not in "".join(repr(frame.f_locals) for frame in frames)
 
 
 def test_texts_of_json_data_are_masked_in_a_copy() -> None:

@@ -29,6 +29,7 @@ from kfq_async.onboarding.failures import (
     SystemicFailureDetector,
     systemic_failure_advice,
 )
+from output import package_records
 
 LINK = CorpIdentLink(order_no="1", auth_url="https://secret")
 REFUSED_TOKEN = CredentialsError(41000, "token invalid", http_status=200)
@@ -93,7 +94,7 @@ def clock() -> Clock:
 
 def pauses(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the logged pauses."""
-    return [record.getMessage().partition(":")[0] for record in caplog.records]
+    return [record.getMessage().partition(":")[0] for record in package_records(caplog)]
 
 
 @pytest.mark.parametrize("result", [LINK, BusinessError(31000, "no", http_status=200), ConnectError("refused")])
@@ -104,7 +105,7 @@ async def test_single_results_do_not_open_it(
     breaker = CircuitBreaker(clock=clock)
     breaker.record(result)
     await breaker.wait_until_closed()
-    assert caplog.records == []
+    assert package_records(caplog) == []
 
 
 def test_pause_doubles(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
@@ -157,7 +158,7 @@ def test_log_masks_personal_data(clock: Clock, caplog: pytest.LogCaptureFixture)
     """The log has the known words of an error's message, on one line."""
     caplog.set_level(logging.WARNING)
     CircuitBreaker(clock=clock).record(CredentialsError(41000, "\n用户13800138000不存在", http_status=200))
-    (record,) = caplog.records
+    (record,) = package_records(caplog)
     assert record.message.isprintable()
     assert "“ 用户…不存在”" in record.message
 

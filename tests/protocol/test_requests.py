@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from asyncio import CancelledError
+from collections.abc import Iterator, Mapping
 from typing import Any
 from unittest.mock import Mock
 from urllib.parse import parse_qsl
 
 import orjson
 import pytest
+from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
@@ -22,6 +25,7 @@ from kfq_async import (
     Idempotency,
     Operation,
     OprIdentInfo,
+    SignerError,
     SigningInput,
 )
 from kfq_async.models.masking import MaskedStr
@@ -33,6 +37,7 @@ from kfq_async.protocol.requests import (
     add_credentials,
     prepare,
 )
+from named_texts import NamedNumber, NamedText
 
 BASE = f"https://h.example/resrun-paas{API_PATH}"
 DRAFT: Operation[Any, Any] = Operation("POST", "/contract/draft", credentials=CredentialPlacement.PARAMETERS)
@@ -157,6 +162,70 @@ def test_query_round_trip(fields: dict[str, str]) -> None:
     assert dict(parse_qsl(http_request.url.raw_query_string, keep_blank_values=True)) == fields
 
 
+@pytest.mark.parametrize("operation", [CORP_IDENT_LINK, DRAFT, ORDER, TASKS], ids=lambda operation: operation.name)
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"张三\ud800": "x"}, r"\$: key 1 holds a lone surrogate \(\\ud800\), which cannot be encoded in UTF-8"),
+        ({"a": 1, "张三": 2, "李四\udfff": 3}, r"\$: key 3 holds a lone surrogate \(\\udfff\)"),
+        ({"a": 1, 5: 2}, r"\$: key 2 must be a plain str, not a int"),
+        ({None: 2}, r"\$: key 1 must be a plain str, not a NoneType"),
+        ({("张三",): 2}, r"\$: key 1 must be a plain str, not a tuple"),
+        ({NamedText.TOKEN: 2}, r"\$: key 1 must be a plain str, not a NamedText"),
+        ({"n": 2**64}, r"\$\.n: Integer exceeds 64-bit range"),
+        ({"n": -(2**63) - 1}, r"\$\.n: Integer exceeds 64-bit range"),
+        ({"n": 10**5000}, r"\$\.n: Integer exceeds 64-bit range"),
+    ],
+)
+@pytest.mark.parametrize("argument", ["request", "extra_body"])
+def test_invalid_keys_and_numbers(operation: Operation[Any, Any], fields: Any, problem: str, argument: str) -> None:
+    """A key that cannot be sent is named by its position, and not shown; numbers have the range of a body's."""
+    with pytest.raises(EncodeError, match=problem) as caught:
+        prepare_call(operation, **{"request": {}, argument: fields})
+    assert caught.value.__context__ is None
+    assert not {*"张三李四"} & {*str(caught.value)}
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"a": {"b": [{"张三\ud800": 1}]}}, r"\$\.a\.b\[0\]: key 1 holds a lone surrogate"),
+        ({"a": [1, {2: 3}]}, r"\$\.a\[1\]: key 1 must be a plain str, not a int"),
+        ({"a\n\x1b[1m": {1}}, r"\$\.a  \[1m: Type is not JSON serializable: set"),
+        ({"a" * 200: {1}}, r"\$\.a{100}…: Type is not JSON serializable: set"),
+    ],
+)
+def test_path_of_what_json_cannot_hold(fields: Any, path: str) -> None:
+    """The path leads to the object with the key, on one line."""
+    with pytest.raises(EncodeError, match=path):
+        prepare_call(DRAFT, fields)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[1mb", "x" * 200])
+def test_long_and_unprintable_names_in_a_query(name: str) -> None:
+    """A name in a message is on one line and not longer than 100 characters."""
+    for value, error in ((1.5, TypeError), ("\ud800", ValueError), (2**64, ValueError)):
+        with pytest.raises(error) as caught:
+            prepare_call(ORDER, {name: value})
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 300
+
+
+def test_members_of_enumerations() -> None:
+    """Members are sent by their values, in a query and in headers as in a body."""
+    fields = {"text": NamedText.TOKEN, "number": NamedNumber.FIVE}
+    headers = {NamedText.HEADER: NamedText.TOKEN}
+    query = write(prepare_call(ORDER, fields, extra_headers=headers))
+    assert query.url.raw_query_string == "text=app-token&number=5"
+    assert query.headers["X-Trace"] == "app-token"
+    assert write(prepare_call(DRAFT, fields)).body.endswith(b'"text":"app-token","number":5}')  # type: ignore[union-attr]
+    operation = Operation[Any, Any](NamedText.METHOD, NamedText.PATH)
+    assert operation.name == "POST /auth/other"
+    model = CorpIdentLinkRequest(account_name=NamedText.TOKEN, client_request_id=None)
+    assert write(prepare_call(CORP_IDENT_LINK, model)).body == b'{"accountName":"app-token"}'
+
+
 @pytest.mark.parametrize("value", [1.5, [1], {"a": 1}, b"a", ("a",)])
 def test_invalid_query_values(value: object) -> None:
     """Lists, objects and floats in a query are refused, naming the field."""
@@ -205,6 +274,34 @@ def test_signing_input_of_a_post(operation: Operation[Any, Any], body: str) -> N
     uri = f"/resrun-paas{API_PATH}{operation.path}"
     assert json.loads(http_request.headers["sign"]) == [body, {}, "n-1", "1750000000000", uri]
     assert http_request.body == body.encode()
+
+
+class Interruption(BaseException):
+    """An exception that is not an `Exception`."""
+
+
+@pytest.mark.parametrize(
+    "problem", [CancelledError, GeneratorExit, Interruption, StopIteration, RecursionError, BaseExceptionGroup]
+)
+def test_signer_that_raises(problem: Any) -> None:
+    """Whatever a signer raises is a `SignerError`: its cancellation is none of the call."""
+    raised = problem("SECRET", [KeyboardInterrupt()]) if problem is BaseExceptionGroup else problem("SECRET")
+    with pytest.raises(SignerError, match=f"the session's signer, raised {problem.__name__}") as caught:
+        write(prepare_call(DRAFT, {}), signer=Mock(sign=Mock(side_effect=raised)))
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt, SystemExit])
+def test_signer_that_ends_the_process(problem: type[BaseException]) -> None:
+    """Exceptions that end the process pass through."""
+    with pytest.raises(problem):
+        write(prepare_call(DRAFT, {}), signer=Mock(sign=Mock(side_effect=problem)))
+
+
+def test_signature_of_a_subclass_of_str() -> None:
+    """The characters of a signature are sent, whatever its ``__str__`` returns."""
+    http_request = write(prepare_call(DRAFT, {}), signer=Mock(sign=Mock(return_value=NamedText.TOKEN)))
+    assert http_request.headers["sign"] == "app-token"
 
 
 def test_signing_input_of_a_get() -> None:
@@ -289,6 +386,18 @@ def test_extra_body_of_a_get() -> None:
                 "uniquecode",
                 "content-type",
                 "Content-Length",
+                "Content-Encoding",
+                "Connection",
+                "EXPECT",
+                "Host",
+                "HTTP2-Settings",
+                "keep-alive",
+                "Proxy-Authorization",
+                "Proxy-Connection",
+                "te",
+                "Trailer",
+                "Transfer-Encoding",
+                "Upgrade",
             )
         ),
         (DRAFT, {"extra_headers": {"sign": "SECRET"}}, "extra_headers must not hold sign"),
@@ -326,6 +435,104 @@ def test_request_of_a_wrong_type(operation: Operation[Any, Any], request_: objec
     """A request that the operation does not take is refused before anything is sent."""
     with pytest.raises(TypeError, match=message):
         prepare_call(operation, request_)
+
+
+ADDITIONS = [["SECRET"], [("a", "SECRET")], "SECRET", b"SECRET", 5, None, {"SECRET"}, Mock(keys=list), object()]
+
+
+@pytest.mark.parametrize("name", ["extra_body", "extra_headers"])
+@pytest.mark.parametrize("value", ADDITIONS, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("request_", [{}, EncodedRequest(b"{}", "c-9"), 5], ids=lambda value: type(value).__name__)
+def test_additions_of_a_wrong_type(name: str, value: object, request_: object) -> None:
+    """Additions that are no mapping are refused by name, before the request is looked at."""
+    with pytest.raises(TypeError, match=f"^{name} must be a mapping, not {type(value).__name__}$"):
+        prepare_call(CORP_IDENT_LINK, request_, **{name: value})
+
+
+class BrokenMapping(Mapping[str, Any]):
+    """A mapping whose methods raise."""
+
+    def __init__(self, problem: BaseException) -> None:
+        self.problem = problem
+
+    def __getitem__(self, key: str) -> Any:
+        raise self.problem
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["a"])
+
+    def __len__(self) -> int:
+        raise self.problem
+
+
+class BrokenDict(dict[str, Any]):
+    """A ``dict`` whose method raises."""
+
+    def keys(self) -> Any:
+        """Raise an error."""
+        raise CancelledError
+
+    def items(self) -> Any:
+        """Raise an error."""
+        raise CancelledError
+
+    def __iter__(self) -> Any:
+        raise CancelledError
+
+
+@frozen
+class Inner:
+    """A model inside another."""
+
+    a: int = 1
+
+
+@frozen
+class Unchecked:
+    """A model that does not check its fields."""
+
+    inner: Inner
+
+
+@pytest.mark.parametrize(
+    "problem", [RuntimeError("SECRET"), KeyError("SECRET"), StopIteration("SECRET"), CancelledError("SECRET")]
+)
+@pytest.mark.parametrize("operation", [DRAFT, ORDER], ids=lambda operation: operation.name)
+def test_mapping_that_raises(operation: Operation[Any, Any], problem: BaseException) -> None:
+    """Whatever a mapping raises is a `TypeError` that names the argument and the class of the exception."""
+    broken = BrokenMapping(problem)
+    text = f"cannot be read: its BrokenMapping raised {type(problem).__name__}$"
+    for arguments in ({}, {"extra_body": broken}, {"extra_headers": broken}):
+        name = next(iter(arguments), "the request")
+        with pytest.raises(TypeError, match=f"^{name} {text}") as caught:
+            prepare_call(operation, {} if arguments else broken, **arguments)
+        assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt, SystemExit])
+def test_mapping_that_ends_the_process(problem: type[BaseException]) -> None:
+    """Exceptions that end the process pass through."""
+    with pytest.raises(problem):
+        prepare_call(DRAFT, BrokenMapping(problem()))
+
+
+def test_dict_that_raises() -> None:
+    """A subclass of ``dict`` is read by its methods on the outside, and by its content inside."""
+    with pytest.raises(TypeError, match="the request cannot be read: its BrokenDict raised CancelledError"):
+        prepare_call(DRAFT, BrokenDict(a=1))
+    assert write(prepare_call(CORP_IDENT_LINK, {"a": BrokenDict(b=1)})).body == b'{"a":{"b":1}}'
+    with pytest.raises(EncodeError, match=r"\$\.a\.b\[0\]: Type is not JSON serializable: set"):
+        prepare_call(DRAFT, {"a": BrokenDict(b=[{1}])})
+    with pytest.raises(EncodeError, match=r"\$\.a: Type is not JSON serializable: BrokenMapping"):
+        prepare_call(DRAFT, {"a": BrokenMapping(RuntimeError())})
+
+
+def test_model_that_cannot_be_converted() -> None:
+    """A model of the caller's with a value of a wrong type is a `TypeError` without it."""
+    operation = Operation[Any, Any]("POST", "/auth/other", request=Unchecked)
+    assert write(prepare_call(operation, Unchecked(Inner()))).body == b'{"inner":{"a":1}}'
+    with pytest.raises(TypeError, match="the request cannot be read: its Unchecked raised AttributeError"):
+        prepare_call(operation, Unchecked("SECRET"))  # type: ignore[arg-type]
 
 
 def test_request_that_cannot_be_encoded() -> None:

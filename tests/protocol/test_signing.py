@@ -389,17 +389,50 @@ def test_invalid_keys(load: Any, key: Any, message: str) -> None:
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-@pytest.mark.parametrize("key", [bare(private_der())[:-40], bare(private_der())[:-40].encode(), private_der()[:-40]])
+@pytest.mark.parametrize(
+    "key",
+    [
+        bare(private_der())[:-40],
+        bare(private_der())[:-40].encode(),
+        private_der()[:-40],
+        bytearray(private_der()[:-40]),
+        [bare(private_der())[:-40]],
+    ],
+    ids=lambda value: type(value).__name__,
+)
 @pytest.mark.parametrize("load", [Rsa2Signer, partial(CanonicalRsa2Signer, "A1"), load_private_key, load_public_key])
-def test_refused_key_is_not_shown(load: Any, key: str | bytes) -> None:
+def test_refused_key_is_not_shown(load: Any, key: Any) -> None:
     """The variables of the frames that refuse a key, which error trackers record, do not show it."""
-    with pytest.raises(ValueError, match="neither PEM") as caught:
+    with pytest.raises(ValueError, match=r"neither PEM|must be a str, bytes") as caught:
         load(key)
     frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
-    variables = [repr(frame.f_locals) for frame in frames if frame.f_code.co_filename.endswith("protocol/signing.py")]
-    der = base64.b64decode(key) if isinstance(key, str) else key
+    variables = [repr(frame.f_locals) for frame in frames if "kfq_async" in frame.f_code.co_filename]
+    der = private_der()[:-40]
     assert variables
     assert not [part for part in (repr(key)[20:60], repr(der)[20:60]) if part in "".join(variables)]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: sign(b"SECRET", "no key"),
+        lambda: sign("SECRET", KEY),  # type: ignore[arg-type]
+        lambda: verify(b"SECRET", "signature", "no key"),
+        lambda: canonical_json(b'["SECRET"'),
+        lambda: string_to_sign("A1", b'["SECRET"', nonce="n", timestamp="1", uri="/?token=SECRET"),
+        lambda: Rsa2Signer(["SECRET"]),  # type: ignore[arg-type]
+        lambda: CanonicalRsa2Signer("", "SECRET"),
+        lambda: CanonicalRsa2Signer(7, "SECRET"),  # type: ignore[arg-type]
+    ],
+)
+def test_refused_messages_are_not_shown(call: Any) -> None:
+    """Neither the text of an error nor the variables of its frames show what was to be signed, or a key."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        call()
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    variables = [repr(frame.f_locals) for frame in frames if "kfq_async" in frame.f_code.co_filename]
+    assert variables
+    assert "SECRET" not in "".join([str(caught.value), *variables])
 
 
 def test_verify() -> None:

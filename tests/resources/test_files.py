@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import io
 import os
@@ -498,6 +499,22 @@ async def test_progress_that_raises(path: Path) -> None:
         finally:
             gc.enable()
         assert (server.connections, server.requests) == (1, [])
+
+
+async def test_cancellation_that_nobody_asked_for(session: AsyncSession) -> None:
+    """A `CancelledError` of the caller's functions does not end the task as cancelled."""
+
+    def cancel(*_: int) -> None:
+        raise asyncio.CancelledError
+
+    async def cancelled() -> AsyncIterator[bytes]:
+        yield PDF
+        raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError, match="progress raised CancelledError"):
+        await session.files.upload_document(PDF, name="a", progress=cancel)
+    with pytest.raises(RuntimeError, match="the source of the upload raised CancelledError"):
+        await session.files.upload_document(cancelled(), name="a")
 
 
 async def test_last_progress_raises() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from kfq_async import AsyncSession, CorpIdentLinkRequest, KfqError, RetryPolicy
 from kfq_async.sandbox import SAMPLE_TOKEN, Fault, Sandbox
+from kfq_async.sandbox.notifications import NotificationSender
 from kfq_async.sandbox.store import Setting, Store, process_key
 
 if TYPE_CHECKING:
@@ -279,6 +280,44 @@ async def test_stopped_twice() -> None:
     await sandbox.start()
     await sandbox.stop()
     await sandbox.stop()
+    with pytest.raises(KfqError):
+        await link(sandbox)
+
+
+async def test_stopped_at_the_same_time() -> None:
+    """Each caller of `stop` returns when the sandbox has stopped."""
+    sandbox = Sandbox()
+    await sandbox.start()
+    first = asyncio.create_task(sandbox.stop())
+    await asyncio.sleep(0)
+    await sandbox.stop()
+    assert first.done()
+    await first
+
+
+async def test_stop_that_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancelled `stop` closes the rest nevertheless: the server, the sender's connections and the state file."""
+    closed: list[str] = []
+    close_sender, close_store = NotificationSender.close, Store.close
+
+    async def recording_sender(sender: NotificationSender) -> None:
+        await close_sender(sender)
+        closed.append("sender")
+
+    def recording_store(store: Store) -> None:
+        close_store(store)
+        closed.append("store")
+
+    monkeypatch.setattr(NotificationSender, "close", recording_sender)
+    monkeypatch.setattr(Store, "close", recording_store)
+    sandbox = Sandbox(state=tmp_path / "sandbox.db")
+    await sandbox.start()
+    stopping = asyncio.create_task(sandbox.stop())
+    await asyncio.sleep(0)
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    assert closed == ["sender", "store"]
     with pytest.raises(KfqError):
         await link(sandbox)
 

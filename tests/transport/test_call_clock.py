@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 import pytest
 
 from calls import DRAFT, KEYED, NO_RETRY, SAFE_GET, TOKEN, error_of, link_request, open_session, refusal, respond
-from kfq_async import AsyncSession, ClockError, Operation, Phase
+from kfq_async import AsyncSession, ClockError, Operation, Phase, SessionError
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.sandbox import Sandbox
 from servers import ScriptedServer, http_response, success
@@ -85,3 +86,48 @@ async def test_clock_is_corrected_once_per_call() -> None:
         first, second = (int(seen.headers["timestamp"]) for seen in server.requests)
     assert (type(error), error.attempts) == (ClockError, 2)
     assert abs(second - 1775010802000) < 60_000 < abs(first - 1775010802000)
+
+
+@pytest.mark.parametrize(
+    ("second", "failure"),
+    [
+        (ValueError("手机号13800138000"), "raised ValueError"),
+        (asyncio.CancelledError(), "raised CancelledError"),
+        (float("nan"), "did not return the seconds since the epoch"),
+        (float("inf"), "did not return the seconds since the epoch"),
+        (10**400, "did not return the seconds since the epoch"),
+        ("1775010802", "did not return the seconds since the epoch"),
+        (None, "did not return the seconds since the epoch"),
+    ],
+)
+@pytest.mark.parametrize("response", [None, refusal(41001)], ids=["sent", "answered"])
+async def test_clock_that_fails(second: object, failure: str, response: bytes | None) -> None:
+    """A clock that fails before the second attempt ends the call, with the phase of the first one."""
+    times = iter([time.time()])
+
+    def clock() -> Any:
+        now = next(times, second)
+        if isinstance(now, BaseException):
+            raise now
+        return now
+
+    async with ScriptedServer(respond(response)) as server, open_session(server, clock=clock) as session:
+        error = await error_of(session)
+        assert len(server.requests) == 1
+    assert type(error) is SessionError
+    assert (error.phase, error.attempts) == ((Phase.SENT, 2) if response is None else (Phase.NOT_SENT, 1))
+    assert f"the session's clock {failure}" in str(error)
+    assert (error.__cause__, error.__context__) == (None, None)
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt, SystemExit])
+async def test_clock_that_ends_the_process(problem: type[BaseException]) -> None:
+    """An exception that ends the process passes through."""
+
+    def clock() -> float:
+        raise problem
+
+    async with AsyncSession(TOKEN, base_url="http://127.0.0.1:1/resrun-paas", clock=clock) as session:
+        call = session.auth.corp_ident_link(link_request())
+        with pytest.raises(problem):
+            call.send(None)

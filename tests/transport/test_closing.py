@@ -256,6 +256,28 @@ async def test_nothing_runs_on_after_closing(*, within: bool) -> None:
             assert all(call.done() for call in calls)
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_closing_twice_at_once(*, cancelled: bool) -> None:
+    """A second caller of `aclose` returns when all is closed, also if the first caller was cancelled."""
+    async with ScriptedServer(never_respond) as server:
+        session = open_session(server)
+        call = asyncio.create_task(error_of(session, KEYED, {}))
+        await server.wait_for_requests()
+        first = asyncio.create_task(session.aclose())
+        await asyncio.sleep(0)
+        if cancelled:
+            first.cancel()
+        await session.aclose()
+        assert call.done()
+        if cancelled:
+            with pytest.raises(asyncio.CancelledError):
+                await first
+        else:
+            assert first.done()
+        await session.aclose()
+        assert type(await call) is SessionError
+
+
 async def test_closing_before_a_call_uses_its_slot() -> None:
     """A call that got its slot in the very step in which the session is closed sends nothing."""
     async with ScriptedServer(respond(success())) as server:

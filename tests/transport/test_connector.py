@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import threading
 import time
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import aiohttp
@@ -36,9 +38,11 @@ from kfq_async import (
     OutcomeUnknown,
     Phase,
     SessionError,
+    Timeouts,
 )
 from kfq_async.transport import connector as connector_module
-from kfq_async.transport.connector import MAX_NEW, Connector, make_poll
+from kfq_async.transport.arrivals import make_poll
+from kfq_async.transport.connector import MAX_NEW, Connector
 from servers import ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
@@ -82,7 +86,9 @@ async def wait_for(pushes: asyncio.Semaphore, number: int) -> None:
     await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("pushed", [UNREQUESTED, http_response("timeout", 408, Connection="close"), b"garbage"])
+@pytest.mark.parametrize(
+    "pushed", [UNREQUESTED, UNREQUESTED[:20], http_response("timeout", 408, Connection="close"), b"garbage"]
+)
 async def test_idle_connection_with_data_is_dropped(pushed: bytes) -> None:
     """A connection that received data while it was idle is dropped, and the call uses another one."""
     async with (
@@ -327,6 +333,10 @@ class PushingServer:
 
         self._run(push())
 
+    def push_raw(self, data: bytes) -> None:
+        """Send bytes on the socket of the last connection, below TLS."""
+        os.write(self._writers[-1].get_extra_info("socket").fileno(), data)
+
     def _run(self, step: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(step, self._loop).result(10)
 
@@ -469,6 +479,88 @@ async def test_session_tickets_are_no_response(authority: trustme.CA) -> None:
         assert (server.connections, server.requests) == (1, 3)
 
 
+async def test_part_of_a_tls_record(authority: trustme.CA) -> None:
+    """A connection is dropped if the beginning of a TLS record was read while it was idle."""
+    server_context, context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server_context)
+    authority.configure_trust(context)
+    with PushingServer(ssl=server_context) as server:
+        async with AsyncSession(TOKEN, base_url=server.base_url, ssl=context, retry=NO_RETRY) as session:
+            await session.auth.corp_ident_link(link_request())
+            server.push_raw(b"\x17\x03\x03\x01\x00" + bytes(10))  # application data, 10 bytes of 256
+            await asyncio.sleep(0.05)
+            await session.auth.corp_ident_link(link_request())
+        assert (server.connections, server.requests) == (2, 2)
+
+
+# The time between the check of a connection and the first write
+
+
+def trace(monkeypatch: pytest.MonkeyPatch, event: str, hook: Callable[..., Coroutine[Any, Any, None]]) -> None:
+    """Call a tracing hook, as instrumentation does, in every session that is opened from now on."""
+    config = aiohttp.TraceConfig()
+    getattr(config, event).append(hook)
+    monkeypatch.setattr(aiohttp, "ClientSession", partial(aiohttp.ClientSession, trace_configs=[config]))
+
+
+@pytest.mark.parametrize("event", ["on_request_headers_sent", "on_request_chunk_sent"])
+@pytest.mark.parametrize("pushed", [UNREQUESTED, UNREQUESTED[:20], b""])
+async def test_data_that_arrives_before_the_first_write(
+    event: str, pushed: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data that arrives while a hook delays the first write is no response: the call is sent on another connection."""
+    pushes = 0
+
+    async def push(*_: object) -> None:
+        nonlocal pushes
+        if server.requests == 1 and not pushes:
+            pushes += 1
+            server.push(pushed)
+            await asyncio.sleep(0.05)
+
+    trace(monkeypatch, event, push)
+    with PushingServer() as server:
+        async with AsyncSession(TOKEN, base_url=server.base_url) as session:
+            for _ in range(2):
+                assert (await session.auth.corp_ident_link(link_request())).order_no == "N1"
+        assert (server.connections, server.requests, pushes) == (2, 2, 1)
+
+
+@pytest.mark.parametrize("event", ["on_request_headers_sent", "on_request_chunk_sent"])
+@pytest.mark.parametrize("problem", [KeyError("x"), asyncio.CancelledError(), OSError("x")])
+async def test_hook_that_fails_before_the_first_write(
+    event: str, problem: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hook that raises before anything is written leaves the call unsent."""
+
+    async def fail(*_: object) -> None:
+        raise problem
+
+    trace(monkeypatch, event, fail)
+    async with ScriptedServer(respond(success())) as server, open_session(server, retry=NO_RETRY) as session:
+        error = await error_of(session, DRAFT, {})
+        assert (type(error), error.phase) == (ConnectError, Phase.NOT_SENT)
+    assert server.requests == []
+
+
+async def test_hook_that_hangs_before_the_first_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt that expires before anything is written leaves the call unsent."""
+
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    trace(monkeypatch, "on_request_headers_sent", hang)
+    timeouts = Timeouts(attempt=0.1)
+    async with (
+        ScriptedServer(respond(success())) as server,
+        open_session(server, retry=NO_RETRY, timeouts=timeouts) as session,
+    ):
+        error = await error_of(session, DRAFT, {})
+        assert (type(error), error.phase) == (AttemptTimeout, Phase.NOT_SENT)
+        assert "not written within 0.1 s" in str(error)
+    assert server.requests == []
+
+
 @pytest.mark.parametrize(("early", "kind"), [(3, None), (MAX_NEW, ConnectError)])
 async def test_new_connection_with_data(early: int, kind: type[ConnectError] | None) -> None:
     """A new connection on which data arrived is dropped as well, up to a number."""
@@ -485,27 +577,3 @@ async def test_new_connection_with_data(early: int, kind: type[ConnectError] | N
                 assert (type(error), error.phase) == (kind, Phase.NOT_SENT)
                 assert "UnrequestedData" in str(error)
                 assert (server.connections, server.requests) == (early, 0)
-
-
-@pytest.mark.parametrize("make", [connector_module._with_poll, connector_module._with_select])
-def test_readable_sockets(make: Callable[[int], Callable[[float], object]]) -> None:
-    """Data and the end of the stream make a socket readable, whichever system call finds it out."""
-    ours, peer = socket.socketpair()
-    with ours, peer:
-        poll = make(ours.fileno())
-        assert not poll(0)
-        peer.send(b"x")
-        assert poll(0)
-        ours.recv(1)
-        assert not poll(0)
-        peer.close()
-        assert poll(0)
-
-
-@pytest.mark.parametrize("found", [None, socket.socket()])
-def test_transport_without_an_open_socket(found: socket.socket | None) -> None:
-    """A transport that has no socket, or a closed one, holds no data."""
-    if found is not None:
-        found.close()
-    assert not make_poll(asyncio.BaseTransport({"socket": found}))(0)
-    assert not make_poll(None)(0)

@@ -9,11 +9,11 @@ import aiohttp
 import pytest
 import trustme
 
-from calls import REQUEST, TOKEN, respond
-from kfq_async import AsyncSession, CertificateError
+from calls import DRAFT, REQUEST, TOKEN, error_of, open_session, respond
+from kfq_async import AsyncSession, CertificateError, Phase, UnexpectedResponse
 from kfq_async.transport.proxy import Proxy, find_proxy
 from proxies import ForwardProxy, client_context, server_context
-from servers import ScriptedServer, success
+from servers import ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -270,3 +270,16 @@ async def test_https_proxy_with_an_untrusted_certificate() -> None:
         with pytest.raises(CertificateError, match=r"TLS handshake with the proxy 127\.0\.0\.1:\d+ failed"):
             await session.auth.corp_ident_link(REQUEST)
         assert proxy.tunnels == []
+
+
+async def test_http_407_through_a_tunnel() -> None:
+    """HTTP 407 in the tunnel of an https URL is a response of the platform, and not one of the proxy."""
+    authority = trustme.CA()
+    async with (
+        ScriptedServer(respond(http_response("no", 407)), ssl=server_context(authority, "127.0.0.1")) as server,
+        ForwardProxy() as proxy,
+        open_session(server, proxy=proxy.url, ssl=client_context(authority)) as session,
+    ):
+        error = await error_of(session, DRAFT, {})
+    assert (type(error), error.phase) == (UnexpectedResponse, Phase.ANSWERED)
+    assert len(server.requests) == 1

@@ -98,26 +98,6 @@ async def test_connector_without_keep_alive() -> None:
         assert [seen.headers["Connection"] for seen in server.requests] == ["close", "close"]
 
 
-async def test_expect_100_continue() -> None:
-    """With ``Expect: 100-continue`` the body is sent after the server's interim response."""
-    order: list[object] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        order.append(head.endswith(b"\r\n\r\n") and b"{" not in head)
-        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        order.append(await reader.readexactly(7))
-        writer.write(success())
-        await reader.read()
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/resrun-paas"
-        async with AsyncSession(TOKEN, base_url=base_url) as session:
-            await session.send(POST, {"a": 1}, extra_headers={"Expect": "100-continue"})
-    assert order == [True, b'{"a":1}']
-
-
 @pytest.fixture
 def middlewares(monkeypatch: pytest.MonkeyPatch) -> list[aiohttp.ClientMiddlewareType]:
     """Install client middlewares for every client session, as instrumentation and mocks do, and return their list."""

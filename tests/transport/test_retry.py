@@ -37,6 +37,7 @@ from kfq_async import (
     UnexpectedResponse,
 )
 from kfq_async.transport.retry import FailureKind, RetryDecision, backoff, classify_failure, decide_retry, retry
+from output import package_records
 
 SENT, NOT_SENT, ANSWERED = Phase.SENT, Phase.NOT_SENT, Phase.ANSWERED
 
@@ -320,7 +321,7 @@ async def test_retry_is_logged(caplog: pytest.LogCaptureFixture) -> None:
         return "done"
 
     await retry(first, attempt, retryable=lambda _: True, policy=FAST_RETRY, remaining=lambda: inf)
-    (record,) = caplog.records
+    (record,) = package_records(caplog)
     assert record.getMessage() == "POST /x: attempt 1 failed with ConnectError (not_sent); retry in 0.01 s"
     assert (record.name, record.levelname) == ("kfq_async", "INFO")
     assert vars(record) | {"client_request_id": "id-1", "unique_code": "u-1"} == vars(record)

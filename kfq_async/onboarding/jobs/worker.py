@@ -106,8 +106,10 @@ class OnboardingJobs:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._app.close_async()
-        await self.ledger.aclose()
+        try:
+            await self._app.close_async()
+        finally:
+            await self.ledger.aclose()
 
     async def enqueue(
         self,

@@ -23,6 +23,7 @@ from kfq_async.cli.onboard import run as onboard_run
 from kfq_async.errors import OnboardingError
 from kfq_async.onboarding import SqliteLedger
 from kfq_async.sandbox import Fault, Sandbox
+from output import quiet_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -542,7 +543,7 @@ def test_interrupt(times: int, kfq_sandbox: Sandbox, tmp_path: Path) -> None:
     """The first Ctrl-C finishes the requests in progress, the second stops at once; both can be resumed."""
     kfq_sandbox.inject_faults(Fault("delay", seconds=0.2 if times == 1 else 5.0))
     source = write(tmp_path, 500)
-    environment = {**os.environ, "KFQ_APP_AUTH_TOKEN": kfq_sandbox.token, "KFQ_BASE_URL": kfq_sandbox.base_url}
+    environment = quiet_environment(KFQ_APP_AUTH_TOKEN=kfq_sandbox.token, KFQ_BASE_URL=kfq_sandbox.base_url)
     command = [sys.executable, "-m", "kfq_async", "onboard", str(source), "--concurrency", "5"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

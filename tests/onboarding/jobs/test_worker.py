@@ -263,6 +263,19 @@ async def test_systemic_failure(
     assert len(sandbox.orders) == 3
 
 
+async def test_closing_that_fails(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger is closed even if closing the queue is cancelled."""
+    jobs = OnboardingJobs(postgres, secret=SECRET)
+
+    async def close_async() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        async with jobs:
+            monkeypatch.setattr(jobs._app, "close_async", close_async)
+    assert jobs.ledger.pool.closed
+
+
 async def test_closed_session(jobs: OnboardingJobs, sandbox: Sandbox) -> None:
     """A closed session is a programming error: the job stays, and the entry gets no result."""
     await jobs.enqueue(rows(1))

@@ -1,4 +1,4 @@
-"""Credentials of a GET: in the request line that the server receives, and nowhere else."""
+"""The first write of a request: checked as it happens, with the credentials of a GET in the request line alone."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 import trustme
 
 from calls import NO_RETRY, SAFE_GET, TOKEN, UNSAFE_GET, error_of, link_request, open_session, respond
-from kfq_async import AsyncSession, ConnectionLost, Phase
-from kfq_async.transport.credentials import CredentialTransport
+from kfq_async import AsyncSession, ConnectError, Phase
+from kfq_async.transport.first_write import FirstWrite
 from servers import ReceivedRequest, ScriptedServer, success
 
 PATH = "/resrun-paas/kaifangqian/openAPI/V2/contract/tasks"
@@ -86,7 +86,8 @@ async def test_request_that_is_not_written(monkeypatch: pytest.MonkeyPatch) -> N
 
     async with ScriptedServer(respond(success())) as server, open_session(server, retry=NO_RETRY) as session:
         monkeypatch.setattr(aiohttp.ClientRequest, "send", release)
-        assert type(await error_of(session, SAFE_GET, {})) is ConnectionLost
+        error = await error_of(session, SAFE_GET, {})
+        assert (type(error), error.phase) == (ConnectError, Phase.NOT_SENT)
         monkeypatch.setattr(aiohttp.ClientRequest, "send", original)
         await session.auth.corp_ident_link(link_request())
         await session.for_token("OTHER").send(SAFE_GET, {})
@@ -117,15 +118,16 @@ async def test_head_of_an_unknown_form(head: bytes, monkeypatch: pytest.MonkeyPa
     async with ScriptedServer(respond(success())) as server, open_session(server, retry=NO_RETRY) as session:
         error = await error_of(session, UNSAFE_GET, {})
         assert "ClientConnectionError" in str(error)
-        assert error.phase is Phase.SENT
+        assert (type(error), error.phase) == (ConnectError, Phase.NOT_SENT)
     assert server.requests == []
 
 
-def attach() -> tuple[Mock, Mock, CredentialTransport]:
-    """Return a transport, the connection that has it, and the `CredentialTransport` attached to the connection."""
-    transport, connection = Mock(), Mock()
+def attach() -> tuple[Mock, Mock, FirstWrite]:
+    """Return a transport, the connection that has it, and the `FirstWrite` attached to the connection."""
+    transport, connection, attempt, arrivals = Mock(), Mock(), Mock(query_credentials="t=1"), Mock()
     connection.protocol.transport = transport
-    return transport, connection, CredentialTransport.attach(connection, "t=1")
+    connection.protocol.should_close = arrivals.before_request.return_value = False
+    return transport, connection, FirstWrite.attach(connection, attempt, arrivals)
 
 
 def test_head_in_several_chunks() -> None:
