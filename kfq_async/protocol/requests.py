@@ -34,7 +34,8 @@ __all__ = [
     "PreparedCall",
     "add_credentials",
     "add_operator",
-    "check_headers",
+    "check_type",
+    "copy_additions",
     "list_names",
     "prepare",
 ]
@@ -198,12 +199,11 @@ def prepare(
     overwrite a field or header or cannot be sent; `EncodeError` for keys and values that JSON cannot hold.
     """
     if extra_body is not NOTHING or extra_headers is not NOTHING:
-        extra_body = _copy_mapping("extra_body", extra_body)
-        extra_headers = check_headers(_copy_mapping("extra_headers", extra_headers))
+        extra_body, extra_headers = copy_additions(extra_body, extra_headers)
     if type(request) is EncodedRequest:
         return _prepare_encoded(operation, request, url, extra_body, extra_headers)
     if type(request) not in (operation.request, dict):
-        _check_type(operation, request)
+        check_type(operation, request)
     fields = _read("the request", to_wire, request)
     if extra_body:
         if duplicates := fields.keys() & extra_body.keys():
@@ -241,7 +241,13 @@ def add_operator(fields: dict[str, object], operator_account: str | None) -> Non
         fields.setdefault(OPERATOR_ACCOUNT, operator_account)
 
 
-def _check_type(operation: Operation[Any, Any], request: object) -> None:
+def copy_additions(extra_body: object, extra_headers: object) -> tuple[dict[Any, Any], dict[str, str]]:
+    """Return copies of a caller's additions; raise `TypeError` or `ValueError` for what cannot be sent."""
+    return _copy_mapping("extra_body", extra_body), _check_headers(_copy_mapping("extra_headers", extra_headers))
+
+
+def check_type(operation: Operation[Any, Any], request: object) -> None:
+    """Raise `TypeError` unless a request is a mapping or the operation's model."""
     if not isinstance(request, (Mapping, operation.request or Mapping)):
         expected = f"a {operation.request.__name__} or a mapping" if operation.request else "a mapping"
         raise TypeError(f"{operation.name} takes {expected}, not {type_name(request)}")
@@ -312,7 +318,7 @@ def _sign(signer: Signer, signing_input: SigningInput) -> str:
     raise SignerError(f"the method sign of {type(signer).__name__}, the session's signer, {failure}")
 
 
-def check_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
+def _check_headers(headers: dict[Any, Any]) -> dict[str, str]:
     """Return the headers with masked values; raise `TypeError` or `ValueError` for one that cannot be sent.
 
     An invalid name is not shown: it may be a whole header line with a token.

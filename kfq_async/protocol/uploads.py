@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from attrs import define, field, frozen
 
@@ -18,7 +18,8 @@ from kfq_async.protocol.requests import (
     HttpRequest,
     PreparedCall,
     add_operator,
-    check_headers,
+    check_type,
+    copy_additions,
     list_names,
 )
 from kfq_async.redaction import printable
@@ -130,9 +131,8 @@ def prepare_upload(
     operator_account: str | None = None,
 ) -> PreparedUpload:
     """Prepare an upload for one call; raise `TypeError`, `ValueError` or `EncodeError` as `prepare` does."""
-    if operation.request is None or not isinstance(request, operation.request):
-        expected = f"a {operation.request.__name__} or a mapping" if operation.request else "a mapping"
-        raise TypeError(f"{operation.name} takes {expected}, not {type(request).__name__}")
+    check_type(operation, request)
+    extra_body, extra_headers = copy_additions(extra_body, extra_headers)
     if operation.method != "POST" or operation.credentials is not CredentialPlacement.PARAMETERS:
         raise TypeError(f"{operation.name} cannot send a file: only a POST with CredentialPlacement.PARAMETERS can")
     if reserved := extra_body.keys() & (RESERVED_PARAMETERS | _FIELDS):
@@ -146,8 +146,8 @@ def prepare_upload(
         query=NOTHING,
         private_query=NOTHING,
         client_request_id=None,
-        extra_headers=check_headers(extra_headers),
-        upload=request,
+        extra_headers=extra_headers,
+        upload=cast("FileUpload", request),
     )
 
 

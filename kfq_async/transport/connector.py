@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-__all__ = ["MAX_NEW", "Connector"]
+__all__ = ["MAX_NEW", "Connector", "let_read"]
 
 MAX_NEW = 10
 """Maximum number of new connections for one attempt: data arrived before the request on all but the last."""
@@ -93,7 +93,7 @@ async def _examine(connection: Connection, protocol: ResponseHandler, arrivals: 
     if arrivals.unrequested:
         return False
     try:
-        await _let_read()
+        await let_read()
         if (failure := protocol.exception()) is not None:
             raise UnrequestedData from failure
     except BaseException:
@@ -102,7 +102,7 @@ async def _examine(connection: Connection, protocol: ResponseHandler, arrivals: 
     return not transport.is_closing()
 
 
-async def _let_read() -> None:
+async def let_read() -> None:
     """Let the event loop read what has arrived, and tell the protocol of an end: each takes a step or two."""
     for _ in range(6):
         await asyncio.sleep(0)

@@ -10,22 +10,25 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 from kfq_async.errors import FileRefused
 from kfq_async.protocol.uploads import HEAD, FileFacts
+from kfq_async.redaction import printable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable
 
     from kfq_async.models.files import FileUpload
 
-__all__ = ["MAX_IN_MEMORY", "PIECE", "Source", "Worker", "open_source", "read_exactly"]
+__all__ = ["MAX_IN_MEMORY", "PIECE", "Source", "Worker", "label_of", "open_source", "read_exactly"]
 
 T = TypeVar("T")
 
 PIECE = 384 * 1024
 """Bytes of a file that are read at once; a multiple of 3, so that pieces of base64 join without padding."""
+MAX_LABEL = 100
+"""Number of characters of a file's name that an error shows."""
 MAX_CLOSING = 1.0
 """Seconds for which the end of an upload waits for a thread that reads; the file is closed when it has read."""
 MAX_IN_MEMORY = 1024 * 1024
@@ -42,9 +45,15 @@ class Worker:
         self._work: asyncio.Future[Any] | None = None
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
-        """Call a function in a thread."""
-        work = self._work = asyncio.get_running_loop().run_in_executor(None, function, *args)
-        return await asyncio.shield(work)
+        """Call a function in a thread; raise `FileRefused` for whatever it raises, since files may raise anything."""
+        try:
+            self._work = asyncio.get_running_loop().run_in_executor(None, function, *args)
+            return cast("T", await asyncio.shield(self._work))
+        except FileRefused:
+            raise
+        except Exception as problem:  # noqa: BLE001
+            failure = f"it cannot be read ({type(problem).__name__})"
+        raise FileRefused(failure)
 
     async def finish(self, close: Callable[[], None]) -> None:
         """Call ``close`` once no thread is at work, which is awaited for at most `MAX_CLOSING` seconds."""
@@ -78,6 +87,13 @@ async def open_source(upload: FileUpload, worker: Worker) -> Source:
     return await _collect(_read_all(source, worker), name, worker)
 
 
+def label_of(upload: FileUpload) -> str:
+    """Return the name of a file for an error, from what is known without opening it."""
+    source: Any = upload.source
+    name = Path(source).name if isinstance(source, str | os.PathLike) else _name_of(source)
+    return printable(name or upload.name or "the file", MAX_LABEL)
+
+
 async def _collect(chunks: AsyncIterable[Any], name: str | None, worker: Worker) -> CollectedSource:
     source = CollectedSource(name)
     iterator = aiter(chunks)
@@ -102,7 +118,7 @@ def _position(file: IO[bytes]) -> int | None:
     return file.tell() if file.seekable() else None
 
 
-def _name_of(file: IO[bytes]) -> str | None:
+def _name_of(file: object) -> str | None:
     """Return the name of an open file: some have a number, or none."""
     name = getattr(file, "name", None)
     return Path(name).name if isinstance(name, str) else None

@@ -93,13 +93,14 @@ def _expired(problem: TimeoutError, attempt: Attempt, timeouts: Timeouts, url: U
     if attempt.total_expired:
         phase = Phase.SENT if attempt.may_have_sent else Phase.NOT_SENT
         return TotalTimeout(f"total timeout ({timeouts.total} s) expired during an attempt", phase=phase)
+    if attempt.stalled:
+        reason = f"no byte of the file was sent for {timeouts.stall} s (Timeouts.stall)"
+        return StallTimeout(reason, phase=Phase.SENT if attempt.may_have_sent else Phase.NOT_SENT)
     if attempt.unwritten:
         reason = f"the request was not written within {timeouts.attempt} s (Timeouts.attempt)"
         return AttemptTimeout(reason, phase=Phase.NOT_SENT)
     if not attempt.may_have_sent:
         return _not_connected(problem, attempt, timeouts, url)
-    if attempt.stalled:
-        return StallTimeout(f"no byte of the file was sent for {timeouts.stall} s (Timeouts.stall)", phase=Phase.SENT)
     return AttemptTimeout(f"no complete response within {timeouts.attempt} s (Timeouts.attempt)", phase=Phase.SENT)
 
 

@@ -6,7 +6,7 @@ import asyncio
 from binascii import b2a_base64
 from hashlib import sha256
 from math import inf
-from typing import IO, TYPE_CHECKING, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from aiohttp import Payload
 
@@ -22,16 +22,14 @@ from kfq_async.errors import (
 from kfq_async.models.fields import new_id
 from kfq_async.protocol.requests import BodyStream
 from kfq_async.protocol.uploads import TAIL, encoded_size, prepare_upload
-from kfq_async.redaction import printable
 from kfq_async.transport.attempt import Attempt, current_attempt
 from kfq_async.transport.call import Call
+from kfq_async.transport.connector import let_read
 from kfq_async.transport.retry import RetryDecision
-from kfq_async.transport.sources import PIECE, Worker, open_source, read_exactly
+from kfq_async.transport.sources import PIECE, Worker, label_of, open_source, read_exactly
 from kfq_async.transport.translation import SESSION_CLOSED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aiohttp.abc import AbstractStreamWriter
 
     from kfq_async.config import Timeouts
@@ -47,11 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["UploadAttempt", "UploadCall", "UploadPayload"]
 
-T = TypeVar("T")
 SLICE = 64 * 1024
 """Bytes of the body that are written at once."""
-_MAX_NAME = 100
-"""Number of characters of a file's name that an error shows."""
 
 
 class UploadAttempt(Attempt):
@@ -84,6 +79,11 @@ class UploadAttempt(Attempt):
         self._sending = True
         self.mark_progress(now)
 
+    async def let_read(self) -> None:
+        """Let the event loop read a response that has arrived: a write that fails would close the connection first."""
+        if self._arrivals is not None and self._arrivals.poll(0):
+            await let_read()
+
     def mark_progress(self, now: float) -> None:
         """Restart the stall timeout: bytes were sent."""
         self._expires_at = min(self._total_at, now + self._stall)
@@ -103,37 +103,27 @@ class UploadAttempt(Attempt):
         super().check(now)
 
 
+def _name_file(problem: FileRefused, upload: FileUpload) -> FileRefused:
+    """Return an error with the file's name, and without a traceback, whose frames hold parts of the file."""
+    return type(problem)(f"{label_of(upload)}: {problem.args[0]}")
+
+
 class UploadFile:
     """The file of one call, read anew for each attempt, which must find the bytes of the attempts before it."""
 
     def __init__(self, upload: FileUpload, source: Source, worker: Worker) -> None:
+        self.upload = upload
         self.source = source
         self.worker = worker
-        self.progress = upload.progress
         self.size = 0
         self.checked = 0
         """Number of bytes that an attempt has read."""
         self.digest = b""
         """SHA-256 of these bytes."""
-        self._label = printable(source.name or upload.name or "the file", _MAX_NAME)
 
     def stream(self, start: bytes) -> UploadPayload:
         """Return the body of an attempt: ``start``, the file as base64, and the end of the JSON object."""
         return UploadPayload(self, start)
-
-    async def run(self, function: Callable[[], T]) -> T:
-        """Call a function in a thread; raise `FileRefused` with the file's name for whatever it raises."""
-        try:
-            return await self.worker.run(function)
-        except FileRefused as problem:
-            error = self.explain(problem)
-        except Exception as problem:  # noqa: BLE001  # a file of the caller's may raise anything
-            error = self.explain(FileRefused(f"it cannot be read ({type(problem).__name__})"))
-        raise error
-
-    def explain(self, problem: FileRefused) -> FileRefused:
-        """Return an error with the file's name, without a traceback, whose frames hold parts of the file."""
-        return type(problem)(f"{self._label}: {problem.args[0]}")
 
 
 class _Encoder:
@@ -193,16 +183,20 @@ class UploadPayload(Payload, BodyStream):
 
     def __init__(self, file: UploadFile, start: bytes) -> None:
         super().__init__(None)
-        self.may_have_sent = False
-        """Whether bytes of the body were sent."""
         self.complete = False
-        """Whether the last byte was sent."""
-        self.callback_error: Exception | None = None
+        """Whether the last byte was written."""
+        self.callback_error: BaseException | None = None
         """What ``progress`` raised."""
         self.file = file
         self._start = start
         self._encoder = _Encoder(file)
+        self._attempt: UploadAttempt | None = None
         self._size = len(start) + encoded_size(file.size) + len(TAIL)
+
+    @property
+    def may_have_sent(self) -> bool:
+        """Whether bytes of the request may have been sent; a mock responds without a request."""
+        return self._attempt is not None and self._attempt.may_have_sent
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:  # noqa: ARG002  # aiohttp's
         """Raise `TypeError`: the body is never in memory as a whole."""
@@ -215,11 +209,11 @@ class UploadPayload(Payload, BodyStream):
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         """Write the body, which has exactly the announced length."""
         del content_length
-        attempt = cast("UploadAttempt", current_attempt.get())
+        attempt = self._attempt = cast("UploadAttempt", current_attempt.get())
         try:
             await self._write(writer, attempt)
         except FileRefused as problem:
-            attempt.failure = problem.with_traceback(None)
+            attempt.failure = _name_file(problem, self.file.upload)
         except _Abandoned:
             pass
         else:
@@ -228,13 +222,13 @@ class UploadPayload(Payload, BodyStream):
 
     async def _write(self, writer: AbstractStreamWriter, attempt: UploadAttempt) -> None:
         file, encoder, clock = self.file, self._encoder, asyncio.get_running_loop().time
-        await file.run(encoder.open)
-        self.may_have_sent = True
+        await file.worker.run(encoder.open)
         await writer.write(self._start)
         while encoder.position < file.size:
-            piece = await file.run(encoder.read)
-            self.complete = encoder.position == file.size
+            piece = await file.worker.run(encoder.read)
             for start in range(0, len(piece), SLICE):
+                await attempt.let_read()
+                self.complete = encoder.position == file.size and start + SLICE >= len(piece)
                 await writer.write(piece[start : start + SLICE])
                 attempt.mark_progress(clock())
             self._report(encoder.position)
@@ -242,12 +236,16 @@ class UploadPayload(Payload, BodyStream):
         attempt.mark_sent(clock())
 
     def _report(self, sent: int) -> None:
-        if self.file.progress is None:
+        progress = self.file.upload.progress
+        if progress is None:
             return
         try:
-            self.file.progress(sent, self.file.size)
-        except Exception as error:  # noqa: BLE001  # a function of the caller's
-            self.callback_error = error
+            progress(sent, self.file.size)
+        except BaseException as error:  # a function of the caller's may raise anything
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            cancelled = isinstance(error, asyncio.CancelledError)  # nobody asked for it
+            self.callback_error = RuntimeError("progress raised CancelledError") if cancelled else error
         else:
             return
         raise _Abandoned
@@ -327,7 +325,7 @@ class UploadCall(Call):
 
         Raises `SessionError` if the session is closed meanwhile.
         """
-        client, total = self._client, self._settings.timeouts.total
+        client, total, raised = self._client, self._settings.timeouts.total, False
         client.open()
         scope = asyncio.timeout_at(None if self._total_at == inf else self._total_at)
         client.waits.add(scope)
@@ -337,32 +335,31 @@ class UploadCall(Call):
         except TimeoutError:
             if not scope.expired():
                 raise
+        except asyncio.CancelledError:
+            if cast("asyncio.Task[Any]", asyncio.current_task()).cancelling() > self._cancelling:
+                raise
+            raised = True
         finally:
             client.waits.discard(scope)
+        if raised:
+            raise RuntimeError("the source of the upload raised CancelledError")
         if client.closed:
             raise SessionError(SESSION_CLOSED)
         return TotalTimeout(f"total timeout ({total} s) expired while the file was being read", phase=Phase.NOT_SENT)
 
     async def _examine(self) -> FileRefused | None:
-        upload, settings = self._upload.upload, self._settings
-        file = UploadFile(upload, await open_source(upload, self._worker), self._worker)
-        self._file = file
+        upload = self._upload.upload
         try:
-            facts = await file.run(file.source.examine)
+            self._file = UploadFile(upload, await open_source(upload, self._worker), self._worker)
+            facts = await self._worker.run(self._file.source.examine)
+            self._file.size = facts.size
+            self._upload.begin(self._file, facts)
         except FileRefused as problem:
-            return problem.with_traceback(None)
-        file.size = facts.size
-        try:
-            self._upload.begin(file, facts)
-        except FileRefused as problem:
-            return file.explain(problem)
-        size = self._upload.body_size(settings.app_auth_token, new_id())
-        if settings.max_upload is not None and size > settings.max_upload:
-            return file.explain(
-                FileRefused(
-                    f"its body has {size} bytes, for a file of {file.size}, and max_upload is {settings.max_upload}"
-                )
-            )
+            return _name_file(problem, upload)
+        size, limit = self._upload.body_size(self._settings.app_auth_token, new_id()), self._settings.max_upload
+        if limit is not None and size > limit:
+            text = f"its body has {size} bytes, for a file of {facts.size}, and max_upload is {limit}"
+            return _name_file(FileRefused(text), upload)
         return None
 
     def _build_attempt(self) -> HttpRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import io
 import os
@@ -269,7 +270,28 @@ async def test_payload_too_large() -> None:
     assert (caught.value.phase, caught.value.http_status, caught.value.attempts) == (Phase.ANSWERED, 413, 1)
 
 
-async def test_one_letter_more_is_no_base64(session: AsyncSession) -> None:
+@pytest.mark.parametrize("seekable", [False, True])
+async def test_file_that_cannot_be_read(session: AsyncSession, path: Path, *, seekable: bool) -> None:
+    """Whatever a file of the caller's raises is a refusal, with the name of the file."""
+
+    class Failing(Pipe):
+        name = path.as_posix()
+
+        def readinto(self, _: Any) -> int:
+            raise LookupError("SECRET")
+
+    file: Any = Failing(b"")
+    if seekable:
+        file = path.open("rb")
+        file.close()
+    with pytest.raises(FileRefused) as caught:
+        await session.files.upload_document(file)
+    kind = "ValueError" if seekable else "LookupError"
+    assert f"采购合同.PDF: it cannot be read ({kind})" in str(caught.value)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+async def test_iterable_of_text(session: AsyncSession) -> None:
     """An iterable that yields text ends the call as a programming error."""
 
     async def texts() -> AsyncIterator[Any]:
@@ -477,6 +499,22 @@ async def test_progress_that_raises(path: Path) -> None:
         finally:
             gc.enable()
         assert (server.connections, server.requests) == (1, [])
+
+
+async def test_cancellation_that_nobody_asked_for(session: AsyncSession) -> None:
+    """A `CancelledError` of the caller's functions does not end the task as cancelled."""
+
+    def cancel(*_: int) -> None:
+        raise asyncio.CancelledError
+
+    async def cancelled() -> AsyncIterator[bytes]:
+        yield PDF
+        raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError, match="progress raised CancelledError"):
+        await session.files.upload_document(PDF, name="a", progress=cancel)
+    with pytest.raises(RuntimeError, match="the source of the upload raised CancelledError"):
+        await session.files.upload_document(cancelled(), name="a")
 
 
 async def test_last_progress_raises() -> None:

@@ -415,7 +415,7 @@ async def test_cancellation_while_tickets_are_read(authority: trustme.CA, monkey
             AsyncSession(TOKEN, base_url=server.base_url, connector=connector, retry=NO_RETRY) as session,
         ):
             with monkeypatch.context() as patch:
-                patch.setattr(connector_module, "_let_read", read_for_ever)
+                patch.setattr(connector_module, "let_read", read_for_ever)
                 call = asyncio.create_task(session.send(KEYED))
                 await reading.wait()
                 call.cancel()

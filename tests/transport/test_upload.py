@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
+import struct
 import threading
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -199,6 +201,32 @@ async def test_early_response(path: Path, response: bytes, kind: type[KfqError],
         assert error.phase is Phase.SENT
     else:
         assert error.phase is Phase.ANSWERED
+
+
+async def test_response_before_a_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A response is read although the server resets the connection at once, so that the next write fails."""
+    mark_progress = UploadAttempt.mark_progress
+    monkeypatch.setattr("kfq_async.transport.upload.SLICE", 1000)  # written at once
+    calls: list[float] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        accepting = asyncio.create_task(asyncio.get_running_loop().sock_accept(listener))
+
+        def respond_and_reset(attempt: UploadAttempt, now: float) -> None:
+            mark_progress(attempt, now)
+            calls.append(now)
+            if len(calls) == 3:  # after the connection, and two writes
+                connection, _ = accepting.result()
+                connection.send(TOO_LARGE)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+
+        monkeypatch.setattr(UploadAttempt, "mark_progress", respond_and_reset)
+        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/resrun-paas"
+        async with AsyncSession(TOKEN, base_url=base_url, retry=NO_RETRY) as session:
+            with pytest.raises(UnexpectedResponse) as caught:
+                await session.files.upload_document(PIECES, name="a")
+    assert caught.value.http_status == 413
 
 
 async def test_early_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
