@@ -101,7 +101,7 @@ class ContractRepository:
 
     def _callback_url(self, contract: Contract) -> str | None:
         found = self._directory.developer(contract.token)
-        url = None if found is None else found[1].callback_url
+        url = found[1].callback_url or None if found else None
         if url is not None and len(url) > MAX_CALLBACK_URL:
             raise Refused(500, "操作失败，回调地址写入的值过长", internal=True)
         return url
