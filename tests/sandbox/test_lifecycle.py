@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kfq_async.models.contracts import ContractUser, PositionParam
 from kfq_async.protocol.codec import decode, to_wire
@@ -34,6 +36,7 @@ from kfq_async.sandbox.lifecycle import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from random import Random
 
 ANNA = ContractUser(name="安娜", contact_type="MOBILE", contact="13900001001")
 BERT = ContractUser(name="伯特", contact_type="MOBILE", contact="13900001002")
@@ -355,6 +358,47 @@ def test_transitions_that_are_not_allowed(
     state, _ = play(draft, *steps)
     with pytest.raises(TransitionError):
         last(state)
+
+
+@st.composite
+def drafts(draw: st.DrawFn) -> ContractState:
+    """Draw a draft of some enterprises and persons; every step has its number as an id, in the sequence of the list."""
+    numbers = count()
+    kinds = draw(st.lists(st.lists(st.sampled_from(["approval", "seal", "automatic"]), max_size=3), min_size=1))
+    parties = []
+    for kinds_of_party in kinds:
+        order = draw(st.integers(-3, 3))
+        steps = []
+        for kind in kinds_of_party:
+            number, place = str(next(numbers)), draw(st.integers(-3, 3))
+            steps.append(
+                approval(number, place) if kind == "approval" else seal(number, place, automatic=kind != "seal")
+            )
+        steps.sort(key=lambda step: step.order)
+        parties.append(enterprise(*steps, order=order) if steps else person(str(next(numbers)), order=order))
+    return contract(*parties, ordered=draw(st.booleans()))
+
+
+@given(drafts(), st.randoms(use_true_random=False))
+def test_every_step_is_done_once(draft: ContractState, random: Random) -> None:
+    """Whichever open task is done next, the contract completes with its last step, and each step has one event."""
+    change = start(draft)
+    events = list(change.events)
+    while tasks := open_tasks(change.state):
+        assert change.state.status == "SIGNING"
+        assert len(tasks) == 1 or not draft.ordered
+        _, step = random.choice(tasks)
+        change = (approved if step.is_approval else signed)(step.task_id)(change.state)
+        events += change.events
+    assert change.state.status == "COMPLETE"
+    assert [event.kind for event in events if event.kind in {"SEND_SIGNING", "COMPLETE"}] == [
+        "SEND_SIGNING",
+        "COMPLETE",
+    ]
+    done = [event.step.task_id for event in events if event.step is not None]
+    assert sorted(done) == sorted(step.task_id for step in draft.steps)
+    if draft.ordered and not any(step.automatic for step in draft.steps):
+        assert done == [step.task_id for party in draft.sequence for step in party.steps]
 
 
 def test_a_signature_keeps_the_positions_that_come_with_it() -> None:
