@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import orjson
@@ -13,7 +14,7 @@ from kfq_async.sandbox.dates import china_date, midnight_ms
 from kfq_async.sandbox.lifecycle import SIGNING, ContractState, TransitionError, event_body, expire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kfq_async.sandbox.directory import Directory
     from kfq_async.sandbox.gateway import ApiCall
@@ -56,6 +57,7 @@ class ContractRepository:
         self._store = store
         self._directory = directory
         self._publish = publish
+        self._lock = Lock()
 
     def add(self, contract: Contract) -> None:
         """Add a contract."""
@@ -87,17 +89,17 @@ class ContractRepository:
                 raise Refused(31000, str(problem)) from None
             url = self._callback_url(contract) if change.events else None
             changed = evolve(contract, status=change.state.status, state=dump_state(change.state))
-            if self._store.contracts.compare_and_swap(contract, changed):
-                break
+            with self._lock:  # events keep the sequence of the changes
+                if self._store.contracts.compare_and_swap(contract, changed):
+                    self._publish_all(contract.contract_id, url, change.events)
+                    return changed
             # Another call has changed the contract meanwhile.
             (contract,) = self._store.contracts.all("contract_id = ?", contract.contract_id)
-        if url is not None:
-            for event in change.events:
-                self._publish(contract.contract_id, url, self._body(contract, event))
-        return changed
 
-    def _body(self, contract: Contract, event: LifecycleEvent) -> dict[str, object]:
-        return event_body(contract.contract_id, event, self._directory.account)
+    def _publish_all(self, contract_id: str, url: str | None, events: Iterable[LifecycleEvent]) -> None:
+        if url is not None:
+            for event in events:
+                self._publish(contract_id, url, event_body(contract_id, event, self._directory.account))
 
     def _callback_url(self, contract: Contract) -> str | None:
         found = self._directory.developer(contract.token)
