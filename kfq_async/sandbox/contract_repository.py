@@ -11,7 +11,7 @@ from attrs import evolve
 from kfq_async.protocol.codec import decode, to_wire
 from kfq_async.sandbox.checks import Refused
 from kfq_async.sandbox.dates import china_date, midnight_ms
-from kfq_async.sandbox.lifecycle import SIGNING, ContractState, TransitionError, event_body, expire
+from kfq_async.sandbox.lifecycle import SIGNING, WRITING, ContractState, TransitionError, event_body, expire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -117,7 +117,7 @@ def _is_overdue(contract: Contract, now_ms: int) -> bool:
     deadline_ms = state_of(contract).deadline_ms
     last_run_ms = midnight_ms(china_date(now_ms))
     return (
-        contract.status == SIGNING
+        contract.status in {WRITING, SIGNING}
         and deadline_ms is not None
         and deadline_ms <= last_run_ms
         and contract.created_at * 1000 < last_run_ms

@@ -25,6 +25,7 @@ from kfq_async.sandbox.lifecycle import (
     delete,
     event_body,
     expire,
+    fill_in,
     finish,
     open_tasks,
     refuse,
@@ -119,6 +120,22 @@ def added(*parties: Party) -> Callable[[ContractState], Change]:
     """Return the addition of parties, whose tasks get ids such as ``new-1`` where they need one."""
     numbers = count(1)
     return lambda state: add_parties(state, parties, lambda: f"new-{next(numbers)}")
+
+
+def filling(task_id: str, user: ContractUser = ANNA) -> Step:
+    """Return a step that fills in fields."""
+    return Step(task_id=task_id, order=-1, person=user, fills_in=True)
+
+
+def filled_in(task_id: str) -> Callable[[ContractState], Change]:
+    """Return the filling in of a task."""
+    return lambda state: fill_in(state, task_id)
+
+
+def written(task_id: str, filling_id: str, order: int = 1) -> Party:
+    """Return a person who fills in fields before signing."""
+    party = person(task_id, order=order)
+    return evolve(party, steps=(filling(filling_id), *party.steps))
 
 
 LIVES: dict[str, tuple[ContractState, list[Callable[[ContractState], Change]], str, list[str], list[str]]] = {
@@ -296,6 +313,48 @@ LIVES: dict[str, tuple[ContractState, list[Callable[[ContractState], Change]], s
         "SIGNING",
         ["d"],
         ["SEND_SIGNING/SIGNING", "SUBMIT_APPROVE/SIGNING"],
+    ),
+    "all fields are filled in before anybody approves or signs": (
+        contract(enterprise(approval("c")), written("a", "f", 2), written("b", "g", 3)),
+        [start, filled_in("f"), filled_in("g"), approved("c")],
+        "SIGNING",
+        ["a"],
+        ["SEND_SIGNING/WRITING", "SUBMIT_WRITE/WRITING", "SUBMIT_WRITE/SIGNING", "SUBMIT_APPROVE/SIGNING"],
+    ),
+    "without a sequence all fill in at a time": (
+        contract(written("a", "f"), written("b", "g"), ordered=False),
+        [start],
+        "WRITING",
+        ["f", "g"],
+        ["SEND_SIGNING/WRITING"],
+    ),
+    "refused to fill in, and deleted": (
+        contract(written("a", "f")),
+        [start, refused("f", "不填"), delete],
+        "DELETED",
+        [],
+        ["SEND_SIGNING/WRITING", "REFUSAL_WRITE/REFUSAL_WRIT", "DELETE/DELETED"],
+    ),
+    "withdrawn while it is filled in": (
+        contract(written("a", "f")),
+        [start, lambda state: set_deadline(state, 5), withdrawn()],
+        "RECALLED",
+        [],
+        ["SEND_SIGNING/WRITING", "DOCUMENT_DELAY/WRITING", "RECALLED/RECALLED"],
+    ),
+    "expired while it is filled in": (
+        contract(written("a", "f")),
+        [start, expire],
+        "EXPIRED",
+        [],
+        ["SEND_SIGNING/WRITING", "EXPIRED/WRITING"],
+    ),
+    "added while it is filled in, a person waits for its turn": (
+        contract(written("a", "f"), auto_finish=False),
+        [start, added(person("b", BERT, order=2)), filled_in("f"), signed("a")],
+        "SIGNING",
+        ["b"],
+        ["SEND_SIGNING/WRITING", "SUBMIT_WRITE/SIGNING", "SUBMIT_SIGN/SIGNING"],
     ),
     "a receiving enterprise signs, then seals": (
         contract(
@@ -482,6 +541,15 @@ def test_signer_of_an_event(contact: str, signer: dict[str, object]) -> None:
     assert event["signer"] == signer
 
 
+def test_task_types() -> None:
+    """A task is to fill in, to approve, or to sign; filling in has no ``nodeType``."""
+    agent = Step(task_id="f", node_type="AGENT_SIGN", order=-1, person=CHEF, fills_in=True)
+    draft = contract(enterprise(agent, approval("c"), seal("s", 2)))
+    assert [step.task_type for step in draft.steps] == ["WRITE", "APPROVE", "SIGN"]
+    _, event = bodies(draft, start, filled_in("f"))
+    assert (event["callbackType"], event["signerName"], "nodeType" in event) == ("SUBMIT_WRITE", SELLER, False)
+
+
 def test_event_of_an_enterprise_without_a_name() -> None:
     """Null fields are left out of a body."""
     nameless = evolve(enterprise(seal("s"), sender=False), name=None)
@@ -500,3 +568,5 @@ def test_the_first_reason_is_repeated() -> None:
     ]
     (_, refusal) = bodies(contract(enterprise(approval("c"))), start, refused("c", "太贵"))
     assert "reason" not in refusal
+    (_, refusal) = bodies(contract(written("a", "f")), start, refused("f", "不填"))
+    assert refusal["reason"] == "不填"
