@@ -192,9 +192,9 @@ class EventSender:
         result = await self._client.request("POST", url, body, headers)
         for _ in range(MAX_REDIRECTS):
             if result.status not in REDIRECTS or result.location is None:
-                return result
+                break
             target = self._policy.target(result.location)
             if isinstance(target, str):
                 return DeliveryResult(result.status, error=f"redirect not followed: {target}")
             result = await self._client.request("GET", target)
-        return DeliveryResult(result.status, error=f"more than {MAX_REDIRECTS} redirects")
+        return result
