@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
+
 from pdfs import pdf, show
-from self_hosted import OPERATOR, PERSON, STRANGER, Platform, fixtures_document
+from self_hosted import OPERATOR, PERSON, STRANGER, TOKEN, Platform, fixtures_document
 
 if TYPE_CHECKING:
+    from kfq_async.sandbox import Sandbox
     from kfq_async.sandbox.checks import Download, PlatformResponse
 
 COLLEAGUE, SECOND, PARTNER, BY_MAIL = "13900000003", "13900000004", "13900000005", "gao@example.org"
@@ -195,3 +198,30 @@ class ContractPlatform(Platform):
 def text_pdf(pages: int, text: str, left: float = 90) -> bytes:
     """Return a PDF with a line of text on each page, which begins at ``left`` points."""
     return pdf([show(text, left, 600)] * pages)
+
+
+async def call_sandbox(sandbox: Sandbox, operation: str, **fields: object) -> Any:
+    """Call an operation of a running sandbox, and return its result."""
+    body = {"appAuthToken": TOKEN, "uniqueCode": "u", **fields}
+    url = f"{sandbox.base_url}/kaifangqian/openAPI/V2/{operation}"
+    async with aiohttp.ClientSession() as http, http.post(url, json=body) as response:
+        document = await response.json()
+    assert document["code"] == 10000, document
+    return document["result"]
+
+
+async def start_contract(sandbox: Sandbox) -> str:
+    """Start a contract that waits for an approval in a running sandbox, and return its id."""
+    content = base64.b64encode(text_pdf(1, "SIGNHERE")).decode()
+    document = await call_sandbox(sandbox, "document/file", fileName="合同", fileSuffix=".pdf", file=content)
+    result = await call_sandbox(
+        sandbox,
+        "contract/draft",
+        send="1",
+        operator=user(OPERATOR),
+        signReId="sales",
+        subject="框架合同",
+        signDocumentList=[document],
+        signerList=[sender(node("APPROVER_CHECK"))],
+    )
+    return str(result["contractId"])

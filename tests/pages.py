@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from kfq_async.sandbox import Contract, DeliveryAttempt, Notification
+from kfq_async.sandbox import Contract, ContractNotification, DeliveryAttempt, Notification
 from kfq_async.sandbox.web import frame
 from kfq_async.sandbox.web.console import ConsoleInfo, console_page
 from kfq_async.sandbox.web.operator_page import not_found_page, operator_page
@@ -86,6 +86,21 @@ def notification(attempts: tuple[DeliveryAttempt, ...] = (), **changes: Any) -> 
     return Notification(**{**defaults, **changes})
 
 
+def event(attempts: tuple[DeliveryAttempt, ...] = (), **changes: Any) -> ContractNotification:
+    """Return a notification of a contract event with these attempts."""
+    defaults: dict[str, Any] = {
+        "notification_id": "E1",
+        "contract_id": "C1",
+        "callback_type": "SEND_SIGNING",
+        "url": "http://127.0.0.1:8000/events",
+        "body": '{"callbackType":"SEND_SIGNING"}',
+        "created_at": NOW,
+        "due_at": None,
+        "attempts": attempts,
+    }
+    return ContractNotification(**{**defaults, **changes})
+
+
 def attempt(**changes: Any) -> DeliveryAttempt:
     """Return an acknowledged attempt but for the ``changes``."""
     defaults: dict[str, Any] = {
@@ -104,9 +119,12 @@ def attempt(**changes: Any) -> DeliveryAttempt:
 
 
 def console_of(
-    *notifications: Notification, name: str = "某某科技有限公司", retry_after: tuple[float, ...] = (0.5, 2)
+    *notifications: Notification,
+    name: str = "某某科技有限公司",
+    retry_after: tuple[float, ...] = (0.5, 2),
+    events: tuple[ContractNotification, ...] = (),
 ) -> str:
-    """Return the console with an order, a contract and these notifications."""
+    """Return the console with an order, a contract, and these notifications and events."""
     contract = Contract(
         contract_id=name, token="TOKEN-A", enterprise=name, status=name, request="{}", state="{}", created_at=NOW
     )
@@ -116,7 +134,8 @@ def console_of(
         orders=[order_of({"corpIdentInfo": {"companyName": name}})],
         contracts=[contract],
         notifications=notifications,
-        counts=(1, 1, len(notifications)),
+        events=events,
+        counts=(1, 1, len(notifications), len(events)),
     )
 
 
@@ -126,6 +145,13 @@ _HOSTILE_NOTIFICATION = notification(
     body=orjson.dumps({"companyName": HOSTILE}).decode(),
     order_no=HOSTILE,
 )
+_HOSTILE_EVENT = event(
+    (attempt(response_body=HOSTILE, error=HOSTILE),),
+    url=HOSTILE,
+    body=HOSTILE,
+    contract_id=HOSTILE,
+    callback_type=HOSTILE,
+)
 _NOTIFICATION = notification((attempt(response_body="a", error="b"),))
 PAGES = {
     "form": operator_page(order_of(REQUEST)),
@@ -134,8 +160,8 @@ PAGES = {
     "identified": operator_page(order_of(REQUEST, status=1, verified_at=NOW)),
     "withdrawn": operator_page(order_of(REQUEST, status=3)),
     "hostile result": operator_page(order_of(hostile(REQUEST), order_no=HOSTILE, status=4)),
-    "console": console_of(_NOTIFICATION),
-    "hostile console": console_of(_HOSTILE_NOTIFICATION, name=HOSTILE),
+    "console": console_of(_NOTIFICATION, events=(event((attempt(),)),)),
+    "hostile console": console_of(_HOSTILE_NOTIFICATION, name=HOSTILE, events=(_HOSTILE_EVENT,)),
     "not_found": not_found_page(),
     "refused": frame.refused("a", "b"),
     "method_not_allowed": frame.method_not_allowed(),

@@ -43,12 +43,12 @@ LAYERS: dict[str, list[set[str]]] = {
     ],
     "sandbox": [
         {"addresses", "binding", "checks", "dates", "faults", "fixtures", "store"},
-        {"directory", "documents", "fault_injection", "lifecycle", "orders"},
+        {"callback_client", "directory", "documents", "fault_injection", "lifecycle", "orders"},
         {"gateway", "positions"},
         {"accounts", "contract_repository", "files", "parties"},
         {"drafts"},
         {"contracts", "downloads", "links"},
-        {"notifications"},
+        {"events", "notifications"},
         {"identity"},
         {"web"},
         {"responses"},
@@ -302,7 +302,7 @@ def test_client_sessions_are_built_once() -> None:
 
     The sandbox, which plays the platform, sends its notifications through a session of its own.
     """
-    assert callers_of("ClientSession") == {"transport/client.py", "sandbox/notifications.py"}
+    assert callers_of("ClientSession") == {"transport/client.py", "sandbox/callback_client.py"}
 
 
 def test_resources_do_not_import_the_transport() -> None:

@@ -50,7 +50,7 @@ def sandbox(
     port
         Port on 127.0.0.1; 0 chooses a free one.
     state
-        SQLite file for orders, notifications and the signing key (default: memory).
+        SQLite file for orders, contracts, notifications, events and the signing key (default: memory).
     token
         Accepted appAuthToken, repeatable (default: PV9LQWZA, the token of the published sample).
     fault
@@ -74,10 +74,10 @@ def sandbox(
     app_id
         appId in the header of the notifications to authCallbackUrl.
     private_key
-        File with the RSA key that signs notifications, in PEM or bare base64 (default: a generated key, kept in the
-        state file).
+        File with the RSA key that signs notifications and contract events, in PEM, bare base64 or DER (default: a
+        generated key, kept in the state file).
     callback_host
-        Host other than this machine to which notifications may be sent, repeatable.
+        Host other than this machine to which notifications and contract events may be sent, repeatable.
     allowed_host
         Host besides localhost and the loopback addresses under which the sandbox can be reached, such as the name of
         a proxy, repeatable.
@@ -125,7 +125,8 @@ async def _serve(box: Sandbox, *, until_eof: bool) -> None:
         options = f"--base-url {box.base_url} --token {shlex.quote(box.token)}"
         sys.stdout.write(f"sandbox at {box.base_url} with token {box.token}; stop it with Ctrl-C\n")
         sys.stdout.write(f"console at {box.origin}/sandbox/\n")
-        sys.stdout.write(f"notifications have appId {box.app_id}; verify them with the public key {box.public_key}\n")
+        verify = f"verify them and contract events with the public key {box.public_key}"
+        sys.stdout.write(f"notifications have appId {box.app_id}; {verify}\n")
         if isinstance(box.fixtures, DefaultFixtures):
             sys.stdout.write("default fixtures: every business line, account and seal is known; see --fixtures\n")
         if box.fixtures.identification:

@@ -4,11 +4,12 @@ from kfq_async.sandbox.faults import Fault
 from kfq_async.sandbox.fixtures import Fixtures
 from kfq_async.sandbox.identity import SAMPLE_TOKEN
 from kfq_async.sandbox.server import Sandbox
-from kfq_async.sandbox.store import Contract, DeliveryAttempt, Notification, Order, StoredFile
+from kfq_async.sandbox.store import Contract, ContractNotification, DeliveryAttempt, Notification, Order, StoredFile
 
 __all__ = [
     "SAMPLE_TOKEN",
     "Contract",
+    "ContractNotification",
     "DeliveryAttempt",
     "Fault",
     "Fixtures",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import orjson
@@ -10,10 +11,10 @@ from attrs import evolve
 from kfq_async.protocol.codec import decode, to_wire
 from kfq_async.sandbox.checks import Refused
 from kfq_async.sandbox.dates import china_date, midnight_ms
-from kfq_async.sandbox.lifecycle import SIGNING, ContractState, TransitionError, event_body, expire
+from kfq_async.sandbox.lifecycle import SIGNING, WRITING, ContractState, TransitionError, event_body, expire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kfq_async.sandbox.directory import Directory
     from kfq_async.sandbox.gateway import ApiCall
@@ -56,6 +57,7 @@ class ContractRepository:
         self._store = store
         self._directory = directory
         self._publish = publish
+        self._lock = Lock()
 
     def add(self, contract: Contract) -> None:
         """Add a contract."""
@@ -87,21 +89,21 @@ class ContractRepository:
                 raise Refused(31000, str(problem)) from None
             url = self._callback_url(contract) if change.events else None
             changed = evolve(contract, status=change.state.status, state=dump_state(change.state))
-            if self._store.contracts.compare_and_swap(contract, changed):
-                break
+            with self._lock:  # events keep the sequence of the changes
+                if self._store.contracts.compare_and_swap(contract, changed):
+                    self._publish_all(contract.contract_id, url, change.events)
+                    return changed
             # Another call has changed the contract meanwhile.
             (contract,) = self._store.contracts.all("contract_id = ?", contract.contract_id)
-        if url is not None:
-            for event in change.events:
-                self._publish(contract.contract_id, url, self._body(contract, event))
-        return changed
 
-    def _body(self, contract: Contract, event: LifecycleEvent) -> dict[str, object]:
-        return event_body(contract.contract_id, event, self._directory.account)
+    def _publish_all(self, contract_id: str, url: str | None, events: Iterable[LifecycleEvent]) -> None:
+        if url is not None:
+            for event in events:
+                self._publish(contract_id, url, event_body(contract_id, event, self._directory.account))
 
     def _callback_url(self, contract: Contract) -> str | None:
         found = self._directory.developer(contract.token)
-        url = None if found is None else found[1].callback_url
+        url = found[1].callback_url or None if found else None
         if url is not None and len(url) > MAX_CALLBACK_URL:
             raise Refused(500, "操作失败，回调地址写入的值过长", internal=True)
         return url
@@ -115,7 +117,7 @@ def _is_overdue(contract: Contract, now_ms: int) -> bool:
     deadline_ms = state_of(contract).deadline_ms
     last_run_ms = midnight_ms(china_date(now_ms))
     return (
-        contract.status == SIGNING
+        contract.status in {WRITING, SIGNING}
         and deadline_ms is not None
         and deadline_ms <= last_run_ms
         and contract.created_at * 1000 < last_run_ms

@@ -137,7 +137,7 @@ class ContractService:
             name = party.name if self._directory.is_enterprise(party.name) else None
         return {
             "taskId": step.task_id,
-            "taskType": "APPROVE" if step.is_approval else "SIGN",
+            "taskType": step.task_type,
             "partyType": party.party_type,
             "partyName": name,
             "partyAccount": None if account is None else account.account_id,

@@ -4,8 +4,8 @@ Pure: transitions take a state and return another with the events in the order i
 
 Assumed, because only parts of it are known: that steps of the same order inside one enterprise follow one another in
 the sequence of the list; that an enterprise seal counts as a signature where parties are added after one; that such a
-contract keeps its automatic seals when all parties are asked to sign again; and that ``SIGNING`` contracts alone
-expire.
+contract keeps its automatic seals when all parties are asked to sign again; and that fields are filled in, in the same
+sequence, before anybody signs or approves.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ __all__ = [
     "PERSONAL",
     "SENDER",
     "SIGNING",
+    "WRITING",
     "Change",
     "ContractState",
     "LifecycleEvent",
@@ -42,6 +43,7 @@ __all__ = [
     "delete",
     "event_body",
     "expire",
+    "fill_in",
     "finish",
     "open_tasks",
     "refuse",
@@ -51,16 +53,20 @@ __all__ = [
     "withdraw",
 ]
 
-DRAFT, SIGNING, COMPLETE = "DRAFT", "SIGNING", "COMPLETE"
-REFUSAL_SIGN, RECALLED, EXPIRED, DELETED = "REFUSAL_SIGN", "RECALLED", "EXPIRED", "DELETED"
+DRAFT, WRITING, SIGNING, COMPLETE = "DRAFT", "WRITING", "SIGNING", "COMPLETE"
+REFUSAL_WRITE, REFUSAL_SIGN = "REFUSAL_WRIT", "REFUSAL_SIGN"
+"""Refusals; the platform spells the first one without its last letter."""
+RECALLED, EXPIRED, DELETED = "RECALLED", "EXPIRED", "DELETED"
 SENDER, ENTERPRISE, PERSONAL = "SENDER", "ENTERPRISE", "PERSONAL"
 ENTERPRISE_SEAL, APPROVER_CHECK = "ENTERPRISE_SEAL", "APPROVER_CHECK"
 WAITING, OPEN, DONE, CLOSED = "waiting", "open", "done", "closed"
 """States of a step. ``closed`` steps never become tasks: after an end, or because they were added too late."""
 STATUS_NAMES = {
     DRAFT: "草稿",
+    WRITING: "填写中",
     SIGNING: "签署中",
     COMPLETE: "已完成",
+    REFUSAL_WRITE: "已拒填",
     REFUSAL_SIGN: "已拒签",
     RECALLED: "已撤回",
     EXPIRED: "已过期",
@@ -74,13 +80,14 @@ class TransitionError(ValueError):
 
 @frozen(kw_only=True)
 class Step:
-    """What one person of a party does: a signature, a seal or an approval.
+    """What one person of a party does: a signature, a seal, an approval, or filling in fields.
 
     Attributes:
         task_id: ``taskId`` of the task that the step becomes.
         node_type: ``nodeType`` of an enterprise's step, or ``None`` for a personal receiver.
         order: ``signerOrder`` inside the enterprise.
         person: Person as named in the request, or ``None`` if the seal is applied automatically.
+        fills_in: Whether the person fills in fields of a document.
         automatic: Whether the platform applies the seal by itself.
         seal_id: ``sealId``, or ``None``.
         positions: Sign positions.
@@ -91,6 +98,7 @@ class Step:
     node_type: str | None = None
     order: int = 0
     person: ContractUser | None = None
+    fills_in: bool = False
     automatic: bool = False
     seal_id: str | None = None
     positions: tuple[PositionParam, ...] = ()
@@ -98,8 +106,13 @@ class Step:
 
     @property
     def is_approval(self) -> bool:
-        """Whether it is an approval, and not a signature or a seal."""
-        return self.node_type == APPROVER_CHECK
+        """Whether it is an approval."""
+        return self.node_type == APPROVER_CHECK and not self.fills_in
+
+    @property
+    def task_type(self) -> str:
+        """``taskType``: ``WRITE``, ``APPROVE`` or ``SIGN``."""
+        return "WRITE" if self.fills_in else "APPROVE" if self.is_approval else "SIGN"
 
     @property
     def is_pending(self) -> bool:
@@ -195,12 +208,17 @@ def open_tasks(state: ContractState) -> list[tuple[Party, Step]]:
 def start(state: ContractState) -> Change:
     """Start a draft. The events of automatic seals precede ``SEND_SIGNING``."""
     _require(state, "发起", DRAFT)
-    run = _Run(evolve(state, status=SIGNING))
+    run = _Run(state)
     run.advance()
     run.emit("SEND_SIGNING")
     if run.state.status == COMPLETE:
         run.emit("COMPLETE")
     return run.change()
+
+
+def fill_in(state: ContractState, task_id: str) -> Change:
+    """Fill in the fields of a document."""
+    return _complete(state, task_id, "SUBMIT_WRITE", announced=False)
 
 
 def approve(state: ContractState, task_id: str) -> Change:
@@ -219,20 +237,20 @@ def sign(state: ContractState, task_id: str, *, by_proxy: bool, positions: tuple
 
 
 def refuse(state: ContractState, task_id: str, reason: str | None) -> Change:
-    """Refuse an approval, or to sign; the event of the former has no reason."""
+    """Refuse an approval, to sign, or to fill in; the event of the first has no reason."""
     party, step = _open_task(state, task_id)
     if step.is_approval:
         run = _Run(_ended(state, REFUSAL_SIGN))
         run.emit("REFUSAL_APPROVE", party, step)
-    else:
-        run = _Run(_ended(evolve(state, reason=state.reason or reason), REFUSAL_SIGN))
-        run.emit("REFUSAL_SIGN", party, step, reason=run.state.reason)
+        return run.change()
+    run = _Run(_ended(evolve(state, reason=state.reason or reason), REFUSAL_WRITE if step.fills_in else REFUSAL_SIGN))
+    run.emit("REFUSAL_WRITE" if step.fills_in else "REFUSAL_SIGN", party, step, reason=run.state.reason)
     return run.change()
 
 
 def withdraw(state: ContractState, reason: str | None) -> Change:
     """Withdraw a running contract, through the API or on a page."""
-    _require(state, "撤回", SIGNING)
+    _require(state, "撤回", WRITING, SIGNING)
     run = _Run(_ended(evolve(state, reason=state.reason or reason), RECALLED))
     run.emit("RECALLED", reason=run.state.reason)
     return run.change()
@@ -251,13 +269,13 @@ def finish(state: ContractState) -> Change:
 
 def expire(state: ContractState) -> Change:
     """Expire a running contract; the event carries the status before (protocol section 6.4)."""
-    _require(state, "过期", SIGNING)
+    _require(state, "过期", WRITING, SIGNING)
     return Change(_ended(state, EXPIRED), (LifecycleEvent(kind="EXPIRED", status=state.status),))
 
 
 def set_deadline(state: ContractState, deadline_ms: int | None) -> Change:
     """Set the deadline of a draft or a running contract."""
-    _require(state, "设置截止日期", DRAFT, SIGNING)
+    _require(state, "设置截止日期", DRAFT, WRITING, SIGNING)
     run = _Run(evolve(state, deadline_ms=deadline_ms))
     run.emit("DOCUMENT_DELAY")
     return run.change()
@@ -265,7 +283,7 @@ def set_deadline(state: ContractState, deadline_ms: int | None) -> Change:
 
 def delete(state: ContractState) -> Change:
     """Delete a draft, or a contract that has ended."""
-    _require(state, "删除", DRAFT, COMPLETE, REFUSAL_SIGN, RECALLED, EXPIRED)
+    _require(state, "删除", DRAFT, COMPLETE, REFUSAL_WRITE, REFUSAL_SIGN, RECALLED, EXPIRED)
     run = _Run(evolve(state, status=DELETED))
     run.emit("DELETE")
     return run.change()
@@ -286,7 +304,7 @@ def add_parties(state: ContractState, parties: Iterable[Party], new_id: Callable
     if not parties:
         raise TransitionError("没有可追加的签署方")
     if state.ordered:
-        too_late = state.status != SIGNING or not (
+        too_late = state.status not in {WRITING, SIGNING} or not (
             open_tasks(state) or all(step.is_approval for step in state.steps if step.state == DONE)
         )
         if too_late:
@@ -296,7 +314,7 @@ def add_parties(state: ContractState, parties: Iterable[Party], new_id: Callable
         state = _with_party(state, party)
     if not state.ordered:
         state = _asked_again(state, new_id)
-    run = _Run(evolve(state, status=SIGNING))
+    run = _Run(state)
     run.advance()
     return run.change()
 
@@ -328,7 +346,7 @@ def _step_fields(party: Party, step: Step, account_of: Callable[[str], Account |
         fields["signerType"] = ENTERPRISE
         if party.name is not None:
             fields["signerName"] = party.name
-        if not step.is_approval:
+        if step.task_type == "SIGN":
             fields["nodeType"] = step.node_type
     if step.person is not None and not step.automatic:
         fields["signer"] = _signer(step.person.contact or "", account_of)
@@ -358,6 +376,7 @@ class _Run:
 
     def advance(self) -> None:
         """Open the steps whose turn it is, apply automatic seals, and complete the contract after the last step."""
+        self.state = evolve(self.state, status=WRITING if self._is_being_filled_in() else SIGNING)
         while turn := [(party, step) for party, step in self._next_steps() if step.state == WAITING]:
             for party, step in turn:
                 self.state = _with_step(self.state, evolve(step, state=DONE if step.automatic else OPEN))
@@ -368,12 +387,16 @@ class _Run:
 
     def _next_steps(self) -> list[tuple[Party, Step]]:
         """Return the first step that is still to be done, of the first party or, without a sequence, of each."""
+        fills_in = self._is_being_filled_in()
         firsts = [
             (party, pending[0])
             for party in self.state.sequence
-            if (pending := [step for step in party.steps if step.is_pending])
+            if (pending := [step for step in party.steps if step.is_pending and step.fills_in == fills_in])
         ]
         return firsts[:1] if self.state.ordered else firsts
+
+    def _is_being_filled_in(self) -> bool:
+        return any(step.is_pending and step.fills_in for step in self.state.steps)
 
 
 def _complete(state: ContractState, task_id: str, kind: str, *, announced: bool) -> Change:

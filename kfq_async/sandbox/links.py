@@ -90,13 +90,14 @@ class LinkService:
                 raise Refused(21000, f"缺少 {name}")
         expires_at_ms = _expiry(call) if fields.get("noLogin") else None
         contract = self._repository.find(fields["contractId"], call.now_ms)
-        _check_contact(contract, fields["contact"], fields.get("taskId"), fields.get("partyName"))
+        task_id, party_name = fields.get("taskId") or None, fields.get("partyName") or None
+        _check_contact(contract, fields["contact"], task_id, party_name)
         link = ShortLink(
             code="".join(secrets.choice(CODE_CHARACTERS) for _ in range(CODE_LENGTH)),
             contract_id=contract.contract_id,
             contact=fields["contact"],
-            task_id=fields.get("taskId"),
-            party_name=fields.get("partyName"),
+            task_id=task_id,
+            party_name=party_name,
             no_login=bool(fields.get("noLogin")),
             expires_at=None if expires_at_ms is None else expires_at_ms / 1000,
         )
@@ -106,24 +107,27 @@ class LinkService:
 
 def _check_contact(contract: Contract, contact: str, task_id: str | None, party_name: str | None) -> None:
     """Refuse a contact that has nothing to do with the contract, the task, or the party."""
+    acting = [
+        (party.name, step.task_id, step.person.name)
+        for party in state_of(contract).parties
+        for step in party.steps
+        if step.person is not None and step.person.contact == contact
+    ]
     if task_id is None and party_name is None:
-        if contact in participants_of(contract):
-            return
+        found = contact in participants_of(contract)
     else:
-        for party in state_of(contract).parties:
-            for step in party.steps:
-                if step.person is not None and step.person.contact == contact:
-                    names = {party.name, step.person.name}
-                    if task_id in {None, step.task_id} and (party_name is None or party_name in names):
-                        return
-    raise Refused(31000, "未找到该账号可处理的合同页面")
+        found = any(
+            task_id in {None, own_task} and party_name in {None, party, person} for party, own_task, person in acting
+        )
+    if not found:
+        raise Refused(31000, "未找到该账号可处理的合同页面")
 
 
 def _expiry(call: ApiCall) -> int:
     """Return the time at which a link without login expires; times in the past are accepted."""
     latest = call.now_ms + MAX_LIFETIME_MS
     text = call.fields.get("pageUrlExpireTime")
-    if text is None:
+    if not text:
         return latest
     try:
         expires_at = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA)

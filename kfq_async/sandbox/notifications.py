@@ -10,23 +10,20 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-import socket
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, ParamSpec
 
 import aiohttp
 import orjson
-from aiohttp.abc import ResolveResult
 from attrs import evolve, field, frozen
 
-from kfq_async.models.hosts import is_loopback
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.protocol.signing import SigningInput
-from kfq_async.sandbox.addresses import web_address
+from kfq_async.sandbox.callback_client import SENDS, CallbackClient, DeliveryResult, attempt_of
 from kfq_async.sandbox.faults import InjectionPoint
 from kfq_async.sandbox.orders import notification_body, request_of
-from kfq_async.sandbox.store import DeliveryAttempt, Notification
+from kfq_async.sandbox.store import Notification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -34,73 +31,16 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from kfq_async.protocol.signing import Signer
+    from kfq_async.sandbox.callback_client import DeliveryPolicy
     from kfq_async.sandbox.faults import Fault, FaultPlan
     from kfq_async.sandbox.store import Order, Store
 
-__all__ = [
-    "DeliveryPolicy",
-    "DeliveryResult",
-    "LoopbackResolver",
-    "NotificationSender",
-    "SignedNotification",
-    "corrupt",
-    "sign_notification",
-]
+__all__ = ["NotificationSender", "SignedNotification", "corrupt", "sign_notification"]
 
 P = ParamSpec("P")
 CONCURRENCY = 100
 """Maximum number of concurrent attempts."""
-MAX_RESPONSE = 4096
-"""Maximum number of bytes read of a receiver's response."""
-MAX_TEXT = 200
-"""Maximum number of characters recorded of a response or an error."""
-ACKNOWLEDGING_STATUSES = frozenset({200, 404, 500})
-"""HTTP statuses with which ``success`` acknowledges (protocol section 6.6): 200 and, oddly, the two others."""
-SENDS = 2
-"""Number of times that an attempt is sent when the receiver drops the connection, as by the platform's HTTP library."""
 DUPLICATE, DELAY, REORDER, CORRUPT = "callback-duplicate", "callback-delay", "callback-reorder", "callback-corrupt"
-
-
-@frozen(kw_only=True)
-class DeliveryPolicy:
-    """Settings for the delivery of notifications; raises `ValueError` that names the argument.
-
-    Attributes:
-        app_id: Header ``appId``.
-        retry_after: Seconds before each retry.
-        timeout: Seconds that one attempt may take; the argument ``callback_timeout`` of the sandbox.
-        hosts: Hosts that may be notified besides this machine.
-    """
-
-    app_id: str = field()
-    retry_after: tuple[float, ...] = field()
-    timeout: float = field()
-    hosts: frozenset[str]
-
-    @app_id.validator
-    def _check_app_id(self, _attribute: object, value: str) -> None:
-        if not (value and value.isascii() and value.isprintable()):
-            raise ValueError(f"app_id is sent in a header and must be printable ASCII, not {value!r}")
-
-    @retry_after.validator
-    def _check_retry_after(self, _attribute: object, value: tuple[float, ...]) -> None:
-        if not all(0 <= seconds < math.inf for seconds in value):
-            raise ValueError(f"retry_after must hold finite seconds, 0 or more, not {value}")
-
-    @timeout.validator
-    def _check_timeout(self, _attribute: object, value: float) -> None:
-        if not 0 < value < math.inf:
-            raise ValueError(f"callback_timeout must be finite and more than 0 seconds, not {value}")
-
-    def target(self, text: str) -> URL | str:
-        """Return the URL to which a notification is sent, or the reason for not sending it."""
-        url = web_address(text)
-        if url is None:
-            return "not an http or https URL"
-        host = url.raw_host or ""
-        if is_loopback(host) or host in self.hosts:
-            return url
-        return f"{host} is not this machine: add it to callback_hosts if the sandbox may notify it"
 
 
 @frozen
@@ -109,23 +49,6 @@ class SignedNotification:
 
     body: bytes = field(repr=False)
     headers: dict[str, str] = field(repr=False)
-
-
-@frozen
-class DeliveryResult:
-    """Response to one attempt, or the error in its place."""
-
-    status: int | None = None
-    body: bytes = field(default=b"", repr=False)
-    error: str | None = None
-    dropped: bool = False
-    """Whether the receiver closed or reset the connection in place of a response."""
-
-    @property
-    def acknowledged(self) -> bool:
-        """Whether the receiver has acknowledged the notification: by ``success`` in any case, without line breaks."""
-        text = b"".join(self.body.splitlines()).lower()
-        return self.error is None and self.status in ACKNOWLEDGING_STATUSES and text == b"success"
 
 
 def sign_notification(
@@ -146,29 +69,6 @@ def corrupt(signed: SignedNotification) -> SignedNotification:
     return SignedNotification(orjson.dumps(fields), signed.headers)
 
 
-class LoopbackResolver(aiohttp.ThreadedResolver):
-    """Resolves the names of this machine to loopback addresses, whatever the system's resolver says about them.
-
-    A name below ``localhost`` is 127.0.0.1. ``localhost`` is ::1 as well, on which some development servers listen.
-    """
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Return the addresses of a host."""
-        if not is_loopback(host):
-            return await super().resolve(host, port, family)
-        addresses = [("127.0.0.1", socket.AF_INET)]
-        if host == "localhost":
-            addresses.append(("::1", socket.AF_INET6))
-        return [
-            ResolveResult(
-                hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AddressInfo.AI_NUMERICHOST
-            )
-            for address, kind in addresses
-        ]
-
-
 class NotificationSender:
     """Sends notifications while open; `open` resumes those that an earlier sender left unacknowledged."""
 
@@ -187,12 +87,9 @@ class NotificationSender:
         """By notification id: set once no further attempt is to be made on schedule."""
         self._held_back: dict[asyncio.Event, str] = {}
         """Notification ids of the attempts that wait for another notification to be sent first."""
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(force_close=True, limit=0, resolver=LoopbackResolver()),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=policy.timeout, ceil_threshold=math.inf),
+        self._client = CallbackClient(
+            aiohttp.ClientTimeout(total=policy.timeout, ceil_threshold=math.inf),
+            {"Content-Type": "application/json", "Accept-Encoding": "identity"},
         )
 
     def open(self) -> None:
@@ -205,7 +102,7 @@ class NotificationSender:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._http.close()
+        await self._client.close()
 
     def notify(self, order: Order) -> None:
         """Send the order's state to ``authCallbackUrl``, if there is one. Thread-safe."""
@@ -239,7 +136,7 @@ class NotificationSender:
         return asyncio.run_coroutine_threadsafe(self._wait(), self._loop)
 
     def _start(self, work: Callable[P, Coroutine[None, None, None]], *arguments: P.args, **named: P.kwargs) -> None:
-        if not self._http.closed:
+        if not self._client.closed:
             task = self._loop.create_task(work(*arguments, **named))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -339,7 +236,7 @@ class NotificationSender:
             sent = corrupt(signed) if kind == CORRUPT else signed
             for _ in range(SENDS):
                 sent_at, started = self._clock(), self._loop.time()
-                result = await self._post(url, sent)
+                result = await self._client.request("POST", url, sent.body, sent.headers)
                 seconds, nonce = self._loop.time() - started, sent.headers["nonce"]
                 self._record(notification, kind, result, sent_at=sent_at, seconds=seconds, nonce=nonce)
                 if not result.dropped:
@@ -347,26 +244,6 @@ class NotificationSender:
         for event, waiting in self._held_back.items():
             if waiting != notification.notification_id:
                 event.set()
-
-    async def _post(self, url: URL, signed: SignedNotification) -> DeliveryResult:
-        """Send a request, and read a bounded part of the response."""
-        status, body, error, dropped = None, b"", None, False
-        try:
-            async with self._http.post(
-                url, data=signed.body, headers=signed.headers, allow_redirects=False
-            ) as response:
-                status = response.status
-                async for chunk in response.content.iter_chunked(MAX_RESPONSE):
-                    body += chunk
-                    if len(body) > MAX_RESPONSE:
-                        break
-        except TimeoutError:
-            error = f"no complete response within {self._policy.timeout:g} s"
-        except (aiohttp.ClientError, OSError) as problem:
-            error = f"{type(problem).__name__}: {problem}"[:MAX_TEXT]
-            connected = not isinstance(problem, aiohttp.ClientConnectorError)
-            dropped = status is None and connected and isinstance(problem, aiohttp.ServerDisconnectedError | OSError)
-        return DeliveryResult(status, body, error, dropped)
 
     def _record(
         self,
@@ -379,18 +256,7 @@ class NotificationSender:
         nonce: str = "",
     ) -> None:
         self._store.attempts.add(
-            DeliveryAttempt(
-                attempt_id=secrets.token_hex(6),
-                notification_id=notification.notification_id,
-                sent_at=sent_at,
-                seconds=seconds,
-                fault=kind,
-                nonce=nonce,
-                http_status=result.status,
-                response_body=result.body.decode(errors="replace")[:MAX_TEXT],
-                error=result.error,
-                acknowledged=result.acknowledged,
-            )
+            attempt_of(notification.notification_id, result, sent_at=sent_at, seconds=seconds, fault=kind, nonce=nonce)
         )
         if result.acknowledged and kind != CORRUPT:
             self._stop_schedule(notification)

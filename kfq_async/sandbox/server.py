@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
+from attrs import frozen
 
 from kfq_async.models.hosts import is_loopback
 from kfq_async.protocol.responses import CONTEXT_PATH
@@ -19,10 +20,12 @@ from kfq_async.protocol.signing import CanonicalRsa2Signer, load_private_key
 from kfq_async.sandbox.accounts import AccountService
 from kfq_async.sandbox.addresses import host_names
 from kfq_async.sandbox.app import make_app
+from kfq_async.sandbox.callback_client import DeliveryPolicy
 from kfq_async.sandbox.contract_repository import ContractRepository
 from kfq_async.sandbox.contracts import ContractService
 from kfq_async.sandbox.directory import Directory
 from kfq_async.sandbox.downloads import DownloadService
+from kfq_async.sandbox.events import EventSender
 from kfq_async.sandbox.fault_injection import FaultyListener
 from kfq_async.sandbox.faults import Fault, FaultPlan, InjectionPoint, fault_kind
 from kfq_async.sandbox.files import FileService
@@ -30,7 +33,7 @@ from kfq_async.sandbox.fixtures import DefaultFixtures, Fixtures, load_fixtures
 from kfq_async.sandbox.gateway import RATE_LIMIT_FORMS, Gateway
 from kfq_async.sandbox.identity import SAMPLE_TOKEN, IdentityService, OrderService
 from kfq_async.sandbox.links import LinkService
-from kfq_async.sandbox.notifications import DeliveryPolicy, NotificationSender
+from kfq_async.sandbox.notifications import NotificationSender
 from kfq_async.sandbox.orders import ABANDON, COMPLETE, EXPIRE, REVIEW
 from kfq_async.sandbox.store import Store, load_or_create_key, process_key, public_text
 from kfq_async.sandbox.web.access import AccessPolicy
@@ -43,12 +46,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kfq_async.protocol.signing import PrivateKey
-    from kfq_async.sandbox.store import Contract, Notification, Order, StoredFile
+    from kfq_async.sandbox.store import Contract, ContractNotification, Notification, Order, StoredFile
 
 __all__ = ["Sandbox"]
 
 APP_ID = "SANDBOX1"
-RETRY_AFTER = (0.0, 0.0, 2.0, 15.0, 60.0)
+RETRY_AFTER = (0.0, 0.0, 5.0, 15.0, 60.0)
 """Three attempts back to back; then the platform's three steps, which take hours there (protocol section 6.7)."""
 CALLBACK_TIMEOUT = 5.0
 IDLE_TIMEOUT = 60.0
@@ -74,6 +77,15 @@ def _is_sandbox_error(record: logging.LogRecord) -> bool:
 _logger.addFilter(_is_sandbox_error)
 
 
+@frozen
+class _Services:
+    """What runs behind a sandbox that is running."""
+
+    orders: OrderService
+    notification_sender: NotificationSender
+    event_sender: EventSender
+
+
 class Sandbox:
     """Local stand-in for the platform: its protocol over real HTTP, on a loopback port.
 
@@ -81,8 +93,10 @@ class Sandbox:
     Where no source documents the platform's behaviour, above all for a repeated ``clientRequestId``, the sandbox makes
     an assumption and labels it as such. Assumptions say nothing about the hosted platform.
 
-    Notifications to ``authCallbackUrl`` are sent to this machine only, and to ``callback_hosts``: they report things
-    that never happened, and a service in production must not receive them by mistake.
+    Notifications to ``authCallbackUrl``, and contract events to the callback URL of a token in the fixtures, are sent
+    to this machine only, and to ``callback_hosts``: they report things that never happened, and a service in production
+    must not receive them by mistake. Contract events are sent one after another, after the response to the call that
+    caused them.
 
     A request is answered under ``localhost``, a name below it, a loopback address, or one of ``allowed_hosts``; under
     any other ``Host``, and to the pages of other sites, the response is HTTP 403. A page could otherwise reach the
@@ -110,12 +124,14 @@ class Sandbox:
         seed: Seed of the random choice that ``probability`` of a fault needs; the same seed repeats the choice.
         clock: Returns the time in seconds since the epoch.
         app_id: Header ``appId`` of notifications.
-        private_key: RSA key that signs notifications, in any form that `CanonicalRsa2Signer` takes. ``None`` generates
-            a key of 2048 bits, which the state file keeps.
-        retry_after: Seconds before each retry of a notification that was not acknowledged. By default, as the platform
-            does with contract events, three attempts back to back and three more, here after 2, 15 and 60 seconds.
-            An attempt whose connection the receiver drops is at once sent once more.
-        callback_timeout: Seconds that one delivery attempt may take.
+        private_key: RSA key that signs notifications and contract events, in any form that `CanonicalRsa2Signer` takes.
+            ``None`` generates a key of 2048 bits, which the state file keeps.
+        retry_after: Seconds before each retry of a notification or event that was not acknowledged. By default, as the
+            platform does with contract events, three attempts back to back and three more, here after 5, 15 and 60
+            seconds instead of minutes and hours. An attempt whose connection the receiver drops is at once sent once
+            more.
+        callback_timeout: Seconds that one attempt to deliver a notification may take, and that the response to a
+            contract event may keep silent.
         callback_hosts: Hosts that may be notified besides this machine.
         allowed_hosts: Hosts under which the sandbox can be reached besides the loopback ones, such as the name that a
             proxy has, without scheme and port.
@@ -126,11 +142,12 @@ class Sandbox:
         origin: ``http://host:port``.
         base_url: Base URL for `AsyncSession`: ``origin`` with the context path.
         app_id: Header ``appId`` of notifications.
-        public_key: Key that verifies notifications, in bare base64.
+        public_key: Key that verifies notifications and contract events, in bare base64.
         orders: All orders, oldest first.
         contracts: All contracts, oldest first.
         files: All uploaded files with their content, oldest first.
-        notifications: All notifications with their attempts, oldest first.
+        notifications: All notifications of orders with their attempts, oldest first.
+        events: All contract events with their attempts, oldest first.
 
     Raises `ValueError` or `TypeError` that names the argument and, when it starts, `OSError` if the port is taken.
     """
@@ -183,8 +200,7 @@ class Sandbox:
         self._access = AccessPolicy(host_names(allowed_hosts, "allowed_hosts"))
         self._key = None if private_key is None else load_private_key(private_key)
         self._store: Store | None = None
-        self._order_service: OrderService | None = None
-        self._sender: NotificationSender | None = None
+        self._services: _Services | None = None
         self._runner: web.AppRunner | None = None
         self._listener: FaultyListener | None = None
         self._stopping = asyncio.Lock()
@@ -218,7 +234,7 @@ class Sandbox:
 
     @property
     def public_key(self) -> str:
-        """Key that verifies notifications, in bare base64 as the platform's pages show it.
+        """Key that verifies notifications and contract events, in bare base64 as the platform's pages show it.
 
         Raises `RuntimeError` before the first start if no ``private_key`` was given.
         """
@@ -229,22 +245,33 @@ class Sandbox:
     @property
     def orders(self) -> tuple[Order, ...]:
         """All orders, oldest first. Raises `RuntimeError` if the sandbox is not running."""
-        return tuple(self._running().store.orders.all())
+        return tuple(self._running().orders.store.orders.all())
 
     @property
     def contracts(self) -> tuple[Contract, ...]:
         """All contracts, oldest first. Raises `RuntimeError` if the sandbox is not running."""
-        return tuple(self._running().store.contracts.all())
+        return tuple(self._running().orders.store.contracts.all())
 
     @property
     def files(self) -> tuple[StoredFile, ...]:
         """All uploaded files with their content, oldest first. Raises `RuntimeError` if the sandbox is not running."""
-        return tuple(self._running().store.files.all())
+        return tuple(self._running().orders.store.files.all())
 
     @property
     def notifications(self) -> tuple[Notification, ...]:
-        """All notifications with their attempts, oldest first. Raises `RuntimeError` if the sandbox is not running."""
-        return self._running().notifications()
+        """All notifications of orders with their attempts, oldest first.
+
+        Raises `RuntimeError` if the sandbox is not running.
+        """
+        return self._running().orders.notifications()
+
+    @property
+    def events(self) -> tuple[ContractNotification, ...]:
+        """All contract events with their attempts, oldest first.
+
+        Raises `RuntimeError` if the sandbox is not running.
+        """
+        return self._running().event_sender.notifications()
 
     def complete(self, order_no: str) -> Order:
         """Complete the identification with the page as it is filled in: ``orderStatus`` 1. Return the changed order.
@@ -267,20 +294,33 @@ class Sandbox:
         return self._perform(EXPIRE, order_no)
 
     def resend(self, notification_id: str, fault: Fault | None = None) -> None:
-        """Send a notification once more, whatever its state; ``fault`` is one of the kinds ``callback-...``.
+        """Send a notification or a contract event once more, whatever its state.
 
-        Raises `LookupError` if the notification does not exist, `ValueError` for another kind of fault, and
-        `RuntimeError` if the sandbox is not running.
+        ``fault`` is one of the kinds ``callback-...``, for a notification only.
+
+        Raises `LookupError` if there is neither with this id, `ValueError` for another kind of fault or a fault for an
+        event, and `RuntimeError` if the sandbox is not running.
         """
         if fault is not None and fault_kind(fault.kind).point is not InjectionPoint.NOTIFICATION:
             raise ValueError(f"fault {fault.kind!r} does not apply to notifications: use one of callback-...")
-        self._running().resend(notification_id, fault)
+        services = self._running()
+        event = services.event_sender.find(notification_id)
+        if event is None:
+            services.orders.resend(notification_id, fault)
+        elif fault is None:
+            services.event_sender.resend(event)
+        else:
+            raise ValueError("faults apply to notifications of orders only: resend a contract event without one")
 
     async def wait_for_notifications(self) -> tuple[Notification, ...]:
-        """Wait until every notification is acknowledged or given up, and return all of them. Works in any loop."""
-        order_service = self._running()
-        await asyncio.wrap_future(order_service.wait_for_notifications())
-        return order_service.notifications()
+        """Wait until every notification and event is acknowledged or given up, and return the notifications of orders.
+
+        Works in any loop; `events` holds the contract events.
+        """
+        services = self._running()
+        await asyncio.wrap_future(services.orders.wait_for_notifications())
+        await asyncio.wrap_future(services.event_sender.wait_for_notifications())
+        return services.orders.notifications()
 
     def inject_faults(self, *faults: Fault | str) -> None:
         """Replace all faults, given as `Fault` or as text that `Fault.parse` reads; without any, remove them."""
@@ -296,9 +336,9 @@ class Sandbox:
             raise RuntimeError("the sandbox is already running")
         self._store = await asyncio.to_thread(Store, self._state)
         try:
-            order_service = await self._start_services(self._store)
+            services = await self._start_services(self._store)
             self._runner = web.AppRunner(
-                self._make_app(self._store, order_service),
+                self._make_app(self._store, services),
                 access_log=None,
                 auto_decompress=False,  # only responses are compressed (protocol section 1.7)
                 handle_signals=False,
@@ -322,18 +362,18 @@ class Sandbox:
     async def stop(self) -> None:
         """Stop listening and close the state file. Idempotent; a call during another one waits for it.
 
-        The next sandbox that opens the state file sends the notifications that are due.
+        The next sandbox that opens the state file sends the notifications and events that are due.
         """
         async with self._stopping, AsyncExitStack() as parts:  # closes the rest even if it is cancelled
             listener, self._listener = self._listener, None
             runner, self._runner = self._runner, None
-            sender, self._sender = self._sender, None
+            services, self._services = self._services, None
             store, self._store = self._store, None
-            self._order_service = None
             if store is not None:
                 parts.callback(store.close)
-            if sender is not None:
-                parts.push_async_callback(sender.close)
+            if services is not None:
+                parts.push_async_callback(services.event_sender.close)
+                parts.push_async_callback(services.notification_sender.close)
             if runner is not None:
                 parts.push_async_callback(runner.cleanup)
             if listener is not None:
@@ -357,13 +397,13 @@ class Sandbox:
         if thread is not None:
             thread.close()
 
-    def _running(self) -> OrderService:
-        if self._order_service is None:
+    def _running(self) -> _Services:
+        if self._services is None:
             raise RuntimeError("the sandbox is not running: use it inside `async with` or `with`")
-        return self._order_service
+        return self._services
 
     def _perform(self, action: str, order_no: str) -> Order:
-        return self._running().perform(action, order_no, lambda order: order_form(order).form_data({}))
+        return self._running().orders.perform(action, order_no, lambda order: order_form(order).form_data({}))
 
     def _inject_faults(self, faults: Iterable[Fault], seed: int) -> None:
         faults = tuple(faults)
@@ -372,23 +412,26 @@ class Sandbox:
             if fault_kind(fault.kind).point is InjectionPoint.LISTENER and self._listener is not None:
                 self._listener.refuse(fault.seconds)
 
-    async def _start_services(self, store: Store) -> OrderService:
+    async def _start_services(self, store: Store) -> _Services:
         if self._key is None:
             self._key = await asyncio.to_thread(
                 process_key if self._state is None else lambda: load_or_create_key(store)
             )
         signer = CanonicalRsa2Signer(self.app_id, self._key)
-        self._sender = NotificationSender(store, signer, self._faults, self._delivery, self._clock)
-        self._sender.open()
-        self._order_service = OrderService(store, self._sender, self._clock)
-        return self._order_service
+        notification_sender = NotificationSender(store, signer, self._faults, self._delivery, self._clock)
+        event_sender = EventSender(store, self._key, self._delivery, self._clock)
+        orders = OrderService(store, notification_sender, self._clock)
+        self._services = _Services(orders, notification_sender, event_sender)
+        notification_sender.open()
+        event_sender.open()
+        return self._services
 
-    def _make_app(self, store: Store, order_service: OrderService) -> web.Application:
+    def _make_app(self, store: Store, services: _Services) -> web.Application:
         info = ConsoleInfo(app_id=self.app_id, public_key=self.public_key, retry_after=self._delivery.retry_after)
         directory = Directory(self._fixtures, store)
         files = FileService(store)
-        repository = ContractRepository(store, directory, publish=_discard)
-        services = (
+        repository = ContractRepository(store, directory, publish=services.event_sender.publish)
+        api_services = (
             AccountService(directory),
             files,
             ContractService(repository, directory, files),
@@ -400,18 +443,17 @@ class Sandbox:
             access=self._access,
             store=store,
             gateway=Gateway(directory, strict=self._strict, rate_limit_form=self._rate_limit_form),
-            operations=[operation for service in services for operation in service.operations()],
+            operations=[operation for service in api_services for operation in service.operations()],
             identity_service=identity_service if self._fixtures.identification else None,
             faults=self._faults,
             inject_faults=self._inject_faults,
             clock=self._clock,
-            routes=[*OperatorPage(order_service).routes(), *Console(order_service, info).routes()],
+            routes=[
+                *OperatorPage(services.orders).routes(),
+                *Console(services.orders, services.event_sender, info).routes(),
+            ],
             max_body=self._max_body,
         )
-
-
-def _discard(_contract_id: str, _url: str, _body: Mapping[str, object]) -> None:
-    """Drop an event of a contract: the sandbox does not send them yet."""
 
 
 def _fixtures(tokens: Iterable[str] | None, fixtures: Fixtures | Mapping[str, Any] | str | Path | None) -> Fixtures:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Contract",
+    "ContractNotification",
     "DeliveryAttempt",
     "Notification",
     "Order",
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 T = TypeVar("T", bound=AttrsInstance)
+N = TypeVar("N", "Notification", "ContractNotification")
 
 APPLICATION_ID = 0x6B667173
 """SQLite's ``application_id`` of a state file: the letters ``kfqs``."""
@@ -171,16 +173,16 @@ class StoredFile:
 
 @frozen(kw_only=True)
 class DeliveryAttempt:
-    """An attempt to deliver a notification.
+    """An attempt to deliver a notification about an order or a contract.
 
     Attributes:
         attempt_id: Id of the attempt, unique.
-        notification_id: Id of the notification.
+        notification_id: Id of the `Notification` or `ContractNotification`.
         sent_at: Time at which it was sent, in seconds since the epoch.
         seconds: Time until the response, in seconds.
         fault: Kind of the injected fault, such as ``callback-corrupt``; empty if none.
         nonce: Header ``nonce``: fresh for each attempt, shared by the copies of ``callback-duplicate``, and empty if
-            nothing was sent.
+            nothing was sent, or for a contract event, which has none.
         http_status: HTTP status of the response, or ``None`` if there was none.
         response_body: The first 200 characters of the response body; masked in ``repr``.
         error: Reason for a missing or incomplete response, or ``None``.
@@ -231,6 +233,39 @@ class Notification:
     def acknowledged(self) -> bool:
         """Whether the receiver has acknowledged it; corrupted copies do not count."""
         return any(attempt.acknowledged and attempt.fault != "callback-corrupt" for attempt in self.attempts)
+
+
+@frozen(kw_only=True)
+class ContractNotification:
+    """A notification of a contract event to the callback URL of the initiating enterprise (protocol section 6).
+
+    Attributes:
+        notification_id: Id of the notification, unique; the receiver does not see it.
+        contract_id: ``contractId`` of the contract.
+        callback_type: ``callbackType`` of the event (protocol section 6.4), such as ``SUBMIT_SIGN``.
+        url: Callback URL at the time of the event; masked in ``repr``.
+        body: Body as JSON; masked in ``repr``.
+        created_at: Time of the event, in seconds since the epoch.
+        scheduled_attempts: Number of attempts made on schedule.
+        due_at: Time of the next attempt, in seconds since the epoch; ``None`` once acknowledged or given up.
+        attempts: All attempts, oldest first, those of `Sandbox.resend` included.
+        acknowledged: Whether the receiver has acknowledged it.
+    """
+
+    notification_id: str
+    contract_id: str
+    callback_type: str
+    url: str = field(**SECRET)
+    body: str = field(repr=repr_masked)
+    created_at: float
+    scheduled_attempts: int = 0
+    due_at: float | None
+    attempts: tuple[DeliveryAttempt, ...] = field(default=(), metadata={JOINED: True})
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the receiver has acknowledged it."""
+        return any(attempt.acknowledged for attempt in self.attempts)
 
 
 @frozen(kw_only=True)
@@ -331,6 +366,9 @@ class Store:
             self.files = RecordTable(self._database, lock, "files", StoredFile)
             self.accounts = RecordTable(self._database, lock, "accounts", RegisteredAccount)
             self.notifications = RecordTable(self._database, lock, "notifications", Notification)
+            self.contract_notifications = RecordTable(
+                self._database, lock, "contract_notifications", ContractNotification
+            )
             self.attempts = RecordTable(self._database, lock, "attempts", DeliveryAttempt)
             self.settings = RecordTable(self._database, lock, "settings", Setting)
             self._database.execute("CREATE UNIQUE INDEX IF NOT EXISTS by_key ON orders (token, client_request_id)")
@@ -339,7 +377,7 @@ class Store:
             self._database.close()
             raise ValueError(f"state: {path} is not a state file of the sandbox ({problem})") from None
 
-    def with_attempts(self, notifications: Iterable[Notification]) -> list[Notification]:
+    def with_attempts(self, notifications: Iterable[N]) -> list[N]:
         """Return the notifications, each with its attempts."""
         attempts: defaultdict[str, list[DeliveryAttempt]] = defaultdict(list)
         for attempt in self.attempts.all():

@@ -281,6 +281,16 @@ def test_valid_event() -> None:
     assert verifier.verify(body, signed_event_headers(body)).contract_id == "C1"
 
 
+def test_event_as_a_java_program_sends_it() -> None:
+    """The signature covers the bytes of the Chinese text, and headers beside it do not matter."""
+    body = make_body({**SIGNED, "callbackType": "REFUSAL_SIGN", "reason": "条款不符"})
+    headers = {"User-Agent": "Java/1.8.0_392", "Content-Type": "application/json", **signed_event_headers(body)}
+    event = ContractEventVerifier(PUBLIC_KEY).verify(body, headers)
+    assert (event.callback_type, event.reason) == ("REFUSAL_SIGN", "条款不符")
+    assert "条款不符".encode() in body
+    assert event_rejection_reason(body.replace("不".encode(), "可".encode()), headers) == "bad_signature"
+
+
 def test_measured_event_signatures(vectors: Any) -> None:
     """Signatures over raw bytes, measured from the platform's code, are valid for those bytes only."""
     verifier = ContractEventVerifier(vectors["publicKeySpki"])

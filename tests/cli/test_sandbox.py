@@ -120,7 +120,10 @@ def test_output(tmp_path: Path, vectors: dict[str, str], capsys: pytest.CaptureF
         origin = line.split()[2].removesuffix("/resrun-paas")
         assert process.stdout.readline() == f"console at {origin}/sandbox/\n"
         notice = process.stdout.readline()
-        assert notice == f"notifications have appId APP; verify them with the public key {vectors['publicKeySpki']}\n"
+        assert notice == (
+            "notifications have appId APP; verify them and contract events with the public key "
+            f"{vectors['publicKeySpki']}\n"
+        )
         command = next(each for each in process.stdout if each.startswith("try: kfq "))
         assert run(shlex.split(command)[2:]) == 0
     assert "authUrl: http://127.0.0.1" in capsys.readouterr().out

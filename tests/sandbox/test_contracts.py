@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,10 +23,13 @@ from contract_platform import (
     sender,
     user,
 )
-from kfq_async.sandbox.lifecycle import sign
+from kfq_async.sandbox.contract_repository import ContractRepository
+from kfq_async.sandbox.lifecycle import sign, withdraw
 from self_hosted import OPERATOR, OTHER_TOKEN, PERSON, STRANGER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from kfq_async.sandbox.lifecycle import Change, ContractState
 
 OK, MISSING, FORMAT, BUSINESS, GENERIC = (
@@ -406,6 +410,30 @@ def test_callback_url_that_is_too_long() -> None:
     assert platform.code("/contract/draft", **platform.draft_fields(platform.signer())) == GENERIC
     (contract,) = platform.store.contracts.all()
     assert contract.status == "DRAFT"
+
+
+def test_events_keep_the_sequence_of_the_changes(platform: ContractPlatform) -> None:
+    """A change in another thread publishes its event after those of the change before."""
+    contract_id = platform.draft(platform.signer(), platform.signer(SECOND), signOrderType="NO_ORDER")
+    published: list[str] = []
+    threads: list[Thread] = []
+
+    def publish(_contract_id: str, _url: str, body: Mapping[str, object]) -> None:
+        if not threads:
+            threads.append(Thread(target=change, args=(lambda state: withdraw(state, "撤回"),)))
+            threads[0].start()
+            threads[0].join(timeout=0.2)
+        published.append(str(body["callbackType"]))
+
+    repository = ContractRepository(platform.store, platform.directory, publish)
+
+    def change(transition: Callable[[ContractState], Change]) -> None:
+        repository.apply(repository.find(contract_id, platform.now_ms), transition)
+
+    _, (task, _) = platform.tasks(contract_id)
+    change(lambda state: sign(state, task["taskId"], by_proxy=False))
+    threads[0].join()
+    assert published == ["SUBMIT_SIGN", "RECALLED"]
 
 
 def test_a_change_meanwhile(platform: ContractPlatform) -> None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import zipfile
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import ClientSession
 
-from contract_platform import COLLEAGUE, ContractPlatform, receiver, text_pdf, user
+from contract_platform import COLLEAGUE, ContractPlatform, contract_fixtures, receiver, text_pdf, user
+from kfq_async.protocol.requests import API_PATH
+from kfq_async.sandbox import Sandbox
 from kfq_async.sandbox.checks import Download, PlatformResponse
-from self_hosted import OPERATOR, PERSON, STRANGER
+from self_hosted import OPERATOR, PERSON, STRANGER, TOKEN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+API = API_PATH.lstrip("/")
 
 
 @pytest.fixture
@@ -93,3 +103,31 @@ def test_an_unknown_party_may_not_download(platform: ContractPlatform) -> None:
 def test_unknown_contracts(contract_id: str, code: int, platform: ContractPlatform) -> None:
     """A missing id is told from an unknown one."""
     assert refused(platform.download(contract_id)) == code
+
+
+async def test_over_http(tmp_path: Path) -> None:
+    """A contract outlives the sandbox in its state file, and a download has the platform's headers."""
+    settings: dict[str, Any] = {"state": tmp_path / "state.db", "fixtures": contract_fixtures()}
+    credentials = {"appAuthToken": TOKEN, "uniqueCode": "u-1"}
+    content = text_pdf(1, "A")
+    upload = {"fileName": "合同 一~", "fileSuffix": ".pdf", "file": base64.b64encode(content).decode()}
+    draft = {"send": "0", "operator": user(OPERATOR), "signReId": "sales", "signerList": [receiver()]}
+
+    async with Sandbox(**settings) as sandbox, ClientSession(f"{sandbox.base_url}/") as http:
+        async with http.post(f"{API}/document/file", json=credentials | upload) as response:
+            doc_id = (await response.json())["result"]["docId"]
+        fields = credentials | draft | {"signDocumentList": [{"docId": doc_id}]}
+        async with http.post(f"{API}/contract/draft", json=fields) as response:
+            contract_id = (await response.json())["result"]["contractId"]
+
+    async with Sandbox(**settings) as sandbox, ClientSession(f"{sandbox.base_url}/") as http:
+        asked = credentials | {"contractId": contract_id, "contact": OPERATOR}
+        async with http.get(f"{API}/contract/document/download", params=asked) as response:
+            assert (response.status, await response.read()) == (200, content)
+            assert response.headers["Content-Type"] == "application/octet-stream;charset=utf-8"
+            assert response.headers["fileName"] == "%E5%90%88%E5%90%8C+%E4%B8%80%7E.pdf"
+            assert response.headers["Content-Disposition"] == f"attachment;fileName={response.headers['fileName']}"
+            assert "Content-Length" not in response.headers
+        async with http.get(f"{API}/contract/document/download", params=asked | {"contact": STRANGER}) as response:
+            assert (response.status, response.content_type) == (200, "application/json")
+            assert (await response.json())["code"] == 31000

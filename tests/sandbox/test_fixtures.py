@@ -122,6 +122,7 @@ def test_default_fixtures() -> None:
     assert seal is not None
     assert seal.seal_id == "any"
     assert fixtures.is_member(enterprise, "a@example.com")
+    assert fixtures.is_enterprise("任意企业")
     mobile, email = fixtures.account(STRANGER), fixtures.account("a@example.com")
     assert mobile is not None
     assert email is not None

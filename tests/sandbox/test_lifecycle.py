@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kfq_async.models.contracts import ContractUser, PositionParam
 from kfq_async.protocol.codec import decode, to_wire
@@ -23,6 +25,7 @@ from kfq_async.sandbox.lifecycle import (
     delete,
     event_body,
     expire,
+    fill_in,
     finish,
     open_tasks,
     refuse,
@@ -34,6 +37,7 @@ from kfq_async.sandbox.lifecycle import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from random import Random
 
 ANNA = ContractUser(name="安娜", contact_type="MOBILE", contact="13900001001")
 BERT = ContractUser(name="伯特", contact_type="MOBILE", contact="13900001002")
@@ -116,6 +120,22 @@ def added(*parties: Party) -> Callable[[ContractState], Change]:
     """Return the addition of parties, whose tasks get ids such as ``new-1`` where they need one."""
     numbers = count(1)
     return lambda state: add_parties(state, parties, lambda: f"new-{next(numbers)}")
+
+
+def filling(task_id: str, user: ContractUser = ANNA) -> Step:
+    """Return a step that fills in fields."""
+    return Step(task_id=task_id, order=-1, person=user, fills_in=True)
+
+
+def filled_in(task_id: str) -> Callable[[ContractState], Change]:
+    """Return the filling in of a task."""
+    return lambda state: fill_in(state, task_id)
+
+
+def written(task_id: str, filling_id: str, order: int = 1) -> Party:
+    """Return a person who fills in fields before signing."""
+    party = person(task_id, order=order)
+    return evolve(party, steps=(filling(filling_id), *party.steps))
 
 
 LIVES: dict[str, tuple[ContractState, list[Callable[[ContractState], Change]], str, list[str], list[str]]] = {
@@ -294,6 +314,48 @@ LIVES: dict[str, tuple[ContractState, list[Callable[[ContractState], Change]], s
         ["d"],
         ["SEND_SIGNING/SIGNING", "SUBMIT_APPROVE/SIGNING"],
     ),
+    "all fields are filled in before anybody approves or signs": (
+        contract(enterprise(approval("c")), written("a", "f", 2), written("b", "g", 3)),
+        [start, filled_in("f"), filled_in("g"), approved("c")],
+        "SIGNING",
+        ["a"],
+        ["SEND_SIGNING/WRITING", "SUBMIT_WRITE/WRITING", "SUBMIT_WRITE/SIGNING", "SUBMIT_APPROVE/SIGNING"],
+    ),
+    "without a sequence all fill in at a time": (
+        contract(written("a", "f"), written("b", "g"), ordered=False),
+        [start],
+        "WRITING",
+        ["f", "g"],
+        ["SEND_SIGNING/WRITING"],
+    ),
+    "refused to fill in, and deleted": (
+        contract(written("a", "f")),
+        [start, refused("f", "不填"), delete],
+        "DELETED",
+        [],
+        ["SEND_SIGNING/WRITING", "REFUSAL_WRITE/REFUSAL_WRIT", "DELETE/DELETED"],
+    ),
+    "withdrawn while it is filled in": (
+        contract(written("a", "f")),
+        [start, lambda state: set_deadline(state, 5), withdrawn()],
+        "RECALLED",
+        [],
+        ["SEND_SIGNING/WRITING", "DOCUMENT_DELAY/WRITING", "RECALLED/RECALLED"],
+    ),
+    "expired while it is filled in": (
+        contract(written("a", "f")),
+        [start, expire],
+        "EXPIRED",
+        [],
+        ["SEND_SIGNING/WRITING", "EXPIRED/WRITING"],
+    ),
+    "added while it is filled in, a person waits for its turn": (
+        contract(written("a", "f"), auto_finish=False),
+        [start, added(person("b", BERT, order=2)), filled_in("f"), signed("a")],
+        "SIGNING",
+        ["b"],
+        ["SEND_SIGNING/WRITING", "SUBMIT_WRITE/SIGNING", "SUBMIT_SIGN/SIGNING"],
+    ),
     "a receiving enterprise signs, then seals": (
         contract(
             enterprise(Step(task_id="g", node_type="AGENT_SIGN", order=1, person=CHEF), seal("s", 2), sender=False)
@@ -355,6 +417,47 @@ def test_transitions_that_are_not_allowed(
     state, _ = play(draft, *steps)
     with pytest.raises(TransitionError):
         last(state)
+
+
+@st.composite
+def drafts(draw: st.DrawFn) -> ContractState:
+    """Draw a draft of some enterprises and persons; every step has its number as an id, in the sequence of the list."""
+    numbers = count()
+    kinds = draw(st.lists(st.lists(st.sampled_from(["approval", "seal", "automatic"]), max_size=3), min_size=1))
+    parties = []
+    for kinds_of_party in kinds:
+        order = draw(st.integers(-3, 3))
+        steps = []
+        for kind in kinds_of_party:
+            number, place = str(next(numbers)), draw(st.integers(-3, 3))
+            steps.append(
+                approval(number, place) if kind == "approval" else seal(number, place, automatic=kind != "seal")
+            )
+        steps.sort(key=lambda step: step.order)
+        parties.append(enterprise(*steps, order=order) if steps else person(str(next(numbers)), order=order))
+    return contract(*parties, ordered=draw(st.booleans()))
+
+
+@given(drafts(), st.randoms(use_true_random=False))
+def test_every_step_is_done_once(draft: ContractState, random: Random) -> None:
+    """Whichever open task is done next, the contract completes with its last step, and each step has one event."""
+    change = start(draft)
+    events = list(change.events)
+    while tasks := open_tasks(change.state):
+        assert change.state.status == "SIGNING"
+        assert len(tasks) == 1 or not draft.ordered
+        _, step = random.choice(tasks)
+        change = (approved if step.is_approval else signed)(step.task_id)(change.state)
+        events += change.events
+    assert change.state.status == "COMPLETE"
+    assert [event.kind for event in events if event.kind in {"SEND_SIGNING", "COMPLETE"}] == [
+        "SEND_SIGNING",
+        "COMPLETE",
+    ]
+    done = [event.step.task_id for event in events if event.step is not None]
+    assert sorted(done) == sorted(step.task_id for step in draft.steps)
+    if draft.ordered and not any(step.automatic for step in draft.steps):
+        assert done == [step.task_id for party in draft.sequence for step in party.steps]
 
 
 def test_a_signature_keeps_the_positions_that_come_with_it() -> None:
@@ -438,6 +541,15 @@ def test_signer_of_an_event(contact: str, signer: dict[str, object]) -> None:
     assert event["signer"] == signer
 
 
+def test_task_types() -> None:
+    """A task is to fill in, to approve, or to sign; filling in has no ``nodeType``."""
+    agent = Step(task_id="f", node_type="AGENT_SIGN", order=-1, person=CHEF, fills_in=True)
+    draft = contract(enterprise(agent, approval("c"), seal("s", 2)))
+    assert [step.task_type for step in draft.steps] == ["WRITE", "APPROVE", "SIGN"]
+    _, event = bodies(draft, start, filled_in("f"))
+    assert (event["callbackType"], event["signerName"], "nodeType" in event) == ("SUBMIT_WRITE", SELLER, False)
+
+
 def test_event_of_an_enterprise_without_a_name() -> None:
     """Null fields are left out of a body."""
     nameless = evolve(enterprise(seal("s"), sender=False), name=None)
@@ -456,3 +568,5 @@ def test_the_first_reason_is_repeated() -> None:
     ]
     (_, refusal) = bodies(contract(enterprise(approval("c"))), start, refused("c", "太贵"))
     assert "reason" not in refusal
+    (_, refusal) = bodies(contract(written("a", "f")), start, refused("f", "不填"))
+    assert refusal["reason"] == "不填"

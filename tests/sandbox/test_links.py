@@ -79,6 +79,7 @@ def test_page_url(platform: ContractPlatform) -> None:
     ("time", "expires_at"),
     [
         (None, NOW_MS / 1000 + 72 * HOUR),
+        ("", NOW_MS / 1000 + 72 * HOUR),
         ("2026-04-01 12:00:00", 1_775_016_000),
         ("2020-01-01 00:00:00", 1_577_808_000),
         ("2031-01-01 00:00:00", NOW_MS / 1000 + 72 * HOUR),
@@ -122,6 +123,7 @@ def test_page_url_of_a_task_and_of_a_party(platform: ContractPlatform) -> None:
     _, (task,) = platform.tasks(contract_id)
     for contact, fields in (
         (OPERATOR, {}),
+        (OPERATOR, {"taskId": "", "partyName": ""}),
         (PERSON, {"taskId": task["taskId"]}),
         (PERSON, {"partyName": user(PERSON)["name"]}),
         (PARTNER, {"partyName": OTHER_COMPANY}),

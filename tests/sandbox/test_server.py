@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import socket
 import sys
 import threading
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from kfq_async import (
     AsyncSession,
@@ -24,7 +26,7 @@ from kfq_async import (
 from kfq_async.sandbox import SAMPLE_TOKEN, Fault, Sandbox
 from kfq_async.sandbox.fixtures import DefaultFixtures, load_fixtures
 from kfq_async.sandbox.notifications import NotificationSender
-from kfq_async.sandbox.store import Setting, Store, process_key
+from kfq_async.sandbox.store import Setting, Store, process_key, public_text
 from self_hosted import STRANGER, TOKEN, fixtures_document
 
 if TYPE_CHECKING:
@@ -191,6 +193,8 @@ def test_actions_need_a_running_sandbox() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         _ = sandbox.notifications
     with pytest.raises(RuntimeError, match="not running"):
+        _ = sandbox.events
+    with pytest.raises(RuntimeError, match="not running"):
         asyncio.run(sandbox.wait_for_notifications())
 
 
@@ -247,6 +251,16 @@ async def test_public_key() -> None:
         generated = sandbox.public_key
     assert sandbox.public_key == generated
     assert Sandbox(private_key=process_key()).public_key == generated
+
+
+@pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_forms_of_a_private_key(encoding: Encoding, form: PrivateFormat) -> None:
+    """A private key is PEM, DER or base64 of it with or without line breaks, in either of the two usual structures."""
+    content = process_key().private_bytes(encoding, form, NoEncryption())
+    forms = [content] if encoding is Encoding.PEM else [content, base64.b64encode(content), base64.encodebytes(content)]
+    for each in forms:
+        assert Sandbox(private_key=each).public_key == public_text(process_key())
 
 
 def test_private_key_in_bare_base64(vectors: dict[str, str]) -> None:

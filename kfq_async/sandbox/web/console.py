@@ -1,4 +1,4 @@
-"""Console: lists orders, contracts and notifications, and resends notifications, with or without a fault.
+"""Console: lists orders, contracts, notifications and contract events, and resends them, notifications with a fault.
 
 Besides the checks of `AccessPolicy`, it acts only on forms that carry this process's token.
 """
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
 
+    from kfq_async.sandbox.events import EventSender
     from kfq_async.sandbox.identity import OrderService
-    from kfq_async.sandbox.store import Contract, DeliveryAttempt, Notification, Order
+    from kfq_async.sandbox.store import Contract, ContractNotification, DeliveryAttempt, Notification, Order
 
 __all__ = ["Console", "ConsoleInfo", "console_page"]
 
@@ -63,8 +64,9 @@ class ConsoleInfo:
 class Console:
     """Handlers of the console."""
 
-    def __init__(self, order_service: OrderService, info: ConsoleInfo) -> None:
+    def __init__(self, order_service: OrderService, event_sender: EventSender, info: ConsoleInfo) -> None:
         self._order_service = order_service
+        self._event_sender = event_sender
         self._info = info
         self._token = secrets.token_urlsafe(16)
 
@@ -87,7 +89,13 @@ class Console:
             orders=store.orders.newest(LISTED),
             contracts=store.contracts.newest(LISTED),
             notifications=store.with_attempts(store.notifications.newest(LISTED)),
-            counts=(store.orders.count(), store.contracts.count(), store.notifications.count()),
+            events=store.with_attempts(store.contract_notifications.newest(LISTED)),
+            counts=(
+                store.orders.count(),
+                store.contracts.count(),
+                store.notifications.count(),
+                store.contract_notifications.count(),
+            ),
         )
         return html(shown, headers("'self'"))
 
@@ -106,6 +114,9 @@ class Console:
         """Resend according to the pressed button. Raises `LookupError` or `ValueError` for an invalid form."""
         if form["action"] == "reorder":
             return self._order_service.resend_reversed()
+        event = self._event_sender.find(form["notification"])
+        if event is not None and form["action"] == "resend":
+            return self._event_sender.resend(event)
         kind = FAULTS[form["action"]]
         if kind is None:
             return self._order_service.resend(form["notification"], None)
@@ -120,16 +131,17 @@ def console_page(
     orders: Sequence[Order],
     contracts: Sequence[Contract],
     notifications: Sequence[Notification],
-    counts: tuple[int, int, int],
+    events: Sequence[ContractNotification],
+    counts: tuple[int, int, int, int],
 ) -> str:
     """Return the page.
 
     ``token`` goes into its forms. The records are listed in the order given; ``counts`` are the numbers of all orders,
-    contracts and notifications.
+    contracts, notifications and events.
     """
     schedule = "、".join(f"{seconds:g}" for seconds in info.retry_after) or "不重试"
     reorder = _form(token, _button("reorder", "倒序重发最新两条")) if len(notifications) > 1 else ""
-    all_orders, all_contracts, all_notifications = counts
+    all_orders, all_contracts, all_notifications, all_events = counts
     return page(
         "kfq_async 沙箱控制台",
         '<h1>沙箱控制台</h1><p class="soft">时间均为北京时间（UTC+8）。<a href="/sandbox/">刷新</a></p>'
@@ -141,7 +153,8 @@ def console_page(
         f"{_heading('通知', notifications, all_notifications, reorder)}"
         f"{''.join(_notification(each, token) for each in notifications)}"
         f"{_heading('认证订单', orders, all_orders)}{''.join(map(_order, orders))}"
-        f"{_heading('合同', contracts, all_contracts)}{''.join(map(_contract, contracts))}",
+        f"{_heading('合同', contracts, all_contracts)}{''.join(map(_contract, contracts))}"
+        f"{_heading('合同事件', events, all_events)}{''.join(_event(each, token) for each in events)}",
         wide=True,
     )
 
@@ -170,13 +183,32 @@ def _contract(contract: Contract) -> str:
     )
 
 
-def _notification(notification: Notification, token: str) -> str:
+def _event(event: ContractNotification, token: str) -> str:
+    return (
+        f'<article class="card"><h3><code>{escape(event.callback_type)}</code>{_delivery_state(event)}</h3>'
+        f'<p class="soft"><code>{escape(event.contract_id)}</code> · {_time(event.created_at)}</p>'
+        f"{_delivery(event)}"
+        f"{_form(token, _button('resend', '重发'), event)}</article>"
+    )
+
+
+def _delivery_state(notification: Notification | ContractNotification) -> str:
     if notification.acknowledged:
-        state = '<span class="pill good">已确认</span>'
-    elif notification.due_at is None:
-        state = '<span class="pill bad">已停止</span>'
-    else:
-        state = f'<span class="pill busy">下次发送 {china_time(notification.due_at, "%H:%M:%S")}</span>'
+        return '<span class="pill good">已确认</span>'
+    if notification.due_at is None:
+        return '<span class="pill bad">已停止</span>'
+    return f'<span class="pill busy">下次发送 {china_time(notification.due_at, "%H:%M:%S")}</span>'
+
+
+def _delivery(notification: Notification | ContractNotification) -> str:
+    return (
+        f'<p class="soft"><code>POST {escape(notification.url)}</code></p>'
+        f"<details><summary>请求体</summary><pre>{escape(notification.body)}</pre></details>"
+        f"<ol>{''.join(map(_attempt, notification.attempts)) or '<li>尚未发送</li>'}</ol>"
+    )
+
+
+def _notification(notification: Notification, token: str) -> str:
     company = orjson.loads(notification.body).get("companyName", "")
     buttons = _button("resend", "重发") + _button("duplicate", "重复发送") + _button("corrupt", "篡改后发送")
     delay = (
@@ -184,11 +216,10 @@ def _notification(notification: Notification, token: str) -> str:
         + _button("delay", "延迟发送")
     )
     return (
-        f'<article class="card"><h3><span>{status_pill(notification.order_status)} {escape(company)}</span>{state}</h3>'
+        f'<article class="card"><h3><span>{status_pill(notification.order_status)} {escape(company)}</span>'
+        f"{_delivery_state(notification)}</h3>"
         f'<p class="soft"><code>{escape(notification.order_no)}</code> · {_time(notification.created_at)}</p>'
-        f'<p class="soft"><code>POST {escape(notification.url)}</code></p>'
-        f"<details><summary>请求体</summary><pre>{escape(notification.body)}</pre></details>"
-        f"<ol>{''.join(map(_attempt, notification.attempts)) or '<li>尚未发送</li>'}</ol>"
+        f"{_delivery(notification)}"
         f'<div class="row">{_form(token, buttons, notification)}{_form(token, delay, notification)}</div></article>'
     )
 
@@ -209,7 +240,7 @@ def _attempt(attempt: DeliveryAttempt) -> str:
     )
 
 
-def _form(token: str, content: str, notification: Notification | None = None) -> str:
+def _form(token: str, content: str, notification: Notification | ContractNotification | None = None) -> str:
     target = (
         f'<input type="hidden" name="notification" value="{escape(notification.notification_id)}">'
         if notification

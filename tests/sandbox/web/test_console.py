@@ -10,10 +10,11 @@ import aiohttp
 import orjson
 import pytest
 
+from contract_platform import contract_fixtures, start_contract
 from kfq_async import AsyncSession, CorpIdentInfo, CorpIdentLinkRequest
 from kfq_async.sandbox import Sandbox
 from orders import NOW
-from pages import ParsedPage, attempt, console_of, notification
+from pages import ParsedPage, attempt, console_of, event, notification
 from servers import ReceivedRequest, ScriptedServer, http_response
 
 if TYPE_CHECKING:
@@ -127,12 +128,12 @@ async def press(http: aiohttp.ClientSession, sandbox: Sandbox, token: str | None
 
 
 async def test_empty(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
-    """The console of a new sandbox shows appId and key, three empty lists and no button."""
+    """The console of a new sandbox shows appId and key, four empty lists and no button."""
     status, page = await show(http, sandbox)
     assert status == 200
     assert sandbox.app_id in page
     assert sandbox.public_key in page
-    assert page.count("暂无记录。") == 3
+    assert page.count("暂无记录。") == 4
     assert "<form" not in page
 
 
@@ -275,3 +276,35 @@ async def test_token_changes_with_a_restart(http: aiohttp.ClientSession, receive
 async def test_loopback_hosts_are_accepted(http: aiohttp.ClientSession, sandbox: Sandbox, host: str) -> None:
     """The console works under every loopback host, with any port."""
     assert (await show(http, sandbox, headers={"Host": host}))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("attempts", "due_at", "state"),
+    [
+        ((attempt(),), None, "已确认"),
+        ((attempt(http_status=503, acknowledged=False),), None, "已停止"),
+        ((), NOW + 60, "下次发送 10:34:22"),
+    ],
+)
+def test_states_of_events(attempts: tuple[DeliveryAttempt, ...], due_at: float | None, state: str) -> None:
+    """The console shows a contract event with its contract, URL, body, state and attempts."""
+    page = console_of(events=(event(attempts, due_at=due_at),))
+    for text in ("SEND_SIGNING", "C1", "POST http://127.0.0.1:8000/events", "callbackType", state):
+        assert text in page
+    assert [button for button in ParsedPage(page).buttons if button] == ["resend"]
+
+
+@pytest.mark.parametrize(("action", "status", "requests"), [("resend", 303, 1), ("corrupt", 400, 0)])
+async def test_buttons_of_an_event(
+    http: aiohttp.ClientSession, receiver: ScriptedServer, action: str, status: int, requests: int
+) -> None:
+    """A contract event can be sent once more, and has no faults."""
+    fixtures = contract_fixtures()
+    fixtures["enterprises"][0]["developers"][0]["callbackUrl"] = f"{receiver.origin}/events"
+    async with Sandbox(fixtures=fixtures) as sandbox:
+        await start_contract(sandbox)
+        await sandbox.wait_for_notifications()
+        (sent,) = sandbox.events
+        assert await press(http, sandbox, action=action, notification=sent.notification_id) == status
+        assert len(receiver.requests) == 1 + requests
+        assert [each.target for each in receiver.requests] == ["/events"] * (1 + requests)
