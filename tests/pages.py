@@ -107,7 +107,9 @@ def console_of(
     *notifications: Notification, name: str = "某某科技有限公司", retry_after: tuple[float, ...] = (0.5, 2)
 ) -> str:
     """Return the console with an order, a contract and these notifications."""
-    contract = Contract(contract_id=name, token="TOKEN-A", status=name, request="{}", created_at=NOW)
+    contract = Contract(
+        contract_id=name, token="TOKEN-A", enterprise=name, status=name, request="{}", state="{}", created_at=NOW
+    )
     return console_page(
         ConsoleInfo(app_id=name, public_key="MIIB", retry_after=retry_after),
         "form-token",

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kfq_async.sandbox.accounts import AccountService
-from kfq_async.sandbox.checks import PlatformResponse
+from kfq_async.sandbox.checks import Download, PlatformResponse
+from kfq_async.sandbox.contract_repository import ContractRepository
 from kfq_async.sandbox.contracts import ContractService
 from kfq_async.sandbox.directory import Directory
+from kfq_async.sandbox.downloads import DownloadService
 from kfq_async.sandbox.files import FileService
 from kfq_async.sandbox.fixtures import load_fixtures
 from kfq_async.sandbox.gateway import ApiRequest, Gateway
+from kfq_async.sandbox.links import LinkService
 from kfq_async.sandbox.store import Store
 
 if TYPE_CHECKING:
@@ -89,19 +92,36 @@ class Platform:
 
     Attributes:
         now_ms: Time of the next call.
+        store: Records.
+        events: ``contractId``, callback URL and body of each event of a contract.
+        files: Uploaded files.
+        repository: Contracts.
         directory: Look-ups of the gateway.
         operations: All operations, by path.
     """
 
     def __init__(
-        self, *, strict: bool = False, rate_limit_form: str = "internal", extra: Iterable[ApiOperation] = ()
+        self,
+        *,
+        fixtures: Mapping[str, Any] | None = None,
+        strict: bool = False,
+        rate_limit_form: str = "internal",
+        extra: Iterable[ApiOperation] = (),
     ) -> None:
-        store = Store(None)
+        self.store = store = Store(None)
         self.now_ms = NOW_MS
+        self.events: list[tuple[str, str, dict[str, object]]] = []
         self.files = FileService(store)
-        self.directory = Directory(load_fixtures(fixtures_document()), store)
+        self.directory = Directory(load_fixtures(fixtures_document() if fixtures is None else fixtures), store)
         self._gateway = Gateway(self.directory, strict=strict, rate_limit_form=rate_limit_form)
-        services = (AccountService(self.directory), self.files, ContractService(store))
+        self.repository = repository = ContractRepository(store, self.directory, publish=self._publish)
+        services = (
+            AccountService(self.directory),
+            self.files,
+            ContractService(repository, self.directory, self.files),
+            LinkService(store, repository),
+            DownloadService(repository, self.directory, self.files),
+        )
         operations = [operation for service in services for operation in service.operations()]
         self.operations = {operation.path: operation for operation in [*operations, *extra]}
 
@@ -114,6 +134,20 @@ class Platform:
         address: str = "192.0.2.1",
         compressed: bool = False,
     ) -> PlatformResponse:
+        """Call an operation that answers with an envelope; see `respond`."""
+        response = self.respond(path, fields, body=body, address=address, compressed=compressed)
+        assert isinstance(response, PlatformResponse)
+        return response
+
+    def respond(
+        self,
+        path: str,
+        fields: Mapping[str, object] | None = None,
+        *,
+        body: bytes | None = None,
+        address: str = "192.0.2.1",
+        compressed: bool = False,
+    ) -> PlatformResponse | Download:
         """Call an operation with valid credentials but for the ``fields``; ``None`` leaves a field out."""
         sent = {"appAuthToken": TOKEN, "uniqueCode": "u-1", **(fields or {})}
         sent = {name: value for name, value in sent.items() if value is not None}
@@ -127,6 +161,7 @@ class Platform:
             now_ms=self.now_ms,
             origin="http://127.0.0.1:8899",
         )
-        response = self._gateway.respond(operation, request)
-        assert isinstance(response, PlatformResponse)
-        return response
+        return self._gateway.respond(operation, request)
+
+    def _publish(self, contract_id: str, url: str, body: Mapping[str, object]) -> None:
+        self.events.append((contract_id, url, dict(body)))

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["make_app"]
 
 API = f"{CONTEXT_PATH}{API_PATH}"
-LARGE_BODY = 256 * 1024
-"""Size of a body in bytes, from which on a thread handles it where the operation allows that."""
 GZIP = b"\x1f\x8b"
 """Leading bytes of gzip."""
 MAX_REQUESTS = 100
@@ -112,7 +110,7 @@ class _PlatformHandlers:
                 now_ms=self.now_ms(),
                 origin=_origin(request),
             )
-            if operation.in_thread and len(body) > LARGE_BODY:
+            if operation.thread_above is not None and len(body) > operation.thread_above:
                 response = await asyncio.to_thread(self._gateway.respond, operation, api_request)
             else:
                 response = self._gateway.respond(operation, api_request)

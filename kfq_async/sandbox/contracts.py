@@ -1,115 +1,240 @@
-"""The sandbox's contract operations: draft, start, tasks; signing is not included (protocol sections 4.6, 4.12).
+"""The sandbox's operations on contracts (protocol sections 4.6 to 4.12).
 
-Assumed: one business line in free mode, to which every ``signReId`` refers; one task for each personal signer.
+Assumed, because it is not known: that the checks of an operation run in the sequence of its fields in the protocol, and
+that operations which are not said to look at the enterprise of the token do not.
 """
 
 from __future__ import annotations
 
-import re
 import secrets
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
-from kfq_async.models.contracts import ContractDraftRequest, ContractTasksRequest
-from kfq_async.models.zones import CHINA
-from kfq_async.sandbox.binding import shape_of
-from kfq_async.sandbox.checks import Refused, success
+from kfq_async.models.contracts import ContractDraftRequest, PositionParam
+from kfq_async.protocol.codec import to_wire
+from kfq_async.sandbox.binding import PERSON, Shape, shape_of
+from kfq_async.sandbox.checks import AuditedRefusal, Refused, success
+from kfq_async.sandbox.contract_repository import dump_state, state_of
+from kfq_async.sandbox.dates import china_date
+from kfq_async.sandbox.documents import load_documents
+from kfq_async.sandbox.drafts import check_draft, check_id, check_seals, check_start, draft_state
 from kfq_async.sandbox.gateway import ApiOperation
+from kfq_async.sandbox.lifecycle import (
+    PERSONAL,
+    SENDER,
+    SIGNING,
+    add_parties,
+    approve,
+    finish,
+    open_tasks,
+    refuse,
+    sign,
+    start,
+    withdraw,
+)
+from kfq_async.sandbox.parties import PartyReader, check_member, check_person, new_task_id
+from kfq_async.sandbox.positions import check_marks
 from kfq_async.sandbox.store import Contract
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from kfq_async.models.contracts import ContractUser
     from kfq_async.sandbox.checks import PlatformResponse
+    from kfq_async.sandbox.contract_repository import ContractRepository
+    from kfq_async.sandbox.directory import Directory
+    from kfq_async.sandbox.files import FileService
+    from kfq_async.sandbox.fixtures import Account
     from kfq_async.sandbox.gateway import ApiCall
-    from kfq_async.sandbox.store import Store
+    from kfq_async.sandbox.lifecycle import Party, Step
 
 __all__ = ["ContractService"]
 
+API_REASON = "通过API撤销"
+READS_DOCUMENTS = ("/contract/draft", "/contract/signer/add", "/contract/sign/personal/proxy")
+"""Operations that read PDFs, which takes time."""
+PERSON_NODES = ("AGENT_SIGN", "LEGAL_PERSON_SIGN", "PERSONAL_SIGN")
+"""Steps of an enterprise that a person signs."""
+
+_DRAFT = shape_of(ContractDraftRequest)
+_CONTRACT: Mapping[str, Shape] = {"contractId": str}
+_APPROVAL: Mapping[str, Shape] = {"contractId": str, "signer": PERSON, "approval": int, "comment": str}
+_ADDED_SIGNERS: Mapping[str, Shape] = {"contractId": str, "signerList": _DRAFT["signerList"]}
+_PROXY: Mapping[str, Shape] = {
+    "contractId": str,
+    "signatureSubjectType": str,
+    "signer": PERSON,
+    "positionParamList": [shape_of(PositionParam)],
+}
+
 
 class ContractService:
-    """Operations of the contract family."""
+    """Operations that create, drive and look at contracts."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, repository: ContractRepository, directory: Directory, files: FileService) -> None:
+        self._repository = repository
+        self._directory = directory
+        self._files = files
 
     def operations(self) -> Iterable[ApiOperation]:
         """Return the operations."""
-        yield ApiOperation(
-            method="POST",
-            path="/contract/draft",
-            shape=shape_of(ContractDraftRequest),
-            handler=self._draft,
-            limited=True,
-        )
-        yield ApiOperation(
-            method="GET", path="/contract/tasks", shape=shape_of(ContractTasksRequest), handler=self._tasks
-        )
+        yield ApiOperation(method="GET", path="/contract/tasks", shape=_CONTRACT, handler=self._tasks)
+        handlers: dict[str, tuple[Mapping[str, Shape], Callable[[ApiCall], PlatformResponse]]] = {
+            "/contract/draft": (_DRAFT, self._draft),
+            "/contract/approval": (_APPROVAL, self._approval),
+            "/contract/signer/add": (_ADDED_SIGNERS, self._add_signers),
+            "/contract/finish": (_CONTRACT, self._finish),
+            "/contract/recall": (_CONTRACT, self._recall),
+            "/contract/sign/personal/proxy": (_PROXY, self._sign_by_proxy),
+        }
+        for path, (shape, handler) in handlers.items():
+            yield ApiOperation(
+                method="POST",
+                path=path,
+                shape=shape,
+                handler=handler,
+                limited=path == "/contract/draft",
+                thread_above=0 if path in READS_DOCUMENTS else None,
+            )
 
     def _draft(self, call: ApiCall) -> PlatformResponse:
-        """Create a contract; the same request twice creates two."""
-        _check(call.fields, call.now_ms)
+        """Create a contract; the same request twice creates two. A draft that cannot be started stays."""
+        line = check_draft(call, self._directory)
+        documents = load_documents(call.fields, self._files.document)
+        documents.check()
+        reader = PartyReader(call.enterprise, self._directory, documents)
+        state = draft_state(call, line, reader)
         contract = Contract(
             contract_id=secrets.token_hex(16),
             token=call.token,
-            status="SIGNING" if call.fields["send"] == "1" else "DRAFT",
+            enterprise=call.enterprise.name,
+            status=state.status,
             request=orjson.dumps(call.fields).decode(),
+            state=dump_state(state),
             created_at=call.now_ms / 1000,
         )
-        self._store.contracts.add(contract)
-        return success({"contractId": contract.contract_id})
+        self._repository.add(contract)
+        if call.fields["send"] == "1":
+            check_start(state, call.enterprise, documents, self._directory)
+            self._repository.apply(contract, start)
+        return _accepted(contract)
 
     def _tasks(self, call: ApiCall) -> PlatformResponse:
         contract_id = call.fields.get("contractId")
         if not contract_id:
             raise Refused(21000, "缺少 contractId")
-        contract = self._store.contracts.one("contract_id = ?", contract_id)
-        if contract is None:
-            raise Refused(31000, "合同不存在")
-        return success({"status": contract.status, "todoTaskList": list(_open_tasks(contract))})
+        contract = self._repository.find(contract_id, call.now_ms)
+        tasks = [self._task(party, step) for party, step in open_tasks(state_of(contract))]
+        return success({"status": contract.status, "todoTaskList": tasks})
 
-
-def _check(request: Mapping[str, Any], now_ms: float) -> None:
-    if not request.get("send"):
-        raise Refused(21000, "缺少 send")
-    operator = request.get("operator", {})
-    if missing := [name for name in ("name", "contactType", "contact") if not operator.get(name)]:
-        raise Refused(21000, f"operator 缺少 {'、'.join(missing)}")
-    line = request.get("signReId")
-    if not line:
-        raise Refused(21000, "缺少 signReId")
-    if len(line) > 64 or " " in line:
-        raise Refused(23000, "signReId 过长或含空格")
-    _check_expiry(request.get("expireDate"), now_ms)
-    if "signerList" not in request:
-        raise Refused(500, "缺少 signerList", internal=True)
-
-
-def _check_expiry(date: str | None, now_ms: float) -> None:
-    if date is None:
-        return
-    today = datetime.fromtimestamp(now_ms / 1000, CHINA).strftime("%Y-%m-%d")
-    if not re.match(r"\d{4}-\d{2}-\d{2}", date, re.ASCII):
-        raise Refused(23000, "expireDate 须为 yyyy-MM-dd 格式")
-    if date[:10] < today:
-        raise Refused(31000, "expireDate 早于当前日期")
-
-
-def _open_tasks(contract: Contract) -> list[dict[str, object]]:
-    """Return the open tasks: the signature of each personal receiver, once the contract has started."""
-    if contract.status != "SIGNING":
-        return []
-    return [
-        {
-            "taskId": f"{contract.contract_id}-{number}",
-            "taskType": "SIGN",
-            "partyType": "PERSONAL",
-            "partyName": signer["receiver"].get("name"),
-            "partyAccount": None,
-            "party": signer["receiver"],
+    def _task(self, party: Party, step: Step) -> dict[str, object]:
+        """Return an open task as the platform tells it: with the names that it knows, not those of the request."""
+        account = self._account(step.person)
+        if party.party_type == PERSONAL:
+            name = None if account is None else account.shown_name
+        else:
+            name = party.name if self._directory.is_enterprise(party.name) else None
+        return {
+            "taskId": step.task_id,
+            "taskType": "APPROVE" if step.is_approval else "SIGN",
+            "partyType": party.party_type,
+            "partyName": name,
+            "partyAccount": None if account is None else account.account_id,
+            "party": None if party.party_type == SENDER else to_wire(step.person),
         }
-        for number, signer in enumerate(orjson.loads(contract.request)["signerList"], start=1)
-        if signer.get("receiver")
-    ]
+
+    def _approval(self, call: ApiCall) -> PlatformResponse:
+        contract = self._repository.own(call)
+        _check_signing(contract)
+        signer = check_person(call.fields.get("signer"), "signer")
+        check_member(signer, call.enterprise, self._directory)
+        step = _open_step(contract, signer, lambda _, step: step.is_approval)
+        # Any other value is recorded, changes nothing, and is answered as a success.
+        match call.fields.get("approval"):
+            case 1:
+                self._repository.apply(contract, lambda state: approve(state, step.task_id))
+            case 0:
+                self._repository.apply(contract, lambda state: refuse(state, step.task_id, call.fields.get("comment")))
+        return _accepted(contract)
+
+    def _sign_by_proxy(self, call: ApiCall) -> PlatformResponse:
+        """Sign one task of a person with a seal that the person has granted for the business line."""
+        contract = self._repository.find(call.fields.get("contractId"), call.now_ms)
+        _check_signing(contract)
+        subject = call.fields.get("signatureSubjectType")
+        if subject not in _PROXY_STEPS:
+            raise Refused(31000, "signatureSubjectType 须为 PERSON 或 EMPLOYEE")
+        signer = check_person(call.fields.get("signer"), "signer")
+        account = self._account(signer)
+        if account is None:
+            raise Refused(31000, "签署人不存在")
+        if subject == "EMPLOYEE":
+            check_member(signer, call.enterprise, self._directory)
+        step = _open_step(contract, signer, _PROXY_STEPS[subject])
+        request = orjson.loads(contract.request)
+        today = china_date(call.now_ms).isoformat()
+        seal = self._directory.granted_seal(account, request["signReId"], today)
+        if seal is None:
+            raise Refused(31000, "签署人未授权印章")
+        documents = load_documents(request, self._files.document)
+        added = PartyReader(call.enterprise, self._directory, documents).positions(call.fields)
+        if not step.positions and not added:
+            raise AuditedRefusal("缺少签署控件")
+        check_marks((*step.positions, *added), documents, seal)
+        self._repository.apply(contract, lambda state: sign(state, step.task_id, by_proxy=True, positions=added))
+        return success(None)
+
+    def _add_signers(self, call: ApiCall) -> PlatformResponse:
+        check_id(call.fields.get("contractId"), "contractId")
+        contract = self._repository.own(call)
+        if "signerList" not in call.fields:
+            raise Refused(500, "操作失败，缺少 signerList", internal=True)
+        documents = load_documents(orjson.loads(contract.request), self._files.document)
+        reader = PartyReader(call.enterprise, self._directory, documents, adding=True)
+        parties = reader.parties(call.fields["signerList"], auto_finish=False)
+        check_seals(parties, call.enterprise, documents, self._directory)
+        self._repository.apply(contract, lambda state: add_parties(state, parties, new_task_id))
+        return _accepted(contract)
+
+    def _finish(self, call: ApiCall) -> PlatformResponse:
+        contract = self._repository.own(call)
+        self._repository.apply(contract, finish)
+        return _accepted(contract)
+
+    def _recall(self, call: ApiCall) -> PlatformResponse:
+        contract = self._repository.own(call)
+        self._repository.apply(contract, lambda state: withdraw(state, API_REASON))
+        return _accepted(contract)
+
+    def _account(self, person: ContractUser | None) -> Account | None:
+        return None if person is None or person.contact is None else self._directory.account(person.contact)
+
+
+def _accepted(contract: Contract) -> PlatformResponse:
+    return success({"contractId": contract.contract_id})
+
+
+def _check_signing(contract: Contract) -> None:
+    if contract.status != SIGNING:
+        raise Refused(31000, f"合同状态为 {contract.status}，不在签署中")
+
+
+def _open_step(contract: Contract, person: ContractUser, accepts: Callable[[Party, Step], bool]) -> Step:
+    """Return the first open task of a person of a certain kind; refuse if there is none."""
+    for party, step in open_tasks(state_of(contract)):
+        if step.person is not None and step.person.contact == person.contact and accepts(party, step):
+            return step
+    raise Refused(31000, "当前没有该签署人的任务")
+
+
+def _is_personal(party: Party, _: Step) -> bool:
+    return party.party_type == PERSONAL
+
+
+def _is_employees(party: Party, step: Step) -> bool:
+    return party.party_type == SENDER and step.node_type in PERSON_NODES
+
+
+_PROXY_STEPS = {"PERSON": _is_personal, "EMPLOYEE": _is_employees}
+"""Tasks that can be signed by proxy, by ``signatureSubjectType``; those of a receiving enterprise cannot."""

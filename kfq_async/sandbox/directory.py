@@ -44,6 +44,12 @@ class Directory:
             return True
         return self._store.accounts.one("contact = ? AND company_name = ?", contact, enterprise.name) is not None
 
+    def is_enterprise(self, name: str | None) -> bool:
+        """Return whether an enterprise of this name is known."""
+        if name is None:
+            return False
+        return self._fixtures.is_enterprise(name) or self._store.accounts.one("company_name = ?", name) is not None
+
     def line(self, enterprise: Enterprise, sign_re_id: str) -> BusinessLine | None:
         """Return a business line of an enterprise, also a disabled one."""
         return self._fixtures.line(enterprise, sign_re_id)

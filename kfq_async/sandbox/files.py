@@ -27,6 +27,8 @@ __all__ = ["ATTACHMENT", "DOCUMENT", "FileService", "decode_base64"]
 
 DOCUMENT, ATTACHMENT = "document", "attachment"
 """Kinds of a stored file: to be signed, or attached."""
+LARGE_BODY = 256 * 1024
+"""Size of a body in bytes above which decoding it would hold up other calls."""
 MAX_NAME = 128
 DOCUMENT_SUFFIXES = (".pdf", ".doc", ".docx", ".xls", ".xlsx")
 ATTACHMENT_SUFFIXES = (".doc", ".docx", ".wps", ".jpg", ".png", ".pdf", ".xlsx", ".zip", ".rar")
@@ -52,7 +54,9 @@ class FileService:
             "/annex/file": self._upload_attachment,
         }
         for path, handler in handlers.items():
-            yield ApiOperation(method="POST", path=path, shape=_UPLOAD, handler=handler, limited=True, in_thread=True)
+            yield ApiOperation(
+                method="POST", path=path, shape=_UPLOAD, handler=handler, limited=True, thread_above=LARGE_BODY
+            )
 
     def document(self, doc_id: str) -> StoredFile | None:
         """Return a document by its ``docId``."""

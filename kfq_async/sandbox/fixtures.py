@@ -286,6 +286,10 @@ class Fixtures:
         """Return whether an account belongs to an enterprise."""
         return any(member.contact == contact for member in enterprise.members)
 
+    def is_enterprise(self, name: str) -> bool:
+        """Return whether an enterprise of this name is known."""
+        return any(enterprise.name == name for enterprise in self.enterprises)
+
     def line(self, enterprise: Enterprise, sign_re_id: str) -> BusinessLine | None:
         """Return a business line of an enterprise, also a disabled one."""
         return next((line for line in enterprise.lines if line.sign_re_id == sign_re_id), None)
@@ -336,6 +340,10 @@ class DefaultFixtures(Fixtures):
         return Account(name=contact, contact_type=kind, contact=contact, seals=(Seal(seal_id="seal-1", default=True),))
 
     def is_member(self, _enterprise: Enterprise, _contact: str) -> bool:
+        """Return ``True``."""
+        return True
+
+    def is_enterprise(self, _name: str) -> bool:
         """Return ``True``."""
         return True
 

@@ -79,7 +79,8 @@ class ApiOperation:
         shape: Fields that it reads, without the credentials.
         handler: Performs it; raises `Refused` or `AuditedRefusal`.
         limited: Whether the platform limits its rate (protocol section 1.8).
-        in_thread: Whether the handler, and reading the body, may take so long that it runs in a thread.
+        thread_above: Size of a body in bytes above which the call may take so long that a thread handles it; ``None``
+            for a call that is always short.
     """
 
     method: str
@@ -87,7 +88,7 @@ class ApiOperation:
     shape: Mapping[str, Shape]
     handler: Callable[[ApiCall], PlatformResponse | Download]
     limited: bool = False
-    in_thread: bool = False
+    thread_above: int | None = None
 
 
 @frozen(kw_only=True)

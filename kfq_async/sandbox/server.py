@@ -19,14 +19,17 @@ from kfq_async.protocol.signing import CanonicalRsa2Signer, load_private_key
 from kfq_async.sandbox.accounts import AccountService
 from kfq_async.sandbox.addresses import host_names
 from kfq_async.sandbox.app import make_app
+from kfq_async.sandbox.contract_repository import ContractRepository
 from kfq_async.sandbox.contracts import ContractService
 from kfq_async.sandbox.directory import Directory
+from kfq_async.sandbox.downloads import DownloadService
 from kfq_async.sandbox.fault_injection import FaultyListener
 from kfq_async.sandbox.faults import Fault, FaultPlan, InjectionPoint, fault_kind
 from kfq_async.sandbox.files import FileService
 from kfq_async.sandbox.fixtures import DefaultFixtures, Fixtures, load_fixtures
 from kfq_async.sandbox.gateway import RATE_LIMIT_FORMS, Gateway
 from kfq_async.sandbox.identity import SAMPLE_TOKEN, IdentityService, OrderService
+from kfq_async.sandbox.links import LinkService
 from kfq_async.sandbox.notifications import DeliveryPolicy, NotificationSender
 from kfq_async.sandbox.orders import ABANDON, COMPLETE, EXPIRE, REVIEW
 from kfq_async.sandbox.store import Store, load_or_create_key, process_key, public_text
@@ -383,7 +386,15 @@ class Sandbox:
     def _make_app(self, store: Store, order_service: OrderService) -> web.Application:
         info = ConsoleInfo(app_id=self.app_id, public_key=self.public_key, retry_after=self._delivery.retry_after)
         directory = Directory(self._fixtures, store)
-        services = (AccountService(directory), FileService(store), ContractService(store))
+        files = FileService(store)
+        repository = ContractRepository(store, directory, publish=_discard)
+        services = (
+            AccountService(directory),
+            files,
+            ContractService(repository, directory, files),
+            LinkService(store, repository),
+            DownloadService(repository, directory, files),
+        )
         identity_service = IdentityService(store, tokens=self._fixtures.tokens, strict=self._strict)
         return make_app(
             access=self._access,
@@ -397,6 +408,10 @@ class Sandbox:
             routes=[*OperatorPage(order_service).routes(), *Console(order_service, info).routes()],
             max_body=self._max_body,
         )
+
+
+def _discard(_contract_id: str, _url: str, _body: Mapping[str, object]) -> None:
+    """Drop an event of a contract: the sandbox does not send them yet."""
 
 
 def _fixtures(tokens: Iterable[str] | None, fixtures: Fixtures | Mapping[str, Any] | str | Path | None) -> Fixtures:

@@ -30,6 +30,7 @@ __all__ = [
     "Order",
     "RegisteredAccount",
     "Setting",
+    "ShortLink",
     "Store",
     "StoredFile",
     "load_or_create_key",
@@ -89,16 +90,43 @@ class Contract:
     Attributes:
         contract_id: ``contractId``, unique.
         token: ``appAuthToken`` of the request; masked in ``repr``.
-        status: Status as on the wire (protocol section 6.3): ``DRAFT`` or ``SIGNING``.
+        enterprise: Name of the initiating enterprise.
+        status: Status as on the wire (protocol section 6.3), such as ``DRAFT`` or ``SIGNING``.
         request: Request fields as JSON, without credentials; masked in ``repr``.
+        state: Parties and their steps as JSON; masked in ``repr``.
         created_at: Time of the request, in seconds since the epoch.
     """
 
     contract_id: str
     token: str = field(**SECRET)
+    enterprise: str
     status: str
     request: str = field(repr=repr_masked)
+    state: str = field(repr=repr_masked)
     created_at: float
+
+
+@frozen(kw_only=True)
+class ShortLink:
+    """A short link to a page of a contract (protocol section 4.14).
+
+    Attributes:
+        code: Eight characters at the end of the link, unique; masked in ``repr``.
+        contract_id: ``contractId`` of the contract.
+        contact: Account that the link is for; masked in ``repr``.
+        task_id: ``taskId`` of a task, or ``None``.
+        party_name: Name of the party to act as, or ``None``; masked in ``repr``.
+        no_login: Whether it opens without login.
+        expires_at: Time at which it expires, in seconds since the epoch; ``None`` for a link that needs login.
+    """
+
+    code: str = field(**SECRET)
+    contract_id: str
+    contact: str = field(**SECRET)
+    task_id: str | None
+    party_name: str | None = field(**SECRET)
+    no_login: bool = field(converter=bool)
+    expires_at: float | None
 
 
 @frozen(kw_only=True)
@@ -299,6 +327,7 @@ class Store:
             lock = Lock()
             self.orders = RecordTable(self._database, lock, "orders", Order)
             self.contracts = RecordTable(self._database, lock, "contracts", Contract)
+            self.links = RecordTable(self._database, lock, "links", ShortLink)
             self.files = RecordTable(self._database, lock, "files", StoredFile)
             self.accounts = RecordTable(self._database, lock, "accounts", RegisteredAccount)
             self.notifications = RecordTable(self._database, lock, "notifications", Notification)

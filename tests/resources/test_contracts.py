@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from aiohttp import ClientSession
 from attrs import evolve
 
+from contract_platform import text_pdf
 from kfq_async import (
     CONTRACT_DRAFT,
     AsyncSession,
@@ -19,11 +21,14 @@ from kfq_async import (
     ContractSigner,
     ContractStatus,
     ContractUser,
+    CredentialPlacement,
     DecodeError,
+    Operation,
     ParameterError,
     PositionParam,
     RelationDoc,
     ServerError,
+    SignDocument,
 )
 from kfq_async.models.contracts import known_contract_status
 from kfq_async.sandbox import Sandbox
@@ -44,7 +49,7 @@ DRAFT = ContractDraftRequest(
                 PositionParam(
                     control_type="SIGNATURE",
                     sign_position_type="KEYWORD",
-                    keyword="乙方",
+                    keyword="SIGNHERE",
                     keyword_type="1",
                     relation_doc_list=[RelationDoc(doc_type="1", doc_id="doc-1")],
                 )
@@ -52,35 +57,55 @@ DRAFT = ContractDraftRequest(
         )
     ],
 )
+KEPT = evolve(DRAFT, send="0", signer_list=())
+"""Draft that needs no document."""
+DOCUMENT = Operation[Any, Any]("POST", "/document/file", credentials=CredentialPlacement.PARAMETERS)
+
+
+async def with_document(session: AsyncSession) -> ContractDraftRequest:
+    """Upload a document, and return a draft with it."""
+    fields = {"fileName": "合同", "fileSuffix": ".pdf", "file": base64.b64encode(text_pdf(1, "SIGNHERE")).decode()}
+    doc_id = (await session.send(DOCUMENT, fields)).result["docId"]
+    (signer,) = DRAFT.signer_list or ()
+    (position,) = signer.position_param_list or ()
+    position = evolve(position, relation_doc_list=[RelationDoc(doc_type="1", doc_id=doc_id)])
+    return evolve(
+        DRAFT,
+        sign_document_list=[SignDocument(doc_id=doc_id)],
+        signer_list=[evolve(signer, position_param_list=[position])],
+    )
 
 
 async def test_started_contract(session: AsyncSession) -> None:
     """A started contract is being signed, and has a task for each person."""
-    draft = await session.contracts.draft(DRAFT)
+    draft = await session.contracts.draft(await with_document(session))
     tasks = await session.contracts.tasks(draft.contract_id)
     (task,) = tasks.todo_task_list
     assert tasks.status is ContractStatus.SIGNING
-    assert (task.task_type, task.party_type, task.party_name) == ("SIGN", "PERSONAL", "王五")
+    assert (task.task_type, task.party_type, task.party_name) == ("SIGN", "PERSONAL", "13900139000")
     assert task.party is not None
     assert (task.party.name, task.party.contact_type, task.party.contact) == ("王五", "MOBILE", "13900139000")
 
 
 async def test_unstarted_draft(session: AsyncSession) -> None:
     """A draft that was not started has no open tasks."""
-    draft = await session.contracts.draft(evolve(DRAFT, send="0"))
+    draft = await session.contracts.draft(KEPT)
     tasks = await session.contracts.tasks(draft.contract_id)
     assert (tasks.status, tasks.todo_task_list) == (ContractStatus.DRAFT, ())
 
 
 async def test_body(session: AsyncSession, sandbox: Sandbox) -> None:
     """Every level of a draft is sent under its wire names."""
-    await session.contracts.draft(DRAFT)
+    draft = await with_document(session)
+    await session.contracts.draft(draft)
     (contract,) = sandbox.contracts
+    (document,) = draft.sign_document_list or ()
     assert json.loads(contract.request) == {
         "send": "1",
         "operator": {"name": "李四", "contactType": "EMAIL", "contact": "li@example.com"},
         "signReId": "line-1",
         "subject": "采购合同",
+        "signDocumentList": [{"docId": document.doc_id}],
         "signerList": [
             {
                 "signerType": "RECEIVER_PERSONAL",
@@ -90,8 +115,8 @@ async def test_body(session: AsyncSession, sandbox: Sandbox) -> None:
                     {
                         "controlType": "SIGNATURE",
                         "signPositionType": "KEYWORD",
-                        "relationDocList": [{"docType": "1", "docId": "doc-1"}],
-                        "keyword": "乙方",
+                        "relationDocList": [{"docType": "1", "docId": document.doc_id}],
+                        "keyword": "SIGNHERE",
                         "keywordType": "1",
                     }
                 ],
@@ -146,7 +171,7 @@ async def test_refused_drafts(
 
 async def test_deadline_with_trailing_text(session: AsyncSession) -> None:
     """A deadline may have trailing text, which the platform ignores."""
-    draft = await session.contracts.draft(evolve(DRAFT, expire_date="2999-12-31 00:00"))
+    draft = await session.contracts.draft(evolve(KEPT, expire_date="2999-12-31 00:00"))
     assert draft.contract_id
 
 
@@ -190,7 +215,7 @@ async def test_rate_limit(session: AsyncSession, sandbox: Sandbox) -> None:
 
 
 async def _attempts_of_drafts(session: AsyncSession, count: int) -> list[int]:
-    responses = await asyncio.gather(*(session.send(CONTRACT_DRAFT, DRAFT) for _ in range(count)))
+    responses = await asyncio.gather(*(session.send(CONTRACT_DRAFT, KEPT) for _ in range(count)))
     return [response.attempts for response in responses]
 
 
@@ -221,7 +246,7 @@ async def test_unknown_fields(*, strict: bool) -> None:
         "send": "0",
         "signReId": "x",
         "typo": 1,
-        "signerList": [{"signerType": "SENDER", "typo": 1}],
+        "signerList": [{"signerType": "WITNESS", "typo": 1}],
     }
     fields["operator"] = {"name": "a", "contactType": "MOBILE", "contact": "1"}
     async with Sandbox(strict=strict) as sandbox:

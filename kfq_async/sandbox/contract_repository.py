@@ -1,0 +1,122 @@
+"""Contracts of the sandbox's store: look-ups, and transitions with their events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+from attrs import evolve
+
+from kfq_async.protocol.codec import decode, to_wire
+from kfq_async.sandbox.checks import Refused
+from kfq_async.sandbox.dates import china_date, midnight_ms
+from kfq_async.sandbox.lifecycle import SIGNING, ContractState, TransitionError, event_body, expire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kfq_async.sandbox.directory import Directory
+    from kfq_async.sandbox.gateway import ApiCall
+    from kfq_async.sandbox.lifecycle import Change, LifecycleEvent
+    from kfq_async.sandbox.store import Contract, Store
+
+    Publish = Callable[[str, str, Mapping[str, object]], None]
+
+__all__ = ["ContractRepository", "dump_state", "participants_of", "state_of"]
+
+MAX_CALLBACK_URL = 128
+"""Maximum length of a callback URL; an event for a longer one cannot be stored (protocol section 6.1)."""
+
+
+def state_of(contract: Contract) -> ContractState:
+    """Return the state of a contract."""
+    return decode(ContractState, orjson.loads(contract.state), path="$")
+
+
+def dump_state(state: ContractState) -> str:
+    """Return a state as JSON."""
+    return orjson.dumps(to_wire(state)).decode()
+
+
+def participants_of(contract: Contract) -> set[str]:
+    """Return the contacts of the initiator and of all who act for a party."""
+    persons = [step.person for step in state_of(contract).steps]
+    contacts = {person.contact for person in persons if person is not None and person.contact is not None}
+    return contacts | {orjson.loads(contract.request)["operator"]["contact"]}
+
+
+class ContractRepository:
+    """Looks contracts up and changes them. Thread-safe.
+
+    ``publish`` takes the ``contractId``, the callback URL and the body of each event, in order; it is called in the
+    thread that changes the contract.
+    """
+
+    def __init__(self, store: Store, directory: Directory, publish: Publish) -> None:
+        self._store = store
+        self._directory = directory
+        self._publish = publish
+
+    def add(self, contract: Contract) -> None:
+        """Add a contract."""
+        self._store.contracts.add(contract)
+
+    def find(self, contract_id: str | None, now_ms: int) -> Contract:
+        """Return a contract, expired if it is overdue; raise `Refused` if it does not exist."""
+        contract = None if contract_id is None else self._store.contracts.one("contract_id = ?", contract_id)
+        if contract is None:
+            raise Refused(31000, f"合同 {contract_id} 不存在")
+        return self.apply(contract, expire) if _is_overdue(contract, now_ms) else contract
+
+    def own(self, call: ApiCall) -> Contract:
+        """Return the contract of a call; raise `Refused` if it does not exist or is another enterprise's."""
+        contract = self.find(call.fields.get("contractId"), call.now_ms)
+        if contract.enterprise != call.enterprise.name:
+            raise Refused(31000, "合同不属于当前企业")
+        return contract
+
+    def apply(self, contract: Contract, transition: Callable[[ContractState], Change]) -> Contract:
+        """Apply a transition, publish its events, and return the changed contract.
+
+        Raises `Refused` if the state does not allow the transition.
+        """
+        while True:
+            try:
+                change = transition(state_of(contract))
+            except TransitionError as problem:
+                raise Refused(31000, str(problem)) from None
+            url = self._callback_url(contract) if change.events else None
+            changed = evolve(contract, status=change.state.status, state=dump_state(change.state))
+            if self._store.contracts.compare_and_swap(contract, changed):
+                break
+            # Another call has changed the contract meanwhile.
+            (contract,) = self._store.contracts.all("contract_id = ?", contract.contract_id)
+        if url is not None:
+            for event in change.events:
+                self._publish(contract.contract_id, url, self._body(contract, event))
+        return changed
+
+    def _body(self, contract: Contract, event: LifecycleEvent) -> dict[str, object]:
+        return event_body(contract.contract_id, event, self._directory.account)
+
+    def _callback_url(self, contract: Contract) -> str | None:
+        found = self._directory.developer(contract.token)
+        url = None if found is None else found[1].callback_url
+        if url is not None and len(url) > MAX_CALLBACK_URL:
+            raise Refused(500, "操作失败，回调地址写入的值过长", internal=True)
+        return url
+
+
+def _is_overdue(contract: Contract, now_ms: int) -> bool:
+    """Return whether the platform's scheduled job has expired a contract (protocol section 4.6).
+
+    Assumed, because it is not known when the job runs: at midnight in China.
+    """
+    deadline_ms = state_of(contract).deadline_ms
+    last_run_ms = midnight_ms(china_date(now_ms))
+    return (
+        contract.status == SIGNING
+        and deadline_ms is not None
+        and deadline_ms <= last_run_ms
+        and contract.created_at * 1000 < last_run_ms
+    )

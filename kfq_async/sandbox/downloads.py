@@ -1,0 +1,83 @@
+"""The sandbox's download of the documents of a contract (protocol section 4.15).
+
+The bytes are those of the upload, whatever the state: the marks that the platform adds with each signature are not
+drawn yet.
+
+Assumed, because it is not known: that the initiator and all who act for a party may download, that a ZIP file is named
+after the contract's subject, and that a contract without documents is refused.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+import orjson
+
+from kfq_async.sandbox.checks import Download, Refused
+from kfq_async.sandbox.contract_repository import participants_of
+from kfq_async.sandbox.documents import load_documents
+from kfq_async.sandbox.gateway import ApiOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kfq_async.sandbox.binding import Shape
+    from kfq_async.sandbox.contract_repository import ContractRepository
+    from kfq_async.sandbox.directory import Directory
+    from kfq_async.sandbox.files import FileService
+    from kfq_async.sandbox.gateway import ApiCall
+    from kfq_async.sandbox.store import StoredFile
+
+__all__ = ["DownloadService"]
+
+_DOWNLOAD: Mapping[str, Shape] = {"contractId": str, "contact": str}
+
+
+class DownloadService:
+    """Download of the documents of a contract."""
+
+    def __init__(self, repository: ContractRepository, directory: Directory, files: FileService) -> None:
+        self._repository = repository
+        self._directory = directory
+        self._files = files
+
+    def operations(self) -> Iterable[ApiOperation]:
+        """Return the operation."""
+        yield ApiOperation(
+            method="GET", path="/contract/document/download", shape=_DOWNLOAD, handler=self._download, limited=True
+        )
+
+    def _download(self, call: ApiCall) -> Download:
+        contract_id, contact = call.fields.get("contractId"), call.fields.get("contact", "")
+        if not contract_id:
+            raise Refused(21000, "缺少 contractId")
+        contract = self._repository.find(contract_id, call.now_ms)
+        if self._directory.account(contact) is None:
+            raise Refused(31000, f"账号 {contact} 不存在")
+        if contact not in participants_of(contract):
+            raise Refused(31000, f"账号 {contact} 无权下载该合同")
+        request = orjson.loads(contract.request)
+        files = load_documents(request, self._files.document).files
+        if not files:
+            raise Refused(31000, "合同没有签署文档")
+        if len(files) == 1:
+            return Download(_file_name(files[0]), files[0].content)
+        return Download(f"{request.get('subject') or contract_id}.zip", _archive(files))
+
+
+def _file_name(file: StoredFile) -> str:
+    return f"{file.name}{file.suffix}"
+
+
+def _archive(files: Sequence[StoredFile]) -> bytes:
+    """Return a ZIP file, the same each time; documents of the same name cannot be packed."""
+    names = [_file_name(file) for file in files]
+    if len(set(names)) < len(names):
+        raise Refused(31000, "duplicate entry: 多个文档同名，无法打包")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, file in zip(names, files, strict=True):
+            archive.writestr(zipfile.ZipInfo(name), file.content)
+    return packed.getvalue()

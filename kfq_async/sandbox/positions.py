@@ -1,0 +1,103 @@
+"""Sign positions of a request: what they refer to, and the platform's codes for what it cannot place (protocol 4.0)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import fields_dict
+
+from kfq_async.documents import MarkImage, PdfError, PositionFields, PositionRefused, Refusal, mark_of, place
+from kfq_async.models.contracts import PositionParam
+from kfq_async.protocol.codec import decode
+from kfq_async.sandbox.checks import AuditedRefusal, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kfq_async.documents import ControlBox
+    from kfq_async.sandbox.documents import ContractDocuments
+    from kfq_async.sandbox.fixtures import Seal
+
+__all__ = ["SEALS", "SIGN_DATE", "check_marks", "check_positions"]
+
+SIGNATURE, SEAL, SIGN_DATE, CHOP_STAMP = "SIGNATURE", "SEAL", "SIGN_DATE", "CHOP_STAMP"
+SEALS = frozenset({SEAL, CHOP_STAMP})
+"""Kinds of mark that an enterprise's seal makes."""
+UPLOADED, TEMPLATE = "1", "2"
+
+
+def check_positions(
+    positions: Iterable[Mapping[str, Any]], documents: ContractDocuments, *, on_seal: bool, filled_in: bool = False
+) -> tuple[PositionParam, ...]:
+    """Return the positions, each with its documents.
+
+    ``on_seal`` says whether they belong to a step of the type ``ENTERPRISE_SEAL``; ``filled_in`` whether the operation
+    fills in the first document where a position names none.
+
+    Raises `Refused` or `AuditedRefusal`.
+    """
+    return tuple(_checked(dict(position), documents, on_seal=on_seal, filled_in=filled_in) for position in positions)
+
+
+def check_marks(positions: Iterable[PositionParam], documents: ContractDocuments, seal: Seal) -> None:
+    """Refuse positions at which a seal cannot be applied; raises `Refused` or `AuditedRefusal`."""
+    image = MarkImage(seal.pixel_width, seal.pixel_height)
+    for position in positions:
+        if position.control_type == SIGN_DATE:
+            raise Refused(500, "操作失败，签署日期控件的尺寸无法解析", internal=True)
+        for box in _boxes(position, documents):
+            try:
+                mark_of(box, image)
+            except PositionRefused as problem:
+                raise _refusal(problem) from None
+
+
+def _checked(
+    position: dict[str, Any], documents: ContractDocuments, *, on_seal: bool, filled_in: bool
+) -> PositionParam:
+    _check_control_type(position.get("controlType"), on_seal=on_seal)
+    if position.get("signPositionType") not in {"POSITION", "KEYWORD"}:
+        raise Refused(31000, "signPositionType 须为 POSITION 或 KEYWORD")
+    if filled_in and not position.get("relationDocList"):
+        position["relationDocList"] = [{"docType": UPLOADED, "docId": doc_id} for doc_id in documents.ids[:1]]
+    related = position.get("relationDocList")
+    if not related:
+        raise Refused(31000, "关联文档不存在")
+    for entry in related:
+        _check_related(entry, documents)
+    checked = decode(PositionParam, position, path="$")
+    _boxes(checked, documents)
+    return checked
+
+
+def _check_control_type(control_type: str | None, *, on_seal: bool) -> None:
+    if control_type not in {SIGNATURE, SEAL, SIGN_DATE, CHOP_STAMP}:
+        raise Refused(31000, "controlType 须为 SIGNATURE、SEAL、SIGN_DATE、CHOP_STAMP 之一")
+    if (control_type == SIGNATURE) if on_seal else (control_type in SEALS):
+        raise Refused(31000, f"该签署方不支持控件类型 {control_type}")
+
+
+def _check_related(entry: Mapping[str, str], documents: ContractDocuments) -> None:
+    if entry.get("docType") not in {UPLOADED, TEMPLATE}:
+        raise Refused(31000, "relationDocList.docType 须为 1 或 2")
+    # There are no templates.
+    if entry["docType"] == TEMPLATE or entry.get("docId") not in documents.ids:
+        raise Refused(31000, f"关联文档不存在：{entry.get('docId')}")
+
+
+def _boxes(position: PositionParam, documents: ContractDocuments) -> tuple[ControlBox, ...]:
+    """Return where the platform puts a position; raise what it answers if it cannot."""
+    names = fields_dict(PositionFields)
+    opened = [documents.open(related.doc_id or "") for related in position.relation_doc_list or ()]
+    try:
+        return place(opened, PositionFields(**{name: getattr(position, name) for name in names}))
+    except PositionRefused as problem:
+        raise _refusal(problem) from None
+    except PdfError as problem:
+        raise Refused(31000, f"文档无法读取：{problem}") from None
+
+
+def _refusal(problem: PositionRefused) -> Refused | AuditedRefusal:
+    if problem.refusal is Refusal.UNHANDLED:
+        return AuditedRefusal(f"签署位置无效：{problem}")
+    return Refused(problem.code or 500, f"签署位置无效：{problem}", internal=problem.refusal is Refusal.INTERNAL)
