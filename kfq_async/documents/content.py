@@ -24,6 +24,10 @@ _Matrix = tuple[float, float, float, float, float, float]
 _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 _FAR_AWAY = 1e7
 """Distance in points from which glyphs are left out; their positions may not be numbers any more."""
+_MAX_PAGE_GLYPHS = 300_000
+"""Maximum number of glyphs of a page, all of which are in memory at a time."""
+_MAX_SAVED = 10_000
+"""Maximum number of graphics states that are saved at a time."""
 _MAX_NESTING = 20
 """Maximum depth of forms within forms, and of properties within marked content."""
 
@@ -110,6 +114,8 @@ class PageReader:
 
     def begin_marked_content(self, properties: Mapping[str, Any]) -> None:
         """Begin a sequence of marked content."""
+        if len(self._marked) > _MAX_SAVED:
+            self._document.budget.exceeded(f"more than {_MAX_SAVED} open sequences of marked content")
         text = self._document.resolve(properties.get("ActualText"))
         self._marked.append(_MarkedContent(_decode_text(text) if isinstance(text, bytes) else None, len(self._glyphs)))
 
@@ -126,9 +132,15 @@ class PageReader:
         else:
             self._glyphs[-1] = self._glyphs[-1]._replace(text=ended.text)
 
+    def reserve(self, count: int) -> None:
+        """Count glyphs before they are shown."""
+        budget = self._document.budget
+        budget.spend("glyphs", count)
+        if len(self._glyphs) + count > _MAX_PAGE_GLYPHS:
+            budget.exceeded(f"more than {_MAX_PAGE_GLYPHS} glyphs on a page")
+
     def show(self, glyphs: list[Glyph]) -> None:
         """Add the glyphs of a string."""
-        self._document.budget.spend("glyphs", len(glyphs))
         self._glyphs += glyphs
 
     def font(self, reference: object) -> Font:
@@ -189,6 +201,8 @@ class _Interpreter:
                     action(*operands[len(operands) - count :])
 
     def _save(self) -> None:
+        if len(self._saved) > _MAX_SAVED:
+            self._document.budget.exceeded(f"more than {_MAX_SAVED} saved graphics states")
         self._saved.append(evolve(self._state))
 
     def _restore(self) -> None:
@@ -294,6 +308,7 @@ class _Interpreter:
                 else:
                     left -= string / 1000 * size * scaling
             elif isinstance(string, bytes):
+                self._reader.reserve(len(string) // 2 if font.wide else len(string))
                 for code, text, width in font.glyphs(string):
                     if text is not None:
                         rise = base + state.rise

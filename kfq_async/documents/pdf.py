@@ -56,7 +56,7 @@ class Limits:
     """Number of objects that are looked up."""
     decoded_bytes: int = 128 * _MIB
     """Bytes of decompressed streams; those that cost more memory count eight times."""
-    operators: int = 10_000_000
+    operators: int = 5_000_000
     """Number of operators in content streams, those of forms at each use."""
     glyphs: int = 5_000_000
     """Number of characters shown."""

@@ -100,7 +100,7 @@ def instructions(data: bytes, budget: Budget) -> Iterator[Instruction]:  # noqa:
                 closed, current = current, enclosing.pop()
                 current.append(_close(closed))
         elif kind == "complex":
-            value, position = _string(data, position)
+            value, position = _string(data, position, budget)
             current.append(value)
         elif kind in _READERS:
             current.append(_READERS[kind](token[kind]))
@@ -138,12 +138,14 @@ _READERS: dict[str, Callable[[bytes], Operand]] = {
 }
 
 
-def _string(data: bytes, position: int) -> tuple[bytes, int]:
+def _string(data: bytes, position: int, budget: Budget) -> tuple[bytes, int]:
     """Read a string with escapes or nested parentheses, from after its first parenthesis."""
     pieces: list[bytes] = []
     depth = 1
     while piece := _PIECE.match(data, position):
         position = piece.end()
+        if len(pieces) > _MAX_PENDING:
+            budget.exceeded(f"a string with more than {_MAX_PENDING} escapes")
         octal, _, escaped, newline, parenthesis, plain = piece.groups()
         if plain is not None:
             pieces.append(plain)
