@@ -211,14 +211,14 @@ class EventSigner:
     """Person who performed the task that an event reports. ``None``: not sent.
 
     Attributes:
-        name: Name of the person.
+        name: Name of the account: the mobile number until the person is identified, not the name in the draft.
         contact_type: Kind of ``contact``.
         contact: Contact of the account; may be absent for accounts without a phone.
         extra: Unknown keys, as received.
     """
 
     name: str | None = field(default=None, **SECRET)
-    """Name of the person."""
+    """Name of the account: the mobile number until the person is identified, not the name in the draft."""
     contact_type: str | None = None
     """Kind of ``contact``."""
     contact: str | None = field(default=None, **SECRET)
