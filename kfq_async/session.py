@@ -329,7 +329,8 @@ class AsyncSession:
             TypeError, ValueError: The request is invalid; nothing was sent.
         """
         try:
-            _of_type(Operation, "operation", operation)
+            if not isinstance(operation, Operation):
+                raise TypeError(f"operation must be an Operation, not {type_name(operation)}")
             prepared = prepare(
                 operation,
                 request,

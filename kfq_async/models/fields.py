@@ -119,7 +119,7 @@ def as_tuple(value: Sequence[Any] | None) -> tuple[Any, ...] | None:
 
 def as_masked(value: str | None) -> str | None:
     """Convert a ``str`` to a `MaskedStr`; leave anything else for the validator to refuse."""
-    return cast("str | None", mask_text(value))
+    return MaskedStr(value) if type(value) is str else cast("str | None", mask_text(value))
 
 
 def as_masked_text(value: str | None, instance: object, attribute: attrs.Attribute[Any]) -> str | None:

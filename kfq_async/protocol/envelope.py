@@ -141,7 +141,7 @@ def parse_timestamp(raw: object) -> datetime | None:
         if not (text.isascii() and text.isdecimal()):
             return _parse_iso(text)
         raw = int(text[:20])
-    if isinstance(raw, bool) or not isinstance(raw, int | float):
+    if isinstance(raw, bool) or not isinstance(raw, (int, float)):
         return None
     try:
         return datetime.fromtimestamp(raw if abs(raw) < _MIN_MILLISECONDS else raw / 1000, UTC)

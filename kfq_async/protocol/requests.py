@@ -179,9 +179,11 @@ def prepare(
         extra_headers = _check_headers(_copy_mapping("extra_headers", extra_headers))
     if type(request) is EncodedRequest:
         return _prepare_encoded(operation, request, url, extra_body, extra_headers)
-    if type(request) not in (operation.request, dict):
+    if type(request) is operation.request:
+        fields = to_wire(request)
+    else:
         _check_type(operation, request)
-    fields = _read("the request", to_wire, request)
+        fields = _read("the request", to_wire, request)
     if extra_body:
         if duplicates := fields.keys() & extra_body.keys():
             raise ValueError(f"extra_body must only add fields; the request already has {_list_names(duplicates)}")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from kfq_async.config import Timeouts
+    from kfq_async.transport.arrivals import Arrivals
     from kfq_async.transport.limits import Permit
 
 __all__ = ["Attempt", "DeadlineTimer", "current_attempt"]
@@ -28,6 +29,7 @@ class Attempt:
     """
 
     __slots__ = (
+        "_arrivals",
         "_attempt_timeout",
         "_cancelling",
         "_expires_at",
@@ -71,6 +73,7 @@ class Attempt:
         self._cancelling = cancelling
         self._permit = permit
         self._transport: asyncio.Transport | None = None
+        self._arrivals: Arrivals | None = None
 
     @property
     def may_have_sent(self) -> bool:
@@ -83,10 +86,15 @@ class Attempt:
         task = asyncio.current_task()
         return task is not None and task.cancelling() > self._cancelling
 
-    def mark_connected(self, now: float, transport: asyncio.Transport | None = None) -> None:
+    def mark_connected(
+        self, now: float, transport: asyncio.Transport | None = None, arrivals: Arrivals | None = None
+    ) -> None:
         """Start the attempt timeout, and release the permit: from now on bytes may be sent."""
         self.connected = True
         self._transport = transport
+        self._arrivals = arrivals
+        if arrivals is not None:
+            arrivals.user = self
         self._expires_at = min(self._total_at, now + self._attempt_timeout)
         if self._permit is not None:
             self._permit.release()
@@ -122,10 +130,12 @@ class Attempt:
         A connection that was closed is dropped with the unsent rest of the request, since a server that reads nothing
         would keep it open.
         """
+        if self._arrivals is not None:
+            self._arrivals.release(self)
         if self._transport is not None and self._transport.is_closing():
             self._transport.abort()
         del self.scope
-        self._permit = self._transport = self.proxy = None
+        self._permit = self._transport = self._arrivals = self.proxy = None
 
 
 class DeadlineTimer:

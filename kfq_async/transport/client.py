@@ -236,7 +236,7 @@ class Client:
         failure = "did not return the seconds since the epoch"
         try:
             now: Any = self._clock()
-            if isinstance(now, int | float) and abs(now) <= MAX_TIME:
+            if isinstance(now, (float, int)) and -MAX_TIME <= now <= MAX_TIME:
                 return float(now)
         except BaseException as problem:  # a clock may raise anything
             if isinstance(problem, KeyboardInterrupt | SystemExit):

@@ -72,10 +72,9 @@ class Connector:
                 arrivals = self._arrivals[protocol] = Arrivals(connection.transport)
                 clean = await _examine(connection, protocol, arrivals)
             else:
-                clean = not arrivals.any()
+                clean = not arrivals.while_idle()
             if clean and not protocol.should_close:
-                attempt.mark_connected(self._loop.time(), connection.transport)
-                connection.add_callback(arrivals.restart)
+                attempt.mark_connected(self._loop.time(), connection.transport, arrivals)
                 if not getattr(req, "written_at_once", False):
                     FirstWrite.attach(connection, attempt, arrivals)
                 return connection

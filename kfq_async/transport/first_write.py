@@ -62,7 +62,7 @@ class FirstWrite:
         Raises `UnrequestedData` if anything has arrived, and `aiohttp.ClientConnectionError` if the credentials cannot
         be added, since ``data`` does not begin with a request line; nothing is sent then.
         """
-        if self._protocol.should_close or self._arrivals.any():
+        if self._protocol.should_close or self._arrivals.before_request():
             raise UnrequestedData
         credentials = self._attempt.query_credentials
         head = data if credentials is None else _add_to_head(data, credentials)

@@ -96,7 +96,7 @@ class Request(ClientRequest):
     async def send(self, conn: Connection) -> ClientResponse:
         """Write head and body, and return the response object that will receive the response."""
         body = self._small
-        if body is None or not self.written_at_once:
+        if body is None or self._traces or ClientRequest.send is not _ORIGINAL_SEND:
             self._restore_payload()
             return await super().send(conn)
         protocol = conn.protocol

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,30 +40,34 @@ def test_transport_without_an_open_socket(found: socket.socket | None) -> None:
     assert not make_poll(None)(0)
 
 
-@pytest.mark.parametrize("counts", [True, False], ids=["counting", "elsewhere"])
-def test_bytes_that_were_read(monkeypatch: pytest.MonkeyPatch, *, counts: bool) -> None:
-    """Bytes that were read since the connection was released are seen where the system counts them."""
-    if not counts:
-        monkeypatch.setattr(arrivals_module, "received_bytes", arrivals_module._received_elsewhere)
+@pytest.mark.parametrize("system", ["linux", "darwin"])
+def test_bytes_that_were_read(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that were read since the connection was given back are seen where the system counts them."""
+    monkeypatch.setattr(sys, "platform", system)
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ours:
         peer, _ = server.accept()
         with peer:
             arrivals = Arrivals(asyncio.BaseTransport({"socket": ours}))
             peer.send(b"x")
             assert ours.recv(1)
-            assert arrivals.any() is counts
-            arrivals.restart()
-            assert not arrivals.any()
+            assert arrivals.while_idle() is arrivals.before_request() is (system == "linux")
+            arrivals.user = 1
+            arrivals.release(1)
+            assert not arrivals.while_idle()
 
 
-def test_kernel_that_counts_no_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel whose structure is shorter counts nothing."""
-
-    class Short:
-        def getsockopt(self, *_: object) -> bytes:
-            return bytes(104)
-
-    assert arrivals_module._received_on_linux(Short()) is None  # type: ignore[arg-type]
+def test_two_users() -> None:
+    """A user that gives a connection back after another one has received it changes nothing."""
+    ours, peer = socket.socketpair()
+    with ours, peer:
+        arrivals = Arrivals(asyncio.BaseTransport({"socket": ours}))
+        arrivals.user = 1
+        assert not arrivals.while_idle()
+        arrivals.user = 2
+        arrivals.release(1)
+        assert arrivals.user == 2
+        peer.send(b"x")
+        assert arrivals.while_idle()
 
 
 def test_session_tickets() -> None:
@@ -71,6 +76,17 @@ def test_session_tickets() -> None:
     with ours, peer:
         arrivals = Arrivals(asyncio.BaseTransport({"socket": ours, "ssl_object": object()}))
         peer.send(b"ticket")
-        assert not arrivals.any()
-        arrivals.restart()
-        assert arrivals.any()
+        assert not arrivals.before_request()
+        arrivals.user = 1
+        arrivals.release(1)
+        assert arrivals.before_request()
+
+
+def test_closed_connection() -> None:
+    """A connection that was closed can be given back."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ours:
+        arrivals = Arrivals(asyncio.BaseTransport({"socket": ours}))
+        arrivals.user = 1
+        ours.close()
+        arrivals.release(1)
+        assert arrivals.user is None
