@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kfq_async.sandbox.fixtures import Account
 
 if TYPE_CHECKING:
-    from kfq_async.sandbox.fixtures import Developer, Enterprise, Fixtures, LineFixture, Seal
+    from kfq_async.sandbox.fixtures import Developer, Enterprise, Fixtures, Line, Seal
     from kfq_async.sandbox.store import RegisteredAccount, Store
 
 __all__ = ["Directory"]
@@ -50,7 +50,7 @@ class Directory:
             return False
         return self._fixtures.is_enterprise(name) or self._store.accounts.one("company_name = ?", name) is not None
 
-    def line(self, enterprise: Enterprise, sign_re_id: str) -> LineFixture | None:
+    def line(self, enterprise: Enterprise, sign_re_id: str) -> Line | None:
         """Return a business line of an enterprise, also a disabled one."""
         return self._fixtures.line(enterprise, sign_re_id)
 

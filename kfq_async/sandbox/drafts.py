@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kfq_async.sandbox.directory import Directory
     from kfq_async.sandbox.documents import ContractDocuments
-    from kfq_async.sandbox.fixtures import Enterprise, LineFixture, Seal
+    from kfq_async.sandbox.fixtures import Enterprise, Line, Seal
     from kfq_async.sandbox.gateway import ApiCall
     from kfq_async.sandbox.lifecycle import Party, Step
     from kfq_async.sandbox.parties import PartyReader
@@ -41,7 +41,7 @@ def check_id(value: str | None, name: str) -> str:
     return value
 
 
-def check_draft(call: ApiCall, directory: Directory) -> LineFixture:
+def check_draft(call: ApiCall, directory: Directory) -> Line:
     """Check what a draft says of neither documents nor parties; return its business line."""
     if not call.fields.get("send"):
         raise Refused(21000, "缺少 send")
@@ -58,7 +58,7 @@ def check_draft(call: ApiCall, directory: Directory) -> LineFixture:
     return line
 
 
-def draft_state(call: ApiCall, line: LineFixture, reader: PartyReader) -> ContractState:
+def draft_state(call: ApiCall, line: Line, reader: PartyReader) -> ContractState:
     """Return the state of a draft, with the parties of the request and, in rule mode, of the business line."""
     fields = call.fields
     auto_finish = fields.get("autoFinish") != 0

@@ -40,7 +40,7 @@ __all__ = [
     "Enterprise",
     "Fixtures",
     "Grant",
-    "LineFixture",
+    "Line",
     "LineNode",
     "LineParty",
     "Seal",
@@ -151,7 +151,7 @@ class LineParty:
 
 
 @frozen(kw_only=True)
-class LineFixture:
+class Line:
     """A business line (业务线).
 
     Attributes:
@@ -202,7 +202,7 @@ class Enterprise:
     developers: tuple[Developer, ...]
     members: tuple[Account, ...] = ()
     seals: tuple[Seal, ...] = ()
-    lines: tuple[LineFixture, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -290,7 +290,7 @@ class Fixtures:
         """Return whether an enterprise of this name is known."""
         return any(enterprise.name == name for enterprise in self.enterprises)
 
-    def line(self, enterprise: Enterprise, sign_re_id: str) -> LineFixture | None:
+    def line(self, enterprise: Enterprise, sign_re_id: str) -> Line | None:
         """Return a business line of an enterprise, also a disabled one."""
         return next((line for line in enterprise.lines if line.sign_re_id == sign_re_id), None)
 
@@ -328,7 +328,7 @@ class DefaultFixtures(Fixtures):
             Enterprise(
                 name=f"沙箱企业{number}",
                 developers=(Developer(app_auth_token=token),),
-                lines=(LineFixture(sign_re_id="line-1", sign_re_name="沙箱业务线"),),
+                lines=(Line(sign_re_id="line-1", sign_re_name="沙箱业务线"),),
             )
             for number, token in enumerate(tokens, start=1)
         )
@@ -347,9 +347,9 @@ class DefaultFixtures(Fixtures):
         """Return ``True``."""
         return True
 
-    def line(self, _enterprise: Enterprise, sign_re_id: str) -> LineFixture | None:
+    def line(self, _enterprise: Enterprise, sign_re_id: str) -> Line | None:
         """Return a business line of this id, in free mode."""
-        return LineFixture(sign_re_id=sign_re_id, sign_re_name="沙箱业务线")
+        return Line(sign_re_id=sign_re_id, sign_re_name="沙箱业务线")
 
     def seal(self, _enterprise: Enterprise, seal_id: str) -> Seal | None:
         """Return a square seal of this id."""
@@ -440,7 +440,7 @@ def _account_problems(
             yield f"{where}.until", "must be a day as yyyy-MM-dd"
 
 
-def _line_problems(path: str, line: LineFixture, enterprise: Enterprise) -> Iterator[tuple[str, str]]:
+def _line_problems(path: str, line: Line, enterprise: Enterprise) -> Iterator[tuple[str, str]]:
     yield from _choice(f"{path}.mode", line.mode, ("free", "rule"))
     yield from _choice(f"{path}.signOrderType", line.sign_order_type, ("ORDER", "NO_ORDER"))
     if line.parties and line.mode == "free":

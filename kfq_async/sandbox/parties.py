@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kfq_async.models.contracts import PositionParam
     from kfq_async.sandbox.directory import Directory
     from kfq_async.sandbox.documents import ContractDocuments
-    from kfq_async.sandbox.fixtures import Account, Enterprise, LineFixture, LineNode, LineParty
+    from kfq_async.sandbox.fixtures import Account, Enterprise, Line, LineNode, LineParty
 
 __all__ = ["PartyReader", "check_member", "check_person", "new_task_id"]
 
@@ -89,7 +89,7 @@ class PartyReader:
             self._check(signer, auto_finish=auto_finish)
         return tuple(self._party(signer) for signer in signers if signer["signerType"] in PARTY_TYPES)
 
-    def line_parties(self, line: LineFixture, signers: Sequence[Mapping[str, Any]], operator: str) -> tuple[Party, ...]:
+    def line_parties(self, line: Line, signers: Sequence[Mapping[str, Any]], operator: str) -> tuple[Party, ...]:
         """Return the parties of a business line in rule mode, with the receivers of the request.
 
         ``operator`` is the contact that acts for the sender where the line names none.
