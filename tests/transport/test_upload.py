@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import socket
 import struct
 import threading
+import time
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from kfq_async import (
     AsyncSession,
     AttemptTimeout,
     CredentialsError,
+    DocumentUpload,
     KfqError,
     Phase,
     PoolTimeout,
@@ -29,7 +32,7 @@ from kfq_async import (
     UnexpectedResponse,
     UploadedDocument,
 )
-from kfq_async.transport.sources import Worker
+from kfq_async.transport.sources import BytesSource, Worker
 from kfq_async.transport.upload import UploadAttempt, UploadCall, UploadFile, UploadPayload
 from proxies import ForwardProxy, client_context, server_context
 from servers import ScriptedServer, http_response
@@ -88,6 +91,24 @@ async def test_stall_is_repeated(path: Path) -> None:
     async with BodyServer(serve) as server, open_session(server, timeouts=Timeouts(stall=0.3)) as session:
         assert (await session.files.upload_document(path)).doc_id == "D1"
     assert server.sizes[0] == server.sizes[1]
+
+
+async def test_file_that_opens_slowly() -> None:
+    """Nothing was sent if the file was not open in time."""
+
+    class Slow(io.BytesIO):
+        seeks = 0
+
+        def seek(self, *arguments: int) -> int:
+            self.seeks += 1
+            if self.seeks > 3:
+                time.sleep(0.6)
+            return super().seek(*arguments)
+
+    async with BodyServer() as server:
+        error = await upload(server, Slow(PDF), timeouts=Timeouts(stall=0.2))
+    assert isinstance(error, StallTimeout)
+    assert error.phase is Phase.NOT_SENT
 
 
 async def test_slow_upload(path: Path) -> None:
@@ -292,6 +313,40 @@ async def test_cancellation(path: Path, source: str) -> None:
         await server.wait_for_end()
         assert [each for each in asyncio.all_tasks() if "write_bytes" in repr(each)] == []
         assert {each for each in open_descriptors() - before if not each.startswith("socket:")} == set()
+
+
+async def test_cancellation_while_reading() -> None:
+    """A call that is cancelled while its source is being read ends as cancelled, and its generator is closed."""
+    started, closed = asyncio.Event(), asyncio.Event()
+
+    async def source() -> AsyncIterator[bytes]:
+        try:
+            started.set()
+            await asyncio.Event().wait()
+            yield PDF
+        finally:
+            closed.set()
+
+    async with AsyncSession(TOKEN) as session:
+        task = asyncio.create_task(session.files.upload_document(source(), name="a"))
+        await started.wait()
+        task.cancel()
+        await asyncio.wait({task})
+    assert task.cancelled()
+    assert closed.is_set()
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_end_of_the_process(kind: type[BaseException]) -> None:
+    """An exception of ``progress`` that ends the process is not kept for the call."""
+
+    def end(*_: int) -> None:
+        raise kind
+
+    payload = UploadPayload(UploadFile(DocumentUpload(PDF, progress=end), BytesSource(PDF), Worker()), b"{")
+    with pytest.raises(kind):
+        payload._report(1)
+    assert payload.callback_error is None
 
 
 async def test_closing(path: Path) -> None:
