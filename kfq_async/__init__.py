@@ -106,6 +106,7 @@ from kfq_async.models.notifications import (
     IdentityStatus,
     supersedes,
 )
+from kfq_async.protocol.downloads import DownloadProgress, DownloadStream
 from kfq_async.protocol.envelope import Envelope
 from kfq_async.protocol.operation import ApiResponse, CredentialPlacement, Idempotency, Operation
 from kfq_async.protocol.signing import CanonicalRsa2Signer, Rsa2Signer, Signer, SigningInput
@@ -125,7 +126,6 @@ from kfq_async.resources.contracts import (
 )
 from kfq_async.resources.files import ANNEX_FILE, DOCUMENT_FILE
 from kfq_async.session import AsyncSession
-from kfq_async.transport.download import DownloadProgress, DownloadStream
 
 __all__ = [
     "ANNEX_FILE",

@@ -27,7 +27,7 @@ from kfq_async.resources.contracts import Contracts
 from kfq_async.resources.files import Files
 from kfq_async.transport.call import Call, CallSettings
 from kfq_async.transport.client import Client
-from kfq_async.transport.download import DownloadCall
+from kfq_async.transport.download import DownloadCall, Downloader
 from kfq_async.transport.limits import PLATFORM_LIMIT
 from kfq_async.transport.proxy import find_proxy
 from kfq_async.transport.upload import UploadCall
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from kfq_async.protocol.signing import Signer
-    from kfq_async.transport.download import Download
+    from kfq_async.transport.download import FileDownload
 
 __all__ = ["HOSTED", "AsyncSession"]
 
@@ -180,7 +180,7 @@ class AsyncSession:
     def _add_resources(self) -> None:
         self._auth = Auth(self.send)
         self._accounts = Accounts(self.send)
-        self._contracts = Contracts(self.send, self._receive)
+        self._contracts = Contracts(self.send, Downloader(self._receive))
         self._files = Files(self.send)
 
     @property
@@ -391,7 +391,7 @@ class AsyncSession:
         finally:
             del unreadable  # as in `Call.run`: a local variable would close a reference cycle
 
-    async def _receive(self, operation: Operation[Any, Any], request: object, download: Download) -> None:
+    async def _receive(self, operation: Operation[Any, Any], request: object, download: FileDownload) -> None:
         """Call an operation whose success is a file."""
         try:
             prepared = DownloadCall.prepare(

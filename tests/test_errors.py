@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import errno
 import inspect
 import json
 import pickle
 import re
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -27,10 +29,13 @@ from kfq_async.errors import (
     ConnectError,
     ConnectionLost,
     ConnectTimeout,
+    ContractStateError,
+    ContractUnfinished,
     CredentialsError,
     DecodeError,
     EncodeError,
     FileChanged,
+    FileNotWritten,
     FileRefused,
     GatewayError,
     HiddenErrorPage,
@@ -59,6 +64,7 @@ from kfq_async.errors import (
     TransportError,
     UnexpectedResponse,
 )
+from kfq_async.models.contracts import ContractTasks
 from kfq_async.protocol.envelope import parse_envelope
 
 API_ERRORS = (
@@ -74,6 +80,7 @@ API_ERRORS = (
     SignatureError,
     TooFrequentError,
 )
+TASKS = ContractTasks(status="SIGNING", todo_task_list=())
 PLAIN_ERRORS = (
     AttemptTimeout,
     CertificateError,
@@ -121,6 +128,9 @@ EXAMPLES: list[KfqError] = [
     ProxyError("the text", http_status=407),
     UnexpectedResponse("HTTP 200 with a page", http_status=200),
     DecodeError(("required key missing @ $.result.orderNo",)),
+    FileNotWritten(Path("/x/a.pdf"), errno.ENOSPC),
+    ContractStateError("the text", contract_id="C-1", tasks=TASKS),
+    ContractUnfinished("C-1", TASKS),
     OutcomeUnknown(with_call(api_error(ServerError))),
     TasksUnavailable("C-1", with_call(ConnectionLost("the text", phase=Phase.SENT))),
     RunPaused(with_call(api_error(CredentialsError)), "Set another token"),
@@ -206,6 +216,7 @@ def test_all_lists_every_public_name() -> None:
         (AttemptTimeout, TimeoutError),
         (TotalTimeout, TimeoutError),
         (EncodeError, ValueError),
+        (FileNotWritten, OSError),
         (FileRefused, ValueError),
         (StallTimeout, TimeoutError),
         (SessionError, RuntimeError),

@@ -6,15 +6,24 @@ import re
 import struct
 import unicodedata
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from kfq_async.protocol.operation import Operation
 
 __all__ = [
     "HEAD",
     "MAX_NAME",
+    "DownloadProgress",
+    "DownloadStream",
+    "Downloads",
     "Ending",
     "FileKind",
     "detect",
@@ -51,6 +60,78 @@ _MAX_READ = 4096
 """Number of characters of a name that are read."""
 
 
+DownloadProgress: TypeAlias = "Callable[[int, int | None], object]"
+"""Called with the number of bytes that arrived in this attempt, and with all, or ``None`` if that is unknown."""
+
+
+class DownloadStream(Protocol):
+    """Chunks of a download, from ``session.contracts.download_stream``: ``async with`` it, and iterate over it.
+
+    The call begins with ``async with``, which raises whatever fails before the first chunk. The iteration raises at its
+    end if not all of the file arrived; what was received before is of no use then. Leaving the block earlier closes the
+    connection. A chunk has at most a few hundred KiB, and the platform waits while the caller takes its time.
+
+    Attributes:
+        name: Name of the file on the platform, made safe for any file system; it ends with ``.pdf`` or ``.zip``.
+        size: Size in bytes; ``None`` if it is unknown: the platform does not send it.
+    """
+
+    name: str
+    """Name of the file on the platform, made safe for any file system; it ends with ``.pdf`` or ``.zip``."""
+    size: int | None
+    """Size in bytes; ``None`` if it is unknown: the platform does not send it."""
+
+    async def __aenter__(self) -> Self:
+        """Begin the call, and wait for the file to begin."""
+        ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End the call, and close the connection unless all of the file arrived."""
+        ...
+
+    def __aiter__(self) -> Self:
+        """Return the stream itself."""
+        ...
+
+    async def __anext__(self) -> bytes:
+        """Return the next chunk."""
+        ...
+
+
+class Downloads(Protocol):
+    """Downloads of a session, which it passes to its resources.
+
+    ``file_name`` is the name of a file to which the platform gives none, and ``check`` is awaited before the request.
+    """
+
+    async def to_file(
+        self,
+        operation: Operation[Any, Any],
+        request: object,
+        *,
+        file_name: str,
+        to: str | os.PathLike[str],
+        progress: DownloadProgress | None,
+        check: Callable[[], Awaitable[None]] | None,
+    ) -> Path:
+        """Download into a file or folder; return the path."""
+        ...
+
+    def to_stream(
+        self,
+        operation: Operation[Any, Any],
+        request: object,
+        *,
+        file_name: str,
+        progress: DownloadProgress | None,
+        check: Callable[[], Awaitable[None]] | None,
+    ) -> DownloadStream:
+        """Return the chunks of a download."""
+        ...
+
+
 class FileKind(StrEnum):
     """Kind of a downloaded file; the value is its extension."""
 
@@ -68,7 +149,7 @@ def detect(head: bytes) -> FileKind | None:
     """Return the kind of the file that begins with ``head``; ``None`` if it is neither."""
     if head.startswith((_ZIP, _EMPTY_ZIP)):
         return FileKind.ZIP
-    return FileKind.PDF if _PDF in head else None
+    return FileKind.PDF if _PDF in head[:HEAD] else None
 
 
 def may_begin_file(body: bytes) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from kfq_async.errors import ContractUnfinished, FileNotWritten, KfqError, TasksUnavailable
+from kfq_async.errors import ContractUnfinished, KfqError, TasksUnavailable
 from kfq_async.models.contracts import (
     ContractAddSignersRequest,
     ContractApprovalRequest,
@@ -24,8 +25,6 @@ from kfq_async.models.contracts import (
 )
 from kfq_async.models.zones import format_china_time
 from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
-from kfq_async.transport.download import Download, DownloadStream
-from kfq_async.transport.targets import FileTarget
 
 if TYPE_CHECKING:
     import os
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kfq_async.models.contracts import ContractSigner, ContractUser, PositionParam
+    from kfq_async.protocol.downloads import DownloadProgress, Downloads, DownloadStream
     from kfq_async.protocol.operation import Send
-    from kfq_async.transport.download import DownloadProgress
 
 __all__ = [
     "CONTRACT_ADD_SIGNERS",
@@ -128,14 +127,6 @@ CONTRACT_PAGE_URL = Operation(
 )
 
 
-class Receive(Protocol):
-    """Signature of the session's method that downloads a file, which it passes to its resources."""
-
-    async def __call__(self, operation: Operation[Any, Any], request: object, download: Download) -> None:
-        """Send a request, and receive the file."""
-        ...
-
-
 class Contracts:
     """``session.contracts``: create contracts, read and change their state, link to their pages, and download them.
 
@@ -145,9 +136,9 @@ class Contracts:
     and raise `OutcomeUnknown` if it may have.
     """
 
-    def __init__(self, send: Send, receive: Receive) -> None:
+    def __init__(self, send: Send, downloads: Downloads) -> None:
         self._send = send
-        self._receive = receive
+        self._downloads = downloads
 
     async def draft(self, request: ContractDraftRequest) -> ContractDraft:
         """Create a contract, and start it if ``request.send`` is ``"1"`` (protocol section 4.6).
@@ -425,19 +416,14 @@ class Contracts:
         """
         try:
             request = ContractDownloadRequest(contract_id=contract_id, contact=contact)
-            target = FileTarget(to)
-            download = Download(contract_id, target, progress)
-        except (TypeError, ValueError) as problem:
+        except TypeError as problem:
             raise problem.with_traceback(None) from None
         finally:
             del contact  # a traceback of this call does not show it
-        try:
-            await target.check()
-        except FileNotWritten as error:
-            error.operation = CONTRACT_DOWNLOAD.name
-            raise
-        await self._download(request, download, allow_unfinished=allow_unfinished)
-        return target.path
+        check = None if allow_unfinished else partial(self._check_complete, contract_id)
+        return await self._downloads.to_file(
+            CONTRACT_DOWNLOAD, request, file_name=contract_id, to=to, progress=progress, check=check
+        )
 
     def download_stream(
         self,
@@ -469,26 +455,20 @@ class Contracts:
         """
         try:
             request = ContractDownloadRequest(contract_id=contract_id, contact=contact)
-            stream = DownloadStream(
-                lambda target: self._download(
-                    request, Download(contract_id, target, progress), allow_unfinished=allow_unfinished
-                )
-            )
-            Download(contract_id, stream, progress)
         except TypeError as problem:
             raise problem.with_traceback(None) from None
         finally:
             del contact  # as in `download`
-        return stream
+        check = None if allow_unfinished else partial(self._check_complete, contract_id)
+        return self._downloads.to_stream(
+            CONTRACT_DOWNLOAD, request, file_name=contract_id, progress=progress, check=check
+        )
 
-    async def _download(self, request: ContractDownloadRequest, download: Download, *, allow_unfinished: bool) -> None:
-        if not allow_unfinished:
-            tasks = await self.tasks(download.contract_id)
-            if tasks.status != ContractStatus.COMPLETED:
-                error = ContractUnfinished(download.contract_id, tasks)
-                error.operation = CONTRACT_TASKS.name
-                raise error
-        await self._receive(CONTRACT_DOWNLOAD, request, download)
+    async def _check_complete(self, contract_id: str) -> None:
+        """Raise `ContractUnfinished` unless the contract is complete."""
+        tasks = await self.tasks(contract_id)
+        if tasks.status != ContractStatus.COMPLETED:
+            raise _unfinished(contract_id, tasks)
 
     async def _change(self, operation: Operation[Any, object], request: object, contract_id: str) -> ContractTasks:
         """Perform an operation on a contract, and return the tasks as read afterwards."""
@@ -504,6 +484,12 @@ class Contracts:
             raise error
         finally:
             del error  # the traceback holds this frame: a local variable would close a reference cycle
+
+
+def _unfinished(contract_id: str, tasks: ContractTasks) -> ContractUnfinished:
+    error = ContractUnfinished(contract_id, tasks)
+    error.operation = CONTRACT_DOWNLOAD.name
+    return error
 
 
 def _format_expiry(moment: datetime, *, no_login: bool) -> str:

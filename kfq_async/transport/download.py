@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import hdrs
-from attrs import field, frozen
+from attrs import frozen
 
-from kfq_async.errors import ConnectionLost, KfqError, Phase, UnexpectedResponse
+from kfq_async.errors import ConnectionLost, FileNotWritten, KfqError, Phase, UnexpectedResponse
 from kfq_async.models.masking import type_name
 from kfq_async.protocol.downloads import HEAD, Ending, detect, file_name, is_json, may_begin_file
 from kfq_async.protocol.envelope import SUCCESS, Envelope, EnvelopeKind
@@ -17,53 +17,54 @@ from kfq_async.transport.attempt import Attempt
 from kfq_async.transport.call import Call
 from kfq_async.transport.client import read_body
 from kfq_async.transport.retry import RetryDecision
-from kfq_async.transport.targets import Target
+from kfq_async.transport.targets import FileTarget, Target
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from aiohttp import ClientResponse
 
     from kfq_async.config import Timeouts
-    from kfq_async.protocol.downloads import FileKind
+    from kfq_async.protocol.downloads import DownloadProgress, FileKind
+    from kfq_async.protocol.operation import Operation
     from kfq_async.protocol.requests import PreparedCall
     from kfq_async.protocol.responses import HttpResponse
     from kfq_async.transport.call import CallSettings
     from kfq_async.transport.client import Client
     from kfq_async.transport.limits import Permit
 
-__all__ = ["Download", "DownloadAttempt", "DownloadCall", "DownloadProgress", "DownloadStream"]
-
-DownloadProgress: TypeAlias = "Callable[[int, int | None], object]"
-"""Called with the number of bytes that arrived in this attempt, and with all, or ``None`` if that is unknown."""
+__all__ = ["ChunkStream", "DownloadAttempt", "DownloadCall", "Downloader", "FileDownload"]
 
 _RECEIVED = Envelope(kind=EnvelopeKind.API, code=SUCCESS)
 """Stands for the success that a whole file is, since it comes without an envelope."""
 
 
-def _progress(_instance: object, _attribute: object, value: Any) -> None:
+def check_progress(value: Any) -> None:
+    """Raise `TypeError` unless ``value`` is a plain function or ``None``."""
     if value is not None and (not callable(value) or iscoroutinefunction(value)):
         raise TypeError(f"progress must be a plain function of two numbers, or None, not {type_name(value)}")
 
 
 @frozen
-class Download:
+class FileDownload:
     """What one call downloads, and where to.
 
     Attributes:
-        contract_id: Id of the contract, for the name of the file.
+        file_name: Name of a file to which the platform gives none.
         target: Where the bytes go.
         progress: Called after each piece.
     """
 
-    contract_id: str
+    file_name: str
     target: Target
-    progress: DownloadProgress | None = field(default=None, validator=_progress)
+    progress: DownloadProgress | None
 
 
-class _Abandoned(Exception):
+class _Stopped(Exception):
     """Ends an attempt; the reason is kept elsewhere."""
 
 
@@ -79,7 +80,7 @@ class DownloadAttempt(Attempt):
         self, timeouts: Timeouts, *, total_at: float, cancelling: int = 0, permit: Permit | None = None
     ) -> None:
         super().__init__(timeouts, total_at=total_at, cancelling=cancelling, permit=permit)
-        self.download: Download | None = None
+        self.download: FileDownload | None = None
         self.failure: KfqError | None = None
         self.callback_error: Exception | None = None
         self.received = False
@@ -100,7 +101,7 @@ class DownloadAttempt(Attempt):
             return await self._receive(response)
         except KfqError as problem:
             self.failure = problem.with_traceback(None)
-        raise _Abandoned
+        raise _Stopped
 
     async def _receive(self, response: ClientResponse) -> bytes | None:
         content = response.content
@@ -122,7 +123,7 @@ class DownloadAttempt(Attempt):
         assert download is not None  # noqa: S101  # set by the call
         total = None if hdrs.CONTENT_ENCODING in response.headers else response.content_length
         self._pause()
-        await download.target.begin(file_name(response.headers, download.contract_id, kind), total)
+        await download.target.begin(file_name(response.headers, download.file_name, kind), total)
         while piece:
             self._pause()
             ending.add(piece)
@@ -136,7 +137,7 @@ class DownloadAttempt(Attempt):
         await download.target.finish()
         self.received = True
 
-    def _report(self, download: Download, received: int, total: int | None) -> None:
+    def _report(self, download: FileDownload, received: int, total: int | None) -> None:
         if download.progress is None:
             return
         try:
@@ -145,7 +146,7 @@ class DownloadAttempt(Attempt):
             self.callback_error = error
         else:
             return
-        raise _Abandoned
+        raise _Stopped
 
     def _mark_progress(self) -> None:
         """Restart the stall timeout: bytes arrived, or are awaited from now on."""
@@ -169,7 +170,7 @@ class DownloadCall(Call):
 
     attempt_type = DownloadAttempt
 
-    def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall, download: Download) -> None:
+    def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall, download: FileDownload) -> None:
         super().__init__(client, settings, prepared)
         self._download = download
         self._current: DownloadAttempt | None = None
@@ -208,28 +209,66 @@ class DownloadCall(Call):
         return super()._decide(error) if self._download.target.repeatable else RetryDecision.RAISE
 
 
-class DownloadStream(Target):
-    """Chunks of a download, from ``session.contracts.download_stream``: ``async with`` it, and iterate over it.
+class Downloader:
+    """Downloads of a session, for its resources (`Downloads`); ``receive`` makes one call."""
 
-    The call begins with ``async with``, which raises whatever fails before the first chunk. The iteration raises at its
-    end if not all of the file arrived. What was received before is of no use then. Leaving the block earlier closes the
-    connection. A chunk has at most a few hundred KiB, and the next ones are read while the caller takes its time.
+    def __init__(self, receive: Callable[[Operation[Any, Any], object, FileDownload], Awaitable[None]]) -> None:
+        self._receive = receive
 
-    Attributes:
-        name: Name of the file on the platform, made safe for any file system; it ends with ``.pdf`` or ``.zip``.
-        size: Size in bytes, ``None`` if unknown: the platform does not send it.
-    """
+    async def to_file(
+        self,
+        operation: Operation[Any, Any],
+        request: object,
+        *,
+        file_name: str,
+        to: str | os.PathLike[str],
+        progress: DownloadProgress | None,
+        check: Callable[[], Awaitable[None]] | None,
+    ) -> Path:
+        """Download into a file or folder; return the path."""
+        target = FileTarget(to)
+        check_progress(progress)
+        download = FileDownload(file_name, target, progress)
+        try:
+            await target.check()
+        except FileNotWritten as error:
+            error.operation = operation.name
+            raise
+        if check is not None:
+            await check()
+        await self._receive(operation, request, download)
+        return target.path
 
-    name: str = ""
-    """Name of the file on the platform, made safe for any file system; it ends with ``.pdf`` or ``.zip``."""
-    size: int | None = None
-    """Size in bytes, ``None`` if unknown: the platform does not send it."""
+    def to_stream(
+        self,
+        operation: Operation[Any, Any],
+        request: object,
+        *,
+        file_name: str,
+        progress: DownloadProgress | None,
+        check: Callable[[], Awaitable[None]] | None,
+    ) -> ChunkStream:
+        """Return the chunks of a download."""
+
+        async def receive(target: Target) -> None:
+            if check is not None:
+                await check()
+            await self._receive(operation, request, FileDownload(file_name, target, progress))
+
+        check_progress(progress)
+        return ChunkStream(receive)
+
+
+class ChunkStream(Target):
+    """Chunks of a download (`DownloadStream`); ``receive`` makes the call, in a task of its own."""
 
     def __init__(self, receive: Callable[[Target], Awaitable[None]]) -> None:
+        self.name = ""
+        self.size: int | None = None
         self._receive = receive
         self._task: asyncio.Task[None] | None = None
         self._chunk = b""
-        self._begun = asyncio.Event()
+        self._started = asyncio.Event()
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
 
@@ -238,7 +277,7 @@ class DownloadStream(Target):
             raise RuntimeError("a download stream can be used only once")
         self._task = asyncio.create_task(self._run())
         try:
-            await self._begun.wait()
+            await self._started.wait()
             if self._task.done():
                 self._task.result()
         except BaseException:
@@ -272,7 +311,7 @@ class DownloadStream(Target):
         """Let the caller in."""
         self.name, self.size = name, total
         self._emptied.set()
-        self._begun.set()
+        self._started.set()
 
     async def write(self, piece: bytes) -> None:
         """Hand over a chunk, once the caller has taken the one before."""
@@ -292,7 +331,7 @@ class DownloadStream(Target):
         try:
             await self._receive(self)
         finally:
-            self._begun.set()
+            self._started.set()
             self._filled.set()
 
     async def _close(self, task: asyncio.Task[None]) -> None:

@@ -84,14 +84,14 @@ class FileTarget(Target):
 
     async def write(self, piece: bytes) -> None:
         """Write the next bytes, once they are enough."""
-        part = self._begun_part()
+        part = self._open_part()
         part.pending += piece
         if len(part.pending) >= PIECE:
             await self._run(part.write)
 
     async def finish(self) -> None:
         """Write the rest, and give the file its name."""
-        self.path = await self._run(self._begun_part().publish)
+        self.path = await self._run(self._open_part().publish)
         self._part = None
 
     async def discard(self) -> None:
@@ -101,7 +101,7 @@ class FileTarget(Target):
             part.abandoned = True
             await asyncio.wait({asyncio.get_running_loop().run_in_executor(None, part.remove)}, timeout=MAX_REMOVING)
 
-    def _begun_part(self) -> PartialFile:
+    def _open_part(self) -> PartialFile:
         assert self._part is not None  # noqa: S101  # begun first
         return self._part
 
