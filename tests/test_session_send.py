@@ -252,7 +252,7 @@ async def test_methods_show_no_data(call: Callable[[AsyncSession], Awaitable[obj
 async def test_operation_of_a_wrong_type() -> None:
     """Anything but an `Operation` is refused by name."""
     async with AsyncSession(TOKEN, base_url=NOWHERE) as session:
-        with pytest.raises(TypeError, match="operation must be a Operation, not str"):
+        with pytest.raises(TypeError, match="operation must be an Operation, not str"):
             await session.send("POST /auth/other", {})  # type: ignore[arg-type]
 
 
