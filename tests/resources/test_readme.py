@@ -1,0 +1,116 @@
+"""The guide to contracts: its code runs against the sandbox, and the Chinese page has the same code."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+import kfq_async
+from kfq_async import CallbackType, ContractStatus
+from kfq_async.sandbox import Sandbox
+
+ROOT = Path(kfq_async.__file__).parent
+GUIDE = (ROOT / "resources/README.md").read_text("utf-8")
+CHINESE = (ROOT / "resources/README.zh-CN.md").read_text("utf-8")
+BASE_URL, SERVICE = "http://127.0.0.1:8899/resrun-paas", "http://127.0.0.1:8000"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the code blocks of a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def one_page_pdf() -> bytes:
+    """Return a PDF of one empty page."""
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<<>>>>",
+    ]
+    pdf, offsets = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        offsets.append(len(pdf))
+        pdf += b"%d 0 obj%sendobj\n" % (number, content)
+    entries = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    table = b"xref\n0 4\n0000000000 65535 f \n" + entries
+    return pdf + table + b"trailer<</Size 4/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(pdf)
+
+
+async def run(code: str, names: dict[str, Any]) -> None:
+    """Run a code block, which may await at its top level, with the names that earlier blocks defined."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    coroutine = eval(compile(code, "README.md", "exec", flags=flags, dont_inherit=True), names)
+    if coroutine is not None:
+        await coroutine
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with the PDF that the guide uploads."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "contract.pdf").write_bytes(one_page_pdf())
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+async def test_the_code_runs() -> None:
+    """The contract of the guide is completed and downloaded, and its events arrive."""
+    events: list[tuple[str, str]] = []
+    completed = asyncio.Event()
+    names: dict[str, Any] = {}
+
+    async def record(_contract_id: str, callback_type: str, status: str, *, once_per: str) -> None:
+        assert once_per
+        events.append((callback_type, status))
+        if status == ContractStatus.COMPLETED:
+            completed.set()
+
+    async def receive(request: web.Request) -> web.Response:
+        reply = await names["receiver"].receive(await request.read(), request.headers, request.raw_path)
+        return web.Response(status=reply.status, body=reply.body, headers={"Content-Type": reply.content_type})
+
+    service = web.Application()
+    service.router.add_post("/events", receive)
+    [platform] = blocks(GUIDE, "json")
+    assert SERVICE in platform
+    async with TestServer(service) as server:
+        fixtures = json.loads(platform.replace(SERVICE, str(server.make_url("")).rstrip("/")))
+        async with Sandbox(fixtures=fixtures) as sandbox:
+            names |= {"record": record, "PUBLIC_KEY": sandbox.public_key}
+            first, *others = blocks(GUIDE, "python")
+            assert BASE_URL in first
+            await run(first.replace(BASE_URL, sandbox.base_url), names)
+            async with names["session"]:
+                for code in others:
+                    await run(code, names)
+            await completed.wait()
+        await names["receiver"].aclose()
+    assert names["path"].name == "采购合同-PO42.pdf"
+    assert events == [
+        (CallbackType.SEND_SIGNING, ContractStatus.SIGNING),
+        (CallbackType.SUBMIT_APPROVE, ContractStatus.SIGNING),
+        (CallbackType.SUBMIT_SIGN, ContractStatus.COMPLETED),
+    ]
+
+
+def test_both_pages_have_the_same_code() -> None:
+    """The Chinese page differs in prose and comments only."""
+    for language in ("json", "console"):
+        assert blocks(CHINESE, language) == blocks(GUIDE, language)
+    english, chinese = ([ast.dump(parsed(code)) for code in blocks(page, "python")] for page in (GUIDE, CHINESE))
+    assert english == chinese
+
+
+def parsed(code: str) -> ast.AST:
+    """Return the syntax tree of a code block, which may await at its top level."""
+    tree = compile(code, "README.md", "exec", flags=ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    assert isinstance(tree, ast.AST)
+    return tree
