@@ -357,7 +357,7 @@ class AsyncSession:
             KfqError: The call failed.
             TypeError, ValueError: The request is invalid; nothing was sent.
         """
-        kind = UploadCall if isinstance(request, FileUpload) else Call
+        kind = UploadCall if issubclass(type(request), FileUpload) else Call
         try:
             if not isinstance(operation, Operation):
                 raise TypeError(f"operation must be an Operation, not {type_name(operation)}")
