@@ -11,7 +11,7 @@ from attrs import frozen
 
 from kfq_async.errors import ConnectionLost, FileNotWritten, KfqError, Phase, UnexpectedResponse
 from kfq_async.models.masking import type_name
-from kfq_async.protocol.downloads import HEAD, Ending, detect, file_name, is_json, may_begin_file
+from kfq_async.protocol.downloads import HEAD, DownloadProgress, Ending, detect, file_name, is_json, may_begin_file
 from kfq_async.protocol.envelope import SUCCESS, Envelope, EnvelopeKind
 from kfq_async.transport.attempt import Attempt
 from kfq_async.transport.call import Call
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
     from kfq_async.config import Timeouts
-    from kfq_async.protocol.downloads import DownloadProgress, FileKind
+    from kfq_async.protocol.downloads import FileKind
     from kfq_async.protocol.operation import Operation
     from kfq_async.protocol.requests import PreparedCall
     from kfq_async.protocol.responses import HttpResponse
