@@ -10,12 +10,18 @@ from servers import ReceivedRequest, success
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
 CONTACT = "13800138000"
 PDF = b"%PDF-1.7\n" + b"SECRET-CONTENT\n" + bytes(range(256)) * 1200 + b"\nstartxref\n9\n%%EOF\n"
 COMPLETE = success({"status": "COMPLETE", "todoTaskList": []})
 OCTETS = "application/octet-stream;charset=utf-8"
 NAMED = "Content-Disposition: attachment;fileName=%E5%90%88%E5%90%8C+1.pdf\r\nfileName: other.pdf\r\n"
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the paths in a folder."""
+    return sorted(folder.iterdir())
 
 
 def make_zip(*contents: bytes, comment: bytes = b"") -> bytes:

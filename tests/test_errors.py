@@ -216,7 +216,6 @@ def test_all_lists_every_public_name() -> None:
         (AttemptTimeout, TimeoutError),
         (TotalTimeout, TimeoutError),
         (EncodeError, ValueError),
-        (FileNotWritten, OSError),
         (FileRefused, ValueError),
         (StallTimeout, TimeoutError),
         (SessionError, RuntimeError),

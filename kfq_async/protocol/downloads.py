@@ -6,24 +6,19 @@ import re
 import struct
 import unicodedata
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Awaitable, Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Self
-
-    from kfq_async.protocol.operation import Operation
 
 __all__ = [
     "HEAD",
     "MAX_NAME",
     "DownloadProgress",
     "DownloadStream",
-    "Downloads",
     "Ending",
     "FileKind",
     "detect",
@@ -97,38 +92,6 @@ class DownloadStream(Protocol):
 
     async def __anext__(self) -> bytes:
         """Return the next chunk."""
-        ...
-
-
-class Downloads(Protocol):
-    """Downloads of a session, which it passes to its resources.
-
-    ``file_name`` is the name of a file to which the platform gives none, and ``check`` is awaited before the request.
-    """
-
-    async def to_file(
-        self,
-        operation: Operation[Any, Any],
-        request: object,
-        *,
-        file_name: str,
-        to: str | os.PathLike[str],
-        progress: DownloadProgress | None,
-        check: Callable[[], Awaitable[None]] | None,
-    ) -> Path:
-        """Download into a file or folder; return the path."""
-        ...
-
-    def to_stream(
-        self,
-        operation: Operation[Any, Any],
-        request: object,
-        *,
-        file_name: str,
-        progress: DownloadProgress | None,
-        check: Callable[[], Awaitable[None]] | None,
-    ) -> DownloadStream:
-        """Return the chunks of a download."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kfq_async.errors import ContractUnfinished, KfqError, TasksUnavailable
 from kfq_async.models.contracts import (
@@ -28,11 +28,11 @@ from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Opera
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from kfq_async.models.contracts import ContractSigner, ContractUser, PositionParam
-    from kfq_async.protocol.downloads import DownloadProgress, Downloads, DownloadStream
+    from kfq_async.protocol.downloads import DownloadProgress, DownloadStream
     from kfq_async.protocol.operation import Send
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "CONTRACT_TASKS",
     "CONTRACT_TASK_URL",
     "Contracts",
+    "Downloads",
 ]
 
 CONTRACT_DRAFT = Operation(
@@ -125,6 +126,38 @@ CONTRACT_PAGE_URL = Operation(
     credentials=CredentialPlacement.PARAMETERS,
     idempotency=Idempotency.SAFE,
 )
+
+
+class Downloads(Protocol):
+    """Downloads of a session, which it passes to its resources.
+
+    ``file_name`` is the name of a file to which the platform gives none, and ``check`` is awaited before the request.
+    """
+
+    async def to_file(
+        self,
+        operation: Operation[Any, Any],
+        request: object,
+        *,
+        file_name: str,
+        to: str | os.PathLike[str],
+        progress: DownloadProgress | None,
+        check: Callable[[], Awaitable[None]] | None,
+    ) -> Path:
+        """Download into a file or folder; return the path."""
+        ...
+
+    def to_stream(
+        self,
+        operation: Operation[Any, Any],
+        request: object,
+        *,
+        file_name: str,
+        progress: DownloadProgress | None,
+        check: Callable[[], Awaitable[None]] | None,
+    ) -> DownloadStream:
+        """Return the chunks of a download."""
+        ...
 
 
 class Contracts:

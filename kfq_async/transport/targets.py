@@ -8,7 +8,6 @@ import os
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from io import FileIO
-from itertools import count
 from pathlib import Path
 from secrets import token_hex
 from threading import Lock
@@ -136,18 +135,16 @@ class PartialFile:
     def open(self) -> None:
         """Create the file, and the folder if it is absent."""
         with self._lock:
-            for left in reversed(range(MAX_OPENING)):
-                if self.abandoned:
-                    return
+            tries = 0
+            while not self.abandoned and self._file is None:
                 if self._name is not None:
                     self._make(self._to)
                 try:
                     self._file = open_private(self._temporary)
                 except FileNotFoundError:
-                    if not left:
+                    tries += 1
+                    if tries == MAX_OPENING:
                         raise
-                else:
-                    return
 
     def write(self) -> None:
         """Write what is pending."""
@@ -204,12 +201,13 @@ class PartialFile:
 
     def _rename_new(self, name: str) -> Path:
         """Rename the file to the first name that is free."""
-        for number in count(1):
+        number = 1
+        while True:
             path = self._to / numbered_name(name, number)
             with suppress(FileExistsError):
                 rename_new(self._temporary, path)
-                break
-        return path
+                return path
+            number += 1
 
 
 def is_folder(path: Path, named_as_folder: bool) -> bool:  # noqa: FBT001  # called in a thread

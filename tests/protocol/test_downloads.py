@@ -72,7 +72,7 @@ def test_json(content_type: str | None, *, json: bool) -> None:
         (b"", None),
         (b"%PDF", None),
         (b"PK\x03", None),
-        (b"x" + ZIP, None),
+        (b"x" + ZIP[:30], None),
         (b"<html>", None),
         (b'{"code": 31000}', None),
         (b"\x1f\x8b\x08", None),
@@ -89,13 +89,13 @@ def test_short_body(body: bytes, *, cut: bool) -> None:
     assert may_begin_file(body) is cut
 
 
-@pytest.mark.parametrize("piece", [1, 7, 1000, 100_000, 1 << 24])
+@pytest.mark.parametrize("piece", [7, 1000, 100_000, 1 << 24])
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
         (b"%PDF-1.7\n%%EOF", FileKind.PDF),
-        (PDF[-3000:], FileKind.PDF),
-        (ZIP[-3000:] and make_zip(b"x" * 2000), FileKind.ZIP),
+        (PDF, FileKind.PDF),
+        (make_zip(b"x" * 2000), FileKind.ZIP),
         (make_zip(), FileKind.ZIP),
         (make_zip64(), FileKind.ZIP),
     ],

@@ -6,6 +6,7 @@ Each refused line has a ``type: ignore`` with the expected error code, and an un
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_type
 
 import kfq_async as kfq
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     import datetime as dt
     import ssl
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     import aiohttp
 
@@ -53,6 +53,13 @@ async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
     assert_type(await session.contracts.refuse("c", signer=person, comment="d"), kfq.ContractTasks)
     assert_type(await session.contracts.finish("c"), kfq.ContractTasks)
     assert_type(await session.contracts.recall("c"), kfq.ContractTasks)
+    assert_type(await session.contracts.download("c", contact="m", to="folder/"), Path)
+    assert_type(await session.contracts.download("c", contact="m", to=Path("a.pdf"), progress=print), Path)
+    async with session.contracts.download_stream("c", contact="m", allow_unfinished=True) as chunks:
+        assert_type(chunks, kfq.DownloadStream)
+        assert_type(chunks.size, int | None)
+        async for chunk in chunks:
+            assert_type(chunk, bytes)
     assert_type(
         await session.contracts.sign_for_person(
             "c", signer=person, subject_type="EMPLOYEE", positions=[kfq.PositionParam(control_type="SIGNATURE")]
