@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 CHUNK = 8192
 """Size of the chunks, that of the platform's buffer."""
-HEAD = b"HTTP/1.1 200 \r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+HEAD = (
+    b"HTTP/1.1 200 \r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n"
+    b"Connection: close\r\n\r\n"
+)
 CONTESTANTS = ("aiohttp into a file", "download(to=path)", "download_stream()")
 
 
@@ -45,7 +48,7 @@ def send(size: int) -> None:
         while True:
             connection, _ = server.accept()
             with connection:
-                while connection.recv(65536):
+                if connection.recv(65536):
                     connection.sendall(HEAD + start)
                     for _ in range(size):
                         connection.sendall(block)

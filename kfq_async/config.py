@@ -46,20 +46,20 @@ class Timeouts:
     Attributes:
         connect: Limit for establishing the connection: name lookup, TCP and TLS.
         attempt: Limit for the rest of one attempt as a whole, even while bytes keep arriving. That of an upload begins
-            with the last byte of the file.
+            with the last byte of the file; that of a download ends with the first one.
         total: Limit for the whole call, queueing, waits and retries included; ``None`` sets no limit.
-        stall: Limit for the time without a byte while a file is sent.
+        stall: Limit for the time without a byte while a file is sent or received.
     """
 
     connect: float = field(default=5.0, validator=_seconds)
     """Limit for establishing the connection: name lookup, TCP and TLS."""
     attempt: float = field(default=30.0, validator=_seconds)
     """Limit for the rest of one attempt as a whole, even while bytes keep arriving. That of an upload begins with the
-    last byte of the file."""
+    last byte of the file; that of a download ends with the first one."""
     total: float | None = field(default=None, validator=_optional_seconds)
     """Limit for the whole call, queueing, waits and retries included; ``None`` sets no limit."""
     stall: float = field(default=30.0, validator=_seconds)
-    """Limit for the time without a byte while a file is sent."""
+    """Limit for the time without a byte while a file is sent or received."""
 
 
 @frozen

@@ -94,7 +94,7 @@ def _expired(problem: TimeoutError, attempt: Attempt, timeouts: Timeouts, url: U
         phase = Phase.SENT if attempt.may_have_sent else Phase.NOT_SENT
         return TotalTimeout(f"total timeout ({timeouts.total} s) expired during an attempt", phase=phase)
     if attempt.stalled:
-        reason = f"no byte of the file was sent for {timeouts.stall} s (Timeouts.stall)"
+        reason = f"no byte of the file was sent or received for {timeouts.stall} s (Timeouts.stall)"
         return StallTimeout(reason, phase=Phase.SENT if attempt.may_have_sent else Phase.NOT_SENT)
     if attempt.unwritten:
         reason = f"the request was not written within {timeouts.attempt} s (Timeouts.attempt)"

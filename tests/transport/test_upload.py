@@ -73,7 +73,7 @@ async def test_stall(path: Path) -> None:
     async with BodyServer() as server:
         error = await upload(server, path, timeouts=Timeouts(stall=0.2))
         assert isinstance(error, StallTimeout)
-        assert "no byte of the file was sent for 0.2 s (Timeouts.stall)" in str(error)
+        assert "no byte of the file was sent or received for 0.2 s (Timeouts.stall)" in str(error)
         assert error.phase is Phase.SENT
         await server.wait_for_end()
     assert path.as_posix() not in open_descriptors()
