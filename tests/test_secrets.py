@@ -120,8 +120,12 @@ def test_sensitive_fields_are_found() -> None:
 
 
 def test_classes_are_no_containers() -> None:
-    """Tools take sequences and mappings apart, whatever their ``repr``: no class is one, but types of keywords."""
-    assert [cls for cls in CLASSES if issubclass(cls, CONTAINERS) and not is_typeddict(cls)] == []
+    """Tools take sequences and mappings apart, whatever their ``repr``: no class is one, but types of keywords.
+
+    The values of `kfq_async.documents` are those of a file: they are many, and hold no request.
+    """
+    classes = [cls for cls in CLASSES if not cls.__module__.startswith("kfq_async.documents.")]
+    assert [cls for cls in classes if issubclass(cls, CONTAINERS) and not is_typeddict(cls)] == []
 
 
 def test_values_are_text_to_everything_else() -> None:

@@ -6,7 +6,7 @@ import select
 import socket
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,53 +19,64 @@ __all__ = ["Arrivals", "make_poll"]
 
 _BYTES_RECEIVED = slice(128, 136)
 """``tcpi_bytes_received`` in Linux's ``struct tcp_info``."""
-_ESTABLISHED = 1
-"""``tcpi_state``, its first byte, of a connection that neither side has closed."""
+_CLOSED = (OSError, ValueError)
+"""Exceptions of a closed socket; the second one of uvloop."""
 
 
 class Arrivals:
-    """Whether anything has arrived on a connection that no attempt uses.
+    """Whether anything has arrived on a connection that no attempt uses, or that has sent nothing yet.
 
-    Linux counts the bytes that a connection has received: those that the event loop has not read, and those that it has
-    read and that OpenSSL or a parser keeps, since they are incomplete. Elsewhere only the unread ones are seen.
+    ``poll`` sees what the event loop has not read, and an end of the connection. Of what it has read, aiohttp sees a
+    whole response, and its parser holds the beginning of a head. The beginning of a TLS record, which OpenSSL keeps, is
+    seen by Linux's count of received bytes, unless it arrived together with the response before; elsewhere it is not.
     """
 
-    __slots__ = ("_info", "_received", "poll", "unrequested", "user")
+    __slots__ = ("_info", "_received", "_tls", "poll", "unrequested", "user")
 
     def __init__(self, transport: asyncio.BaseTransport | None) -> None:
+        self._tls = transport is not None and transport.get_extra_info("ssl_object") is not None
         self.poll = make_poll(transport)
         """Function of a timeout in milliseconds: whether there are unread bytes, an end or an error."""
-        self.unrequested = transport is None or transport.get_extra_info("ssl_object") is None
+        self.unrequested = not self._tls
         """Whether what arrives is unrequested; a new TLS connection receives session tickets at any time."""
         self.user: object = None
         """Attempt that uses the connection."""
         self._info = make_info(transport)
-        self._received = self._info()[_BYTES_RECEIVED]
+        self._received = self.count()
 
-    def while_idle(self) -> bool:
-        """Return whether anything has arrived, or the peer has closed the connection, since it was given back.
+    def while_idle(self, protocol: object) -> bool:
+        """Return whether anything has arrived since the connection was given back.
 
-        If its last user has read the response but has not had its turn to call `release`, what was read is unknown.
+        If its last user has not called `release` yet, the count of received bytes is not compared.
         """
-        info = self._info()
-        if not info or self.user is not None:
-            self._received = info[_BYTES_RECEIVED]
-            return bool(self.poll(0))
-        return info[0] != _ESTABLISHED or info[_BYTES_RECEIVED] != self._received
+        if self.poll(0) or holds_head(protocol):
+            return True
+        return self._tls and self.user is None and self._received != self.count()
 
-    def before_request(self) -> bool:
-        """Return whether anything has arrived for the connection's user, which has sent nothing."""
-        return self.unrequested and (bool(self.poll(0)) or self._info()[_BYTES_RECEIVED] != self._received)
+    def count(self) -> bytes:
+        """Return the number of bytes that the connection has received, in the system's form; empty if unknown."""
+        try:
+            return self._info()[_BYTES_RECEIVED]
+        except _CLOSED:
+            return b""
 
     def release(self, user: object) -> None:
         """Count from now on what arrives, unless the connection has another user already."""
-        if self.user is user:
+        if self._tls and self.user is user:
             self.user = None
             self.unrequested = True
-            try:  # noqa: SIM105  # `suppress` takes three calls
-                self._received = self._info()[_BYTES_RECEIVED]
-            except OSError:  # the connection was closed
-                pass
+            self._received = self.count()
+
+
+def holds_head(protocol: object) -> bool:
+    """Return whether a protocol's parser, which the next response replaces, holds the beginning of a head."""
+    parser: Any = getattr(protocol, "_parser", None)
+    if parser is None:
+        return False
+    try:
+        return parser.feed_eof() is not None or bool(getattr(parser, "_tail", b""))
+    except Exception:  # noqa: BLE001  # what it holds is no head
+        return True
 
 
 def make_info(transport: asyncio.BaseTransport | None) -> Info:
@@ -77,7 +88,7 @@ def make_info(transport: asyncio.BaseTransport | None) -> Info:
     info = partial(sock.getsockopt, socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED.stop)
     try:
         info()
-    except OSError:  # closed, or not of TCP
+    except _CLOSED:  # or not of TCP
         return bytes
     return info
 

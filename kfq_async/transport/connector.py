@@ -72,7 +72,7 @@ class Connector:
                 arrivals = self._arrivals[protocol] = Arrivals(connection.transport)
                 clean = await _examine(connection, protocol, arrivals)
             else:
-                clean = not arrivals.while_idle()
+                clean = not arrivals.while_idle(protocol)
             if clean and not protocol.should_close:
                 attempt.mark_connected(self._loop.time(), connection.transport, arrivals)
                 if not getattr(req, "written_at_once", False):

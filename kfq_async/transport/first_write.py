@@ -41,6 +41,7 @@ class FirstWrite:
         self._protocol = protocol
         self._attempt = attempt
         self._arrivals = arrivals
+        self._received = arrivals.count()
 
     @classmethod
     def attach(cls, connection: Connection, attempt: Attempt, arrivals: Arrivals) -> Self:
@@ -62,13 +63,18 @@ class FirstWrite:
         Raises `UnrequestedData` if anything has arrived, and `aiohttp.ClientConnectionError` if the credentials cannot
         be added, since ``data`` does not begin with a request line; nothing is sent then.
         """
-        if self._protocol.should_close or self._arrivals.before_request():
+        if self._protocol.should_close or self._has_arrived():
             raise UnrequestedData
         credentials = self._attempt.query_credentials
         head = data if credentials is None else _add_to_head(data, credentials)
         self.detach()
         self._attempt.unwritten = False
         self._transport.write(head)
+
+    def _has_arrived(self) -> bool:
+        """Return whether anything has arrived since the connection was checked, session tickets excepted."""
+        arrivals = self._arrivals
+        return arrivals.unrequested and (bool(arrivals.poll(0)) or arrivals.count() != self._received)
 
     def writelines(self, chunks: Iterable[bytes]) -> None:
         """Write the head, and what follows it."""

@@ -126,7 +126,7 @@ def attach() -> tuple[Mock, Mock, FirstWrite]:
     """Return a transport, the connection that has it, and the `FirstWrite` attached to the connection."""
     transport, connection, attempt, arrivals = Mock(), Mock(), Mock(query_credentials="t=1"), Mock()
     connection.protocol.transport = transport
-    connection.protocol.should_close = arrivals.before_request.return_value = False
+    connection.protocol.should_close = arrivals.unrequested = False
     return transport, connection, FirstWrite.attach(connection, attempt, arrivals)
 
 
