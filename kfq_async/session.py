@@ -430,13 +430,14 @@ def _host(base_url: str) -> str:
 def _check_token(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"app_auth_token must be a str, not {type_name(value)}")
+    value = plain_text(value)
     if not value:
         raise ValueError("app_auth_token must not be empty: it is issued in the platform's administration pages")
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise ValueError(
             "app_auth_token must be printable ASCII without spaces: check it for line breaks and typographic quotes"
         )
-    return MaskedStr(plain_text(value))
+    return MaskedStr(value)
 
 
 def _check_operator_account(value: object) -> str | None:

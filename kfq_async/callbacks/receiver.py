@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import math
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -37,6 +36,8 @@ _SUCCESS = b"success"
 """The acknowledgement: this text and nothing else (protocol sections 5.5 and 6.6)."""
 _SERVICE_FAULTS = (RejectionReason.HANDLER_FAILED, RejectionReason.STORE_FAILED)
 """Reasons that are logged as errors."""
+_FOREVER = 1e9
+"""Seconds, 31 years, from which on a wait has no limit; timers cannot take every number."""
 _CANCELLATION_GRACE = 1.0
 """Seconds for which `NotificationReceiver.aclose` waits for handlers that it cancelled."""
 
@@ -407,7 +408,7 @@ async def _wait(tasks: set[asyncio.Task[CallbackRejected | None]], seconds: floa
     """Wait for tasks, and return those that have not ended in time."""
     if not tasks:
         return set()
-    return (await asyncio.wait(tasks, timeout=None if seconds == math.inf else seconds))[1]
+    return (await asyncio.wait(tasks, timeout=None if seconds > _FOREVER else seconds))[1]
 
 
 @contextmanager

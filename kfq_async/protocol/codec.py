@@ -113,12 +113,20 @@ def decode(kind: type[T], data: object, *, path: str = "$.result") -> T:
         model: T = _model_hook(kind)(data, kind)
     except (BaseValidationError, _WrongType) as error:
         problems = transform_error(error, path=path, format_exception=_describe)
+        _drop_tracebacks(error)
     except StructureHandlerNotFoundError as error:
         problems = [f"no model can be built of {error.type_!r}: it is no attrs class @ {path}"]
     else:
         return model
     del data  # error trackers record the variables of each frame
     raise DecodeError(tuple(_with_wire_path(problem) for problem in problems))
+
+
+def _drop_tracebacks(error: BaseException) -> None:
+    """Drop the tracebacks of an exception and those in it: cattrs' frames keep them, in cycles that hold the data."""
+    error.__traceback__ = None
+    for part in getattr(error, "exceptions", ()):
+        _drop_tracebacks(part)
 
 
 def _describe(error: BaseException, kind: type | None) -> str:

@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
-from aiohttp import ClientRequest, ClientTimeout, DummyCookieJar, hdrs
+from aiohttp import ClientConnectionError, ClientRequest, ClientTimeout, DummyCookieJar, hdrs
 from multidict import CIMultiDict, istr
 
 from kfq_async.errors import ApiError, KfqError, SessionError, UnexpectedResponse
@@ -209,6 +209,7 @@ class Client:
             self.timer.discard(attempt)
             if response is not None and response.connection is not None:
                 response.close()
+                response.content.set_exception(ClientConnectionError())  # drops its reference to the response
             attempt.close()
         return error
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from aiohttp import ClientRequest, TCPConnector
+from aiohttp import ClientRequest, ClientResponse, TCPConnector
 from yarl import URL
 
 from calls import (
@@ -392,6 +392,10 @@ async def test_call_in_a_task_that_ignored_a_cancellation() -> None:
         pytest.param(None, id="lost"),
         pytest.param(refusal(31000), id="refused"),
         pytest.param(success(None), id="unreadable"),
+        pytest.param(success({"orderNo": 5, "authUrl": ["u"]}), id="of wrong types"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 7\r\n\r\nno gzip", id="not compressed"
+        ),
         pytest.param(b"SSH-2.0\r\n\r\n", id="not HTTP"),
     ],
 )
@@ -411,7 +415,7 @@ async def test_call_without_a_connection_leaves_no_cycle() -> None:
 
 async def garbage_of(session: AsyncSession) -> int:
     """Return how many objects that hold the request, or its call, five failed calls leave in cycles."""
-    kept = (CorpIdentLinkRequest, Call, PreparedCall, HttpRequest, ClientRequest)
+    kept = (CorpIdentLinkRequest, Call, PreparedCall, HttpRequest, ClientRequest, ClientResponse)
     for number in range(6):
         if number == 1:
             gc.collect()
