@@ -41,6 +41,7 @@ _OTHER_WORDS = _words(
     沙箱 业务 业务处理 处理 操作 应用 请 请勿 频繁操作 稍后 重试 重新 授权 登录 需要登录 接口 地址 实例 实名 认证
     实名认证 企业 个人 企业信息 个人信息 签署 审批 合同 合同审批 文档 印章 任务 签署任务 当前 当前无 状态 签署状态
     异常 仅支持 签署中 审批中 填写中 草稿 已完成 已撤回 已撤销 已拒签 已到期 的 与 或 为 是 不是 无 不 已 未 被 须
+    需要 解析 先执行 位置 签署位置
     须为 文件 文件类型 文件转换 不支持的 请求 请求体 请求方法 请求字段 对象 校验 校验失败 格式 类型 长度 含空格 早于
     当前日期 核对 检查 平台时间 毫秒时间戳 相差 超过 秒 同一 已用于 内容 不同 模拟错误 内部错误 未知错误 系统异常 调用
     超时
@@ -63,7 +64,8 @@ _LATIN_WORDS = _words(
     signOrderNo signOrderType signPositionType signReId signReName signTemplateParamList signType sn status subject
     taskId tasks taskType templateId templateName templateParamList tenantType timestamp todoTaskList unionId uniqueCode
     unmodifiableParams userType verifyTime verifyType API HTTP ID IP JSON PDF SQL Token URL id ip json null pdf token
-    url yyyy-MM-dd $ @ - boolean expected integer item key list missing not number object or required string unknown
+    url yyyy-MM-dd pip install kfq-async a an
+    $ @ - boolean expected integer item key list missing not number object or required string unknown
     """
 )
 """Wire names of fields (protocol sections 3 to 6), and the words that say what is wrong with a field."""

@@ -47,13 +47,14 @@ _NO_IDENTIFICATION = (
     "not; use the hosted platform, or check base_url"
 )
 _LIMITED = (
-    f"{_NOT_THE_TOKEN}the rate limit, or a fault inside the operation, may be behind it; send fewer calls per second "
-    "(rate_limit), and set operator_account, with which the platform reports the cause"
+    f"{_NOT_THE_TOKEN}the rate limit, a token of more than 64 characters, or a fault inside the operation, may be "
+    "behind it; send fewer calls per second (rate_limit), and set operator_account, if it is not set, with which the "
+    "platform reports the cause"
 )
 _UNKNOWN_OPERATION = (
     f"{_NOT_THE_TOKEN}the operation does not exist on this platform or its path is mistyped, the token has more than "
-    "64 characters, or the operation failed inside; check the path, and set operator_account, with which the platform "
-    "reports such failures"
+    "64 characters, or the operation failed inside; check the path, and set operator_account, if it is not set, with "
+    "which the platform reports such failures"
 )
 _MAX_HOST = 253
 """Maximum number of characters of a host name."""

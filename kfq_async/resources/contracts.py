@@ -23,6 +23,7 @@ from kfq_async.models.contracts import (
     ContractTaskUrlRequest,
     PageLink,
 )
+from kfq_async.models.masking import type_name
 from kfq_async.models.zones import format_china_time
 from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
 
@@ -453,7 +454,7 @@ class Contracts:
             raise problem.with_traceback(None) from None
         finally:
             del contact  # a traceback of this call does not show it
-        check = None if allow_unfinished else partial(self._check_complete, contract_id)
+        check = self._check(contract_id, allow_unfinished=allow_unfinished)
         return await self._downloads.to_file(
             CONTRACT_DOWNLOAD, request, file_name=contract_id, to=to, progress=progress, check=check
         )
@@ -492,10 +493,15 @@ class Contracts:
             raise problem.with_traceback(None) from None
         finally:
             del contact  # as in `download`
-        check = None if allow_unfinished else partial(self._check_complete, contract_id)
+        check = self._check(contract_id, allow_unfinished=allow_unfinished)
         return self._downloads.to_stream(
             CONTRACT_DOWNLOAD, request, file_name=contract_id, progress=progress, check=check
         )
+
+    def _check(self, contract_id: str, *, allow_unfinished: object) -> Callable[[], Awaitable[None]] | None:
+        if not isinstance(allow_unfinished, bool):
+            raise TypeError(f"allow_unfinished must be a bool, not {type_name(allow_unfinished)}")
+        return None if allow_unfinished else partial(self._check_complete, contract_id)
 
     async def _check_complete(self, contract_id: str) -> None:
         """Raise `ContractUnfinished` unless the contract is complete."""

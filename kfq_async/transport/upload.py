@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from binascii import b2a_base64
+from contextlib import suppress
 from hashlib import sha256
 from math import inf
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -47,6 +49,8 @@ __all__ = ["UploadAttempt", "UploadCall", "UploadPayload"]
 
 SLICE = 64 * 1024
 """Bytes of the body that are written at once."""
+MAX_UNSENT = 256 * 1024
+"""Bytes that the system may hold unsent; with megabytes of them a slow line would look stalled, or finished."""
 
 
 class UploadAttempt(Attempt):
@@ -78,6 +82,11 @@ class UploadAttempt(Attempt):
         super().mark_connected(now, transport, arrivals)
         self._sending = True
         self.mark_progress(now)
+        sock = None if transport is None else transport.get_extra_info("socket")
+        option = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # not on Windows
+        if sock is not None and option is not None:
+            with suppress(OSError):  # not of TCP
+                sock.setsockopt(socket.IPPROTO_TCP, option, MAX_UNSENT)
 
     async def let_read(self) -> None:
         """Let the event loop read a response that has arrived: a write that fails would close the connection first."""

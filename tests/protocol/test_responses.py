@@ -113,7 +113,7 @@ def test_hint_for_hosted_operations(operation: Operation[Any, Any], status: int,
     [
         (CORP_IDENT_LINK, "this platform does not offer identification links", "use the hosted platform"),
         (Operation("POST", "/auth/person/ident/link"), "this platform does not offer identification links", "base_url"),
-        (CONTRACT_DRAFT, "the rate limit, or a fault inside the operation, may be behind it", "set operator_account"),
+        (CONTRACT_DRAFT, "the rate limit, a token of more than 64 characters, or a fault", "set operator_account"),
         (CONTRACT_TASKS, "the operation does not exist on this platform", "check the path, and set operator_account"),
         (DRAFT, "its path is mistyped, the token has more than 64 characters", "check the path"),
     ],

@@ -415,6 +415,7 @@ async def test_impossible_targets(to: str, code: int, tmp_path: Path) -> None:
         ({"to": "a", "progress": 1}, TypeError, "progress must be a plain function"),
         ({"to": "a", "progress": asyncio.sleep}, TypeError, "progress must be a plain function"),
         ({"to": "a", "contact": 1}, TypeError, "contact"),
+        ({"to": "a", "allow_unfinished": "no"}, TypeError, "allow_unfinished must be a bool, not str"),
     ],
 )
 async def test_invalid_arguments(arguments: dict[str, Any], error: type[Exception], text: str) -> None:

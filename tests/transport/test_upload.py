@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
+import math
 import socket
 import struct
 import threading
@@ -71,12 +72,25 @@ async def upload(server: Any, source: Any, **options: Any) -> UploadedDocument |
 async def test_stall(path: Path) -> None:
     """A server that stops reading ends the attempt, long before the limit of the attempt, and it is repeated."""
     async with BodyServer() as server:
-        error = await upload(server, path, timeouts=Timeouts(stall=0.2))
+        progress: list[int] = []
+        timeouts = Timeouts(stall=0.2)
+        error = await upload(server, path, timeouts=timeouts, progress=lambda sent, _total: progress.append(sent))
         assert isinstance(error, StallTimeout)
+        assert max(progress, default=0) < 8_000_000, "sent to the system's buffer, and not to the server"
         assert "no byte of the file was sent or received for 0.2 s (Timeouts.stall)" in str(error)
         assert error.phase is Phase.SENT
         await server.wait_for_end()
     assert path.as_posix() not in open_descriptors()
+
+
+async def test_connection_without_a_limit_of_unsent_bytes() -> None:
+    """A connection that is none of TCP, or has no socket, is used as it is."""
+    ours, peer = socket.socketpair()
+    with ours, peer:
+        for transport in (None, asyncio.Transport({"socket": ours})):
+            attempt = UploadAttempt(Timeouts(), total_at=math.inf)
+            attempt.mark_connected(0.0, transport)
+            assert attempt.stalled
 
 
 async def test_stall_is_repeated(path: Path) -> None:
