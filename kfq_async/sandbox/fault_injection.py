@@ -76,6 +76,10 @@ class FaultInjector:
         return web.Response(body=orjson.dumps(document), status=error.status, content_type=_JSON, headers=headers)
 
 
+STEPS_OF_A_CONNECTION = 3
+"""Steps of the event loop from the acceptance of a connection until it has its protocol."""
+
+
 class FaultyListener:
     """Listening port that can reset new connections, or stop listening for a while.
 
@@ -102,11 +106,13 @@ class FaultyListener:
         self._loop.call_soon_threadsafe(self._start_refusing, seconds)
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and let connections that were just accepted get their protocol, which then closes them."""
         if self._reopening is not None:
             self._reopening.cancel()
             await asyncio.gather(self._reopening, return_exceptions=True)
         self._close_servers()
+        for _ in range(STEPS_OF_A_CONNECTION):
+            await asyncio.sleep(0)
 
     def _make_protocol(self) -> _FaultyProtocol:
         return _FaultyProtocol(self._new_protocol(), self._faults)

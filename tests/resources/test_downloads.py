@@ -24,6 +24,7 @@ from kfq_async import (
     ConnectionLost,
     ContractStatus,
     ContractUnfinished,
+    EncodeError,
     FileNotWritten,
     HiddenErrorPage,
     KfqError,
@@ -423,6 +424,8 @@ async def test_invalid_arguments(arguments: dict[str, Any], error: type[Exceptio
     async with ScriptedServer(respond_to_downloads(None)) as server, open_session(server) as session:
         with pytest.raises(error, match=text):
             await session.contracts.download("C1", **{"contact": CONTACT, **arguments})
+        with pytest.raises(EncodeError, match="contractId"):
+            await session.contracts.download("\ud800", contact=CONTACT, to="a", allow_unfinished=True)
         assert server.requests == []
         with pytest.raises(TypeError):
             session.contracts.download_stream("C1", contact=1)  # type: ignore[arg-type]

@@ -515,7 +515,7 @@ async def test_data_that_arrives_before_the_first_write(
         nonlocal pushes
         if server.requests == 1 and not pushes:
             pushes += 1
-            server.push(pushed)
+            await asyncio.to_thread(server.push, pushed)
             await asyncio.sleep(0.05)
 
     trace(monkeypatch, event, push)
