@@ -192,16 +192,18 @@ class SignerError(KfqError):
 
 
 class FileRefused(KfqError, ValueError):
-    """The file cannot be uploaded: unreadable, or such that the platform would refuse it. Nothing was sent.
+    """The file cannot be uploaded: unreadable, or such that the platform would refuse it.
 
-    The text names the file and what is wrong with it; only its name is shown, and nothing of its contents.
+    The text names the file and what is wrong with it; only its name is shown, and nothing of its contents. The attempt
+    sent nothing; ``phase`` is ``sent`` if an earlier attempt of the call may have arrived.
     """
 
 
 class FileChanged(FileRefused):
-    """The file changed while it was being sent; the attempt was ended before its last byte, so nothing was stored.
+    """The file changed while it was being sent, or between two attempts.
 
-    Upload it again once no program writes to it.
+    The attempt was ended before its last byte, so it stored nothing; ``phase`` is ``sent`` if an earlier attempt of the
+    call may have arrived. Upload the file again once no program writes to it.
     """
 
 

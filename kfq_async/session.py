@@ -84,8 +84,8 @@ class AsyncSession:
             are connected to 127.0.0.1, unless ``connector`` or ``proxy`` is given.
         operator_account: Account that the platform acts as in operations on contracts, files and accounts, if it has
             linked the account to the token; without effect otherwise. With one, the platform reports in words some
-            failures that otherwise end in `HiddenErrorPage`. A request's own ``operator_account`` overrides it, and
-            ``None`` sends none.
+            failures that otherwise end in `HiddenErrorPage`. A request that names an account overrides it; a mapping
+            with ``None`` for ``operatorAccount`` sends none.
         signer: Computes the ``sign`` header, such as `Rsa2Signer`; ``None`` sends it empty, as the platform's sample
             does.
         timeouts: Limits of each call, in seconds.

@@ -29,7 +29,7 @@ def make_zip(*contents: bytes, comment: bytes = b"") -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for number, content in enumerate(contents):
-            archive.writestr(f"合同{number}.pdf", content)
+            archive.writestr(zipfile.ZipInfo(f"合同{number}.pdf"), content)  # without the time of its making
         archive.comment = comment
     return buffer.getvalue()
 

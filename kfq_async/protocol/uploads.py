@@ -88,12 +88,17 @@ class PreparedUpload(PreparedCall):
     upload: FileUpload = field(repr=False)
     file: OpenFile | None = field(default=None, repr=False)
 
+    def _describe_empty(self) -> str:
+        if hasattr(self.upload.source, "read"):
+            return "it is empty from its position on: after writing or reading it, call seek(0)"
+        return "it is empty"
+
     def begin(self, file: OpenFile, facts: FileFacts) -> None:
         """Add the file, with its name; raise `FileRefused`, without the name, if the platform would refuse it."""
         name, suffix = _resolve_name(self.upload, facts)
         problem = (
             _find_name_problem(name)
-            or ("it is empty" if facts.size == 0 else None)
+            or (self._describe_empty() if facts.size == 0 else None)
             or _find_suffix_problem(suffix, self.upload.suffixes)
             or (_find_content_problem(suffix, facts.head) if self.upload.inspected else None)
         )

@@ -11,6 +11,7 @@ from kfq_async.models.accounts import (
     RegisterPersonRequest,
 )
 from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
+from kfq_async.resources.arguments import require
 
 if TYPE_CHECKING:
     from kfq_async.protocol.operation import Send
@@ -60,6 +61,7 @@ class Accounts:
             KfqError: The call failed; `BusinessError` if the enterprise has no such user.
             TypeError: ``contact`` is not a ``str``.
         """
+        require(contact=contact)
         return (await self._send(BUSINESS_LINES, BusinessLinesRequest(contact=contact))).result
 
     async def register_company(self, request: RegisterCompanyRequest) -> None:

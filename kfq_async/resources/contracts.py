@@ -26,6 +26,7 @@ from kfq_async.models.contracts import (
 from kfq_async.models.masking import type_name
 from kfq_async.models.zones import format_china_time
 from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
+from kfq_async.resources.arguments import require
 
 if TYPE_CHECKING:
     import os
@@ -165,9 +166,9 @@ class Contracts:
     """``session.contracts``: create contracts, read and change their state, link to their pages, and download them.
 
     The methods that change a contract return its state and open tasks as read after the platform's response, in a
-    second call: success alone does not tell what the contract waits for. If that call fails, whatever the reason, they
-    raise `TasksUnavailable`: the change took effect. They are retried only if the platform cannot have acted on them,
-    and raise `OutcomeUnknown` if it may have.
+    second call with a ``total`` of its own: success alone does not tell what the contract waits for. If that call
+    fails, whatever the reason, they raise `TasksUnavailable`: the change took effect. They are retried only if the
+    platform cannot have acted on them, and raise `OutcomeUnknown` if it may have.
     """
 
     def __init__(self, send: Send, downloads: Downloads) -> None:
@@ -210,6 +211,7 @@ class Contracts:
             KfqError: The call failed; `ParameterError` or `BusinessError` if there is no such contract.
             TypeError: ``contract_id`` is not a ``str``.
         """
+        require(contract_id=contract_id)
         return (await self._send(CONTRACT_TASKS, ContractTasksRequest(contract_id=contract_id))).result
 
     async def add_signers(self, contract_id: str, signers: Sequence[ContractSigner]) -> ContractTasks:
@@ -233,6 +235,7 @@ class Contracts:
             KfqError: The call failed otherwise; `BusinessError` if the contract is complete or finishes by itself.
             TypeError: An argument has the wrong type.
         """
+        require(contract_id=contract_id, signers=signers)
         request = ContractAddSignersRequest(contract_id=contract_id, signer_list=signers)
         return await self._change(CONTRACT_ADD_SIGNERS, request, contract_id)
 
@@ -253,6 +256,7 @@ class Contracts:
             KfqError: The call failed otherwise; `BusinessError` if the approver has no open approval.
             TypeError: An argument has the wrong type.
         """
+        require(contract_id=contract_id, signer=signer)
         request = ContractApprovalRequest(contract_id=contract_id, signer=signer, approval=1, comment=comment)
         return await self._change(CONTRACT_APPROVAL, request, contract_id)
 
@@ -273,6 +277,7 @@ class Contracts:
             KfqError: The call failed otherwise; `BusinessError` if the approver has no open approval.
             TypeError: An argument has the wrong type.
         """
+        require(contract_id=contract_id, signer=signer)
         request = ContractApprovalRequest(contract_id=contract_id, signer=signer, approval=0, comment=comment)
         return await self._change(CONTRACT_APPROVAL, request, contract_id)
 
@@ -291,6 +296,7 @@ class Contracts:
             KfqError: The call failed otherwise; `BusinessError` if tasks are open or the contract finishes by itself.
             TypeError: ``contract_id`` is not a ``str``.
         """
+        require(contract_id=contract_id)
         return await self._change(CONTRACT_FINISH, ContractFinishRequest(contract_id=contract_id), contract_id)
 
     async def recall(self, contract_id: str) -> ContractTasks:
@@ -311,6 +317,7 @@ class Contracts:
             KfqError: The call failed otherwise; `BusinessError` if the contract is in another state.
             TypeError: ``contract_id`` is not a ``str``.
         """
+        require(contract_id=contract_id)
         return await self._change(CONTRACT_RECALL, ContractRecallRequest(contract_id=contract_id), contract_id)
 
     async def sign_for_person(
@@ -340,6 +347,7 @@ class Contracts:
             KfqError: The call failed otherwise; `BusinessError` if the person has no open task or no authorisation.
             TypeError: An argument has the wrong type.
         """
+        require(contract_id=contract_id, signer=signer)
         request = ContractProxySignRequest(
             contract_id=contract_id, signature_subject_type=subject_type, signer=signer, position_param_list=positions
         )
@@ -362,6 +370,7 @@ class Contracts:
             KfqError: The call failed; `BusinessError` if there is no such contract or task.
             TypeError: An argument has the wrong type.
         """
+        require(contract_id=contract_id, task_id=task_id)
         request = ContractTaskUrlRequest(contract_id=contract_id, task_id=task_id, callback_page=callback_page)
         return (await self._send(CONTRACT_TASK_URL, request)).result
 
@@ -397,6 +406,7 @@ class Contracts:
             TypeError: An argument has the wrong type.
             ValueError: ``expires_at`` has no time zone, is not in the future, or is given without ``no_login=True``.
         """
+        require(contract_id=contract_id, contact=contact)
         request = ContractPageUrlRequest(
             contact=contact,
             contract_id=contract_id,
@@ -449,6 +459,7 @@ class Contracts:
             ValueError: ``to`` is empty.
         """
         try:
+            require(contract_id=contract_id, contact=contact)
             request = ContractDownloadRequest(contract_id=contract_id, contact=contact)
         except TypeError as problem:
             raise problem.with_traceback(None) from None
@@ -488,6 +499,7 @@ class Contracts:
             TypeError: An argument has the wrong type.
         """
         try:
+            require(contract_id=contract_id, contact=contact)
             request = ContractDownloadRequest(contract_id=contract_id, contact=contact)
         except TypeError as problem:
             raise problem.with_traceback(None) from None

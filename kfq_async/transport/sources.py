@@ -29,7 +29,7 @@ PIECE = 384 * 1024
 """Bytes of a file that are read at once; a multiple of 3, so that pieces of base64 join without padding."""
 MAX_LABEL = 100
 """Number of characters of a file's name that an error shows."""
-MAX_CLOSING = 1.0
+MAX_CLOSING = 0.2
 """Seconds for which the end of an upload waits for a thread that reads; the file is closed when it has read."""
 MAX_IN_MEMORY = 1024 * 1024
 """Bytes of a source that can be read only once, beyond which it is kept in a temporary file."""

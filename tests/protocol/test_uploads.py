@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -112,6 +113,7 @@ def test_accepted(upload: FileUpload, head: bytes) -> None:
         (DocumentUpload(b"", name="合同😀"), None, PDF, "beyond U.FFFF"),
         (AttachmentUpload(b"", name="𠮷.pdf"), None, PDF, "beyond U.FFFF"),
         (DocumentUpload(b""), "a.pdf", b"", "it is empty"),
+        (DocumentUpload(io.BytesIO()), "a.pdf", b"", r"it is empty from its position on: .* call seek\(0\)"),
         (AttachmentUpload(b""), "a.zip", b"", "it is empty"),
         (DocumentUpload(b""), "a", ZIP, "it has no extension, and the platform takes .pdf, .doc"),
         (DocumentUpload(b""), "a.jpg", PDF, "its extension is .jpg, and the platform takes .pdf, .doc"),
