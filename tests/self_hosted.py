@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -109,6 +110,7 @@ class Platform:
         extra: Iterable[ApiOperation] = (),
     ) -> None:
         self.store = store = Store(None)
+        weakref.finalize(self, store.close)
         self.now_ms = NOW_MS
         self.events: list[tuple[str, str, dict[str, object]]] = []
         self.files = FileService(store)

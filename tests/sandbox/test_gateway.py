@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import orjson
@@ -152,10 +153,11 @@ def test_unique_code_of_a_download() -> None:
     """A download is sent without ``uniqueCode``."""
     download = Download("a.pdf", b"%PDF-1.7")
     operation = ApiOperation(method="GET", path="/download", shape={}, handler=lambda _: download)
-    directory = Directory(load_fixtures(fixtures_document()), Store(None))
-    gateway = Gateway(directory, strict=False, rate_limit_form="internal")
     request = ApiRequest(query={"appAuthToken": TOKEN}, address="192.0.2.1", now_ms=NOW_MS, origin="http://127.0.0.1")
-    assert gateway.respond(operation, request) is download
+    with closing(Store(None)) as store:
+        directory = Directory(load_fixtures(fixtures_document()), store)
+        gateway = Gateway(directory, strict=False, rate_limit_form="internal")
+        assert gateway.respond(operation, request) is download
 
 
 @pytest.mark.parametrize(
