@@ -81,12 +81,16 @@ async def test_no_response_at_the_wrong_call() -> None:
 
 
 async def test_benchmark_of_files() -> None:
-    """The benchmark of uploads runs, also if warnings are errors, and prints its figures."""
+    """The benchmark of uploads and downloads runs, also if warnings are errors, and prints its figures."""
     command = (sys.executable, "-W", "error", "-m", "benchmarks.files", "--size", "1", "--rounds", "1")
     process = await asyncio.create_subprocess_exec(
         *command, cwd=Path(__file__).parents[1], stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
     assert process.returncode == 0, output
-    for figure in (b"upload_document(path)", b"longest stall", b"peak memory"):
-        assert figure in output
+    ways = ("upload_document(path)", "upload_document(bytes)", "download(to=path)", "download_stream()")
+    for way in ways:
+        (line,) = (line for line in output.decode().splitlines() if line.startswith(way))
+        milliseconds, ratio, stall, worst, peak = (float(figure.strip("()")) for figure in line[len(way) :].split())
+        assert min(milliseconds, ratio, peak) > 0
+        assert 0 <= stall <= worst
