@@ -538,8 +538,6 @@ def test_interrupt_before_the_run(
     assert {row["认证状态"] for row in read(tmp_path / "companies.links.csv")} == {"pending"}
 
 
-# The sandbox's thread may end before the event loop has closed the connections of a process that was interrupted.
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.parametrize("times", [1, 2])
 def test_interrupt(times: int, kfq_sandbox: Sandbox, tmp_path: Path) -> None:
     """The first Ctrl-C finishes the requests in progress, the second stops at once; both can be resumed."""
