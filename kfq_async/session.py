@@ -14,7 +14,6 @@ from yarl import URL
 
 from kfq_async._version import __version__
 from kfq_async.config import RetryPolicy, Timeouts
-from kfq_async.errors import DecodeError
 from kfq_async.models.files import FileUpload
 from kfq_async.models.masking import MaskedStr, hide_arguments, plain_text, type_name
 from kfq_async.models.urls import parse_http_url
@@ -178,10 +177,10 @@ class AsyncSession:
         self._add_resources()
 
     def _add_resources(self) -> None:
-        self._auth = Auth(self.send)
-        self._accounts = Accounts(self.send)
+        self._auth = Auth(self._fetch)
+        self._accounts = Accounts(self._fetch)
         self._contracts = Contracts(self.send, Downloader(self._receive))
-        self._files = Files(self.send)
+        self._files = Files(self._fetch)
 
     @property
     def auth(self) -> Auth:
@@ -357,6 +356,35 @@ class AsyncSession:
             KfqError: The call failed.
             TypeError, ValueError: The request is invalid; nothing was sent.
         """
+        try:
+            call = self._make_call(operation, request, extra_body, extra_headers)
+        finally:
+            del request, extra_body, extra_headers  # a traceback of this call shows no plain data
+        envelope = await call.run()
+        return ApiResponse(
+            result=call.read_result(envelope),
+            envelope=envelope,
+            attempts=call.attempts,
+            http_status=call.http_status,
+            unique_code=call.unique_code,
+        )
+
+    async def _fetch(self, operation: Operation[RequestT, ResultT], request: RequestT) -> ResultT:
+        """Call an operation, and return its result."""
+        try:
+            call = self._make_call(operation, request, NOTHING, NOTHING)
+        finally:
+            del request  # as in `send`
+        result: ResultT = call.read_result(await call.run())
+        return result
+
+    def _make_call(
+        self,
+        operation: Operation[Any, Any],
+        request: object,
+        extra_body: Mapping[str, object],
+        extra_headers: Mapping[str, str],
+    ) -> Call:
         kind = UploadCall if issubclass(type(request), FileUpload) else Call
         try:
             if not isinstance(operation, Operation):
@@ -372,24 +400,8 @@ class AsyncSession:
         except Exception as problem:  # noqa: BLE001  # raised again
             raise problem.with_traceback(None) from None  # the frames of `prepare` hold the fields
         finally:
-            del request, extra_body, extra_headers  # a traceback of this call shows no plain data
-        call = kind(self._client, self._settings, prepared)
-        envelope = await call.run()
-        try:
-            result: ResultT = envelope.result if operation.result is None else envelope.decode_result(operation.result)
-            return ApiResponse(
-                result=result,
-                envelope=envelope,
-                attempts=call.attempts,
-                http_status=call.http_status,
-                unique_code=call.unique_code,
-            )
-        except DecodeError as problem:
-            unreadable = problem.with_traceback(None)  # its frames hold the plain result
-        try:
-            raise call.explain(unreadable)
-        finally:
-            del unreadable  # as in `Call.run`: a local variable would close a reference cycle
+            del request, extra_body, extra_headers
+        return kind(self._client, self._settings, prepared)
 
     async def _receive(self, operation: Operation[Any, Any], request: object, download: FileDownload) -> None:
         """Call an operation whose success is a file."""

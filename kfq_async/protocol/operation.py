@@ -13,7 +13,7 @@ from kfq_async.models.urls import is_plain_path
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ApiResponse", "CredentialPlacement", "Idempotency", "Operation", "Send"]
+__all__ = ["ApiResponse", "CredentialPlacement", "Fetch", "Idempotency", "Operation", "Send"]
 
 RequestT = TypeVar("RequestT")
 ResultT = TypeVar("ResultT")
@@ -140,6 +140,14 @@ class ApiResponse(Generic[ResultT]):
     """HTTP status of the response."""
     unique_code: str
     """``uniqueCode`` (流水号) of the last attempt, by which the platform's log knows it."""
+
+
+class Fetch(Protocol):
+    """Function of the session for its resources: makes a call, and returns its result."""
+
+    async def __call__(self, operation: Operation[RequestT, ResultT], request: RequestT) -> ResultT:
+        """Send a request and return the result."""
+        ...
 
 
 class Send(Protocol):

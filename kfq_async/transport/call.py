@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import field, frozen
 
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import (
     ClockError,
+    DecodeError,
     KfqError,
     OutcomeUnknown,
     Phase,
@@ -111,6 +112,18 @@ class Call:
             raise self.explain(outcome)
         finally:
             del outcome  # the traceback holds this frame: a local variable would close a reference cycle
+
+    def read_result(self, envelope: Envelope) -> Any:
+        """Return the result in the envelope of a success, as a model if the operation has one; raise `DecodeError`."""
+        model = self._prepared.operation.result
+        try:
+            return envelope.result if model is None else envelope.decode_result(model)
+        except DecodeError as problem:
+            unreadable = problem.with_traceback(None)  # its frames hold the plain result
+        try:
+            raise self.explain(unreadable)
+        finally:
+            del unreadable  # as in `run`
 
     def explain(self, error: KfqError) -> KfqError:
         """Return the error to raise, with the details of the call: `OutcomeUnknown` if a retry could act twice."""
