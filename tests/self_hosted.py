@@ -9,6 +9,7 @@ import orjson
 
 from kfq_async.sandbox.accounts import AccountService
 from kfq_async.sandbox.checks import Download, PlatformResponse
+from kfq_async.sandbox.contract_files import ContractFiles
 from kfq_async.sandbox.contract_repository import ContractRepository
 from kfq_async.sandbox.contracts import ContractService
 from kfq_async.sandbox.directory import Directory
@@ -96,6 +97,7 @@ class Platform:
         store: Records.
         events: ``contractId``, callback URL and body of each event of a contract.
         files: Uploaded files.
+        contract_files: Documents of contracts, as signed so far.
         repository: Contracts.
         directory: Look-ups of the gateway.
         operations: All operations, by path.
@@ -116,13 +118,14 @@ class Platform:
         self.files = FileService(store)
         self.directory = Directory(load_fixtures(fixtures_document() if fixtures is None else fixtures), store)
         self._gateway = Gateway(self.directory, strict=strict, rate_limit_form=rate_limit_form)
+        self.contract_files = ContractFiles(self.files.document)
         self.repository = repository = ContractRepository(store, self.directory, publish=self._publish)
         services = (
             AccountService(self.directory),
             self.files,
             ContractService(repository, self.directory, self.files),
             LinkService(store, repository),
-            DownloadService(repository, self.directory, self.files),
+            DownloadService(repository, self.directory, self.contract_files),
         )
         operations = [operation for service in services for operation in service.operations()]
         self.operations = {operation.path: operation for operation in [*operations, *extra]}

@@ -44,7 +44,7 @@ LAYERS: dict[str, list[set[str]]] = {
     "sandbox": [
         {"addresses", "binding", "checks", "dates", "faults", "fixtures", "store"},
         {"callback_client", "directory", "documents", "fault_injection", "lifecycle", "orders"},
-        {"gateway", "positions"},
+        {"contract_files", "gateway", "positions"},
         {"accounts", "contract_repository", "files", "parties"},
         {"drafts"},
         {"contracts", "downloads", "links"},

@@ -21,6 +21,7 @@ from kfq_async.sandbox.accounts import AccountService
 from kfq_async.sandbox.addresses import host_names
 from kfq_async.sandbox.app import make_app
 from kfq_async.sandbox.callback_client import DeliveryPolicy
+from kfq_async.sandbox.contract_files import ContractFiles
 from kfq_async.sandbox.contract_repository import ContractRepository
 from kfq_async.sandbox.contracts import ContractService
 from kfq_async.sandbox.directory import Directory
@@ -430,13 +431,14 @@ class Sandbox:
         info = ConsoleInfo(app_id=self.app_id, public_key=self.public_key, retry_after=self._delivery.retry_after)
         directory = Directory(self._fixtures, store)
         files = FileService(store)
+        contract_files = ContractFiles(files.document)
         repository = ContractRepository(store, directory, publish=services.event_sender.publish)
         api_services = (
             AccountService(directory),
             files,
             ContractService(repository, directory, files),
             LinkService(store, repository),
-            DownloadService(repository, directory, files),
+            DownloadService(repository, directory, contract_files),
         )
         identity_service = IdentityService(store, tokens=self._fixtures.tokens, strict=self._strict)
         return make_app(
