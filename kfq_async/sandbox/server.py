@@ -43,6 +43,7 @@ from kfq_async.sandbox.web.access import AccessPolicy
 from kfq_async.sandbox.web.console import Console, ConsoleInfo
 from kfq_async.sandbox.web.operator_page import OperatorPage
 from kfq_async.sandbox.web.order_form import order_form
+from kfq_async.sandbox.web.signing_page import SigningPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -456,6 +457,7 @@ class Sandbox:
             clock=self._clock,
             routes=[
                 *OperatorPage(services.orders).routes(),
+                *SigningPage(store, repository, contract_files, stamper, self._clock).routes(),
                 *Console(services.orders, services.event_sender, info).routes(),
             ],
             max_body=self._max_body,

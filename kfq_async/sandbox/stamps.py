@@ -84,6 +84,10 @@ class Stamper:
             run.sign(step, self._owner(party, step, granted), moment)
         return run.updates
 
+    def seal_of(self, party: Party, step: Step) -> Seal:
+        """Return the seal whose picture a step leaves when its person signs without one that was granted."""
+        return self._owner(party, step, None).seal
+
     def _owner(self, party: Party, step: Step, granted: Seal | None) -> _Owner:
         """Return whose mark a step leaves: the enterprise's where it seals, otherwise the person's."""
         if step.node_type == ENTERPRISE_SEAL:
