@@ -48,8 +48,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def blockbuster() -> BlockBuster:
     """Detector of blocking calls of the package, activated by each test.
 
-    The sandbox's SQLite may block: it takes microseconds, and no production service runs in it. Coverage may block
-    too: its tracer, which has no frame of its own, waits for a lock before a function's first line.
+    The sandbox's SQLite may block: it takes microseconds, and no production service runs in it. So may operations that
+    a test calls without HTTP, and coverage: its tracer, which has no frame of its own, waits for a lock before a
+    function's first line.
     """
     blockbuster = BlockBuster("kfq_async")
     acquire = blockbuster.functions["threading.Lock.acquire"]
@@ -60,6 +61,8 @@ def blockbuster() -> BlockBuster:
     for name, function in blockbuster.functions.items():
         if name.startswith("sqlite3"):
             function.can_block_in("kfq_async/sandbox/store.py", {"_run"})
+        function.can_block_in("tests/self_hosted.py", {"__init__", "respond"})
+        function.can_block_in("tests/signing_client.py", {"apply"})
     return blockbuster
 
 
