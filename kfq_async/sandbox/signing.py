@@ -418,14 +418,10 @@ def _pages(writer: IncrementalPdfFileWriter) -> Iterator[_Page]:
 
 
 def _resolve(value: object) -> object:
-    """Follow a reference; ``None`` for one that names no object."""
+    """Follow a reference; one that names no object leads to the null object."""
     from pyhanko.pdf_utils.generic import IndirectObject
 
-    if not isinstance(value, IndirectObject):
-        return value
-    with suppress(KeyError):
-        return value.get_object()
-    return None
+    return value.get_object() if isinstance(value, IndirectObject) else value
 
 
 def _cross_reference_stream(content: bytes, document: PdfDocument) -> bytes:

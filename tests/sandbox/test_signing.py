@@ -131,6 +131,7 @@ UPLOADS = {
     "a size that is too small": re.sub(rb"/Size \d+", b"/Size 3", PLAIN),
     "no size": re.sub(rb"/Size \d+", b"", PLAIN),
     "an object stream": with_object_streams(),
+    "an object stream, and much text after the end": with_object_streams() + b"x" * 3000,
     "a hybrid file": hybrid(),
     "a shared list of annotations": two_pages({6: f"[{NOTE}]"}, pages=("/Annots 6 0 R", "/Annots 6 0 R")),
     "annotations of its own": two_pages({6: NOTE}, pages=(f"/Annots[{NOTE} 6 0 R 99 0 R null]", "/Annots null")),
@@ -204,6 +205,15 @@ def test_odd_page_trees(content: bytes, signer: PdfSigner) -> None:
     assert {coverage for _, _, valid, coverage in validations(signed) if valid} == {"ENTIRE_FILE"}
 
 
+def test_kids_that_are_no_pages(signer: PdfSigner) -> None:
+    """What is listed among the pages and is none does not count as a page."""
+    kids = "<</Type/Pages/Count 2/Kids[null 98 0 R 3 0 R 6 0 R 7 0 R 4 0 R]>>"
+    content = two_pages({2: kids, 6: "<<>>", 7: "<</Kids 5>>"})
+    signed = content + signer.sign(content, [seal(1), signature(2)], details())
+    fields = [each.sig_field for each in PdfFileReader(io.BytesIO(signed), strict=False).embedded_signatures]
+    assert sorted(each.raw_get("/P").idnum for each in fields) == [3, 4]
+
+
 def test_what_a_signature_says(signer: PdfSigner) -> None:
     """Name, reason and certificate say SANDBOX; the time is the given one; the format is the usual one."""
     signed = PLAIN + signer.sign(PLAIN, [seal(1)], details())
@@ -235,7 +245,7 @@ def test_a_picture_is_embedded_once(signer: PdfSigner) -> None:
     picture = seal(1).picture
     one = signer.sign(content, [Stamp(1, BOX, picture)], details())
     stamps = [Stamp(page, BOX, picture, 90 * (page % 4), page - 1, 50) for page in range(1, 51)]
-    many = signer.sign(content, stamps, details())
+    many = signer.sign(content, [*stamps, Stamp(1, OTHER_BOX, picture, 90, 0, 50)], details())
     assert many.count(b"/FontFile2") == 1
     assert len(one) < 25_000
     assert len(many) - len(one) < 60_000
