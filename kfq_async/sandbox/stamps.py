@@ -78,7 +78,7 @@ class Stamper:
 
         Raises `Refused` or `AuditedRefusal` if a mark cannot be placed, and `Refused` if a document cannot be signed.
         """
-        run = _Run(self._signer, contract, self._files)
+        run = _SigningRun(self._signer, contract, self._files)
         moment = datetime.fromtimestamp(self._clock(), CHINA)
         for party, step in steps:
             run.sign(step, self._owner(party, step, granted), moment)
@@ -103,7 +103,7 @@ class Stamper:
         return named or _default_seal(enterprise.seals)
 
 
-class _Run:
+class _SigningRun:
     """Signatures of one change of a contract, one after another."""
 
     def __init__(self, signer: PdfSigner, contract: Contract, files: ContractFiles) -> None:
