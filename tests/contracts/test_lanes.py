@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import TCPConnector, web
-from aiohttp.test_utils import TestServer
+from aiohttp import TCPConnector
 
 from calls import NO_RETRY, TOKEN, StuckResolver, error_of, open_session, refusal, respond
+from driven_platform import DrivenPlatform
 from kfq_async import (
     ApiResponse,
     AsyncSession,
@@ -30,7 +29,6 @@ from kfq_async import (
     SessionError,
     Timeouts,
 )
-from kfq_async.protocol.requests import API_PATH
 from kfq_async.resources.contracts import CONTRACT_APPROVAL, CONTRACT_DRAFT
 from servers import ScriptedServer, http_response, success
 
@@ -54,70 +52,12 @@ SHARED: dict[str, Callable[[AsyncSession], Awaitable[object]]] = {
     "recall": lambda session: session.contracts.recall("C-1"),
     "draft": lambda session: session.send(CONTRACT_DRAFT, {"subject": "合同", "send": "0"}),
 }
-EXCLUSIVE_PATHS = {"approval", "draft", "proxy", "add"}
-
-
-class Platform:
-    """A platform that records which driving requests overlap, and holds them as long as it is told to."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.005
-        self.arrived: list[str] = []
-        """Last part of the path of each request that has arrived, followed by its contract."""
-        self.most = 0
-        """Most driving requests under way at a time."""
-        self.hold = asyncio.Event()
-        """Set unless driving requests wait for it."""
-        self.hold.set()
-        self.arrival = asyncio.Condition()
-        self._under_way = 0
-        self._server = TestServer(web.Application())
-        self._server.app.router.add_route("*", "/{path:.*}", self._respond)
-
-    @property
-    def base_url(self) -> str:
-        """Base URL for a session."""
-        return str(self._server.make_url("/resrun-paas"))
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Platform]:
-        """Serve."""
-        async with self._server:
-            yield self
-
-    def open(self, **options: Any) -> AsyncSession:
-        """Return a session without rate limit that sends a request once."""
-        return AsyncSession(TOKEN, base_url=self.base_url, **{"rate_limit": None, "retry": NO_RETRY, **options})
-
-    async def wait_for(self, count: int) -> None:
-        """Wait until so many requests have arrived."""
-        async with self.arrival:
-            await self.arrival.wait_for(lambda: len(self.arrived) >= count)
-
-    async def _respond(self, request: web.Request) -> web.Response:
-        fields = await request.json() if request.method == "POST" else dict(request.query)
-        name = request.path.removeprefix(f"/resrun-paas{API_PATH}").rpartition("/")[2]
-        driving = name in EXCLUSIVE_PATHS and fields.get("send") != "0"
-        async with self.arrival:
-            self.arrived.append(f"{name} {fields.get('contractId', '')}".strip())
-            self.arrival.notify_all()
-        if driving:
-            self._under_way += 1
-            self.most = max(self.most, self._under_way)
-            try:
-                await asyncio.sleep(self.seconds)
-                await self.hold.wait()
-            finally:
-                self._under_way -= 1
-        result = {"contractId": "C-1", "status": "SIGNING", "todoTaskList": []}
-        code = 31000 if fields.get("contractId") == "refused" else 10000
-        return web.json_response({"code": code, "message": "成功", "result": result, "timestamp": 1})
 
 
 @pytest.fixture
-async def platform() -> AsyncIterator[Platform]:
+async def platform() -> AsyncIterator[DrivenPlatform]:
     """A platform that serves."""
-    async with Platform().serving() as platform:
+    async with DrivenPlatform().serving() as platform:
         yield platform
 
 
@@ -157,7 +97,7 @@ def approve(session: AsyncSession, contract_id: str = "C-1") -> asyncio.Task[Api
 
 
 @pytest.mark.parametrize("lane", [True, False])
-async def test_a_gather(platform: Platform, *, lane: bool) -> None:
+async def test_a_gather(platform: DrivenPlatform, *, lane: bool) -> None:
     """Driving requests of all sessions, views and tenants go one at a time, unless that is switched off."""
     options: dict[str, Any] = {} if lane else {"lane": None}
     async with platform.open(**options) as first, platform.open(**options) as second:
@@ -167,7 +107,7 @@ async def test_a_gather(platform: Platform, *, lane: bool) -> None:
 
 
 @pytest.mark.parametrize("call", SHARED.values(), ids=SHARED)
-async def test_others_do_not_wait(call: Callable[[AsyncSession], Awaitable[object]], platform: Platform) -> None:
+async def test_others_do_not_wait(call: Callable[[AsyncSession], Awaitable[object]], platform: DrivenPlatform) -> None:
     """What was safe beside driving requests does not wait for them."""
     platform.hold.clear()
     async with platform.open() as session:
@@ -179,17 +119,17 @@ async def test_others_do_not_wait(call: Callable[[AsyncSession], Awaitable[objec
         await driving
 
 
-async def test_first_come_first_served(platform: Platform) -> None:
+async def test_first_come_first_served(platform: DrivenPlatform) -> None:
     """Calls are sent in the sequence in which they were made."""
     async with platform.open() as first, platform.open() as second:
         await asyncio.gather(*(approve((first, second)[number % 2], f"C-{number}") for number in range(10)))
     assert platform.arrived == [f"approval C-{number}" for number in range(10)]
 
 
-async def test_one_lane_for_each_platform(platform: Platform) -> None:
+async def test_one_lane_for_each_platform(platform: DrivenPlatform) -> None:
     """Another platform has another lane, and the form of a URL does not matter."""
     platform.hold.clear()
-    async with Platform().serving() as other, platform.open() as first, other.open() as second:
+    async with DrivenPlatform().serving() as other, platform.open() as first, other.open() as second:
         spelt = AsyncSession(TOKEN, base_url=platform.base_url.replace("http://", "HTTP://") + "/", rate_limit=None)
         async with spelt:
             driving = approve(first)
@@ -221,7 +161,7 @@ async def test_normalised_url(base_url: str, other: str) -> None:
     assert len(set(lane.platforms)) == 1
 
 
-async def test_cancelled_in_the_queue(platform: Platform) -> None:
+async def test_cancelled_in_the_queue(platform: DrivenPlatform) -> None:
     """A call that is cancelled while it waits leaves the lane to the next one."""
     platform.hold.clear()
     async with platform.open() as session:
@@ -234,7 +174,7 @@ async def test_cancelled_in_the_queue(platform: Platform) -> None:
     assert platform.arrived == ["approval 1", "approval 3"]
 
 
-async def test_cancelled_after_sending(platform: Platform) -> None:
+async def test_cancelled_after_sending(platform: DrivenPlatform) -> None:
     """The lane of a call that was cancelled after it was sent opens when the limit of its attempt is over."""
     platform.hold.clear()
     loop = asyncio.get_running_loop()
@@ -252,7 +192,7 @@ async def test_cancelled_after_sending(platform: Platform) -> None:
     assert platform.arrived == ["approval 1", "approval 2"]
 
 
-async def test_no_task_holds_the_lane(platform: Platform) -> None:
+async def test_no_task_holds_the_lane(platform: DrivenPlatform) -> None:
     """The lane of a session that was closed with a request under way opens by itself, without a task."""
     platform.hold.clear()
     session = platform.open(timeouts=Timeouts(attempt=0.3))
@@ -268,7 +208,7 @@ async def test_no_task_holds_the_lane(platform: Platform) -> None:
         await approve(other)
 
 
-async def test_total_expired_after_sending(platform: Platform) -> None:
+async def test_total_expired_after_sending(platform: DrivenPlatform) -> None:
     """The limit of the whole call is the caller's: the platform may work on until that of the attempt is over."""
     lane = RecordedLane()
     platform.hold.clear()
@@ -293,7 +233,7 @@ async def test_not_sent() -> None:
     assert lane.releases == [0.0]
 
 
-async def test_answered(platform: Platform) -> None:
+async def test_answered(platform: DrivenPlatform) -> None:
     """The lane opens with the response, whatever that says."""
     lane = RecordedLane()
     async with platform.open(lane=lane) as session:
@@ -315,7 +255,7 @@ async def test_doubt(response: bytes | None, *, in_doubt: bool) -> None:
     assert (50 < after < 60) is in_doubt
 
 
-async def test_total_in_the_queue(platform: Platform) -> None:
+async def test_total_in_the_queue(platform: DrivenPlatform) -> None:
     """A call whose limit is over before its turn was not sent, and says what it waited for."""
     platform.hold.clear()
     async with platform.open() as session:
@@ -329,7 +269,7 @@ async def test_total_in_the_queue(platform: Platform) -> None:
     assert platform.arrived == ["approval 1", "approval 3"]
 
 
-async def test_closed_in_the_queue(platform: Platform) -> None:
+async def test_closed_in_the_queue(platform: DrivenPlatform) -> None:
     """A session that is closed ends its calls that wait for the lane."""
     platform.hold.clear()
     async with platform.open() as first:
@@ -347,7 +287,7 @@ async def test_closed_in_the_queue(platform: Platform) -> None:
     assert platform.arrived == ["approval 1"]
 
 
-async def test_order_of_waits(platform: Platform) -> None:
+async def test_order_of_waits(platform: DrivenPlatform) -> None:
     """A call that waits for the lane holds no slot, so that other calls have it."""
     platform.hold.clear()
     async with platform.open(concurrency=2) as session:
@@ -373,7 +313,7 @@ async def test_not_held_between_attempts() -> None:
     ("send", "exclusive"),
     [("1", True), ("0", False), (1, True), (0, False), (None, True), (False, True), ("", True), ([], True)],
 )
-async def test_drafts(send: object, platform: Platform, *, exclusive: bool) -> None:
+async def test_drafts(send: object, platform: DrivenPlatform, *, exclusive: bool) -> None:
     """A draft that is not started takes no lane; in doubt it is started."""
     lane = RecordedLane()
     async with platform.open(lane=lane) as session:
@@ -381,7 +321,7 @@ async def test_drafts(send: object, platform: Platform, *, exclusive: bool) -> N
     assert (lane.log != []) is exclusive
 
 
-async def test_operations_of_the_caller(platform: Platform) -> None:
+async def test_operations_of_the_caller(platform: DrivenPlatform) -> None:
     """An operation that this package does not define takes the lane if it says so, and an upload never does."""
     lane = RecordedLane()
     operation = Operation[Any, Any]("POST", "/other", credentials=CredentialPlacement.PARAMETERS, exclusive=True)
@@ -401,7 +341,7 @@ async def test_operations_of_the_caller(platform: Platform) -> None:
         (None, "returned str, which is no turn"),
     ],
 )
-async def test_failure_of_a_lane(problem: BaseException | None, message: str, platform: Platform) -> None:
+async def test_failure_of_a_lane(problem: BaseException | None, message: str, platform: DrivenPlatform) -> None:
     """A lane that fails ends the call before anything is sent, and nothing is held."""
 
     class BrokenLane:
@@ -420,7 +360,7 @@ async def test_failure_of_a_lane(problem: BaseException | None, message: str, pl
     assert platform.arrived == ["tasks C-1"]
 
 
-async def test_failing_release(platform: Platform) -> None:
+async def test_failing_release(platform: DrivenPlatform) -> None:
     """What the release of a lane raises is reported to the event loop, and the outcome of the call is kept."""
 
     class LostLane(RecordedLane):
@@ -437,7 +377,7 @@ async def test_failing_release(platform: Platform) -> None:
     assert isinstance(context["exception"], OSError)
 
 
-async def test_short_lease(platform: Platform) -> None:
+async def test_short_lease(platform: DrivenPlatform) -> None:
     """A lane that may be lost during an attempt is not used."""
     lane = RecordedLane()
     lane.lease = 34.9
@@ -449,7 +389,7 @@ async def test_short_lease(platform: Platform) -> None:
     assert platform.arrived == []
 
 
-async def test_lost_while_waiting_for_a_slot(platform: Platform) -> None:
+async def test_lost_while_waiting_for_a_slot(platform: DrivenPlatform) -> None:
     """A lane that was lost before the request is sent is acquired again."""
 
     class FadingLane(RecordedLane):
