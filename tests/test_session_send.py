@@ -178,9 +178,9 @@ async def test_plain_data_is_not_kept(options: dict[str, Any]) -> None:
         async with session:
             with pytest.raises((KfqError, ValueError)) as caught:
                 await session.send(CUSTOM, **options)
-    (variables,) = frames_of(caught.value, "session.py")
-    assert variables["self"] is session
-    assert "13800138000" not in repr(variables)
+    frames = frames_of(caught.value, "session.py")
+    assert frames[0]["self"] is session
+    assert "13800138000" not in repr(frames)
 
 
 class CancellingDict(dict[str, Any]):
@@ -221,7 +221,7 @@ async def test_programming_errors_show_no_data(method: str, options: dict[str, A
             await session.send(operation, **options)
     frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
     shown = [repr(frame.f_locals) for frame in frames if "kfq_async" in frame.f_code.co_filename]
-    assert len(shown) == 1
+    assert len(shown) == 2
     assert "SECRET" not in "".join([str(caught.value), repr(vars(caught.value)), *shown])
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 

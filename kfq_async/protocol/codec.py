@@ -18,7 +18,7 @@ from cattrs.errors import (
     IterableValidationNote,
     StructureHandlerNotFoundError,
 )
-from cattrs.gen import make_dict_structure_fn, override
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn_from_attrs, override
 from cattrs.v import format_exception
 
 from kfq_async.errors import DecodeError, EncodeError
@@ -212,29 +212,22 @@ def _non_optional(kind: Any) -> Any:
 
 
 def _unstructure_hook(cls: type, converter: Converter) -> Callable[[Any], dict[str, object]]:
-    """Return a hook that writes the fields that are not ``None``, in order; cattrs' own hook writes nulls too."""
+    """Return a hook that writes the fields that are not ``None``, in order."""
     attrs.resolve_types(cls)
-    steps = [
-        (name, camel(name), _item_hook(_non_optional(attribute.type), converter))
-        for name, attribute in attrs.fields_dict(cls).items()
-    ]
-
-    def unstructure(model: Any) -> dict[str, object]:
-        fields = {}
-        for name, wire, hook in steps:
-            value = getattr(model, name)
-            if value is not None:
-                fields[wire] = value if hook is None else hook(value)
-        return fields
-
-    return unstructure
+    fields = attrs.fields(cls)
+    renamed: dict[str, Any] = {
+        field.name: override(rename=camel(field.name), unstruct_hook=_item_hook(_non_optional(field.type), converter))
+        for field in fields
+    }
+    omitted_if_none = [field.evolve(default=None, converter=None) for field in fields]
+    return make_dict_unstructure_fn_from_attrs(omitted_if_none, cls, converter, _cattrs_omit_if_default=True, **renamed)
 
 
-def _item_hook(kind: Any, converter: Converter) -> Callable[[Any], Any] | None:
-    """Return the conversion of a field's value to JSON data, or ``None`` if the value needs none."""
+def _item_hook(kind: Any, converter: Converter) -> Callable[[Any], Any]:
+    """Return the conversion of a field's value to JSON data."""
     inner = get_args(kind)[0] if _is_tuple(kind) else kind
     if not attrs.has(inner):
-        return None
+        return converter.get_unstructure_hook(str)  # the value as it is
     hook = converter.get_unstructure_hook(inner)
     return (lambda items: [hook(item) for item in items]) if _is_tuple(kind) else hook
 

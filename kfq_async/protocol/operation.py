@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import Attribute, field, frozen, has
 
 from kfq_async.models.masking import plain_text
 from kfq_async.models.urls import is_plain_path
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["ApiResponse", "CredentialPlacement", "Idempotency", "Operation", "Send"]
+__all__ = ["ApiResponse", "CredentialPlacement", "Fetch", "Idempotency", "Operation", "Send"]
 
 RequestT = TypeVar("RequestT")
 ResultT = TypeVar("ResultT")
@@ -101,6 +99,8 @@ class Operation(Generic[RequestT, ResultT]):
         rate_limited: Whether the platform limits its rate (protocol section 1.8), so the session's ``rate_limit``
             applies.
         hosted_only: Whether a platform built from the open source lacks the operation.
+        exclusive: Whether requests must not overlap with others that drive contracts, so that the session's ``lane``
+            applies (protocol section 4.17); a function decides from the fields of a request, by wire name.
     """
 
     method: str = field(converter=_plain, validator=_method)
@@ -111,11 +111,16 @@ class Operation(Generic[RequestT, ResultT]):
     idempotency: Idempotency = field(default=Idempotency.NONE, validator=_member, kw_only=True)
     rate_limited: bool = field(default=False, kw_only=True)
     hosted_only: bool = field(default=False, kw_only=True)
+    exclusive: bool | Callable[[Mapping[str, object]], bool] = field(default=False, kw_only=True)
 
     @property
     def name(self) -> str:
         """``METHOD /path``, for errors and logs."""
         return f"{self.method} {self.path}"
+
+    def is_exclusive(self, fields: Mapping[str, object]) -> bool:
+        """Return whether a request with these fields takes the session's ``lane``."""
+        return self.exclusive(fields) if callable(self.exclusive) else self.exclusive
 
 
 @frozen(kw_only=True)
@@ -140,6 +145,14 @@ class ApiResponse(Generic[ResultT]):
     """HTTP status of the response."""
     unique_code: str
     """``uniqueCode`` (流水号) of the last attempt, by which the platform's log knows it."""
+
+
+class Fetch(Protocol):
+    """Function of the session for its resources: makes a call, and returns its result."""
+
+    async def __call__(self, operation: Operation[RequestT, ResultT], request: RequestT) -> ResultT:
+        """Send a request and return the result."""
+        ...
 
 
 class Send(Protocol):

@@ -14,7 +14,7 @@ from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Opera
 from kfq_async.resources.arguments import require
 
 if TYPE_CHECKING:
-    from kfq_async.protocol.operation import Send
+    from kfq_async.protocol.operation import Fetch
 
 __all__ = ["BUSINESS_LINES", "REGISTER_COMPANY", "REGISTER_PERSON", "Accounts"]
 
@@ -43,8 +43,8 @@ REGISTER_PERSON: Operation[RegisterPersonRequest, object] = Operation(
 class Accounts:
     """``session.accounts``: business lines, and registration of enterprises and persons."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
 
     async def business_lines(self, contact: str) -> tuple[BusinessLine, ...]:
         """Return the business lines (业务线) that a user may draft contracts in (protocol section 4.1).
@@ -62,7 +62,7 @@ class Accounts:
             TypeError: ``contact`` is not a ``str``.
         """
         require(contact=contact)
-        return (await self._send(BUSINESS_LINES, BusinessLinesRequest(contact=contact))).result
+        return await self._fetch(BUSINESS_LINES, BusinessLinesRequest(contact=contact))
 
     async def register_company(self, request: RegisterCompanyRequest) -> None:
         """Store an enterprise and its operator; it is not identified afterwards (protocol section 4.2).
@@ -78,7 +78,7 @@ class Accounts:
             KfqError: The call failed otherwise.
             TypeError: ``request`` has the wrong type.
         """
-        sending = self._send(REGISTER_COMPANY, request)
+        sending = self._fetch(REGISTER_COMPANY, request)
         del request  # it may be plain data in place of the model: no frame of a traceback shows it
         await sending
 
@@ -95,6 +95,6 @@ class Accounts:
             KfqError: The call failed otherwise.
             TypeError: ``request`` has the wrong type.
         """
-        sending = self._send(REGISTER_PERSON, request)
+        sending = self._fetch(REGISTER_PERSON, request)
         del request  # it may be plain data in place of the model: no frame of a traceback shows it
         await sending

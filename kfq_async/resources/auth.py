@@ -8,7 +8,7 @@ from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
 from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
 
 if TYPE_CHECKING:
-    from kfq_async.protocol.operation import Send
+    from kfq_async.protocol.operation import Fetch
 
 __all__ = ["CORP_IDENT_LINK", "Auth"]
 
@@ -26,8 +26,8 @@ CORP_IDENT_LINK = Operation(
 class Auth:
     """``session.auth``: real-name identification of enterprises (企业实名认证)."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
 
     async def corp_ident_link(self, request: CorpIdentLinkRequest) -> CorpIdentLink:
         """Create an identification order and return the page where the operator completes it (protocol section 3).
@@ -47,6 +47,6 @@ class Auth:
             KfqError: The call failed; ``phase`` tells whether the platform may have created the order.
             TypeError: ``request`` has the wrong type.
         """
-        sending = self._send(CORP_IDENT_LINK, request)
+        sending = self._fetch(CORP_IDENT_LINK, request)
         del request  # it may be plain data in place of the model: no frame of a traceback shows it
-        return (await sending).result
+        return await sending

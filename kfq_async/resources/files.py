@@ -9,7 +9,7 @@ from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Opera
 
 if TYPE_CHECKING:
     from kfq_async.models.files import UploadProgress, UploadSource
-    from kfq_async.protocol.operation import Send
+    from kfq_async.protocol.operation import Fetch
 
 __all__ = ["ANNEX_FILE", "DOCUMENT_FILE", "Files"]
 
@@ -36,8 +36,8 @@ ANNEX_FILE = Operation(
 class Files:
     """``session.files``: upload documents to be signed, and attachments of contracts."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
 
     async def upload_document(
         self,
@@ -80,7 +80,7 @@ class Files:
             raise problem.with_traceback(None) from None
         finally:
             del source, name, suffix  # a traceback of this call shows neither the file nor its name
-        return (await self._send(DOCUMENT_FILE, request)).result
+        return await self._fetch(DOCUMENT_FILE, request)
 
     async def upload_attachment(
         self,
@@ -116,4 +116,4 @@ class Files:
             raise problem.with_traceback(None) from None
         finally:
             del source, name, suffix  # as in `upload_document`
-        return (await self._send(ANNEX_FILE, request)).result
+        return await self._fetch(ANNEX_FILE, request)

@@ -31,16 +31,17 @@ class Arrivals:
     seen by Linux's count of received bytes, unless it arrived together with the response before; elsewhere it is not.
     """
 
-    __slots__ = ("_info", "_received", "_tls", "poll", "unrequested", "user")
+    __slots__ = ("_info", "_received", "over_tls", "poll", "unrequested", "user")
 
     def __init__(self, transport: asyncio.BaseTransport | None) -> None:
-        self._tls = transport is not None and transport.get_extra_info("ssl_object") is not None
+        self.over_tls = transport is not None and transport.get_extra_info("ssl_object") is not None
+        """Whether `while_idle` compares the count of received bytes, which a user ends by `release`."""
         self.poll = make_poll(transport)
         """Function of a timeout in milliseconds: whether there are unread bytes, an end or an error."""
-        self.unrequested = not self._tls
+        self.unrequested = not self.over_tls
         """Whether what arrives is unrequested; a new TLS connection receives session tickets at any time."""
         self.user: object = None
-        """Attempt that uses the connection."""
+        """Attempt that uses the connection, over TLS."""
         self._info = make_info(transport)
         self._received = self.count()
 
@@ -51,7 +52,7 @@ class Arrivals:
         """
         if self.poll(0) or holds_head(protocol):
             return True
-        return self._tls and self.user is None and self._received != self.count()
+        return self.over_tls and self.user is None and self._received != self.count()
 
     def count(self) -> bytes:
         """Return the number of bytes that the connection has received, in the system's form; empty if unknown."""
@@ -62,7 +63,7 @@ class Arrivals:
 
     def release(self, user: object) -> None:
         """Count from now on what arrives, unless the connection has another user already."""
-        if self._tls and self.user is user:
+        if self.user is user:
             self.user = None
             self.unrequested = True
             self._received = self.count()

@@ -6,6 +6,8 @@ import asyncio
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from kfq_async.transport.body import read_body
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -36,6 +38,7 @@ class Attempt:
         "_arrivals",
         "_attempt_timeout",
         "_cancelling",
+        "_connected_at",
         "_expires_at",
         "_late",
         "_permit",
@@ -50,6 +53,9 @@ class Attempt:
         "total_expired",
         "unwritten",
     )
+
+    receive: Callable[[ClientResponse], Awaitable[bytes | None]] = staticmethod(read_body)
+    """Receives a response, and returns its body, or ``None`` if that is too long."""
 
     def __init__(
         self, timeouts: Timeouts, *, total_at: float, cancelling: int = 0, permit: Permit | None = None
@@ -85,9 +91,9 @@ class Attempt:
         return not self.unwritten and (self.connected or not self.connecting)
 
     @property
-    def receive(self) -> Callable[[ClientResponse], Awaitable[bytes | None]] | None:
-        """Function that receives the response, if that is not read as usual."""
-        return None
+    def remaining(self) -> float:
+        """Seconds until the limit of an attempt that has its connection is over, ``total`` aside; at least 0."""
+        return max(0.0, self._connected_at + self._attempt_timeout - asyncio.get_running_loop().time())
 
     @property
     def failure(self) -> KfqError | None:
@@ -110,9 +116,10 @@ class Attempt:
     ) -> None:
         """Start the attempt timeout, and release the permit: from now on bytes may be sent."""
         self.connected = True
+        self._connected_at = now
         self._transport = transport
         self._arrivals = arrivals
-        if arrivals is not None:
+        if arrivals is not None and arrivals.over_tls:
             arrivals.user = self
         self._expires_at = min(self._total_at, now + self._attempt_timeout)
         if self._permit is not None:
@@ -149,7 +156,7 @@ class Attempt:
         A connection that was closed is dropped with the unsent rest of the request, since a server that reads nothing
         would keep it open.
         """
-        if self._arrivals is not None:
+        if self._arrivals is not None and self._arrivals.over_tls:
             self._arrivals.release(self)
         if self._transport is not None and self._transport.is_closing():
             self._transport.abort()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from functools import lru_cache
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
@@ -17,6 +16,7 @@ from kfq_async.models.hosts import is_below_localhost
 from kfq_async.protocol.requests import STATIC_HEADERS
 from kfq_async.protocol.responses import HttpResponse
 from kfq_async.transport.attempt import DeadlineTimer, current_attempt
+from kfq_async.transport.body import MAX_RESPONSE
 from kfq_async.transport.connector import Connector
 from kfq_async.transport.first_write import UnrequestedData
 from kfq_async.transport.limits import RateLimiter
@@ -30,21 +30,16 @@ if TYPE_CHECKING:
 
     from aiohttp import BaseConnector, ClientResponse, ClientSession
 
-    from kfq_async.config import Timeouts
+    from kfq_async.config import Lane, Timeouts
     from kfq_async.protocol.operation import Operation
     from kfq_async.protocol.requests import HttpRequest
     from kfq_async.transport.attempt import Attempt
     from kfq_async.transport.proxy import Proxy
 
-__all__ = ["KEEP_ALIVE", "MAX_RESPONSE", "Client", "create_client_session", "read_body"]
+__all__ = ["KEEP_ALIVE", "Client", "create_client_session"]
 
 KEEP_ALIVE = 15.0
 """Seconds that an idle connection is kept; servers usually close theirs after 20 to 75."""
-MAX_RESPONSE = 8 * 1024 * 1024
-"""Maximum size of a response body in bytes, after decompression; a larger one is refused while it arrives.
-
-It does not concern a file that is downloaded, which is not kept in memory.
-"""
 MAX_CLOSING_PAUSE = 0.03
 """Longest pause, in seconds, between two looks whether calls have ended: about half a second in all."""
 MAX_TIME = 253_402_300_799.0
@@ -68,6 +63,8 @@ class Client:
         proxy: Proxy | None,
         ssl: SSLContext | None,
         rate_limit: float | None,
+        lane: Lane | None,
+        platform: str,
         clock: Callable[[], float],
         headers: Mapping[str, str],
     ) -> None:
@@ -85,6 +82,10 @@ class Client:
         self._ssl = ssl
         self._rate_limit = rate_limit
         self._rate_limiters: dict[str, RateLimiter] = {}
+        self.lane = lane
+        """Lane of exclusive requests, or ``None`` if they may overlap."""
+        self.platform = platform
+        """Base URL in the form that all sessions of the platform have in common."""
         self._clock = clock
         self._headers = headers
         self._http: ClientSession | None = None
@@ -187,8 +188,7 @@ class Client:
                     proxy_headers=self._proxy_headers,
                     timeout=_connect_timeout(timeouts.connect),
                 )
-                receive = attempt.receive or read_body
-                body = await receive(response)
+                body = await attempt.receive(response)
             if attempt.unwritten:
                 attempt.abort()
                 return not_written(UnrequestedData(), request.url)
@@ -222,27 +222,26 @@ class Client:
             limiter = self._rate_limiters[operation.path] = RateLimiter(self._rate_limit)
         return limiter
 
-    def now_ms(self) -> int:
-        """Return the platform's time in milliseconds, as far as it is known."""
-        return round((self._now() + self.clock_offset) * 1000)
-
     def learn_clock(self, error: ApiError) -> bool:
         """Adopt the platform's clock from its response; return ``False`` if the response shows none."""
         if error.envelope is None or error.envelope.timestamp is None:
             return False
-        offset = error.envelope.timestamp.timestamp() - self._now()
+        offset = error.envelope.timestamp.timestamp() - self.now_ms() / 1000 + self.clock_offset
         if abs(offset) > MAX_CLOCK_OFFSET:
             return False
         self.clock_offset = offset
         return True
 
-    def _now(self) -> float:
-        """Return the time of the session's clock; raise `SessionError` without the cause if that fails."""
+    def now_ms(self) -> int:
+        """Return the platform's time in milliseconds, as far as it is known.
+
+        Raises `SessionError` without the cause if the session's clock fails.
+        """
         failure = "did not return the seconds since the epoch"
         try:
             now: Any = self._clock()
             if isinstance(now, (float, int)) and -MAX_TIME <= now <= MAX_TIME:
-                return float(now)
+                return round((now + self.clock_offset) * 1000)
         except BaseException as problem:  # a clock may raise anything
             if isinstance(problem, KeyboardInterrupt | SystemExit):
                 raise
@@ -289,19 +288,3 @@ def _drop_tracebacks(problem: BaseException | None) -> None:
 @lru_cache(maxsize=64)
 def _connect_timeout(seconds: float) -> ClientTimeout:
     return ClientTimeout(total=None, connect=seconds)
-
-
-async def read_body(response: ClientResponse, start: bytes = b"") -> bytes | None:
-    """Return the whole body, of which ``start`` was read before, or ``None`` as soon as it is too long."""
-    content = response.content
-    if content.is_eof() and not start:  # a small body often arrives together with the head
-        body = content.read_nowait()
-    else:
-        buffer = BytesIO()  # bytes in a variable would show the response in a traceback
-        buffer.write(start)
-        while not content.at_eof() and buffer.tell() <= MAX_RESPONSE:
-            buffer.write(await content.readany())
-        body = buffer.getvalue()
-    if not body:
-        body = await response.read()  # a mocked response may have no stream
-    return body if len(body) <= MAX_RESPONSE else None

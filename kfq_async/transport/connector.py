@@ -75,7 +75,7 @@ class Connector:
                 clean = not arrivals.while_idle(protocol)
             if clean and not protocol.should_close:
                 attempt.mark_connected(self._loop.time(), connection.transport, arrivals)
-                if not getattr(req, "written_at_once", False):
+                if traces or not getattr(req, "written_at_once", False):
                     FirstWrite.attach(connection, attempt, arrivals)
                 return connection
             connection.close()

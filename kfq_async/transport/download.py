@@ -14,8 +14,8 @@ from kfq_async.models.masking import type_name
 from kfq_async.protocol.downloads import HEAD, DownloadProgress, Ending, detect, file_name, is_json, may_begin_file
 from kfq_async.protocol.envelope import SUCCESS, Envelope, EnvelopeKind
 from kfq_async.transport.attempt import Attempt
+from kfq_async.transport.body import read_body
 from kfq_async.transport.call import Call
-from kfq_async.transport.client import read_body
 from kfq_async.transport.retry import RetryDecision
 from kfq_async.transport.targets import FileTarget, Target
 

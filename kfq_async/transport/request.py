@@ -58,6 +58,8 @@ class _Body(BytesPayload):
 class Request(ClientRequest):
     """A request whose headers are complete, and whose small body is written together with them."""
 
+    written_at_once = False
+    """Whether `send` writes head and body without giving way to the event loop, unless the request is traced."""
     _small: bytes | None = None
 
     def update_headers(self, headers: LooseHeaders | None) -> None:
@@ -71,13 +73,16 @@ class Request(ClientRequest):
         """Keep a small body as bytes."""
         if isinstance(body, bytes) and len(body) <= MAX_SMALL and self.proxy is None:
             self._small = body
+            self.written_at_once = ClientRequest.send is _ORIGINAL_SEND
             self.headers[hdrs.CONTENT_LENGTH] = str(len(body))
         else:
             self._small = None
+            self.written_at_once = False
             super().update_body_from_data(_Body(body) if isinstance(body, bytes) else body, _stacklevel)
 
     def _restore_payload(self) -> None:
         body, self._small = self._small, None
+        self.written_at_once = False
         if body is not None:
             super().update_body_from_data(_Body(body))
 
@@ -88,15 +93,10 @@ class Request(ClientRequest):
 
     body = vars(ClientRequest)["body"].getter(_payload)
 
-    @property
-    def written_at_once(self) -> bool:
-        """Whether `send` writes head and body without giving way to the event loop."""
-        return self._small is not None and not self._traces and ClientRequest.send is _ORIGINAL_SEND
-
     async def send(self, conn: Connection) -> ClientResponse:
         """Write head and body, and return the response object that will receive the response."""
         body = self._small
-        if body is None or self._traces or ClientRequest.send is not _ORIGINAL_SEND:
+        if body is None or self._traces or not self.written_at_once:
             self._restore_payload()
             return await super().send(conn)
         protocol = conn.protocol

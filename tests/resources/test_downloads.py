@@ -36,7 +36,7 @@ from kfq_async import (
     TotalTimeout,
     UnexpectedResponse,
 )
-from kfq_async.transport import client, retry, targets
+from kfq_async.transport import body, client, retry, targets
 from kfq_async.transport.targets import FileTarget, PartialFile
 from servers import PAUSE, ReceivedRequest, ScriptedServer, http_response, success
 
@@ -157,7 +157,8 @@ async def test_no_file(
 
 async def test_bound_of_other_responses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound of responses concerns everything but files."""
-    monkeypatch.setattr(client, "MAX_RESPONSE", 10_000)
+    for module in (body, client):
+        monkeypatch.setattr(module, "MAX_RESPONSE", 10_000)
     async with ScriptedServer(respond_to_downloads(chunked(b"x" * 100_000), chunked(PDF))) as server:
         error = await download_error(server, tmp_path)
         assert "exceeds 10000 bytes" in str(error)

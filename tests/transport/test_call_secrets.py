@@ -148,7 +148,7 @@ async def test_local_variables_show_no_personal_data() -> None:
         error = await error_of(session, request=FULL)
     frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
     shown = "".join(str(frame.locals) for frame in frames if "kfq_async" in frame.filename)
-    assert "prepared" in shown
+    assert "Call object" in shown
     public = {"company", "credit code"}
     assert not [name for name, value in PERSONAL.items() if name not in public and value in shown]
 

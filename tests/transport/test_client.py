@@ -11,7 +11,7 @@ import pytest
 
 from calls import KEYED, NO_RETRY, REQUEST, TOKEN, attempt_for, check_error, respond
 from kfq_async import AsyncSession, Phase, UnexpectedResponse
-from kfq_async.transport.client import MAX_RESPONSE
+from kfq_async.transport.body import MAX_RESPONSE
 from servers import SUCCESS, ScriptedServer, http_response, success
 
 
