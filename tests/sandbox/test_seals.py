@@ -60,6 +60,13 @@ def test_seal_of_a_person(name: str, size: tuple[int, int]) -> None:
     assert text.replace(" ", "") == f"{name}SANDBOX沙箱".replace(" ", "")
 
 
+@pytest.mark.parametrize("name", ["\u200b", "\u0301\u0301", "\n", "\uffff", "  "])
+def test_names_without_a_shape(name: str) -> None:
+    """Marks, blanks and characters that no font has break no picture."""
+    for picture in (draw_person_seal(name, 120, 120), draw_enterprise_seal(name, name, 120, 120)):
+        assert red_box(rendered(shown(picture))) is not None
+
+
 def test_the_same_arguments_give_the_same_picture() -> None:
     """A picture depends on its arguments alone."""
     assert draw_enterprise_seal("甲公司", "", 120, 120) == draw_enterprise_seal("甲公司", "", 120, 120)
