@@ -10,7 +10,8 @@ from kfq_async.callbacks import (
     NotificationReceiver,
     Reply,
 )
-from kfq_async.config import RetryPolicy, Timeouts
+from kfq_async.config import Lane, LaneTurn, RetryPolicy, Timeouts
+from kfq_async.contracts import ProcessLane
 from kfq_async.errors import (
     ApiError,
     AttemptTimeout,
@@ -207,6 +208,8 @@ __all__ = [
     "IdentityStatus",
     "InternalNode",
     "KfqError",
+    "Lane",
+    "LaneTurn",
     "LedgerError",
     "MemoryStore",
     "NonceError",
@@ -224,6 +227,7 @@ __all__ = [
     "PlatformMessage",
     "PoolTimeout",
     "PositionParam",
+    "ProcessLane",
     "ProxyError",
     "RegisterCompanyRequest",
     "RegisterPersonRequest",

@@ -1,13 +1,13 @@
-"""Settings of a call: `Timeouts` and `RetryPolicy`."""
+"""Settings of a call: `Timeouts` and `RetryPolicy`, and what a lane must have: `Lane`."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import Attribute, field, frozen
 
-__all__ = ["RetryPolicy", "Timeouts"]
+__all__ = ["Lane", "LaneTurn", "RetryPolicy", "Timeouts"]
 
 
 def _seconds(instance: object, attribute: Attribute[Any], value: object) -> None:
@@ -88,3 +88,32 @@ class RetryPolicy:
 
     Whether the hosted platform honours the id is not documented; set ``False`` not to rely on it.
     """
+
+
+class LaneTurn(Protocol):
+    """The right to send one request, held by one attempt (`Lane`)."""
+
+    @property
+    def remaining(self) -> float:
+        """Seconds for which nobody else can have the lane; infinite where that does not end by itself.
+
+        A request is sent only if its attempt fits in.
+        """
+        ...
+
+    async def release(self) -> None:
+        """Let the next one have the lane: nothing was sent, or the platform has responded."""
+
+    def keep(self, seconds: float) -> None:
+        """Let the next one have the lane after so many seconds, without a task that must live until then.
+
+        The request was sent and its response is missing: the platform may still be working on it.
+        """
+
+
+class Lane(Protocol):
+    """Lets requests that drive contracts reach a platform one at a time, such as `ProcessLane`."""
+
+    async def acquire(self, platform: str) -> LaneTurn:
+        """Wait for the lane of a platform, which is known by its URL, and take it. May be cancelled."""
+        ...

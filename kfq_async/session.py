@@ -13,7 +13,8 @@ from aiohttp import BaseConnector
 from yarl import URL
 
 from kfq_async._version import __version__
-from kfq_async.config import RetryPolicy, Timeouts
+from kfq_async.config import Lane, RetryPolicy, Timeouts
+from kfq_async.contracts.lanes import ProcessLane
 from kfq_async.models.files import FileUpload
 from kfq_async.models.masking import MaskedStr, hide_arguments, plain_text, type_name
 from kfq_async.models.urls import parse_http_url
@@ -67,6 +68,7 @@ class SessionOptions(ViewOptions, total=False):
     ssl: SSLContext | None
     trust_env: bool
     rate_limit: float | None
+    lane: Lane | None
     max_upload: int | None
     clock: Callable[[], float]
 
@@ -100,6 +102,10 @@ class AsyncSession:
             not ``~/.netrc``.
         rate_limit: Requests per second to each path that the platform limits. The platform counts per IP address, so
             give each of several processes its share; ``None`` disables the limit.
+        lane: Lets requests that drive a contract go one at a time: a draft that is started, `Contracts.approve`,
+            `Contracts.refuse`, `Contracts.sign_for_person` and `Contracts.add_signers`. A platform that was measured
+            corrupts contracts where they overlap (protocol section 4.17). By default they wait for each other within
+            the event loop; ``None`` lets them overlap.
         max_upload: Maximum size of the body of an upload, in bytes, which is four thirds of the file: a larger one is
             refused before it is sent. By default ``None``, no limit: that of the platform is not documented, and
             depends on the proxies in front of it.
@@ -138,6 +144,7 @@ class AsyncSession:
         ssl: SSLContext | None = None,
         trust_env: bool = False,
         rate_limit: float | None = PLATFORM_LIMIT,
+        lane: Lane | None = ProcessLane(),
         max_upload: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -170,6 +177,8 @@ class AsyncSession:
             proxy=find_proxy(self._settings.base_url, proxy=proxy, trust_env=trust_env),
             ssl=ssl,
             rate_limit=_rate_limit(rate_limit),
+            lane=_lane(lane),
+            platform=_platform(self._settings.base_url),
             clock=_clock(clock),
             headers={"Host": _host(self._settings.base_url), "User-Agent": f"kfq-async/{__version__}"},
         )
@@ -479,6 +488,20 @@ def _rate_limit(value: object) -> float | None:
     if not sys.float_info.min <= value <= sys.float_info.max:  # its inverse is finite, too
         raise ValueError("rate_limit must be more than 0 requests per second and finite, or None to disable it")
     return value
+
+
+def _lane(value: Any) -> Lane | None:
+    if isinstance(value, type):
+        raise TypeError(f"lane must be an instance, such as ProcessLane(), not the class {value.__name__}")
+    if value is not None and not callable(getattr(value, "acquire", None)):
+        raise TypeError(f"lane must have a method acquire, as ProcessLane() has, or be None, not {type_name(value)}")
+    return cast("Lane | None", value)
+
+
+def _platform(base_url: str) -> str:
+    """Return a base URL in the form that all sessions of a platform have in common: with its port."""
+    url = URL(base_url)
+    return f"{url.scheme}://{url.host}:{url.port}{url.raw_path}".rstrip("/")
 
 
 def _clock(value: Any) -> Callable[[], float]:

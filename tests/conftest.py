@@ -49,7 +49,8 @@ def blockbuster() -> BlockBuster:
     """Detector of blocking calls of the package, activated by each test.
 
     The sandbox's SQLite may block: it takes microseconds, and no production service runs in it. So may operations that
-    a test calls without HTTP, and coverage: its tracer, which has no frame of its own, waits for a lock before a
+    a test calls without HTTP. redis-py may read its own version from the disk for each new connection, which the
+    package cannot prevent. Coverage may block too: its tracer, which has no frame of its own, waits for a lock before a
     function's first line.
     """
     blockbuster = BlockBuster("kfq_async")
@@ -59,6 +60,7 @@ def blockbuster() -> BlockBuster:
         _is_lock_of_tracer(lock) or does_not_block(lock, *args, **options)
     )
     for name, function in blockbuster.functions.items():
+        function.can_block_in("redis/utils.py", {"get_lib_version"})
         if name.startswith("sqlite3"):
             function.can_block_in("kfq_async/sandbox/store.py", {"_run"})
         function.can_block_in("tests/self_hosted.py", {"__init__", "respond"})

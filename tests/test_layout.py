@@ -25,7 +25,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"models"},
         {"errors"},
         {"documents", "protocol"},
-        {"callbacks", "transport"},
+        {"callbacks", "contracts", "transport"},
         {"resources", "sandbox"},
         {"session"},
         {"__init__", "integrations", "onboarding", "testing"},
@@ -276,9 +276,7 @@ def test_the_protocol_has_neither_clock_nor_randomness(library: str) -> None:
         ("pyhanko", "sandbox/signing.py"),
         ("pypdfium2", "sandbox/rendering.py"),
         ("tenacity", "transport/retry.py"),
-        ("psycopg", "onboarding/ledgers/postgres.py"),
         ("procrastinate", "onboarding/jobs/worker.py"),
-        ("psycopg_pool", "onboarding/ledgers/postgres.py"),
         ("python_calamine", "onboarding/input/workbook.py"),
         ("stdnum", "onboarding/input/validation.py"),
         ("xlsxwriter", "onboarding/output/files.py"),
@@ -309,11 +307,10 @@ def test_client_sessions_are_built_once() -> None:
     assert callers_of("ClientSession") == {"transport/client.py", "sandbox/callback_client.py"}
 
 
-def test_resources_do_not_import_the_transport() -> None:
-    """Resources are given a ``send``, and work with any."""
-    users = {
-        module for module in MODULES if package_of(module) == "resources" and "transport" in packages_used_by(module)
-    }
+@pytest.mark.parametrize("package", ["contracts", "resources"])
+def test_nothing_above_the_wire_imports_the_transport(package: str) -> None:
+    """Resources are given a ``send``, and work with any; a lane knows nothing of calls."""
+    users = {module for module in MODULES if package_of(module) == package and "transport" in packages_used_by(module)}
     assert users == set()
 
 
@@ -331,9 +328,15 @@ def test_the_sandbox_is_imported_in_few_places() -> None:
     assert users - {"sandbox"} <= {"cli", "testing", "examples"}
 
 
-def test_redis_is_imported_by_its_store() -> None:
-    """The package imports Redis for one store; the examples show the client that it is given."""
-    assert importers_of("redis") == {"callbacks/stores_redis.py", "examples/companies.py"}
+def test_redis_is_imported_where_it_is_used() -> None:
+    """The package imports Redis for one store and one lane; the examples show the client that they are given."""
+    assert importers_of("redis") == {"callbacks/stores_redis.py", "contracts/lanes_redis.py", "examples/companies.py"}
+
+
+@pytest.mark.parametrize("library", ["psycopg", "psycopg_pool"])
+def test_psycopg_is_imported_where_it_is_used(library: str) -> None:
+    """The package imports psycopg for one ledger and one lane."""
+    assert importers_of(library) == {"onboarding/ledgers/postgres.py", "contracts/lanes_postgres.py"}
 
 
 def test_the_environment_is_read_in_few_places() -> None:
@@ -376,6 +379,7 @@ def test_importing_the_package_is_cheap() -> None:
         "_version",
         "callbacks",
         "config",
+        "contracts",
         "errors",
         "models",
         "protocol",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import Attribute, field, frozen, has
 
 from kfq_async.models.masking import plain_text
 from kfq_async.models.urls import is_plain_path
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["ApiResponse", "CredentialPlacement", "Fetch", "Idempotency", "Operation", "Send"]
 
@@ -101,6 +99,8 @@ class Operation(Generic[RequestT, ResultT]):
         rate_limited: Whether the platform limits its rate (protocol section 1.8), so the session's ``rate_limit``
             applies.
         hosted_only: Whether a platform built from the open source lacks the operation.
+        exclusive: Whether requests must not overlap with others that drive contracts, so that the session's ``lane``
+            applies (protocol section 4.17); a function decides from the fields of a request, by wire name.
     """
 
     method: str = field(converter=_plain, validator=_method)
@@ -111,11 +111,16 @@ class Operation(Generic[RequestT, ResultT]):
     idempotency: Idempotency = field(default=Idempotency.NONE, validator=_member, kw_only=True)
     rate_limited: bool = field(default=False, kw_only=True)
     hosted_only: bool = field(default=False, kw_only=True)
+    exclusive: bool | Callable[[Mapping[str, object]], bool] = field(default=False, kw_only=True)
 
     @property
     def name(self) -> str:
         """``METHOD /path``, for errors and logs."""
         return f"{self.method} {self.path}"
+
+    def is_exclusive(self, fields: Mapping[str, object]) -> bool:
+        """Return whether a request with these fields takes the session's ``lane``."""
+        return self.exclusive(fields) if callable(self.exclusive) else self.exclusive
 
 
 @frozen(kw_only=True)

@@ -133,6 +133,7 @@ class PreparedCall:
         private_query: Fields of a GET that are sent with its credentials; empty for a POST.
         client_request_id: Id of the request; ``None`` if it has none.
         extra_headers: Headers to add to every attempt.
+        exclusive: Whether every attempt takes the session's ``lane``.
     """
 
     operation: Operation[Any, Any]
@@ -142,6 +143,7 @@ class PreparedCall:
     private_query: Mapping[str, str] = field(repr=False)
     client_request_id: str | None
     extra_headers: Mapping[str, str] = field(repr=False)
+    exclusive: bool
 
     def write(
         self, app_auth_token: str, *, nonce: str, timestamp: str, unique_code: str, signer: Signer | None
@@ -226,6 +228,7 @@ def prepare(
             private_query=private_query,
             client_request_id=request_id,
             extra_headers=extra_headers,
+            exclusive=operation.exclusive is not False and operation.is_exclusive(fields),
         )
     except EncodeError as error:
         error.operation = operation.name
@@ -270,6 +273,7 @@ def _prepare_encoded(
         private_query=NOTHING,
         client_request_id=request.client_request_id,
         extra_headers=extra_headers,
+        exclusive=operation.is_exclusive(NOTHING),
     )
 
 

@@ -152,6 +152,7 @@ def prepare_upload(
         private_query=NOTHING,
         client_request_id=None,
         extra_headers=extra_headers,
+        exclusive=operation.is_exclusive(NOTHING),
         upload=cast("FileUpload", request),
     )
 

@@ -30,7 +30,7 @@ from kfq_async.resources.arguments import require
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from kfq_async.models.contracts import ContractSigner, ContractUser, PositionParam
@@ -52,6 +52,13 @@ __all__ = [
     "Downloads",
 ]
 
+
+def _is_started(draft: Mapping[str, object]) -> bool:
+    """Return whether the platform starts a contract that it drafts; in doubt it does."""
+    send = draft.get("send")
+    return send != "0" and not (type(send) is int and send == 0)
+
+
 CONTRACT_DRAFT = Operation(
     "POST",
     "/contract/draft",
@@ -60,6 +67,7 @@ CONTRACT_DRAFT = Operation(
     credentials=CredentialPlacement.PARAMETERS,
     idempotency=Idempotency.NONE,
     rate_limited=True,
+    exclusive=_is_started,
 )
 CONTRACT_TASKS = Operation(
     "GET",
@@ -75,6 +83,7 @@ CONTRACT_ADD_SIGNERS: Operation[ContractAddSignersRequest, object] = Operation(
     request=ContractAddSignersRequest,
     credentials=CredentialPlacement.PARAMETERS,
     idempotency=Idempotency.NONE,
+    exclusive=True,
 )
 CONTRACT_APPROVAL: Operation[ContractApprovalRequest, object] = Operation(
     "POST",
@@ -82,6 +91,7 @@ CONTRACT_APPROVAL: Operation[ContractApprovalRequest, object] = Operation(
     request=ContractApprovalRequest,
     credentials=CredentialPlacement.PARAMETERS,
     idempotency=Idempotency.NONE,
+    exclusive=True,
 )
 CONTRACT_FINISH: Operation[ContractFinishRequest, object] = Operation(
     "POST",
@@ -103,6 +113,7 @@ CONTRACT_PROXY_SIGN: Operation[ContractProxySignRequest, object] = Operation(
     request=ContractProxySignRequest,
     credentials=CredentialPlacement.PARAMETERS,
     idempotency=Idempotency.NONE,
+    exclusive=True,
 )
 CONTRACT_TASK_URL = Operation(
     "GET",

@@ -38,6 +38,7 @@ class Attempt:
         "_arrivals",
         "_attempt_timeout",
         "_cancelling",
+        "_connected_at",
         "_expires_at",
         "_late",
         "_permit",
@@ -90,6 +91,11 @@ class Attempt:
         return not self.unwritten and (self.connected or not self.connecting)
 
     @property
+    def remaining(self) -> float:
+        """Seconds until the limit of an attempt that has its connection is over, ``total`` aside; at least 0."""
+        return max(0.0, self._connected_at + self._attempt_timeout - asyncio.get_running_loop().time())
+
+    @property
     def failure(self) -> KfqError | None:
         """Error with which a file ended the attempt, if it did."""
         return None
@@ -110,6 +116,7 @@ class Attempt:
     ) -> None:
         """Start the attempt timeout, and release the permit: from now on bytes may be sent."""
         self.connected = True
+        self._connected_at = now
         self._transport = transport
         self._arrivals = arrivals
         if arrivals is not None and arrivals.over_tls:

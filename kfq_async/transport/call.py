@@ -28,12 +28,14 @@ from kfq_async.protocol.requests import prepare
 from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import Attempt
+from kfq_async.transport.lane import acquire_lane, leave_lane, time_in_doubt
 from kfq_async.transport.retry import RetryDecision, decide_retry, retry
 from kfq_async.transport.translation import SESSION_CLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kfq_async.config import Lane, LaneTurn
     from kfq_async.protocol.envelope import Envelope
     from kfq_async.protocol.requests import HttpRequest, PreparedCall
     from kfq_async.transport.client import Client
@@ -66,6 +68,7 @@ class Call:
         "_sent",
         "_settings",
         "_total_at",
+        "_waits_for",
         "attempts",
         "http_status",
         "unique_code",
@@ -156,10 +159,13 @@ class Call:
         client, settings, operation = self._client, self._settings, self._prepared.operation
         http = client.open()
         permit: Permit | None = None
-        if operation.rate_limited or client.semaphore.locked():
-            permit = await self._wait(client.rate_limiter(operation))
+        turn: LaneTurn | None = None
+        if operation.rate_limited or self._prepared.exclusive or client.semaphore.locked():
+            permit, turn = await self._wait(client.rate_limiter(operation))
         else:
             await client.semaphore.acquire()
+        attempt: Attempt | None = None
+        outcome: Envelope | KfqError | None = None
         try:
             if client.closed:
                 return SessionError(SESSION_CLOSED)
@@ -167,16 +173,17 @@ class Call:
             if attempt.total_expired:
                 return TotalTimeout(f"total timeout ({settings.timeouts.total} s) expired before an attempt")
             response = await client.send_once(http, operation.method, self._build_attempt(), attempt, settings.timeouts)
+            if isinstance(response, HttpResponse):
+                self.http_status = response.status
+                outcome = self._read_response(response)
+            else:
+                outcome = response
         finally:
             client.semaphore.release()
             if permit is not None:
                 permit.release()
-        outcome: Envelope | KfqError
-        if isinstance(response, HttpResponse):
-            self.http_status = response.status
-            outcome = self._read_response(response)
-        else:
-            outcome = response
+            if turn is not None:
+                await leave_lane(turn, time_in_doubt(attempt, outcome))
         if isinstance(outcome, KfqError):
             self._sent = self._sent or outcome.phase is Phase.SENT
             self._complete(outcome)
@@ -190,36 +197,62 @@ class Call:
     def _read_response(self, response: HttpResponse) -> Envelope | KfqError:
         return read_response(response, self._prepared.operation, self._settings.base_url, self._texts_sent)
 
-    async def _wait(self, limiter: RateLimiter | None) -> Permit | None:
-        """Acquire a permit if the operation is rate-limited, then a slot.
-
-        A call that waits for its permit holds no slot, so that other operations proceed. Raises `PoolTimeout` if
-        ``total`` expires first.
-        """
+    async def _wait(self, limiter: RateLimiter | None) -> tuple[Permit | None, LaneTurn | None]:
+        """Acquire what the next attempt needs; raise `PoolTimeout` if ``total`` expires first."""
         client = self._client
-        permit: Permit | None = None
         scope = asyncio.timeout_at(None if self._total_at == inf else self._total_at)
         client.waits.add(scope)
         try:
             async with scope:
-                if limiter is not None:
-                    permit = await limiter.acquire()
-                await client.semaphore.acquire()
-        except BaseException as problem:
-            if permit is not None:
-                permit.release()
-            if not isinstance(problem, TimeoutError):
-                raise
-        else:
-            return permit
+                return await self._acquire(limiter)
+        except TimeoutError:
+            pass
         finally:
             client.waits.discard(scope)
         if client.closed:
             raise SessionError(SESSION_CLOSED)
-        reason = f"the concurrency of the session is {client.concurrency}"
-        if limiter is not None and permit is None:
-            reason = f"this operation is sent every {limiter.interval:.2g} s (rate_limit)"
-        raise PoolTimeout(f"total timeout ({self._settings.timeouts.total} s) expired in the queue: {reason}")
+        raise PoolTimeout(f"total timeout ({self._settings.timeouts.total} s) expired in the queue: {self._waits_for}")
+
+    async def _acquire(self, limiter: RateLimiter | None) -> tuple[Permit | None, LaneTurn | None]:
+        """Acquire a permit if the operation is rate-limited, the lane if the request is exclusive, and a slot.
+
+        A call that waits for its permit or the lane holds no slot, so that other operations proceed.
+        """
+        permit: Permit | None = None
+        turn: LaneTurn | None = None
+        try:
+            if limiter is not None:
+                self._waits_for = f"this operation is sent every {limiter.interval:.2g} s (rate_limit)"
+                permit = await limiter.acquire()
+            if self._client.lane is not None and self._prepared.exclusive:
+                turn = await self._acquire_lane_and_slot(self._client.lane)
+            else:
+                await self._acquire_slot()
+        except BaseException:
+            if permit is not None:
+                permit.release()
+            raise
+        return permit, turn
+
+    async def _acquire_slot(self) -> None:
+        self._waits_for = f"the concurrency of the session is {self._client.concurrency}"
+        await self._client.semaphore.acquire()
+
+    async def _acquire_lane_and_slot(self, lane: Lane) -> LaneTurn:
+        timeouts = self._settings.timeouts
+        needed = timeouts.connect + timeouts.attempt
+        while True:
+            self._waits_for = "operations that drive a contract go one at a time (lane)"
+            turn = await acquire_lane(lane, self._client.platform, needed=needed, cancelling=self._cancelling)
+            try:
+                await self._acquire_slot()
+            except BaseException:
+                await leave_lane(turn, 0.0)
+                raise
+            if turn.remaining >= needed:
+                return turn
+            self._client.semaphore.release()  # the lane was lost meanwhile
+            await leave_lane(turn, 0.0)
 
     async def _sleep(self, seconds: float) -> None:
         """Wait for the next attempt; raise `SessionError` when the session is closed."""

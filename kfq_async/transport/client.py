@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aiohttp import BaseConnector, ClientResponse, ClientSession
 
-    from kfq_async.config import Timeouts
+    from kfq_async.config import Lane, Timeouts
     from kfq_async.protocol.operation import Operation
     from kfq_async.protocol.requests import HttpRequest
     from kfq_async.transport.attempt import Attempt
@@ -63,6 +63,8 @@ class Client:
         proxy: Proxy | None,
         ssl: SSLContext | None,
         rate_limit: float | None,
+        lane: Lane | None,
+        platform: str,
         clock: Callable[[], float],
         headers: Mapping[str, str],
     ) -> None:
@@ -80,6 +82,10 @@ class Client:
         self._ssl = ssl
         self._rate_limit = rate_limit
         self._rate_limiters: dict[str, RateLimiter] = {}
+        self.lane = lane
+        """Lane of exclusive requests, or ``None`` if they may overlap."""
+        self.platform = platform
+        """Base URL in the form that all sessions of the platform have in common."""
         self._clock = clock
         self._headers = headers
         self._http: ClientSession | None = None

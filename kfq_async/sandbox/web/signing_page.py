@@ -292,7 +292,7 @@ class SigningPage:
         if step.task_type != "SIGN":
             return None, [], []
         uploads = self._files.uploads(contract)
-        seal = self._stamper.seal_of(party, step)
+        seal = self._stamper.owner_of(party, step).seal
         choice, positions = None, step.positions
         marks, problems = list[PlacedMark](), list[str]()
         if not positions:
@@ -352,7 +352,7 @@ class SigningPage:
         positions: tuple[PositionParam, ...] = ()
         if not step.positions:
             uploads = self._files.uploads(contract)
-            positions = (_position(_choice(form, uploads), step, uploads, self._stamper.seal_of(party, step)),)
+            positions = (_position(_choice(form, uploads), step, uploads, self._stamper.owner_of(party, step).seal),)
         return lambda state: sign(state, step.task_id, by_proxy=False, positions=positions)
 
     def _leave(self, ticket: Ticket, step: Step, action: str, texts: Texts) -> web.Response:
