@@ -72,7 +72,7 @@ ul.plain{list-style:none;margin:.4rem 0 0;padding:0}ul.plain li{padding:.15rem 0
 .steps ul li{display:flex;gap:.5rem;justify-content:space-between;align-items:baseline}
 .steps .now{font-weight:600}
 .told{display:flex;gap:1.2rem;align-items:center;margin:1.2rem 0}
-.told .sign{margin:0;flex:none}.told h2{margin:0}
+.told .sign{margin:0;flex:none;text-align:center}.told h2{margin:0}
 .jump{display:none}
 main.narrow .panel button{width:auto}
 @media(max-width:60rem){dl.facts{grid-template-columns:max-content 1fr;gap:.2rem 1rem;font-size:.95rem}
