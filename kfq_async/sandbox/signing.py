@@ -13,6 +13,7 @@ import hashlib
 import io
 import struct
 import zlib
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from asn1crypto.x509 import Certificate
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject
+    from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
     from kfq_async.documents import PdfDocument
@@ -230,36 +231,42 @@ class _Marks:
 
     def add(self, stamps: Sequence[Stamp], field_name: str) -> list[IndirectObject]:
         """Add a field for each mark, and return them."""
-        from pyhanko.pdf_utils.generic import ArrayObject
-
         fields = [self._field(stamp, f"{field_name}-{number}") for number, stamp in enumerate(stamps, start=1)]
         added: dict[int, list[IndirectObject]] = {}
         for stamp, mark in zip(stamps, fields, strict=True):
             added.setdefault(stamp.page, []).append(mark)
         for number, marks in added.items():
-            page = self._pages[number - 1].dictionary
-            present = page.get("/Annots")
-            # Always an array of the page's own: pages may share one.
-            page["/Annots"] = ArrayObject([*(present if isinstance(present, list) else ()), *marks])
-            self._writer.update_container(page)
-        self._form_fields().extend(fields)
+            self._append(self._pages[number - 1].dictionary, "/Annots", marks)
+        self._append(self._form(), "/Fields", fields)
         return fields
 
-    def _form_fields(self) -> ArrayObject:
-        """Return the list of the fields of the PDF's form, which is created if there is none."""
-        from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject
+    def _append(self, owner: DictionaryObject, key: str, added: Sequence[IndirectObject]) -> None:
+        """Append to an array, which becomes the owner's own: pages may share one.
 
-        form = self._writer.root.get("/AcroForm")
+        What it names in vain is left out, and what stands in it becomes an object of its own: validators compare the
+        array with that of the next signature by its references.
+        """
+        from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject
+
+        present = _resolve(owner.get(key))
+        kept = [
+            each if isinstance(each, IndirectObject) else self._writer.add_object(each)
+            for each in (present if isinstance(present, ArrayObject) else ())
+            if isinstance(_resolve(each), DictionaryObject)
+        ]
+        owner[key] = ArrayObject([*kept, *added])
+        self._writer.update_container(owner)
+
+    def _form(self) -> DictionaryObject:
+        """Return the form of the PDF, which is created if there is none."""
+        from pyhanko.pdf_utils.generic import DictionaryObject
+
+        form = _resolve(self._writer.root.get("/AcroForm"))
         if not isinstance(form, DictionaryObject):
             form = DictionaryObject()
             self._writer.root["/AcroForm"] = self._writer.add_object(form)
             self._writer.update_root()
-        fields = form.get("/Fields")
-        if not isinstance(fields, ArrayObject):
-            fields = form["/Fields"] = ArrayObject()
-            self._writer.update_container(form)
-        self._writer.update_container(fields)
-        return fields
+        return form
 
     def _field(self, stamp: Stamp, name: str) -> IndirectObject:
         page = self._pages[stamp.page - 1]
@@ -284,7 +291,7 @@ class _Marks:
         if key not in self._appearances:
             wide = picture.width / stamp.slices
             left = wide * stamp.slice_index
-            self._appearances[key] = self._form(
+            self._appearances[key] = self._drawing(
                 b"/P Do",
                 BBox=[left, 0, left + wide, picture.height],
                 Matrix=_TURNS[stamp.rotate],
@@ -295,12 +302,12 @@ class _Marks:
     def _picture(self, picture: Picture) -> IndirectObject:
         if id(picture) not in self._pictures:
             fonts = _dictionary(**{FONT: self._font(picture.font)})
-            self._pictures[id(picture)] = self._form(
+            self._pictures[id(picture)] = self._drawing(
                 picture.content, BBox=[0, 0, picture.width, picture.height], Resources=_dictionary(Font=fonts)
             )
         return self._pictures[id(picture)]
 
-    def _form(self, content: bytes, **entries: object) -> IndirectObject:
+    def _drawing(self, content: bytes, **entries: object) -> IndirectObject:
         return self._stream(content, Type="/XObject", Subtype="/Form", **entries)
 
     def _font(self, font: EmbeddedFont) -> IndirectObject:
@@ -391,25 +398,35 @@ def _to_unicode(font: EmbeddedFont) -> bytes:
 
 def _pages(writer: IncrementalPdfFileWriter) -> Iterator[_Page]:
     """Yield the pages in the order in which `open_pdf` counts them: each once."""
-    from pyhanko.pdf_utils.generic import DictionaryObject, IndirectObject
+    from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject
 
     pending: list[object] = [writer.root.raw_get("/Pages")]
     seen = set()
     while pending:
         node = pending.pop()
         reference = node if isinstance(node, IndirectObject) else None
-        if reference is not None:
-            if reference.idnum in seen:
-                continue
-            seen.add(reference.idnum)
-            node = reference.get_object()
-        if not isinstance(node, DictionaryObject):
+        if reference is not None and reference.idnum in seen:
             continue
-        if "/Kids" in node:
-            kids = node["/Kids"]
-            pending += reversed(kids if isinstance(kids, list) else [])
-        elif node:
-            yield _Page(node, reference)
+        seen.add(-1 if reference is None else reference.idnum)
+        dictionary = _resolve(node)
+        if not isinstance(dictionary, DictionaryObject):
+            continue
+        if "/Kids" in dictionary:
+            kids = _resolve(dictionary.raw_get("/Kids"))
+            pending += reversed(kids if isinstance(kids, ArrayObject) else [])
+        elif dictionary:
+            yield _Page(dictionary, reference)
+
+
+def _resolve(value: object) -> object:
+    """Follow a reference; ``None`` for one that names no object."""
+    from pyhanko.pdf_utils.generic import IndirectObject
+
+    if not isinstance(value, IndirectObject):
+        return value
+    with suppress(KeyError):
+        return value.get_object()
+    return None
 
 
 def _cross_reference_stream(content: bytes, document: PdfDocument) -> bytes:
