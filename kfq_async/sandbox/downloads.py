@@ -1,7 +1,6 @@
 """The sandbox's download of the documents of a contract (protocol section 4.15).
 
-The bytes are those of the upload, whatever the state: the marks that the platform adds with each signature are not
-drawn yet.
+The bytes are those of the upload until somebody signs, and then those of the file as signed so far.
 
 Assumed, because it is not known: that the initiator and all who act for a party may download, that a ZIP file is named
 after the contract's subject, and that a contract without documents is refused.
@@ -45,7 +44,12 @@ class DownloadService:
     def operations(self) -> Iterable[ApiOperation]:
         """Return the operation."""
         yield ApiOperation(
-            method="GET", path="/contract/document/download", shape=_DOWNLOAD, handler=self._download, limited=True
+            method="GET",
+            path="/contract/document/download",
+            shape=_DOWNLOAD,
+            handler=self._download,
+            limited=True,
+            thread_above=-1,  # large files are read and packed
         )
 
     def _download(self, call: ApiCall) -> Download:

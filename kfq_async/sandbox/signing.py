@@ -42,8 +42,8 @@ MAX_COMMON_NAME = 64
 """Maximum length of the name in a certificate (RFC 5280, appendix A.1)."""
 VALID_FROM, VALID_UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, tzinfo=UTC)
 """Validity of a certificate: a sandbox's clock may show any time."""
-RESERVED = 8192
-"""Size reserved for the signature, in hexadecimal digits; one with a key of 4096 bits takes 5000."""
+RESERVED = 2048
+"""Bytes reserved for a signature, besides three times the size of the key; the longest name takes 1600."""
 HASH = "sha256"
 PRINTED_AND_LOCKED = 4 + 128
 """Flags of an annotation: it is printed, and cannot be moved (ISO 32000-1, 12.5.3)."""
@@ -113,11 +113,10 @@ class PdfSigner:
             document = open_pdf(content)
         except PdfError as problem:
             raise SigningError(str(problem)) from None
-        try:
+        with suppress(Exception):  # pyHanko raises nearly everything for a damaged PDF
             return self._signed(content, document, stamps, details)[len(content) :]
-        except Exception:  # noqa: BLE001  # pyHanko raises nearly everything for a damaged PDF
-            mended = content + _cross_reference_stream(content, document)
         try:
+            mended = content + _cross_reference_stream(content, document)
             return self._signed(mended, document, stamps, details)[len(content) :]
         except Exception as problem:  # noqa: BLE001  # as above
             raise SigningError(f"{type(problem).__name__}: {problem}") from None
@@ -144,7 +143,7 @@ class PdfSigner:
             subfilter=SigSeedSubFilter.ADOBE_PKCS7_DETACHED,
             name=f"SANDBOX {details.name}",
             reason=REASON,
-            bytes_reserved=RESERVED,
+            bytes_reserved=2 * (RESERVED + 3 * self._key.key_size // 8),  # in hexadecimal digits
         )
         value = embedder.send(SigObjSetup(sig_placeholder=placeholder))
         for mark in fields:
@@ -171,46 +170,46 @@ class PdfSigner:
         return asyncio.run(signer.async_sign(digest, HASH, signed_attr_settings=settings))
 
     def _certificate(self, name: str) -> Certificate:
-        """Return a certificate that the key has signed itself; the same for the same name."""
-        from asn1crypto.x509 import Certificate
-        from cryptography import x509
-        from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.serialization import Encoding
-        from cryptography.x509.oid import NameOID
+        """Return a certificate that the key has signed itself, the same for the same name.
 
-        subject = x509.Name(
-            [
-                x509.NameAttribute(NameOID.COMMON_NAME, f"SANDBOX 沙箱 · {name}"[:MAX_COMMON_NAME]),
-                x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
-            ]
+        Written with asn1crypto, which counts the characters of a name, as the standard does, and not its bytes.
+        """
+        from asn1crypto import x509
+        from asn1crypto.keys import PublicKeyInfo
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        common_name = f"SANDBOX 沙箱 · {name}"[:MAX_COMMON_NAME]
+        subject = x509.Name.build({"common_name": common_name, "organization_name": ORGANIZATION})
+        public = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        algorithm = {"algorithm": "sha256_rsa"}
+        unsigned = x509.TbsCertificate(
+            {
+                "version": "v3",
+                "serial_number": int.from_bytes(hashlib.sha256(common_name.encode()).digest()[:16]) + 1,
+                "signature": algorithm,
+                "issuer": subject,
+                "validity": {
+                    "not_before": x509.Time({"utc_time": VALID_FROM}),
+                    "not_after": x509.Time({"general_time": VALID_UNTIL}),
+                },
+                "subject": subject,
+                "subject_public_key_info": PublicKeyInfo.load(public),
+                "extensions": [
+                    {"extn_id": "basic_constraints", "critical": True, "extn_value": {"ca": False}},
+                    {
+                        "extn_id": "key_usage",
+                        "critical": True,
+                        "extn_value": {"digital_signature", "non_repudiation"},
+                    },
+                ],
+            }
         )
-        public = self._key.public_key()
-        usage = dict.fromkeys(
-            (
-                "key_encipherment",
-                "data_encipherment",
-                "key_agreement",
-                "key_cert_sign",
-                "crl_sign",
-                "encipher_only",
-                "decipher_only",
-            ),
-            False,
+        signature = self._key.sign(unsigned.dump(), PKCS1v15(), SHA256())
+        return x509.Certificate(
+            {"tbs_certificate": unsigned, "signature_algorithm": algorithm, "signature_value": signature}
         )
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject)
-            .public_key(public)
-            .serial_number(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16]) + 1)
-            .not_valid_before(VALID_FROM)
-            .not_valid_after(VALID_UNTIL)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.KeyUsage(digital_signature=True, content_commitment=True, **usage), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .sign(self._key, SHA256())
-        )
-        return Certificate.load(certificate.public_bytes(Encoding.DER))
 
 
 class _Page(NamedTuple):
@@ -419,14 +418,10 @@ def _pages(writer: IncrementalPdfFileWriter) -> Iterator[_Page]:
 
 
 def _resolve(value: object) -> object:
-    """Follow a reference; ``None`` for one that names no object."""
+    """Follow a reference; one that names no object leads to the null object."""
     from pyhanko.pdf_utils.generic import IndirectObject
 
-    if not isinstance(value, IndirectObject):
-        return value
-    with suppress(KeyError):
-        return value.get_object()
-    return None
+    return value.get_object() if isinstance(value, IndirectObject) else value
 
 
 def _cross_reference_stream(content: bytes, document: PdfDocument) -> bytes:

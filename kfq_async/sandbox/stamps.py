@@ -32,23 +32,30 @@ if TYPE_CHECKING:
     from kfq_async.sandbox.positions import PlacedMark
     from kfq_async.sandbox.seals import Picture
     from kfq_async.sandbox.signing import PdfSigner
-    from kfq_async.sandbox.store import Contract, StoredFile
+    from kfq_async.sandbox.store import Contract
 
-__all__ = ["Stamper"]
+__all__ = ["MarkOwner", "Stamper"]
 
 ANY_SEAL = Seal(seal_id="")
 """Seal of an owner who has none in the fixtures."""
 
 
 @frozen
-class _Owner:
-    """Whose mark it is: the name in the picture, and the seal, which has the picture's size."""
+class MarkOwner:
+    """Whose mark it is.
+
+    Attributes:
+        name: Name in the picture and in the certificate.
+        seal: Seal, which has the name of a seal and the size of the picture.
+        is_enterprise: Whether it is an enterprise, or a person.
+    """
 
     name: str
     seal: Seal
-    is_enterprise: bool
+    is_enterprise: bool = False
 
     def draw(self) -> Picture:
+        """Return the picture of the mark; takes CPU time."""
         seal = self.seal
         if self.is_enterprise:
             return draw_enterprise_seal(self.name, seal.name, seal.pixel_width, seal.pixel_height)
@@ -78,22 +85,29 @@ class Stamper:
 
         Raises `Refused` or `AuditedRefusal` if a mark cannot be placed, and `Refused` if a document cannot be signed.
         """
-        run = _Run(self._signer, contract, self._files)
+        marked = [(party, step) for party, step in steps if step.positions]
+        if not marked:
+            return []
+        run = _SigningRun(self._signer, contract, self._files)
         moment = datetime.fromtimestamp(self._clock(), CHINA)
-        for party, step in steps:
-            run.sign(step, self._owner(party, step, granted), moment)
+        for party, step in marked:
+            run.sign(step, self.owner_of(party, step, granted), moment)
         return run.updates
 
-    def _owner(self, party: Party, step: Step, granted: Seal | None) -> _Owner:
-        """Return whose mark a step leaves: the enterprise's where it seals, otherwise the person's."""
+    def owner_of(self, party: Party, step: Step, granted: Seal | None = None) -> MarkOwner:
+        """Return whose mark a step leaves: the enterprise's where it seals, otherwise the person's.
+
+        ``granted`` is the seal that a person has granted for a signature by proxy.
+        """
         if step.node_type == ENTERPRISE_SEAL:
-            return _Owner(party.name or "", self._enterprise_seal(party.name, step.seal_id), is_enterprise=True)
+            return MarkOwner(party.name or "", self._enterprise_seal(party.name, step.seal_id), is_enterprise=True)
         person = step.person or ContractUser()
         account = self._directory.account(person.contact or "")
-        # Without fixtures an account is named after its contact.
-        known = account is not None and account.name not in {"", account.contact}
-        name = account.name if account is not None and known else person.name or person.contact or ""
-        return _Owner(name, granted or _default_seal(() if account is None else account.seals), is_enterprise=False)
+        if account is None or account.name in {"", account.contact}:  # without fixtures, the contact is the name
+            name = person.name or person.contact or ""
+        else:
+            name = account.name
+        return MarkOwner(name, granted or _default_seal(() if account is None else account.seals))
 
     def _enterprise_seal(self, name: str | None, seal_id: str | None) -> Seal:
         enterprise = self._directory.enterprise(name)
@@ -103,24 +117,19 @@ class Stamper:
         return named or _default_seal(enterprise.seals)
 
 
-class _Run:
+class _SigningRun:
     """Signatures of one change of a contract, one after another."""
 
     def __init__(self, signer: PdfSigner, contract: Contract, files: ContractFiles) -> None:
         self.updates: list[SignatureUpdate] = []
         self._signer = signer
         self._contract = contract
-        self._files = files
         self._uploads = files.uploads(contract)
-        self._signed: dict[str, StoredFile] = {}
+        self._signed = {file.file_id: file for file in files.current(contract)}
 
-    def sign(self, step: Step, owner: _Owner, moment: datetime) -> None:
+    def sign(self, step: Step, owner: MarkOwner, moment: datetime) -> None:
         """Put the marks of a step into the documents; one signature for each document that gets any."""
         marks = place_marks(step.positions, self._uploads, owner.seal)
-        if not marks:
-            return
-        if not self._signed:
-            self._signed = {file.file_id: file for file in self._files.current(self._contract)}
         try:
             picture = owner.draw()
             for doc_id, of_document in groupby(sorted(marks, key=_document), _document):
