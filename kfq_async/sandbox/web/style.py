@@ -88,19 +88,6 @@ summary{cursor:pointer;color:var(--blue);font-size:.9rem}
 details{margin:.5rem 0 0}
 textarea{resize:vertical}
 .languages{float:right;font-size:.9rem}
-h3{font-size:1rem;margin:1.2rem 0 .6rem}
-.signing{display:grid;grid-template-columns:minmax(0,1fr) 19rem;gap:2rem;align-items:start}
-.signing aside{position:sticky;top:1rem;grid-column:2;grid-row:1}
-.signing aside button{width:100%}
-.signing aside fieldset{margin:0}.signing aside .grid{grid-template-columns:1fr}
-.sheet{margin:0 0 1.4rem}
-.sheet div{position:relative;border:1px solid var(--line);box-shadow:0 1px 4px var(--shadow);background:#fff}
-.sheet img{display:block;width:100%;height:auto}
-.sheet svg{position:absolute;inset:0;width:100%;height:100%}
-.sheet figcaption{text-align:center;color:var(--soft);font-size:.85rem;padding:.4rem 0 0}
-.mark{fill:#c6282814;stroke:var(--mark);stroke-width:1.5;stroke-dasharray:5 4}
-@media(max-width:56rem){.signing{grid-template-columns:minmax(0,1fr)}.signing aside{position:static;grid-column:1;
-grid-row:auto}}
 @media(max-width:40rem){main,main.wide{margin:0;padding:1.3rem 1rem 2rem;border-radius:0;box-shadow:none;
 min-height:calc(100vh - 2.3rem)}
 .grid,.actions{grid-template-columns:1fr}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}
