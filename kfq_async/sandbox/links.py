@@ -1,6 +1,7 @@
 """The sandbox's operations that return links to pages of a contract (protocol sections 4.13 and 4.14).
 
-The pages themselves do not exist yet: a link opens the web application's start page.
+A link leads to the signing page: that of a task by way of the web application's start page, whose script reads the
+fragment.
 
 Assumed, because it is not known: the form of the links but for their ends; that a task which is done is unknown to
 ``contract/taskUrl``; and that ``taskId`` and ``partyName`` must fit the contact.
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
     from kfq_async.sandbox.lifecycle import Step
     from kfq_async.sandbox.store import Contract, Store
 
-__all__ = ["LinkService", "task_link"]
+__all__ = ["SHORT_LINK", "SIGNING_PAGE", "LinkService", "task_link"]
+
+SHORT_LINK = "/sandbox/contract"
+"""Path of short links."""
+SIGNING_PAGE = "/sandbox/sign"
+"""Path of the signing page; those below it belong to it."""
 
 MAX_CALLBACK_PAGE = 500
 MAX_LIFETIME_MS = 72 * 60 * 60 * 1000
@@ -97,7 +103,7 @@ class LinkService:
             expires_at=None if expires_at_ms is None else expires_at_ms / 1000,
         )
         self._store.links.add(link)
-        return success({"pageUrl": f"{call.origin}/sandbox/contract?code={link.code}"})
+        return success({"pageUrl": f"{call.origin}{SHORT_LINK}?code={link.code}"})
 
 
 def task_link(contract_id: str, step: Step, callback_page: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kfq_async.documents import PdfError
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from pypdfium2 import PdfDocument
 
-__all__ = ["page_sizes", "render_page"]
+    from kfq_async.documents import PdfPage, Rect
+
+__all__ = ["ShownBox", "page_sizes", "render_page", "shown_box"]
 
 MAX_PIXELS = 16_000_000
 """Maximum number of pixels of a picture; that of a page which is very long is narrower than requested."""
@@ -23,6 +25,29 @@ _ROUNDED_UP = 1 - 1e-9
 """Factor that keeps a width which is exact from being rounded up to the next pixel."""
 _LOCK = Lock()
 """PDFium is not thread-safe, not even with different documents."""
+
+
+class ShownBox(NamedTuple):
+    """Rectangle on a page as it is shown, in points from its left and top edge."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def shown_box(page: PdfPage, rect: Rect) -> ShownBox:
+    """Return where a rectangle in raw user space stands on the page as it is shown: cut to its CropBox and turned."""
+    crop = page.crop_box
+    left, top = {
+        0: (rect.x0 - crop.x0, crop.y1 - rect.y1),
+        90: (rect.y0 - crop.y0, rect.x0 - crop.x0),
+        180: (crop.x1 - rect.x1, rect.y0 - crop.y0),
+        270: (crop.y1 - rect.y1, crop.x1 - rect.x1),
+    }[page.rotate]
+    if page.rotate in {90, 270}:
+        return ShownBox(left, top, rect.height, rect.width)
+    return ShownBox(left, top, rect.width, rect.height)
 
 
 def page_sizes(content: bytes) -> list[tuple[float, float]]:

@@ -46,6 +46,7 @@ from kfq_async.sandbox.web.console import Console, ConsoleInfo
 from kfq_async.sandbox.web.contract_page import ContractPage
 from kfq_async.sandbox.web.operator_page import OperatorPage
 from kfq_async.sandbox.web.order_form import order_form
+from kfq_async.sandbox.web.signing_page import SigningPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -494,6 +495,7 @@ class Sandbox:
             clock=self._clock,
             routes=[
                 *OperatorPage(services.orders).routes(),
+                *SigningPage(store, repository, contract_files, stamper, self._clock).routes(),
                 *ContractPage(
                     store, ContractAdministration(repository, contract_files, directory, self._now_ms)
                 ).routes(),
