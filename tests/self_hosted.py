@@ -9,6 +9,7 @@ import orjson
 
 from kfq_async.sandbox.accounts import AccountService
 from kfq_async.sandbox.checks import Download, PlatformResponse
+from kfq_async.sandbox.contract_files import ContractFiles
 from kfq_async.sandbox.contract_repository import ContractRepository
 from kfq_async.sandbox.contracts import ContractService
 from kfq_async.sandbox.directory import Directory
@@ -17,7 +18,9 @@ from kfq_async.sandbox.files import FileService
 from kfq_async.sandbox.fixtures import load_fixtures
 from kfq_async.sandbox.gateway import ApiRequest, Gateway
 from kfq_async.sandbox.links import LinkService
-from kfq_async.sandbox.store import Store
+from kfq_async.sandbox.signing import PdfSigner
+from kfq_async.sandbox.stamps import Stamper
+from kfq_async.sandbox.store import Store, process_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -96,6 +99,8 @@ class Platform:
         store: Records.
         events: ``contractId``, callback URL and body of each event of a contract.
         files: Uploaded files.
+        contract_files: Documents of contracts, as signed so far.
+        stamper: Signs the documents.
         repository: Contracts.
         directory: Look-ups of the gateway.
         operations: All operations, by path.
@@ -116,13 +121,15 @@ class Platform:
         self.files = FileService(store)
         self.directory = Directory(load_fixtures(fixtures_document() if fixtures is None else fixtures), store)
         self._gateway = Gateway(self.directory, strict=strict, rate_limit_form=rate_limit_form)
-        self.repository = repository = ContractRepository(store, self.directory, publish=self._publish)
+        self.contract_files = ContractFiles(store, self.files.document)
+        self.stamper = Stamper(self.directory, self.contract_files, PdfSigner(process_key()), self._now)
+        self.repository = repository = ContractRepository(store, self.directory, self.stamper, self._publish)
         services = (
             AccountService(self.directory),
             self.files,
             ContractService(repository, self.directory, self.files),
             LinkService(store, repository),
-            DownloadService(repository, self.directory, self.files),
+            DownloadService(repository, self.directory, self.contract_files),
         )
         operations = [operation for service in services for operation in service.operations()]
         self.operations = {operation.path: operation for operation in [*operations, *extra]}
@@ -164,6 +171,9 @@ class Platform:
             origin="http://127.0.0.1:8899",
         )
         return self._gateway.respond(operation, request)
+
+    def _now(self) -> float:
+        return self.now_ms / 1000
 
     def _publish(self, contract_id: str, url: str, body: Mapping[str, object]) -> None:
         self.events.append((contract_id, url, dict(body)))

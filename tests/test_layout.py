@@ -42,9 +42,10 @@ LAYERS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "sandbox": [
-        {"addresses", "binding", "checks", "dates", "faults", "fixtures", "store"},
-        {"callback_client", "directory", "documents", "fault_injection", "lifecycle", "orders"},
-        {"gateway", "positions"},
+        {"addresses", "binding", "checks", "dates", "faults", "fixtures", "fonts", "store"},
+        {"callback_client", "directory", "documents", "fault_injection", "lifecycle", "orders", "seals"},
+        {"contract_files", "gateway", "positions", "signing"},
+        {"stamps"},
         {"accounts", "contract_repository", "files", "parties"},
         {"drafts"},
         {"contracts", "downloads", "links"},
@@ -271,6 +272,8 @@ def test_the_protocol_has_neither_clock_nor_randomness(library: str) -> None:
     ("library", "place"),
     [
         ("cattrs", "protocol/codec.py"),
+        ("fontTools", "sandbox/fonts.py"),
+        ("pyhanko", "sandbox/signing.py"),
         ("tenacity", "transport/retry.py"),
         ("procrastinate", "onboarding/jobs/worker.py"),
         ("python_calamine", "onboarding/input/workbook.py"),
@@ -344,12 +347,17 @@ def test_the_environment_is_read_in_few_places() -> None:
 
 def test_cryptography_is_imported_where_it_is_needed() -> None:
     """Signatures of the protocol, the sandbox's key, and the encryption of requests in the outbox."""
-    assert importers_of("cryptography") == {"protocol/signing.py", "sandbox/store.py", "onboarding/jobs/outbox.py"}
+    assert importers_of("cryptography") == {
+        "protocol/signing.py",
+        "sandbox/signing.py",
+        "sandbox/store.py",
+        "onboarding/jobs/outbox.py",
+    }
 
 
 UNWANTED = {
     *("cryptography", "redis", "psycopg", "procrastinate", "sqlite3", "fastapi", "sanic"),
-    *("cyclopts", "rich", "pdfminer", "hypothesis", "pytest"),
+    *("cyclopts", "rich", "pdfminer", "fontTools", "pyhanko", "hypothesis", "pytest"),
 }
 IMPORT = """
 import sys

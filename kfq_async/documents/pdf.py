@@ -158,6 +158,17 @@ class PdfPage:
     """Size of a unit in 1/72 inch. The platform ignores it, and so does everything here."""
 
 
+class ObjectLocation(NamedTuple):
+    """Where an object of a PDF is."""
+
+    stream: int | None
+    """Number of the object stream that holds it; ``None`` for an object of its own."""
+    position: int
+    """Index in the object stream, or offset in the file in bytes."""
+    generation: int
+    """Generation number."""
+
+
 class PdfDocument:
     """Opened PDF: the geometry of its pages, and their content for the search for text.
 
@@ -184,6 +195,19 @@ class PdfDocument:
             self.pages = tuple(self._page(number, leaf) for number, leaf in enumerate(self._leaves, 1))
         if not self.pages:
             raise PdfError("the PDF has no pages")
+
+    def locations(self) -> dict[int, ObjectLocation]:
+        """Return where each object was found, by object number, even if the file's own table is damaged."""
+        found: dict[int, ObjectLocation] = {}
+        for section in self._document.xrefs:
+            for number in section.get_objids():
+                found.setdefault(number, ObjectLocation(*section.get_pos(number)))
+        return found
+
+    def catalog_number(self) -> int:
+        """Return the object number of the catalog."""
+        roots = (section.get_trailer().get("Root") for section in self._document.xrefs)
+        return next(int(root.objid) for root in roots if root is not None)
 
     def content(self, page: PdfPage) -> tuple[list[bytes], Mapping[str, Any]]:
         """Return the decoded content streams of a page and its resources."""

@@ -11,14 +11,24 @@ from attrs import evolve
 from kfq_async.protocol.codec import decode, to_wire
 from kfq_async.sandbox.checks import Refused
 from kfq_async.sandbox.dates import china_date, midnight_ms
-from kfq_async.sandbox.lifecycle import SIGNING, WRITING, ContractState, TransitionError, event_body, expire
+from kfq_async.sandbox.lifecycle import (
+    SIGNING,
+    WRITING,
+    ContractState,
+    TransitionError,
+    event_body,
+    expire,
+    signed_steps,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from kfq_async.sandbox.directory import Directory
+    from kfq_async.sandbox.fixtures import Seal
     from kfq_async.sandbox.gateway import ApiCall
     from kfq_async.sandbox.lifecycle import Change, LifecycleEvent
+    from kfq_async.sandbox.stamps import Stamper
     from kfq_async.sandbox.store import Contract, Store
 
     Publish = Callable[[str, str, Mapping[str, object]], None]
@@ -49,13 +59,14 @@ def participants_of(contract: Contract) -> set[str]:
 class ContractRepository:
     """Looks contracts up and changes them. Thread-safe.
 
-    ``publish`` takes the ``contractId``, the callback URL and the body of each event, in order; it is called in the
-    thread that changes the contract.
+    ``stamper`` puts the marks of signatures into the documents. ``publish`` takes the ``contractId``, the callback URL
+    and the body of each event, in order; it is called in the thread that changes the contract.
     """
 
-    def __init__(self, store: Store, directory: Directory, publish: Publish) -> None:
+    def __init__(self, store: Store, directory: Directory, stamper: Stamper, publish: Publish) -> None:
         self._store = store
         self._directory = directory
+        self._stamper = stamper
         self._publish = publish
         self._lock = Lock()
 
@@ -77,20 +88,28 @@ class ContractRepository:
             raise Refused(31000, "合同不属于当前企业")
         return contract
 
-    def apply(self, contract: Contract, transition: Callable[[ContractState], Change]) -> Contract:
-        """Apply a transition, publish its events, and return the changed contract.
+    def apply(
+        self, contract: Contract, transition: Callable[[ContractState], Change], *, seal: Seal | None = None
+    ) -> Contract:
+        """Apply a transition, sign the documents, publish the events, and return the changed contract.
 
-        Raises `Refused` if the state does not allow the transition.
+        Steps that the transition completes with a signature leave their marks in the documents, which takes time: call
+        it outside the event loop. ``seal`` is the one that a person has granted for a signature by proxy.
+
+        Raises `Refused` if the state does not allow the transition, and `Refused` or `AuditedRefusal` if a mark cannot
+        be placed; nothing has changed then.
         """
         while True:
+            state = state_of(contract)
             try:
-                change = transition(state_of(contract))
+                change = transition(state)
             except TransitionError as problem:
                 raise Refused(31000, str(problem)) from None
             url = self._callback_url(contract) if change.events else None
+            updates = self._stamper.sign(contract, signed_steps(state, change.state), seal)
             changed = evolve(contract, status=change.state.status, state=dump_state(change.state))
             with self._lock:  # events keep the sequence of the changes
-                if self._store.contracts.compare_and_swap(contract, changed):
+                if self._store.change_contract(contract, changed, updates):
                     self._publish_all(contract.contract_id, url, change.events)
                     return changed
             # Another call has changed the contract meanwhile.

@@ -34,7 +34,6 @@ from kfq_async.sandbox.lifecycle import (
     withdraw,
 )
 from kfq_async.sandbox.parties import PartyReader, check_member, check_person, new_task_id
-from kfq_async.sandbox.positions import check_marks
 from kfq_async.sandbox.store import Contract
 
 if TYPE_CHECKING:
@@ -52,8 +51,8 @@ if TYPE_CHECKING:
 __all__ = ["ContractService"]
 
 API_REASON = "通过API撤销"
-READS_DOCUMENTS = ("/contract/draft", "/contract/signer/add", "/contract/sign/personal/proxy")
-"""Operations that read PDFs, which takes time."""
+USES_DOCUMENTS = ("/contract/draft", "/contract/approval", "/contract/signer/add", "/contract/sign/personal/proxy")
+"""Operations that read PDFs or sign them, which takes time; after an approval an automatic seal may follow."""
 PERSON_NODES = ("AGENT_SIGN", "LEGAL_PERSON_SIGN", "PERSONAL_SIGN")
 """Steps of an enterprise that a person signs."""
 
@@ -95,7 +94,7 @@ class ContractService:
                 shape=shape,
                 handler=handler,
                 limited=path == "/contract/draft",
-                thread_above=0 if path in READS_DOCUMENTS else None,
+                thread_above=0 if path in USES_DOCUMENTS else None,
             )
 
     def _draft(self, call: ApiCall) -> PlatformResponse:
@@ -181,8 +180,9 @@ class ContractService:
         added = PartyReader(call.enterprise, self._directory, documents).positions(call.fields)
         if not step.positions and not added:
             raise AuditedRefusal("缺少签署控件")
-        check_marks((*step.positions, *added), documents, seal)
-        self._repository.apply(contract, lambda state: sign(state, step.task_id, by_proxy=True, positions=added))
+        self._repository.apply(
+            contract, lambda state: sign(state, step.task_id, by_proxy=True, positions=added), seal=seal
+        )
         return success(None)
 
     def _add_signers(self, call: ApiCall) -> PlatformResponse:

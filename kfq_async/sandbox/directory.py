@@ -50,6 +50,10 @@ class Directory:
             return False
         return self._fixtures.is_enterprise(name) or self._store.accounts.one("company_name = ?", name) is not None
 
+    def enterprise(self, name: str | None) -> Enterprise | None:
+        """Return the enterprise of a name, if the fixtures have it."""
+        return self._fixtures.enterprise(name)
+
     def line(self, enterprise: Enterprise, sign_re_id: str) -> Line | None:
         """Return a business line of an enterprise, also a disabled one."""
         return self._fixtures.line(enterprise, sign_re_id)

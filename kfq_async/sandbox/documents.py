@@ -43,7 +43,7 @@ class ContractDocuments:
     def check(self) -> None:
         """Refuse a document whose content was damaged at upload (protocol section 2.3).
 
-        Without the extra ``pdf`` nothing is checked.
+        Without the extra ``sandbox`` nothing is checked.
         """
         for file in self.files:
             try:
@@ -60,7 +60,7 @@ class ContractDocuments:
         try:
             return self._open(file)
         except ModuleNotFoundError:
-            raise Refused(31000, "签署位置需要解析 PDF，请先执行 pip install 'kfq-async[pdf]'") from None
+            raise Refused(31000, "签署位置需要解析 PDF，请先执行 pip install 'kfq-async[sandbox]'") from None
         except PdfError as problem:
             raise Refused(31000, f"文档 {file.name} 无法读取：{problem}") from None
 

@@ -1,7 +1,6 @@
 """The sandbox's download of the documents of a contract (protocol section 4.15).
 
-The bytes are those of the upload, whatever the state: the marks that the platform adds with each signature are not
-drawn yet.
+The bytes are those of the upload until somebody signs, and then those of the file as signed so far.
 
 Assumed, because it is not known: that the initiator and all who act for a party may download, that a ZIP file is named
 after the contract's subject, and that a contract without documents is refused.
@@ -17,16 +16,15 @@ import orjson
 
 from kfq_async.sandbox.checks import Download, Refused
 from kfq_async.sandbox.contract_repository import participants_of
-from kfq_async.sandbox.documents import load_documents
 from kfq_async.sandbox.gateway import ApiOperation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from kfq_async.sandbox.binding import Shape
+    from kfq_async.sandbox.contract_files import ContractFiles
     from kfq_async.sandbox.contract_repository import ContractRepository
     from kfq_async.sandbox.directory import Directory
-    from kfq_async.sandbox.files import FileService
     from kfq_async.sandbox.gateway import ApiCall
     from kfq_async.sandbox.store import StoredFile
 
@@ -38,7 +36,7 @@ _DOWNLOAD: Mapping[str, Shape] = {"contractId": str, "contact": str}
 class DownloadService:
     """Download of the documents of a contract."""
 
-    def __init__(self, repository: ContractRepository, directory: Directory, files: FileService) -> None:
+    def __init__(self, repository: ContractRepository, directory: Directory, files: ContractFiles) -> None:
         self._repository = repository
         self._directory = directory
         self._files = files
@@ -46,7 +44,12 @@ class DownloadService:
     def operations(self) -> Iterable[ApiOperation]:
         """Return the operation."""
         yield ApiOperation(
-            method="GET", path="/contract/document/download", shape=_DOWNLOAD, handler=self._download, limited=True
+            method="GET",
+            path="/contract/document/download",
+            shape=_DOWNLOAD,
+            handler=self._download,
+            limited=True,
+            thread_above=-1,  # large files are read and packed
         )
 
     def _download(self, call: ApiCall) -> Download:
@@ -58,13 +61,13 @@ class DownloadService:
             raise Refused(31000, f"账号 {contact} 不存在")
         if contact not in participants_of(contract):
             raise Refused(31000, f"账号 {contact} 无权下载该合同")
-        request = orjson.loads(contract.request)
-        files = load_documents(request, self._files.document).files
+        files = self._files.current(contract)
         if not files:
             raise Refused(31000, "合同没有签署文档")
         if len(files) == 1:
             return Download(_file_name(files[0]), files[0].content)
-        return Download(f"{request.get('subject') or contract_id}.zip", _archive(files))
+        subject = orjson.loads(contract.request).get("subject")
+        return Download(f"{subject or contract_id}.zip", _archive(files))
 
 
 def _file_name(file: StoredFile) -> str:

@@ -12,7 +12,7 @@ from kfq_async.sandbox.checks import AuditedRefusal, Refused, check_column
 from kfq_async.sandbox.dates import china_date, lenient_date, midnight_ms
 from kfq_async.sandbox.lifecycle import ENTERPRISE_SEAL, SENDER, ContractState
 from kfq_async.sandbox.parties import check_member, check_person
-from kfq_async.sandbox.positions import SEALS, SIGN_DATE, check_marks
+from kfq_async.sandbox.positions import SEALS, SIGN_DATE, place_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,7 +108,7 @@ def _check_automatic_seal(step: Step, seal: Seal, parties: Iterable[Party], docu
     if any(position.control_type == SIGN_DATE for each in _steps(parties) for position in each.positions):
         raise Refused(31000, "自动签署失败，签署日期控件的尺寸无法解析")
     try:
-        check_marks(step.positions, documents, seal)
+        place_marks(step.positions, documents, seal)
     except AuditedRefusal as refused:
         raise Refused(31000, f"自动签署失败，{refused}") from None
 

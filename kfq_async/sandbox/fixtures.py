@@ -290,6 +290,10 @@ class Fixtures:
         """Return whether an enterprise of this name is known."""
         return any(enterprise.name == name for enterprise in self.enterprises)
 
+    def enterprise(self, name: str | None) -> Enterprise | None:
+        """Return the enterprise of a name."""
+        return next((enterprise for enterprise in self.enterprises if enterprise.name == name), None)
+
     def line(self, enterprise: Enterprise, sign_re_id: str) -> Line | None:
         """Return a business line of an enterprise, also a disabled one."""
         return next((line for line in enterprise.lines if line.sign_re_id == sign_re_id), None)

@@ -49,6 +49,7 @@ __all__ = [
     "refuse",
     "set_deadline",
     "sign",
+    "signed_steps",
     "start",
     "withdraw",
 ]
@@ -203,6 +204,17 @@ class Change:
 def open_tasks(state: ContractState) -> list[tuple[Party, Step]]:
     """Return the open tasks, those of earlier parties first."""
     return [(party, step) for party in state.sequence for step in party.steps if step.state == OPEN]
+
+
+def signed_steps(before: ContractState, after: ContractState) -> list[tuple[Party, Step]]:
+    """Return the steps that were signed between two states, those of earlier parties first."""
+    done = {step.task_id for step in before.steps if step.state == DONE}
+    return [
+        (party, step)
+        for party in after.sequence
+        for step in party.steps
+        if step.state == DONE and step.task_type == "SIGN" and step.task_id not in done
+    ]
 
 
 def start(state: ContractState) -> Change:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import fields_dict
+from attrs import fields_dict, frozen
 
-from kfq_async.documents import MarkImage, PdfError, PositionFields, PositionRefused, Refusal, mark_of, place
+from kfq_async.documents import (
+    ControlBox,
+    Mark,
+    MarkImage,
+    PdfError,
+    PositionFields,
+    PositionRefused,
+    Refusal,
+    mark_of,
+    place,
+)
 from kfq_async.models.contracts import PositionParam
 from kfq_async.protocol.codec import decode
 from kfq_async.sandbox.checks import AuditedRefusal, Refused
@@ -14,11 +24,10 @@ from kfq_async.sandbox.checks import AuditedRefusal, Refused
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kfq_async.documents import ControlBox
     from kfq_async.sandbox.documents import ContractDocuments
     from kfq_async.sandbox.fixtures import Seal
 
-__all__ = ["SEALS", "SIGN_DATE", "check_marks", "check_positions"]
+__all__ = ["SEALS", "SIGN_DATE", "PlacedMark", "check_positions", "place_marks"]
 
 SIGNATURE, SEAL, SIGN_DATE, CHOP_STAMP = "SIGNATURE", "SEAL", "SIGN_DATE", "CHOP_STAMP"
 SEALS = frozenset({SEAL, CHOP_STAMP})
@@ -39,17 +48,39 @@ def check_positions(
     return tuple(_checked(dict(position), documents, on_seal=on_seal, filled_in=filled_in) for position in positions)
 
 
-def check_marks(positions: Iterable[PositionParam], documents: ContractDocuments, seal: Seal) -> None:
-    """Refuse positions at which a seal cannot be applied; raises `Refused` or `AuditedRefusal`."""
+@frozen
+class PlacedMark:
+    """Where a mark lands.
+
+    Attributes:
+        doc_id: ``docId`` of the document.
+        box: Box of the control.
+        mark: Page and rectangle.
+    """
+
+    doc_id: str
+    box: ControlBox
+    mark: Mark
+
+
+def place_marks(positions: Iterable[PositionParam], documents: ContractDocuments, seal: Seal) -> list[PlacedMark]:
+    """Return where the marks of a seal land; refuse positions at which it cannot be applied.
+
+    Raises `Refused` or `AuditedRefusal`.
+    """
     image = MarkImage(seal.pixel_width, seal.pixel_height)
+    placed = []
     for position in positions:
         if position.control_type == SIGN_DATE:
             raise Refused(500, "操作失败，签署日期控件的尺寸无法解析", internal=True)
+        related = position.relation_doc_list or ()
         for box in _boxes(position, documents):
             try:
-                mark_of(box, image)
+                mark = mark_of(box, image)
             except PositionRefused as problem:
                 raise _refusal(problem) from None
+            placed.append(PlacedMark(related[mark.document].doc_id or "", box, mark))
+    return placed
 
 
 def _checked(

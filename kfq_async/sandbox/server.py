@@ -21,6 +21,7 @@ from kfq_async.sandbox.accounts import AccountService
 from kfq_async.sandbox.addresses import host_names
 from kfq_async.sandbox.app import make_app
 from kfq_async.sandbox.callback_client import DeliveryPolicy
+from kfq_async.sandbox.contract_files import ContractFiles
 from kfq_async.sandbox.contract_repository import ContractRepository
 from kfq_async.sandbox.contracts import ContractService
 from kfq_async.sandbox.directory import Directory
@@ -35,6 +36,8 @@ from kfq_async.sandbox.identity import SAMPLE_TOKEN, IdentityService, OrderServi
 from kfq_async.sandbox.links import LinkService
 from kfq_async.sandbox.notifications import NotificationSender
 from kfq_async.sandbox.orders import ABANDON, COMPLETE, EXPIRE, REVIEW
+from kfq_async.sandbox.signing import PdfSigner
+from kfq_async.sandbox.stamps import Stamper
 from kfq_async.sandbox.store import Store, load_or_create_key, process_key, public_text
 from kfq_async.sandbox.web.access import AccessPolicy
 from kfq_async.sandbox.web.console import Console, ConsoleInfo
@@ -84,6 +87,7 @@ class _Services:
     orders: OrderService
     notification_sender: NotificationSender
     event_sender: EventSender
+    pdf_signer: PdfSigner
 
 
 class Sandbox:
@@ -421,7 +425,7 @@ class Sandbox:
         notification_sender = NotificationSender(store, signer, self._faults, self._delivery, self._clock)
         event_sender = EventSender(store, self._key, self._delivery, self._clock)
         orders = OrderService(store, notification_sender, self._clock)
-        self._services = _Services(orders, notification_sender, event_sender)
+        self._services = _Services(orders, notification_sender, event_sender, PdfSigner(self._key))
         notification_sender.open()
         event_sender.open()
         return self._services
@@ -430,13 +434,15 @@ class Sandbox:
         info = ConsoleInfo(app_id=self.app_id, public_key=self.public_key, retry_after=self._delivery.retry_after)
         directory = Directory(self._fixtures, store)
         files = FileService(store)
-        repository = ContractRepository(store, directory, publish=services.event_sender.publish)
+        contract_files = ContractFiles(store, files.document)
+        stamper = Stamper(directory, contract_files, services.pdf_signer, self._clock)
+        repository = ContractRepository(store, directory, stamper, publish=services.event_sender.publish)
         api_services = (
             AccountService(directory),
             files,
             ContractService(repository, directory, files),
             LinkService(store, repository),
-            DownloadService(repository, directory, files),
+            DownloadService(repository, directory, contract_files),
         )
         identity_service = IdentityService(store, tokens=self._fixtures.tokens, strict=self._strict)
         return make_app(

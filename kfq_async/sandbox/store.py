@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections import defaultdict
 from functools import cache
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import AttrsInstance, evolve, field, fields, frozen
@@ -32,6 +32,7 @@ __all__ = [
     "RegisteredAccount",
     "Setting",
     "ShortLink",
+    "SignatureUpdate",
     "Store",
     "StoredFile",
     "load_or_create_key",
@@ -44,7 +45,7 @@ N = TypeVar("N", "Notification", "ContractNotification")
 
 APPLICATION_ID = 0x6B667173
 """SQLite's ``application_id`` of a state file: the letters ``kfqs``."""
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """SQLite's ``user_version`` of a state file; incremented with every change of the columns."""
 KEY_BITS = 2048
 KEY_SETTING = "private key"
@@ -172,6 +173,27 @@ class StoredFile:
 
 
 @frozen(kw_only=True)
+class SignatureUpdate:
+    """What one signature has appended to a document of a contract (protocol section 4.15).
+
+    Attributes:
+        update_id: Id of the update, unique.
+        contract_id: ``contractId`` of the contract.
+        doc_id: ``docId`` of the document.
+        task_id: ``taskId`` of the step that signed.
+        content: Bytes that follow those of the earlier updates.
+        created_at: Time of the signature, in seconds since the epoch.
+    """
+
+    update_id: str
+    contract_id: str
+    doc_id: str
+    task_id: str
+    content: bytes = field(repr=repr_masked)
+    created_at: float
+
+
+@frozen(kw_only=True)
 class DeliveryAttempt:
     """An attempt to deliver a notification about an order or a contract.
 
@@ -279,7 +301,7 @@ class Setting:
 class RecordTable(Generic[T]):
     """Table of the records of one class: a column for each attribute, the first of which is the primary key."""
 
-    def __init__(self, database: sqlite3.Connection, lock: Lock, name: str, record_class: type[T]) -> None:
+    def __init__(self, database: sqlite3.Connection, lock: RLock, name: str, record_class: type[T]) -> None:
         self._database = database
         self._lock = lock
         self._name = name
@@ -353,17 +375,19 @@ class Store:
     def __init__(self, path: str | Path | None) -> None:
         if path is not None:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._lock = RLock()
         self._database = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
         try:
             self._claim()
             # A killed process loses nothing that was committed; only a power failure could.
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
-            lock = Lock()
+            lock = self._lock
             self.orders = RecordTable(self._database, lock, "orders", Order)
             self.contracts = RecordTable(self._database, lock, "contracts", Contract)
             self.links = RecordTable(self._database, lock, "links", ShortLink)
             self.files = RecordTable(self._database, lock, "files", StoredFile)
+            self.updates = RecordTable(self._database, lock, "updates", SignatureUpdate)
             self.accounts = RecordTable(self._database, lock, "accounts", RegisteredAccount)
             self.notifications = RecordTable(self._database, lock, "notifications", Notification)
             self.contract_notifications = RecordTable(
@@ -373,6 +397,7 @@ class Store:
             self.settings = RecordTable(self._database, lock, "settings", Setting)
             self._database.execute("CREATE UNIQUE INDEX IF NOT EXISTS by_key ON orders (token, client_request_id)")
             self._database.execute("CREATE INDEX IF NOT EXISTS by_notification ON attempts (notification_id)")
+            self._database.execute("CREATE INDEX IF NOT EXISTS by_contract ON updates (contract_id)")
         except sqlite3.DatabaseError as problem:
             self._database.close()
             raise ValueError(f"state: {path} is not a state file of the sandbox ({problem})") from None
@@ -383,6 +408,25 @@ class Store:
         for attempt in self.attempts.all():
             attempts[attempt.notification_id].append(attempt)
         return [evolve(each, attempts=tuple(attempts[each.notification_id])) for each in notifications]
+
+    def change_contract(self, old: Contract, new: Contract, updates: Sequence[SignatureUpdate] = ()) -> bool:
+        """Replace a contract and add what was signed, both or neither.
+
+        Return ``False``, and change nothing, if the contract no longer equals ``old``.
+        """
+        if not updates:
+            return self.contracts.compare_and_swap(old, new)
+        with self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                changed = self.contracts.compare_and_swap(old, new)
+                for update in updates if changed else ():
+                    self.updates.add(update)
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+        return changed
 
     def close(self) -> None:
         """Close the database."""

@@ -147,6 +147,19 @@ def rebuilt(data: bytes) -> bytes:
     return data[: data.index(b"xref")] + data[data.index(b"trailer") :].replace(b"startxref\n", b"startxref\n9")
 
 
+@pytest.mark.parametrize("damage", [bytes, rebuilt])
+def test_locations(damage: Callable[[bytes], bytes]) -> None:
+    """Objects are located by the table of the file, or where a search finds them."""
+    data = damage(ONE)
+    opened = open_pdf(data)
+    assert opened.catalog_number() == 1
+    found = opened.locations()
+    assert found.keys() >= {1, 2, 10, 11}
+    for number, place in found.items():
+        assert (place.stream, place.generation) == (None, 0)
+        assert data[place.position :].startswith(b"%d 0 obj" % number)
+
+
 TEXT = show("Seal", 72, 700).encode()
 TIFF = zlib.compress(bytes((byte - before) % 256 for before, byte in zip(b"\0" + TEXT, TEXT, strict=False)))
 PNG = zlib.compress(b"".join(b"\0" + TEXT[start : start + 4].ljust(4) for start in range(0, len(TEXT), 4)))

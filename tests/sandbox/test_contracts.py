@@ -425,7 +425,7 @@ def test_events_keep_the_sequence_of_the_changes(platform: ContractPlatform) -> 
             threads[0].join(timeout=0.2)
         published.append(str(body["callbackType"]))
 
-    repository = ContractRepository(platform.store, platform.directory, publish)
+    repository = ContractRepository(platform.store, platform.directory, platform.stamper, publish)
 
     def change(transition: Callable[[ContractState], Change]) -> None:
         repository.apply(repository.find(contract_id, platform.now_ms), transition)

@@ -67,4 +67,4 @@ def test_without_the_extra() -> None:
     platform.draft(receiver(), send="0")
     fields = platform.draft_fields(platform.signer(), send="0")
     response = platform.ask("/contract/draft", **fields)
-    assert (response.code, "kfq-async[pdf]" in response.message) == (31000, True)
+    assert (response.code, "kfq-async[sandbox]" in response.message) == (31000, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import zipfile
@@ -10,11 +11,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import ClientSession
 
-from contract_platform import COLLEAGUE, ContractPlatform, contract_fixtures, receiver, text_pdf, user
+from contract_platform import (
+    COLLEAGUE,
+    SECOND,
+    ContractPlatform,
+    call_sandbox,
+    contract_fixtures,
+    receiver,
+    text_pdf,
+    user,
+)
 from kfq_async.protocol.requests import API_PATH
 from kfq_async.sandbox import Sandbox
 from kfq_async.sandbox.checks import Download, PlatformResponse
 from self_hosted import OPERATOR, PERSON, STRANGER, TOKEN
+from signatures import validations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +53,7 @@ def refused(response: PlatformResponse | Download) -> int | None:
 
 
 def test_one_document(platform: ContractPlatform) -> None:
-    """One document comes as it was uploaded, whatever the state, to the initiator and to the parties."""
+    """Before a signature, one document comes as it was uploaded, to the initiator and to the parties."""
     contract_id = platform.draft(platform.signer(), send="0")
     expected = Download("合同.pdf", text_pdf(3, "SIGNHERE"))
     assert downloaded(platform, contract_id) == downloaded(platform, contract_id, PERSON) == expected
@@ -103,6 +114,54 @@ def test_an_unknown_party_may_not_download(platform: ContractPlatform) -> None:
 def test_unknown_contracts(contract_id: str, code: int, platform: ContractPlatform) -> None:
     """A missing id is told from an unknown one."""
     assert refused(platform.download(contract_id)) == code
+
+
+def test_signed_document(platform: ContractPlatform) -> None:
+    """After a signature the document comes as signed so far, the same each time, and also after a withdrawal."""
+    contract_id = platform.draft(platform.signer(), platform.signer(SECOND, "2"))
+    fields = {"contractId": contract_id, "signatureSubjectType": "PERSON", "signer": user(PERSON)}
+    platform.ask("/contract/sign/personal/proxy", **fields)
+    first = downloaded(platform, contract_id)
+    assert first == downloaded(platform, contract_id)
+    assert [valid for _, _, valid, _ in validations(first.content)] == [True]
+    platform.ask("/contract/recall", contractId=contract_id)
+    assert downloaded(platform, contract_id) == first
+
+
+async def test_signed_documents_outlive_the_sandbox(tmp_path: Path) -> None:
+    """A state file keeps signed documents, and the next sandbox signs on."""
+    settings: dict[str, Any] = {"state": tmp_path / "state.db", "fixtures": contract_fixtures()}
+    content = base64.b64encode(text_pdf(1, "A")).decode()
+
+    async def download(sandbox: Sandbox) -> bytes:
+        asked = {"appAuthToken": TOKEN, "uniqueCode": "u", "contractId": contract_id, "contact": OPERATOR}
+        url = f"{sandbox.base_url}/{API}/contract/document/download"
+        async with ClientSession() as http, http.get(url, params=asked) as response:
+            return await response.read()
+
+    async def sign_for(sandbox: Sandbox, contact: str) -> None:
+        fields = {"contractId": contract_id, "signatureSubjectType": "PERSON", "signer": user(contact)}
+        await call_sandbox(sandbox, "contract/sign/personal/proxy", **fields)
+
+    async with Sandbox(**settings) as sandbox:
+        document = await call_sandbox(sandbox, "document/file", fileName="合同", fileSuffix=".pdf", file=content)
+        position = {"controlType": "SIGNATURE", "signPositionType": "KEYWORD", "keyword": "A", "keywordType": "1"}
+        positions = [position | {"relationDocList": [{"docType": "1", **document}]}]
+        signers = [receiver(contact, positionParamList=positions) for contact in (PERSON, SECOND)]
+        draft = {"send": "1", "operator": user(OPERATOR), "signReId": "sales", "signDocumentList": [document]}
+        contract_id = (await call_sandbox(sandbox, "contract/draft", **draft, signerList=signers))["contractId"]
+        await sign_for(sandbox, PERSON)
+        first = await download(sandbox)
+    async with Sandbox(**settings) as sandbox:
+        assert await download(sandbox) == first
+        await sign_for(sandbox, SECOND)
+        second = await download(sandbox)
+    assert second.startswith(first)
+    signatures = await asyncio.to_thread(validations, second)
+    assert [(name, valid, coverage) for _, name, valid, coverage in signatures] == [
+        ("SANDBOX 沙箱 · 林二", True, "ENTIRE_REVISION"),
+        ("SANDBOX 沙箱 · 方四", True, "ENTIRE_FILE"),
+    ]
 
 
 async def test_over_http(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from kfq_async.sandbox.lifecycle import (
     refuse,
     set_deadline,
     sign,
+    signed_steps,
     start,
     withdraw,
 )
@@ -570,3 +571,16 @@ def test_the_first_reason_is_repeated() -> None:
     assert "reason" not in refusal
     (_, refusal) = bodies(contract(written("a", "f")), start, refused("f", "不填"))
     assert refusal["reason"] == "不填"
+
+
+def test_signed_steps() -> None:
+    """What was signed between two states is told by party and step, without approvals and without old signatures."""
+    steps = seal("s1", 1, automatic=True), approval("a1", 2), seal("s2", 3, automatic=True)
+    draft = contract(enterprise(*steps), person("p1", BERT, 2))
+    started = start(draft).state
+    assert [step.task_id for _, step in signed_steps(draft, started)] == ["s1"]
+    approved_ = approve(started, "a1").state
+    assert [(party.party_type, step.task_id) for party, step in signed_steps(started, approved_)] == [("SENDER", "s2")]
+    complete = sign(approved_, "p1", by_proxy=False).state
+    assert [step.task_id for _, step in signed_steps(draft, complete)] == ["s1", "s2", "p1"]
+    assert signed_steps(complete, complete) == []

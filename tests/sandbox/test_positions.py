@@ -10,7 +10,7 @@ from contract_platform import changed, text_pdf
 from kfq_async.sandbox.checks import AuditedRefusal, Refused
 from kfq_async.sandbox.documents import ContractDocuments
 from kfq_async.sandbox.fixtures import Seal
-from kfq_async.sandbox.positions import check_marks, check_positions
+from kfq_async.sandbox.positions import check_positions, place_marks
 from kfq_async.sandbox.store import StoredFile
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def test_marks(
 ) -> None:
     """What a draft accepts may fail when it is applied: too narrow a seal, a date, and a size that is no number."""
     kept = check_positions([position], documents, on_seal=True)
-    assert refusal(lambda: check_marks(kept, documents, Seal(seal_id="s", pixel_width=width))) == code
+    assert refusal(lambda: place_marks(kept, documents, Seal(seal_id="s", pixel_width=width))) == code
 
 
 def test_a_page_that_cannot_be_read() -> None:

@@ -12,7 +12,14 @@ from attrs import evolve
 
 from kfq_async.protocol.signing import load_public_key, sign, verify
 from kfq_async.sandbox import Order
-from kfq_async.sandbox.store import Store, load_or_create_key, process_key, public_text
+from kfq_async.sandbox.store import (
+    Contract,
+    SignatureUpdate,
+    Store,
+    load_or_create_key,
+    process_key,
+    public_text,
+)
 
 ORDER = Order(
     order_no="SBX1",
@@ -76,6 +83,51 @@ def test_compare_and_swap() -> None:
         assert store.orders.compare_and_swap(ORDER, done)
         assert not store.orders.compare_and_swap(ORDER, undone)
         assert store.orders.all() == [done]
+
+
+CONTRACT = Contract(
+    contract_id="c-1", token="TOKEN-A", enterprise="甲公司", status="SIGNING", request="{}", state="{}", created_at=1.0
+)
+
+
+def update(update_id: str, contract_id: str = "c-1") -> SignatureUpdate:
+    """Return what a signature has appended."""
+    return SignatureUpdate(
+        update_id=update_id, contract_id=contract_id, doc_id="d", task_id="t", content=b"bytes", created_at=2.0
+    )
+
+
+def test_change_of_a_contract() -> None:
+    """A contract changes together with what was signed, or neither does."""
+    with closing(Store(None)) as store:
+        store.contracts.add(CONTRACT)
+        signed, complete = evolve(CONTRACT, state="[1]"), evolve(CONTRACT, status="COMPLETE")
+        assert store.change_contract(CONTRACT, signed, [update("u-1"), update("u-2")])
+        assert not store.change_contract(CONTRACT, complete, [update("u-3")])
+        with pytest.raises(sqlite3.IntegrityError):
+            store.change_contract(signed, complete, [update("u-4"), update("u-1")])
+        assert (store.contracts.all(), store.updates.all()) == ([signed], [update("u-1"), update("u-2")])
+        assert store.change_contract(signed, complete)
+        assert not store.change_contract(signed, CONTRACT)
+        assert store.contracts.all() == [complete]
+
+
+def test_a_change_of_a_contract_is_seen_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another connection, such as that of the next process, sees a change with all that was signed, or nothing."""
+    path = tmp_path / "state.db"
+    with closing(Store(path)) as store, closing(Store(path)) as other:
+        store.contracts.add(CONTRACT)
+        add, seen = store.updates.add, []
+
+        def watched(record: SignatureUpdate) -> None:
+            add(record)
+            seen.append((other.contracts.all(), other.updates.all()))
+
+        monkeypatch.setattr(store.updates, "add", watched)
+        complete = evolve(CONTRACT, status="COMPLETE")
+        assert store.change_contract(CONTRACT, complete, [update("u-1"), update("u-2")])
+        assert seen == [([CONTRACT], [])] * 2
+        assert (other.contracts.all(), other.updates.all()) == ([complete], [update("u-1"), update("u-2")])
 
 
 def test_newest_and_count() -> None:
