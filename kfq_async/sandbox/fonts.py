@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -91,12 +92,11 @@ class _Typeface:
 
 def system_fonts(folders: Iterable[Path] = FOLDERS) -> list[Path]:
     """Return the fonts of the system that may be embedded, the preferred first."""
-    found = [
-        path
-        for folder in folders
-        for path in sorted(folder.expanduser().rglob("*"))
-        if path.suffix in SUFFIXES and path.name.startswith(NAMES)
-    ]
+    found: list[Path] = []
+    for folder in folders:
+        with suppress(RuntimeError):  # there is no home
+            found += sorted(folder.expanduser().rglob("*"))
+    found = [path for path in found if path.suffix in SUFFIXES and path.name.startswith(NAMES)]
     return sorted(found, key=lambda path: next(rank for rank, name in enumerate(NAMES) if path.name.startswith(name)))
 
 

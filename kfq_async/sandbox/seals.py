@@ -164,7 +164,7 @@ def _centred(text: str, font: EmbeddedFont, middle: tuple[float, float], size: f
     if not text:
         return ""
     natural = font.width(text) * size
-    stretch = min(1.0, width / natural)
+    stretch = width / max(natural, width)
     return _show(font.encode(text), _Size(size, stretch), (1.0, 0.0), (middle[0] - natural * stretch / 2, middle[1]))
 
 

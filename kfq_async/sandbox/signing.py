@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import math
 import struct
 import zlib
 from contextlib import suppress
@@ -109,6 +110,8 @@ class PdfSigner:
         """
         import pyhanko.sign  # noqa: F401  # a missing library is no fault of the PDF
 
+        if not all(math.isfinite(edge) for stamp in stamps for edge in _edges(stamp.rect)):
+            raise SigningError("a mark is too far away from its page")
         try:
             document = open_pdf(content)
         except PdfError as problem:
@@ -119,7 +122,8 @@ class PdfSigner:
             mended = content + _cross_reference_stream(content, document)
             return self._signed(mended, document, stamps, details)[len(content) :]
         except Exception as problem:  # noqa: BLE001  # as above
-            raise SigningError(f"{type(problem).__name__}: {problem}") from None
+            kind = type(problem).__name__
+            raise SigningError(f"the PDF is damaged ({kind}); save it again with another program") from None
 
     def _signed(
         self, content: bytes, document: PdfDocument, stamps: Sequence[Stamp], details: SignatureDetails
@@ -131,10 +135,10 @@ class PdfSigner:
 
         writer = IncrementalPdfFileWriter(io.BytesIO(content), strict=False)
         if writer.trailer["/Size"] <= max(document.locations()):
-            raise SigningError("the cross-reference table has too few entries")
+            raise ValueError("the cross-reference table has too few entries")
         pages = list(_pages(writer))
         if len(pages) != len(document.pages):
-            raise SigningError("the page tree cannot be read")
+            raise ValueError("the page tree cannot be read")
         fields = _Marks(writer, pages).add(stamps, details.field_name)
         embedder = PdfCMSEmbedder().write_cms(details.field_name + "-1", writer, existing_fields_only=True)
         next(embedder)
@@ -269,14 +273,13 @@ class _Marks:
 
     def _field(self, stamp: Stamp, name: str) -> IndirectObject:
         page = self._pages[stamp.page - 1]
-        rect = stamp.rect
         field = _dictionary(
             Type="/Annot",
             Subtype="/Widget",
             FT="/Sig",
             T=name,
             F=PRINTED_AND_LOCKED,
-            Rect=[rect.x0, rect.y0, rect.x1, rect.y1],
+            Rect=_edges(stamp.rect),
             AP=_dictionary(N=self._appearance(stamp)),
         )
         if page.reference is not None:
@@ -353,6 +356,10 @@ class _Marks:
 
 _TURNS = {0: [1, 0, 0, 1, 0, 0], 90: [0, 1, -1, 0, 0, 0], 180: [-1, 0, 0, -1, 0, 0], 270: [0, -1, 1, 0, 0, 0]}
 """Matrices that turn a picture against the clock, as far as the page is turned with it."""
+
+
+def _edges(rect: Rect) -> list[float]:
+    return [rect.x0, rect.y0, rect.x1, rect.y1]
 
 
 def _dictionary(**entries: object) -> DictionaryObject:

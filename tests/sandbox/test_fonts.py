@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,10 @@ from fontTools.pens.t2CharStringPen import T2CharStringPen
 from fontTools.ttLib import TTCollection, TTFont
 
 from kfq_async.sandbox import fonts
-from kfq_async.sandbox.fonts import PACKAGE_FONT, EmbeddedFont, embed, system_fonts
+from kfq_async.sandbox.fonts import EmbeddedFont, embed, system_fonts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -31,15 +31,8 @@ def _no_cache() -> Iterator[None]:
 def _font(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw with the font of the system, if there is one, or with that of the extra."""
     if request.param == "package":
-        monkeypatch.setattr(fonts, "_paths", fonts_of_the_extra)
-
-
-def fonts_of_the_extra() -> tuple[Path, ...]:
-    """Return the font of the extra."""
-    return tuple(path for path in REAL_PATHS() if str(path).endswith(PACKAGE_FONT))
-
-
-REAL_PATHS = fonts._paths
+        last = fonts._paths()[-1:]
+        monkeypatch.setattr(fonts, "_paths", lambda: last)
 
 
 @pytest.mark.usefixtures("_font")
@@ -137,7 +130,7 @@ def test_fonts_of_the_system(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    found = system_fonts([tmp_path, tmp_path / "missing"])
+    found = system_fonts([tmp_path, tmp_path / "missing", Path("~nobody-of-this-name/fonts")])
     assert [path.name for path in found] == [
         "NotoSerifCJK-Bold.ttc",
         "NotoSerifCJK-Regular.ttc",

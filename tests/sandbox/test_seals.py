@@ -44,7 +44,7 @@ def test_seal_without_names() -> None:
 
 
 @pytest.mark.parametrize("size", [(120, 120), (112, 52), (60, 120), (400, 40)])
-@pytest.mark.parametrize("name", ["张䶮", "欧阳娜娜", "阿卜杜热西提·麦麦提", "John Smith", "13900000001", "i", ""])
+@pytest.mark.parametrize("name", ["张䶮", "欧阳娜娜", "阿卜杜热西提·麦麦提", "John Smith", "13900000001", "𠮷野", ""])
 def test_seal_of_a_person(name: str, size: tuple[int, int]) -> None:
     """The name stands inside a frame in any size of picture, and can be copied."""
     width, height = size
@@ -58,6 +58,13 @@ def test_seal_of_a_person(name: str, size: tuple[int, int]) -> None:
     assert bottom <= 842 - 50
     (text,) = form_texts(content)
     assert text.replace(" ", "") == f"{name}SANDBOX沙箱".replace(" ", "")
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u0301\u0301", "\n", "\uffff", "  "])
+def test_names_without_a_shape(name: str) -> None:
+    """Marks, blanks and characters that no font has break no picture."""
+    for picture in (draw_person_seal(name, 120, 120), draw_enterprise_seal(name, name, 120, 120)):
+        assert red_box(rendered(shown(picture))) is not None
 
 
 def test_the_same_arguments_give_the_same_picture() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import zlib
 from datetime import UTC, datetime, timedelta, timezone
@@ -285,8 +286,13 @@ def test_files_that_cannot_be_signed(signer: PdfSigner, monkeypatch: pytest.Monk
     encrypted = PLAIN.replace(b"/Root 1 0 R", b"/Root 1 0 R /ID [<00> <00>] /Encrypt << /Filter /Standard /V 9 >>")
     with pytest.raises(SigningError, match="encrypted"):
         signer.sign(encrypted, [seal(1)], details())
+    with pytest.raises(SigningError, match="too far away"):
+        signer.sign(PLAIN, [seal(1, Rect(-math.inf, 0.0, 0.0, 1.0))], details())
+    broken = two_pages({6: "<</Fields(>>"}, root="/AcroForm 6 0 R")
+    with pytest.raises(SigningError, match=r"damaged \(PdfStreamError\); save it again"):
+        signer.sign(broken, [seal(1)], details())
     monkeypatch.setattr(signing, "_pages", lambda _: iter(()))
-    with pytest.raises(SigningError, match="page tree"):
+    with pytest.raises(SigningError, match=r"damaged \(ValueError\)"):
         signer.sign(PLAIN, [seal(1)], details())
 
 
