@@ -497,7 +497,9 @@ class Sandbox:
                 *OperatorPage(services.orders).routes(),
                 *SigningPage(store, repository, contract_files, stamper, self._clock).routes(),
                 *ContractPage(
-                    store, ContractAdministration(repository, contract_files, directory, self._now_ms)
+                    store,
+                    ContractAdministration(repository, contract_files, directory, self._now_ms),
+                    services.event_sender,
                 ).routes(),
                 *Console(services.orders, services.event_sender, info).routes(),
             ],

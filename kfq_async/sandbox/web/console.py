@@ -20,7 +20,7 @@ from kfq_async.sandbox.identity import page_url
 from kfq_async.sandbox.lifecycle import STATUS_NAMES
 from kfq_async.sandbox.orders import china_time, request_of
 from kfq_async.sandbox.web.contract_page import CONTRACT_PATH
-from kfq_async.sandbox.web.deliveries import delivery, delivery_state
+from kfq_async.sandbox.web.deliveries import act_on_event, delivery, delivery_state, event_buttons
 from kfq_async.sandbox.web.forms import html, read_form, see_other
 from kfq_async.sandbox.web.frame import headers, page, refused
 from kfq_async.sandbox.web.texts import status_pill
@@ -104,16 +104,20 @@ class Console:
             sent = self._resend(form)
         except (LookupError, ValueError):
             return html(refused("操作无效", "通知不存在、操作未知，或秒数无效。"), headers(), 400)
-        await asyncio.wait([asyncio.wrap_future(sent)], timeout=RESPONSE_WAIT)
+        if sent is not None:
+            await asyncio.wait([asyncio.wrap_future(sent)], timeout=RESPONSE_WAIT)
         return see_other(PATH, headers("'self'"))
 
-    def _resend(self, form: Mapping[str, str]) -> Future[None]:
-        """Resend according to the pressed button. Raises `LookupError` or `ValueError` for an invalid form."""
+    def _resend(self, form: Mapping[str, str]) -> Future[None] | None:
+        """Act according to the pressed button, and return a future if something is sent.
+
+        Raises `LookupError` or `ValueError` for an invalid form.
+        """
         if form["action"] == "reorder":
             return self._order_service.resend_reversed()
         event = self._event_sender.find(form["notification"])
-        if event is not None and form["action"] == "resend":
-            return self._event_sender.resend(event)
+        if event is not None:
+            return act_on_event(self._event_sender, event, form["action"])
         kind = FAULTS[form["action"]]
         if kind is None:
             return self._order_service.resend(form["notification"], None)
@@ -187,7 +191,7 @@ def _event(event: ContractNotification, token: str) -> str:
         f'<article class="card"><h3><code>{escape(event.callback_type)}</code>{delivery_state(event)}</h3>'
         f'<p class="soft"><code>{escape(event.contract_id)}</code> · {_time(event.created_at)}</p>'
         f"{delivery(event)}"
-        f"{_form(token, _button('resend', '重发'), event)}</article>"
+        f"{_form(token, event_buttons(event), event)}</article>"
     )
 
 

@@ -23,7 +23,7 @@ from kfq_async.sandbox.links import task_link
 from kfq_async.sandbox.orders import china_time
 from kfq_async.sandbox.rendering import page_sizes, render_page
 from kfq_async.sandbox.web.contract_texts import LANGUAGES, STATUSES, TEXTS
-from kfq_async.sandbox.web.deliveries import delivery, delivery_state
+from kfq_async.sandbox.web.deliveries import act_on_event, delivery, delivery_state, event_buttons
 from kfq_async.sandbox.web.forms import html, read_form, see_other
 from kfq_async.sandbox.web.frame import headers, page, refused
 
@@ -31,12 +31,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kfq_async.sandbox.administration import ContractAdministration
+    from kfq_async.sandbox.events import EventSender
     from kfq_async.sandbox.lifecycle import ContractState, Party, Step
     from kfq_async.sandbox.store import Contract, ContractNotification, Store
 
 __all__ = ["CONTRACT_PATH", "ContractPage"]
 
 CONTRACT_PATH = "/sandbox/contract/"
+RESPONSE_WAIT = 1.0
+"""Seconds to wait for the receiver's response, so that the page shows it at once."""
 PICTURE_WIDTH = 600
 """Width of the picture of a page, in pixels."""
 _FINAL_STYLES = {"COMPLETE": "good", "SIGNING": "busy", "WRITING": "busy", "DRAFT": ""}
@@ -60,7 +63,7 @@ margin-top:.2rem;background:var(--pill);color:var(--pill-ink)}
 .sender{display:flex;flex-wrap:wrap;gap:1rem;align-items:end}
 .sender form{margin:0;display:flex;gap:.6rem;align-items:end;flex-wrap:wrap}
 .sender label{flex:1 1 14rem}
-@media(max-width:40rem){.flow{flex-direction:column}.flow.ordered>li:not(:last-child)::after{content:"↓";right:auto;
+@media(max-width:40rem){.flow{flex-direction:column}.flow>li{flex:none}.flow.ordered>li:not(:last-child)::after{content:"↓";right:auto;
 left:1rem;top:auto;bottom:-1.15rem}.sender form,.sender button{width:100%}}
 """
 
@@ -68,8 +71,9 @@ left:1rem;top:auto;bottom:-1.15rem}.sender form,.sender button{width:100%}}
 class ContractPage:
     """Handlers of the page."""
 
-    def __init__(self, store: Store, administration: ContractAdministration) -> None:
+    def __init__(self, store: Store, administration: ContractAdministration, event_sender: EventSender) -> None:
         self._store = store
+        self._event_sender = event_sender
         self._administration = administration
         self._token = secrets.token_urlsafe(16)
 
@@ -91,12 +95,24 @@ class ContractPage:
         if contract is None:
             return _missing(texts)
         try:
-            await asyncio.to_thread(self._act, contract, form)
+            if "notification" in form:
+                await self._act_on_event(contract, form)
+            else:
+                await asyncio.to_thread(self._act, contract, form)
         except (Refused, AuditedRefusal) as problem:
             return await self._respond(request, str(problem))
-        except (KeyError, ValueError):
+        except (LookupError, ValueError):
             return await self._respond(request, texts["invalid"])
         return see_other(_url(contract.contract_id, language), headers("'self'"))
+
+    async def _act_on_event(self, contract: Contract, form: Mapping[str, str]) -> None:
+        """Do what a button of an event says; the page shows the response to what is sent."""
+        event = self._event_sender.find(form["notification"])
+        if event is None or event.contract_id != contract.contract_id:
+            raise LookupError
+        sent = act_on_event(self._event_sender, event, form["action"])
+        if sent is not None:
+            await asyncio.wait([asyncio.wrap_future(sent)], timeout=RESPONSE_WAIT)
 
     def _act(self, contract: Contract, form: Mapping[str, str]) -> None:
         match form["action"]:
@@ -149,7 +165,7 @@ class ContractPage:
             f"<h2>{texts['flow']}</h2>{self._flow(contract, state, texts)}"
             f"{self._sender(contract, state, language)}"
             f"<h2>{texts['documents']}</h2>{documents}"
-            f"<h2>{texts['events']}</h2>{self._events(contract, texts)}"
+            f"<h2>{texts['events']}</h2>{self._events(contract, language)}"
             f'<p class="note">{texts["assumption"]}</p>',
             wide=True,
             lang=language,
@@ -213,10 +229,22 @@ class ContractPage:
             return f'<p class="soft">{texts["not shown"].format(problem=texts["extra"])}</p>'
         return f'<div class="pages">{"".join(drawn)}</div>'
 
-    def _events(self, contract: Contract, texts: Mapping[str, str]) -> str:
+    def _events(self, contract: Contract, language: str) -> str:
         found = self._store.contract_notifications.all("contract_id = ?", contract.contract_id)
         events: Sequence[ContractNotification] = self._store.with_attempts(found)
-        return "".join(map(_event, events)) or f'<p class="soft">{texts["no events"]}</p>'
+        shown = "".join(self._event(event, language) for event in events)
+        return shown or f'<p class="soft">{TEXTS[language]["no events"]}</p>'
+
+    def _event(self, event: ContractNotification, language: str) -> str:
+        state = delivery_state(event, language)
+        return (
+            f'<article class="card"><h3><code>{escape(event.callback_type)}</code>{state}</h3>'
+            f'<p class="soft">{_time(event.created_at)}</p>{delivery(event, language)}'
+            f'<form class="row" method="post" action="{escape(_url(event.contract_id, language))}">'
+            f'<input type="hidden" name="token" value="{escape(self._token)}">'
+            f'<input type="hidden" name="notification" value="{escape(event.notification_id)}">'
+            f"{event_buttons(event, language)}</form></article>"
+        )
 
 
 _DOTS = {"waiting": "…", "open": "●", "done": "✓", "closed": "×"}
@@ -280,13 +308,6 @@ def _figures(contract: Contract, index: int, name: str, content: bytes, texts: M
             f"<figcaption>{caption}</figcaption></figure>"
         )
     return figures
-
-
-def _event(event: ContractNotification) -> str:
-    return (
-        f'<article class="card"><h3><code>{escape(event.callback_type)}</code>{delivery_state(event)}</h3>'
-        f'<p class="soft">{_time(event.created_at)}</p>{delivery(event)}</article>'
-    )
 
 
 def _time(seconds: float) -> str:
