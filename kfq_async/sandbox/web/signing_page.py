@@ -389,10 +389,10 @@ class SigningPage:
             self._repository.apply(contract, self._transition(contract, party, step, form))
         except (Refused, AuditedRefusal) as problem:
             found = self._found(ticket)
-            if found is not None and found[2].state == OPEN:
-                return _message("failed", texts, 409, more=again, reason=str(problem))
             if found is None:
                 return _message("closed", texts, 410)
+            if found[2].state == OPEN:
+                return _message("failed", texts, 409, more=again, reason=str(problem))
             # Another form has performed the task meanwhile, or has ended the contract.
             return self._leave(ticket, found[2], action, texts)
         return see_other(self._target(ticket, texts), headers("'self'"))

@@ -6,7 +6,6 @@ import base64
 import hmac
 import secrets
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 import orjson
 from attrs import field, frozen
@@ -49,10 +48,6 @@ class TicketSigner:
             "until": str(ticket.until),
             "key": self._key(ticket),
         }
-
-    def query(self, ticket: Ticket) -> str:
-        """Return the fields as a query string."""
-        return urlencode(self.fields(ticket))
 
     def read(self, fields: Mapping[str, str], now: float) -> Ticket | None:
         """Return the ticket in the fields, or ``None`` for one that is invalid or has ended."""
