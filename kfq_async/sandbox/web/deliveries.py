@@ -40,7 +40,7 @@ _CHINESE = {
     "resend": "重发",
     "hold": "暂停",
     "release": "恢复发送",
-    "lose": "丢弃",
+    "discard": "丢弃",
 }
 _ENGLISH = {
     "acknowledged": "acknowledged",
@@ -63,7 +63,7 @@ _ENGLISH = {
     "resend": "Resend",
     "hold": "Hold",
     "release": "Release",
-    "lose": "Lose",
+    "discard": "Lose",
 }
 _TEXTS: Mapping[str, Mapping[str, str]] = {"zh-CN": _CHINESE, "en": _ENGLISH}
 _LOST = "event-lose"
@@ -100,7 +100,7 @@ def event_buttons(event: ContractNotification, lang: str = "zh-CN") -> str:
     """Return the buttons of an event: those that are possible in its state."""
     actions = ["resend"]
     if event.due_at is not None:
-        actions += ["release" if event.held else "hold", "lose"]
+        actions += ["release" if event.held else "hold", "discard"]
     return "".join(f'<button name="action" value="{action}">{_TEXTS[lang][action]}</button>' for action in actions)
 
 
@@ -111,7 +111,7 @@ def act_on_event(sender: EventSender, event: ContractNotification, action: str) 
     """
     if action == "resend":
         return sender.resend(event)
-    {"hold": sender.hold, "release": sender.release, "lose": sender.lose}[action](event)
+    {"hold": sender.hold, "release": sender.release, "discard": sender.lose}[action](event)
     return None
 
 

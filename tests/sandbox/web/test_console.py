@@ -291,7 +291,7 @@ def test_states_of_events(attempts: tuple[DeliveryAttempt, ...], due_at: float |
     page = console_of(events=(event(attempts, due_at=due_at),))
     for text in ("SEND_SIGNING", "C1", "POST http://127.0.0.1:8000/events", "callbackType", state):
         assert text in page
-    buttons = ["resend"] if due_at is None else ["resend", "hold", "lose"]
+    buttons = ["resend"] if due_at is None else ["resend", "hold", "discard"]
     assert [button for button in ParsedPage(page).buttons if button] == buttons
 
 

@@ -350,9 +350,9 @@ async def test_buttons_of_events() -> None:
         assert (await console.press(other, action="hold", **identified))[0] == 409
         _, page = await console.press(contract_id, action="hold", **identified)
         assert "已暂停" in text_of(page)
-        assert [button for button in ParsedPage(page).buttons if button][-3:] == ["resend", "release", "lose"]
+        assert [button for button in ParsedPage(page).buttons if button][-3:] == ["resend", "release", "discard"]
         assert (await console.press(contract_id, action="hold", **identified))[0] == 409
-        _, page = await console.press(contract_id, "?lang=en", action="lose", **identified)
+        _, page = await console.press(contract_id, "?lang=en", action="discard", **identified)
         assert "SEND_SIGNING lost" in text_of(page)
         _, page = await console.press(contract_id, action="resend", **identified)
         assert "已确认" in text_of(page)
