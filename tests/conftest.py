@@ -48,9 +48,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def blockbuster() -> BlockBuster:
     """Detector of blocking calls of the package, activated by each test.
 
-    The sandbox's SQLite may block: it takes microseconds, and no production service runs in it. redis-py may read its
-    own version from the disk for each new connection, which the package cannot prevent. Coverage may block
-    too: its tracer, which has no frame of its own, waits for a lock before a function's first line.
+    The sandbox's SQLite may block: it takes microseconds, and no production service runs in it. So may operations that
+    a test calls without HTTP. redis-py may read its own version from the disk for each new connection, which the
+    package cannot prevent. Coverage may block too: its tracer, which has no frame of its own, waits for a lock before a
+    function's first line.
     """
     blockbuster = BlockBuster("kfq_async")
     acquire = blockbuster.functions["threading.Lock.acquire"]
@@ -62,6 +63,8 @@ def blockbuster() -> BlockBuster:
         function.can_block_in("redis/utils.py", {"get_lib_version"})
         if name.startswith("sqlite3"):
             function.can_block_in("kfq_async/sandbox/store.py", {"_run"})
+        function.can_block_in("tests/self_hosted.py", {"__init__", "respond"})
+        function.can_block_in("tests/signing_client.py", {"apply"})
     return blockbuster
 
 

@@ -44,11 +44,11 @@ LAYERS: dict[str, list[set[str]]] = {
     "sandbox": [
         {"addresses", "binding", "checks", "dates", "faults", "fixtures", "fonts", "store"},
         {"callback_client", "directory", "documents", "fault_injection", "lifecycle", "orders", "seals"},
-        {"contract_files", "gateway", "positions", "signing"},
+        {"contract_files", "gateway", "positions", "rendering", "signing"},
         {"stamps"},
         {"accounts", "contract_repository", "files", "parties"},
         {"drafts"},
-        {"contracts", "downloads", "links"},
+        {"administration", "contracts", "downloads", "links"},
         {"events", "notifications"},
         {"identity"},
         {"web"},
@@ -274,6 +274,7 @@ def test_the_protocol_has_neither_clock_nor_randomness(library: str) -> None:
         ("cattrs", "protocol/codec.py"),
         ("fontTools", "sandbox/fonts.py"),
         ("pyhanko", "sandbox/signing.py"),
+        ("pypdfium2", "sandbox/rendering.py"),
         ("tenacity", "transport/retry.py"),
         ("procrastinate", "onboarding/jobs/worker.py"),
         ("python_calamine", "onboarding/input/workbook.py"),
@@ -357,7 +358,7 @@ def test_cryptography_is_imported_where_it_is_needed() -> None:
 
 UNWANTED = {
     *("cryptography", "redis", "psycopg", "procrastinate", "sqlite3", "fastapi", "sanic"),
-    *("cyclopts", "rich", "pdfminer", "fontTools", "pyhanko", "hypothesis", "pytest"),
+    *("cyclopts", "rich", "pdfminer", "fontTools", "pyhanko", "pypdfium2", "hypothesis", "pytest"),
 }
 IMPORT = """
 import sys

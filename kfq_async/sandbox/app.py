@@ -144,7 +144,7 @@ class _PlatformHandlers:
         if request.path.startswith(f"{CONTEXT_PATH}/"):
             return render(request, HIDDEN_ERROR_PAGE, self.now_ms())
         if request.method in {"GET", "HEAD"}:
-            return html(frame.web_application(), frame.headers())
+            return html(frame.web_application(), frame.headers(script=frame.START_SCRIPT))
         return html(frame.method_not_allowed(), frame.headers(), 405)
 
     def _half_a_body(self, request: web.Request) -> web.Response:

@@ -4,7 +4,8 @@ A page that a developer visits could otherwise have a name of its own resolve to
 requests from the browser (cross-site request forgery): to create orders, to read them, to have notifications sent to
 other local services, and to use up faults that were set for a test.
 
-Another port of this machine is another site. The one exception is the operator page, which a service links to.
+Another port of this machine is another site. The exceptions are the operator page and the signing page, which a
+service links to, and the start page, which the link of a signing task opens.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from aiohttp import web
 from kfq_async.models.hosts import is_loopback
 from kfq_async.sandbox.addresses import host_of
 from kfq_async.sandbox.identity import PAGES
+from kfq_async.sandbox.links import SHORT_LINK, SIGNING_PAGE
 from kfq_async.sandbox.web.frame import headers
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AccessPolicy"]
 
+_LINKED = frozenset({"/", SHORT_LINK, SIGNING_PAGE, f"{SIGNING_PAGE}/login"})
+"""Paths that links of a service open, besides the pages of orders."""
 _ORIGIN = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 _OPTION = "如需以其他名称访问沙箱，请在 allowed_hosts 中列出其主机名（命令行：kfq sandbox --allowed-host）"
 
@@ -61,7 +65,7 @@ class AccessPolicy:
         sites = request.headers.getall("Sec-Fetch-Site", [])
         if not {"same-origin", "none"}.issuperset(sites) and not _is_followed_link(request):
             return "它来自其他站点的页面（Sec-Fetch-Site）。请在浏览器地址栏中直接打开该地址"
-        if origins or sites or _is_operator_page(request):
+        if origins or sites or _is_linked_page(request):
             return None
         # Browsers leave out both headers for some requests to a host that is neither loopback nor https.
         if not all(self._is_own_origin(url, hosts[0]) for url in request.headers.getall("Referer", [])):
@@ -83,12 +87,15 @@ class AccessPolicy:
         )
 
 
-def _is_operator_page(request: web.BaseRequest) -> bool:
-    """Return whether a request shows the page of an order; it changes nothing, and its URL contains a secret."""
-    return request.method == "GET" and request.path.startswith(PAGES)
+def _is_linked_page(request: web.BaseRequest) -> bool:
+    """Return whether a request shows a page that a service links to.
+
+    It changes nothing, and the URL of a page about an order or a contract contains a secret.
+    """
+    return request.method == "GET" and (request.path.startswith(PAGES) or request.path in _LINKED)
 
 
 def _is_followed_link(request: web.BaseRequest) -> bool:
-    """Return whether a link or a redirect of another site leads a browser's window to the page of an order."""
+    """Return whether a link or a redirect of another site leads a browser's window to a page that services link to."""
     navigation = (request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest"))
-    return _is_operator_page(request) and navigation == ("navigate", "document")
+    return _is_linked_page(request) and navigation == ("navigate", "document")

@@ -182,6 +182,16 @@ def test_link_to_the_operator_page(site: str) -> None:
     assert refusal(*headers.items(), ("Origin", "https://my-app.test"), method="GET", path=PAGE) is not None
 
 
+@pytest.mark.parametrize("path", ["/", "/sandbox/contract", "/sandbox/sign", "/sandbox/sign/login"])
+def test_links_to_the_signing_page(path: str) -> None:
+    """Links of a contract open from another site; forms and pictures do not."""
+    headers = {"Sec-Fetch-Site": "cross-site", **LINK}
+    assert refusal(*headers.items(), method="GET", path=f"{path}?code=x") is None
+    assert refusal(*headers.items(), method="POST", path=path) is not None
+    assert refusal(*headers.items(), method="GET", path=f"{path}/picture") is not None
+    assert refusal(*(headers | {"Sec-Fetch-Dest": "image"}).items(), method="GET", path=path) is not None
+
+
 @pytest.mark.parametrize(
     "referer", ["http://evil.example/127.0.0.1:8899", "http://127.0.0.1:8000/", "https://h", "x", ""]
 )

@@ -50,16 +50,37 @@ def test_style_matches_the_policy(page: str) -> None:
     assert directives()["style-src"] == f"'sha256-{digest}'"
 
 
-@every_page
-def test_pages_are_self_contained(page: str) -> None:
-    """No page has a script, a style attribute or an external asset, which the policy would block."""
+@pytest.mark.parametrize(("name", "page"), PAGES.items(), ids=PAGES.keys())
+def test_pages_are_self_contained(name: str, page: str) -> None:
+    """No page has a style attribute or an external asset, which the policy would block; only one has a script."""
     parsed = ParsedPage(page)
     assert page.startswith("<!doctype html>\n")
     assert parsed.tags.count("style") == 1
-    assert {"script", "link", "img", "iframe"}.isdisjoint(parsed.tags)
+    assert {"link", "img", "iframe"}.isdisjoint(parsed.tags)
+    assert ("script" in parsed.tags) == (name == "web_application")
     assert {"style", "src", "onclick", "onload", "target"}.isdisjoint(parsed.attributes)
     assert not re.search(r"url\(|@import", parsed.style)
     assert "并非开放签平台" in "".join(parsed.text)
+
+
+def test_the_script_of_the_start_page_matches_the_policy() -> None:
+    """The hash in the Content-Security-Policy is that of the script, and other pages allow none."""
+    (script,) = re.findall("<script>(.*?)</script>", PAGES["web_application"], re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = frame.headers(script=frame.START_SCRIPT)["Content-Security-Policy"]
+    assert f"script-src 'sha256-{digest}'; " in policy
+    assert "script-src" not in directives()
+
+
+def test_own_style_and_pictures() -> None:
+    """A page may add to the common style, and show pictures of the sandbox."""
+    shown = frame.page("a", "b", style="b{color:red}", lang="en")
+    digest = base64.b64encode(hashlib.sha256(ParsedPage(shown).style.encode()).digest()).decode()
+    policy = frame.headers(style="b{color:red}", images=True)["Content-Security-Policy"]
+    assert f"style-src 'sha256-{digest}'; " in policy
+    assert "img-src 'self'; " in policy
+    assert '<html lang="en">' in shown
+    assert "not the Kaifangqian platform" in shown
 
 
 @every_page

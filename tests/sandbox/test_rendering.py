@@ -1,0 +1,91 @@
+"""Pages as pictures: sizes as shown, the width asked for, fields drawn, and PDFs that cannot be read."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from PIL import Image
+
+from kfq_async.documents import PdfError
+from kfq_async.sandbox.rendering import MAX_PIXELS, page_sizes, render_page
+from pdfs import A4, pdf, stream
+
+BLACK = "0 0 0 rg 0 0 595 421 re f"
+"""Content of a page whose lower half is black."""
+RED, WHITE, DARK = (255, 0, 0), (255, 255, 255), (0, 0, 0)
+
+
+def picture_of(content: bytes, page: int = 0, width: int = 200) -> Image.Image:
+    """Return a picture of a page."""
+    return Image.open(io.BytesIO(render_page(content, page, width))).convert("RGB")
+
+
+def with_field() -> bytes:
+    """Return a PDF with a signature field whose appearance is a red square of 100 points at the left bottom."""
+    field = "<</Type/Annot/Subtype/Widget/FT/Sig/T(A)/F 132/Rect[0 0 100 100]/AP<</N 501 0 R>>/P 10 0 R>>"
+    appearance = stream(b"1 0 0 rg 0 0 100 100 re f", "/Type/XObject/Subtype/Form/BBox[0 0 100 100]")
+    made = pdf([""], boxes=f"{A4}/Annots[500 0 R]", extra={500: field, 501: appearance})
+    return made.replace(b"/Pages 2 0 R>>", b"/Pages 2 0 R/AcroForm<</Fields[500 0 R]/SigFlags 3>>>>", 1)
+
+
+def test_sizes_are_those_shown() -> None:
+    """A page is cut to its CropBox and turned before it is measured."""
+    boxes = [A4, f"{A4}/Rotate 90", "/MediaBox[0 0 595 842]/CropBox[100 100 300 500]", "/MediaBox[0 0 300 200]"]
+    assert page_sizes(pdf([""] * 4, boxes=boxes)) == [(595, 842), (842, 595), (200, 400), (300, 200)]
+
+
+def test_a_page_is_drawn_at_a_width() -> None:
+    """A picture has the width asked for, the page's aspect, and the page the right way up."""
+    picture = picture_of(pdf(["", BLACK]), page=1)
+    assert picture.size == (200, 284)
+    assert picture.getpixel((100, 20)) == WHITE
+    assert picture.getpixel((100, 260)) == DARK
+
+
+def test_a_turned_page_is_drawn_turned() -> None:
+    """With a turn of 90 degrees clockwise the page's bottom is at the left."""
+    picture = picture_of(pdf([BLACK], boxes=f"{A4}/Rotate 90"), width=842)
+    assert picture.size == (842, 595)
+    assert picture.getpixel((100, 300)) == DARK
+    assert picture.getpixel((700, 300)) == WHITE
+
+
+def test_signature_fields_are_drawn() -> None:
+    """The appearance of a signature field is part of the picture."""
+    picture = picture_of(with_field(), width=595)
+    assert picture.getpixel((50, 792)) == RED
+    assert picture.getpixel((150, 792)) == WHITE
+
+
+def test_a_long_page_is_drawn_smaller() -> None:
+    """The number of pixels has a limit, whatever the width and the page's aspect."""
+    picture = picture_of(pdf([""], boxes="/MediaBox[0 0 100 14400]"), width=2000)
+    assert picture.width * picture.height <= MAX_PIXELS * 1.01
+    assert picture.height > 100 * picture.width
+
+
+@pytest.mark.parametrize("page", [-1, 1])
+def test_a_page_that_does_not_exist(page: int) -> None:
+    """An index outside the document is refused."""
+    with pytest.raises(IndexError, match=f"page {page} of 1"):
+        render_page(pdf([""]), page, 100)
+
+
+@pytest.mark.parametrize("draw", [page_sizes, lambda content: render_page(content, 0, 100)])
+@pytest.mark.parametrize("content", [b"", b"%PDF-1.7\nbroken"])
+def test_a_file_that_cannot_be_read(draw: object, content: bytes) -> None:
+    """A file that is no PDF is refused, and the next one is drawn all the same."""
+    assert callable(draw)
+    with pytest.raises(PdfError, match="cannot be drawn"):
+        draw(content)
+    assert page_sizes(pdf([""])) == [(595, 842)]
+
+
+def test_pictures_are_drawn_from_several_threads() -> None:
+    """Threads get the same picture as one alone."""
+    content = with_field()
+    expected = render_page(content, 0, 150)
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(lambda _: render_page(content, 0, 150), range(16))) == {expected}
