@@ -48,7 +48,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"stamps"},
         {"accounts", "contract_repository", "files", "parties"},
         {"drafts"},
-        {"contracts", "downloads", "links"},
+        {"administration", "contracts", "downloads", "links"},
         {"events", "notifications"},
         {"identity"},
         {"web"},

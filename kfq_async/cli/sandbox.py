@@ -40,6 +40,7 @@ def sandbox(
     private_key: Path | None = None,
     callback_host: Annotated[list[str] | None, Parameter(negative=())] = None,
     allowed_host: Annotated[list[str] | None, Parameter(negative=())] = None,
+    retry_speed: float | None = None,
 ) -> int:
     """Serve the protocol of the platform on loopback, for development and tests.
 
@@ -81,6 +82,9 @@ def sandbox(
     allowed_host
         Host besides localhost and the loopback addresses under which the sandbox can be reached, such as the name of
         a proxy, repeatable.
+    retry_speed
+        Factor by which the platform's own retry schedule of events is accelerated: three attempts back to back, then
+        after 5 minutes, 2 hours and a day, each divided by it (default: after 5, 15 and 60 seconds).
     """
     if faults:
         for name, kind in FAULT_KINDS.items():
@@ -106,6 +110,7 @@ def sandbox(
             private_key=None if private_key is None else private_key.read_bytes(),
             callback_hosts=callback_host or [],
             allowed_hosts=allowed_host or [],
+            retry_speed=retry_speed,
         )
         asyncio.run(_serve(box, until_eof=until_eof))
     except ValueError as error:

@@ -10,7 +10,7 @@ import asyncio
 import math
 import secrets
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import orjson
@@ -18,6 +18,7 @@ from attrs import evolve
 
 from kfq_async.protocol.signing import sign
 from kfq_async.sandbox.callback_client import SENDS, CallbackClient, DeliveryResult, attempt_of
+from kfq_async.sandbox.faults import InjectionPoint
 from kfq_async.sandbox.store import ContractNotification
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from kfq_async.protocol.signing import PrivateKey
     from kfq_async.sandbox.callback_client import DeliveryPolicy
+    from kfq_async.sandbox.faults import FaultPlan
     from kfq_async.sandbox.store import Store
 
 __all__ = ["EventSender"]
@@ -37,6 +39,8 @@ RESPONSE_HEAD_START = 0.02
 """Seconds between an event and its first attempt: no event precedes the response to its call (protocol section 6.7)."""
 HEADERS = {"User-Agent": "Java/17.0.15", "Accept": "text/html, image/gif, image/jpeg, */*; q=0.2"}
 """Headers of every request, as from the platform's HTTP library."""
+LOSE, DUPLICATE, DELAY, REORDER = "event-lose", "event-duplicate", "event-delay", "event-reorder"
+"""Faults of an event."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 20
 
@@ -44,21 +48,29 @@ MAX_REDIRECTS = 20
 class EventSender:
     """Sends contract events while open, one at a time for all enterprises.
 
-    `open` resumes those that an earlier sender left unacknowledged.
+    `open` resumes those that an earlier sender left unacknowledged. ``faults`` are drawn when an event happens.
     """
 
-    def __init__(self, store: Store, key: PrivateKey, policy: DeliveryPolicy, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, key: PrivateKey, policy: DeliveryPolicy, faults: FaultPlan, clock: Callable[[], float]
+    ) -> None:
         self._store = store
         self._key = key
         self._policy = policy
+        self._faults = faults
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[tuple[str, float, Future[None] | None]] = asyncio.Queue()
         """Notification id, earliest time by the loop's clock, and the future of a resend."""
         self._retries: dict[str, asyncio.TimerHandle] = {}
-        """By notification id: the retry that it waits for."""
+        """By notification id: the attempt on schedule that it waits for."""
+        self._copies: set[asyncio.TimerHandle] = set()
+        """Second copies that wait for their time."""
+        self._overtaken: list[str] = []
+        """Notification ids of the events that the next one overtakes."""
         self._idle = asyncio.Event()
         self._idle.set()
+        self._at_work = False
         self._worker: asyncio.Task[None] | None = None
         self._client = CallbackClient(
             aiohttp.ClientTimeout(
@@ -69,14 +81,14 @@ class EventSender:
 
     def open(self) -> None:
         """Start sending, and resume the events that are due."""
-        for event in self._store.contract_notifications.all("due_at IS NOT NULL"):
+        for event in self._store.contract_notifications.all("due_at IS NOT NULL AND NOT held"):
             self._schedule(event)
         self._worker = self._loop.create_task(self._work())
 
     async def close(self) -> None:
         """Cancel the running attempt, and send nothing more."""
-        for retry in self._retries.values():
-            retry.cancel()
+        for waiting in (*self._retries.values(), *self._copies):
+            waiting.cancel()
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.gather(self._worker, return_exceptions=True)
@@ -85,6 +97,8 @@ class EventSender:
     def publish(self, contract_id: str, url: str, body: Mapping[str, object]) -> None:
         """Store an event, and send it. Thread-safe."""
         now = self._clock()
+        fault = self._faults.draw(InjectionPoint.EVENT)
+        kind, seconds = ("", 0.0) if fault is None else (fault.kind, fault.seconds)
         event = ContractNotification(
             notification_id=secrets.token_hex(6),
             contract_id=contract_id,
@@ -92,10 +106,88 @@ class EventSender:
             url=url,
             body=orjson.dumps(dict(body)).decode(),
             created_at=now,
-            due_at=now,
+            due_at=None if kind == LOSE else now + seconds if kind in {DELAY, REORDER} else now,
+            fault=kind,
         )
         self._store.contract_notifications.add(event)
-        self._loop.call_soon_threadsafe(self._enqueue, event.notification_id, RESPONSE_HEAD_START)
+        self._loop.call_soon_threadsafe(self._begin, event, seconds)
+
+    def _begin(self, event: ContractNotification, seconds: float) -> None:
+        """Send a new event as its fault demands, and the events that it overtakes after it."""
+        if event.fault in {DELAY, REORDER}:
+            self._schedule(event)
+        elif event.fault != LOSE:
+            self._enqueue(event.notification_id, RESPONSE_HEAD_START)
+        overtaken, self._overtaken = self._overtaken, [event.notification_id] if event.fault == REORDER else []
+        for notification_id in overtaken:
+            waiting = self._retries.pop(notification_id, None)
+            if waiting is not None:
+                waiting.cancel()
+                self._enqueue(notification_id)
+        if event.fault == DUPLICATE:
+            self._copy_later(event.notification_id, RESPONSE_HEAD_START + seconds)
+
+    def _copy_later(self, notification_id: str, seconds: float) -> None:
+        def send() -> None:
+            self._copies.discard(handle)
+            self._enqueue(notification_id, 0.0, Future())
+
+        handle = self._loop.call_later(seconds, send)
+        self._copies.add(handle)
+        self._idle.clear()
+
+    def hold(self, event: ContractNotification) -> ContractNotification:
+        """Send an event no more on schedule, until it is released; raise `ValueError` if it is not waiting.
+
+        Returns the changed event. So do `release` and `lose`. Thread-safe.
+        """
+        return self._change(event, lambda event: evolve(event, held=True))
+
+    def release(self, event: ContractNotification) -> ContractNotification:
+        """Send an event that is held now, and go on with its schedule; raise `ValueError` if it is not held."""
+        now = self._clock()
+        changed = self._change(event, lambda event: evolve(event, held=False, due_at=now), held=True)
+        self._loop.call_soon_threadsafe(self._enqueue, event.notification_id)
+        return changed
+
+    def lose(self, event: ContractNotification) -> ContractNotification:
+        """Give an event up; raise `ValueError` if it is acknowledged or given up already."""
+        held = self._current(event).held
+        return self._change(event, lambda event: evolve(event, due_at=None, held=False, fault=LOSE), held=held)
+
+    def _change(
+        self,
+        event: ContractNotification,
+        change: Callable[[ContractNotification], ContractNotification],
+        *,
+        held: bool = False,
+    ) -> ContractNotification:
+        """Change an event that waits for an attempt, or is held; its next attempt on schedule is cancelled."""
+        while True:
+            current = self._current(event)
+            if current.due_at is None:
+                raise ValueError("the event is acknowledged, or given up")
+            if current.held is not held:
+                raise ValueError("the event is held already" if current.held else "the event is not held")
+            changed = change(current)
+            if self._store.contract_notifications.compare_and_swap(current, changed):
+                self._loop.call_soon_threadsafe(self._cancel_retry, event.notification_id)
+                return changed
+
+    def _current(self, event: ContractNotification) -> ContractNotification:
+        (current,) = self._store.contract_notifications.all("notification_id = ?", event.notification_id)
+        return current
+
+    def _cancel_retry(self, notification_id: str) -> None:
+        retry = self._retries.pop(notification_id, None)
+        if retry is not None:
+            retry.cancel()
+        self._rest()
+
+    def _rest(self) -> None:
+        """Report that nothing is left to be sent, if so."""
+        if self._queue.empty() and not self._retries and not self._copies and not self._at_work:
+            self._idle.set()
 
     def notifications(self) -> tuple[ContractNotification, ...]:
         """Return all events with their attempts, oldest first."""
@@ -136,16 +228,17 @@ class EventSender:
     async def _work(self) -> None:
         while True:
             notification_id, earliest, done = await self._queue.get()
+            self._at_work = True
             await asyncio.sleep(earliest - self._loop.time())
             (event,) = self._store.contract_notifications.all("notification_id = ?", notification_id)
             if done is not None:
                 if await self._attempt(event):
                     self._stop_schedule(event)
                 done.set_result(None)
-            elif event.due_at is not None:
+            elif event.due_at is not None and not event.held:
                 await self._deliver(event)
-            if self._queue.empty() and not self._retries:
-                self._idle.set()
+            self._at_work = False
+            self._rest()
 
     async def _deliver(self, event: ContractNotification) -> None:
         """Send an event on schedule; before a retry that waits, other events have their turn."""
@@ -155,20 +248,27 @@ class EventSender:
             pauses = self._policy.retry_after[event.scheduled_attempts :]
             pause = pauses[0] if pauses and not finished else None
             due_at = None if pause is None else self._clock() + pause
-            event = self._replace(event, evolve(event, scheduled_attempts=event.scheduled_attempts + 1, due_at=due_at))
-        if event.due_at is not None:
-            self._schedule(event)
+            attempts = event.scheduled_attempts + 1
+            event = self._replace(event, {"scheduled_attempts": attempts, "due_at": due_at})
+            if event.held or event.due_at is None:
+                return
+        self._schedule(event)
 
     def _stop_schedule(self, event: ContractNotification) -> None:
         """Make no further attempt on schedule."""
-        self._replace(event, evolve(event, due_at=None))
+        self._replace(event, {"due_at": None, "held": False})
         retry = self._retries.pop(event.notification_id, None)
         if retry is not None:
             retry.cancel()
 
-    def _replace(self, before: ContractNotification, after: ContractNotification) -> ContractNotification:
-        self._store.contract_notifications.compare_and_swap(before, after)
-        return after
+    def _replace(self, event: ContractNotification, changes: Mapping[str, Any]) -> ContractNotification:
+        """Change an event, and return it; one that was given up or held meanwhile stays so."""
+        while True:
+            current = self._current(event)
+            kept = {"due_at": None} if current.due_at is None else {}
+            changed = evolve(current, **{**changes, **kept})
+            if self._store.contract_notifications.compare_and_swap(current, changed):
+                return changed
 
     async def _attempt(self, event: ContractNotification) -> bool:
         """Send an event, and return whether it needs no further attempt: acknowledged, or not to be sent at all."""

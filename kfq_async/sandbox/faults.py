@@ -26,7 +26,9 @@ class InjectionPoint(Enum):
     REQUEST = auto()
     """A request and its response; counted in requests."""
     NOTIFICATION = auto()
-    """The delivery of a notification; counted in attempts."""
+    """The delivery of a notification of an order; counted in attempts."""
+    EVENT = auto()
+    """A contract event, when it happens; counted in events."""
 
 
 @frozen
@@ -45,6 +47,10 @@ class FaultKind:
 
 def _on_notification(description: str, seconds: float = 0.0) -> FaultKind:
     return FaultKind(True, description, InjectionPoint.NOTIFICATION, overridable=False, seconds=seconds)
+
+
+def _on_event(description: str, seconds: float = 0.0) -> FaultKind:
+    return FaultKind(True, description, InjectionPoint.EVENT, overridable=False, seconds=seconds)
 
 
 FAULT_KINDS = {
@@ -100,6 +106,10 @@ FAULT_KINDS = {
         "sign a notification, send it after the next one, or after SECONDS at the latest", 5.0
     ),
     "callback-corrupt": _on_notification("change a notification's orderStatus after signing"),
+    "event-lose": _on_event("send a contract event never"),
+    "event-duplicate": _on_event("send a contract event again after its delivery, SECONDS later"),
+    "event-delay": _on_event("send a contract event SECONDS later", 5.0),
+    "event-reorder": _on_event("send a contract event after the next one, or after SECONDS at the latest", 5.0),
 }
 """All kinds by name; `fault_kind` takes any other error code as well."""
 
@@ -165,10 +175,17 @@ class Fault:
     - ``callback-reorder``: sign, then send after the next notification, or after ``seconds`` (5) at the latest
     - ``callback-corrupt``: change orderStatus after signing
 
+    Faults of contract events, beside what the platform's own schedule does:
+
+    - ``event-lose``: never send it
+    - ``event-duplicate``: send it again after its delivery, ``seconds`` later
+    - ``event-delay``: send it ``seconds`` (5) later
+    - ``event-reorder``: send it after the next event, or after ``seconds`` (5) at the latest
+
     Args:
         kind: Name of one of the kinds above.
         seconds: Duration in seconds, 0 or more. The default depends on the kind, as shown in parentheses; otherwise 0.
-        times: Number of requests (connections, delivery attempts) to affect, 0 or more. ``None`` means no limit.
+        times: Number of requests (connections, delivery attempts, events) to affect, 0 or more. ``None`` sets no limit.
         probability: Share of the requests to affect, from 0 to 1 (default 1). The sandbox's ``seed`` decides which.
         acted: Whether the platform acts on the request. The default depends on the kind, and some kinds allow no
             other value.

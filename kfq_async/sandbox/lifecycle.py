@@ -31,6 +31,7 @@ __all__ = [
     "PERSONAL",
     "SENDER",
     "SIGNING",
+    "STATUS_NAMES",
     "WRITING",
     "Change",
     "ContractState",

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from kfq_async.sandbox.checks import PlatformResponse
     from kfq_async.sandbox.contract_repository import ContractRepository
     from kfq_async.sandbox.gateway import ApiCall
+    from kfq_async.sandbox.lifecycle import Step
     from kfq_async.sandbox.store import Contract, Store
 
-__all__ = ["SHORT_LINK", "SIGNING_PAGE", "LinkService"]
+__all__ = ["SHORT_LINK", "SIGNING_PAGE", "LinkService", "task_link"]
 
 SHORT_LINK = "/sandbox/contract"
 """Path of short links."""
@@ -79,14 +80,8 @@ class LinkService:
         else:
             raise Refused(31000, f"任务 {call.fields['taskId']} 不存在")
         check_column("callbackPage", call.fields.get("callbackPage"), MAX_CALLBACK_PAGE)
-        query = {
-            "contractId": contract.contract_id,
-            "taskId": step.task_id,
-            "taskType": "" if step.is_approval else "sign",
-            "phone": "" if step.person is None else step.person.contact,
-            "callbackPage": call.fields.get("callbackPage", ""),
-        }
-        return success({"pageUrl": f"{call.origin}/#/contract/sign?{urlencode(query)}"})
+        link = task_link(contract.contract_id, step, call.fields.get("callbackPage", ""))
+        return success({"pageUrl": f"{call.origin}{link}"})
 
     def _page_url(self, call: ApiCall) -> PlatformResponse:
         """Return a short link; with ``noLogin`` whoever has its code acts as the contact."""
@@ -109,6 +104,18 @@ class LinkService:
         )
         self._store.links.add(link)
         return success({"pageUrl": f"{call.origin}{SHORT_LINK}?code={link.code}"})
+
+
+def task_link(contract_id: str, step: Step, callback_page: str = "") -> str:
+    """Return the path of the page of a task; it contains the contact of the person."""
+    query = {
+        "contractId": contract_id,
+        "taskId": step.task_id,
+        "taskType": "" if step.is_approval else "sign",
+        "phone": "" if step.person is None else step.person.contact,
+        "callbackPage": callback_page,
+    }
+    return f"/#/contract/sign?{urlencode(query)}"
 
 
 def _check_contact(contract: Contract, contact: str, task_id: str | None, party_name: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from concurrent.futures import Future
@@ -19,6 +20,7 @@ from kfq_async.protocol.responses import CONTEXT_PATH
 from kfq_async.protocol.signing import CanonicalRsa2Signer, load_private_key
 from kfq_async.sandbox.accounts import AccountService
 from kfq_async.sandbox.addresses import host_names
+from kfq_async.sandbox.administration import ContractAdministration
 from kfq_async.sandbox.app import make_app
 from kfq_async.sandbox.callback_client import DeliveryPolicy
 from kfq_async.sandbox.contract_files import ContractFiles
@@ -41,6 +43,7 @@ from kfq_async.sandbox.stamps import Stamper
 from kfq_async.sandbox.store import Store, load_or_create_key, process_key, public_text
 from kfq_async.sandbox.web.access import AccessPolicy
 from kfq_async.sandbox.web.console import Console, ConsoleInfo
+from kfq_async.sandbox.web.contract_page import ContractPage
 from kfq_async.sandbox.web.operator_page import OperatorPage
 from kfq_async.sandbox.web.order_form import order_form
 from kfq_async.sandbox.web.signing_page import SigningPage
@@ -57,6 +60,8 @@ __all__ = ["Sandbox"]
 APP_ID = "SANDBOX1"
 RETRY_AFTER = (0.0, 0.0, 5.0, 15.0, 60.0)
 """Three attempts back to back; then the platform's three steps, which take hours there (protocol section 6.7)."""
+PLATFORM_RETRIES = (0.0, 0.0, 300.0, 7200.0, 86_400.0)
+"""The same at the platform, at the longest: the next full 5 minutes, the next even hour, the next 23:30."""
 CALLBACK_TIMEOUT = 5.0
 IDLE_TIMEOUT = 60.0
 """Seconds after which an idle connection is closed (protocol section 1.10)."""
@@ -135,6 +140,9 @@ class Sandbox:
             platform does with contract events, three attempts back to back and three more, here after 5, 15 and 60
             seconds instead of minutes and hours. An attempt whose connection the receiver drops is at once sent once
             more.
+        retry_speed: Factor by which the platform's own schedule is accelerated, in place of ``retry_after``: three
+            attempts back to back, then after 5 minutes, 2 hours and a day, each divided by it. The platform waits for
+            the next full 5 minutes, even hour and 23:30, so that these are its longest pauses.
         callback_timeout: Seconds that one attempt to deliver a notification may take, and that the response to a
             contract event may keep silent.
         callback_hosts: Hosts that may be notified besides this machine.
@@ -172,7 +180,8 @@ class Sandbox:
         clock: Callable[[], float] = time.time,
         app_id: str = APP_ID,
         private_key: PrivateKey | None = None,
-        retry_after: Iterable[float] = RETRY_AFTER,
+        retry_after: Iterable[float] | None = None,
+        retry_speed: float | None = None,
         callback_timeout: float = CALLBACK_TIMEOUT,
         callback_hosts: Iterable[str] = (),
         allowed_hosts: Iterable[str] = (),
@@ -198,7 +207,7 @@ class Sandbox:
         self._clock = clock
         self._delivery = DeliveryPolicy(
             app_id=app_id,
-            retry_after=tuple(retry_after),
+            retry_after=_retry_after(retry_after, retry_speed),
             timeout=callback_timeout,
             hosts=host_names(callback_hosts, "callback_hosts"),
         )
@@ -317,6 +326,32 @@ class Sandbox:
         else:
             raise ValueError("faults apply to notifications of orders only: resend a contract event without one")
 
+    def hold(self, notification_id: str) -> None:
+        """Hold a contract event back: it is not sent on schedule until `release`, not even by the next sandbox.
+
+        This method, `release` and `lose` raise `LookupError` if there is no such event, `ValueError` if it is
+        acknowledged, given up, or held or not held already, and `RuntimeError` if the sandbox is not running.
+        """
+        sender, event = self._event(notification_id)
+        sender.hold(event)
+
+    def release(self, notification_id: str) -> None:
+        """Send a contract event that is held, and go on with its schedule."""
+        sender, event = self._event(notification_id)
+        sender.release(event)
+
+    def lose(self, notification_id: str) -> None:
+        """Give a contract event up: no further attempt is made on schedule."""
+        sender, event = self._event(notification_id)
+        sender.lose(event)
+
+    def _event(self, notification_id: str) -> tuple[EventSender, ContractNotification]:
+        sender = self._running().event_sender
+        event = sender.find(notification_id)
+        if event is None:
+            raise LookupError(f"there is no contract event {notification_id!r}")
+        return sender, event
+
     async def wait_for_notifications(self) -> tuple[Notification, ...]:
         """Wait until every notification and event is acknowledged or given up, and return the notifications of orders.
 
@@ -424,12 +459,15 @@ class Sandbox:
             )
         signer = CanonicalRsa2Signer(self.app_id, self._key)
         notification_sender = NotificationSender(store, signer, self._faults, self._delivery, self._clock)
-        event_sender = EventSender(store, self._key, self._delivery, self._clock)
+        event_sender = EventSender(store, self._key, self._delivery, self._faults, self._clock)
         orders = OrderService(store, notification_sender, self._clock)
         self._services = _Services(orders, notification_sender, event_sender, PdfSigner(self._key))
         notification_sender.open()
         event_sender.open()
         return self._services
+
+    def _now_ms(self) -> int:
+        return round(self._clock() * 1000)
 
     def _make_app(self, store: Store, services: _Services) -> web.Application:
         info = ConsoleInfo(app_id=self.app_id, public_key=self.public_key, retry_after=self._delivery.retry_after)
@@ -458,6 +496,11 @@ class Sandbox:
             routes=[
                 *OperatorPage(services.orders).routes(),
                 *SigningPage(store, repository, contract_files, stamper, self._clock).routes(),
+                *ContractPage(
+                    store,
+                    ContractAdministration(repository, contract_files, directory, self._now_ms),
+                    services.event_sender,
+                ).routes(),
                 *Console(services.orders, services.event_sender, info).routes(),
             ],
             max_body=self._max_body,
@@ -473,6 +516,16 @@ def _fixtures(tokens: Iterable[str] | None, fixtures: Fixtures | Mapping[str, An
     if not accepted or not all(accepted):
         raise ValueError("tokens must hold at least one token, and none that is empty")
     return DefaultFixtures.for_tokens(accepted)
+
+
+def _retry_after(retry_after: Iterable[float] | None, speed: float | None) -> tuple[float, ...]:
+    if speed is None:
+        return RETRY_AFTER if retry_after is None else tuple(retry_after)
+    if retry_after is not None:
+        raise ValueError("retry_speed must be left out with retry_after, which holds the pauses")
+    if not 0 < speed < math.inf:
+        raise ValueError(f"retry_speed must be finite and more than 0, not {speed}")
+    return tuple(seconds / speed for seconds in PLATFORM_RETRIES)
 
 
 def _parse(faults: Iterable[Fault | str]) -> list[Fault]:

@@ -45,7 +45,7 @@ N = TypeVar("N", "Notification", "ContractNotification")
 
 APPLICATION_ID = 0x6B667173
 """SQLite's ``application_id`` of a state file: the letters ``kfqs``."""
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """SQLite's ``user_version`` of a state file; incremented with every change of the columns."""
 KEY_BITS = 2048
 KEY_SETTING = "private key"
@@ -270,6 +270,8 @@ class ContractNotification:
         created_at: Time of the event, in seconds since the epoch.
         scheduled_attempts: Number of attempts made on schedule.
         due_at: Time of the next attempt, in seconds since the epoch; ``None`` once acknowledged or given up.
+        fault: Kind of the injected fault, such as ``event-lose``; empty if none.
+        held: Whether it is held back: not sent on schedule until it is released.
         attempts: All attempts, oldest first, those of `Sandbox.resend` included.
         acknowledged: Whether the receiver has acknowledged it.
     """
@@ -282,6 +284,8 @@ class ContractNotification:
     created_at: float
     scheduled_attempts: int = 0
     due_at: float | None
+    fault: str = ""
+    held: bool = field(default=False, converter=bool)
     attempts: tuple[DeliveryAttempt, ...] = field(default=(), metadata={JOINED: True})
 
     @property

@@ -179,6 +179,7 @@ def test_default_fixtures() -> None:
         (["--port", "-1"], "--port must be from 0 to 65535, not -1"),
         (["--token", ""], "--token must be printable ASCII without spaces, and not empty"),
         (["--token", "TENANT01", "--token", "a b"], "--token must be printable ASCII"),
+        (["--retry-speed", "0"], "retry_speed must be finite and more than 0, not 0"),
         (["--allowed-host", "http://kfq.test"], "allowed_hosts must hold host names or addresses, without scheme"),
         (["--callback-host", "kfq.test:80"], "callback_hosts must hold host names or addresses, without scheme"),
         (["--state", "/nowhere/at/all.db"], "/nowhere/at/all.db: No such file or directory"),

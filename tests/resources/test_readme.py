@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 import kfq_async
+from guide_code import blocks, check_same_code, run
 from kfq_async import CallbackType, ContractStatus
 from kfq_async.sandbox import Sandbox
 
@@ -21,11 +20,6 @@ ROOT = Path(kfq_async.__file__).parent
 GUIDE = (ROOT / "resources/README.md").read_text("utf-8")
 CHINESE = (ROOT / "resources/README.zh-CN.md").read_text("utf-8")
 BASE_URL, SERVICE = "http://127.0.0.1:8899/resrun-paas", "http://127.0.0.1:8000"
-
-
-def blocks(page: str, language: str) -> list[str]:
-    """Return the code blocks of a page."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
 def one_page_pdf() -> bytes:
@@ -42,14 +36,6 @@ def one_page_pdf() -> bytes:
     entries = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     table = b"xref\n0 4\n0000000000 65535 f \n" + entries
     return pdf + table + b"trailer<</Size 4/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(pdf)
-
-
-async def run(code: str, names: dict[str, Any]) -> None:
-    """Run a code block, which may await at its top level, with the names that earlier blocks defined."""
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    coroutine = eval(compile(code, "README.md", "exec", flags=flags, dont_inherit=True), names)
-    if coroutine is not None:
-        await coroutine
 
 
 @pytest.fixture
@@ -103,14 +89,4 @@ async def test_the_code_runs() -> None:
 
 def test_both_pages_have_the_same_code() -> None:
     """The Chinese page differs in prose and comments only."""
-    for language in ("json", "console"):
-        assert blocks(CHINESE, language) == blocks(GUIDE, language)
-    english, chinese = ([ast.dump(parsed(code)) for code in blocks(page, "python")] for page in (GUIDE, CHINESE))
-    assert english == chinese
-
-
-def parsed(code: str) -> ast.AST:
-    """Return the syntax tree of a code block, which may await at its top level."""
-    tree = compile(code, "README.md", "exec", flags=ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    assert isinstance(tree, ast.AST)
-    return tree
+    check_same_code(GUIDE, CHINESE)

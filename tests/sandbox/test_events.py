@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager, closing
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,12 +15,13 @@ from contract_platform import call_sandbox, contract_fixtures, start_contract
 from kfq_async import ContractEventVerifier
 from kfq_async.sandbox import ContractNotification, Fault, Sandbox, events
 from kfq_async.sandbox.events import EventSender
+from kfq_async.sandbox.faults import FaultPlan
 from kfq_async.sandbox.store import Store, process_key, public_text
 from receivers import OK, acknowledge, fail_first, policy
 from servers import ReceivedRequest, ScriptedServer, http_response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from servers import Script
@@ -64,11 +66,24 @@ def contract_of(seen: ReceivedRequest) -> str:
 
 
 @asynccontextmanager
-async def sending(script: Script = acknowledge, *, state: Path | None = None, **settings: Any) -> AsyncIterator[Events]:
+async def sending(
+    script: Script = acknowledge,
+    *,
+    state: Path | None = None,
+    faults: Sequence[Fault] = (),
+    seed: int = 0,
+    **settings: Any,
+) -> AsyncIterator[Events]:
     """Run a receiver, and a sender that retries after 10 ms."""
     with closing(await asyncio.to_thread(Store, state)) as store:
         async with ScriptedServer(script) as receiver:
-            sender = EventSender(store, process_key(), policy(**{"retry_after": (0.01, 0.01), **settings}), time.time)
+            sender = EventSender(
+                store,
+                process_key(),
+                policy(**{"retry_after": (0.01, 0.01), **settings}),
+                FaultPlan(faults, seed),
+                time.time,
+            )
             sender.open()
             try:
                 yield Events(sender, receiver)
@@ -394,7 +409,7 @@ async def test_close_stops_sending() -> None:
 async def test_close_before_open() -> None:
     """A sender that never sent anything closes without an error."""
     with closing(await asyncio.to_thread(Store, None)) as store:
-        await EventSender(store, process_key(), policy(), time.time).close()
+        await EventSender(store, process_key(), policy(), FaultPlan(), time.time).close()
 
 
 async def test_restart_resumes_events(tmp_path: Path) -> None:
@@ -411,6 +426,197 @@ async def test_restart_resumes_events(tmp_path: Path) -> None:
     async with sending(state=state, retry_after=(0.3,)) as sent:
         published = await sent.sent()
     assert [event.scheduled_attempts for event in published] == [2, 2, 2]
+
+
+async def test_lost() -> None:
+    """A lost event is never sent, and counts as given up."""
+    async with sending(faults=[Fault("event-lose", times=1)]) as sent:
+        sent.publish("A")
+        sent.publish("B")
+        lost, kept = await sent.sent()
+    assert sent.contracts == ["B"]
+    assert (lost.fault, lost.due_at, lost.attempts) == ("event-lose", None, ())
+    assert (kept.fault, kept.acknowledged) == ("", True)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05])
+async def test_duplicated(seconds: float) -> None:
+    """A duplicated event arrives twice, with the same bytes and signature."""
+    async with sending(faults=[Fault("event-duplicate", seconds=seconds, times=1)]) as sent:
+        sent.publish("A")
+        (event,) = await sent.sent()
+    first, second = sent.receiver.requests
+    assert (first.body, first.headers["sign"]) == (second.body, second.headers["sign"])
+    assert (event.fault, event.scheduled_attempts, len(event.attempts)) == ("event-duplicate", 1, 2)
+
+
+async def test_delayed() -> None:
+    """A delayed event is overtaken by those that happen meanwhile."""
+    async with sending(faults=[Fault("event-delay", seconds=0.2, times=1)]) as sent:
+        for contract_id in "ABC":
+            sent.publish(contract_id)
+        delayed, *_ = await sent.sent()
+    assert sent.contracts == ["B", "C", "A"]
+    assert delayed.attempts[0].sent_at >= delayed.created_at + 0.2
+
+
+async def test_reordered() -> None:
+    """A reordered event is sent right after the next one, and without one after its time."""
+    async with sending(faults=[Fault("event-reorder", seconds=60, times=1)]) as sent:
+        for contract_id in "ABC":
+            sent.publish(contract_id)
+        await sent.sent()
+    assert sent.contracts in (["B", "A", "C"], ["B", "C", "A"])
+    async with sending(faults=[Fault("event-reorder", seconds=0.05)]) as sent:
+        sent.publish("A")
+        (event,) = await sent.sent()
+    assert (sent.contracts, event.acknowledged) == (["A"], True)
+
+
+async def test_reordered_after_its_time() -> None:
+    """An event whose time was over before the next one happened is not sent again by that one."""
+    async with sending(faults=[Fault("event-reorder", seconds=0.01, times=1)]) as sent:
+        sent.publish("A")
+        await sent.sent()
+        sent.publish("B")
+        await sent.sent()
+    assert sent.contracts == ["A", "B"]
+
+
+async def test_the_seed_repeats_the_choice() -> None:
+    """The same seed loses the same events."""
+    lost = []
+    for seed in (1, 1, 2):
+        async with sending(faults=[Fault("event-lose", probability=0.5)], seed=seed) as sent:
+            for number in range(20):
+                sent.publish(str(number))
+            lost.append([event.contract_id for event in await sent.sent() if event.fault])
+    assert lost[0] == lost[1] != lost[2]
+    assert 0 < len(lost[0]) < 20
+
+
+async def test_copies_end_with_the_sender() -> None:
+    """A second copy that waits for its time is not sent after the close."""
+    async with sending(faults=[Fault("event-duplicate", seconds=60)]) as sent:
+        sent.publish("A")
+        await sent.receiver.wait_for_requests(1)
+        await sent.sender.close()
+    assert sent.contracts == ["A"]
+
+
+async def test_held_and_released() -> None:
+    """An event that is held is not retried until it is released, and then goes on with its schedule."""
+    async with sending(fail_first(1), retry_after=(60.0,)) as sent:
+        sent.publish("A")
+        event = await sent.attempted(1)
+        assert sent.sender.hold(event).held
+        (event,) = await sent.sent()  # nothing is under way
+        assert (event.held, event.acknowledged, len(sent.contracts)) == (True, False, 1)
+        assert not sent.sender.release(event).held
+        (event,) = await sent.sent()
+    assert (event.held, event.acknowledged, sent.contracts) == (False, True, ["A", "A"])
+
+
+async def test_held_during_an_attempt() -> None:
+    """An event that is held, or given up, while an attempt is under way stays so if that fails."""
+    reached, proceed = asyncio.Event(), asyncio.Event()
+
+    async def wait(_number: int, _seen: ReceivedRequest) -> bytes:
+        reached.set()
+        await proceed.wait()
+        return http_response("no", 500)
+
+    for act in ("hold", "lose"):
+        reached.clear()
+        proceed.clear()
+        async with sending(wait, retry_after=(0.01,)) as sent:
+            sent.publish("A")
+            await reached.wait()
+            (event,) = sent.sender.notifications()
+            getattr(sent.sender, act)(event)
+            proceed.set()
+            (event,) = await sent.sent()
+        assert (event.held, event.due_at is None, len(sent.contracts)) == (act == "hold", act == "lose", 1)
+
+
+async def test_held_over_a_restart(tmp_path: Path) -> None:
+    """The next sender does not send an event that is held, and can release it."""
+    state = tmp_path / "state"
+    async with sending(fail_first(1), state=state, retry_after=(60.0,)) as sent:
+        sent.publish("A")
+        sent.sender.hold(await sent.attempted(1))
+    async with sending(state=state) as sent:
+        (event,) = await sent.sent()
+        assert (event.held, sent.contracts) == (True, [])
+
+
+async def test_given_up_by_hand() -> None:
+    """An event that is given up is not retried, whether it was held or not."""
+    for held in (False, True):
+        async with sending(fail_first(9), retry_after=(60.0,)) as sent:
+            sent.publish("A")
+            event = await sent.attempted(1)
+            if held:
+                event = sent.sender.hold(event)
+            sent.sender.lose(event)
+            (event,) = await sent.sent()
+        assert (event.held, event.due_at, event.fault, len(sent.contracts)) == (False, None, "event-lose", 1)
+
+
+async def test_what_cannot_be_held() -> None:
+    """What is acknowledged or given up cannot be held, and what is not held cannot be released."""
+    async with sending(fail_first(1), retry_after=(60.0,)) as sent:
+        sent.publish("A")
+        event = await sent.attempted(1)
+        with pytest.raises(ValueError, match="not held"):
+            sent.sender.release(event)
+        sent.sender.hold(event)
+        with pytest.raises(ValueError, match="held already"):
+            sent.sender.hold(event)
+        sent.sender.release(event)
+        await sent.sent()
+        for act in (sent.sender.hold, sent.sender.release, sent.sender.lose):
+            with pytest.raises(ValueError, match="acknowledged, or given up"):
+                act(event)
+
+
+async def test_the_sandbox_holds_and_loses() -> None:
+    """The sandbox's methods act on the event with an id."""
+    async with contracts(retry_after=(60.0,), script=fail_first(9)) as (sandbox, _):
+        await start_contract(sandbox)
+        async with asyncio.timeout(30):
+            while not sandbox.events or not sandbox.events[0].scheduled_attempts:  # noqa: ASYNC110  # no event
+                await asyncio.sleep(0.005)
+        notification_id = sandbox.events[0].notification_id
+        sandbox.hold(notification_id)
+        assert sandbox.events[0].held
+        sandbox.release(notification_id)
+        sandbox.lose(notification_id)
+        assert sandbox.events[0].fault == "event-lose"
+        for act in (sandbox.hold, sandbox.release, sandbox.lose):
+            with pytest.raises(LookupError, match="there is no contract event 'E1'"):
+                act("E1")
+
+
+@pytest.mark.parametrize(
+    ("options", "pauses"),
+    [
+        ({}, (0.0, 0.0, 5.0, 15.0, 60.0)),
+        ({"retry_after": [1]}, (1,)),
+        ({"retry_speed": 1}, (0.0, 0.0, 300.0, 7200.0, 86_400.0)),
+        ({"retry_speed": 3600}, (0.0, 0.0, 300 / 3600, 2.0, 24.0)),
+    ],
+)
+def test_schedule(options: dict[str, Any], pauses: tuple[float, ...]) -> None:
+    """The schedule is given, or that of the platform, accelerated."""
+    assert Sandbox(**options)._delivery.retry_after == pauses
+
+
+@pytest.mark.parametrize("options", [{"retry_speed": 0}, {"retry_speed": inf}, {"retry_speed": 1, "retry_after": ()}])
+def test_invalid_schedule(options: dict[str, Any]) -> None:
+    """A speed is a positive, finite number, and stands in place of the pauses."""
+    with pytest.raises(ValueError, match="retry_speed must be"):
+        Sandbox(**options)
 
 
 def test_repr_hides_secrets() -> None:
@@ -435,7 +641,7 @@ async def contracts(script: Script = acknowledge, **settings: Any) -> AsyncItera
     async with ScriptedServer(script) as receiver:
         fixtures = contract_fixtures()
         fixtures["enterprises"][0]["developers"][0]["callbackUrl"] = f"{receiver.origin}/events"
-        async with Sandbox(fixtures=fixtures, retry_after=(), **settings) as sandbox:
+        async with Sandbox(fixtures=fixtures, **{"retry_after": (), **settings}) as sandbox:
             yield sandbox, receiver
 
 

@@ -17,7 +17,10 @@ from attrs import frozen
 
 from kfq_async.sandbox.faults import Fault
 from kfq_async.sandbox.identity import page_url
+from kfq_async.sandbox.lifecycle import STATUS_NAMES
 from kfq_async.sandbox.orders import china_time, request_of
+from kfq_async.sandbox.web.contract_page import CONTRACT_PATH
+from kfq_async.sandbox.web.deliveries import act_on_event, delivery, delivery_state, event_buttons
 from kfq_async.sandbox.web.forms import html, read_form, see_other
 from kfq_async.sandbox.web.frame import headers, page, refused
 from kfq_async.sandbox.web.texts import status_pill
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
     from kfq_async.sandbox.events import EventSender
     from kfq_async.sandbox.identity import OrderService
-    from kfq_async.sandbox.store import Contract, ContractNotification, DeliveryAttempt, Notification, Order
+    from kfq_async.sandbox.store import Contract, ContractNotification, Notification, Order
 
 __all__ = ["Console", "ConsoleInfo", "console_page"]
 
@@ -44,12 +47,6 @@ FAULTS = {
     "corrupt": "callback-corrupt",
 }
 """Fault that each button of a notification injects."""
-FAULT_TEXTS = {
-    "callback-duplicate": "重复",
-    "callback-delay": "延迟",
-    "callback-reorder": "乱序",
-    "callback-corrupt": "篡改",
-}
 
 
 @frozen(kw_only=True)
@@ -107,16 +104,20 @@ class Console:
             sent = self._resend(form)
         except (LookupError, ValueError):
             return html(refused("操作无效", "通知不存在、操作未知，或秒数无效。"), headers(), 400)
-        await asyncio.wait([asyncio.wrap_future(sent)], timeout=RESPONSE_WAIT)
+        if sent is not None:
+            await asyncio.wait([asyncio.wrap_future(sent)], timeout=RESPONSE_WAIT)
         return see_other(PATH, headers("'self'"))
 
-    def _resend(self, form: Mapping[str, str]) -> Future[None]:
-        """Resend according to the pressed button. Raises `LookupError` or `ValueError` for an invalid form."""
+    def _resend(self, form: Mapping[str, str]) -> Future[None] | None:
+        """Act according to the pressed button, and return a future if something is sent.
+
+        Raises `LookupError` or `ValueError` for an invalid form.
+        """
         if form["action"] == "reorder":
             return self._order_service.resend_reversed()
         event = self._event_sender.find(form["notification"])
-        if event is not None and form["action"] == "resend":
-            return self._event_sender.resend(event)
+        if event is not None:
+            return act_on_event(self._event_sender, event, form["action"])
         kind = FAULTS[form["action"]]
         if kind is None:
             return self._order_service.resend(form["notification"], None)
@@ -176,35 +177,21 @@ def _order(order: Order) -> str:
 
 
 def _contract(contract: Contract) -> str:
+    subject = str(orjson.loads(contract.request).get("subject") or contract.contract_id)
     return (
-        f'<article class="card"><h3><code>{escape(contract.contract_id)}</code>'
-        f'<span class="pill">{escape(contract.status)}</span></h3>'
-        f'<p class="soft">{_time(contract.created_at)}</p></article>'
+        f'<article class="card"><h3><a href="{CONTRACT_PATH}{escape(contract.contract_id)}">{escape(subject)}</a>'
+        f'<span class="pill">{STATUS_NAMES.get(contract.status, escape(contract.status))}</span></h3>'
+        f'<p class="soft"><code>{escape(contract.contract_id)}</code> · {escape(contract.enterprise)} · '
+        f"{_time(contract.created_at)}</p></article>"
     )
 
 
 def _event(event: ContractNotification, token: str) -> str:
     return (
-        f'<article class="card"><h3><code>{escape(event.callback_type)}</code>{_delivery_state(event)}</h3>'
+        f'<article class="card"><h3><code>{escape(event.callback_type)}</code>{delivery_state(event)}</h3>'
         f'<p class="soft"><code>{escape(event.contract_id)}</code> · {_time(event.created_at)}</p>'
-        f"{_delivery(event)}"
-        f"{_form(token, _button('resend', '重发'), event)}</article>"
-    )
-
-
-def _delivery_state(notification: Notification | ContractNotification) -> str:
-    if notification.acknowledged:
-        return '<span class="pill good">已确认</span>'
-    if notification.due_at is None:
-        return '<span class="pill bad">已停止</span>'
-    return f'<span class="pill busy">下次发送 {china_time(notification.due_at, "%H:%M:%S")}</span>'
-
-
-def _delivery(notification: Notification | ContractNotification) -> str:
-    return (
-        f'<p class="soft"><code>POST {escape(notification.url)}</code></p>'
-        f"<details><summary>请求体</summary><pre>{escape(notification.body)}</pre></details>"
-        f"<ol>{''.join(map(_attempt, notification.attempts)) or '<li>尚未发送</li>'}</ol>"
+        f"{delivery(event)}"
+        f"{_form(token, event_buttons(event), event)}</article>"
     )
 
 
@@ -217,26 +204,10 @@ def _notification(notification: Notification, token: str) -> str:
     )
     return (
         f'<article class="card"><h3><span>{status_pill(notification.order_status)} {escape(company)}</span>'
-        f"{_delivery_state(notification)}</h3>"
+        f"{delivery_state(notification)}</h3>"
         f'<p class="soft"><code>{escape(notification.order_no)}</code> · {_time(notification.created_at)}</p>'
-        f"{_delivery(notification)}"
+        f"{delivery(notification)}"
         f'<div class="row">{_form(token, buttons, notification)}{_form(token, delay, notification)}</div></article>'
-    )
-
-
-def _attempt(attempt: DeliveryAttempt) -> str:
-    fault = f'<span class="pill busy">{FAULT_TEXTS[attempt.fault]}</span>' if attempt.fault else ""
-    status = "无响应" if attempt.http_status is None else f"HTTP {attempt.http_status}"
-    style = "good" if attempt.acknowledged else "bad"
-    details = " ".join(f"<code>{escape(text)}</code>" for text in (attempt.response_body, attempt.error) if text)
-    if attempt.acknowledged and attempt.fault == "callback-corrupt":
-        style, details = "bad", f"{details} 接收方接受了被篡改的通知！"
-    elif attempt.acknowledged and attempt.http_status != 200:
-        style, details = "busy", f"{details} 按平台对合同事件的规则视为已确认；请只返回 HTTP 200。"
-    return (
-        f"<li><span>{_time(attempt.sent_at)}</span><span>"
-        f'<span class="pill {style}">{status}</span> {fault}</span>'
-        f"<span>{details} {attempt.seconds * 1000:.0f} ms</span></li>"
     )
 
 

@@ -77,8 +77,8 @@ ul.plain{list-style:none;margin:.4rem 0 0;padding:0}ul.plain li{padding:.15rem 0
 main.narrow .panel button{width:auto}
 @media(max-width:60rem){dl.facts{grid-template-columns:max-content 1fr;gap:.2rem 1rem;font-size:.95rem}
 dl.facts dd{margin:0}.desk{grid-template-columns:minmax(0,1fr)}.side{position:static;max-height:none}
-.jump{display:block;position:sticky;bottom:.8rem;text-align:center;background:#1d5bd6;color:#fff;font-weight:600;
-padding:.7rem 1rem;border-radius:10px;text-decoration:none;box-shadow:0 4px 14px #1b243359;z-index:1}}
+.jump{display:block;position:sticky;bottom:.8rem;text-align:center;background:var(--blue);color:var(--on-blue);
+font-weight:600;padding:.7rem 1rem;border-radius:10px;text-decoration:none;box-shadow:0 4px 14px #1b243359;z-index:1}}
 """
 """Style of the page besides the common one."""
 

@@ -291,7 +291,8 @@ def test_states_of_events(attempts: tuple[DeliveryAttempt, ...], due_at: float |
     page = console_of(events=(event(attempts, due_at=due_at),))
     for text in ("SEND_SIGNING", "C1", "POST http://127.0.0.1:8000/events", "callbackType", state):
         assert text in page
-    assert [button for button in ParsedPage(page).buttons if button] == ["resend"]
+    buttons = ["resend"] if due_at is None else ["resend", "hold", "discard"]
+    assert [button for button in ParsedPage(page).buttons if button] == buttons
 
 
 @pytest.mark.parametrize(("action", "status", "requests"), [("resend", 303, 1), ("corrupt", 400, 0)])
