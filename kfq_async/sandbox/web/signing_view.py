@@ -59,13 +59,13 @@ box-shadow:0 2px 10px #1b243321}
 figcaption{font-size:.85rem;color:var(--soft);margin-top:.35rem}
 figcaption strong{color:var(--blue)}
 textarea{display:block;width:100%;min-height:4.5rem;margin-top:.25rem;padding:.5rem .7rem;font:inherit;
-color:var(--ink);background:transparent;border:1px solid #98a3b5;border-radius:8px;resize:vertical}
+color:var(--ink);background:var(--card);border:1px solid var(--field-line);border-radius:8px;resize:vertical}
 .check{display:flex;gap:.6rem;align-items:flex-start;padding:.7rem 0 0;color:var(--ink);font-size:1rem}
 .panel .check input{width:1.3rem;height:1.3rem;min-height:0;margin:.15rem 0 0;padding:0;flex:none;
 accent-color:var(--blue)}
 .panel fieldset{margin:.9rem 0 0}.panel fieldset label{margin-top:.6rem}
-button.stop{border-color:#c2453a;color:#c2453a;background:transparent}
-textarea:focus-visible,input[type=checkbox]:focus-visible{outline:3px solid #9dbcf7;outline-offset:1px}
+button.stop{border-color:var(--bad-ink);color:var(--bad-ink)}
+textarea:focus-visible,input[type=checkbox]:focus-visible{outline:3px solid var(--focus);outline-offset:1px}
 ul.plain{list-style:none;margin:.4rem 0 0;padding:0}ul.plain li{padding:.15rem 0}
 .steps{list-style:none;margin:.6rem 0 0;padding:0;border:0}
 .steps>li{display:block;padding:.5rem 0;border-top:1px solid var(--line)}.steps>li:first-child{border:0;padding-top:0}
