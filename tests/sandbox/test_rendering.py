@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from kfq_async.documents import PdfError
-from kfq_async.sandbox.rendering import MAX_PIXELS, page_sizes, render_page
+from kfq_async.documents import PdfError, PdfPage, Rect
+from kfq_async.sandbox.rendering import MAX_PIXELS, ShownBox, page_sizes, render_page, shown_box
 from pdfs import A4, pdf, stream
 
 BLACK = "0 0 0 rg 0 0 595 421 re f"
@@ -34,6 +34,22 @@ def test_sizes_are_those_shown() -> None:
     """A page is cut to its CropBox and turned before it is measured."""
     boxes = [A4, f"{A4}/Rotate 90", "/MediaBox[0 0 595 842]/CropBox[100 100 300 500]", "/MediaBox[0 0 300 200]"]
     assert page_sizes(pdf([""] * 4, boxes=boxes)) == [(595, 842), (842, 595), (200, 400), (300, 200)]
+
+
+@pytest.mark.parametrize(
+    ("rotate", "shown"),
+    [
+        (0, ShownBox(10, 350, 30, 40)),
+        (90, ShownBox(10, 10, 40, 30)),
+        (180, ShownBox(160, 10, 30, 40)),
+        (270, ShownBox(350, 160, 40, 30)),
+    ],
+)
+def test_boxes_as_shown(rotate: int, shown: ShownBox) -> None:
+    """A rectangle is measured from the corner of the CropBox that is shown at the left and top."""
+    crop = Rect(100, 100, 300, 500)
+    page = PdfPage(number=1, media_box=Rect(0, 0, 595, 842), crop_box=crop, rotate=rotate)
+    assert shown_box(page, Rect(110, 110, 140, 150)) == shown
 
 
 def test_a_page_is_drawn_at_a_width() -> None:

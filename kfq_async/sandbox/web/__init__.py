@@ -1,1 +1,1 @@
-"""The sandbox's HTML pages: one module for each page with its handlers; no scripts, no external assets."""
+"""The sandbox's HTML pages: no external assets, and a script on the start page only."""

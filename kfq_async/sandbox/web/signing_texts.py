@@ -67,7 +67,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     # Place of a mark
     "place_legend": ("签章位置", "Place of the mark"),
     "place_hint": (
-        "合同没有为此任务指定签章位置，请自行选择。左侧虚线框为当前位置。",
+        "合同没有为此任务指定签章位置，请自行选择。文件中的虚线框为当前位置。",
         "The contract names no place for this task: choose one. The dashed frame shows it.",
     ),
     "place_document": ("文件", "Document"),

@@ -59,24 +59,26 @@ box-shadow:0 2px 10px #1b243321}
 figcaption{font-size:.85rem;color:var(--soft);margin-top:.35rem}
 figcaption strong{color:var(--blue)}
 textarea{display:block;width:100%;min-height:4.5rem;margin-top:.25rem;padding:.5rem .7rem;font:inherit;
-color:var(--ink);background:transparent;border:1px solid #98a3b5;border-radius:8px;resize:vertical}
+color:var(--ink);background:var(--card);border:1px solid var(--field-line);border-radius:8px;resize:vertical}
 .check{display:flex;gap:.6rem;align-items:flex-start;padding:.7rem 0 0;color:var(--ink);font-size:1rem}
 .panel .check input{width:1.3rem;height:1.3rem;min-height:0;margin:.15rem 0 0;padding:0;flex:none;
 accent-color:var(--blue)}
 .panel fieldset{margin:.9rem 0 0}.panel fieldset label{margin-top:.6rem}
-button.stop{border-color:#c2453a;color:#c2453a;background:transparent}
-textarea:focus-visible,input[type=checkbox]:focus-visible{outline:3px solid #9dbcf7;outline-offset:1px}
+button.stop{border-color:var(--bad-ink);color:var(--bad-ink)}
+textarea:focus-visible,input[type=checkbox]:focus-visible{outline:3px solid var(--focus);outline-offset:1px}
 ul.plain{list-style:none;margin:.4rem 0 0;padding:0}ul.plain li{padding:.15rem 0}
 .steps{list-style:none;margin:.6rem 0 0;padding:0;border:0}
 .steps>li{display:block;padding:.5rem 0;border-top:1px solid var(--line)}.steps>li:first-child{border:0;padding-top:0}
 .steps ul li{display:flex;gap:.5rem;justify-content:space-between;align-items:baseline}
 .steps .now{font-weight:600}
+.told{display:flex;gap:1.2rem;align-items:center;margin:1.2rem 0}
+.told .sign{margin:0;flex:none;text-align:center}.told h2{margin:0}
 .jump{display:none}
 main.narrow .panel button{width:auto}
 @media(max-width:60rem){dl.facts{grid-template-columns:max-content 1fr;gap:.2rem 1rem;font-size:.95rem}
 dl.facts dd{margin:0}.desk{grid-template-columns:minmax(0,1fr)}.side{position:static;max-height:none}
-.jump{display:block;position:sticky;bottom:.8rem;text-align:center;background:var(--blue);color:var(--on-blue);font-weight:600;
-padding:.7rem 1rem;border-radius:10px;text-decoration:none;box-shadow:0 4px 14px #1b243359;z-index:1}}
+.jump{display:block;position:sticky;bottom:.8rem;text-align:center;background:var(--blue);color:var(--on-blue);
+font-weight:600;padding:.7rem 1rem;border-radius:10px;text-decoration:none;box-shadow:0 4px 14px #1b243359;z-index:1}}
 """
 """Style of the page besides the common one."""
 
@@ -235,15 +237,18 @@ def task_page(view: TaskView, texts: Texts) -> str:
     kind = action_of(view.step)
     title = view.contract.subject or texts("untitled")
     switch = f"{view.action}?{urlencode({**view.fields, 'lang': texts.other})}"
-    lead = "" if view.result else f'<p class="soft">{texts(f"lead_{kind}")}</p>'
     documents = "".join(_document(index, each, texts) for index, each in enumerate(view.documents))
-    jump = "" if view.result else f'<a class="jump" href="#act">{texts("to_form", action=texts(f"task_{kind}"))}</a>'
-    panel = _forms(view, texts) if view.result is None else _result(view, view.result, texts)
+    if view.result is None:
+        top = f'<p class="soft">{texts(f"lead_{kind}")}</p>'
+        forms = _forms(view, texts)
+        jump = f'<a class="jump" href="#act">{texts("to_form", action=texts(f"task_{kind}"))}</a>'
+    else:
+        top, forms, jump = _result(view, view.result, texts), "", ""
     return _page(
         f"{texts(f'task_{kind}')} · {title}",
-        f"{_head(title, switch, texts)}{lead}{_facts(view, texts)}"
+        f"{_head(title, switch, texts)}{top}{_facts(view, texts)}"
         f'<div class="desk"><section aria-labelledby="documents"><h2 id="documents">{texts("documents")}</h2>'
-        f'{documents}{jump}</section><div class="side" id="act">{panel}{_my_marks(view, texts)}'
+        f'{documents}{jump}</section><div class="side" id="act">{forms}{_my_marks(view, texts)}'
         f'{_progress(view.contract.state, view.step.task_id, texts)}</div></div><p class="note">{texts("assumed")}</p>',
         texts,
         wide=True,
@@ -461,13 +466,12 @@ def _textarea(name: str, texts: Texts) -> str:
 
 def _result(view: TaskView, result: TaskResult, texts: Texts) -> str:
     reason = view.contract.state.reason
-    given = f"<dl><dt>{texts('given_reason')}</dt><dd>{escape(reason)}</dd></dl>" if reason else ""
+    given = f"<p>{texts('given_reason')} · <q>{escape(reason)}</q></p>" if reason else ""
     back = f'<p><a href="{escape(str(view.callback))}">{texts("back")}</a></p>' if view.callback else ""
     detail = "done" if result.name.startswith("done_") else result.name
     return (
-        f'<section class="panel"><div class="result"><div class="sign {result.style}" aria-hidden="true">'
-        f"{result.sign}</div><h2>{texts(result.name)}</h2><p>{texts(f'{detail}_text')}</p>{back}</div>"
-        f"{given}</section>"
+        f'<section class="panel told" role="status"><div class="sign {result.style}" aria-hidden="true">{result.sign}'
+        f"</div><div><h2>{texts(result.name)}</h2><p>{texts(f'{detail}_text')}</p>{given}{back}</div></section>"
     )
 
 
