@@ -15,7 +15,7 @@ from contract_platform import call_sandbox, contract_fixtures, start_contract
 from kfq_async import ContractEventVerifier
 from kfq_async.sandbox import ContractNotification, Fault, Sandbox, events
 from kfq_async.sandbox.events import EventSender
-from kfq_async.sandbox.faults import FaultPlan
+from kfq_async.sandbox.faults import FaultPlan, InjectionPoint
 from kfq_async.sandbox.store import Store, process_key, public_text
 from receivers import OK, acknowledge, fail_first, policy
 from servers import ReceivedRequest, ScriptedServer, http_response
@@ -471,6 +471,37 @@ async def test_reordered() -> None:
         sent.publish("A")
         (event,) = await sent.sent()
     assert (sent.contracts, event.acknowledged) == (["A"], True)
+
+
+async def test_all_reordered() -> None:
+    """If every event is to be reordered, they change places two by two."""
+    async with sending(faults=[Fault("event-reorder", seconds=60)]) as sent:
+        for contract_id in "ABCD":
+            sent.publish(contract_id)
+        await sent.sent()
+    assert sent.contracts == ["B", "A", "D", "C"]
+
+
+async def test_held_from_the_start() -> None:
+    """An event that a fault holds back is sent when it is released."""
+    async with sending(faults=[Fault("event-hold", times=1)]) as sent:
+        sent.publish("A")
+        sent.publish("B")
+        (event, _) = await sent.sent()
+        assert (event.held, sent.contracts) == (True, ["B"])
+        sent.sender.release(event)
+        (event, _) = await sent.sent()
+    assert (event.held, event.acknowledged, sent.contracts) == (False, True, ["B", "A"])
+
+
+async def test_requests_do_not_change_the_choice() -> None:
+    """What is drawn for requests does not change what is drawn for events."""
+    plans = [FaultPlan([Fault("event-lose", probability=0.5), Fault("502", probability=0.5)], 7) for _ in range(2)]
+    for _ in range(10):
+        plans[0].draw()
+    first, second = ([plan.draw(InjectionPoint.EVENT) is None for _ in range(50)] for plan in plans)
+    assert first == second
+    assert len(set(first)) == 2
 
 
 async def test_reordered_after_its_time() -> None:
