@@ -13,7 +13,7 @@ KfqError
 │   │   └── ProxyError               the proxy refused the connection
 │   ├── PoolTimeout (TimeoutError)   total timeout expired while the call was queued
 │   ├── AttemptTimeout (TimeoutError)  attempt timeout expired
-│   │   └── StallTimeout             no byte of a file was sent or received for too long
+│   │   └── StallTimeout             no byte of a file was read, sent or received for too long
 │   ├── TotalTimeout (TimeoutError)  total timeout expired during an attempt
 │   ├── ConnectionLost               the connection was lost before the response was complete
 │   └── GatewayError                 a proxy responded with HTTP 502, 503 or 504
@@ -247,7 +247,10 @@ class AttemptTimeout(TransportError, TimeoutError):
 
 
 class StallTimeout(AttemptTimeout):
-    """No byte of a file travelled for ``Timeouts.stall`` seconds; check the network, or allow more time."""
+    """No byte of a file travelled, or came from its source, for ``Timeouts.stall`` seconds.
+
+    Check the network and the source, or allow more time.
+    """
 
 
 class TotalTimeout(TransportError, TimeoutError):
