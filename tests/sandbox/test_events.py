@@ -16,7 +16,7 @@ from kfq_async import ContractEventVerifier
 from kfq_async.sandbox import ContractNotification, Fault, Sandbox, events
 from kfq_async.sandbox.events import EventSender
 from kfq_async.sandbox.faults import FaultPlan, InjectionPoint
-from kfq_async.sandbox.store import Store, process_key, public_text
+from kfq_async.sandbox.store import RecordTable, Store, process_key, public_text
 from receivers import OK, acknowledge, fail_first, policy
 from servers import ReceivedRequest, ScriptedServer, http_response
 
@@ -592,6 +592,27 @@ async def test_given_up_by_hand() -> None:
             sent.sender.lose(event)
             (event,) = await sent.sent()
         assert (event.held, event.due_at, event.fault, len(sent.contracts)) == (False, None, "event-lose", 1)
+
+
+@pytest.mark.parametrize("act", ["hold", "deliver"])
+async def test_lost_race(act: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that another one has overtaken is made again on what that has left."""
+    async with sending(fail_first(1), retry_after=(60.0,)) as sent:
+        if act == "hold":
+            sent.publish("A")
+            event = await sent.attempted(1)
+        real, lost = RecordTable.compare_and_swap, [True]
+
+        def lose_once(table: Any, old: Any, new: Any) -> bool:
+            return False if lost and lost.pop() else real(table, old, new)
+
+        monkeypatch.setattr(RecordTable, "compare_and_swap", lose_once)
+        if act == "hold":
+            assert sent.sender.hold(event).held
+        else:
+            sent.publish("A")
+            assert (await sent.attempted(1)).scheduled_attempts == 1
+        assert lost == []
 
 
 async def test_what_cannot_be_held() -> None:
