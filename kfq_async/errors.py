@@ -5,7 +5,7 @@ KfqError
 ├── SessionError (RuntimeError)      the session is closed, or belongs to another event loop or process
 ├── SignerError                      the signer failed
 ├── FileRefused (ValueError)         the file cannot be uploaded
-│   └── FileChanged                  the file changed while it was being sent
+│   └── FileChanged                  the file changed during the call
 ├── TransportError                   no complete response was received
 │   ├── ConnectError                 no connection was established
 │   │   ├── ConnectTimeout (TimeoutError)  connect timeout expired
@@ -200,7 +200,7 @@ class FileRefused(KfqError, ValueError):
 
 
 class FileChanged(FileRefused):
-    """The file changed while it was being sent, or between two attempts.
+    """The file changed between the beginning of the call and its last attempt, or while it was being sent.
 
     The attempt was ended before its last byte, so it stored nothing; ``phase`` is ``sent`` if an earlier attempt of the
     call may have arrived. Upload the file again once no program writes to it.

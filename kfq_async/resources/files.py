@@ -71,7 +71,7 @@ class Files:
 
         Raises:
             FileRefused: The file cannot be read, or the platform would refuse it; nothing was sent.
-            FileChanged: The file changed while it was being sent; nothing was stored.
+            FileChanged: The file changed during the call; nothing was stored.
             KfqError: The call failed otherwise.
             TypeError: An argument has the wrong type.
         """
@@ -107,7 +107,7 @@ class Files:
 
         Raises:
             FileRefused: The file cannot be read, or the platform would refuse it; nothing was sent.
-            FileChanged: The file changed while it was being sent; nothing was stored.
+            FileChanged: The file changed during the call; nothing was stored.
             KfqError: The call failed otherwise.
             TypeError: An argument has the wrong type.
         """

@@ -151,6 +151,17 @@ def _name_of(file: object) -> str | None:
     return Path(name).name if isinstance(name, str) else None
 
 
+def _version_of(file: object) -> object:
+    """Return what changes with a file of the file system, or ``None`` for any other: the time of its last change."""
+    if not isinstance(file, io.FileIO | io.BufferedReader | io.BufferedRandom):
+        return None
+    try:
+        status = os.fstat(file.fileno())
+    except OSError:  # a buffer over something else
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
 def read_exactly(file: IO[bytes], size: int) -> bytes:
     """Read so many bytes, or all that are left; one ``read`` of an unbuffered file may return less."""
     pieces = []
@@ -172,6 +183,9 @@ class Source(ABC):
 
     def __init__(self, name: str | None) -> None:
         self.name = name
+        self.head = b""
+        """The first bytes, as they were examined."""
+        self._version: object = None
 
     @abstractmethod
     def open(self) -> IO[bytes]:
@@ -191,9 +205,15 @@ class Source(ABC):
             start = file.tell()
             size = file.seek(0, os.SEEK_END) - start
             file.seek(start)
-            return FileFacts(self.name, max(size, 0), read_exactly(file, HEAD))
+            self._version = _version_of(file)
+            self.head = read_exactly(file, HEAD)
+            return FileFacts(self.name, max(size, 0), self.head)
         finally:
             self.release(file)
+
+    def was_written(self, file: IO[bytes]) -> bool:
+        """Return whether the file is known to have been written to, or replaced, since it was examined."""
+        return _version_of(file) != self._version
 
 
 class PathSource(Source):

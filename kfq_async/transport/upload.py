@@ -162,18 +162,25 @@ class _Encoder:
         if last and self._file.read(1):
             raise FileChanged("it became longer while it was being sent")
         if not self._upload.source.fixed:
-            self._compare(piece)
+            self._compare(self._file, piece)
         encoded = b2a_base64(piece, newline=False)
         return memoryview(encoded + TAIL if last else encoded)
 
-    def _compare(self, piece: bytes) -> None:
+    def _compare(self, file: IO[bytes], piece: bytes) -> None:
+        """Compare a piece with what is known: from an attempt before, or from the examination of the file."""
+        upload, source = self._upload, self._upload.source
+        if upload.checked == 0 and not piece.startswith(source.head):
+            raise FileChanged("its contents changed before it was sent")
         self._hash.update(piece)
-        if self.position < self._upload.checked:
+        if self.position < upload.checked:
             return
         digest = self._hash.digest()
-        if self.position == self._upload.checked and digest != self._upload.digest:
+        if self.position > upload.checked:
+            if self.position == upload.size and source.was_written(file):
+                raise FileChanged("it was written to while it was waiting or being sent")
+            upload.checked, upload.digest = self.position, digest
+        elif digest != upload.digest:
             raise FileChanged("its contents changed between two attempts")
-        self._upload.checked, self._upload.digest = self.position, digest
 
     def close(self) -> None:
         """Release the file. Idempotent."""
