@@ -216,12 +216,12 @@ class PdfSigner:
         )
 
 
-@frozen(eq=False)
 class _Page:
     """A page of a PDF that is being written; one that stands in the page tree itself has no reference."""
 
-    dictionary: DictionaryObject
-    reference: IndirectObject | None
+    def __init__(self, dictionary: DictionaryObject, reference: IndirectObject | None) -> None:
+        self.dictionary = dictionary
+        self.reference = reference
 
 
 class _Marks:

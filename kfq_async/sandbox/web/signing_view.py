@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from attrs import field, frozen
-
-from kfq_async.models.fields import SECRET
 from yarl import URL
 
+from kfq_async.models.fields import SECRET
 from kfq_async.sandbox.lifecycle import ENTERPRISE_SEAL, ContractState, Party, Step
 from kfq_async.sandbox.orders import china_time
 from kfq_async.sandbox.rendering import ShownBox

@@ -285,7 +285,7 @@ async def test_start_of_an_unknown_enterprise(tmp_path: Path) -> None:
     fixtures = contract_fixtures()
     async with running(state=tmp_path / "state") as console:
         contract_id = await console.draft(APPROVAL, send="0")
-    fixtures["enterprises"] = fixtures["enterprises"][1:]
+    fixtures["enterprises"][0]["name"] = "改名后有限公司"
     async with Sandbox(fixtures=fixtures, state=tmp_path / "state") as sandbox, aiohttp.ClientSession() as http:
         await Console(sandbox, http, ScriptedServer(acknowledge)).press(contract_id, action="start")
         assert sandbox.contracts[0].status == "SIGNING"
@@ -301,12 +301,6 @@ async def test_a_document_that_is_gone(console: Console, monkeypatch: pytest.Mon
     monkeypatch.setattr(ContractFiles, "current", fail)
     status, page = await console.show(contract_id)
     assert (status, "无法显示：文档不存在" in text_of(page)) == (200, True)
-
-
-async def test_party_without_a_person(console: Console) -> None:
-    """A step that names nobody shows no name."""
-    contract_id = await console.draft(APPROVAL, company(node("AGENT_SIGN", PARTNER, signer=None), order="2"), send="0")
-    assert "经办人签字 · 等待" in text_of((await console.show(contract_id))[1])
 
 
 async def test_start_without_fixtures() -> None:
