@@ -48,7 +48,7 @@ class Timeouts:
         attempt: Limit for the rest of one attempt as a whole, even while bytes keep arriving. That of an upload begins
             with the last byte of the file; that of a download ends with the first one.
         total: Limit for the whole call, queueing, waits and retries included; ``None`` sets no limit.
-        stall: Limit for the time without a byte while a file is sent or received.
+        stall: Limit for the time without a byte while a file is sent or received, or its source is read before that.
     """
 
     connect: float = field(default=5.0, validator=_seconds)
@@ -59,7 +59,7 @@ class Timeouts:
     total: float | None = field(default=None, validator=_optional_seconds)
     """Limit for the whole call, queueing, waits and retries included; ``None`` sets no limit."""
     stall: float = field(default=30.0, validator=_seconds)
-    """Limit for the time without a byte while a file is sent or received."""
+    """Limit for the time without a byte while a file is sent or received, or its source is read before that."""
 
 
 @frozen

@@ -5,7 +5,7 @@ KfqError
 ├── SessionError (RuntimeError)      the session is closed, or belongs to another event loop or process
 ├── SignerError                      the signer failed
 ├── FileRefused (ValueError)         the file cannot be uploaded
-│   └── FileChanged                  the file changed while it was being sent
+│   └── FileChanged                  the file changed during the call
 ├── TransportError                   no complete response was received
 │   ├── ConnectError                 no connection was established
 │   │   ├── ConnectTimeout (TimeoutError)  connect timeout expired
@@ -13,7 +13,7 @@ KfqError
 │   │   └── ProxyError               the proxy refused the connection
 │   ├── PoolTimeout (TimeoutError)   total timeout expired while the call was queued
 │   ├── AttemptTimeout (TimeoutError)  attempt timeout expired
-│   │   └── StallTimeout             no byte of a file was sent or received for too long
+│   │   └── StallTimeout             no byte of a file was read, sent or received for too long
 │   ├── TotalTimeout (TimeoutError)  total timeout expired during an attempt
 │   ├── ConnectionLost               the connection was lost before the response was complete
 │   └── GatewayError                 a proxy responded with HTTP 502, 503 or 504
@@ -200,7 +200,7 @@ class FileRefused(KfqError, ValueError):
 
 
 class FileChanged(FileRefused):
-    """The file changed while it was being sent, or between two attempts.
+    """The file changed between the beginning of the call and its last attempt, or while it was being sent.
 
     The attempt was ended before its last byte, so it stored nothing; ``phase`` is ``sent`` if an earlier attempt of the
     call may have arrived. Upload the file again once no program writes to it.
@@ -247,7 +247,10 @@ class AttemptTimeout(TransportError, TimeoutError):
 
 
 class StallTimeout(AttemptTimeout):
-    """No byte of a file travelled for ``Timeouts.stall`` seconds; check the network, or allow more time."""
+    """No byte of a file travelled, or came from its source, for ``Timeouts.stall`` seconds.
+
+    Check the network and the source, or allow more time.
+    """
 
 
 class TotalTimeout(TransportError, TimeoutError):

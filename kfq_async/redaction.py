@@ -73,6 +73,17 @@ _LATIN_WORDS = _words(
 _SEPARATORS = r"""[\s,;:!?()\[\]"'，。、；：！？（）【】《》“”‘’…]+"""
 _CLAUSES = re.compile(f"({_SEPARATORS})")
 _REPEATED = re.compile(f"{_HIDDEN}(?:{_SEPARATORS}{_HIDDEN})+")
+_KEY = "[A-Za-z_]{1,40}"
+_FIELD = re.compile(
+    r"(?<![^\s:：;；“])"
+    rf"((?:unknown key {_KEY}(?:, {_KEY})* )?@ \$(?:\.{_KEY}|\[[0-9]{{1,4}}\])*"
+    r"|item [0-9]{1,4}(?=: expected ))"
+    r"(?![^\s:;；,，。”])"
+)
+"""Where a problem is: a JSON path, with the unknown keys before it, or the number of an item.
+
+The sandbox writes so of keys, never of values. A key with a digit, or with a character that is not ASCII, is hidden.
+"""
 _HAN_WORDS = _LABELS | _VERDICTS | _OTHER_WORDS
 _WORD = re.compile(f"[!-~]+|{'|'.join(sorted(_HAN_WORDS, key=len, reverse=True))}|.")
 
@@ -93,13 +104,19 @@ def redact(message: str) -> str:
     """Return what may be shown of a message of the platform; an empty text if that is nothing.
 
     Messages repeat names, numbers, links and tokens, also of people who are not in the request, and in forms without
-    end. So this recognises what is harmless instead. A clause of known words is shown as it is; of any other, a label
-    at its start and a verdict at its end remain, such as ``手机号…已被使用``.
+    end. So this recognises what is harmless instead: JSON paths of fields, and clauses of known words. Of any other
+    clause, a label at its start and a verdict at its end remain, such as ``手机号…已被使用``.
     """
-    clauses = _CLAUSES.split(printable(message, _MAX_LENGTH))
-    clauses[::2] = map(_redact_clause, clauses[::2])
-    shown = _REPEATED.sub(_HIDDEN, "".join(clauses))
+    parts = _FIELD.split(printable(message, _MAX_LENGTH))
+    parts[::2] = map(_redact_clauses, parts[::2])
+    shown = _REPEATED.sub(_HIDDEN, "".join(parts))
     return shown if re.sub(_SEPARATORS, "", shown) else ""
+
+
+def _redact_clauses(text: str) -> str:
+    clauses = _CLAUSES.split(text)
+    clauses[::2] = map(_redact_clause, clauses[::2])
+    return "".join(clauses)
 
 
 def _redact_clause(clause: str) -> str:

@@ -64,6 +64,12 @@ class HttpPage:
         return ParsedPage(self.html).buttons
 
     @property
+    def other_language(self) -> str:
+        """URL of the page in the other language."""
+        (found,) = re.findall('<a href="([^"]+)" hreflang=', self.html)
+        return unescape(found)
+
+    @property
     def frames(self) -> list[tuple[float, ...]]:
         """Left, top, width and height of each frame of a mark."""
         number = r'"(-?[\d.]+)"'

@@ -124,7 +124,7 @@ ROWS = [
     Row("internal-401", HiddenErrorPage, ANSWERED, RETRY, RAISE, UNKNOWN),
     Row("internal-500", ServerError, ANSWERED, RAISE, RAISE, RAISE),
     Row("internal-500/acted", ServerError, ANSWERED, RAISE, RAISE, RAISE),
-    Row("code-null", ApiError, ANSWERED, RAISE, RAISE, RAISE),
+    Row("code-null", ApiError, ANSWERED, RAISE, RAISE, UNKNOWN),
     Row("code-31000", BusinessError, ANSWERED, RAISE, RAISE, RAISE),
     Row("code-41001", ClockError, ANSWERED, RETRY, RETRY, RETRY),
     Row("code-41002", NonceError, ANSWERED, RETRY, RETRY, UNKNOWN),

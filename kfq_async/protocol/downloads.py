@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import unicodedata
+from collections import deque
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 from urllib.parse import unquote_plus
@@ -35,17 +36,24 @@ MAX_NAME = 255
 _PDF, _ZIP, _EMPTY_ZIP = b"%PDF-", b"PK\3\4", b"PK\5\6"
 _PDF_END = b"%%EOF"
 _PDF_END_WITHIN = 1024
-"""Number of the last bytes of a PDF in which readers accept its end mark."""
-_MORE_PDF = re.compile(rb"[\s\0]*[0-9x]")
-"""Beginning of the objects, or of the cross-reference table, of a later revision, which were cut."""
+"""Number of the last bytes of a PDF in which readers accept its end mark, whatever stands before and after it."""
+_PDF_BLANK = b"\0\t\n\f\r "
+_COMMENT = re.compile(rb"%[^\r\n]*")
+_OBJECT = re.compile(rb"[0-9][\s\0]+[0-9]+[\s\0]+obj|xref|endstream")
+"""Parts of a PDF that do not follow its last end mark: those of a later revision, or of a file that contains it."""
+_OBJECT_BEGINNING = re.compile(rb"[0-9]{1,10}(?:[\s\0]+[0-9]{1,5}(?:[\s\0]+ob?)?)?")
+_KEYWORDS = (b"xref", b"endstream")
+_TABLE_OFFSET = re.compile(rb"startxref[\s\0]+([0-9]{1,15})[\s\0]+\Z")
+_TABLE = re.compile(rb"[\s\0]*(?:xref\b|[0-9]+[\s\0]+[0-9]+[\s\0]+obj\b)")
+"""Beginning of a cross-reference table, or of the object that holds one."""
 _DIRECTORY_END = struct.Struct("<4s4x2xH2LH")
 """End of central directory of a ZIP: signature, entries, size and offset of the directory, length of the comment."""
 _LOCATOR = struct.Struct("<4s4xQ4x")
 """Locator of the Zip64 end of central directory: signature and offset."""
 _DIRECTORY_END_64 = struct.Struct("<4sQ28xQQ")
 """Zip64 end of central directory: signature, size of the rest, size and offset of the directory."""
-_TAIL = 0xFFFF + _DIRECTORY_END.size + _LOCATOR.size + _DIRECTORY_END_64.size
-"""Number of the last bytes that are kept: the longest end of a ZIP."""
+_TAIL = 256 * 1024
+"""Number of the last bytes that are kept: more than the longest end of a ZIP, and than most ends of a PDF."""
 _FILE_NAME = re.compile(r"""(?:^|;)\s*filename\s*=\s*(?:"([^"]*)"|([^;]*))""", re.IGNORECASE)
 _SEPARATORS = re.compile(r'[/\\<>:"|?*]')
 """Separators of paths, and what names on Windows must not hold."""
@@ -121,57 +129,92 @@ def may_begin_file(body: bytes) -> bool:
 
 
 class Ending:
-    """Size and last bytes of a file, from which it is seen whether all of it arrived.
+    """Size, first and last bytes of a file, from which it is seen whether all of it arrived.
 
-    A response without ``Content-Length`` that is cut at the right place looks complete to an HTTP client.
+    A response without ``Content-Length`` that is cut at the right place looks complete to an HTTP client, and a proxy
+    may give the length of what it has got. So only the file itself tells.
     """
 
     def __init__(self) -> None:
         self.size = 0
         """Number of bytes."""
-        self._tail = b""
+        self._head = b""
+        self._pieces: deque[bytes] = deque()
+        self._kept = 0
+        """Number of bytes of the pieces."""
 
     def add(self, piece: bytes) -> None:
         """Add the bytes that follow."""
         self.size += len(piece)
-        self._tail = piece[-_TAIL:] if len(piece) >= _TAIL else (self._tail + piece)[-_TAIL:]
+        if len(self._head) < 2 * HEAD:
+            self._head = (self._head + piece)[: 2 * HEAD]
+        self._pieces.append(piece)
+        self._kept += len(piece)
+        while self._kept - len(self._pieces[0]) >= _TAIL:
+            self._kept -= len(self._pieces.popleft())
 
     def is_whole(self, kind: FileKind) -> bool:
         """Return whether the file ends as one of its kind does."""
-        return self._is_whole_pdf() if kind is FileKind.PDF else self._is_whole_zip()
+        tail = b"".join(self._pieces)
+        return self._is_whole_pdf(tail) if kind is FileKind.PDF else self._is_whole_zip(tail)
 
-    def _is_whole_pdf(self) -> bool:
-        end = self._tail[-_PDF_END_WITHIN:]
-        _, mark, rest = end.rpartition(_PDF_END)
-        return bool(mark) and not _MORE_PDF.match(rest)
+    def _is_whole_pdf(self, tail: bytes) -> bool:
+        """Look for the last end mark, which must be that of the last revision, and of no PDF inside this one.
 
-    def _is_whole_zip(self) -> bool:
+        Far from the end it counts only if its offset leads to a cross-reference table of this file: bytes that follow
+        a PDF, and those of a PDF that contains another and was cut, may look alike.
+        """
+        at = tail.rfind(_PDF_END)
+        if at < 0 or _continues_pdf(tail[at + len(_PDF_END) :]):
+            return False
+        offset = _TABLE_OFFSET.search(tail, max(0, at - 64), at)
+        if len(tail) - at <= _PDF_END_WITHIN:
+            inner = tail.rfind(_PDF, 0, at)
+            origin = self.size - len(tail) + inner
+            return offset is None or inner < 0 or origin < HEAD or not self._has_table(tail, origin + int(offset[1]))
+        return offset is not None and self._has_table(tail, self._head.find(_PDF) + int(offset[1]))
+
+    def _has_table(self, tail: bytes, offset: int) -> bool:
+        """Return whether a cross-reference table is seen at an offset, near the end, or at the head if linearised."""
+        at = offset - (self.size - len(tail))
+        return bool(_TABLE.match(tail, at) if at >= 0 else _TABLE.match(self._head, offset))
+
+    def _is_whole_zip(self, tail: bytes) -> bool:
         """Look for an end of central directory that ends with the file, and whose directory ends where it begins."""
-        at = self._tail.rfind(_EMPTY_ZIP)
+        at = tail.rfind(_EMPTY_ZIP)
         while at >= 0:
-            if self._ends_zip(at):
+            if self._ends_zip(tail, at):
                 return True
-            at = self._tail.rfind(_EMPTY_ZIP, 0, at)  # the comment may contain the signature
+            at = tail.rfind(_EMPTY_ZIP, 0, at)  # the comment may contain the signature
         return False
 
-    def _ends_zip(self, at: int) -> bool:
-        tail = self._tail
+    def _ends_zip(self, tail: bytes, at: int) -> bool:
         if at + _DIRECTORY_END.size > len(tail):
             return False
         _, _, size, offset, comment = _DIRECTORY_END.unpack_from(tail, at)
         if at + _DIRECTORY_END.size + comment != len(tail):
             return False
         if at >= _LOCATOR.size and tail.startswith(b"PK\6\7", at - _LOCATOR.size):
-            return self._ends_zip64(at - _LOCATOR.size)
+            return self._ends_zip64(tail, at - _LOCATOR.size)
         return bool(offset + size == self.size - len(tail) + at)
 
-    def _ends_zip64(self, locator: int) -> bool:
-        start = self.size - len(self._tail)
-        at = _LOCATOR.unpack_from(self._tail, locator)[1] - start
+    def _ends_zip64(self, tail: bytes, locator: int) -> bool:
+        start = self.size - len(tail)
+        at = _LOCATOR.unpack_from(tail, locator)[1] - start
         if not 0 <= at <= locator - _DIRECTORY_END_64.size:
             return False
-        signature, rest, size, offset = _DIRECTORY_END_64.unpack_from(self._tail, at)
+        signature, rest, size, offset = _DIRECTORY_END_64.unpack_from(tail, at)
         return bool(signature == b"PK\6\6" and at + 12 + rest == locator and offset + size == start + at)
+
+
+def _continues_pdf(rest: bytes) -> bool:
+    """Return whether the bytes after an end mark belong to the PDF, which was cut in them."""
+    if _OBJECT.search(rest):
+        return True
+    begun = _COMMENT.sub(b"", rest).strip(_PDF_BLANK)
+    return begun != b"" and (
+        any(word.startswith(begun) for word in _KEYWORDS) or _OBJECT_BEGINNING.fullmatch(begun) is not None
+    )
 
 
 def file_name(headers: Mapping[str, str], contract_id: str, kind: FileKind) -> str:

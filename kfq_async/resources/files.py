@@ -49,10 +49,11 @@ class Files:
     ) -> UploadedDocument:
         """Upload a document to be signed: PDF, Word or Excel (protocol section 4.4).
 
-        The file is read in threads and sent piece by piece, so that a large one neither fills the memory nor holds up
-        the event loop. Subject to the session's ``rate_limit``, by default five calls per second. Retried after every
-        transient failure: a document that no contract refers to has no effect. Each attempt opens the source again and
-        must find the same bytes. A self-hosted platform converts Word and Excel only if its operator set that up.
+        The file is read in threads of the session and sent piece by piece, so that a large one neither fills the memory
+        nor holds up the event loop; ``Timeouts.stall`` bounds the time without a byte from the source, too. Subject to
+        the session's ``rate_limit``, by default five calls per second. Retried after every transient failure: a
+        document that no contract refers to has no effect. Each attempt opens the source again and must find the same
+        bytes. A self-hosted platform converts Word and Excel only if its operator set that up.
 
         Args:
             source: A path; bytes; a binary file, which is read from its position and not closed; or an async iterable
@@ -70,7 +71,7 @@ class Files:
 
         Raises:
             FileRefused: The file cannot be read, or the platform would refuse it; nothing was sent.
-            FileChanged: The file changed while it was being sent; nothing was stored.
+            FileChanged: The file changed during the call; nothing was stored.
             KfqError: The call failed otherwise.
             TypeError: An argument has the wrong type.
         """
@@ -106,7 +107,7 @@ class Files:
 
         Raises:
             FileRefused: The file cannot be read, or the platform would refuse it; nothing was sent.
-            FileChanged: The file changed while it was being sent; nothing was stored.
+            FileChanged: The file changed during the call; nothing was stored.
             KfqError: The call failed otherwise.
             TypeError: An argument has the wrong type.
         """

@@ -39,7 +39,8 @@ RESPONSE_HEAD_START = 0.02
 """Seconds between an event and its first attempt: no event precedes the response to its call (protocol section 6.7)."""
 HEADERS = {"User-Agent": "Java/17.0.15", "Accept": "text/html, image/gif, image/jpeg, */*; q=0.2"}
 """Headers of every request, as from the platform's HTTP library."""
-LOSE, DUPLICATE, DELAY, REORDER = "event-lose", "event-duplicate", "event-delay", "event-reorder"
+LOSE, DUPLICATE, DELAY = "event-lose", "event-duplicate", "event-delay"
+REORDER, HOLD = "event-reorder", "event-hold"
 """Faults of an event."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 20
@@ -108,17 +109,21 @@ class EventSender:
             created_at=now,
             due_at=None if kind == LOSE else now + seconds if kind in {DELAY, REORDER} else now,
             fault=kind,
+            held=kind == HOLD,
         )
         self._store.contract_notifications.add(event)
         self._loop.call_soon_threadsafe(self._begin, event, seconds)
 
     def _begin(self, event: ContractNotification, seconds: float) -> None:
         """Send a new event as its fault demands, and the events that it overtakes after it."""
-        if event.fault in {DELAY, REORDER}:
+        overtaken, self._overtaken = self._overtaken, []
+        if event.fault == REORDER and not overtaken:
             self._schedule(event)
-        elif event.fault != LOSE:
+            self._overtaken = [event.notification_id]
+        elif event.fault == DELAY:
+            self._schedule(event)
+        elif event.due_at is not None and not event.held:
             self._enqueue(event.notification_id, RESPONSE_HEAD_START)
-        overtaken, self._overtaken = self._overtaken, [event.notification_id] if event.fault == REORDER else []
         for notification_id in overtaken:
             waiting = self._retries.pop(notification_id, None)
             if waiting is not None:

@@ -109,6 +109,7 @@ FAULT_KINDS = {
     "event-lose": _on_event("send a contract event never"),
     "event-duplicate": _on_event("send a contract event again after its delivery, SECONDS later"),
     "event-delay": _on_event("send a contract event SECONDS later", 5.0),
+    "event-hold": _on_event("hold a contract event back until it is released"),
     "event-reorder": _on_event("send a contract event after the next one, or after SECONDS at the latest", 5.0),
 }
 """All kinds by name; `fault_kind` takes any other error code as well."""
@@ -180,6 +181,7 @@ class Fault:
     - ``event-lose``: never send it
     - ``event-duplicate``: send it again after its delivery, ``seconds`` later
     - ``event-delay``: send it ``seconds`` (5) later
+    - ``event-hold``: hold it back until `Sandbox.release`, or the button of the console
     - ``event-reorder``: send it after the next event, or after ``seconds`` (5) at the latest
 
     Args:
@@ -264,17 +266,20 @@ class Fault:
 
 
 class FaultPlan:
-    """Faults that remain to be injected, in the order given. ``seed`` makes the random choice repeatable."""
+    """Faults that remain to be injected, in the order given. ``seed`` makes the random choice repeatable.
+
+    Each injection point has a choice of its own, so that what happens at one does not change that at another.
+    """
 
     def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
         self._remaining: list[tuple[Fault, int | None]] = []
-        self._random = random.Random(seed)  # noqa: S311  # a repeatable choice, not a secret
+        self._random: dict[InjectionPoint, random.Random] = {}
         self.replace(faults, seed)
 
     def replace(self, faults: Iterable[Fault], seed: int) -> None:
         """Replace all faults, and restart the random choice."""
         self._remaining = [(fault, fault.times) for fault in faults]
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = {point: random.Random(seed) for point in InjectionPoint}  # noqa: S311  # no secret
 
     def remaining(self) -> list[Fault]:
         """Return the faults that are not used up; ``times`` holds the remaining number."""
@@ -288,7 +293,7 @@ class FaultPlan:
                 continue
             if fault.kind == "close-idle" and not reused:
                 continue
-            if self._random.random() >= fault.probability:
+            if self._random[point].random() >= fault.probability:
                 continue
             remaining[index] = fault, None if times is None else times - 1
             return fault

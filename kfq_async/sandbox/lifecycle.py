@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "APPROVER_CHECK",
     "COMPLETE",
+    "DELETED",
     "DRAFT",
     "ENTERPRISE",
     "ENTERPRISE_SEAL",

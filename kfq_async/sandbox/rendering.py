@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from attrs import frozen
 
 from kfq_async.documents import PdfError
 
@@ -21,13 +23,16 @@ __all__ = ["ShownBox", "page_sizes", "render_page", "shown_box"]
 MAX_PIXELS = 16_000_000
 """Maximum number of pixels of a picture; that of a page which is very long is narrower than requested."""
 
+MAX_HEIGHT = 16_000
+"""Maximum height of a picture in pixels; browsers show none that is much higher."""
 _ROUNDED_UP = 1 - 1e-9
 """Factor that keeps a width which is exact from being rounded up to the next pixel."""
 _LOCK = Lock()
 """PDFium is not thread-safe, not even with different documents."""
 
 
-class ShownBox(NamedTuple):
+@frozen
+class ShownBox:
     """Rectangle on a page as it is shown, in points from its left and top edge."""
 
     left: float
@@ -75,7 +80,7 @@ def render_page(content: bytes, page: int, width: int) -> bytes:
 
     Raises:
         IndexError: There is no such page.
-        PdfError: The PDF cannot be read.
+        PdfError: The PDF cannot be read, or the page shows nothing, since its CropBox lies outside its MediaBox.
         ModuleNotFoundError: The extra ``sandbox`` is not installed.
     """
     with _open(content) as document:
@@ -84,7 +89,10 @@ def render_page(content: bytes, page: int, width: int) -> bytes:
         document.init_forms()
         shown = document[page]
         points_wide, points_high = shown.get_size()
-        scale = min(width / points_wide, (MAX_PIXELS / (points_wide * points_high)) ** 0.5)
+        if not points_wide or not points_high:
+            raise PdfError(f"page {page + 1} cannot be drawn: no part of it is visible")
+        area = points_wide * points_high
+        scale = min(width / points_wide, MAX_HEIGHT / points_high, (MAX_PIXELS / area) ** 0.5)
         picture = shown.render(scale=scale * _ROUNDED_UP, rev_byteorder=True).to_pil()
         written = io.BytesIO()
         picture.save(written, "PNG")

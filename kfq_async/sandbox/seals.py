@@ -6,7 +6,7 @@ Assumed, because only the size of the platform's pictures is known: what they sh
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -61,7 +61,8 @@ class Picture:
     font: EmbeddedFont = field(repr=False)
 
 
-class _Size(NamedTuple):
+@frozen
+class _Size:
     """Size of text: its height, and how much it is stretched horizontally."""
 
     height: float

@@ -16,7 +16,7 @@ import struct
 import zlib
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -216,11 +216,12 @@ class PdfSigner:
         )
 
 
-class _Page(NamedTuple):
+class _Page:
     """A page of a PDF that is being written; one that stands in the page tree itself has no reference."""
 
-    dictionary: DictionaryObject
-    reference: IndirectObject | None
+    def __init__(self, dictionary: DictionaryObject, reference: IndirectObject | None) -> None:
+        self.dictionary = dictionary
+        self.reference = reference
 
 
 class _Marks:

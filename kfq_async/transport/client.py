@@ -22,6 +22,7 @@ from kfq_async.transport.first_write import UnrequestedData
 from kfq_async.transport.limits import RateLimiter
 from kfq_async.transport.request import Request
 from kfq_async.transport.resolver import LocalhostResolver
+from kfq_async.transport.threads import FileThreads
 from kfq_async.transport.translation import not_written, proxy_error, translate
 
 if TYPE_CHECKING:
@@ -96,7 +97,11 @@ class Client:
         self._closing: asyncio.Task[None] | None = None
         """Task of the close under way, which every caller of `aclose` awaits."""
         self.waits: set[asyncio.Timeout] = set()
-        """Scopes of the calls that wait for a permit, a slot or their next attempt."""
+        """Scopes of the calls that wait for a permit, a slot, their file or their next attempt."""
+        self.file_threads = FileThreads()
+        """Threads that read and encode files."""
+        self.blocking_threads = FileThreads()
+        """Threads for open files of the caller's, which may block for ever; so they hold up no others."""
 
     def open(self) -> ClientSession:
         """Return aiohttp's client session, created by the first call; raise `SessionError` if unusable here."""
@@ -148,6 +153,8 @@ class Client:
         try:
             await self._wait_for_calls()
         finally:
+            await self.file_threads.aclose()
+            await self.blocking_threads.aclose()
             await http.close()
             self._closing = None
 

@@ -28,6 +28,7 @@ from kfq_async.errors import (
     TransportError,
 )
 from kfq_async.protocol.codes import AMBIGUOUS_CODES
+from kfq_async.protocol.envelope import Envelope, EnvelopeKind
 from kfq_async.protocol.operation import Idempotency
 
 if TYPE_CHECKING:
@@ -64,7 +65,11 @@ class FailureKind(Enum):
     CLOCK = auto()
     """The timestamp was refused before anything was executed."""
     IN_DOUBT = auto()
-    """The platform may have acted: the response may not be its own, or ``total`` expired after the request was sent."""
+    """The platform may have acted, and a retry has no prospect.
+
+    The response may not be its own, ``total`` expired after the request was sent, or the operation failed inside and
+    may have left something behind: such a failure has no code (protocol section 2.3).
+    """
     FINAL = auto()
     """Any other response."""
 
@@ -154,6 +159,8 @@ def classify_failure(error: KfqError) -> FailureKind:
             return _API_ERRORS[type(error)]
         case ApiError(code=code) if code in AMBIGUOUS_CODES:
             return FailureKind.AMBIGUOUS
+        case ApiError(envelope=Envelope(kind=EnvelopeKind.API, code=None)):
+            return FailureKind.IN_DOUBT
     return FailureKind.IN_DOUBT if error.phase is Phase.SENT else FailureKind.FINAL
 
 

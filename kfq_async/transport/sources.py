@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable
 
     from kfq_async.models.files import FileUpload
+    from kfq_async.transport.threads import FileThreads
 
-__all__ = ["MAX_IN_MEMORY", "PIECE", "Source", "Worker", "label_of", "open_source", "read_exactly"]
+__all__ = ["MAX_IN_MEMORY", "PIECE", "Source", "Worker", "is_open_file", "label_of", "open_source", "read_exactly"]
 
 T = TypeVar("T")
 
@@ -36,19 +37,29 @@ MAX_IN_MEMORY = 1024 * 1024
 
 
 class Worker:
-    """Runs the blocking functions of one upload, one after the other, in the thread pool of the event loop.
+    """Runs the blocking functions of one upload, one after the other, in ``threads``.
 
-    A thread cannot be interrupted: a cancelled `run` returns at once, and `finish` waits for its thread.
+    A thread cannot be interrupted: a cancelled `run` returns at once, and `finish` and the next `run` wait for its
+    thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: FileThreads) -> None:
+        self._threads = threads
         self._work: asyncio.Future[Any] | None = None
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
         """Call a function in a thread; raise `FileRefused` for whatever it raises, since files may raise anything."""
         try:
-            self._work = asyncio.get_running_loop().run_in_executor(None, function, *args)
-            return cast("T", await asyncio.shield(self._work))
+            if self._work is not None and not self._work.done():
+                await asyncio.wait({self._work})
+            call = self._threads.submit(function, *args)
+            self._work = asyncio.wrap_future(call)
+            try:
+                return cast("T", await asyncio.shield(self._work))
+            except asyncio.CancelledError:
+                call.cancel()  # unless it has begun
+                self._work.add_done_callback(_retrieve)
+                raise
         except FileRefused:
             raise
         except Exception as problem:  # noqa: BLE001
@@ -57,7 +68,7 @@ class Worker:
 
     async def finish(self, close: Callable[[], None]) -> None:
         """Call ``close`` once no thread is at work, which is awaited for at most `MAX_CLOSING` seconds."""
-        work, self._work = self._work, None
+        work = self._work
         try:
             if work is not None and not work.done():
                 await asyncio.wait({work}, timeout=MAX_CLOSING)
@@ -68,10 +79,24 @@ class Worker:
                 work.add_done_callback(lambda _: close())
 
 
-async def open_source(upload: FileUpload, worker: Worker) -> Source:
+def _retrieve(work: asyncio.Future[Any]) -> None:
+    """Retrieve the exception of abandoned work: it would be logged otherwise."""
+    if not work.cancelled():
+        work.exception()
+
+
+def is_open_file(source: object) -> bool:
+    """Return whether a source is an open file of the caller's, which may block for ever, as a pipe does."""
+    return not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) and not hasattr(
+        source, "__aiter__"
+    )
+
+
+async def open_source(upload: FileUpload, worker: Worker, mark_progress: Callable[[], None]) -> Source:
     """Return the source of an upload; what can be read only once is copied first, since its size must be known.
 
-    Whatever an async iterable of the caller's raises is raised as it is.
+    ``mark_progress`` is called for each part of such a source. Whatever an async iterable of the caller's raises is
+    raised as it is.
     """
     source: Any = upload.source
     if isinstance(source, str | os.PathLike):
@@ -79,12 +104,12 @@ async def open_source(upload: FileUpload, worker: Worker) -> Source:
     if isinstance(source, bytes | bytearray | memoryview):
         return BytesSource(source)
     if hasattr(source, "__aiter__"):
-        return await _collect(source, None, worker)
+        return await _collect(source, None, worker, mark_progress)
     name = _name_of(source)
     start = await worker.run(_position, source)
     if start is not None:
         return FileObjectSource(source, name, start)
-    return await _collect(_read_all(source, worker), name, worker)
+    return await _collect(_read_all(source, worker), name, worker, mark_progress)
 
 
 def label_of(upload: FileUpload) -> str:
@@ -94,11 +119,13 @@ def label_of(upload: FileUpload) -> str:
     return printable(name or upload.name or "the file", MAX_LABEL)
 
 
-async def _collect(chunks: AsyncIterable[Any], name: str | None, worker: Worker) -> CollectedSource:
+async def _collect(
+    chunks: AsyncIterable[Any], name: str | None, worker: Worker, mark_progress: Callable[[], None]
+) -> CollectedSource:
     source = CollectedSource(name)
     iterator = aiter(chunks)
     try:
-        await source.collect(iterator, worker)
+        await source.collect(iterator, worker, mark_progress)
     except BaseException:
         await worker.finish(source.close)
         raise
@@ -124,6 +151,17 @@ def _name_of(file: object) -> str | None:
     return Path(name).name if isinstance(name, str) else None
 
 
+def _version_of(file: object) -> object:
+    """Return what changes with a file of the file system, or ``None`` for any other: the time of its last change."""
+    if not isinstance(file, io.FileIO | io.BufferedReader | io.BufferedRandom):
+        return None
+    try:
+        status = os.fstat(file.fileno())
+    except OSError:  # a buffer over something else
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
 def read_exactly(file: IO[bytes], size: int) -> bytes:
     """Read so many bytes, or all that are left; one ``read`` of an unbuffered file may return less."""
     pieces = []
@@ -145,6 +183,9 @@ class Source(ABC):
 
     def __init__(self, name: str | None) -> None:
         self.name = name
+        self.head = b""
+        """The first bytes, as they were examined."""
+        self._version: object = None
 
     @abstractmethod
     def open(self) -> IO[bytes]:
@@ -164,9 +205,15 @@ class Source(ABC):
             start = file.tell()
             size = file.seek(0, os.SEEK_END) - start
             file.seek(start)
-            return FileFacts(self.name, max(size, 0), read_exactly(file, HEAD))
+            self._version = _version_of(file)
+            self.head = read_exactly(file, HEAD)
+            return FileFacts(self.name, max(size, 0), self.head)
         finally:
             self.release(file)
+
+    def was_written(self, file: IO[bytes]) -> bool:
+        """Return whether the file is known to have been written to, or replaced, since it was examined."""
+        return _version_of(file) != self._version
 
 
 class PathSource(Source):
@@ -226,13 +273,15 @@ class CollectedSource(Source):
         super().__init__(name)
         self._file = SpooledTemporaryFile(MAX_IN_MEMORY)  # noqa: SIM115  # closed by `close`
 
-    async def collect(self, chunks: AsyncIterator[Any], worker: Worker) -> None:
+    async def collect(self, chunks: AsyncIterator[Any], worker: Worker, mark_progress: Callable[[], None]) -> None:
         """Copy the chunks in pieces, so that a small one costs no thread and a large one does not hold up the loop."""
         piece = bytearray()
         async for chunk in chunks:
             if not isinstance(chunk, bytes | bytearray | memoryview):
                 raise TypeError(f"the source of an upload must yield bytes, not {type(chunk).__name__}")
             view = memoryview(chunk).cast("B")
+            if view:
+                mark_progress()
             for start in range(0, len(view), PIECE):
                 piece += view[start : start + PIECE]
                 if len(piece) >= PIECE:

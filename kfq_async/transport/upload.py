@@ -7,7 +7,6 @@ import socket
 from binascii import b2a_base64
 from contextlib import suppress
 from hashlib import sha256
-from math import inf
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from aiohttp import Payload
@@ -16,8 +15,8 @@ from kfq_async.errors import (
     FileChanged,
     FileRefused,
     KfqError,
-    Phase,
     SessionError,
+    StallTimeout,
     TotalTimeout,
     UnexpectedResponse,
 )
@@ -28,10 +27,12 @@ from kfq_async.transport.attempt import Attempt, current_attempt
 from kfq_async.transport.call import Call
 from kfq_async.transport.connector import let_read
 from kfq_async.transport.retry import RetryDecision
-from kfq_async.transport.sources import PIECE, Worker, label_of, open_source, read_exactly
+from kfq_async.transport.sources import PIECE, Worker, is_open_file, label_of, open_source, read_exactly
 from kfq_async.transport.translation import SESSION_CLOSED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp.abc import AbstractStreamWriter
 
     from kfq_async.config import Timeouts
@@ -161,18 +162,25 @@ class _Encoder:
         if last and self._file.read(1):
             raise FileChanged("it became longer while it was being sent")
         if not self._upload.source.fixed:
-            self._compare(piece)
+            self._compare(self._file, piece)
         encoded = b2a_base64(piece, newline=False)
         return memoryview(encoded + TAIL if last else encoded)
 
-    def _compare(self, piece: bytes) -> None:
+    def _compare(self, file: IO[bytes], piece: bytes) -> None:
+        """Compare a piece with what is known: from an attempt before, or from the examination of the file."""
+        upload, source = self._upload, self._upload.source
+        if upload.checked == 0 and not piece.startswith(source.head):
+            raise FileChanged("its contents changed before it was sent")
         self._hash.update(piece)
-        if self.position < self._upload.checked:
+        if self.position < upload.checked:
             return
         digest = self._hash.digest()
-        if self.position == self._upload.checked and digest != self._upload.digest:
+        if self.position > upload.checked:
+            if self.position == upload.size and source.was_written(file):
+                raise FileChanged("it was written to while it was waiting or being sent")
+            upload.checked, upload.digest = self.position, digest
+        elif digest != upload.digest:
             raise FileChanged("its contents changed between two attempts")
-        self._upload.checked, self._upload.digest = self.position, digest
 
     def close(self) -> None:
         """Release the file. Idempotent."""
@@ -232,9 +240,10 @@ class UploadPayload(Payload, BodyStream):
     async def _write(self, writer: AbstractStreamWriter, attempt: UploadAttempt) -> None:
         file, encoder, clock = self.file, self._encoder, asyncio.get_running_loop().time
         await file.worker.run(encoder.open)
-        await writer.write(self._start)
         while encoder.position < file.size:
             piece = await file.worker.run(encoder.read)
+            if encoder.position <= PIECE:
+                await writer.write(self._start)  # nothing is sent of a file that cannot be read
             for start in range(0, len(piece), SLICE):
                 await attempt.let_read()
                 self.complete = encoder.position == file.size and start + SLICE >= len(piece)
@@ -275,7 +284,8 @@ class UploadCall(Call):
     def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall) -> None:
         super().__init__(client, settings, prepared)
         self._upload = cast("PreparedUpload", prepared)
-        self._worker = Worker()
+        blocking = is_open_file(self._upload.upload.source)
+        self._worker = Worker(client.blocking_threads if blocking else client.file_threads)
         self._file: UploadFile | None = None
         self._payload: UploadPayload | None = None
         self._may_have_sent = False
@@ -334,13 +344,19 @@ class UploadCall(Call):
 
         Raises `SessionError` if the session is closed meanwhile.
         """
-        client, total, raised = self._client, self._settings.timeouts.total, False
+        client, timeouts, raised = self._client, self._settings.timeouts, False
         client.open()
-        scope = asyncio.timeout_at(None if self._total_at == inf else self._total_at)
+        clock = asyncio.get_running_loop().time
+        scope = asyncio.timeout_at(min(self._total_at, clock() + timeouts.stall))
+
+        def mark_progress() -> None:
+            if not scope.expired() and not client.closed:
+                scope.reschedule(min(self._total_at, clock() + timeouts.stall))
+
         client.waits.add(scope)
         try:
             async with scope:
-                return await self._examine()
+                return await self._examine(mark_progress)
         except TimeoutError:
             if not scope.expired():
                 raise
@@ -354,12 +370,16 @@ class UploadCall(Call):
             raise RuntimeError("the source of the upload raised CancelledError")
         if client.closed:
             raise SessionError(SESSION_CLOSED)
-        return TotalTimeout(f"total timeout ({total} s) expired while the file was being read", phase=Phase.NOT_SENT)
+        if scope.when() == self._total_at:
+            return TotalTimeout(f"total timeout ({timeouts.total} s) expired while the file was being read")
+        return StallTimeout(f"no byte of the file could be read for {timeouts.stall} s (Timeouts.stall)")
 
-    async def _examine(self) -> FileRefused | None:
+    async def _examine(self, mark_progress: Callable[[], None]) -> FileRefused | None:
         upload = self._upload.upload
         try:
-            self._file = UploadFile(upload, await open_source(upload, self._worker), self._worker)
+            source = await open_source(upload, self._worker, mark_progress)
+            self._file = UploadFile(upload, source, self._worker)
+            mark_progress()
             facts = await self._worker.run(self._file.source.examine)
             self._file.size = facts.size
             self._upload.begin(self._file, facts)
@@ -377,7 +397,9 @@ class UploadCall(Call):
         return request
 
     def _decide(self, error: KfqError) -> RetryDecision:
-        """Return the consequence of ``error``: what can be read only once is sent only once."""
+        """Return the consequence of ``error``: what can be read only once is read and sent only once."""
+        if self._upload.file is None:
+            return RetryDecision.RAISE
         if self._may_have_sent and self._file is not None and not self._file.source.repeatable:
             return RetryDecision.RAISE
         return super()._decide(error)

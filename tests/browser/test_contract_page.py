@@ -32,6 +32,7 @@ async def test_from_the_console(page: Page) -> None:
         await page.get_by_role("button", name="Delete").click()
         assert await page.get_by_text("deleted", exact=True).count() == 1
         assert sandbox.contracts[0].status == "DELETED"
+        await page.wait_for_load_state("networkidle")
 
 
 async def test_task_of_the_console(page: Page) -> None:
@@ -49,6 +50,7 @@ async def test_task_of_the_console(page: Page) -> None:
         await page.goto(f"{sandbox.origin}/sandbox/contract/{contract_id}")
         assert await page.get_by_text("已完成", exact=True).count() == 1
         assert sandbox.contracts[0].status == "COMPLETE"
+        await page.wait_for_load_state("networkidle")
 
 
 async def test_dark(page: Page) -> None:
@@ -58,6 +60,7 @@ async def test_dark(page: Page) -> None:
         contract_id = await start_contract(sandbox)
         for path in ("", f"contract/{contract_id}"):
             await page.goto(f"{sandbox.origin}/sandbox/{path}")
+            await page.wait_for_load_state("networkidle")
             for selector in ("h1", ".soft", "a", ".pill", "button"):
                 assert await page.locator(selector).first.evaluate(CONTRAST) >= 4.5, selector
 

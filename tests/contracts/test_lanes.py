@@ -389,6 +389,24 @@ async def test_short_lease(platform: DrivenPlatform) -> None:
     assert platform.arrived == []
 
 
+async def test_cancelled_while_waiting_for_a_slot(platform: DrivenPlatform) -> None:
+    """A call that is cancelled while it waits for a slot gives the lane back."""
+    lane = RecordedLane()
+    platform.hold.clear()
+    async with platform.open(lane=lane, concurrency=1) as session:
+        slow = Operation[Any, Any]("POST", "/contract/approval", credentials=CredentialPlacement.PARAMETERS)
+        first = asyncio.create_task(session.send(slow, {"contractId": "1"}))
+        await platform.wait_for(1)
+        second = approve(session, "2")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait([second])
+        assert lane.log == ["acquire", "release"]
+        platform.hold.set()
+        await first
+
+
 async def test_lost_while_waiting_for_a_slot(platform: DrivenPlatform) -> None:
     """A lane that was lost before the request is sent is acquired again."""
 

@@ -22,6 +22,7 @@ from kfq_async.protocol.downloads import (
     may_begin_file,
     numbered_name,
 )
+from pdfs import pdf, stream
 
 ZIP = make_zip(PDF, b"second")
 
@@ -122,6 +123,50 @@ def test_whole(data: bytes, kind: FileKind, piece: int) -> None:
 def test_after_the_end_of_a_pdf(rest: bytes, *, whole: bool) -> None:
     """The end mark may be followed by a few bytes, but not by the beginning of a later revision that was cut."""
     assert is_whole(b"%PDF-1.7\n%%EOF" + rest, FileKind.PDF) is whole
+
+
+@pytest.mark.parametrize("rest", [b"\0", b" ", b"\r\n", b"x", b"0", b"\xff\0", b"<!-- added -->", b"% comment\n"])
+def test_much_after_the_end_of_a_pdf(rest: bytes) -> None:
+    """Much may follow an end mark that is that of this file, but only if its table is seen."""
+    text = pdf(["BT ET"])
+    assert is_whole(text + (b"\n" + rest * 60_000)[:60_000], FileKind.PDF)
+    assert not is_whole(text.replace(b"startxref\n", b"startxref\n1") + b"\n" * 2000, FileKind.PDF)
+    assert not is_whole(text.replace(b"startxref", b"no_offset") + b"\n" * 2000, FileKind.PDF)
+    assert not is_whole(text + b"\n" * (1 << 19), FileKind.PDF)
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"])
+def test_much_after_a_linearised_pdf(before: bytes) -> None:
+    """The table to which the end of a linearised PDF refers is at its beginning, counted from its first byte."""
+    start = b"%PDF-1.7\n1 0 obj\n<</Linearized 1>>\nendobj\nxref\n0 0\n"
+    table = start.index(b"xref")
+    for offset in (table, table + 1, 100_000):
+        end = b"startxref\n%d\n%%%%EOF" % offset
+        assert is_whole(before + start + bytes(1 << 19) + end + bytes(5000), FileKind.PDF) is (offset == table)
+
+
+@pytest.mark.parametrize("between", [b"", b"\n", b"\n% comment\r\n", bytes(5000)])
+def test_cut_later_revision(between: bytes) -> None:
+    """A PDF that was cut in a later revision is not whole, wherever it was cut in that."""
+    first = pdf(["BT ET"]).rstrip()
+    later = b"10 0 obj\n" + bytes(3000) + b"\nendobj\nxref\n0 0\ntrailer\n<<>>\nstartxref\n9\n%%EOF"
+    for size in range(1, len(later)):
+        assert not is_whole(first + between + later[:size], FileKind.PDF, 1 << 20), size
+    assert is_whole(first + between + later, FileKind.PDF)
+    table = b"xref\n0 0\n"
+    for size in range(1, len(table)):
+        assert not is_whole(first + between + table[:size], FileKind.PDF, 1 << 20), size
+
+
+@pytest.mark.parametrize("padding", [b"", b"\n", b"junk", bytes(5000), b"x" * 5000])
+def test_cut_after_a_pdf_inside(padding: bytes) -> None:
+    """A PDF that was cut after another one that it contains is not whole."""
+    inner = pdf(["BT ET"]) + padding
+    outer = pdf([b" " * 2000], extra={600: stream(inner)})
+    end = outer.index(inner) + len(inner)
+    for size in range(end - len(padding) - 5, end + 200):
+        assert not is_whole(outer[:size], FileKind.PDF, 1 << 20), size
+    assert is_whole(outer, FileKind.PDF)
 
 
 @given(st.integers(1, len(PDF) - 10))

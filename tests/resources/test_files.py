@@ -34,7 +34,7 @@ from servers import ScriptedServer, http_response, success
 from uploads import DOCUMENT, PDF, PIECES, Pipe, chunks, open_descriptors, parse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from servers import ReceivedRequest
 
@@ -74,6 +74,7 @@ SOURCES: dict[str, Callable[[bytes], Any]] = {
     "memoryview": memoryview,
     "words": lambda data: memoryview(data[: len(data) // 4 * 4]).cast("I"),
     "BytesIO": io.BytesIO,
+    "buffer": lambda data: io.BufferedReader(io.BytesIO(data)),
     "pipe": Pipe,
     "iterable": chunks,
     "large chunks": lambda data: chunks(data, 1 << 22),
@@ -391,24 +392,32 @@ async def test_once(kind: str) -> None:
     assert (error.phase, error.attempts, len(requests)) == (Phase.SENT, 1, 1)
 
 
+class Resolver(AbstractResolver):
+    """Finds the local host for every name, once ``before`` has ended."""
+
+    def __init__(self, before: Callable[[], Awaitable[object]]) -> None:
+        self._before = before
+
+    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> Any:
+        """Return the address."""
+        await self._before()
+        return [{"hostname": host, "host": "127.0.0.1", "port": port, "family": family, "proto": 0, "flags": 0}]
+
+    async def close(self) -> None:
+        """Close nothing."""
+
+
 async def test_once_after_a_refused_connection(server: ScriptedServer) -> None:
     """What can be read only once is repeated as long as nothing was sent."""
+    failures = [OSError("not yet")]
 
-    class Resolver(AbstractResolver):
-        calls = 0
-
-        async def resolve(self, host: str, port: int = 0, family: Any = 0) -> Any:
-            self.calls += 1
-            if self.calls == 1:
-                raise OSError("not yet")
-            return [{"hostname": host, "host": "127.0.0.1", "port": port, "family": 2, "proto": 0, "flags": 0}]
-
-        async def close(self) -> None:
-            pass
+    async def fail_once() -> None:
+        if failures:
+            raise failures.pop()
 
     base_url = server.base_url.replace("127.0.0.1", "platform.example")
     async with (
-        TCPConnector(resolver=Resolver()) as connector,
+        TCPConnector(resolver=Resolver(fail_once)) as connector,
         AsyncSession(TOKEN, base_url=base_url, connector=connector, retry=FAST_RETRY) as session,
     ):
         response = await session.send(DOCUMENT_FILE, DocumentUpload(chunks(PIECES), name="a"))
@@ -452,6 +461,50 @@ async def test_file_that_changes_while_it_is_sent(
     assert f"采购合同.PDF: {text} while it was being sent" in str(error)
     assert (error.phase, error.attempts, server.connections, server.requests) == (Phase.NOT_SENT, 1, 1, [])
     assert (error.__cause__, error.__context__) == (None, None)
+
+
+@pytest.mark.parametrize("source", ["path", "file", "bytearray"])
+@pytest.mark.parametrize("at", [9, 1023, -1])
+async def test_other_contents_in_the_first_attempt(path: Path, file: IO[bytes], source: str, at: int) -> None:
+    """A file that was edited in place after it was examined is not sent, as far as that can be seen."""
+    data = bytearray(PIECES)
+
+    async def edit() -> None:
+        data[at] ^= 1
+        await asyncio.to_thread(rewrite, path, data)
+        os.utime(path, (1, 1))  # whatever the resolution of the file system
+
+    given: Any = {"path": path, "file": file, "bytearray": data}[source]
+    async with (
+        ScriptedServer(respond(DOCUMENT)) as server,
+        TCPConnector(resolver=Resolver(edit)) as connector,
+        AsyncSession(TOKEN, base_url=server.base_url.replace("127.0.0.1", "a.example"), connector=connector) as session,
+    ):
+        if source == "bytearray" and at == -1:
+            await session.files.upload_document(given, name="a")
+            assert parse(server.requests[0]).content == data
+            return
+        with pytest.raises(FileChanged) as caught:
+            await session.files.upload_document(given, name="a" if source == "bytearray" else None)
+    name = "a" if source == "bytearray" else "采购合同.PDF"
+    seen_at_the_end = at == -1 or source == "file"  # whose buffer holds the beginning
+    problem = (
+        "it was written to while it was waiting or being sent" if seen_at_the_end else "its contents changed before"
+    )
+    assert f"{name}: {problem}" in str(caught.value)
+    assert (caught.value.phase, caught.value.attempts, server.requests) == (Phase.NOT_SENT, 1, [])
+
+
+async def test_file_that_is_touched_after_an_attempt(path: Path) -> None:
+    """A later time of change alone does not matter in a repeat, whose bytes are compared."""
+
+    async def script(number: int, _: ReceivedRequest) -> bytes | None:
+        os.utime(path, (1, 1))
+        return None if number == 0 else DOCUMENT
+
+    requests, error = await attempts_of(path, script)
+    assert isinstance(error, UploadedDocument)
+    assert len(requests) == 2
 
 
 async def test_file_that_is_gone_in_a_repeat(path: Path) -> None:

@@ -15,8 +15,8 @@ from contract_platform import call_sandbox, contract_fixtures, start_contract
 from kfq_async import ContractEventVerifier
 from kfq_async.sandbox import ContractNotification, Fault, Sandbox, events
 from kfq_async.sandbox.events import EventSender
-from kfq_async.sandbox.faults import FaultPlan
-from kfq_async.sandbox.store import Store, process_key, public_text
+from kfq_async.sandbox.faults import FaultPlan, InjectionPoint
+from kfq_async.sandbox.store import RecordTable, Store, process_key, public_text
 from receivers import OK, acknowledge, fail_first, policy
 from servers import ReceivedRequest, ScriptedServer, http_response
 
@@ -473,6 +473,37 @@ async def test_reordered() -> None:
     assert (sent.contracts, event.acknowledged) == (["A"], True)
 
 
+async def test_all_reordered() -> None:
+    """If every event is to be reordered, they change places two by two."""
+    async with sending(faults=[Fault("event-reorder", seconds=60)]) as sent:
+        for contract_id in "ABCD":
+            sent.publish(contract_id)
+        await sent.sent()
+    assert sent.contracts == ["B", "A", "D", "C"]
+
+
+async def test_held_from_the_start() -> None:
+    """An event that a fault holds back is sent when it is released."""
+    async with sending(faults=[Fault("event-hold", times=1)]) as sent:
+        sent.publish("A")
+        sent.publish("B")
+        (event, _) = await sent.sent()
+        assert (event.held, sent.contracts) == (True, ["B"])
+        sent.sender.release(event)
+        (event, _) = await sent.sent()
+    assert (event.held, event.acknowledged, sent.contracts) == (False, True, ["B", "A"])
+
+
+async def test_requests_do_not_change_the_choice() -> None:
+    """What is drawn for requests does not change what is drawn for events."""
+    plans = [FaultPlan([Fault("event-lose", probability=0.5), Fault("502", probability=0.5)], 7) for _ in range(2)]
+    for _ in range(10):
+        plans[0].draw()
+    first, second = ([plan.draw(InjectionPoint.EVENT) is None for _ in range(50)] for plan in plans)
+    assert first == second
+    assert len(set(first)) == 2
+
+
 async def test_reordered_after_its_time() -> None:
     """An event whose time was over before the next one happened is not sent again by that one."""
     async with sending(faults=[Fault("event-reorder", seconds=0.01, times=1)]) as sent:
@@ -561,6 +592,27 @@ async def test_given_up_by_hand() -> None:
             sent.sender.lose(event)
             (event,) = await sent.sent()
         assert (event.held, event.due_at, event.fault, len(sent.contracts)) == (False, None, "event-lose", 1)
+
+
+@pytest.mark.parametrize("act", ["hold", "deliver"])
+async def test_lost_race(act: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that another one has overtaken is made again on what that has left."""
+    async with sending(fail_first(1), retry_after=(60.0,)) as sent:
+        if act == "hold":
+            sent.publish("A")
+            event = await sent.attempted(1)
+        real, lost = RecordTable.compare_and_swap, [True]
+
+        def lose_once(table: Any, old: Any, new: Any) -> bool:
+            return False if lost and lost.pop() else real(table, old, new)
+
+        monkeypatch.setattr(RecordTable, "compare_and_swap", lose_once)
+        if act == "hold":
+            assert sent.sender.hold(event).held
+        else:
+            sent.publish("A")
+            assert (await sent.attempted(1)).scheduled_attempts == 1
+        assert lost == []
 
 
 async def test_what_cannot_be_held() -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from kfq_async.documents import PdfError, PdfPage, Rect
-from kfq_async.sandbox.rendering import MAX_PIXELS, ShownBox, page_sizes, render_page, shown_box
+from kfq_async.sandbox.rendering import MAX_HEIGHT, MAX_PIXELS, ShownBox, page_sizes, render_page, shown_box
 from pdfs import A4, pdf, stream
 
 BLACK = "0 0 0 rg 0 0 595 421 re f"
@@ -77,9 +77,23 @@ def test_signature_fields_are_drawn() -> None:
 
 def test_a_long_page_is_drawn_smaller() -> None:
     """The number of pixels has a limit, whatever the width and the page's aspect."""
-    picture = picture_of(pdf([""], boxes="/MediaBox[0 0 100 14400]"), width=2000)
+    picture = picture_of(pdf([""], boxes="/MediaBox[0 0 1000 14400]"), width=2000)
     assert picture.width * picture.height <= MAX_PIXELS * 1.01
-    assert picture.height > 100 * picture.width
+    assert picture.height > 14 * picture.width
+
+
+def test_a_narrow_page_is_drawn_smaller() -> None:
+    """The height has a limit as well: browsers show no picture that is much higher."""
+    picture = picture_of(pdf([""], boxes="/MediaBox[0 0 3 14400]"), width=1200)
+    assert picture.size == (4, MAX_HEIGHT)
+
+
+def test_a_page_without_a_visible_part() -> None:
+    """A page whose CropBox lies outside its MediaBox is refused; the other pages are drawn."""
+    content = pdf(["", BLACK], boxes=["/MediaBox[0 0 595 842]/CropBox[1000 1000 1100 1100]", A4])
+    with pytest.raises(PdfError, match="page 1 cannot be drawn"):
+        render_page(content, 0, 100)
+    assert picture_of(content, 1).getpixel((100, 260)) == DARK
 
 
 @pytest.mark.parametrize("page", [-1, 1])

@@ -336,6 +336,27 @@ async def test_hidden_error_page(
     assert len(server.requests) == attempts
 
 
+@pytest.mark.parametrize("code", ["null", "absent"])
+@pytest.mark.parametrize(
+    ("operation", "unknown"),
+    [(SAFE_GET, False), (KEYED, False), (CORP_IDENT_LINK, False), (DRAFT, True), (UNSAFE_GET, True)],
+)
+async def test_failure_without_a_code(operation: Operation[Any, Any], code: str, *, unknown: bool) -> None:
+    """A failure inside an operation may have left something behind, as behind the hidden error page; none is retried.
+
+    An error document of the framework has no code either, and is no such failure.
+    """
+    envelope: dict[str, Any] = {"code": None, "message": "内部错误", "result": None}
+    document = {"status": 500, "path": "/x", "message": "内部错误"}
+    response = http_response(envelope if code == "null" else document, 200 if code == "null" else 500)
+    async with ScriptedServer(respond(response)) as server, open_session(server) as session:
+        found = await error_of(session, operation, {"clientRequestId": "id-1"})
+    assert (found.phase, found.attempts, len(server.requests)) == (Phase.ANSWERED, 1, 1)
+    assert isinstance(found, OutcomeUnknown) is (unknown and code == "null")
+    error: Any = found.original_error if isinstance(found, OutcomeUnknown) else found
+    assert (error.code, error.message) == (None, "内部错误")
+
+
 async def test_details_of_a_response() -> None:
     """A response tells the HTTP status, and the ``uniqueCode`` of the attempt that it answers."""
     other = http_response({"code": 10000, "message": "成功", "result": None, "timestamp": 1}, 201)

@@ -26,6 +26,7 @@ from kfq_async import (
     KfqError,
     Phase,
     PoolTimeout,
+    RetryPolicy,
     SessionError,
     StallTimeout,
     Timeouts,
@@ -34,6 +35,7 @@ from kfq_async import (
     UploadedDocument,
 )
 from kfq_async.transport.sources import BytesSource, Worker
+from kfq_async.transport.threads import FileThreads
 from kfq_async.transport.upload import UploadAttempt, UploadCall, UploadFile, UploadPayload
 from proxies import ForwardProxy, client_context, server_context
 from servers import ScriptedServer, http_response
@@ -175,6 +177,133 @@ async def test_total_while_reading() -> None:
     assert isinstance(error, TotalTimeout)
     assert "while the file was being read" in str(error)
     assert (error.phase, error.attempts, server.sizes) == (Phase.NOT_SENT, 0, [])
+
+
+class Blocked(io.RawIOBase):
+    """Binary file, with or without ``seek``, whose second part never comes before it is `released`."""
+
+    def __init__(self, *, seekable: bool) -> None:
+        self.released = threading.Event()
+        self.reading = threading.Event()
+        self.name = "contract.pdf"
+        self._seekable = seekable
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Return ``True``."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return whether the file can be read again."""
+        return self._seekable
+
+    def tell(self) -> int:
+        """Return the beginning."""
+        return 0
+
+    def seek(self, _offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to the beginning, whatever is asked for."""
+        self._position = 0
+        return 2 * len(PDF) if whence == io.SEEK_END else 0
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the first part, or block."""
+        part = PDF[self._position : self._position + len(buffer)]
+        self._position += len(part)
+        if not part:
+            self.reading.set()
+            self.released.wait(30)
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def file_threads() -> list[threading.Thread]:
+    """Return the threads that read files."""
+    return [each for each in threading.enumerate() if each.name == "kfq_async file"]
+
+
+@pytest.mark.parametrize("seekable", [False, True])
+async def test_stall_while_reading(*, seekable: bool) -> None:
+    """A source without a byte for too long ends the call, before or after the attempt has begun, in one thread."""
+    source = Blocked(seekable=seekable)
+    async with BodyServer() as server:
+        before = file_threads()
+        error = await upload(server, source, timeouts=Timeouts(stall=0.2), retry=RetryPolicy(initial=0.01))
+        threads = [each for each in file_threads() if each not in before]
+        source.released.set()
+    assert isinstance(error, StallTimeout)
+    assert error.phase is Phase.NOT_SENT
+    assert len(threads) == 1
+    assert (error.attempts, len(server.sizes)) == ((5, 0) if seekable else (0, 0))
+    assert ("could be read for 0.2 s (Timeouts.stall)" in str(error)) is not seekable
+    threads[0].join(10)
+    assert not threads[0].is_alive()
+
+
+async def test_stall_of_an_iterable() -> None:
+    """An iterable without a chunk for too long ends the call, and empty chunks are none."""
+
+    async def source() -> AsyncIterator[bytes]:
+        yield PDF
+        while True:
+            await asyncio.sleep(0.01)
+            yield b""
+
+    async with BodyServer() as server:
+        for each in (source(), never()):
+            error = await upload(server, each, timeouts=Timeouts(stall=0.2, total=20), retry=RetryPolicy())
+            assert type(error) is StallTimeout
+            assert (error.phase, error.attempts, server.sizes) == (Phase.NOT_SENT, 0, [])
+
+
+async def test_slow_iterable() -> None:
+    """An iterable may take longer than ``stall`` as a whole."""
+
+    async def source() -> AsyncIterator[bytes]:
+        yield PDF
+        for _ in range(10):
+            await asyncio.sleep(0.1)
+            yield b"x"
+
+    async with ScriptedServer(respond(DOCUMENT)) as server:
+        assert isinstance(await upload(server, source(), timeouts=Timeouts(stall=0.8)), UploadedDocument)
+
+
+async def test_blocked_sources_hold_up_nothing_else() -> None:
+    """Name look-ups, threads of the program, and uploads from elsewhere go on while files of the caller's block."""
+    before = file_threads()
+    sources = [Blocked(seekable=False) for _ in range(40)]
+    async with ScriptedServer(respond(DOCUMENT)) as server:
+        session = open_session(server, rate_limit=None)
+        tasks = [asyncio.create_task(session.files.upload_document(each)) for each in sources]
+        async with asyncio.timeout(10):
+            while sum(each.reading.is_set() for each in sources) < 16:  # noqa: ASYNC110  # set in threads
+                await asyncio.sleep(0.01)
+        assert await asyncio.wait_for(asyncio.to_thread(str, 5), 10) == "5"
+        assert await asyncio.wait_for(asyncio.get_running_loop().getaddrinfo("localhost", 80), 10)
+        assert (await asyncio.wait_for(session.files.upload_document(PDF, name="a"), 10)).doc_id == "D1"
+        threads = [each for each in file_threads() if each not in before]
+        assert 17 <= len(threads) <= 32
+        await session.aclose()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(each) for each in outcomes} == {SessionError}
+        for each in sources:
+            each.released.set()
+        for thread in threads:
+            thread.join(10)
+            assert not thread.is_alive()
+    assert sum(each.reading.is_set() for each in sources) == 16
+
+
+async def test_no_thread_after_closing() -> None:
+    """Closing the session ends its threads."""
+    before = set(file_threads())
+    async with ScriptedServer(respond(DOCUMENT)) as server:
+        async with open_session(server, rate_limit=None) as session:
+            for source in (PDF, io.BytesIO(PDF), chunks(PDF)):
+                await session.files.upload_document(source, name="a")
+            assert set(file_threads()) - before
+        assert not set(file_threads()) - before
 
 
 async def test_total_in_the_queue(path: Path) -> None:
@@ -357,7 +486,9 @@ def test_end_of_the_process(kind: type[BaseException]) -> None:
     def end(*_: int) -> None:
         raise kind
 
-    payload = UploadPayload(UploadFile(DocumentUpload(PDF, progress=end), BytesSource(PDF), Worker()), b"{")
+    payload = UploadPayload(
+        UploadFile(DocumentUpload(PDF, progress=end), BytesSource(PDF), Worker(FileThreads())), b"{"
+    )
     with pytest.raises(kind):
         payload._report(1)
     assert payload.callback_error is None
@@ -396,6 +527,24 @@ async def test_closing_while_reading() -> None:
         await closing
 
 
+async def test_closing_between_two_chunks() -> None:
+    """A chunk that comes while the session is being closed does not keep the call alive."""
+    closings = []
+
+    async def source() -> AsyncIterator[bytes]:
+        yield PDF
+        closings.append(asyncio.create_task(session.aclose()))
+        await asyncio.sleep(0)
+        yield PDF
+        await asyncio.Event().wait()
+
+    async with BodyServer() as server:
+        session = open_session(server, timeouts=Timeouts(stall=60))
+        with pytest.raises(SessionError):
+            await asyncio.wait_for(session.files.upload_document(source(), name="a"), 10)
+        await asyncio.gather(*closings)
+
+
 async def test_closed_session(path: Path) -> None:
     """A closed session reads nothing."""
     async with AsyncSession(TOKEN) as session:
@@ -407,16 +556,23 @@ async def test_closed_session(path: Path) -> None:
 async def test_thread_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that cannot be interrupted is awaited for a bounded time, and closes the file when it ends."""
     monkeypatch.setattr("kfq_async.transport.sources.MAX_CLOSING", 0.01)
-    free, closed = threading.Event(), asyncio.Event()
-    worker = Worker()
-    task = asyncio.create_task(worker.run(free.wait, 10))
-    await asyncio.sleep(0.01)
+    began, free, closed = threading.Event(), threading.Event(), asyncio.Event()
+
+    def block() -> None:
+        began.set()
+        free.wait(10)
+
+    threads = FileThreads()
+    worker = Worker(threads)
+    task = asyncio.create_task(worker.run(block))
+    await asyncio.to_thread(began.wait, 10)
     task.cancel()
     await asyncio.wait({task})
     await worker.finish(closed.set)
     assert not closed.is_set()
     free.set()
     await asyncio.wait_for(closed.wait(), 5)
+    await threads.aclose()
 
 
 async def test_no_reference_cycle(path: Path) -> None:

@@ -30,6 +30,7 @@ from kfq_async.sandbox.web.frame import headers, page, refused
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kfq_async.models.contracts import ContractUser
     from kfq_async.sandbox.administration import ContractAdministration
     from kfq_async.sandbox.events import EventSender
     from kfq_async.sandbox.lifecycle import ContractState, Party, Step
@@ -186,7 +187,10 @@ class ContractPage:
 
     def _step(self, contract: Contract, party: Party, step: Step, texts: Mapping[str, str]) -> str:
         person = step.person
-        who = texts["automatic"] if step.automatic else " ".join(filter(None, _names(party, step)))
+        if step.automatic or person is None:
+            who = texts["automatic"]
+        else:
+            who = " ".join(filter(None, _names(party, person)))
         more = f" · {texts['positions'].format(count=len(step.positions))}" if step.positions else ""
         link = ""
         if step.state == "open" and person is not None:
@@ -283,10 +287,8 @@ def _party_name(party: Party) -> str | None:
     return persons[0].name if persons else None
 
 
-def _names(party: Party, step: Step) -> tuple[str | None, ...]:
-    if step.person is None:
-        return ()
-    return (step.person.contact,) if party.party_type == "PERSONAL" else (step.person.name, step.person.contact)
+def _names(party: Party, person: ContractUser) -> tuple[str | None, ...]:
+    return (person.contact,) if party.party_type == "PERSONAL" else (person.name, person.contact)
 
 
 def _step_kind(step: Step) -> str:

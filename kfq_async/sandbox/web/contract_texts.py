@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kfq_async.sandbox.lifecycle import STATUS_NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -12,17 +14,7 @@ __all__ = ["LANGUAGES", "STATUSES", "TEXTS"]
 LANGUAGES = ("zh-CN", "en")
 """Languages of the page, the default first."""
 STATUSES: Mapping[str, Mapping[str, str]] = {
-    "zh-CN": {
-        "DRAFT": "草稿",
-        "WRITING": "填写中",
-        "SIGNING": "签署中",
-        "COMPLETE": "已完成",
-        "REFUSAL_WRIT": "已拒填",
-        "REFUSAL_SIGN": "已拒签",
-        "RECALLED": "已撤回",
-        "EXPIRED": "已过期",
-        "DELETED": "已删除",
-    },
+    "zh-CN": STATUS_NAMES,
     "en": {
         "DRAFT": "draft",
         "WRITING": "being filled in",

@@ -66,14 +66,15 @@ _ENGLISH = {
     "discard": "Lose",
 }
 _TEXTS: Mapping[str, Mapping[str, str]] = {"zh-CN": _CHINESE, "en": _ENGLISH}
-_LOST = "event-lose"
+_LOST, _HELD = "event-lose", "event-hold"
+"""Faults that the state of the event shows."""
 
 
 def delivery_state(notification: Notification | ContractNotification, lang: str = "zh-CN") -> str:
     """Return labels for the state of a delivery, as HTML."""
     texts = _TEXTS[lang]
     fault = getattr(notification, "fault", "")
-    label = f'<span class="pill busy">{texts[fault]}</span> ' if fault and fault != _LOST else ""
+    label = f'<span class="pill busy">{texts[fault]}</span> ' if fault and fault not in {_LOST, _HELD} else ""
     if notification.acknowledged:
         return f'<span>{label}<span class="pill good">{texts["acknowledged"]}</span></span>'
     if notification.due_at is None:

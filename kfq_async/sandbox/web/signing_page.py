@@ -206,7 +206,8 @@ class SigningPage:
         urls = [(party, step, self._page(contract, step, "", texts)) for party, step in tasks]
         if len(urls) == 1:
             return see_other(urls[0][2], headers("'self'"))
-        return html(tasks_page(_summary(contract), urls, texts), headers(style=STYLE))
+        switch = f"{SHORT_LINK}?{urlencode({'code': link.code, 'lang': texts.other})}"
+        return html(tasks_page(_summary(contract), urls, switch, texts), headers(style=STYLE))
 
     def _task_link(self, fields: Mapping[str, str], *, logged_in: bool) -> web.Response:
         texts = Texts(fields.get("lang", ""))
@@ -343,7 +344,9 @@ class SigningPage:
     ) -> Callable[[ContractState], Change]:
         """Return the transition of a form; raise `Refused` for a place that the documents do not have."""
         if form["action"] == REFUSE_TASK:
-            return lambda state: refuse(state, step.task_id, form.get("comment") or None)
+            # Browsers post a line break as CR LF.
+            reason = form.get("comment", "").replace("\r\n", "\n").strip()
+            return lambda state: refuse(state, step.task_id, reason or None)
         match step.task_type:
             case "APPROVE":
                 return lambda state: approve(state, step.task_id)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from attrs import field, frozen
 from yarl import URL
 
+from kfq_async.models.fields import SECRET
 from kfq_async.sandbox.lifecycle import ENTERPRISE_SEAL, ContractState, Party, Step
 from kfq_async.sandbox.orders import china_time
 from kfq_async.sandbox.rendering import ShownBox
@@ -212,15 +213,15 @@ class Login:
 
     Attributes:
         name: Name of the person.
-        contact: Login name.
+        contact: Login name; masked in ``repr``, as ``name`` is.
         party: Party that the person acts for, or an empty text.
         action: Path to which the form is posted.
         fields: Hidden fields of the form; masked in ``repr``.
         switch: URL of the page in the other language.
     """
 
-    name: str
-    contact: str
+    name: str = field(**SECRET)
+    contact: str = field(**SECRET)
     party: str
     action: str
     fields: Mapping[str, str] = field(repr=False)
@@ -236,7 +237,9 @@ def task_page(view: TaskView, texts: Texts) -> str:
     """Return the page of a task: its form or, if it cannot be performed, the reason; and the documents."""
     kind = action_of(view.step)
     title = view.contract.subject or texts("untitled")
-    switch = f"{view.action}?{urlencode({**view.fields, 'lang': texts.other})}"
+    choice = view.choice
+    place = {} if choice is None else {"document": choice.document, "page": choice.page, "place": choice.place}
+    switch = f"{view.action}?{urlencode({**view.fields, **place, 'lang': texts.other})}"
     documents = "".join(_document(index, each, texts) for index, each in enumerate(view.documents))
     if view.result is None:
         top = f'<p class="soft">{texts(f"lead_{kind}")}</p>'
@@ -277,8 +280,11 @@ def login_page(contract: ContractSummary, login: Login, texts: Texts) -> str:
     )
 
 
-def tasks_page(contract: ContractSummary, tasks: Iterable[tuple[Party, Step, str]], texts: Texts) -> str:
-    """Return the page of a link to several tasks, or to none; each with the URL of its page."""
+def tasks_page(contract: ContractSummary, tasks: Iterable[tuple[Party, Step, str]], switch: str, texts: Texts) -> str:
+    """Return the page of a link to several tasks, or to none; each with the URL of its page.
+
+    ``switch`` is the URL of the page in the other language.
+    """
     items = "".join(
         f'<li><a href="{escape(url)}">{texts(f"task_{action_of(step)}")} · {escape(_name(party, step))} · '
         f"{_node(step, texts)}</a></li>"
@@ -290,7 +296,7 @@ def tasks_page(contract: ContractSummary, tasks: Iterable[tuple[Party, Step, str
         if items
         else f'<p class="notice"><strong>{texts("nothing")}</strong><br>{texts("nothing_text")}</p>'
     )
-    return _page(title, f"<h1>{escape(title)}</h1>{content}{_progress(contract.state, '', texts)}", texts)
+    return _page(title, f"{_head(title, switch, texts)}{content}{_progress(contract.state, '', texts)}", texts)
 
 
 def _page(title: str, content: str, texts: Texts, *, wide: bool = False) -> str:

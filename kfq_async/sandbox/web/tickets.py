@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import orjson
 from attrs import field, frozen
 
+from kfq_async.models.fields import SECRET
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,7 +31,7 @@ class Ticket:
 
     contract_id: str
     task_id: str
-    callback_page: str = field(default="", repr=False)
+    callback_page: str = field(default="", **SECRET)
     until: int
 
 

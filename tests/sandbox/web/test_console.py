@@ -295,7 +295,7 @@ def test_states_of_events(attempts: tuple[DeliveryAttempt, ...], due_at: float |
     assert [button for button in ParsedPage(page).buttons if button] == buttons
 
 
-@pytest.mark.parametrize(("action", "status", "requests"), [("resend", 303, 1), ("corrupt", 400, 0)])
+@pytest.mark.parametrize(("action", "status", "requests"), [("resend", 303, 1), ("hold", 400, 0), ("corrupt", 400, 0)])
 async def test_buttons_of_an_event(
     http: aiohttp.ClientSession, receiver: ScriptedServer, action: str, status: int, requests: int
 ) -> None:
@@ -309,3 +309,15 @@ async def test_buttons_of_an_event(
         assert await press(http, sandbox, action=action, notification=sent.notification_id) == status
         assert len(receiver.requests) == 1 + requests
         assert [each.target for each in receiver.requests] == ["/events"] * (1 + requests)
+
+
+async def test_holding_an_event(http: aiohttp.ClientSession, receiver: ScriptedServer) -> None:
+    """An event is held back and released in the console's list."""
+    fixtures = contract_fixtures()
+    fixtures["enterprises"][0]["developers"][0]["callbackUrl"] = f"{receiver.origin}/events"
+    async with Sandbox(fixtures=fixtures, faults=["event-hold"]) as sandbox:
+        await start_contract(sandbox)
+        (held,) = sandbox.events
+        assert await press(http, sandbox, action="release", notification=held.notification_id) == 303
+        await sandbox.wait_for_notifications()
+        assert sandbox.events[0].acknowledged

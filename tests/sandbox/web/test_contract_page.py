@@ -28,6 +28,8 @@ from contract_platform import (
 )
 from kfq_async.documents import PdfError
 from kfq_async.sandbox import Sandbox
+from kfq_async.sandbox.checks import Refused
+from kfq_async.sandbox.contract_files import ContractFiles
 from kfq_async.sandbox.web import contract_page, contract_texts
 from orders import HOSTILE
 from pages import ParsedPage
@@ -37,6 +39,7 @@ from servers import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from servers import Script
 
@@ -275,6 +278,29 @@ async def test_refused_start(console: Console) -> None:
     assert "合同没有签署文档" in text_of(page)
     assert "合同没有签署方" in text_of(page)
     assert await console.status(contract_id) == "DRAFT"
+
+
+async def test_start_of_an_unknown_enterprise(tmp_path: Path) -> None:
+    """A draft of an enterprise that other fixtures do not hold is started all the same."""
+    fixtures = contract_fixtures()
+    async with running(state=tmp_path / "state") as console:
+        contract_id = await console.draft(APPROVAL, send="0")
+    fixtures["enterprises"][0]["name"] = "改名后有限公司"
+    async with Sandbox(fixtures=fixtures, state=tmp_path / "state") as sandbox, aiohttp.ClientSession() as http:
+        await Console(sandbox, http, ScriptedServer(acknowledge)).press(contract_id, action="start")
+        assert sandbox.contracts[0].status == "SIGNING"
+
+
+async def test_a_document_that_is_gone(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document that the state no longer holds is named, and the page is shown."""
+    contract_id = await console.draft(APPROVAL)
+
+    def fail(*_: object) -> Any:
+        raise Refused(31000, "文档不存在")
+
+    monkeypatch.setattr(ContractFiles, "current", fail)
+    status, page = await console.show(contract_id)
+    assert (status, "无法显示：文档不存在" in text_of(page)) == (200, True)
 
 
 async def test_start_without_fixtures() -> None:
