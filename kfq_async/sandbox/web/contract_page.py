@@ -187,10 +187,7 @@ class ContractPage:
 
     def _step(self, contract: Contract, party: Party, step: Step, texts: Mapping[str, str]) -> str:
         person = step.person
-        if step.automatic or person is None:
-            who = texts["automatic"]
-        else:
-            who = " ".join(filter(None, _names(party, person)))
+        who = texts["automatic"] if step.automatic or person is None else " ".join(filter(None, _names(party, person)))
         more = f" · {texts['positions'].format(count=len(step.positions))}" if step.positions else ""
         link = ""
         if step.state == "open" and person is not None:
