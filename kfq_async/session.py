@@ -16,6 +16,7 @@ from kfq_async._version import __version__
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import DecodeError
 from kfq_async.models.files import FileUpload
+from kfq_async.models.functions import check_clock, is_asynchronous
 from kfq_async.models.masking import MaskedStr, hide_arguments, plain_text, type_name
 from kfq_async.models.urls import parse_http_url
 from kfq_async.protocol.operation import ApiResponse, Operation
@@ -456,6 +457,10 @@ def _signer(value: Any) -> Any:
         raise TypeError(f"signer must be an instance, such as Rsa2Signer(key), not the class {value.__name__}")
     if value is not None and not callable(getattr(value, "sign", None)):
         raise TypeError(f"signer must have a method sign, as Rsa2Signer(key) has, not be a {type_name(value)}")
+    if value is not None and is_asynchronous(value.sign):
+        raise TypeError(
+            "signer must have a plain method sign, not an async one: the session calls it in the event loop"
+        )
     return value
 
 
@@ -470,8 +475,7 @@ def _rate_limit(value: object) -> float | None:
 
 
 def _clock(value: Any) -> Callable[[], float]:
-    if not callable(value):
-        raise TypeError(f"clock must be a function that returns the seconds since the epoch, not {type_name(value)}")
+    check_clock(value)
     return cast("Callable[[], float]", value)
 
 

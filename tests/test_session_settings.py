@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import traceback
 from dataclasses import dataclass
@@ -23,6 +24,14 @@ from servers import ScriptedServer, success
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class AsyncSigner:
+    """A signer whose method would have to be awaited."""
+
+    async def sign(self, *_: object) -> str:
+        """Sign."""
+        return ""
 
 
 @pytest.mark.parametrize(
@@ -174,6 +183,12 @@ def test_settings_of_a_wrong_type(options: dict[str, Any], text: str) -> None:
     ("options", "error", "text"),
     [
         ({"signer": "-----BEGIN PRIVATE KEY-----"}, TypeError, r"signer must have a method sign.*not be a str"),
+        ({"signer": AsyncSigner()}, TypeError, "signer must have a plain method sign, not an async one"),
+        (
+            {"clock": asyncio.sleep},
+            TypeError,
+            "clock must be a plain function that returns the seconds .* not an async",
+        ),
         ({"signer": Rsa2Signer}, TypeError, r"signer must be an instance, such as Rsa2Signer\(key\), not the class"),
         ({"trust_env": "false"}, TypeError, "trust_env must be True or False, not str"),
         ({"trust_env": None}, TypeError, "trust_env must be True or False, not NoneType"),
