@@ -458,9 +458,7 @@ def _signer(value: Any) -> Any:
     if value is not None and not callable(getattr(value, "sign", None)):
         raise TypeError(f"signer must have a method sign, as Rsa2Signer(key) has, not be a {type_name(value)}")
     if value is not None and is_asynchronous(value.sign):
-        raise TypeError(
-            "signer must have a plain method sign, not an async one: the session calls it in the event loop"
-        )
+        raise TypeError("signer must have a plain method sign, not an async one: its result is not awaited")
     return value
 
 

@@ -49,9 +49,7 @@ ASYNCHRONOUS = [
 def test_asynchronous(function: Any) -> None:
     """A call of these only makes a coroutine or a generator."""
     assert is_asynchronous(function)
-    with pytest.raises(
-        TypeError, match="^clock must be a plain function that returns the seconds since the epoch, not"
-    ):
+    with pytest.raises(TypeError, match=r"^clock must be a plain function that returns the seconds since the epoch"):
         check_clock(function)
 
 
