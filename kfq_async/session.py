@@ -16,6 +16,7 @@ from kfq_async._version import __version__
 from kfq_async.config import Lane, RetryPolicy, Timeouts
 from kfq_async.contracts.lanes import ProcessLane
 from kfq_async.models.files import FileUpload
+from kfq_async.models.functions import check_clock
 from kfq_async.models.masking import MaskedStr, hide_arguments, plain_text, type_name
 from kfq_async.models.urls import parse_http_url
 from kfq_async.protocol.operation import ApiResponse, Operation
@@ -505,8 +506,7 @@ def _platform(base_url: str) -> str:
 
 
 def _clock(value: Any) -> Callable[[], float]:
-    if not callable(value):
-        raise TypeError(f"clock must be a function that returns the seconds since the epoch, not {type_name(value)}")
+    check_clock(value)
     return cast("Callable[[], float]", value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import traceback
 from dataclasses import dataclass
@@ -174,6 +175,11 @@ def test_settings_of_a_wrong_type(options: dict[str, Any], text: str) -> None:
     ("options", "error", "text"),
     [
         ({"signer": "-----BEGIN PRIVATE KEY-----"}, TypeError, r"signer must have a method sign.*not be a str"),
+        (
+            {"clock": asyncio.sleep},
+            TypeError,
+            "clock must be a plain function that returns .* not an async",
+        ),
         ({"signer": Rsa2Signer}, TypeError, r"signer must be an instance, such as Rsa2Signer\(key\), not the class"),
         ({"trust_env": "false"}, TypeError, "trust_env must be True or False, not str"),
         ({"trust_env": None}, TypeError, "trust_env must be True or False, not NoneType"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Callable, Mapping
-from inspect import iscoroutinefunction
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from attrs import Attribute, field, frozen
 
 from kfq_async.models.fields import SECRET_TEXT, UNKNOWN_KEYS, repr_masked, text
+from kfq_async.models.functions import is_asynchronous
 
 __all__ = [
     "AttachmentUpload",
@@ -48,14 +48,14 @@ def _source(instance: object, _attribute: object, value: Any) -> None:
             f"{name}.source must be a path, bytes, a binary file or an async iterable of bytes, "
             f"not {type(value).__name__}"
         )
-    if iscoroutinefunction(value.read):
+    if is_asynchronous(value.read):
         raise TypeError(f"{name}.source must not be an asynchronous file: pass the file inside, such as upload.file")
     if hasattr(value, "encoding"):
         raise TypeError(f"{name}.source must be a binary file, not a text file: open it with mode 'rb'")
 
 
 def _progress(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if value is not None and (not callable(value) or iscoroutinefunction(value)):
+    if value is not None and (not callable(value) or is_asynchronous(value)):
         raise TypeError(f"{type(instance).__name__}.{attribute.name} must be a plain function of two numbers, or None")
 
 

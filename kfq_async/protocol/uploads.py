@@ -169,10 +169,12 @@ def _resolve_name(upload: FileUpload, facts: FileFacts) -> tuple[str | None, str
         suffix = upload.suffix if upload.suffix.startswith(".") else f".{upload.suffix}"
     elif given.suffix.lower() in upload.suffixes:
         suffix = given.suffix
-    elif path.suffix or not (upload.inspected and _PDF in facts.head):
+    elif path.suffix:
         suffix = path.suffix
-    else:
+    elif upload.inspected and _PDF in facts.head:
         suffix = ".pdf"
+    else:
+        suffix = given.suffix
     suffix = suffix.lower()
     name = upload.name
     if name is None:
@@ -202,7 +204,7 @@ def _find_suffix_problem(suffix: str, suffixes: tuple[str, ...]) -> str | None:
         return f"it has no extension, and {accepted}: pass suffix=…"
     if suffix == ".jpeg" and ".jpg" in suffixes:
         return f"its extension is .jpeg, and {accepted}: pass suffix='.jpg'"
-    return f"its extension is {printable(suffix, _MAX_SHOWN)}, and {accepted}"
+    return f"its extension is {printable(suffix, _MAX_SHOWN)}, and {accepted}: pass the right suffix=…"
 
 
 def _find_content_problem(suffix: str, head: bytes) -> str | None:

@@ -559,5 +559,7 @@ def _format_expiry(moment: datetime, *, no_login: bool) -> str:
         raise ValueError("expires_at needs no_login=True: a link with a login does not expire")
     text = format_china_time("expires_at", moment)
     if moment.replace(microsecond=0) <= datetime.now(UTC):  # the platform would issue an expired link
-        raise ValueError("expires_at must be in the future")
+        raise ValueError(
+            "expires_at must be in the future by at least 1 second: it is sent in whole seconds, without the fraction"
+        )
     return text

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import hdrs
 from attrs import frozen
 
 from kfq_async.errors import ConnectionLost, FileNotWritten, KfqError, Phase, UnexpectedResponse
+from kfq_async.models.functions import is_asynchronous
 from kfq_async.models.masking import type_name
 from kfq_async.protocol.downloads import HEAD, DownloadProgress, Ending, detect, file_name, is_json, may_begin_file
 from kfq_async.protocol.envelope import SUCCESS, Envelope, EnvelopeKind
@@ -45,7 +45,7 @@ _RECEIVED = Envelope(kind=EnvelopeKind.API, code=SUCCESS)
 
 def check_progress(value: Any) -> None:
     """Raise `TypeError` unless ``value`` is a plain function or ``None``."""
-    if value is not None and (not callable(value) or iscoroutinefunction(value)):
+    if value is not None and (not callable(value) or is_asynchronous(value)):
         raise TypeError(f"progress must be a plain function of two numbers, or None, not {type_name(value)}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ async def _progress(*_: int) -> None:
         (b"", {"suffix": b".pdf"}, "DocumentUpload.suffix must be a str"),
         (b"", {"progress": 5}, "DocumentUpload.progress must be a plain function of two numbers, or None"),
         (b"", {"progress": _progress}, "DocumentUpload.progress must be a plain function"),
+        (b"", {"progress": partial(_progress, 1)}, "DocumentUpload.progress must be a plain function"),
     ],
 )
 def test_wrong_type(source: Any, options: dict[str, Any], text: str) -> None:

@@ -96,5 +96,5 @@ async def test_end_within_this_second(monkeypatch: pytest.MonkeyPatch, session: 
     """An end is sent in whole seconds, so one that lies in the current second is not in the future."""
     now = datetime(2026, 11, 27, 8, 0, 0, 200_000, tzinfo=UTC)
     monkeypatch.setattr(contracts, "datetime", Mock(now=lambda _: now))
-    with pytest.raises(ValueError, match="must be in the future"):
+    with pytest.raises(ValueError, match="must be in the future by at least 1 second: it is sent in whole seconds"):
         await session.contracts.page_url("C-1", "a", no_login=True, expires_at=now.replace(microsecond=900_000))

@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
 from urllib.parse import quote_plus
 
 import pytest
@@ -416,6 +417,7 @@ async def test_impossible_targets(to: str, code: int, tmp_path: Path) -> None:
         ({"to": "a\0b"}, ValueError, "to must be the path"),
         ({"to": "a", "progress": 1}, TypeError, "progress must be a plain function"),
         ({"to": "a", "progress": asyncio.sleep}, TypeError, "progress must be a plain function"),
+        ({"to": "a", "progress": AsyncMock()}, TypeError, "progress must be a plain function"),
         ({"to": "a", "contact": 1}, TypeError, "contact"),
         ({"to": "a", "allow_unfinished": "no"}, TypeError, "allow_unfinished must be a bool, not str"),
     ],
