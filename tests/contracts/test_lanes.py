@@ -389,17 +389,23 @@ async def test_short_lease(platform: DrivenPlatform) -> None:
     assert platform.arrived == []
 
 
+async def wait_for_a_slot(session: AsyncSession, platform: DrivenPlatform) -> tuple[asyncio.Task[Any], ...]:
+    """Return a call without the lane that has the only slot, and one that has the lane and waits for the slot."""
+    slow = Operation[Any, Any]("POST", "/contract/approval", credentials=CredentialPlacement.PARAMETERS)
+    first = asyncio.create_task(session.send(slow, {"contractId": "1"}))
+    await platform.wait_for(1)
+    second = approve(session, "2")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return first, second
+
+
 async def test_cancelled_while_waiting_for_a_slot(platform: DrivenPlatform) -> None:
     """A call that is cancelled while it waits for a slot gives the lane back."""
     lane = RecordedLane()
     platform.hold.clear()
     async with platform.open(lane=lane, concurrency=1) as session:
-        slow = Operation[Any, Any]("POST", "/contract/approval", credentials=CredentialPlacement.PARAMETERS)
-        first = asyncio.create_task(session.send(slow, {"contractId": "1"}))
-        await platform.wait_for(1)
-        second = approve(session, "2")
-        for _ in range(3):
-            await asyncio.sleep(0)
+        first, second = await wait_for_a_slot(session, platform)
         second.cancel()
         await asyncio.wait([second])
         assert lane.log == ["acquire", "release"]
@@ -418,12 +424,7 @@ async def test_lost_while_waiting_for_a_slot(platform: DrivenPlatform) -> None:
     lane = FadingLane()
     platform.hold.clear()
     async with platform.open(lane=lane, concurrency=1) as session:
-        slow = Operation[Any, Any]("POST", "/contract/approval", credentials=CredentialPlacement.PARAMETERS)
-        first = asyncio.create_task(session.send(slow, {"contractId": "1"}))
-        await platform.wait_for(1)
-        second = approve(session, "2")
-        for _ in range(3):
-            await asyncio.sleep(0)
+        first, second = await wait_for_a_slot(session, platform)
         assert lane.log == ["acquire"]
         lane.lease = 1
         platform.hold.set()
