@@ -163,7 +163,7 @@ class ContractPage:
             f'<p class="soft"><a href="/sandbox/">{texts["console"]}</a></p><h1>{escape(subject)}</h1>'
             f'<p><span class="pill {_FINAL_STYLES.get(contract.status, "bad")}">{escape(status)}</span></p>{notice}'
             f"<dl>{_facts(contract, state, texts)}</dl>"
-            f"<h2>{texts['flow']}</h2>{self._flow(contract, state, texts)}"
+            f"<h2>{texts['flow']}</h2>{self._flow(contract, state, language)}"
             f"{self._sender(contract, state, language)}"
             f"<h2>{texts['documents']}</h2>{documents}"
             f"<h2>{texts['events']}</h2>{self._events(contract, language)}"
@@ -173,25 +173,29 @@ class ContractPage:
             style=STYLE,
         )
 
-    def _flow(self, contract: Contract, state: ContractState, texts: Mapping[str, str]) -> str:
+    def _flow(self, contract: Contract, state: ContractState, language: str) -> str:
         """Draw the parties in their sequence, each with its steps."""
+        texts = TEXTS[language]
         if not state.parties:
             return f'<p class="soft">{texts["no parties"]}</p>'
         parties = "".join(
             f'<li><h3><span class="soft">{party.order} · {texts[party.party_type]}</span><br>'
             f"{escape(_party_name(party) or texts['unnamed'])}</h3>"
-            f'<ol class="steps">{"".join(self._step(contract, party, step, texts) for step in party.steps)}</ol></li>'
+            f'<ol class="steps">{self._steps(contract, party, language)}</ol></li>'
             for party in state.sequence
         )
         return f'<ol class="flow {"ordered" if state.ordered else "parallel"}">{parties}</ol>'
 
-    def _step(self, contract: Contract, party: Party, step: Step, texts: Mapping[str, str]) -> str:
-        person = step.person
+    def _steps(self, contract: Contract, party: Party, language: str) -> str:
+        return "".join(self._step(contract, party, step, language) for step in party.steps)
+
+    def _step(self, contract: Contract, party: Party, step: Step, language: str) -> str:
+        texts, person = TEXTS[language], step.person
         who = texts["automatic"] if step.automatic or person is None else " ".join(filter(None, _names(party, person)))
         more = f" · {texts['positions'].format(count=len(step.positions))}" if step.positions else ""
         link = ""
         if step.state == "open" and person is not None:
-            url = escape(task_link(contract.contract_id, step))
+            url = escape(f"{task_link(contract.contract_id, step)}&lang={language}")
             link = f'<br><a href="{url}">{texts["act"]}</a>'
         return (
             f'<li class="{step.state}"><span class="dot" aria-hidden="true">{_DOTS[step.state]}</span>'

@@ -422,6 +422,7 @@ async def test_english(console: Console) -> None:
     assert 'lang="en"' in page
     assert f'action="/sandbox/contract/{contract_id}?lang=en"' in page
     assert "being signed" in text
+    assert re.search(r'href="/#/contract/sign\?[^"]+&amp;lang=en"', page)
 
 
 async def test_texts_are_escaped(console: Console) -> None:
