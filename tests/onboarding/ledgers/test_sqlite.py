@@ -401,7 +401,9 @@ async def test_another_process(ledger: SqliteLedger, path: Path, monkeypatch: py
         await ledger.find([])
     with pytest.raises(LedgerError, match="was open when this process was forked: open it only after the fork, or"):
         await SqliteLedger(path, exclusive=False).__aenter__()
+    await ledger.aclose()
     monkeypatch.undo()
+    await ledger.find([])  # still open here
     assert await all_of(ledger) == []
 
 
