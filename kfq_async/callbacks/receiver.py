@@ -17,6 +17,8 @@ from kfq_async.callbacks.handlers import require_coroutine_function
 from kfq_async.callbacks.stores import Claim, MemoryStore
 from kfq_async.errors import CallbackRejected, RejectionReason
 from kfq_async.models.fields import new_id
+from kfq_async.models.functions import check_clock
+from kfq_async.models.masking import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -36,6 +38,7 @@ _SUCCESS = b"success"
 """The acknowledgement: this text and nothing else (protocol sections 5.5 and 6.6)."""
 _SERVICE_FAULTS = (RejectionReason.HANDLER_FAILED, RejectionReason.STORE_FAILED)
 """Reasons that are logged as errors."""
+_STORE_METHODS = ("claim", "mark_done", "release", "register_nonce")
 _FOREVER = 1e9
 """Seconds, 31 years, from which on a wait has no limit; timers cannot take every number."""
 _CANCELLATION_GRACE = 1.0
@@ -96,7 +99,7 @@ class NotificationReceiver:
         clock: Returns the time in seconds since the epoch, for the timestamps of replies; ``None`` for ``time.time``.
 
     Raises:
-        TypeError: ``handler`` is not a coroutine function.
+        TypeError: ``handler`` is not a coroutine function, or another argument has the wrong type.
         ValueError: A setting is invalid, or the settings would authenticate nothing.
     """
 
@@ -159,8 +162,18 @@ class NotificationReceiver:
             "max_body": max_body,
             "body_timeout": body_timeout,
         }.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TypeError(f"{name} must be a number, not {type_name(value)}")
             if not value > 0:
                 raise ValueError(f"{name} must be more than 0, not {value}")
+        if store is not None:
+            _check_store(store)
+        if on_rejected is not None and not callable(on_rejected):
+            raise TypeError(
+                f"on_rejected must be a function of a CallbackRejected, or None, not {type_name(on_rejected)}"
+            )
+        if clock is not None:
+            check_clock(clock)
         self._handler = handler
         self._store = MemoryStore() if store is None else store
         self._lease = lease
@@ -402,6 +415,17 @@ class NotificationReceiver:
             "timestamp": round(clock() * 1000),
         }
         return Reply(rejection.http_status, orjson.dumps(envelope))
+
+
+def _check_store(store: object) -> None:
+    """Raise `TypeError` unless ``store`` has the methods of a `NotificationStore`."""
+    if isinstance(store, type):
+        raise TypeError(f"store must be an instance, such as MemoryStore(), not the class {store.__name__}")
+    missing = [name for name in _STORE_METHODS if not callable(getattr(store, name, None))]
+    if missing:
+        raise TypeError(
+            f"store must be a NotificationStore, such as MemoryStore(): a {type_name(store)} lacks {', '.join(missing)}"
+        )
 
 
 async def _wait(tasks: set[asyncio.Task[CallbackRejected | None]], seconds: float) -> set[asyncio.Task[Any]]:

@@ -19,6 +19,7 @@ from kfq_async.callbacks.parsing import (
     to_public_path,
 )
 from kfq_async.errors import CallbackRejected, RejectionReason
+from kfq_async.models.functions import check_clock
 from kfq_async.protocol.signing import decode_signature, load_public_key, string_to_sign_content, verify
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class CallbackVerifier:
 
     Raises:
         ValueError: A key or setting is invalid.
+        TypeError: ``clock`` is no plain function.
     """
 
     def __init__(
@@ -77,6 +79,8 @@ class CallbackVerifier:
             raise ValueError("app_id must not be empty")
         if tolerance is not None and not tolerance >= 0:
             raise ValueError(f"tolerance must be at least 0 seconds, or None, not {tolerance}")
+        if clock is not None:
+            check_clock(clock)
         self._keys = _Keys(public_keys)
         self._app_id = app_id
         self._tolerance = tolerance

@@ -6,6 +6,8 @@ import time
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from kfq_async.models.functions import check_clock
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -107,11 +109,14 @@ class MemoryStore:
 
     Raises:
         ValueError: ``limit`` is less than 1.
+        TypeError: ``clock`` is no plain function.
     """
 
     def __init__(self, *, limit: int = 100_000, clock: Callable[[], float] | None = None) -> None:
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit}")
+        if clock is not None:
+            check_clock(clock, "monotonic seconds")
         self._clock = clock
         self._claims = _ExpiringMap(limit)
         self._done = _ExpiringMap(limit)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import re
+from itertools import dropwhile
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from aiohttp import ClientSession
+from aiohttp.tracing import Trace
 
 from kfq_async.errors import (
     AttemptTimeout,
@@ -25,6 +29,7 @@ from kfq_async.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import CodeType
 
     from yarl import URL
 
@@ -43,6 +48,8 @@ _CERTIFICATE = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnector
 _ALERT = re.compile(r"\[SSL: (\w*ALERT\w*)\]")
 _CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")
 """Parts of the names of the TLS alerts by which a peer refuses a certificate (RFC 8446 section 6.2)."""
+_REQUEST = getattr(ClientSession._request, "__code__", None)  # noqa: SLF001  # aiohttp's, unless it was replaced
+_START_HOOKS = getattr(Trace.send_request_start, "__code__", None)
 SESSION_CLOSED = "the session was closed during the call"
 CONNECTOR_CLOSED = "the connector of the session is closed; it must stay open as long as the session"
 MAX_REASON = 100
@@ -61,16 +68,22 @@ def translate(
     ``closed`` tells whether the connector is closed.
     """
     network = attempt.connecting or isinstance(problem, _NETWORK)
-    sent = attempt.may_have_sent and (attempt.connecting or (network and not isinstance(problem, _NEVER_SENT)))
+    before_request = not attempt.connecting and _ended_in_start_hook(problem)
+    may_have_sent = attempt.may_have_sent and not before_request
+    sent = may_have_sent and (attempt.connecting or (network and not isinstance(problem, _NEVER_SENT)))
     if attempt.closed or closed:
         reason = SESSION_CLOSED if attempt.closed else CONNECTOR_CLOSED
         return SessionError(reason, phase=Phase.SENT if sent else Phase.NOT_SENT)
     if attempt.failure is not None:
         return attempt.failure
     if attempt.scope.expired() and isinstance(problem, TimeoutError):
-        return _expired(problem, attempt, timeouts, url)
+        if before_request and not attempt.total_expired:
+            return AttemptTimeout("a tracing hook did not end before the request was sent (on_request_start)")
+        return _expired(problem, attempt, timeouts, url, may_have_sent=may_have_sent)
     if not network:
         return None
+    if before_request:
+        return ConnectError(f"a tracing hook failed before the request was sent ({type(problem).__name__})")
     if alert := _certificate_alert(problem):
         return CertificateError(f"{url.host}:{url.port} refused the TLS handshake: {alert}")
     if attempt.unwritten:
@@ -89,17 +102,32 @@ def proxy_error(proxy: URL, status: int) -> ProxyError:
     return ProxyError(f"the proxy {proxy.host}:{proxy.port} responded with HTTP {status}{advice}", http_status=status)
 
 
-def _expired(problem: TimeoutError, attempt: Attempt, timeouts: Timeouts, url: URL) -> KfqError:
+def _ended_in_start_hook(problem: BaseException) -> bool:
+    """Return whether an exception came out of a tracing hook that aiohttp calls before it makes the request.
+
+    A mock or a middleware that responds in place of the connector leaves no such traceback.
+    """
+    codes = next(filter(None, map(_codes_from_request, _causes(problem))), [])
+    return codes[1:2] == [_START_HOOKS]
+
+
+def _codes_from_request(problem: BaseException) -> list[CodeType]:
+    """Return the code of the frames that an exception passed, from aiohttp's function for a request on inwards."""
+    codes = [frame.f_code for frame, _ in walk_tb(problem.__traceback__)]
+    return list(dropwhile(lambda code: code is not _REQUEST, codes))
+
+
+def _expired(problem: TimeoutError, attempt: Attempt, timeouts: Timeouts, url: URL, *, may_have_sent: bool) -> KfqError:
     if attempt.total_expired:
-        phase = Phase.SENT if attempt.may_have_sent else Phase.NOT_SENT
+        phase = Phase.SENT if may_have_sent else Phase.NOT_SENT
         return TotalTimeout(f"total timeout ({timeouts.total} s) expired during an attempt", phase=phase)
     if attempt.stalled:
         reason = f"no byte of the file was sent or received for {timeouts.stall} s (Timeouts.stall)"
-        return StallTimeout(reason, phase=Phase.SENT if attempt.may_have_sent else Phase.NOT_SENT)
+        return StallTimeout(reason, phase=Phase.SENT if may_have_sent else Phase.NOT_SENT)
     if attempt.unwritten:
         reason = f"the request was not written within {timeouts.attempt} s (Timeouts.attempt)"
         return AttemptTimeout(reason, phase=Phase.NOT_SENT)
-    if not attempt.may_have_sent:
+    if not may_have_sent:
         return _not_connected(problem, attempt, timeouts, url)
     return AttemptTimeout(f"no complete response within {timeouts.attempt} s (Timeouts.attempt)", phase=Phase.SENT)
 

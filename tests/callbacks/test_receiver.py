@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import orjson
@@ -870,6 +871,38 @@ def test_invalid_settings(options: dict[str, Any], problem: str) -> None:
     """Settings that authenticate nothing, or are out of range, raise when the receiver is created."""
     with pytest.raises(ValueError, match=f"^{problem}"):
         NotificationReceiver(Handler(), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"clock": 5}, "clock must be a function that returns the seconds since the epoch, not int"),
+        ({"clock": asyncio.sleep}, "clock must be a plain function"),
+        ({"store": MemoryStore}, r"store must be an instance, such as MemoryStore\(\), not the class MemoryStore"),
+        (
+            {"store": {}},
+            "store must be a NotificationStore, .*: a dict lacks claim, mark_done, release, register_nonce",
+        ),
+        ({"store": Mock(spec=["claim", "release"])}, "store must be .*: a Mock lacks mark_done, register_nonce"),
+        ({"on_rejected": "log"}, "on_rejected must be a function of a CallbackRejected, or None, not str"),
+        ({"lease": "60"}, "lease must be a number, not str"),
+        ({"reply_timeout": None}, "reply_timeout must be a number, not NoneType"),
+        ({"body_timeout": True}, "body_timeout must be a number, not bool"),
+    ],
+)
+def test_settings_of_the_wrong_type(options: dict[str, Any], problem: str) -> None:
+    """A setting of the wrong type raises when the receiver is created, and not with the first notification."""
+    with pytest.raises(TypeError, match=f"^{problem}"):
+        NotificationReceiver(Handler(), **{"urls": URLS, **options})
+
+
+@pytest.mark.parametrize("clock", ["12:00", asyncio.sleep])
+def test_clocks_of_the_wrong_type(clock: Any) -> None:
+    """The clocks of verifiers and stores are plain functions, too."""
+    with pytest.raises(TypeError, match=r"^clock must be a .*function that returns the seconds since the epoch"):
+        CallbackVerifier([private_key().public_key()], app_id=APP_ID, clock=clock)
+    with pytest.raises(TypeError, match=r"^clock must be a .*function that returns monotonic seconds"):
+        MemoryStore(clock=clock)
 
 
 async def test_max_body() -> None:

@@ -18,8 +18,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.x509.oid import NameOID
 
-from calls import TOKEN, StuckResolver, attempt_at, attempt_for, attempt_with, check_error, never_respond, respond
+from calls import (
+    NO_RETRY,
+    REQUEST,
+    TOKEN,
+    StuckResolver,
+    attempt_at,
+    attempt_for,
+    attempt_with,
+    check_error,
+    never_respond,
+    respond,
+)
 from kfq_async import (
+    AsyncSession,
     AttemptTimeout,
     CertificateError,
     ConnectError,
@@ -32,6 +44,7 @@ from kfq_async import (
     ProxyError,
     RetryPolicy,
     ServerError,
+    SessionError,
     Timeouts,
     TooFrequentError,
     TotalTimeout,
@@ -43,10 +56,12 @@ from kfq_async.transport.translation import translate
 from servers import ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from aiohttp.abc import ResolveResult
+
+    from servers import ReceivedRequest
 
 YARL = yarl.URL("https://platform.example/x")
 URL = "https://home.kaifangqian.com/resrun-paas/kaifangqian/openAPI/V2/auth/corp/ident/link"
@@ -98,6 +113,107 @@ async def test_total_timeout_while_connecting() -> None:
     async with aiohttp.TCPConnector(resolver=StuckResolver()) as connector:
         error = await attempt_at("http://platform.invalid/x", connector=connector, timeouts=Timeouts(total=1))
     check_error(error, TotalTimeout, Phase.NOT_SENT, "total timeout (1 s) expired during an attempt")
+
+
+# Tracing hooks
+
+
+async def attempt_with_hook(
+    server: ScriptedServer, hook: Callable[..., Awaitable[None]], **options: Any
+) -> tuple[Any, list[ReceivedRequest]]:
+    """Send `REQUEST` with a hook that aiohttp calls before the request; return the outcome, and the requests."""
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_start.append(hook)
+    tracing.freeze()
+    async with AsyncSession(TOKEN, base_url=server.base_url, **{"retry": NO_RETRY, **options}) as session:
+        session._client.open()._trace_configs.append(tracing)
+        try:
+            return await session.auth.corp_ident_link(REQUEST), server.requests
+        except KfqError as error:
+            return error, server.requests
+
+
+async def never_end(*_: Any) -> None:
+    """Wait for ever."""
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "kind", "text"),
+    [
+        (Timeouts(connect=0.1, attempt=0.1), AttemptTimeout, "a tracing hook did not end before the request was sent"),
+        (Timeouts(total=0.2), TotalTimeout, "total timeout (0.2 s) expired during an attempt"),
+    ],
+)
+async def test_hook_that_never_ends(timeouts: Timeouts, kind: type[KfqError], text: str) -> None:
+    """Nothing was sent while a hook runs before the request, nor was a connection asked for."""
+    async with ScriptedServer(respond(success())) as server:
+        error, requests = await attempt_with_hook(server, never_end, timeouts=timeouts)
+        check_error(error, kind, Phase.NOT_SENT, text)
+        assert (requests, server.connections) == ([], 0)
+
+
+async def test_hook_that_fails() -> None:
+    """A failure of the network in a hook, which calls another service, ends the attempt before anything is sent."""
+
+    async def fail(*_: Any) -> None:
+        raise ConnectionResetError
+
+    async with ScriptedServer(respond(success())) as server:
+        error, requests = await attempt_with_hook(server, fail)
+    check_error(error, ConnectError, Phase.NOT_SENT, "a tracing hook failed before the request was sent (Connection")
+    assert requests == []
+
+
+async def test_closing_during_a_hook() -> None:
+    """Nothing was sent if the session is closed while a hook runs before the request."""
+    async with ScriptedServer(respond(success())) as server:
+        begun = asyncio.Event()
+
+        async def hook(*_: Any) -> None:
+            begun.set()
+            await never_end()
+
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_start.append(hook)
+        tracing.freeze()
+        session = AsyncSession(TOKEN, base_url=server.base_url, retry=NO_RETRY)
+        session._client.open()._trace_configs.append(tracing)
+        call = asyncio.create_task(session.auth.corp_ident_link(REQUEST))
+        await begun.wait()
+        await session.aclose()
+        with pytest.raises(SessionError) as caught:
+            await call
+    assert caught.value.phase is Phase.NOT_SENT
+
+
+async def test_mock_that_never_responds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a mock does in place of aiohttp cannot be seen, so the request may have been sent."""
+
+    async def mock(*_: Any, **__: Any) -> None:
+        await never_end()
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", mock)
+    error = await attempt_at("http://platform.invalid/x", timeouts=Timeouts(connect=0.1, attempt=0.1))
+    check_error(error, AttemptTimeout, Phase.SENT, "no complete response within 0.1 s")
+
+
+async def test_hook_of_a_session_that_forwards() -> None:
+    """A middleware may have sent the request by another session before a hook of that one never ends."""
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_start.append(never_end)
+
+    async with ScriptedServer(respond(success())) as server, aiohttp.ClientSession(trace_configs=[tracing]) as other:
+
+        async def forward(request: aiohttp.ClientRequest, _: Any) -> aiohttp.ClientResponse:
+            return await other.request(request.method, request.url)
+
+        timeouts = Timeouts(connect=0.1, attempt=0.1)
+        async with AsyncSession(TOKEN, base_url=server.base_url, retry=NO_RETRY, timeouts=timeouts) as session:
+            session._client.open()._middlewares = (forward,)
+            with pytest.raises(AttemptTimeout) as caught:
+                await session.auth.corp_ident_link(REQUEST)
+    assert caught.value.phase is Phase.SENT
 
 
 # Certificates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import time
@@ -178,6 +179,8 @@ class PostgresLedger:
         self._exclusive = exclusive
         self._fence: str | None = None
         self._open = AsyncExitStack()
+        self._closing: asyncio.Task[None] | None = None
+        """The close under way, or done."""
         self.pool = AsyncConnectionPool(
             conninfo,
             connection_class=psycopg.AsyncConnection[tuple[Any, ...]],
@@ -189,6 +192,7 @@ class PostgresLedger:
         """Connections with the schema as their search path."""
 
     async def __aenter__(self) -> Self:
+        self._closing = None
         try:
             await self._prepare()
             with _translated():
@@ -204,8 +208,13 @@ class PostgresLedger:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections and release the lock; idempotent."""
-        await self._open.aclose()
+        """Close the connections and release the lock; idempotent.
+
+        Every caller waits until that is done, and cancelling one does not interrupt it.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._open.aclose())
+        await asyncio.shield(self._closing)
 
     @property
     def secret(self) -> bytes:

@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
 from itertools import chain, repeat
@@ -194,6 +194,8 @@ class SqliteLedger:
         self._fence: str | None = None
         self._process = os.getpid()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kfq-ledger")
+        self._closing: Future[None] | None = None
+        """The close under way, or done."""
         self._opening: Opening | None = None
         self._database: sqlite3.Connection | None = None
         self._lock: sqlite3.Connection | None = None
@@ -210,10 +212,17 @@ class SqliteLedger:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the file and release the lock; idempotent."""
-        with suppress(LedgerError):  # closed already
-            await self._do(self._close)
-        self._thread.shutdown(wait=False)
+        """Close the file and release the lock, after what the ledger is doing; idempotent.
+
+        Every caller waits until that is done, and cancelling one does not interrupt it.
+        """
+        if os.getpid() != self._process:  # the thread and the lock are those of the process before
+            return
+        if self._closing is None:
+            self._closing = self._thread.submit(_translated, self._close, self.path)
+            self._thread.shutdown(wait=False)
+        with suppress(LedgerError):  # nothing can be done about it
+            await asyncio.shield(asyncio.wrap_future(self._closing))
 
     @property
     def secret(self) -> bytes:

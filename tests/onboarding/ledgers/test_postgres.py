@@ -57,6 +57,31 @@ async def test_lock(ledger: PostgresLedger, postgres: str) -> None:
         assert len(await all_of(reopened)) == 1
 
 
+async def test_closing_once(ledger: PostgresLedger, postgres: str) -> None:
+    """Every caller waits until the ledger is closed, and cancelling one does not interrupt that."""
+    free = asyncio.Event()
+    ledger._open.push_async_callback(free.wait)
+    callers = [asyncio.create_task(ledger.aclose()) for _ in range(3)]
+    await asyncio.sleep(0)
+    callers[0].cancel()
+    await asyncio.wait(callers, timeout=0.1)
+    assert [each.done() for each in callers] == [True, False, False]
+    free.set()
+    await asyncio.gather(*callers[1:])
+    assert ledger.pool.closed
+    async with PostgresLedger(postgres, secret=SECRET):  # the lock is free
+        pass
+
+
+async def test_closing_before_opening(postgres: str) -> None:
+    """A ledger that was closed before it was opened is closed again at the end."""
+    ledger = PostgresLedger(postgres, secret=SECRET)
+    await ledger.aclose()
+    async with ledger:
+        assert not ledger.pool.closed
+    assert ledger.pool.closed
+
+
 async def test_run_without_the_lock(postgres: str) -> None:
     """A ledger that was opened to read takes no run."""
     async with PostgresLedger(postgres, secret=SECRET, exclusive=False) as reader:

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import stat
 import sys
+import threading
 from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -209,6 +210,50 @@ async def test_not_open(path: Path) -> None:
     await unopened.aclose()
 
 
+async def test_closing_once(path: Path) -> None:
+    """Every caller waits until a busy ledger is closed, and cancelling one does not interrupt that."""
+    free = threading.Event()
+    async with SqliteLedger(path) as ledger:
+        busy = ledger._thread.submit(free.wait, 30)
+        callers = [asyncio.create_task(ledger.aclose()) for _ in range(3)]
+        await asyncio.sleep(0)
+        callers[0].cancel()
+        await asyncio.wait({callers[0]})
+        assert callers[0].cancelled()
+        assert not busy.done()
+        assert not any(each.done() for each in callers[1:])
+        with pytest.raises(LedgerError, match="not open"):
+            await ledger.find([b"x"])
+        free.set()
+        await asyncio.gather(*callers[1:])
+        async with SqliteLedger(path):  # the lock is free
+            pass
+
+
+def test_end_of_the_loop_while_closing(path: Path) -> None:
+    """A ledger is closed although the event loop ends before it."""
+    free = threading.Event()
+    ledger = SqliteLedger(path)
+
+    async def begin_to_close() -> None:
+        await ledger.__aenter__()
+        ledger._thread.submit(free.wait, 30)
+        closing_task = asyncio.create_task(ledger.aclose())
+        await asyncio.sleep(0)
+        assert not closing_task.done()
+
+    asyncio.run(begin_to_close())
+    free.set()
+    ledger._thread.shutdown(wait=True)
+
+    async def reopen() -> None:
+        await ledger.aclose()
+        async with SqliteLedger(path):
+            pass
+
+    asyncio.run(reopen())
+
+
 async def open_elsewhere(path: Path, *, exclusive: bool = True) -> str:
     """Open and close the ledger in another process; return what it said: ``opened``, or the error."""
     command = [sys.executable, "-c", OPEN, str(path), str(int(exclusive))]
@@ -356,7 +401,9 @@ async def test_another_process(ledger: SqliteLedger, path: Path, monkeypatch: py
         await ledger.find([])
     with pytest.raises(LedgerError, match="was open when this process was forked: open it only after the fork, or"):
         await SqliteLedger(path, exclusive=False).__aenter__()
+    await ledger.aclose()
     monkeypatch.undo()
+    await ledger.find([])  # still open here
     assert await all_of(ledger) == []
 
 
