@@ -34,6 +34,9 @@ KfqError
 ├── TasksUnavailable                 the operation took effect, but the contract's tasks could not be read
 ├── FileNotWritten (OSError)         a download cannot be written to the disk
 ├── ContractStateError               the contract's state does not allow it
+│   ├── ContractStuck                the platform reported success, but nobody can act on the contract
+│   ├── ContractCompleted            the contract is complete, and can no longer be changed or withdrawn
+│   ├── ContractEnded                the contract ended otherwise than it was meant to
 │   └── ContractUnfinished           the contract to download is not complete
 ├── OnboardingError                  the batch of companies cannot continue
 │   ├── SourceError (ValueError)     the input file cannot be read, or lacks required data
@@ -67,7 +70,10 @@ __all__ = [
     "ConnectError",
     "ConnectTimeout",
     "ConnectionLost",
+    "ContractCompleted",
+    "ContractEnded",
     "ContractStateError",
+    "ContractStuck",
     "ContractUnfinished",
     "CredentialsError",
     "DecodeError",
@@ -140,6 +146,7 @@ class KfqError(Exception):
         attempts: Attempts made for this call, the last one included.
         client_request_id: Id of the request, under which it can be retried; ``None`` if it has none.
         unique_code: ``uniqueCode`` (流水号) of the last attempt; ``None`` if none was made.
+        in_lane: Whether the session's ``lane`` was held until the response to the last attempt was received.
     """
 
     phase: Phase
@@ -152,6 +159,8 @@ class KfqError(Exception):
     """Id of the request, under which it can be retried; ``None`` if it has none."""
     unique_code: str | None = None
     """``uniqueCode`` (流水号) of the last attempt; ``None`` if none was made."""
+    in_lane: bool = False
+    """Whether the session's ``lane`` was held until the response to the last attempt was received."""
 
     def __init__(self, text: str, *, phase: Phase = Phase.NOT_SENT) -> None:
         super().__init__(printable(text, _MAX_TEXT))
@@ -512,6 +521,58 @@ class ContractStateError(KfqError):
         self.tasks = tasks
 
 
+def _name_status(tasks: ContractTasks) -> str:
+    return tasks.status if isinstance(tasks.status, ContractStatus) else "in an unknown state"
+
+
+class ContractStuck(ContractStateError):
+    """The platform reported success, but the contract is in a state in which nobody can act on it.
+
+    A platform that was measured leaves contracts so when operations that drive contracts overlap (protocol section
+    4.17). ``args[0]`` tells what helps.
+
+    Attributes:
+        recallable: Whether ``session.contracts.recall`` can withdraw the contract.
+    """
+
+    recallable: bool
+    """Whether ``session.contracts.recall`` can withdraw the contract."""
+
+    def __init__(self, problem: str, *, contract_id: str, tasks: ContractTasks) -> None:
+        recallable = tasks.status in {ContractStatus.WRITING, ContractStatus.SIGNING}
+        remedy = (
+            "withdraw it with session.contracts.recall, and draft it again"
+            if recallable
+            else "no call changes that: draft it again, and have this one removed by the platform's administrator"
+        )
+        super().__init__(f"{problem}; {remedy}", contract_id=contract_id, tasks=tasks)
+        self.recallable = recallable
+
+
+class ContractCompleted(ContractStateError):
+    """The contract is complete: it is valid, and can no longer be changed, withdrawn or refused."""
+
+    def __init__(self, contract_id: str, tasks: ContractTasks) -> None:
+        text = "the contract is COMPLETED: it is valid, and can no longer be changed, withdrawn or refused"
+        super().__init__(text, contract_id=contract_id, tasks=tasks)
+
+
+class ContractEnded(ContractStateError):
+    """The contract has ended otherwise than it was meant to, such as refused, withdrawn or expired.
+
+    Attributes:
+        reason: Reason that a contract event gave; ``None`` if none was received.
+    """
+
+    reason: str | None
+    """Reason that a contract event gave; ``None`` if none was received."""
+
+    def __init__(self, contract_id: str, tasks: ContractTasks, *, advice: str = "", reason: str | None = None) -> None:
+        text = f"the contract has ended as {_name_status(tasks)}"
+        super().__init__(f"{text}: {advice}" if advice else text, contract_id=contract_id, tasks=tasks)
+        self.reason = None if reason is None else MaskedStr(reason)
+
+
 class ContractUnfinished(ContractStateError):
     """The contract to download is not complete, and nothing was downloaded.
 
@@ -519,11 +580,10 @@ class ContractUnfinished(ContractStateError):
     """
 
     def __init__(self, contract_id: str, tasks: ContractTasks) -> None:
-        status = tasks.status if isinstance(tasks.status, ContractStatus) else "in an unknown state"
         number = len(tasks.todo_task_list)
         super().__init__(
-            f"the contract is {status} and not COMPLETED, with {number} open {'task' if number == 1 else 'tasks'}; "
-            "pass allow_unfinished=True to download its documents as they are",
+            f"the contract is {_name_status(tasks)} and not COMPLETED, with {number} open "
+            f"{'task' if number == 1 else 'tasks'}; pass allow_unfinished=True to download its documents as they are",
             contract_id=contract_id,
             tasks=tasks,
         )

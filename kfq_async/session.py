@@ -189,7 +189,7 @@ class AsyncSession:
     def _add_resources(self) -> None:
         self._auth = Auth(self._fetch)
         self._accounts = Accounts(self._fetch)
-        self._contracts = Contracts(self.send, Downloader(self._receive))
+        self._contracts = Contracts(self.send, Downloader(self._receive), attempts=self._settings.retry.attempts)
         self._files = Files(self._fetch)
 
     @property
@@ -219,7 +219,8 @@ class AsyncSession:
         """Contracts, their tasks and their pages.
 
         ``await session.contracts.draft(request)`` creates a contract from a `ContractDraftRequest`, and returns a
-        `ContractDraft`. ``NONE``: never retried once it may have arrived; rate limited.
+        `ContractDraft`, with the tasks of a contract that was started. ``NONE``: never retried once it may have
+        arrived; rate limited.
 
         ``await session.contracts.tasks(contract_id)`` returns the state and the open tasks as `ContractTasks`.
         ``SAFE``: retried.
@@ -227,7 +228,7 @@ class AsyncSession:
         ``await session.contracts.add_signers(contract_id, signers)``, ``approve(contract_id, signer=...)``,
         ``refuse(contract_id, signer=...)``, ``finish(contract_id)``, ``recall(contract_id)`` and
         ``sign_for_person(contract_id, signer=...)`` change a contract, and return its `ContractTasks` as read
-        afterwards. ``NONE``: never retried once they may have arrived.
+        afterwards. ``NONE``: if they may have arrived, the contract is looked at before they are retried.
 
         ``await session.contracts.task_url(contract_id, task_id)`` and ``page_url(contract_id, contact)`` return a
         `PageLink`. ``SAFE``: retried.

@@ -71,6 +71,7 @@ class DrivenPlatform:
                 await self.hold.wait()
             finally:
                 self._under_way -= 1
-        result = {"contractId": "C-1", "status": "SIGNING", "todoTaskList": []}
+        task = {"taskId": "T-1", "taskType": "SIGN"}
+        result = {"contractId": "C-1", "status": "SIGNING", "todoTaskList": [task]}
         code = 31000 if fields.get("contractId") == "refused" else 10000
         return web.json_response({"code": code, "message": "成功", "result": result, "timestamp": 1})

@@ -9,6 +9,7 @@ from typing import Self
 from attrs import field, frozen
 
 from kfq_async.models.fields import (
+    ADDED,
     MODEL,
     SECRET,
     SECRET_TEXT,
@@ -364,11 +365,15 @@ class ContractDraft:
 
     Attributes:
         contract_id: Id of the contract.
+        tasks: State and open tasks, as read after the contract was started; ``None`` if it was not started or not
+            looked at.
         extra: Unknown keys of the result, as received.
     """
 
     contract_id: str
     """Id of the contract."""
+    tasks: ContractTasks | None = field(default=None, metadata={ADDED: True})
+    """State and open tasks, as read after the contract was started; ``None`` if it was not started or not looked at."""
     extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys of the result, as received."""
 

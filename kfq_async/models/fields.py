@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_KEY = 100
 """Longest part of an unknown key that a ``repr`` shows, in characters."""
+ADDED = "added"
+"""Metadata key of a field of a result that the package fills in, so that it is no key on the wire."""
 MODEL = "model"
 """Metadata key of a field that holds models: its value is their class."""
 

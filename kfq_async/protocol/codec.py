@@ -22,7 +22,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn_from_att
 from cattrs.v import format_exception
 
 from kfq_async.errors import DecodeError, EncodeError
-from kfq_async.models.fields import MAX_KEY
+from kfq_async.models.fields import ADDED, MAX_KEY
 from kfq_async.models.masking import MaskedStr
 from kfq_async.redaction import printable
 
@@ -233,13 +233,13 @@ def _item_hook(kind: Any, converter: Converter) -> Callable[[Any], Any]:
 
 
 def _structure_hook(cls: type, converter: Converter) -> Callable[[Any, Any], Any]:
-    known = {camel(name) for name in attrs.fields_dict(cls)}
-    tolerant = EXTRA in known
-    known.discard(EXTRA)
     attrs.resolve_types(cls)
-    renamed: dict[str, Any] = {name: override(rename=camel(name)) for name in attrs.fields_dict(cls)}
-    if tolerant:
-        renamed[EXTRA] = override(omit=True)
+    fields = attrs.fields_dict(cls)
+    tolerant = EXTRA in fields
+    on_wire = [name for name, field in fields.items() if name != EXTRA and not field.metadata.get(ADDED)]
+    known = {camel(name) for name in on_wire}
+    renamed: dict[str, Any] = {name: override(omit=True) for name in fields}
+    renamed |= {name: override(rename=camel(name)) for name in on_wire}
     build: Callable[[Any, Any], Any] = make_dict_structure_fn(
         cls, converter, _cattrs_forbid_extra_keys=not tolerant, **renamed
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["require"]
+from kfq_async.models.masking import type_name
+
+__all__ = ["check_bool", "require"]
 
 
 def require(**arguments: object) -> None:
@@ -10,3 +12,10 @@ def require(**arguments: object) -> None:
     for name, value in arguments.items():
         if value is None:
             raise TypeError(f"{name} must not be None")
+
+
+def check_bool(**arguments: object) -> None:
+    """Raise `TypeError` for the first argument that is not a ``bool``."""
+    for name, value in arguments.items():
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} must be a bool, not {type_name(value)}")

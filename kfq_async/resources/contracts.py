@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
-from kfq_async.errors import ContractUnfinished, KfqError, TasksUnavailable
+from attrs import evolve
+
+from kfq_async.contracts.changes import ContractChange, ContractChanges, Success
+from kfq_async.contracts.lifecycle import Addition, Aim, StartPlan, find_addition_obstacle, is_started
+from kfq_async.errors import ContractUnfinished
 from kfq_async.models.contracts import (
     ContractAddSignersRequest,
     ContractApprovalRequest,
@@ -23,17 +27,16 @@ from kfq_async.models.contracts import (
     ContractTaskUrlRequest,
     PageLink,
 )
-from kfq_async.models.masking import type_name
 from kfq_async.models.zones import format_china_time
 from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
-from kfq_async.resources.arguments import require
+from kfq_async.resources.arguments import check_bool, require
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from kfq_async.models.contracts import ContractSigner, ContractUser, PositionParam
+    from kfq_async.models.contracts import ContractSigner, ContractUser, PositionParam, TaskParty
     from kfq_async.protocol.downloads import DownloadProgress, DownloadStream
     from kfq_async.protocol.operation import Send
 
@@ -53,12 +56,6 @@ __all__ = [
 ]
 
 
-def _is_started(draft: Mapping[str, object]) -> bool:
-    """Return whether the platform starts a contract that it drafts; in doubt it does."""
-    send = draft.get("send")
-    return send != "0" and not (type(send) is int and send == 0)
-
-
 CONTRACT_DRAFT = Operation(
     "POST",
     "/contract/draft",
@@ -67,7 +64,7 @@ CONTRACT_DRAFT = Operation(
     credentials=CredentialPlacement.PARAMETERS,
     idempotency=Idempotency.NONE,
     rate_limited=True,
-    exclusive=_is_started,
+    exclusive=is_started,
 )
 CONTRACT_TASKS = Operation(
     "GET",
@@ -176,17 +173,22 @@ class Downloads(Protocol):
 class Contracts:
     """``session.contracts``: create contracts, read and change their state, link to their pages, and download them.
 
-    The methods that change a contract return its state and open tasks as read after the platform's response, in a
-    second call with a ``total`` of its own: success alone does not tell what the contract waits for. If that call
-    fails, whatever the reason, they raise `TasksUnavailable`: the change took effect. They are retried only if the
-    platform cannot have acted on them, and raise `OutcomeUnknown` if it may have.
+    A success of the platform does not show that the contract runs (protocol section 4.17). The methods that change a
+    contract look at it afterwards, and return its state and open tasks as seen then; `ContractStuck` reports a success
+    that was none. ``confirm=False`` does without, and returns ``None``. The look is a call of its own with a ``total``
+    of its own; if it fails, whatever the reason, they raise `TasksUnavailable`: the change took effect.
+
+    If the outcome of a change is in doubt, since its response was lost or reports a failure inside the platform, the
+    contract is looked at, too: a change that took effect is a success, one that did not is repeated, at most
+    ``RetryPolicy.attempts`` times, and `OutcomeUnknown` remains for what the contract does not show.
     """
 
-    def __init__(self, send: Send, downloads: Downloads) -> None:
+    def __init__(self, send: Send, downloads: Downloads, *, attempts: int) -> None:
         self._send = send
         self._downloads = downloads
+        self._changes = ContractChanges(send, self.tasks, attempts)
 
-    async def draft(self, request: ContractDraftRequest) -> ContractDraft:
+    async def draft(self, request: ContractDraftRequest, *, confirm: bool = True) -> ContractDraft:
         """Create a contract, and start it if ``request.send`` is ``"1"`` (protocol section 4.6).
 
         Subject to the session's ``rate_limit``, by default five calls per second. Retried only if the platform cannot
@@ -194,18 +196,30 @@ class Contracts:
 
         Args:
             request: Title, documents, parties and sign positions.
+            confirm: Whether to look at a contract that was started.
 
         Returns:
-            Id of the contract.
+            Id of the contract and, of one that was started, its state and open tasks.
 
         Raises:
             OutcomeUnknown: The request may have arrived; a contract may exist whose id was not received.
-            KfqError: The call failed otherwise.
+            ContractStuck: The contract was started, and is in ``START``, waits for nobody, or is complete although a
+                party of the request had to act.
+            TasksUnavailable: The contract was started, but its tasks could not be read.
+            KfqError: The call failed otherwise. After a `BusinessError` a draft may remain.
             TypeError: ``request`` has the wrong type.
         """
+        check_bool(confirm=confirm)
+        plan = StartPlan.of(request) if confirm else None
         sending = self._send(CONTRACT_DRAFT, request)
         del request  # it may be plain data in place of the model: no frame of a traceback shows it
-        return (await sending).result
+        response = await sending
+        draft = response.result
+        if plan is None:
+            return draft
+        success = Success(attempts=response.attempts, unique_code=response.unique_code)
+        tasks = await self._changes.confirm(CONTRACT_DRAFT, draft.contract_id, success, plan.find_problem)
+        return evolve(draft, tasks=tasks)
 
     async def tasks(self, contract_id: str) -> ContractTasks:
         """Return the state and the open tasks of a contract (protocol section 4.12).
@@ -225,111 +239,266 @@ class Contracts:
         require(contract_id=contract_id)
         return (await self._send(CONTRACT_TASKS, ContractTasksRequest(contract_id=contract_id))).result
 
-    async def add_signers(self, contract_id: str, signers: Sequence[ContractSigner]) -> ContractTasks:
+    @overload
+    async def add_signers(
+        self,
+        contract_id: str,
+        signers: Sequence[ContractSigner],
+        *,
+        revive: bool = False,
+        confirm: Literal[True] = True,
+    ) -> ContractTasks: ...
+
+    @overload
+    async def add_signers(
+        self, contract_id: str, signers: Sequence[ContractSigner], *, revive: bool = False, confirm: Literal[False]
+    ) -> None: ...
+
+    async def add_signers(
+        self, contract_id: str, signers: Sequence[ContractSigner], *, revive: bool = False, confirm: bool = True
+    ) -> ContractTasks | None:
         """Add parties to a contract that was drafted with ``auto_finish=0`` (protocol section 4.8).
 
-        Look at the returned tasks. With ``NO_ORDER`` every party gets a task again, those who have signed included;
-        with ``ORDER`` a party that is added after the last signature gets none, and `finish` completes the contract
-        without it. The platform does not check the state: a draft, or a contract that was withdrawn or refused, is
-        being signed again afterwards.
+        The contract is looked at before, since the platform does not check its state. With ``NO_ORDER`` every party
+        gets a task again, those who have signed included. With ``ORDER`` the added party gets a task in its turn if an
+        earlier task is open, or if only approvals went before; after the last signature it gets none.
+
+        In doubt the parties count as added if one of them has a new task. It is repeated only if the platform refused
+        it while the session's ``lane`` was held, since a repetition would add the parties twice.
 
         Args:
             contract_id: Id of the contract.
             signers: Parties to add.
+            revive: Whether to add them to a draft, or to a contract that was withdrawn or refused, or expired: it is
+                being signed again then, and `finish` completes it even if nobody signs.
+            confirm: Whether to look at the contract afterwards.
 
         Returns:
             State and open tasks afterwards.
 
         Raises:
-            OutcomeUnknown: The request may have arrived.
+            OutcomeUnknown: The parties may have been added, and no task shows it.
+            ContractStuck: The added party has no task, since none is open; `finish` would complete the contract
+                without it.
+            ContractEnded: The contract has ended, and ``revive`` is not set; nothing was sent.
+            ContractCompleted: The contract is complete; nothing was sent.
+            ContractStateError: The contract is a draft, and ``revive`` is not set; nothing was sent.
             TasksUnavailable: The parties were added, but the tasks could not be read.
-            KfqError: The call failed otherwise; `BusinessError` if the contract is complete or finishes by itself.
+            KfqError: The call failed otherwise; `BusinessError` if the contract finishes by itself.
             TypeError: An argument has the wrong type.
         """
         require(contract_id=contract_id, signers=signers)
+        check_bool(revive=revive, confirm=confirm)
         request = ContractAddSignersRequest(contract_id=contract_id, signer_list=signers)
-        return await self._change(CONTRACT_ADD_SIGNERS, request, contract_id)
+        before = await self.tasks(contract_id)
+        obstacle = find_addition_obstacle(contract_id, before, revive=revive)
+        if obstacle is not None:
+            obstacle.operation = CONTRACT_ADD_SIGNERS.name
+            try:
+                raise obstacle
+            finally:
+                del obstacle  # the traceback holds this frame: a local variable would close a reference cycle
+        effect = Addition(before=before, signers=request.signer_list or ())
+        change = ContractChange(operation=CONTRACT_ADD_SIGNERS, request=request, contract_id=contract_id, effect=effect)
+        return await self._changes.perform(change, confirm=confirm)
 
-    async def approve(self, contract_id: str, *, signer: ContractUser, comment: str | None = None) -> ContractTasks:
+    @overload
+    async def approve(
+        self,
+        contract_id: str,
+        *,
+        signer: ContractUser,
+        comment: str | None = None,
+        auto_finish: bool = False,
+        confirm: Literal[True] = True,
+    ) -> ContractTasks: ...
+
+    @overload
+    async def approve(
+        self,
+        contract_id: str,
+        *,
+        signer: ContractUser,
+        comment: str | None = None,
+        auto_finish: bool = False,
+        confirm: Literal[False],
+    ) -> None: ...
+
+    async def approve(
+        self,
+        contract_id: str,
+        *,
+        signer: ContractUser,
+        comment: str | None = None,
+        auto_finish: bool = False,
+        confirm: bool = True,
+    ) -> ContractTasks | None:
         """Approve a contract in the name of an approver whose turn it is (protocol section 4.9).
+
+        In doubt it counts as approved if the contract is complete, or waits for no approval; it is repeated as long as
+        an approval is open. An approver with two approvals in a row may then have given both.
 
         Args:
             contract_id: Id of the contract, which must be in ``SIGNING``.
             signer: Approver, an employee of the token's enterprise with an open approval.
             comment: Reason, for the record.
+            auto_finish: Whether the contract is known to finish by itself: was not drafted with ``auto_finish=0``. If
+                it then waits for no one afterwards, it is stuck; without, it looks like one that is kept open, which
+                is in ``SIGNING`` without a task until `finish`.
+            confirm: Whether to look at the contract afterwards.
 
         Returns:
             State and open tasks afterwards.
 
         Raises:
-            OutcomeUnknown: The request may have arrived.
+            OutcomeUnknown: The request may have arrived, and the contract does not show its effect.
+            ContractStuck: The contract is approved and in ``START`` or, with ``auto_finish=True``, waits for no one.
+            ContractEnded: The outcome was in doubt, and the contract has been refused, withdrawn or has expired.
             TasksUnavailable: The approval is recorded, but the tasks could not be read.
             KfqError: The call failed otherwise; `BusinessError` if the approver has no open approval.
             TypeError: An argument has the wrong type.
         """
         require(contract_id=contract_id, signer=signer)
+        check_bool(auto_finish=auto_finish, confirm=confirm)
         request = ContractApprovalRequest(contract_id=contract_id, signer=signer, approval=1, comment=comment)
-        return await self._change(CONTRACT_APPROVAL, request, contract_id)
+        effect = Aim(ends_as=ContractStatus.COMPLETED, is_pending=_has_approval, finishes=auto_finish)
+        change = ContractChange(operation=CONTRACT_APPROVAL, request=request, contract_id=contract_id, effect=effect)
+        return await self._changes.perform(change, confirm=confirm)
 
-    async def refuse(self, contract_id: str, *, signer: ContractUser, comment: str | None = None) -> ContractTasks:
+    @overload
+    async def refuse(
+        self, contract_id: str, *, signer: ContractUser, comment: str | None = None, confirm: Literal[True] = True
+    ) -> ContractTasks: ...
+
+    @overload
+    async def refuse(
+        self, contract_id: str, *, signer: ContractUser, comment: str | None = None, confirm: Literal[False]
+    ) -> None: ...
+
+    async def refuse(
+        self, contract_id: str, *, signer: ContractUser, comment: str | None = None, confirm: bool = True
+    ) -> ContractTasks | None:
         """Refuse a contract in the name of an approver whose turn it is, which ends it (protocol section 4.9).
+
+        In doubt it counts as refused if the contract is in ``REFUSAL_SIGN``, and is repeated as long as an approval is
+        open.
 
         Args:
             contract_id: Id of the contract, which must be in ``SIGNING``, and is in ``REFUSAL_SIGN`` afterwards.
             signer: Approver, an employee of the token's enterprise with an open approval.
             comment: Reason, for the record.
+            confirm: Whether to look at the contract afterwards.
 
         Returns:
             State and open tasks afterwards.
 
         Raises:
-            OutcomeUnknown: The request may have arrived.
+            OutcomeUnknown: The request may have arrived, and the contract does not show its effect.
+            ContractCompleted: The contract is complete.
+            ContractStuck: The contract is in ``START``, or waits for no one.
+            ContractEnded: The outcome was in doubt, and the contract has been withdrawn or has expired.
             TasksUnavailable: The refusal is recorded, but the tasks could not be read.
             KfqError: The call failed otherwise; `BusinessError` if the approver has no open approval.
             TypeError: An argument has the wrong type.
         """
         require(contract_id=contract_id, signer=signer)
+        check_bool(confirm=confirm)
         request = ContractApprovalRequest(contract_id=contract_id, signer=signer, approval=0, comment=comment)
-        return await self._change(CONTRACT_APPROVAL, request, contract_id)
+        effect = Aim(ends_as=ContractStatus.REFUSAL_SIGN, is_pending=_has_approval, ends=True, finishes=True)
+        change = ContractChange(operation=CONTRACT_APPROVAL, request=request, contract_id=contract_id, effect=effect)
+        return await self._changes.perform(change, confirm=confirm)
 
-    async def finish(self, contract_id: str) -> ContractTasks:
+    @overload
+    async def finish(self, contract_id: str, *, confirm: Literal[True] = True) -> ContractTasks: ...
+
+    @overload
+    async def finish(self, contract_id: str, *, confirm: Literal[False]) -> None: ...
+
+    async def finish(self, contract_id: str, *, confirm: bool = True) -> ContractTasks | None:
         """Finish a contract that was drafted with ``auto_finish=0`` and has no open tasks (protocol section 4.10).
 
+        In doubt it counts as finished if the contract is complete, and is repeated as long as it runs.
+
         Args:
             contract_id: Id of the contract.
+            confirm: Whether to look at the contract afterwards.
 
         Returns:
             State and open tasks afterwards.
 
         Raises:
-            OutcomeUnknown: The request may have arrived.
+            OutcomeUnknown: The request may have arrived, and the contract does not show its effect.
+            ContractStuck: The contract is in ``START``.
+            ContractEnded: The outcome was in doubt, and the contract has been refused, withdrawn or has expired.
             TasksUnavailable: The contract is finished, but its tasks could not be read.
             KfqError: The call failed otherwise; `BusinessError` if tasks are open or the contract finishes by itself.
-            TypeError: ``contract_id`` is not a ``str``.
+            TypeError: An argument has the wrong type.
         """
         require(contract_id=contract_id)
-        return await self._change(CONTRACT_FINISH, ContractFinishRequest(contract_id=contract_id), contract_id)
+        check_bool(confirm=confirm)
+        request = ContractFinishRequest(contract_id=contract_id)
+        effect = Aim(ends_as=ContractStatus.COMPLETED, is_pending=_always, ends=True)
+        change = ContractChange(operation=CONTRACT_FINISH, request=request, contract_id=contract_id, effect=effect)
+        return await self._changes.perform(change, confirm=confirm)
 
-    async def recall(self, contract_id: str) -> ContractTasks:
+    @overload
+    async def recall(self, contract_id: str, *, confirm: Literal[True] = True) -> ContractTasks: ...
+
+    @overload
+    async def recall(self, contract_id: str, *, confirm: Literal[False]) -> None: ...
+
+    async def recall(self, contract_id: str, *, confirm: bool = True) -> ContractTasks | None:
         """Withdraw a contract in ``APPROVING``, ``WRITING`` or ``SIGNING`` (protocol section 4.11).
 
-        Look at the returned state: a contract that is withdrawn at the moment of its last signature may be complete,
-        although the platform reports success.
+        The platform reports success also where the contract completes in the same moment; only its state tells. In
+        doubt it counts as withdrawn if the contract is in ``RECALLED``, and is repeated as long as it runs.
 
         Args:
             contract_id: Id of the contract.
+            confirm: Whether to look at the contract afterwards.
 
         Returns:
             State and open tasks afterwards.
 
         Raises:
-            OutcomeUnknown: The request may have arrived.
+            OutcomeUnknown: The request may have arrived, and the contract does not show its effect.
+            ContractCompleted: The contract is complete.
+            ContractStuck: The contract is in ``START``.
+            ContractEnded: The outcome was in doubt, and the contract has been refused or has expired.
             TasksUnavailable: The platform reported success, but the tasks could not be read.
             KfqError: The call failed otherwise; `BusinessError` if the contract is in another state.
-            TypeError: ``contract_id`` is not a ``str``.
+            TypeError: An argument has the wrong type.
         """
         require(contract_id=contract_id)
-        return await self._change(CONTRACT_RECALL, ContractRecallRequest(contract_id=contract_id), contract_id)
+        check_bool(confirm=confirm)
+        request = ContractRecallRequest(contract_id=contract_id)
+        effect = Aim(ends_as=ContractStatus.RECALLED, is_pending=_always, ends=True)
+        change = ContractChange(operation=CONTRACT_RECALL, request=request, contract_id=contract_id, effect=effect)
+        return await self._changes.perform(change, confirm=confirm)
+
+    @overload
+    async def sign_for_person(
+        self,
+        contract_id: str,
+        *,
+        signer: ContractUser,
+        subject_type: str = "PERSON",
+        positions: Sequence[PositionParam] | None = None,
+        auto_finish: bool = False,
+        confirm: Literal[True] = True,
+    ) -> ContractTasks: ...
+
+    @overload
+    async def sign_for_person(
+        self,
+        contract_id: str,
+        *,
+        signer: ContractUser,
+        subject_type: str = "PERSON",
+        positions: Sequence[PositionParam] | None = None,
+        auto_finish: bool = False,
+        confirm: Literal[False],
+    ) -> None: ...
 
     async def sign_for_person(
         self,
@@ -338,31 +507,43 @@ class Contracts:
         signer: ContractUser,
         subject_type: str = "PERSON",
         positions: Sequence[PositionParam] | None = None,
-    ) -> ContractTasks:
+        auto_finish: bool = False,
+        confirm: bool = True,
+    ) -> ContractTasks | None:
         """Sign on behalf of a person who has authorised it (授权签署, protocol section 4.7).
 
-        Signs one open task. The person must have granted a seal authorisation for the contract's business line.
+        Signs one open task. The person must have granted a seal authorisation for the contract's business line. In
+        doubt it counts as signed if the contract is complete, or the person has no open signature in it, and is
+        repeated as long as there is one; a person with two of them may then have given both.
 
         Args:
             contract_id: Id of the contract, which must be in ``SIGNING``.
             signer: Person whose signature it is.
             subject_type: ``PERSON``, a personal receiver, or ``EMPLOYEE``, a person of the initiating enterprise.
             positions: Sign positions, in addition to the contract's; ``None`` uses those.
+            auto_finish: Whether the contract is known to finish by itself, as for `approve`.
+            confirm: Whether to look at the contract afterwards.
 
         Returns:
             State and open tasks afterwards.
 
         Raises:
-            OutcomeUnknown: The request may have arrived.
+            OutcomeUnknown: The request may have arrived, and the contract does not show its effect.
+            ContractStuck: The contract is signed and in ``START`` or, with ``auto_finish=True``, waits for no one.
+            ContractEnded: The outcome was in doubt, and the contract has been refused, withdrawn or has expired.
             TasksUnavailable: The contract is signed, but its tasks could not be read.
             KfqError: The call failed otherwise; `BusinessError` if the person has no open task or no authorisation.
             TypeError: An argument has the wrong type.
         """
         require(contract_id=contract_id, signer=signer)
+        check_bool(auto_finish=auto_finish, confirm=confirm)
         request = ContractProxySignRequest(
             contract_id=contract_id, signature_subject_type=subject_type, signer=signer, position_param_list=positions
         )
-        return await self._change(CONTRACT_PROXY_SIGN, request, contract_id)
+        is_pending = partial(_has_signature, signer=signer, subject_type=subject_type)
+        effect = Aim(ends_as=ContractStatus.COMPLETED, is_pending=is_pending, finishes=auto_finish)
+        change = ContractChange(operation=CONTRACT_PROXY_SIGN, request=request, contract_id=contract_id, effect=effect)
+        return await self._changes.perform(change, confirm=confirm)
 
     async def task_url(self, contract_id: str, task_id: str, *, callback_page: str | None = None) -> PageLink:
         """Return the page of one task, which needs a login (protocol section 4.13).
@@ -522,8 +703,7 @@ class Contracts:
         )
 
     def _check(self, contract_id: str, *, allow_unfinished: object) -> Callable[[], Awaitable[None]] | None:
-        if not isinstance(allow_unfinished, bool):
-            raise TypeError(f"allow_unfinished must be a bool, not {type_name(allow_unfinished)}")
+        check_bool(allow_unfinished=allow_unfinished)
         return None if allow_unfinished else partial(self._check_complete, contract_id)
 
     async def _check_complete(self, contract_id: str) -> None:
@@ -532,20 +712,27 @@ class Contracts:
         if tasks.status != ContractStatus.COMPLETED:
             raise _unfinished(contract_id, tasks)
 
-    async def _change(self, operation: Operation[Any, object], request: object, contract_id: str) -> ContractTasks:
-        """Perform an operation on a contract, and return the tasks as read afterwards."""
-        response = await self._send(operation, request)
-        try:
-            return await self.tasks(contract_id)
-        except KfqError as problem:
-            error = TasksUnavailable(contract_id, problem.with_traceback(None))
-        error.operation = operation.name
-        error.attempts = response.attempts
-        error.unique_code = response.unique_code
-        try:
-            raise error
-        finally:
-            del error  # the traceback holds this frame: a local variable would close a reference cycle
+
+def _always(_: ContractTasks) -> bool:
+    return True
+
+
+def _has_approval(tasks: ContractTasks) -> bool:
+    """Return whether an approval is open, or may still open."""
+    return tasks.status != ContractStatus.SIGNING or any(task.task_type == "APPROVE" for task in tasks.todo_task_list)
+
+
+def _has_signature(tasks: ContractTasks, *, signer: ContractUser, subject_type: str) -> bool:
+    """Return whether a signature of a person is open, or may still open; the sender's tasks name no person."""
+    return tasks.status != ContractStatus.SIGNING or any(
+        task.task_type == "SIGN"
+        and (task.party is None if subject_type == "EMPLOYEE" else _is_person(task.party, signer))
+        for task in tasks.todo_task_list
+    )
+
+
+def _is_person(party: TaskParty | None, person: ContractUser) -> bool:
+    return party is not None and party.contact == person.contact
 
 
 def _unfinished(contract_id: str, tasks: ContractTasks) -> ContractUnfinished:

@@ -64,6 +64,7 @@ class Call:
         "_cancelling",
         "_client",
         "_clock_corrected",
+        "_in_lane",
         "_prepared",
         "_sent",
         "_settings",
@@ -89,6 +90,7 @@ class Call:
         self._cancelling = 0
         self._total_at = inf
         self._sent = False
+        self._in_lane = False
         self._clock_corrected = False
 
     async def run(self) -> Envelope:
@@ -137,6 +139,7 @@ class Call:
     def _complete(self, error: KfqError) -> KfqError:
         if self._sent:
             error.phase = Phase.SENT
+        error.in_lane = self._in_lane
         error.operation = self._prepared.operation.name
         error.attempts = self.attempts
         error.client_request_id = self._prepared.client_request_id
@@ -183,6 +186,7 @@ class Call:
             if permit is not None:
                 permit.release()
             if turn is not None:
+                self._in_lane = turn.remaining > 0
                 await leave_lane(turn, time_in_doubt(attempt, outcome))
         if isinstance(outcome, KfqError):
             self._sent = self._sent or outcome.phase is Phase.SENT

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import kfq_async.models
 from kfq_async import (
+    ContractDraft,
     ContractPageUrlRequest,
     ContractTasks,
     CorpIdentInfo,
@@ -31,6 +32,7 @@ from kfq_async import (
     FileUpload,
     OprIdentInfo,
 )
+from kfq_async.models.fields import ADDED
 from kfq_async.models.masking import mask_texts
 from kfq_async.protocol.codec import camel, decode, encode, to_wire
 
@@ -68,11 +70,17 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
 
 
 @cache
+def wire_fields(kind: Any) -> list[str]:
+    """Return the names of a model's fields that are on the wire."""
+    fields = attrs.fields_dict(kind)
+    return [name for name, attribute in fields.items() if name != "extra" and ADDED not in attribute.metadata]
+
+
 def instances_of(kind: type) -> st.SearchStrategy[Any]:
     """Return a strategy for instances of a model; ``client_request_id`` is always set, since its default is random."""
     attrs.resolve_types(kind)
     types: dict[str, Any] = {name: attribute.type for name, attribute in attrs.fields_dict(kind).items()}
-    fields = {name: values_of(each) for name, each in types.items() if name != "extra"}
+    fields = {name: values_of(types[name]) for name in wire_fields(kind)}
     if "client_request_id" in fields:
         fields["client_request_id"] = st.text(max_size=8)
     return st.builds(kind, **fields)
@@ -81,8 +89,8 @@ def instances_of(kind: type) -> st.SearchStrategy[Any]:
 def to_platform_json(value: Any) -> Any:
     """Return a result as the platform would send it."""
     if attrs.has(type(value)):
-        names = attrs.fields_dict(type(value)).keys() - {"extra"}
-        return {camel(name): to_platform_json(getattr(value, name)) for name in names}
+        kind: Any = type(value)
+        return {camel(name): to_platform_json(getattr(value, name)) for name in wire_fields(kind)}
     if isinstance(value, tuple):
         return [to_platform_json(item) for item in value]
     return value.value if isinstance(value, Enum) else value
@@ -141,6 +149,12 @@ def test_results_keep_unknown_keys(kind: type, data: st.DataObject, more: dict[s
     read: Any = decode(kind, known | unknown)
     assert read == attrs.evolve(result, extra=unknown)
     assert pickle.loads(pickle.dumps(read)) == read
+
+
+def test_fields_that_are_not_on_the_wire() -> None:
+    """A key that is named like a field which the package fills in is unknown, as any other."""
+    read = decode(ContractDraft, {"contractId": "C-1", "tasks": []})
+    assert (read.contract_id, read.tasks, read.extra) == ("C-1", None, {"tasks": []})
 
 
 def test_masked_data_is_decoded() -> None:

@@ -133,12 +133,12 @@ async def test_credentials(sandbox: Sandbox) -> None:
     """Token and ``uniqueCode`` are in the body of a POST and in the query of a GET."""
 
     async def script(_: int, seen: ReceivedRequest) -> bytes:
-        result = {"status": "SIGNING", "todoTaskList": []} if seen.method == "GET" else {"contractId": "c 1/中"}
+        tasks = [{"taskId": "T-1", "taskType": "SIGN"}]
+        result = {"status": "SIGNING", "todoTaskList": tasks} if seen.method == "GET" else {"contractId": "c 1/中"}
         return success(result)
 
     async with ScriptedServer(script) as server, AsyncSession(sandbox.token, base_url=server.base_url) as session:
-        draft = await session.contracts.draft(DRAFT)
-        await session.contracts.tasks(draft.contract_id)
+        await session.contracts.draft(DRAFT)
         post, get = server.requests
     body = orjson.loads(post.body)
     assert body["appAuthToken"] == sandbox.token

@@ -53,6 +53,10 @@ async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
     assert_type(await session.contracts.refuse("c", signer=person, comment="d"), kfq.ContractTasks)
     assert_type(await session.contracts.finish("c"), kfq.ContractTasks)
     assert_type(await session.contracts.recall("c"), kfq.ContractTasks)
+    assert_type((await session.contracts.draft(kfq.ContractDraftRequest())).tasks, kfq.ContractTasks | None)
+    await session.contracts.recall("c", confirm=False)
+    recalled = await session.contracts.recall("c", confirm=False)  # type: ignore[func-returns-value]
+    assert_type(recalled, None)
     assert_type(await session.contracts.download("c", contact="m", to="folder/"), Path)
     assert_type(await session.contracts.download("c", contact="m", to=Path("a.pdf"), progress=print), Path)
     async with session.contracts.download_stream("c", contact="m", allow_unfinished=True) as chunks:
@@ -75,9 +79,9 @@ async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
         ),
         kfq.PageLink,
     )
-    await session.contracts.approve("c", person)  # type: ignore[call-arg]
+    await session.contracts.approve("c", person)  # type: ignore[call-overload]
     await session.contracts.page_url("c", "a", expires_at="2026-11-27")  # type: ignore[arg-type]
-    await session.contracts.add_signers("c", signer)  # type: ignore[arg-type]
+    await session.contracts.add_signers("c", signer)  # type: ignore[call-overload]
 
 
 async def accounts(session: kfq.AsyncSession) -> None:
