@@ -63,7 +63,7 @@ class Effect(Protocol):
         ...
 
     def find_obstacle(self, contract_id: str, tasks: ContractTasks) -> ContractStateError | None:
-        """Return an error if the contract's state makes the operation impossible."""
+        """Return an error if the contract's state makes the operation impossible, which has not taken effect."""
         ...
 
     def find_problem(self, contract_id: str, tasks: ContractTasks) -> ContractStateError | None:
@@ -99,8 +99,6 @@ class Aim:
 
     def find_obstacle(self, contract_id: str, tasks: ContractTasks) -> ContractStateError | None:
         """See `Effect`."""
-        if tasks.status == self.ends_as:
-            return None
         if tasks.status == ContractStatus.COMPLETED:
             return ContractCompleted(contract_id, tasks)
         if tasks.status in ENDED:
