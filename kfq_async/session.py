@@ -28,7 +28,7 @@ from kfq_async.resources.contracts import Contracts
 from kfq_async.resources.files import Files
 from kfq_async.transport.call import Call, CallSettings
 from kfq_async.transport.client import Client
-from kfq_async.transport.download import DownloadCall, Downloader
+from kfq_async.transport.download import DownloadCall, Downloader, HeadCall
 from kfq_async.transport.limits import PLATFORM_LIMIT
 from kfq_async.transport.proxy import find_proxy
 from kfq_async.transport.upload import UploadCall
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
+    from kfq_async.protocol.downloads import FileHead
+    from kfq_async.protocol.requests import PreparedCall
     from kfq_async.protocol.signing import Signer
     from kfq_async.transport.download import FileDownload
 
@@ -189,7 +191,8 @@ class AsyncSession:
     def _add_resources(self) -> None:
         self._auth = Auth(self._fetch)
         self._accounts = Accounts(self._fetch)
-        self._contracts = Contracts(self.send, Downloader(self._receive), attempts=self._settings.retry.attempts)
+        downloads = Downloader(self._receive, self._receive_head)
+        self._contracts = Contracts(self.send, downloads, attempts=self._settings.retry.attempts)
         self._files = Files(self._fetch)
 
     @property
@@ -237,6 +240,9 @@ class AsyncSession:
         contract into a file or folder, and returns its path. ``async with
         session.contracts.download_stream(contract_id, contact=...) as chunks`` yields them in chunks. ``SAFE``:
         retried; rate limited.
+
+        ``await session.contracts.find_lost(contract_id, contact=..., reference=...)`` tells whether a contract is the
+        one whose draft was lost. ``SAFE``: retried; rate limited.
         """
         return self._contracts
 
@@ -416,8 +422,15 @@ class AsyncSession:
 
     async def _receive(self, operation: Operation[Any, Any], request: object, download: FileDownload) -> None:
         """Call an operation whose success is a file."""
+        await DownloadCall(self._client, self._settings, self._prepare_download(operation, request), download).run()
+
+    async def _receive_head(self, operation: Operation[Any, Any], request: object) -> FileHead:
+        """Call an operation whose success is a file, and return what its header and first bytes tell."""
+        return await HeadCall(self._client, self._settings, self._prepare_download(operation, request)).receive()
+
+    def _prepare_download(self, operation: Operation[Any, Any], request: object) -> PreparedCall:
         try:
-            prepared = DownloadCall.prepare(
+            return DownloadCall.prepare(
                 operation,
                 request,
                 url=self._url(operation.path),
@@ -427,7 +440,6 @@ class AsyncSession:
             )
         except Exception as problem:  # noqa: BLE001  # raised again
             raise problem.with_traceback(None) from None  # as in `send`
-        await DownloadCall(self._client, self._settings, prepared, download).run()
 
     def _url(self, path: str) -> URL:
         url = self._urls.get(path)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
 from typing import TYPE_CHECKING
 
-from servers import ReceivedRequest, success
+from servers import ReceivedRequest, ScriptedServer, success
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 CONTACT = "13800138000"
 PDF = b"%PDF-1.7\n" + b"SECRET-CONTENT\n" + bytes(range(256)) * 1200 + b"\nstartxref\n9\n%%EOF\n"
+LARGE = b"%PDF-1.7\n" + bytes(24 * 1024 * 1024) + b"\n%%EOF\n"
+"""A document that fits into no socket's buffer."""
 COMPLETE = success({"status": "COMPLETE", "todoTaskList": []})
 OCTETS = "application/octet-stream;charset=utf-8"
 NAMED = "Content-Disposition: attachment;fileName=%E5%90%88%E5%90%8C+1.pdf\r\nfileName: other.pdf\r\n"
@@ -58,3 +61,21 @@ def respond_to_downloads(
         return left.pop(0) if len(left) > 1 else left[0]
 
     return script
+
+
+class HeldServer(ScriptedServer):
+    """Sends the beginning of a large file, and waits for the end of the connection."""
+
+    def __init__(self) -> None:
+        super().__init__(self._respond)
+        self.ended = asyncio.Event()
+
+    async def _respond(self, _number: int, _seen: ReceivedRequest) -> bytes:
+        return head() + LARGE
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        try:
+            await super()._exchange(reader, writer)
+        finally:
+            self.ended.set()
+        return False

@@ -10,6 +10,7 @@ from attrs import Attribute, field, frozen
 
 from kfq_async.models.fields import SECRET_TEXT, UNKNOWN_KEYS, repr_masked, text
 from kfq_async.models.functions import is_asynchronous
+from kfq_async.models.references import check_reference, format_reference
 
 __all__ = [
     "AttachmentUpload",
@@ -59,6 +60,11 @@ def _progress(instance: object, attribute: Attribute[Any], value: Any) -> None:
         raise TypeError(f"{type(instance).__name__}.{attribute.name} must be a plain function of two numbers, or None")
 
 
+def _reference(instance: object, attribute: Attribute[Any], value: object) -> None:
+    if value is not None:
+        check_reference(f"{type(instance).__name__}.{attribute.name}", value)
+
+
 @frozen
 class FileUpload:
     """A file to upload; use `DocumentUpload` or `AttachmentUpload`, which say what the platform takes.
@@ -90,22 +96,37 @@ class FileUpload:
     inspected: ClassVar[bool] = False
     """Whether the platform looks at the first bytes."""
 
+    @property
+    def name_ending(self) -> str:
+        """Text that is added to the name."""
+        return ""
+
 
 @frozen
 class DocumentUpload(FileUpload):
     """Request of ``session.files.upload_document``: a document to be signed, PDF, Word or Excel.
 
-    The fields are those of `FileUpload`.
+    The fields are those of `FileUpload`, and a reference. Raises `ValueError`, too, if that is not well-formed.
 
     Attributes:
+        reference: Id of the caller's at the end of the name, 1 to 32 ASCII letters, digits and hyphens; ``None`` adds
+            nothing.
         suffixes: Extensions that the platform takes.
         inspected: Whether the platform looks at the first bytes.
     """
+
+    reference: str | None = field(default=None, kw_only=True, validator=_reference)
+    """Id of the caller's at the end of the name, 1 to 32 ASCII letters, digits and hyphens; ``None`` adds nothing."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".pdf", ".doc", ".docx", ".xls", ".xlsx")
     """Extensions that the platform takes."""
     inspected: ClassVar[bool] = True
     """Whether the platform looks at the first bytes."""
+
+    @property
+    def name_ending(self) -> str:
+        """Text that is added to the name: the reference."""
+        return "" if self.reference is None else format_reference(self.reference)
 
 
 @frozen

@@ -10,8 +10,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 from urllib.parse import unquote_plus
 
+from attrs import field, frozen
+
+from kfq_async.models.fields import SECRET
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -21,12 +25,14 @@ __all__ = [
     "DownloadProgress",
     "DownloadStream",
     "Ending",
+    "FileHead",
     "FileKind",
     "detect",
     "file_name",
     "is_json",
     "may_begin_file",
     "numbered_name",
+    "sent_name",
 ]
 
 HEAD = 1024
@@ -108,6 +114,19 @@ class FileKind(StrEnum):
 
     PDF = ".pdf"
     ZIP = ".zip"
+
+
+@frozen
+class FileHead:
+    """What header and first bytes tell of a file.
+
+    Attributes:
+        name: Name as the platform sends it, unsafe for a file system; empty if it sends none.
+        kind: Kind of the file.
+    """
+
+    name: str = field(**SECRET)
+    kind: FileKind
 
 
 def is_json(headers: Mapping[str, str]) -> bool:
@@ -223,13 +242,24 @@ def file_name(headers: Mapping[str, str], contract_id: str, kind: FileKind) -> s
     It is a single component, valid on every system, ends with the extension of the kind, and has at most `MAX_NAME`
     bytes.
     """
-    disposition = _FILE_NAME.search(headers.get("Content-Disposition", ""))
-    given = (disposition[1] or disposition[2] or "") if disposition else ""
-    for name in (given, headers.get("fileName", "")):
-        if base := _clean(unquote_plus(name[:_MAX_READ].strip()), kind):
+    for name in _sent_names(headers):
+        if base := _clean(name, kind):
             return numbered_name(base, 1)
     base = _clean(contract_id[:_MAX_READ], kind) or f"contract{kind}"
     return numbered_name(base, 1)
+
+
+def sent_name(headers: Mapping[str, str]) -> str:
+    """Return the name of a file as the platform sends it, unsafe for a file system; empty if it sends none."""
+    return next(filter(None, _sent_names(headers)), "")
+
+
+def _sent_names(headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the name in each of the two headers, decoded; empty if it is absent."""
+    disposition = _FILE_NAME.search(headers.get("Content-Disposition", ""))
+    given = (disposition[1] or disposition[2] or "") if disposition else ""
+    for name in (given, headers.get("fileName", "")):
+        yield unquote_plus(name[:_MAX_READ].strip())
 
 
 def numbered_name(name: str, number: int) -> str:

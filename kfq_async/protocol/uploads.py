@@ -96,15 +96,18 @@ class PreparedUpload(PreparedCall):
     def begin(self, file: OpenFile, facts: FileFacts) -> None:
         """Add the file, with its name; raise `FileRefused`, without the name, if the platform would refuse it."""
         name, suffix = _resolve_name(self.upload, facts)
+        ending = self.upload.name_ending
         problem = (
-            _find_name_problem(name)
+            _find_name_problem(name, ending)
             or (self._describe_empty() if facts.size == 0 else None)
             or _find_suffix_problem(suffix, self.upload.suffixes)
             or (_find_content_problem(suffix, facts.head) if self.upload.inspected else None)
         )
         if problem is not None:
             raise FileRefused(problem)
-        self.body = _append(self.body or b"{}", encode({"fileName": name, "fileSuffix": suffix})[1:])
+        self.body = _append(
+            self.body or b"{}", encode({"fileName": MaskedStr(f"{name}{ending}"), "fileSuffix": suffix})[1:]
+        )
         self.file = file
 
     def body_size(self, app_auth_token: str, unique_code: str) -> int:
@@ -182,13 +185,14 @@ def _resolve_name(upload: FileUpload, facts: FileFacts) -> tuple[str | None, str
     return (name[: -len(suffix)] if suffix == given.suffix.lower() != "" else name), suffix
 
 
-def _find_name_problem(name: str | None) -> str | None:
+def _find_name_problem(name: str | None, ending: str) -> str | None:
     if name is None:
         return "it has no name: pass name=…"
     if not name.strip():
         return "its name is blank: pass name=…"
-    if len(name) > MAX_NAME:
-        return f"its name has {len(name)} characters, and the platform takes {MAX_NAME}: pass a shorter name=…"
+    if (length := len(name) + len(ending)) > MAX_NAME:
+        counted = f"characters with {ending}" if ending else "characters"
+        return f"its name has {length} {counted}, and the platform takes {MAX_NAME}: pass a shorter name=…"
     if any("\ud800" <= character <= "\udfff" for character in name):
         return "its name is not valid Unicode: pass name=…"
     if max(name) > "\uffff":

@@ -10,7 +10,8 @@ from attrs import evolve
 
 from kfq_async.contracts.changes import ContractChange, ContractChanges, Success
 from kfq_async.contracts.lifecycle import Addition, Aim, StartPlan, find_addition_obstacle, is_started
-from kfq_async.errors import ContractUnfinished
+from kfq_async.contracts.lost_drafts import describe_draft
+from kfq_async.errors import BusinessError, ContractUnfinished
 from kfq_async.models.contracts import (
     ContractAddSignersRequest,
     ContractApprovalRequest,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kfq_async.models.contracts import ContractSigner, ContractUser, PositionParam, TaskParty
-    from kfq_async.protocol.downloads import DownloadProgress, DownloadStream
+    from kfq_async.protocol.downloads import DownloadProgress, DownloadStream, FileHead
     from kfq_async.protocol.operation import Send
 
 __all__ = [
@@ -167,6 +168,10 @@ class Downloads(Protocol):
         check: Callable[[], Awaitable[None]] | None,
     ) -> DownloadStream:
         """Return the chunks of a download."""
+        ...
+
+    async def read_head(self, operation: Operation[Any, Any], request: object) -> FileHead:
+        """Return what header and first bytes tell of a file; the connection is closed before the rest of it."""
         ...
 
 
@@ -701,6 +706,49 @@ class Contracts:
         return self._downloads.to_stream(
             CONTRACT_DOWNLOAD, request, file_name=contract_id, progress=progress, check=check
         )
+
+    async def find_lost(
+        self, contract_id: str, *, contact: str, reference: str, receivers: Sequence[str | ContractUser] = ()
+    ) -> bool | None:
+        """Return whether a contract is the one of a draft whose response was lost (protocol section 4.17).
+
+        Only a contract that was started can be found, and only where a callback URL is registered for the token: its id
+        comes with an event, as `ContractEvents.unclaimed` yields it. A document that was uploaded with a ``reference``
+        carries it in its name, which is read from the header of the download; the file is not received. Subject to the
+        session's ``rate_limit``, as `download` is. Only reads, so every transient failure is retried.
+
+        Args:
+            contract_id: Id of the contract, from an event.
+            contact: Account of the draft's ``operator``, who may download the contract: mobile number or e-mail
+                address.
+            reference: ``reference`` of `Files.upload_document`, for the document of the draft.
+            receivers: If several drafts share the document, all who act for the receiving parties of this one, as
+                contacts or as `ContractUser`; the open tasks of the contract, which `tasks` returns, must name them.
+                Empty if the reference alone tells.
+
+        Returns:
+            ``True`` if it is the contract of the draft, ``False`` if it is another one, and ``None`` where nothing
+            tells: a ZIP of several documents, a name without a reference, a contract that ``contact`` may not download,
+            or no open task of a receiving party while ``receivers`` are given.
+
+        Raises:
+            KfqError: The call failed.
+            TypeError: An argument has the wrong type.
+            ValueError: ``reference`` is not well-formed, or one of the ``receivers`` has no contact.
+        """
+        try:
+            require(contract_id=contract_id, contact=contact)
+            draft = describe_draft(reference, receivers)
+            request = ContractDownloadRequest(contract_id=contract_id, contact=contact)
+        except (TypeError, ValueError) as problem:
+            raise problem.with_traceback(None) from None
+        finally:
+            del contact, receivers  # as in `download`
+        try:
+            found = draft.matches_head(await self._downloads.read_head(CONTRACT_DOWNLOAD, request))
+        except BusinessError:
+            return None
+        return draft.matches_tasks(await self.tasks(contract_id)) if found and draft.contacts else found
 
     def _check(self, contract_id: str, *, allow_unfinished: object) -> Callable[[], Awaitable[None]] | None:
         check_bool(allow_unfinished=allow_unfinished)

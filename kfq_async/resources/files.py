@@ -45,6 +45,7 @@ class Files:
         *,
         name: str | None = None,
         suffix: str | None = None,
+        reference: str | None = None,
         progress: UploadProgress | None = None,
     ) -> UploadedDocument:
         """Upload a document to be signed: PDF, Word or Excel (protocol section 4.4).
@@ -63,6 +64,10 @@ class Files:
                 iterables need one. The extension is not part of it.
             suffix: ``.pdf``, ``.doc``, ``.docx``, ``.xls`` or ``.xlsx``; ``None`` takes that of the path or open file,
                 or of ``name``, and ``.pdf`` for a PDF without one.
+            reference: An id of yours, 1 to 32 ASCII letters, digits and hyphens, such as ``uuid4().hex``, which is put
+                at the end of the name as ``〔reference〕``; both together have at most 128 characters. If the response
+                to `Contracts.draft` is lost, `Contracts.find_lost` recognises the contract by it, so store it before
+                the draft is sent. Signers see it. ``None`` adds nothing.
             progress: Called in the event loop, after each piece, with the number of bytes of the file that were sent
                 in this attempt, and with all. A retry begins again. What it raises ends the call and is raised.
 
@@ -74,10 +79,11 @@ class Files:
             FileChanged: The file changed during the call; nothing was stored.
             KfqError: The call failed otherwise.
             TypeError: An argument has the wrong type.
+            ValueError: ``reference`` is not well-formed.
         """
         try:
-            request = DocumentUpload(source, name=name, suffix=suffix, progress=progress)
-        except TypeError as problem:
+            request = DocumentUpload(source, name=name, suffix=suffix, reference=reference, progress=progress)
+        except (TypeError, ValueError) as problem:
             raise problem.with_traceback(None) from None
         finally:
             del source, name, suffix  # a traceback of this call shows neither the file nor its name

@@ -11,7 +11,17 @@ from attrs import frozen
 from kfq_async.errors import ConnectionLost, FileNotWritten, KfqError, Phase, UnexpectedResponse
 from kfq_async.models.functions import is_asynchronous
 from kfq_async.models.masking import type_name
-from kfq_async.protocol.downloads import HEAD, DownloadProgress, Ending, detect, file_name, is_json, may_begin_file
+from kfq_async.protocol.downloads import (
+    HEAD,
+    DownloadProgress,
+    Ending,
+    FileHead,
+    detect,
+    file_name,
+    is_json,
+    may_begin_file,
+    sent_name,
+)
 from kfq_async.protocol.envelope import SUCCESS, Envelope, EnvelopeKind
 from kfq_async.transport.attempt import Attempt
 from kfq_async.transport.body import read_body
@@ -37,10 +47,10 @@ if TYPE_CHECKING:
     from kfq_async.transport.client import Client
     from kfq_async.transport.limits import Permit
 
-__all__ = ["ChunkStream", "DownloadAttempt", "DownloadCall", "Downloader", "FileDownload"]
+__all__ = ["ChunkStream", "DownloadAttempt", "DownloadCall", "Downloader", "FileDownload", "HeadCall"]
 
 _RECEIVED = Envelope(kind=EnvelopeKind.API, code=SUCCESS)
-"""Stands for the success that a whole file is, since it comes without an envelope."""
+"""Stands for the success that a file is, since it comes without an envelope."""
 
 
 def check_progress(value: Any) -> None:
@@ -84,7 +94,7 @@ class DownloadAttempt(Attempt):
         self.failure: KfqError | None = None
         self.callback_error: Exception | None = None
         self.received = False
-        """Whether all of the file was received."""
+        """Whether all of the file that is wanted was received."""
         self._stall = timeouts.stall
         self._receiving = False
 
@@ -163,21 +173,75 @@ class DownloadAttempt(Attempt):
         self._expires_at = self._total_at
 
 
-class DownloadCall(Call):
-    """One call that downloads a file."""
+class HeadAttempt(DownloadAttempt):
+    """Attempt that receives the first bytes of a file, which show that it is one; the connection is closed then."""
 
-    __slots__ = ("_current", "_download")
+    __slots__ = ("head",)
+
+    def __init__(
+        self, timeouts: Timeouts, *, total_at: float, cancelling: int = 0, permit: Permit | None = None
+    ) -> None:
+        super().__init__(timeouts, total_at=total_at, cancelling=cancelling, permit=permit)
+        self.head: FileHead | None = None
+
+    async def _receive_file(self, response: ClientResponse, piece: bytes, kind: FileKind) -> None:
+        del piece
+        self.head = FileHead(sent_name(response.headers), kind)
+        self.received = True
+
+
+class FileCall(Call):
+    """One call whose success is a file."""
+
+    __slots__ = ("_current",)
 
     attempt_type = DownloadAttempt
 
-    def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall, download: FileDownload) -> None:
+    def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall) -> None:
         super().__init__(client, settings, prepared)
-        self._download = download
         self._current: DownloadAttempt | None = None
 
     def _create_attempt(self, permit: Permit | None) -> Attempt:
         attempt = self._current = cast("DownloadAttempt", super()._create_attempt(permit))
-        attempt.download = self._download
+        return attempt
+
+    def _read_response(self, response: HttpResponse) -> Envelope | KfqError:
+        assert self._current is not None  # noqa: S101  # it has received the response
+        if self._current.received:
+            return _RECEIVED
+        outcome = super()._read_response(response)
+        if isinstance(outcome, KfqError):
+            return outcome
+        return UnexpectedResponse("success was reported without a file", http_status=response.status)
+
+
+class HeadCall(FileCall):
+    """One call that learns what header and first bytes tell of a file."""
+
+    __slots__ = ()
+
+    attempt_type = HeadAttempt
+
+    async def receive(self) -> FileHead:
+        """Return what they tell, or raise the one `KfqError` of the call."""
+        await self.run()
+        head = cast("HeadAttempt", self._current).head
+        assert head is not None  # noqa: S101  # the call has succeeded
+        return head
+
+
+class DownloadCall(FileCall):
+    """One call that downloads a file."""
+
+    __slots__ = ("_download",)
+
+    def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall, download: FileDownload) -> None:
+        super().__init__(client, settings, prepared)
+        self._download = download
+
+    def _create_attempt(self, permit: Permit | None) -> Attempt:
+        attempt = super()._create_attempt(permit)
+        cast("DownloadAttempt", attempt).download = self._download
         return attempt
 
     async def _attempt(self) -> Envelope | KfqError:
@@ -195,25 +259,25 @@ class DownloadCall(Call):
         finally:
             del error, attempt  # the traceback holds this frame
 
-    def _read_response(self, response: HttpResponse) -> Envelope | KfqError:
-        assert self._current is not None  # noqa: S101  # it has received the response
-        if self._current.received:
-            return _RECEIVED
-        outcome = super()._read_response(response)
-        if isinstance(outcome, KfqError):
-            return outcome
-        return UnexpectedResponse("success was reported without a file", http_status=response.status)
-
     def _decide(self, error: KfqError) -> RetryDecision:
         """Return the consequence of ``error``: bytes that the caller has got are not sent again."""
         return super()._decide(error) if self._download.target.repeatable else RetryDecision.RAISE
 
 
 class Downloader:
-    """Downloads of a session, for its resources (`Downloads`); ``receive`` makes one call."""
+    """Downloads of a session, for its resources (`Downloads`); ``receive`` and ``receive_head`` make one call each."""
 
-    def __init__(self, receive: Callable[[Operation[Any, Any], object, FileDownload], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        receive: Callable[[Operation[Any, Any], object, FileDownload], Awaitable[None]],
+        receive_head: Callable[[Operation[Any, Any], object], Awaitable[FileHead]],
+    ) -> None:
         self._receive = receive
+        self._receive_head = receive_head
+
+    async def read_head(self, operation: Operation[Any, Any], request: object) -> FileHead:
+        """Return what header and first bytes tell of a file."""
+        return await self._receive_head(operation, request)
 
     async def to_file(
         self,

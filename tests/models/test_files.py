@@ -30,6 +30,7 @@ async def _progress(*_: int) -> None:
         (io.StringIO("a"), {}, "must be a binary file, not a text file: open it with mode 'rb'"),
         (b"", {"name": 5}, "DocumentUpload.name must be a str"),
         (b"", {"suffix": b".pdf"}, "DocumentUpload.suffix must be a str"),
+        (b"", {"reference": 42}, "DocumentUpload.reference must be a str, not int: write numbers as text"),
         (b"", {"progress": 5}, "DocumentUpload.progress must be a plain function of two numbers, or None"),
         (b"", {"progress": _progress}, "DocumentUpload.progress must be a plain function"),
         (b"", {"progress": partial(_progress, 1)}, "DocumentUpload.progress must be a plain function"),
@@ -42,8 +43,14 @@ def test_wrong_type(source: Any, options: dict[str, Any], text: str) -> None:
     assert text in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [AttachmentUpload, DocumentUpload])
-def test_repr(kind: type) -> None:
+@pytest.mark.parametrize(("kind", "more"), [(AttachmentUpload, ""), (DocumentUpload, ", reference=None")])
+def test_repr(kind: type, more: str) -> None:
     """Neither the contents nor the name of a file are shown."""
     shown = repr(kind(b"SECRET", name="SECRET", suffix=".pdf", progress=print))
-    assert shown == f"{kind.__name__}(source='***', name='***', suffix='.pdf')"
+    assert shown == f"{kind.__name__}(source='***', name='***', suffix='.pdf'{more})"
+
+
+def test_wrong_reference() -> None:
+    """A reference that is not well-formed is named, with what is right."""
+    with pytest.raises(ValueError, match=r"DocumentUpload\.reference must be 1 to 32 ASCII .*: pass .* uuid4\(\)\.hex"):
+        DocumentUpload(b"", reference="订单 42")

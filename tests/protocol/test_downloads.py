@@ -15,12 +15,14 @@ from downloads import PDF, make_zip
 from kfq_async.protocol.downloads import (
     MAX_NAME,
     Ending,
+    FileHead,
     FileKind,
     detect,
     file_name,
     is_json,
     may_begin_file,
     numbered_name,
+    sent_name,
 )
 from pdfs import pdf, stream
 
@@ -321,3 +323,21 @@ def test_long_names() -> None:
     name = file_name(disposition("合" * 300), "C1", FileKind.PDF)
     assert name == "合" * 83 + ".pdf"
     assert numbered_name(name, 12) == "合" * 82 + " (12).pdf"
+
+
+@pytest.mark.parametrize("name", ["合" * 300 + ".pdf", "../a b+c.pdf", "\u202e..", ".pdf"])
+def test_sent_names(name: str) -> None:
+    """The name as it is sent is neither cut nor cleaned."""
+    assert sent_name(disposition(name)) == name
+    assert sent_name({"Content-Disposition": "attachment", "fileName": quote_plus(name)}) == name
+
+
+def test_no_sent_name() -> None:
+    """Without a name of the platform's it is empty."""
+    assert sent_name({}) == sent_name({"Content-Disposition": "attachment;fileName=", "fileName": " "}) == ""
+
+
+def test_head_shows_no_name() -> None:
+    """The name of a document is not shown, wherever it is taken."""
+    head = FileHead("SECRET", FileKind.PDF)
+    assert "SECRET" not in f"{head!r} {head.name!r}"

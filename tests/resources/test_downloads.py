@@ -17,7 +17,18 @@ import pytest
 from aiohttp import TraceConfig
 
 from calls import NO_RETRY, TOKEN, open_session, refusal
-from downloads import CONTACT, NAMED, PDF, chunked, files_in, head, make_zip, respond_to_downloads
+from downloads import (
+    CONTACT,
+    LARGE,
+    NAMED,
+    PDF,
+    HeldServer,
+    chunked,
+    files_in,
+    head,
+    make_zip,
+    respond_to_downloads,
+)
 from kfq_async import (
     AsyncSession,
     AttemptTimeout,
@@ -45,8 +56,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 LENGTH = f"{NAMED}Content-Length: {len(PDF)}\r\n"
-LARGE = b"%PDF-1.7\n" + bytes(24 * 1024 * 1024) + b"\n%%EOF\n"
-"""A document that fits into no socket's buffer."""
 
 
 async def download(server: ScriptedServer, to: object, **options: Any) -> Path:
@@ -303,24 +312,6 @@ async def test_limits(sent: bytes, timeouts: dict[str, float], kind: type[KfqErr
     assert type(error) is kind
     assert error.phase is Phase.SENT
     assert files_in(tmp_path) == []
-
-
-class HeldServer(ScriptedServer):
-    """Sends the beginning of a large file, and waits for the end of the connection."""
-
-    def __init__(self) -> None:
-        super().__init__(self._respond)
-        self.ended = asyncio.Event()
-
-    async def _respond(self, _number: int, _seen: ReceivedRequest) -> bytes:
-        return head() + LARGE
-
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        try:
-            await super()._exchange(reader, writer)
-        finally:
-            self.ended.set()
-        return False
 
 
 @pytest.mark.parametrize("way", ["cancel", "close"])

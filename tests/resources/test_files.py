@@ -202,6 +202,23 @@ async def test_wrong_type(session: AsyncSession, upload: str) -> None:
         await getattr(session.files, upload)(5)
 
 
+async def test_reference(session: AsyncSession, server: ScriptedServer, path: Path) -> None:
+    """A reference stands at the end of the name, and the extension after it."""
+    await session.files.upload_document(path, reference="PO-42")
+    fields = parse(server.requests[0]).fields
+    assert (fields["fileName"], fields["fileSuffix"]) == ("采购合同〔PO-42〕", ".pdf")
+
+
+@pytest.mark.parametrize(("reference", "kind"), [(42, TypeError), ("PO 42", ValueError), ("", ValueError)])
+async def test_wrong_reference(session: AsyncSession, path: Path, reference: Any, kind: type[Exception]) -> None:
+    """A wrong reference is a programming error, whose traceback does not show the file."""
+    with pytest.raises(kind, match=r"DocumentUpload\.reference must be ") as caught:
+        await session.files.upload_document(PDF, name=path.name, reference=reference)
+    assert caught.traceback[-1].name == "upload_document"
+    assert "SECRET" not in repr(caught.traceback[-1].locals)
+    assert "采购合同" not in repr(caught.traceback[-1].locals)
+
+
 class _Broken(io.RawIOBase):
     def readable(self) -> bool:
         return True
