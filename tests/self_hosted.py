@@ -103,6 +103,7 @@ class Platform:
         stamper: Signs the documents.
         repository: Contracts.
         directory: Look-ups of the gateway.
+        gateway: Performs the calls.
         operations: All operations, by path.
     """
 
@@ -120,7 +121,7 @@ class Platform:
         self.events: list[tuple[str, str, dict[str, object]]] = []
         self.files = FileService(store)
         self.directory = Directory(load_fixtures(fixtures_document() if fixtures is None else fixtures), store)
-        self._gateway = Gateway(self.directory, strict=strict, rate_limit_form=rate_limit_form)
+        self.gateway = Gateway(self.directory, strict=strict, rate_limit_form=rate_limit_form)
         self.contract_files = ContractFiles(store, self.files.document)
         self.stamper = Stamper(self.directory, self.contract_files, PdfSigner(process_key()), self._now)
         self.repository = repository = ContractRepository(store, self.directory, self.stamper, self._publish)
@@ -170,7 +171,7 @@ class Platform:
             now_ms=self.now_ms,
             origin="http://127.0.0.1:8899",
         )
-        return self._gateway.respond(operation, request)
+        return self.gateway.respond(operation, request)
 
     def _now(self) -> float:
         return self.now_ms / 1000

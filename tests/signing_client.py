@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from contract_platform import ContractPlatform
     from kfq_async.sandbox import Contract
+    from kfq_async.sandbox.collisions import Collisions
     from kfq_async.sandbox.lifecycle import Change, ContractState
 
     Client = TestClient[web.Request, web.Application]
@@ -162,7 +163,9 @@ class SigningClient:
 
 
 @asynccontextmanager
-async def serve_signing_page(platform: ContractPlatform) -> AsyncIterator[SigningClient]:
+async def serve_signing_page(
+    platform: ContractPlatform, collisions: Collisions | None = None
+) -> AsyncIterator[SigningClient]:
     """Serve the signing page of a platform."""
     page = SigningPage(
         platform.store,
@@ -170,6 +173,7 @@ async def serve_signing_page(platform: ContractPlatform) -> AsyncIterator[Signin
         platform.contract_files,
         platform.stamper,
         lambda: platform.now_ms / 1000,
+        collisions=collisions,
     )
     app = web.Application()
     app.add_routes(page.routes())

@@ -43,8 +43,9 @@ LAYERS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "sandbox": [
-        {"addresses", "binding", "checks", "dates", "faults", "fixtures", "fonts", "store"},
+        {"addresses", "binding", "checks", "dates", "faults", "fixtures", "fonts", "quirks", "store"},
         {"callback_client", "directory", "documents", "fault_injection", "lifecycle", "orders", "seals"},
+        {"collisions"},
         {"contract_files", "gateway", "positions", "rendering", "signing"},
         {"stamps"},
         {"accounts", "contract_repository", "files", "parties"},

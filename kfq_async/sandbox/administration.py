@@ -12,7 +12,7 @@ from kfq_async.models.zones import CHINA
 from kfq_async.sandbox.checks import Refused
 from kfq_async.sandbox.contract_repository import state_of
 from kfq_async.sandbox.drafts import check_start
-from kfq_async.sandbox.lifecycle import DELETED, DRAFT, SIGNING, WRITING, delete, set_deadline, start, withdraw
+from kfq_async.sandbox.lifecycle import DELETED, DRAFT, SIGNING, START, WRITING, delete, set_deadline, start, withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def possible_actions(state: ContractState) -> tuple[str, ...]:
         return ("start", "deadline", "delete")
     if state.status in {WRITING, SIGNING}:
         return ("withdraw", "deadline")
-    return () if state.status == DELETED else ("delete",)
+    return () if state.status in {START, DELETED} else ("delete",)
 
 
 class ContractAdministration:

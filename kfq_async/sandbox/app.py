@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 import orjson
@@ -13,6 +13,7 @@ from aiohttp import web
 from kfq_async.protocol.requests import API_PATH
 from kfq_async.protocol.responses import CONTEXT_PATH
 from kfq_async.sandbox.checks import HIDDEN_ERROR_PAGE, PlatformResponse
+from kfq_async.sandbox.collisions import driving_kind
 from kfq_async.sandbox.fault_injection import FaultInjector
 from kfq_async.sandbox.faults import FAULT_KINDS, Fault
 from kfq_async.sandbox.gateway import ApiRequest
@@ -23,6 +24,8 @@ from kfq_async.sandbox.web.forms import html
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from kfq_async.sandbox.checks import Download
+    from kfq_async.sandbox.collisions import Collisions
     from kfq_async.sandbox.faults import FaultPlan
     from kfq_async.sandbox.gateway import ApiOperation, Gateway
     from kfq_async.sandbox.identity import IdentityService
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 __all__ = ["make_app"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 API = f"{CONTEXT_PATH}{API_PATH}"
 GZIP = b"\x1f\x8b"
@@ -48,6 +54,7 @@ def make_app(
     store: Store,
     gateway: Gateway,
     operations: Iterable[ApiOperation],
+    collisions: Collisions | None,
     identity_service: IdentityService | None,
     faults: FaultPlan,
     inject_faults: Callable[[list[Fault], int], None],
@@ -57,10 +64,11 @@ def make_app(
 ) -> web.Application:
     """Build the application; ``routes`` are those of its pages.
 
-    Without ``identity_service`` the platform does not offer identification links. ``inject_faults`` replaces the
-    faults and takes a seed; ``clock`` returns seconds since the epoch; ``max_body`` is in bytes.
+    Without ``collisions`` calls that drive contracts do not disturb each other. Without ``identity_service`` the
+    platform does not offer identification links. ``inject_faults`` replaces the faults and takes a seed; ``clock``
+    returns seconds since the epoch; ``max_body`` is in bytes.
     """
-    platform = _PlatformHandlers(gateway, clock)
+    platform = _PlatformHandlers(gateway, collisions, clock)
     admin = _AdminHandlers(store, faults, inject_faults)
     injection = _FaultMiddleware(faults, platform.now_ms)
     middlewares = [access.middleware, _ConnectionLimits().middleware, injection.middleware]
@@ -86,8 +94,9 @@ def make_app(
 class _PlatformHandlers:
     """Handlers of the platform's paths."""
 
-    def __init__(self, gateway: Gateway, clock: Callable[[], float]) -> None:
+    def __init__(self, gateway: Gateway, collisions: Collisions | None, clock: Callable[[], float]) -> None:
         self._gateway = gateway
+        self._collisions = collisions
         self._clock = clock
 
     def now_ms(self) -> int:
@@ -110,13 +119,22 @@ class _PlatformHandlers:
                 now_ms=self.now_ms(),
                 origin=_origin(request),
             )
-            if operation.thread_above is not None and len(body) > operation.thread_above:
-                response = await asyncio.to_thread(self._gateway.respond, operation, api_request)
-            else:
-                response = self._gateway.respond(operation, api_request)
-            return render(request, response, self.now_ms())
+            return render(request, await self._respond(operation, api_request), self.now_ms())
 
         return handle
+
+    async def _respond(self, operation: ApiOperation, request: ApiRequest) -> PlatformResponse | Download:
+        """Perform a call, one that takes time in a thread; one that drives a contract meets others under way."""
+        takes_time = operation.thread_above is not None and len(request.body) > operation.thread_above
+        admitted = await _run(takes_time, self._gateway.admit, operation, request)
+        if isinstance(admitted, PlatformResponse):
+            return admitted
+        fields = admitted.call.fields
+        kind = driving_kind(operation.path, fields)
+        if self._collisions is None or kind is None:
+            return await _run(takes_time, self._gateway.perform, admitted)
+        async with self._collisions.drive(kind, fields.get("contractId")) as collision:
+            return await _run(takes_time, self._gateway.perform, admitted, collision)
 
     def corp_ident_link_handler(self, identity_service: IdentityService) -> Handler:
         """Return the handler of the operation for identification links."""
@@ -151,6 +169,15 @@ class _PlatformHandlers:
         response = render(request, HIDDEN_ERROR_PAGE, self.now_ms())
         response.force_close()
         return response
+
+
+async def _run(
+    in_thread: bool,  # noqa: FBT001  # the rest are arguments of the function
+    function: Callable[P, T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    return await asyncio.to_thread(function, *args, **kwargs) if in_thread else function(*args, **kwargs)
 
 
 async def _drain(request: web.Request) -> None:

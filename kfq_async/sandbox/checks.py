@@ -22,6 +22,7 @@ __all__ = [
     "HIDDEN_ERROR_PAGE",
     "AuditedRefusal",
     "Download",
+    "OperationFailed",
     "PlatformResponse",
     "Refused",
     "check_column",
@@ -62,6 +63,14 @@ class Refused(Exception):
     def __init__(self, code: int, message: str, *, internal: bool = False) -> None:
         super().__init__(message)
         self.response = PlatformResponse(code, f"沙箱：{message}", internal=internal)
+
+
+class OperationFailed(Refused):
+    """Raised for a fault inside an operation, which is answered with the hidden error page (protocol section 1.5)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(31000, message)
+        self.response = HIDDEN_ERROR_PAGE
 
 
 class AuditedRefusal(Exception):

@@ -9,7 +9,7 @@ import orjson
 from attrs import evolve
 
 from kfq_async.protocol.codec import decode, to_wire
-from kfq_async.sandbox.checks import Refused
+from kfq_async.sandbox.checks import AuditedRefusal, Refused
 from kfq_async.sandbox.dates import china_date, midnight_ms
 from kfq_async.sandbox.lifecycle import (
     SIGNING,
@@ -24,6 +24,7 @@ from kfq_async.sandbox.lifecycle import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from kfq_async.sandbox.collisions import Collision
     from kfq_async.sandbox.directory import Directory
     from kfq_async.sandbox.fixtures import Seal
     from kfq_async.sandbox.gateway import ApiCall
@@ -81,39 +82,67 @@ class ContractRepository:
             raise Refused(31000, f"合同 {contract_id} 不存在")
         return self.apply(contract, expire) if _is_overdue(contract, now_ms) else contract
 
+    def of_call(self, call: ApiCall) -> Contract:
+        """Return the contract of a call, as it was when the call arrived if another call changes it meanwhile.
+
+        Raises `Refused` if it does not exist.
+        """
+        found = None if call.collision is None else call.collision.found
+        return self.find(call.fields.get("contractId"), call.now_ms) if found is None else found
+
     def own(self, call: ApiCall) -> Contract:
         """Return the contract of a call; raise `Refused` if it does not exist or is another enterprise's."""
-        contract = self.find(call.fields.get("contractId"), call.now_ms)
+        contract = self.of_call(call)
         if contract.enterprise != call.enterprise.name:
             raise Refused(31000, "合同不属于当前企业")
         return contract
 
     def apply(
-        self, contract: Contract, transition: Callable[[ContractState], Change], *, seal: Seal | None = None
+        self,
+        contract: Contract,
+        transition: Callable[[ContractState], Change],
+        *,
+        seal: Seal | None = None,
+        collision: Collision | None = None,
     ) -> Contract:
         """Apply a transition, sign the documents, publish the events, and return the changed contract.
 
         Steps that the transition completes with a signature leave their marks in the documents, which takes time: call
-        it outside the event loop. ``seal`` is the one that a person has granted for a signature by proxy.
+        it outside the event loop. ``seal`` is the one that a person has granted for a signature by proxy. ``collision``
+        is what the call has met, and decides what becomes of the contract.
 
         Raises `Refused` if the state does not allow the transition, and `Refused` or `AuditedRefusal` if a mark cannot
-        be placed; nothing has changed then.
+        be placed; nothing has changed then, unless a collision leaves a contract behind.
         """
+        before = state_of(contract)
+        if collision is not None:
+            contract = self._current(contract)
         while True:
             state = state_of(contract)
             try:
-                change = transition(state)
+                change = transition(state) if collision is None else collision.change(transition, before, state)
             except TransitionError as problem:
                 raise Refused(31000, str(problem)) from None
             url = self._callback_url(contract) if change.events else None
-            updates = self._stamper.sign(contract, signed_steps(state, change.state), seal)
+            try:
+                updates = self._stamper.sign(contract, signed_steps(state, change.state), seal)
+            except (Refused, AuditedRefusal):
+                if self._current(contract) == contract:
+                    raise
+                updates = []  # the documents are those of another signature meanwhile
             changed = evolve(contract, status=change.state.status, state=dump_state(change.state))
             with self._lock:  # events keep the sequence of the changes
                 if self._store.change_contract(contract, changed, updates):
                     self._publish_all(contract.contract_id, url, change.events)
-                    return changed
-            # Another call has changed the contract meanwhile.
-            (contract,) = self._store.contracts.all("contract_id = ?", contract.contract_id)
+                    break
+            contract = self._current(contract)  # another call has changed it meanwhile
+        if change.refusal is not None:
+            raise Refused(31000, change.refusal)
+        return changed
+
+    def _current(self, contract: Contract) -> Contract:
+        (current,) = self._store.contracts.all("contract_id = ?", contract.contract_id)
+        return current
 
     def _publish_all(self, contract_id: str, url: str | None, events: Iterable[LifecycleEvent]) -> None:
         if url is not None:

@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from kfq_async.sandbox.contract_repository import ContractRepository
     from kfq_async.sandbox.directory import Directory
     from kfq_async.sandbox.files import FileService
-    from kfq_async.sandbox.fixtures import Account
+    from kfq_async.sandbox.fixtures import Account, Seal
     from kfq_async.sandbox.gateway import ApiCall
-    from kfq_async.sandbox.lifecycle import Party, Step
+    from kfq_async.sandbox.lifecycle import Change, ContractState, Party, Step
 
 __all__ = ["ContractService"]
 
@@ -116,7 +116,7 @@ class ContractService:
         self._repository.add(contract)
         if call.fields["send"] == "1":
             check_start(state, call.enterprise, documents, self._directory)
-            self._repository.apply(contract, start)
+            self._apply(call, contract, start)
         return _accepted(contract)
 
     def _tasks(self, call: ApiCall) -> PlatformResponse:
@@ -152,14 +152,14 @@ class ContractService:
         # Any other value is recorded, changes nothing, and is answered as a success.
         match call.fields.get("approval"):
             case 1:
-                self._repository.apply(contract, lambda state: approve(state, step.task_id))
+                self._apply(call, contract, lambda state: approve(state, step.task_id))
             case 0:
-                self._repository.apply(contract, lambda state: refuse(state, step.task_id, call.fields.get("comment")))
+                self._apply(call, contract, lambda state: refuse(state, step.task_id, call.fields.get("comment")))
         return _accepted(contract)
 
     def _sign_by_proxy(self, call: ApiCall) -> PlatformResponse:
         """Sign one task of a person with a seal that the person has granted for the business line."""
-        contract = self._repository.find(call.fields.get("contractId"), call.now_ms)
+        contract = self._repository.of_call(call)
         _check_signing(contract)
         subject = call.fields.get("signatureSubjectType")
         if subject not in _PROXY_STEPS:
@@ -180,9 +180,7 @@ class ContractService:
         added = PartyReader(call.enterprise, self._directory, documents).positions(call.fields)
         if not step.positions and not added:
             raise AuditedRefusal("缺少签署控件")
-        self._repository.apply(
-            contract, lambda state: sign(state, step.task_id, by_proxy=True, positions=added), seal=seal
-        )
+        self._apply(call, contract, lambda state: sign(state, step.task_id, by_proxy=True, positions=added), seal=seal)
         return success(None)
 
     def _add_signers(self, call: ApiCall) -> PlatformResponse:
@@ -194,18 +192,27 @@ class ContractService:
         reader = PartyReader(call.enterprise, self._directory, documents, adding=True)
         parties = reader.parties(call.fields["signerList"], auto_finish=False)
         check_seals(parties, call.enterprise, documents, self._directory)
-        self._repository.apply(contract, lambda state: add_parties(state, parties, new_task_id))
+        self._apply(call, contract, lambda state: add_parties(state, parties, new_task_id))
         return _accepted(contract)
 
     def _finish(self, call: ApiCall) -> PlatformResponse:
         contract = self._repository.own(call)
-        self._repository.apply(contract, finish)
+        self._apply(call, contract, finish)
         return _accepted(contract)
 
     def _recall(self, call: ApiCall) -> PlatformResponse:
         contract = self._repository.own(call)
-        self._repository.apply(contract, lambda state: withdraw(state, API_REASON))
+        self._apply(call, contract, lambda state: withdraw(state, API_REASON))
         return _accepted(contract)
+
+    def _apply(
+        self,
+        call: ApiCall,
+        contract: Contract,
+        transition: Callable[[ContractState], Change],
+        seal: Seal | None = None,
+    ) -> None:
+        self._repository.apply(contract, transition, seal=seal, collision=call.collision)
 
     def _account(self, person: ContractUser | None) -> Account | None:
         return None if person is None or person.contact is None else self._directory.account(person.contact)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from kfq_async.models.fields import SECRET, repr_masked
 from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_MESSAGE
@@ -24,12 +24,13 @@ from kfq_async.sandbox.checks import (
     Refused,
     parse_object,
 )
+from kfq_async.sandbox.collisions import Collision
 from kfq_async.sandbox.fixtures import MAX_TOKEN, Account, Developer, Enterprise
 
 if TYPE_CHECKING:
     from kfq_async.sandbox.directory import Directory
 
-__all__ = ["RATE_LIMIT_FORMS", "ApiCall", "ApiOperation", "ApiRequest", "Gateway"]
+__all__ = ["RATE_LIMIT_FORMS", "AdmittedCall", "ApiCall", "ApiOperation", "ApiRequest", "Gateway"]
 
 RATE_LIMIT_FORMS = ("internal", "api", "hidden")
 """Forms of a response to a call beyond the rate limit (protocol section 1.8).
@@ -58,6 +59,7 @@ class ApiCall:
         operator: Account that ``operatorAccount`` is linked to, or ``None``.
         now_ms: Time of the call in milliseconds since the epoch.
         origin: ``http://host:port`` of the request, for links.
+        collision: What the call met if others drive contracts at the same time, or ``None``.
     """
 
     fields: Mapping[str, Any] = field(repr=repr_masked)
@@ -67,6 +69,7 @@ class ApiCall:
     operator: Account | None
     now_ms: int
     origin: str
+    collision: Collision | None = None
 
 
 @frozen(kw_only=True)
@@ -112,6 +115,21 @@ class ApiRequest:
     origin: str
 
 
+@frozen(kw_only=True)
+class AdmittedCall:
+    """A call that can be performed.
+
+    Attributes:
+        operation: Its operation.
+        call: The call.
+        common: Fields that all operations have, as far as the request has them.
+    """
+
+    operation: ApiOperation
+    call: ApiCall
+    common: Mapping[str, str] = field(repr=False)
+
+
 class Gateway:
     """Performs the calls of the open API. Thread-safe.
 
@@ -127,25 +145,36 @@ class Gateway:
 
     def respond(self, operation: ApiOperation, request: ApiRequest) -> PlatformResponse | Download:
         """Perform a call, and return the platform's response."""
+        admitted = self.admit(operation, request)
+        return admitted if isinstance(admitted, PlatformResponse) else self.perform(admitted)
+
+    def admit(self, operation: ApiOperation, request: ApiRequest) -> AdmittedCall | PlatformResponse:
+        """Check what all operations share; return the call, or the platform's response if it refuses it."""
         if self._rate_limit_form == "internal" and not self._admit(operation, request):
             return PlatformResponse(500, TOO_FREQUENT_MESSAGE, internal=True)
-        common: Mapping[str, str] = {}
         try:
             fields = _fields(operation, request)
-            common = self._bind(request, fields, COMMON)
-            response = self._perform(operation, request, fields, common)
+            return self._check(operation, request, fields, self._bind(request, fields, COMMON))
+        except Refused as refused:
+            return refused.response
+
+    def perform(self, admitted: AdmittedCall, collision: Collision | None = None) -> PlatformResponse | Download:
+        """Perform a call, and return the platform's response; ``collision`` is what it met."""
+        try:
+            response = admitted.operation.handler(evolve(admitted.call, collision=collision))
         except Refused as refused:
             return refused.response
         except AuditedRefusal as refused:
-            return _audited(refused.response, common)
-        if isinstance(response, PlatformResponse) and response.code == SUCCESS and not _is_auditable(common):
+            return _audited(refused.response, admitted.common)
+        succeeded = isinstance(response, PlatformResponse) and response.code == SUCCESS
+        if succeeded and not _is_auditable(admitted.common):
             # The operation has taken effect, and only then its audit record fails (protocol section 1.3).
             return PlatformResponse(500, "沙箱：操作失败，null", internal=True)
         return response
 
-    def _perform(
+    def _check(
         self, operation: ApiOperation, request: ApiRequest, fields: Mapping[str, Any], common: Mapping[str, str]
-    ) -> PlatformResponse | Download:
+    ) -> AdmittedCall | PlatformResponse:
         token = common.get("appAuthToken")
         if not token:
             raise Refused(40000, "缺少 appAuthToken")
@@ -161,17 +190,16 @@ class Gateway:
             too_frequent = PlatformResponse(TOO_FREQUENT, TOO_FREQUENT_MESSAGE)
             return too_frequent if self._rate_limit_form == "api" else _audited(too_frequent, common)
         own = {name: value for name, value in fields.items() if name not in COMMON}
-        return operation.handler(
-            ApiCall(
-                fields=self._bind(request, own, operation.shape, query=operation.method == "GET"),
-                token=developer.app_auth_token,
-                enterprise=enterprise,
-                developer=developer,
-                operator=self._directory.operator(developer.app_auth_token, common.get("operatorAccount")),
-                now_ms=request.now_ms,
-                origin=request.origin,
-            )
+        call = ApiCall(
+            fields=self._bind(request, own, operation.shape, query=operation.method == "GET"),
+            token=developer.app_auth_token,
+            enterprise=enterprise,
+            developer=developer,
+            operator=self._directory.operator(developer.app_auth_token, common.get("operatorAccount")),
+            now_ms=request.now_ms,
+            origin=request.origin,
         )
+        return AdmittedCall(operation=operation, call=call, common=common)
 
     def _bind(
         self, request: ApiRequest, fields: Mapping[str, Any], shape: Mapping[str, Shape], *, query: bool = False

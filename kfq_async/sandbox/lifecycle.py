@@ -30,8 +30,11 @@ __all__ = [
     "ENTERPRISE",
     "ENTERPRISE_SEAL",
     "PERSONAL",
+    "RECALLED",
+    "REFUSALS",
     "SENDER",
     "SIGNING",
+    "START",
     "STATUS_NAMES",
     "WRITING",
     "Change",
@@ -42,23 +45,31 @@ __all__ = [
     "TransitionError",
     "add_parties",
     "approve",
+    "complete_unsigned",
     "delete",
+    "double_tasks",
+    "end",
     "event_body",
     "expire",
     "fill_in",
     "finish",
+    "never_start",
     "open_tasks",
     "refuse",
     "set_deadline",
     "sign",
     "signed_steps",
+    "stall",
     "start",
     "withdraw",
 ]
 
 DRAFT, WRITING, SIGNING, COMPLETE = "DRAFT", "WRITING", "SIGNING", "COMPLETE"
+START = "START"
+"""Status of a contract whose start was disturbed; no call removes it."""
 REFUSAL_WRITE, REFUSAL_SIGN = "REFUSAL_WRIT", "REFUSAL_SIGN"
 """Refusals; the platform spells the first one without its last letter."""
+REFUSALS = frozenset({REFUSAL_WRITE, REFUSAL_SIGN})
 RECALLED, EXPIRED, DELETED = "RECALLED", "EXPIRED", "DELETED"
 SENDER, ENTERPRISE, PERSONAL = "SENDER", "ENTERPRISE", "PERSONAL"
 ENTERPRISE_SEAL, APPROVER_CHECK = "ENTERPRISE_SEAL", "APPROVER_CHECK"
@@ -66,6 +77,7 @@ WAITING, OPEN, DONE, CLOSED = "waiting", "open", "done", "closed"
 """States of a step. ``closed`` steps never become tasks: after an end, or because they were added too late."""
 STATUS_NAMES = {
     DRAFT: "草稿",
+    START: "已发起",
     WRITING: "填写中",
     SIGNING: "签署中",
     COMPLETE: "已完成",
@@ -197,10 +209,17 @@ class LifecycleEvent:
 
 @frozen
 class Change:
-    """Result of a transition: the new state, and the events in the order in which they are sent."""
+    """Result of a transition.
+
+    Attributes:
+        state: The new state.
+        events: Events in the order in which they are sent.
+        refusal: Why the call is refused although the state has changed, or ``None``.
+    """
 
     state: ContractState
     events: tuple[LifecycleEvent, ...] = ()
+    refusal: str | None = None
 
 
 def open_tasks(state: ContractState) -> list[tuple[Party, Step]]:
@@ -254,10 +273,10 @@ def refuse(state: ContractState, task_id: str, reason: str | None) -> Change:
     """Refuse an approval, to sign, or to fill in; the event of the first has no reason."""
     party, step = _open_task(state, task_id)
     if step.is_approval:
-        run = _Run(_ended(state, REFUSAL_SIGN))
+        run = _Run(end(state, REFUSAL_SIGN))
         run.emit("REFUSAL_APPROVE", party, step)
         return run.change()
-    run = _Run(_ended(evolve(state, reason=state.reason or reason), REFUSAL_WRITE if step.fills_in else REFUSAL_SIGN))
+    run = _Run(end(evolve(state, reason=state.reason or reason), REFUSAL_WRITE if step.fills_in else REFUSAL_SIGN))
     run.emit("REFUSAL_WRITE" if step.fills_in else "REFUSAL_SIGN", party, step, reason=run.state.reason)
     return run.change()
 
@@ -265,7 +284,7 @@ def refuse(state: ContractState, task_id: str, reason: str | None) -> Change:
 def withdraw(state: ContractState, reason: str | None) -> Change:
     """Withdraw a running contract, through the API or on a page."""
     _require(state, "撤回", WRITING, SIGNING)
-    run = _Run(_ended(evolve(state, reason=state.reason or reason), RECALLED))
+    run = _Run(end(evolve(state, reason=state.reason or reason), RECALLED))
     run.emit("RECALLED", reason=run.state.reason)
     return run.change()
 
@@ -274,6 +293,8 @@ def finish(state: ContractState) -> Change:
     """Finish a contract that was kept open; its status is not looked at (protocol section 4.10)."""
     if state.auto_finish:
         raise TransitionError("合同会自动结束，不能手动结束")
+    if state.status == START:
+        raise TransitionError("合同未能发起，不能手动结束")
     if open_tasks(state):
         raise TransitionError("合同还存在待完成的任务，不能手动结束")
     run = _Run(evolve(state, status=COMPLETE))
@@ -284,7 +305,7 @@ def finish(state: ContractState) -> Change:
 def expire(state: ContractState) -> Change:
     """Expire a running contract; the event carries the status before (protocol section 6.4)."""
     _require(state, "过期", WRITING, SIGNING)
-    return Change(_ended(state, EXPIRED), (LifecycleEvent(kind="EXPIRED", status=state.status),))
+    return Change(end(state, EXPIRED), (LifecycleEvent(kind="EXPIRED", status=state.status),))
 
 
 def set_deadline(state: ContractState, deadline_ms: int | None) -> Change:
@@ -313,6 +334,8 @@ def add_parties(state: ContractState, parties: Iterable[Party], new_id: Callable
     parties = tuple(parties)
     if state.status == COMPLETE:
         raise TransitionError("合同已完成，不能追加签署方")
+    if state.status == START:
+        raise TransitionError("合同未能发起，不能追加签署方")
     if state.auto_finish:
         raise TransitionError("合同会自动结束，不能追加签署方")
     if not parties:
@@ -331,6 +354,40 @@ def add_parties(state: ContractState, parties: Iterable[Party], new_id: Callable
     run = _Run(state)
     run.advance()
     return run.change()
+
+
+def end(state: ContractState, status: str) -> ContractState:
+    """Return a state without tasks, and with nothing left to do."""
+    return evolve(_without_pending(state), status=status)
+
+
+def stall(change: Change) -> Change:
+    """Lose all tasks of a contract after a change: it is being signed, and stays so (protocol section 4.17)."""
+    events = tuple(evolve(event, status=SIGNING) for event in change.events if event.kind != "COMPLETE")
+    return Change(end(change.state, SIGNING), events)
+
+
+def never_start(state: ContractState) -> Change:
+    """Leave a draft in ``START``; its only event is ``COMPLETE`` (protocol sections 4.17 and 6.4)."""
+    return Change(end(state, START), (LifecycleEvent(kind="COMPLETE", status=START),))
+
+
+def complete_unsigned(change: Change) -> Change:
+    """Complete a contract with its start, although nobody has acted (protocol section 4.17)."""
+    run = _Run(end(change.state, COMPLETE))
+    run.emit("SEND_SIGNING")
+    run.emit("COMPLETE")
+    return run.change()
+
+
+def double_tasks(change: Change, new_id: Callable[[], str]) -> Change:
+    """Open each task a second time; ``new_id`` makes ids of tasks (protocol section 4.17)."""
+    state = change.state
+    parties = tuple(
+        evolve(party, steps=tuple(each for step in party.steps for each in _doubled(step, new_id)))
+        for party in state.parties
+    )
+    return evolve(change, state=evolve(state, parties=parties))
 
 
 def event_body(
@@ -445,16 +502,16 @@ def _with_step(state: ContractState, changed: Step) -> ContractState:
     )
 
 
-def _ended(state: ContractState, status: str) -> ContractState:
-    return evolve(_without_pending(state), status=status)
-
-
 def _without_pending(state: ContractState) -> ContractState:
     return evolve(state, parties=tuple(evolve(party, steps=_closed(party.steps)) for party in state.parties))
 
 
 def _closed(steps: Iterable[Step]) -> tuple[Step, ...]:
     return tuple(evolve(step, state=CLOSED) if step.is_pending else step for step in steps)
+
+
+def _doubled(step: Step, new_id: Callable[[], str]) -> tuple[Step, ...]:
+    return (step, evolve(step, task_id=new_id())) if step.state == OPEN else (step,)
 
 
 def _with_party(state: ContractState, added: Party) -> ContractState:

@@ -23,6 +23,7 @@ from kfq_async.sandbox.addresses import host_names
 from kfq_async.sandbox.administration import ContractAdministration
 from kfq_async.sandbox.app import make_app
 from kfq_async.sandbox.callback_client import DeliveryPolicy
+from kfq_async.sandbox.collisions import Collisions
 from kfq_async.sandbox.contract_files import ContractFiles
 from kfq_async.sandbox.contract_repository import ContractRepository
 from kfq_async.sandbox.contracts import ContractService
@@ -38,6 +39,7 @@ from kfq_async.sandbox.identity import SAMPLE_TOKEN, IdentityService, OrderServi
 from kfq_async.sandbox.links import LinkService
 from kfq_async.sandbox.notifications import NotificationSender
 from kfq_async.sandbox.orders import ABANDON, COMPLETE, EXPIRE, REVIEW
+from kfq_async.sandbox.quirks import COLLISIONS, QUIRKS, check_quirks
 from kfq_async.sandbox.signing import PdfSigner
 from kfq_async.sandbox.stamps import Stamper
 from kfq_async.sandbox.store import Store, load_or_create_key, process_key, public_text
@@ -130,8 +132,11 @@ class Sandbox:
         rate_limit_form: Form of the response to a call beyond the rate limit, which depends on how a platform was
             packaged: ``internal`` (envelope B, 500), ``api`` (envelope A, 999999), or ``hidden`` (the hidden error
             page, or envelope A, 999999 if the request names an ``operatorAccount``).
+        quirks: Names of the faults of the platform that are imitated; the guide and ``kfq sandbox --quirks`` list them.
+            All by default; ``()`` imitates none, so that the sandbox behaves as the documentation leads one to expect.
         faults: Faults to inject, as `Fault` or as text that `Fault.parse` reads.
-        seed: Seed of the random choice that ``probability`` of a fault needs; the same seed repeats the choice.
+        seed: Seed of the random choice that ``probability`` of a fault and the quirk ``collisions`` need; the same seed
+            repeats the choice.
         clock: Returns the time in seconds since the epoch.
         app_id: Header ``appId`` of notifications.
         private_key: RSA key that signs notifications and contract events, in any form that `CanonicalRsa2Signer` takes.
@@ -175,6 +180,7 @@ class Sandbox:
         fixtures: Fixtures | Mapping[str, Any] | str | Path | None = None,
         strict: bool | None = None,
         rate_limit_form: str = RATE_LIMIT_FORMS[0],
+        quirks: Iterable[str] = tuple(QUIRKS),
         faults: Iterable[Fault | str] = (),
         seed: int = 0,
         clock: Callable[[], float] = time.time,
@@ -202,6 +208,7 @@ class Sandbox:
         self._max_body = MAX_BODY if fixtures is None else MAX_BODY_WITHOUT_PROXY
         self._strict = fixtures is None if strict is None else strict
         self._rate_limit_form = rate_limit_form
+        self._quirks = check_quirks(quirks)
         self._seed = seed
         self._faults = FaultPlan(_parse(faults), seed)
         self._clock = clock
@@ -476,6 +483,7 @@ class Sandbox:
         contract_files = ContractFiles(store, files.document)
         stamper = Stamper(directory, contract_files, services.pdf_signer, self._clock)
         repository = ContractRepository(store, directory, stamper, publish=services.event_sender.publish)
+        collisions = Collisions(store, self._seed) if COLLISIONS in self._quirks else None
         api_services = (
             AccountService(directory),
             files,
@@ -489,13 +497,14 @@ class Sandbox:
             store=store,
             gateway=Gateway(directory, strict=self._strict, rate_limit_form=self._rate_limit_form),
             operations=[operation for service in api_services for operation in service.operations()],
+            collisions=collisions,
             identity_service=identity_service if self._fixtures.identification else None,
             faults=self._faults,
             inject_faults=self._inject_faults,
             clock=self._clock,
             routes=[
                 *OperatorPage(services.orders).routes(),
-                *SigningPage(store, repository, contract_files, stamper, self._clock).routes(),
+                *SigningPage(store, repository, contract_files, stamper, self._clock, collisions=collisions).routes(),
                 *ContractPage(
                     store,
                     ContractAdministration(repository, contract_files, directory, self._now_ms),

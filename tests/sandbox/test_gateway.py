@@ -234,7 +234,7 @@ def test_windows_that_ended_are_dropped() -> None:
         platform.call("/limited", address=f"192.0.2.{number}")
     platform.now_ms += 2000
     assert [platform.call("/limited").code for _ in range(6)] == [10000] * 5 + [500]
-    assert len(platform._gateway._windows) == 1  # memory cannot be seen from outside
+    assert len(platform.gateway._windows) == 1  # memory cannot be seen from outside
 
 
 def test_get_parameters() -> None:

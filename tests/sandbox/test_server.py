@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import socket
 import sys
 import threading
@@ -508,3 +509,17 @@ async def test_state_survives_a_kill(tmp_path: Path) -> None:
         assert confirmed.items() <= stored.items()
         key, number = next(reversed(confirmed.items()))
         assert await link(sandbox, key) == number
+
+
+@pytest.mark.parametrize(
+    ("quirks", "error", "text"),
+    [
+        ("collisions", TypeError, "write [name]"),
+        (("collisions", "colisions"), ValueError, "must be among collisions"),
+        (("colisions",), ValueError, "not colisions"),
+    ],
+)
+def test_quirks_are_checked(quirks: object, error: type[Exception], text: str) -> None:
+    """An unknown name is refused with the known ones, and one text with how to write it."""
+    with pytest.raises(error, match=re.escape(text)):
+        Sandbox(quirks=quirks)  # type: ignore[arg-type]  # the point of the test

@@ -18,6 +18,7 @@ STATUSES: Mapping[str, Mapping[str, str]] = {
     "en": {
         "DRAFT": "draft",
         "WRITING": "being filled in",
+        "START": "started",
         "SIGNING": "being signed",
         "COMPLETE": "complete",
         "REFUSAL_WRIT": "filling in refused",

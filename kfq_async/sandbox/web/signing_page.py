@@ -24,11 +24,13 @@ from urllib.parse import urlencode
 
 import orjson
 from aiohttp import web
+from attrs import evolve
 
 from kfq_async.documents import PdfError
 from kfq_async.models.contracts import PositionParam, RelationDoc
 from kfq_async.sandbox.addresses import web_address
 from kfq_async.sandbox.checks import AuditedRefusal, Refused
+from kfq_async.sandbox.collisions import DrivingKind
 from kfq_async.sandbox.contract_repository import state_of
 from kfq_async.sandbox.lifecycle import DELETED, DONE, DRAFT, ENTERPRISE_SEAL, OPEN, approve, fill_in, refuse, sign
 from kfq_async.sandbox.links import SHORT_LINK, SIGNING_PAGE
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from kfq_async.documents import PdfPage
+    from kfq_async.sandbox.collisions import Collision, Collisions
     from kfq_async.sandbox.contract_files import ContractFiles
     from kfq_async.sandbox.contract_repository import ContractRepository
     from kfq_async.sandbox.documents import ContractDocuments
@@ -105,7 +108,8 @@ _WAITING = TaskResult(name="waiting", style="plain", sign="…")
 class SigningPage:
     """Handlers of the page, and of the links that lead to it.
 
-    ``clock`` returns the time in seconds since the epoch.
+    Without ``collisions`` what persons do disturbs no other call. ``clock`` returns the time in seconds since the
+    epoch.
     """
 
     def __init__(
@@ -115,9 +119,12 @@ class SigningPage:
         files: ContractFiles,
         stamper: Stamper,
         clock: Callable[[], float],
+        *,
+        collisions: Collisions | None = None,
     ) -> None:
         self._store = store
         self._repository = repository
+        self._collisions = collisions
         self._files = files
         self._stamper = stamper
         self._clock = clock
@@ -171,7 +178,10 @@ class SigningPage:
         texts = Texts(form.get("lang", ""))
         if ticket is None:
             return _message("invalid", texts, 403)
-        return await asyncio.to_thread(self._perform, ticket, form, texts)
+        if self._collisions is None:
+            return await asyncio.to_thread(self._perform, ticket, form, texts, None)
+        async with self._collisions.drive(DrivingKind.SIGNATURE, ticket.contract_id) as collision:
+            return await asyncio.to_thread(self._perform, ticket, form, texts, collision)
 
     async def _picture(self, request: web.Request) -> web.Response:
         """Return the picture of one page of a document, under the same key as the page."""
@@ -256,9 +266,13 @@ class SigningPage:
     def _fields(self, ticket: Ticket, texts: Texts) -> dict[str, str]:
         return {**self._tickets.fields(ticket), "lang": texts.lang}
 
-    def _found(self, ticket: Ticket) -> tuple[Contract, Party, Step] | None:
-        """Return the contract and the task of a ticket; parties that sign again get other tasks."""
-        contract = self._repository.find(ticket.contract_id, self._now_ms())
+    def _found(self, ticket: Ticket, collision: Collision | None = None) -> tuple[Contract, Party, Step] | None:
+        """Return the contract and the task of a ticket; parties that sign again get other tasks.
+
+        The contract is as a call found it that met another of the same contract.
+        """
+        contract = None if collision is None else collision.found
+        contract = contract or self._repository.find(ticket.contract_id, self._now_ms())
         found = _find(state_of(contract), ticket.task_id)
         return None if found is None else (contract, *found)
 
@@ -375,8 +389,10 @@ class SigningPage:
         documents = dict(enumerate(self._files.current(found[0])))
         return render_page(documents[int(query["document"])].content, int(query["page"]) - 1, PICTURE_WIDTH)
 
-    def _perform(self, ticket: Ticket, form: Mapping[str, str], texts: Texts) -> web.Response:
-        found = self._found(ticket)
+    def _perform(
+        self, ticket: Ticket, form: Mapping[str, str], texts: Texts, collision: Collision | None
+    ) -> web.Response:
+        found = self._found(ticket, collision)
         if found is None:
             return _message("closed", texts, 410)
         contract, party, step = found
@@ -389,7 +405,9 @@ class SigningPage:
         if action == COMPLETE_TASK and step.task_type == "SIGN" and form.get("agree") != "1":
             return _message("unconfirmed", texts, 400, more=again)
         try:
-            self._repository.apply(contract, self._transition(contract, party, step, form))
+            if collision is not None and step.is_approval:
+                collision = evolve(collision, kind=DrivingKind.APPROVAL)
+            self._repository.apply(contract, self._transition(contract, party, step, form), collision=collision)
         except (Refused, AuditedRefusal) as problem:
             found = self._found(ticket)
             if found is None:

@@ -166,6 +166,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "again": ("返回签署页面", "Return to the page"),
     # Status of a contract
     "status_DRAFT": ("草稿", "draft"),
+    "status_START": ("已发起", "started"),
     "status_WRITING": ("填写中", "being filled in"),
     "status_SIGNING": ("签署中", "being signed"),
     "status_COMPLETE": ("已完成", "complete"),

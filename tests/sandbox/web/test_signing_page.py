@@ -322,7 +322,7 @@ async def test_a_form_that_loses_the_race(
     page = await desk.open_task(contract_id)
     apply = desk.platform.repository.apply
 
-    def apply_late(contract: Contract, transition: Callable[[ContractState], Change]) -> Contract:
+    def apply_late(contract: Contract, transition: Callable[[ContractState], Change], **_: object) -> Contract:
         monkeypatch.undo()
         if comes_between == "another form":
             apply(contract, lambda state: sign(state, page.hidden["task"], by_proxy=False))
