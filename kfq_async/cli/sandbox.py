@@ -33,7 +33,7 @@ def sandbox(
     seed: int = 0,
     fixtures: Path | None = None,
     strict: bool | None = None,
-    rate_limit_form: Literal["internal", "api", "hidden"] = "internal",
+    rate_limit_form: Literal["internal", "api", "hidden", "none"] = "internal",
     until_eof: Flag = False,
     faults: Flag = False,
     app_id: str = APP_ID,
@@ -67,7 +67,8 @@ def sandbox(
         --fixtures; otherwise they are ignored and converted, as the platform does).
     rate_limit_form
         Response to a call beyond the rate limit: `internal` (envelope B, 500), `api` (envelope A, 999999), or
-        `hidden` (the hidden error page; with operatorAccount as `api`). The packaging of a platform decides.
+        `hidden` (the hidden error page; with operatorAccount as `api`). The packaging of a platform decides. `none`
+        sets no limit.
     until_eof
         Stop when standard input ends, for a program that starts the sandbox and holds the other end of the pipe.
     faults

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RATE_LIMIT_FORMS", "AdmittedCall", "ApiCall", "ApiOperation", "ApiRequest", "Gateway"]
 
-RATE_LIMIT_FORMS = ("internal", "api", "hidden")
-"""Forms of a response to a call beyond the rate limit (protocol section 1.8).
+RATE_LIMIT_FORMS = ("internal", "api", "hidden", "none")
+"""Forms of a response to a call beyond the rate limit (protocol section 1.8); ``none``: there is no limit.
 
 ``internal``: envelope B with 500. ``api``: envelope A with 999999. ``hidden``: the hidden error page, or envelope A
 with 999999 if the request names an ``operatorAccount``.
@@ -216,7 +216,7 @@ class Gateway:
 
     def _admit(self, operation: ApiOperation, request: ApiRequest) -> bool:
         """Count a call in the fixed window of its path and client, which starts with the first call."""
-        if not operation.limited:
+        if not operation.limited or self._rate_limit_form == "none":
             return True
         key, now = (operation.path, request.address), request.now_ms
         with self._lock:

@@ -131,7 +131,7 @@ class Sandbox:
             platform does: it ignores and converts. ``None`` is ``True`` without fixtures, ``False`` with them.
         rate_limit_form: Form of the response to a call beyond the rate limit, which depends on how a platform was
             packaged: ``internal`` (envelope B, 500), ``api`` (envelope A, 999999), or ``hidden`` (the hidden error
-            page, or envelope A, 999999 if the request names an ``operatorAccount``).
+            page, or envelope A, 999999 if the request names an ``operatorAccount``). ``none`` sets no limit.
         quirks: Names of the faults of the platform that are imitated; the guide and ``kfq sandbox --quirks`` list them.
             All by default; ``()`` imitates none, so that the sandbox behaves as the documentation leads one to expect.
         faults: Faults to inject, as `Fault` or as text that `Fault.parse` reads.

@@ -208,6 +208,12 @@ def test_rate_limit(form: str, fields: Mapping[str, object], refusal: PlatformRe
     assert codes(6) == [success("done")] * 5 + [refusal]
 
 
+def test_without_rate_limit() -> None:
+    """A platform can be had without a limit."""
+    platform = Platform(rate_limit_form="none", extra=[LIMITED])
+    assert {platform.call("/limited").code for _ in range(20)} == {10000}
+
+
 def test_rate_limit_by_client_and_path() -> None:
     """Each path and each client has a window of its own; other operations have none."""
     other = ApiOperation(method="POST", path="/other", shape={}, handler=lambda _: success(None), limited=True)

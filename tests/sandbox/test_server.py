@@ -120,8 +120,8 @@ def test_fixtures(tmp_path: Path) -> None:
 
 def test_rate_limit_form() -> None:
     """An unknown form of the rate limit is refused with those that exist."""
-    with pytest.raises(ValueError, match="rate_limit_form must be one of internal, api, hidden, not 'none'"):
-        Sandbox(rate_limit_form="none")
+    with pytest.raises(ValueError, match="rate_limit_form must be one of internal, api, hidden, none, not 'off'"):
+        Sandbox(rate_limit_form="off")
 
 
 @pytest.mark.parametrize(
