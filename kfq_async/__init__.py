@@ -11,7 +11,7 @@ from kfq_async.callbacks import (
     Reply,
 )
 from kfq_async.config import Lane, LaneTurn, RetryPolicy, Timeouts
-from kfq_async.contracts import ProcessLane
+from kfq_async.contracts import ContractEvents, ProcessLane
 from kfq_async.errors import (
     ApiError,
     AttemptTimeout,
@@ -171,6 +171,7 @@ __all__ = [
     "ContractDraftRequest",
     "ContractEvent",
     "ContractEventVerifier",
+    "ContractEvents",
     "ContractFinishRequest",
     "ContractPageUrlRequest",
     "ContractProxySignRequest",
