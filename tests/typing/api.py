@@ -53,6 +53,10 @@ async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
     assert_type(await session.contracts.refuse("c", signer=person, comment="d"), kfq.ContractTasks)
     assert_type(await session.contracts.finish("c"), kfq.ContractTasks)
     assert_type(await session.contracts.recall("c"), kfq.ContractTasks)
+    assert_type(await session.contracts.find_lost("c", contact="m", reference="r"), bool | None)
+    assert_type(
+        await session.contracts.find_lost("c", contact="m", reference="r", receivers=["n", person]), bool | None
+    )
     assert_type(await session.contracts.download("c", contact="m", to="folder/"), Path)
     assert_type(await session.contracts.download("c", contact="m", to=Path("a.pdf"), progress=print), Path)
     async with session.contracts.download_stream("c", contact="m", allow_unfinished=True) as chunks:
@@ -188,6 +192,11 @@ async def notifications(
     """The type of the verifier decides the type of the notification."""
     receiver = kfq.NotificationReceiver(handle_identity, urls=urls, verifier=verifier, store=kfq.MemoryStore())
     kfq.NotificationReceiver(handle_event, verifier=events, on_rejected=print)
+    async with kfq.ContractEvents() as contract_events:
+        kfq.NotificationReceiver(contract_events, verifier=events)
+        contract_events.claim("c")
+        async for event in contract_events.unclaimed():
+            assert_type(event, kfq.ContractEvent)
     reply = await receiver.receive(b"", [(b"sign", b"x")], b"/path")
     assert_type(reply, kfq.Reply)
     assert_type(reply.status, int)
@@ -199,6 +208,7 @@ async def notifications(
 
     kfq.NotificationReceiver(handle_identity, verifier=events)  # type: ignore[arg-type]
     kfq.NotificationReceiver(handle_event, urls=urls)  # type: ignore[arg-type]
+    kfq.NotificationReceiver(kfq.ContractEvents(), urls=urls)  # type: ignore[arg-type]
     kfq.CallbackUrls(["text"], page="", notify="")  # type: ignore[list-item]
 
 
@@ -251,7 +261,7 @@ async def refusals(session: kfq.AsyncSession, link: kfq.CorpIdentLink) -> None:
 
 async def uploads(session: kfq.AsyncSession, path: Path, chunks: AsyncIterator[bytes]) -> None:
     """Files are given as a path, bytes, a binary file or an async iterable of bytes."""
-    assert_type(await session.files.upload_document("a.pdf"), kfq.UploadedDocument)
+    assert_type(await session.files.upload_document("a.pdf", reference="r"), kfq.UploadedDocument)
     assert_type((await session.files.upload_document(path, name="a", suffix=".pdf", progress=print)).doc_id, str)
     assert_type((await session.files.upload_attachment(chunks, name="a")).file_id, str)
     with path.open("rb") as file, path.open(encoding="utf-8") as text:
