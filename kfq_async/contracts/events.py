@@ -8,16 +8,18 @@ import math
 import time
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
+
+from attrs import frozen
 
 from kfq_async.models.masking import type_name
+from kfq_async.models.notifications import ContractEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from types import TracebackType
 
     from kfq_async.callbacks.authentication import NotificationDelivery
-    from kfq_async.models.notifications import ContractEvent
 
 __all__ = ["ContractEvents"]
 
@@ -26,7 +28,8 @@ MAX_CLAIMED = 100_000
 """Number of claimed contracts that are remembered; some 100 bytes each."""
 
 
-class _KeptEvent(NamedTuple):
+@frozen
+class _KeptEvent:
     """An event, and the time of its arrival in monotonic seconds."""
 
     arrived_at: float
@@ -43,6 +46,8 @@ class ContractEvents:
         ...
         draft = await session.contracts.draft(request)
         events.claim(draft.contract_id)
+
+    A handler of your own passes its deliveries on: ``await events(delivery)``.
 
     The events of a contract that was claimed are dropped. Those of any other contract are yielded by `unclaimed`: of a
     draft whose response was lost, which `Contracts.find_lost` recognises, of a contract that another process started
