@@ -19,6 +19,7 @@ from kfq_async import (
     ContractEventVerifier,
     NotificationDelivery,
     NotificationReceiver,
+    Timeouts,
 )
 from kfq_async.contracts import events as module
 from senders import SIGNED, make_body, private_key, signed_event_headers
@@ -39,7 +40,7 @@ def run_virtually(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def open_events(**options: Any) -> ContractEvents:
     """Return events that go by the time of the loop."""
-    return ContractEvents(clock=asyncio.get_running_loop().time, **options)
+    return ContractEvents(clock=asyncio.get_running_loop().time, **{"grace": 30, **options})
 
 
 async def deliver(events: ContractEvents, contract_id: str, kind: str = "SEND_SIGNING") -> None:
@@ -79,12 +80,24 @@ def test_grace() -> None:
     ]
 
 
+def test_default_grace() -> None:
+    """By default an event counts as unclaimed when the response to the draft has arrived, or is lost."""
+
+    async def run() -> float:
+        async with ContractEvents(clock=asyncio.get_running_loop().time) as events:
+            await deliver(events, "C-1")
+            await anext(events.unclaimed())
+            return asyncio.get_running_loop().time()
+
+    assert run_virtually(run()) > Timeouts().attempt
+
+
 @pytest.mark.parametrize(
     ("claimed_at", "kinds"),
     [(0, []), (11, []), (39, []), (41, ["10"]), (60, ["10", "12"]), (101, ["10", "12", "70"])],
 )
 def test_claim(claimed_at: float, kinds: list[str]) -> None:
-    """A claim drops the events that are not yet yielded, and all that follow: a start usually precedes its response."""
+    """A claim drops the events that are not yet yielded, such as that of a start, and all that follow."""
 
     async def run() -> Seen:
         seen: Seen = []
