@@ -12,10 +12,14 @@ import socket
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 import kfq_async as kfq
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOKEN, OPERATOR, PERSON = "DEMO0001", "13900000001", "13900000002"
 REFERENCE = "PO-42"
@@ -41,11 +45,13 @@ async def draft(session: kfq.AsyncSession, folder: Path) -> str:
     return (await session.contracts.draft(make_request(document))).contract_id
 
 
-async def find(session: kfq.AsyncSession, receiver_key: str, listener: socket.socket, count: int) -> str | None:
+async def find(
+    session: kfq.AsyncSession, public_key: str, listener: socket.socket, count: int, on_listening: Callable[[], None]
+) -> str | None:
     """Return the contract of the reference if it is one of those whose events arrive."""
     async with AsyncExitStack() as stack:
         events = await stack.enter_async_context(kfq.ContractEvents(grace=0))
-        verifier = kfq.ContractEventVerifier(receiver_key)
+        verifier = kfq.ContractEventVerifier(public_key)
         receiver = await stack.enter_async_context(kfq.NotificationReceiver(events, verifier=verifier))
 
         async def receive(request: web.Request) -> web.Response:
@@ -58,7 +64,7 @@ async def find(session: kfq.AsyncSession, receiver_key: str, listener: socket.so
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.SockSite(runner, listener).start()
-        print_line("listening")
+        on_listening()
         seen = set[str]()
         async for event in events.unclaimed():
             seen.add(event.contract_id)
@@ -80,12 +86,10 @@ async def main(base_url: str, public_key: str, folder: Path, listener: socket.so
     async with kfq.AsyncSession(TOKEN, base_url=base_url) as session:
         contract_id = None
         if (folder / "reference").exists():
-            contract_id = await find(session, public_key, listener, count)
+            contract_id = await find(session, public_key, listener, count, lambda: print_line("listening"))
         print_line(contract_id or await draft(session, folder))
 
 
 if __name__ == "__main__":
     _, base_url, public_key, folder, descriptor, count = sys.argv
-    asyncio.run(
-        main(base_url, public_key, Path(folder), socket.socket(fileno=int(descriptor)), int(count)),
-    )
+    asyncio.run(main(base_url, public_key, Path(folder), socket.socket(fileno=int(descriptor)), int(count)))

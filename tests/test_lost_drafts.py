@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract_platform import contract_fixtures, text_pdf
-from draft_process import OPERATOR, PERSON, REFERENCE, TOKEN, make_request
-from kfq_async import AsyncSession
+from draft_process import OPERATOR, PERSON, REFERENCE, TOKEN, find, make_request
+from kfq_async import AsyncSession, OutcomeUnknown
 from kfq_async.sandbox import Sandbox
 from proxies import HoldingProxy
 
@@ -58,6 +58,12 @@ async def draft_with(session: AsyncSession, reference: str) -> str:
     return (await session.contracts.draft(make_request(document))).contract_id
 
 
+def release_events(platform: Sandbox) -> None:
+    """Let the platform send its events."""
+    for event in platform.events:
+        platform.release(event.notification_id)
+
+
 async def test_killed_client(platform: Sandbox, listener: socket.socket, tmp_path: Path) -> None:
     """Killed before the response, it finds its contract among others by its event, and one contract exists."""
     (tmp_path / "采购合同.pdf").write_bytes(PDF)
@@ -74,13 +80,24 @@ async def test_killed_client(platform: Sandbox, listener: socket.socket, tmp_pat
     second = await start(platform.base_url, platform.public_key, tmp_path, listener)
     assert second.stdout is not None
     assert await second.stdout.readline() == b"listening\n"
-    for event in platform.events:
-        platform.release(event.notification_id)
+    release_events(platform)
     found = (await second.stdout.readline()).decode().strip()
     assert await second.wait() == 0
     assert [contract.contract_id for contract in platform.contracts] == [other, found]
     async with AsyncSession(TOKEN, base_url=platform.base_url) as session:
         assert (await session.contracts.tasks(found)).status == "SIGNING"
+
+
+async def test_lost_response(platform: Sandbox, listener: socket.socket) -> None:
+    """A draft whose outcome is unknown is found by the client that sent it."""
+    async with AsyncSession(TOKEN, base_url=platform.base_url) as session:
+        document = await session.files.upload_document(PDF, name="采购合同", reference=REFERENCE)
+        platform.inject_faults("event-hold", "lose-response*1")
+        with pytest.raises(OutcomeUnknown):
+            await session.contracts.draft(make_request(document))
+        found = await find(session, platform.public_key, listener, 1, lambda: release_events(platform))
+    (contract,) = platform.contracts
+    assert found == contract.contract_id
 
 
 async def test_shared_document(platform: Sandbox) -> None:

@@ -8,16 +8,18 @@ import math
 import time
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
+
+from attrs import frozen
 
 from kfq_async.models.masking import type_name
+from kfq_async.models.notifications import ContractEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from types import TracebackType
 
     from kfq_async.callbacks.authentication import NotificationDelivery
-    from kfq_async.models.notifications import ContractEvent
 
 __all__ = ["ContractEvents"]
 
@@ -26,7 +28,8 @@ MAX_CLAIMED = 100_000
 """Number of claimed contracts that are remembered; some 100 bytes each."""
 
 
-class _KeptEvent(NamedTuple):
+@frozen
+class _KeptEvent:
     """An event, and the time of its arrival in monotonic seconds."""
 
     arrived_at: float
@@ -44,13 +47,17 @@ class ContractEvents:
         draft = await session.contracts.draft(request)
         events.claim(draft.contract_id)
 
+    A handler of your own passes its deliveries on: ``await events(delivery)``.
+
     The events of a contract that was claimed are dropped. Those of any other contract are yielded by `unclaimed`: of a
     draft whose response was lost, which `Contracts.find_lost` recognises, of a contract that another process started
     or that was begun on the platform's pages, and of one that was claimed before this process began. So look the id up
-    in your own records first.
+    in your own records first, and claim what turns out not to be lost: each further event of it would be yielded.
 
-    The event of a start usually precedes the response to the draft. Therefore an event counts as unclaimed only after
-    ``grace`` seconds, which must be more than a draft may take: ``connect`` and ``attempt`` of `Timeouts` together.
+    An event arrives up to 5 seconds after the response to the draft was sent (protocol section 6.7), but the response
+    may be late, or its id not yet claimed. Therefore an event counts as unclaimed only after ``grace`` seconds. With
+    more than ``attempt`` of `Timeouts` the response has arrived by then, or is lost; with less, the event of a draft
+    under way may be yielded, for whose contract `Contracts.find_lost` returns ``False``.
 
     Events are kept in memory and acknowledged at once, since the platform sends to all tenants one after another. One
     that was not yet yielded is lost with the process; the contract's next event brings its id again. The object belongs
@@ -72,7 +79,7 @@ class ContractEvents:
     def __init__(
         self,
         *,
-        grace: float = 30.0,
+        grace: float = 2.0,
         unknown_for: float = 3600.0,
         limit: int = 10_000,
         clock: Callable[[], float] | None = None,
@@ -119,7 +126,7 @@ class ContractEvents:
         self._changed.set()
 
     def claim(self, contract_id: str) -> None:
-        """Say that a contract is known: its events, past and future, are not unclaimed.
+        """Say that a contract is known: none of its events is yielded from now on.
 
         The 100,000 contracts that were claimed or had an event last are remembered.
 

@@ -39,7 +39,7 @@ def run_virtually(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def open_events(**options: Any) -> ContractEvents:
     """Return events that go by the time of the loop."""
-    return ContractEvents(clock=asyncio.get_running_loop().time, **options)
+    return ContractEvents(clock=asyncio.get_running_loop().time, **{"grace": 30, **options})
 
 
 async def deliver(events: ContractEvents, contract_id: str, kind: str = "SEND_SIGNING") -> None:
@@ -79,12 +79,24 @@ def test_grace() -> None:
     ]
 
 
+def test_default_grace() -> None:
+    """By default an event counts as unclaimed after 2 seconds."""
+
+    async def run() -> float:
+        async with ContractEvents(clock=asyncio.get_running_loop().time) as events:
+            await deliver(events, "C-1")
+            await anext(events.unclaimed())
+            return asyncio.get_running_loop().time()
+
+    assert run_virtually(run()) == 2
+
+
 @pytest.mark.parametrize(
     ("claimed_at", "kinds"),
     [(0, []), (11, []), (39, []), (41, ["10"]), (60, ["10", "12"]), (101, ["10", "12", "70"])],
 )
 def test_claim(claimed_at: float, kinds: list[str]) -> None:
-    """A claim drops the events that are not yet yielded, and all that follow: a start usually precedes its response."""
+    """A claim drops the events that are not yet yielded, such as that of a start, and all that follow."""
 
     async def run() -> Seen:
         seen: Seen = []
