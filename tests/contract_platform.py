@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from kfq_async.sandbox.quirks import QUIRKS
 from pdfs import pdf, show
 from self_hosted import OPERATOR, PERSON, STRANGER, TOKEN, Platform, fixtures_document
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kfq_async.sandbox import Sandbox
     from kfq_async.sandbox.checks import Download, PlatformResponse
 
@@ -110,8 +113,10 @@ def company(*nodes: dict[str, Any], name: str = OTHER_COMPANY, order: str = "1",
 class ContractPlatform(Platform):
     """Platform with one uploaded document of three pages; every call comes from another address."""
 
-    def __init__(self, fixtures: dict[str, Any] | None = None, *, strict: bool = False) -> None:
-        super().__init__(fixtures=contract_fixtures() if fixtures is None else fixtures, strict=strict)
+    def __init__(
+        self, fixtures: dict[str, Any] | None = None, *, strict: bool = False, quirks: Iterable[str] = tuple(QUIRKS)
+    ) -> None:
+        super().__init__(fixtures=contract_fixtures() if fixtures is None else fixtures, strict=strict, quirks=quirks)
         self._calls = 0
         self.doc_id = self.upload("合同", text_pdf(3, "SIGNHERE"))
 

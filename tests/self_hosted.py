@@ -18,6 +18,7 @@ from kfq_async.sandbox.files import FileService
 from kfq_async.sandbox.fixtures import load_fixtures
 from kfq_async.sandbox.gateway import ApiRequest, Gateway
 from kfq_async.sandbox.links import LinkService
+from kfq_async.sandbox.quirks import QUIRKS
 from kfq_async.sandbox.signing import PdfSigner
 from kfq_async.sandbox.stamps import Stamper
 from kfq_async.sandbox.store import Store, process_key
@@ -113,6 +114,7 @@ class Platform:
         fixtures: Mapping[str, Any] | None = None,
         strict: bool = False,
         rate_limit_form: str = "internal",
+        quirks: Iterable[str] = tuple(QUIRKS),
         extra: Iterable[ApiOperation] = (),
     ) -> None:
         self.store = store = Store(None)
@@ -121,10 +123,15 @@ class Platform:
         self.events: list[tuple[str, str, dict[str, object]]] = []
         self.files = FileService(store)
         self.directory = Directory(load_fixtures(fixtures_document() if fixtures is None else fixtures), store)
-        self.gateway = Gateway(self.directory, strict=strict, rate_limit_form=rate_limit_form)
+        imitated = frozenset(quirks)
+        self.gateway = Gateway(self.directory, strict=strict, rate_limit_form=rate_limit_form, quirks=imitated)
         self.contract_files = ContractFiles(store, self.files.document)
-        self.stamper = Stamper(self.directory, self.contract_files, PdfSigner(process_key()), self._now)
-        self.repository = repository = ContractRepository(store, self.directory, self.stamper, self._publish)
+        self.stamper = Stamper(
+            self.directory, self.contract_files, PdfSigner(process_key()), self._now, quirks=imitated
+        )
+        self.repository = repository = ContractRepository(
+            store, self.directory, self.stamper, self._publish, quirks=imitated
+        )
         services = (
             AccountService(self.directory),
             self.files,

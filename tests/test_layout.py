@@ -43,7 +43,8 @@ LAYERS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "sandbox": [
-        {"addresses", "binding", "checks", "dates", "faults", "fixtures", "fonts", "quirks", "store"},
+        {"quirks"},
+        {"addresses", "binding", "checks", "dates", "faults", "fixtures", "fonts", "store"},
         {"callback_client", "directory", "documents", "fault_injection", "lifecycle", "orders", "seals"},
         {"collisions"},
         {"contract_files", "gateway", "positions", "rendering", "signing"},

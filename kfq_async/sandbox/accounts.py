@@ -74,21 +74,21 @@ class AccountService:
         if not account.get("contact"):
             raise Refused(21000, "缺少 account.contact")
         _check_format("account.contact", account["contact"], _FORMATS[account["contactType"]])
-        check_column("companyName", call.fields.get("companyName"), MAX_COMPANY_NAME)
-        check_column("legalPerson", call.fields.get("legalPerson"))
-        return self._register(account, call.fields.get("companyName"))
+        check_column(call.quirks, "companyName", call.fields.get("companyName"), MAX_COMPANY_NAME)
+        check_column(call.quirks, "legalPerson", call.fields.get("legalPerson"))
+        return self._register(call, account, call.fields.get("companyName"))
 
     def _register_person(self, call: ApiCall) -> PlatformResponse:
         account = _checked_account(call)
         _check_format("account.contact", account.get("contact", ""), _FORMATS[account["contactType"]])
         if call.fields.get("mobile"):
             _check_format("mobile", call.fields["mobile"], _MOBILE)
-        return self._register(account, None)
+        return self._register(call, account, None)
 
-    def _register(self, account: Mapping[str, Any], company_name: str | None) -> PlatformResponse:
+    def _register(self, call: ApiCall, account: Mapping[str, Any], company_name: str | None) -> PlatformResponse:
         """Store the account; it stays unidentified in spite of the operation's name."""
         name = account.get("name", "")
-        check_column("account.name", name)
+        check_column(call.quirks, "account.name", name)
         self._directory.register(
             RegisteredAccount(
                 registration_id=secrets.token_hex(16),

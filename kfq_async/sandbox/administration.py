@@ -41,7 +41,7 @@ def possible_actions(state: ContractState) -> tuple[str, ...]:
 class ContractAdministration:
     """Acts for senders. Thread-safe; a start reads PDFs and may sign them, which takes CPU time.
 
-    ``now_ms`` returns the time in milliseconds since the epoch.
+    ``now_ms`` returns the time in milliseconds since the epoch; ``quirks`` are the names of those that are imitated.
     """
 
     def __init__(
@@ -50,7 +50,10 @@ class ContractAdministration:
         files: ContractFiles,
         directory: Directory,
         now_ms: Callable[[], int],
+        *,
+        quirks: frozenset[str],
     ) -> None:
+        self._quirks = quirks
         self.files = files
         self._repository = repository
         self._directory = directory
@@ -70,7 +73,8 @@ class ContractAdministration:
         """
         enterprise = self._directory.enterprise(contract.enterprise)
         if enterprise is not None:  # one of an earlier fixtures file is no longer known
-            check_start(state_of(contract), enterprise, self.files.uploads(contract), self._directory)
+            uploads = self.files.uploads(contract)
+            check_start(state_of(contract), enterprise, uploads, self._directory, self._quirks)
         self._repository.apply(contract, start)
 
     def withdraw(self, contract: Contract, reason: str) -> None:

@@ -17,7 +17,8 @@ from kfq_async.sandbox.collisions import driving_kind
 from kfq_async.sandbox.fault_injection import FaultInjector
 from kfq_async.sandbox.faults import FAULT_KINDS, Fault
 from kfq_async.sandbox.gateway import ApiRequest
-from kfq_async.sandbox.responses import HEADERS, bad_request, is_acceptable, render
+from kfq_async.sandbox.quirks import HIDDEN_ERRORS
+from kfq_async.sandbox.responses import HEADERS, bad_request, is_acceptable, not_found, render
 from kfq_async.sandbox.web import frame
 from kfq_async.sandbox.web.forms import html
 
@@ -55,6 +56,7 @@ def make_app(
     gateway: Gateway,
     operations: Iterable[ApiOperation],
     collisions: Collisions | None,
+    quirks: frozenset[str],
     identity_service: IdentityService | None,
     faults: FaultPlan,
     inject_faults: Callable[[list[Fault], int], None],
@@ -64,11 +66,12 @@ def make_app(
 ) -> web.Application:
     """Build the application; ``routes`` are those of its pages.
 
-    Without ``collisions`` calls that drive contracts do not disturb each other. Without ``identity_service`` the
+    ``quirks`` are the names of those that are imitated; without ``collisions`` calls that drive contracts do not
+    disturb each other. Without ``identity_service`` the
     platform does not offer identification links. ``inject_faults`` replaces the faults and takes a seed; ``clock``
     returns seconds since the epoch; ``max_body`` is in bytes.
     """
-    platform = _PlatformHandlers(gateway, collisions, clock)
+    platform = _PlatformHandlers(gateway, collisions, clock, quirks=quirks)
     admin = _AdminHandlers(store, faults, inject_faults)
     injection = _FaultMiddleware(faults, platform.now_ms)
     middlewares = [access.middleware, _ConnectionLimits().middleware, injection.middleware]
@@ -94,8 +97,16 @@ def make_app(
 class _PlatformHandlers:
     """Handlers of the platform's paths."""
 
-    def __init__(self, gateway: Gateway, collisions: Collisions | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        collisions: Collisions | None,
+        clock: Callable[[], float],
+        *,
+        quirks: frozenset[str],
+    ) -> None:
         self._gateway = gateway
+        self._quirks = quirks
         self._collisions = collisions
         self._clock = clock
 
@@ -160,15 +171,20 @@ class _PlatformHandlers:
         """Respond as the login filter does below the context path, and as the web server does elsewhere."""
         await _drain(request)
         if request.path.startswith(f"{CONTEXT_PATH}/"):
-            return render(request, HIDDEN_ERROR_PAGE, self.now_ms())
+            return self._hidden_error_page(request) or not_found(request, self._clock())
         if request.method in {"GET", "HEAD"}:
             return html(frame.web_application(), frame.headers(script=frame.START_SCRIPT))
         return html(frame.method_not_allowed(), frame.headers(), 405)
 
     def _half_a_body(self, request: web.Request) -> web.Response:
-        response = render(request, HIDDEN_ERROR_PAGE, self.now_ms())
+        cut_off = render(request, PlatformResponse(25000, "沙箱：请求体不完整"), self.now_ms())
+        response = self._hidden_error_page(request) or cut_off
         response.force_close()
         return response
+
+    def _hidden_error_page(self, request: web.Request) -> web.Response | None:
+        """Return the hidden error page if the platform's quirk is imitated."""
+        return render(request, HIDDEN_ERROR_PAGE, self.now_ms()) if HIDDEN_ERRORS in self._quirks else None
 
 
 async def _run(

@@ -14,6 +14,7 @@ from kfq_async.errors import DecodeError
 from kfq_async.models.fields import MODEL
 from kfq_async.protocol.codec import camel, decode
 from kfq_async.protocol.envelope import SUCCESS
+from kfq_async.sandbox.quirks import GENERIC_FAILURES, OVERFLOWING_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,6 +23,7 @@ __all__ = [
     "HIDDEN_ERROR_PAGE",
     "AuditedRefusal",
     "Download",
+    "GenericFailure",
     "OperationFailed",
     "PlatformResponse",
     "Refused",
@@ -64,13 +66,32 @@ class Refused(Exception):
         super().__init__(message)
         self.response = PlatformResponse(code, f"沙箱：{message}", internal=internal)
 
+    def answer(self, quirks: frozenset[str]) -> PlatformResponse:  # noqa: ARG002  # for classes below
+        """Return the response of a sandbox that imitates these quirks."""
+        return self.response
+
+
+class GenericFailure(Refused):
+    """Raised for a value that the platform fails to handle: envelope B, 500 in place of a code that tells the fault.
+
+    Attributes:
+        documented: Response without the quirk ``generic-failures``.
+    """
+
+    def __init__(self, message: str, documented: int = 23000) -> None:
+        super().__init__(500, f"操作失败，{message}", internal=True)
+        self.documented = PlatformResponse(documented, f"沙箱：{message}")
+
+    def answer(self, quirks: frozenset[str]) -> PlatformResponse:
+        """Return the response of a sandbox that imitates these quirks."""
+        return self.response if GENERIC_FAILURES in quirks else self.documented
+
 
 class OperationFailed(Refused):
     """Raised for a fault inside an operation, which is answered with the hidden error page (protocol section 1.5)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(31000, message)
-        self.response = HIDDEN_ERROR_PAGE
 
 
 class AuditedRefusal(Exception):
@@ -103,11 +124,18 @@ def check_token(token: object, tokens: Collection[str]) -> str:
     return token
 
 
-def check_column(name: str, value: str | None, length: int | None = None) -> None:
-    """Refuse a text that does not fit its column: too long, or with characters beyond the BMP (protocol 1.4)."""
+def check_column(quirks: frozenset[str], name: str, value: str | None, length: int | None = None) -> None:
+    """Refuse a text that does not fit its column: too long, or with characters beyond the BMP (protocol 1.4).
+
+    Without the quirk ``overflowing-fields``, only too long a text is refused, with a code that tells the fault.
+    """
     if value is None:
         return
-    if (length is not None and len(value) > length) or any(ord(character) > MAX_BMP for character in value):
+    too_long = length is not None and len(value) > length
+    if OVERFLOWING_FIELDS not in quirks:
+        if too_long:
+            raise Refused(23000, f"{name} 超过 {length} 个字符")
+    elif too_long or any(ord(character) > MAX_BMP for character in value):
         raise Refused(500, f"操作失败，{name} 写入的值过长", internal=True)
 
 

@@ -9,9 +9,10 @@ import orjson
 from attrs import evolve
 
 from kfq_async.protocol.codec import decode, to_wire
-from kfq_async.sandbox.checks import AuditedRefusal, Refused
+from kfq_async.sandbox.checks import AuditedRefusal, Refused, check_column
 from kfq_async.sandbox.dates import china_date, midnight_ms
 from kfq_async.sandbox.lifecycle import (
+    COMPLETE,
     SIGNING,
     WRITING,
     ContractState,
@@ -20,6 +21,7 @@ from kfq_async.sandbox.lifecycle import (
     expire,
     signed_steps,
 )
+from kfq_async.sandbox.quirks import EARLY_COMPLETION, FOREIGN_CONTRACTS, OVERFLOWING_FIELDS, UNDOCUMENTED_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,10 +36,12 @@ if TYPE_CHECKING:
 
     Publish = Callable[[str, str, Mapping[str, object]], None]
 
-__all__ = ["ContractRepository", "dump_state", "participants_of", "state_of"]
+__all__ = ["ContractRepository", "dump_state", "participants_of", "state_of", "wire_status"]
 
 MAX_CALLBACK_URL = 128
 """Maximum length of a callback URL; an event for a longer one cannot be stored (protocol section 6.1)."""
+_DOCUMENTED = {"REFUSAL_WRIT": "REFUSAL_WRITE", "COMPLETE": "COMPLETED"}
+"""Statuses that the platform's documentation spells in another way."""
 
 
 def state_of(contract: Contract) -> ContractState:
@@ -57,14 +61,22 @@ def participants_of(contract: Contract) -> set[str]:
     return contacts | {orjson.loads(contract.request)["operator"]["contact"]}
 
 
+def wire_status(status: str, quirks: frozenset[str]) -> str:
+    """Return a status as it is sent: in the platform's spelling, or as documented (protocol section 6.3)."""
+    return status if UNDOCUMENTED_STATUSES in quirks else _DOCUMENTED.get(status, status)
+
+
 class ContractRepository:
-    """Looks contracts up and changes them. Thread-safe.
+    """Looks contracts up and changes them. Thread-safe. ``quirks`` are the names of those that are imitated.
 
     ``stamper`` puts the marks of signatures into the documents. ``publish`` takes the ``contractId``, the callback URL
     and the body of each event, in order; it is called in the thread that changes the contract.
     """
 
-    def __init__(self, store: Store, directory: Directory, stamper: Stamper, publish: Publish) -> None:
+    def __init__(
+        self, store: Store, directory: Directory, stamper: Stamper, publish: Publish, *, quirks: frozenset[str]
+    ) -> None:
+        self._quirks = quirks
         self._store = store
         self._directory = directory
         self._stamper = stamper
@@ -74,6 +86,10 @@ class ContractRepository:
     def add(self, contract: Contract) -> None:
         """Add a contract."""
         self._store.contracts.add(contract)
+
+    def remove(self, contract: Contract) -> None:
+        """Remove a contract whatever has become of it since."""
+        self._store.contracts.remove(contract)
 
     def find(self, contract_id: str | None, now_ms: int) -> Contract:
         """Return a contract, expired if it is overdue; raise `Refused` if it does not exist."""
@@ -85,17 +101,16 @@ class ContractRepository:
     def of_call(self, call: ApiCall) -> Contract:
         """Return the contract of a call, as it was when the call arrived if another call changes it meanwhile.
 
-        Raises `Refused` if it does not exist.
+        Raises `Refused` if it does not exist and, without the quirk ``foreign-contracts``, if it is another
+        enterprise's.
         """
-        found = None if call.collision is None else call.collision.found
-        return self.find(call.fields.get("contractId"), call.now_ms) if found is None else found
+        contract = None if call.collision is None else call.collision.found
+        contract = contract or self.find(call.fields.get("contractId"), call.now_ms)
+        return contract if FOREIGN_CONTRACTS in call.quirks else _own(contract, call)
 
     def own(self, call: ApiCall) -> Contract:
         """Return the contract of a call; raise `Refused` if it does not exist or is another enterprise's."""
-        contract = self.of_call(call)
-        if contract.enterprise != call.enterprise.name:
-            raise Refused(31000, "合同不属于当前企业")
-        return contract
+        return _own(self.of_call(call), call)
 
     def apply(
         self,
@@ -147,14 +162,23 @@ class ContractRepository:
     def _publish_all(self, contract_id: str, url: str | None, events: Iterable[LifecycleEvent]) -> None:
         if url is not None:
             for event in events:
-                self._publish(contract_id, url, event_body(contract_id, event, self._directory.account))
+                if event.kind == COMPLETE and event.status == SIGNING and EARLY_COMPLETION not in self._quirks:
+                    continue
+                sent = evolve(event, status=wire_status(event.status, self._quirks))
+                self._publish(contract_id, url, event_body(contract_id, sent, self._directory.account))
 
     def _callback_url(self, contract: Contract) -> str | None:
         found = self._directory.developer(contract.token)
         url = found[1].callback_url or None if found else None
-        if url is not None and len(url) > MAX_CALLBACK_URL:
-            raise Refused(500, "操作失败，回调地址写入的值过长", internal=True)
+        if url is not None and OVERFLOWING_FIELDS in self._quirks:
+            check_column(self._quirks, "callbackUrl", url, MAX_CALLBACK_URL)
         return url
+
+
+def _own(contract: Contract, call: ApiCall) -> Contract:
+    if contract.enterprise != call.enterprise.name:
+        raise Refused(31000, "合同不属于当前企业")
+    return contract
 
 
 def _is_overdue(contract: Contract, now_ms: int) -> bool:

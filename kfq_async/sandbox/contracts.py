@@ -14,8 +14,8 @@ import orjson
 from kfq_async.models.contracts import ContractDraftRequest, PositionParam
 from kfq_async.protocol.codec import to_wire
 from kfq_async.sandbox.binding import PERSON, Shape, shape_of
-from kfq_async.sandbox.checks import AuditedRefusal, Refused, success
-from kfq_async.sandbox.contract_repository import dump_state, state_of
+from kfq_async.sandbox.checks import AuditedRefusal, GenericFailure, Refused, success
+from kfq_async.sandbox.contract_repository import dump_state, state_of, wire_status
 from kfq_async.sandbox.dates import china_date
 from kfq_async.sandbox.documents import load_documents
 from kfq_async.sandbox.drafts import check_draft, check_id, check_seals, check_start, draft_state
@@ -34,6 +34,7 @@ from kfq_async.sandbox.lifecycle import (
     withdraw,
 )
 from kfq_async.sandbox.parties import PartyReader, check_member, check_person, new_task_id
+from kfq_async.sandbox.quirks import FINISH_AGAIN, LEFTOVER_DRAFTS, SILENT_COMPLETION, UNCHECKED_APPROVAL
 from kfq_async.sandbox.store import Contract
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class ContractService:
         line = check_draft(call, self._directory)
         documents = load_documents(call.fields, self._files.document)
         documents.check()
-        reader = PartyReader(call.enterprise, self._directory, documents)
+        reader = PartyReader(call.enterprise, self._directory, documents, call.quirks)
         state = draft_state(call, line, reader)
         contract = Contract(
             contract_id=secrets.token_hex(16),
@@ -115,17 +116,22 @@ class ContractService:
         )
         self._repository.add(contract)
         if call.fields["send"] == "1":
-            check_start(state, call.enterprise, documents, self._directory)
-            self._apply(call, contract, start)
+            try:
+                check_start(state, call.enterprise, documents, self._directory, call.quirks)
+                self._apply(call, contract, start)
+            except (Refused, AuditedRefusal):
+                if LEFTOVER_DRAFTS not in call.quirks:
+                    self._repository.remove(contract)
+                raise
         return _accepted(contract)
 
     def _tasks(self, call: ApiCall) -> PlatformResponse:
         contract_id = call.fields.get("contractId")
         if not contract_id:
             raise Refused(21000, "缺少 contractId")
-        contract = self._repository.find(contract_id, call.now_ms)
+        contract = self._repository.of_call(call)
         tasks = [self._task(party, step) for party, step in open_tasks(state_of(contract))]
-        return success({"status": contract.status, "todoTaskList": tasks})
+        return success({"status": wire_status(contract.status, call.quirks), "todoTaskList": tasks})
 
     def _task(self, party: Party, step: Step) -> dict[str, object]:
         """Return an open task as the platform tells it: with the names that it knows, not those of the request."""
@@ -149,8 +155,11 @@ class ContractService:
         signer = check_person(call.fields.get("signer"), "signer")
         check_member(signer, call.enterprise, self._directory)
         step = _open_step(contract, signer, lambda _, step: step.is_approval)
+        approval = call.fields.get("approval")
+        if approval not in {0, 1} and UNCHECKED_APPROVAL not in call.quirks:
+            raise Refused(21000 if approval is None else 23000, "approval 须为 1 或 0")
         # Any other value is recorded, changes nothing, and is answered as a success.
-        match call.fields.get("approval"):
+        match approval:
             case 1:
                 self._apply(call, contract, lambda state: approve(state, step.task_id))
             case 0:
@@ -177,27 +186,31 @@ class ContractService:
         if seal is None:
             raise Refused(31000, "签署人未授权印章")
         documents = load_documents(request, self._files.document)
-        added = PartyReader(call.enterprise, self._directory, documents).positions(call.fields)
+        added = PartyReader(call.enterprise, self._directory, documents, call.quirks).positions(call.fields)
         if not step.positions and not added:
             raise AuditedRefusal("缺少签署控件")
-        self._apply(call, contract, lambda state: sign(state, step.task_id, by_proxy=True, positions=added), seal=seal)
+        silent = SILENT_COMPLETION in call.quirks
+        self._apply(
+            call, contract, lambda state: sign(state, step.task_id, by_proxy=silent, positions=added), seal=seal
+        )
         return success(None)
 
     def _add_signers(self, call: ApiCall) -> PlatformResponse:
         check_id(call.fields.get("contractId"), "contractId")
         contract = self._repository.own(call)
         if "signerList" not in call.fields:
-            raise Refused(500, "操作失败，缺少 signerList", internal=True)
+            raise GenericFailure("缺少 signerList", 21000)
         documents = load_documents(orjson.loads(contract.request), self._files.document)
-        reader = PartyReader(call.enterprise, self._directory, documents, adding=True)
+        reader = PartyReader(call.enterprise, self._directory, documents, call.quirks, adding=True)
         parties = reader.parties(call.fields["signerList"], auto_finish=False)
-        check_seals(parties, call.enterprise, documents, self._directory)
-        self._apply(call, contract, lambda state: add_parties(state, parties, new_task_id))
+        check_seals(parties, call.enterprise, documents, self._directory, call.quirks)
+        self._apply(call, contract, lambda state: add_parties(state, parties, new_task_id, call.quirks))
         return _accepted(contract)
 
     def _finish(self, call: ApiCall) -> PlatformResponse:
         contract = self._repository.own(call)
-        self._apply(call, contract, finish)
+        checked = FINISH_AGAIN not in call.quirks
+        self._apply(call, contract, lambda state: finish(state, checked=checked))
         return _accepted(contract)
 
     def _recall(self, call: ApiCall) -> PlatformResponse:

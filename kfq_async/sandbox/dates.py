@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from kfq_async.models.zones import CHINA
 
-__all__ = ["china_date", "lenient_date", "midnight_ms"]
+__all__ = ["china_date", "lenient_date", "midnight_ms", "strict_date"]
 
 _DATE = re.compile(r"(\d{1,9})-(\d{1,9})-(\d{1,9})", re.ASCII)
 
@@ -20,6 +20,13 @@ def china_date(now_ms: int) -> date:
 def midnight_ms(day: date) -> int:
     """Return the beginning of a day in China, in milliseconds since the epoch."""
     return round(datetime(day.year, day.month, day.day, tzinfo=CHINA).timestamp() * 1000)
+
+
+def strict_date(text: str) -> date:
+    """Return the day of a text as ``yyyy-MM-dd``; raise `ValueError` for any other, and for a day that is none."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) is None:
+        raise ValueError("not a date as yyyy-MM-dd")
+    return date.fromisoformat(text)
 
 
 def lenient_date(text: str) -> date:

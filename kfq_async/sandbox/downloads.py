@@ -17,6 +17,7 @@ import orjson
 from kfq_async.sandbox.checks import Download, Refused
 from kfq_async.sandbox.contract_repository import participants_of
 from kfq_async.sandbox.gateway import ApiOperation
+from kfq_async.sandbox.quirks import DUPLICATE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +57,7 @@ class DownloadService:
         contract_id, contact = call.fields.get("contractId"), call.fields.get("contact", "")
         if not contract_id:
             raise Refused(21000, "缺少 contractId")
-        contract = self._repository.find(contract_id, call.now_ms)
+        contract = self._repository.of_call(call)
         if self._directory.account(contact) is None:
             raise Refused(31000, f"账号 {contact} 不存在")
         if contact not in participants_of(contract):
@@ -67,18 +68,30 @@ class DownloadService:
         if len(files) == 1:
             return Download(_file_name(files[0]), files[0].content)
         subject = orjson.loads(contract.request).get("subject")
-        return Download(f"{subject or contract_id}.zip", _archive(files))
+        names = _file_names(files, duplicates=DUPLICATE_NAMES in call.quirks)
+        return Download(f"{subject or contract_id}.zip", _archive(names, files))
 
 
 def _file_name(file: StoredFile) -> str:
     return f"{file.name}{file.suffix}"
 
 
-def _archive(files: Sequence[StoredFile]) -> bytes:
-    """Return a ZIP file, the same each time; documents of the same name cannot be packed."""
-    names = [_file_name(file) for file in files]
-    if len(set(names)) < len(names):
-        raise Refused(31000, "duplicate entry: 多个文档同名，无法打包")
+def _file_names(files: Sequence[StoredFile], *, duplicates: bool) -> list[str]:
+    """Return the names of documents in a ZIP file; ``duplicates`` says whether those of the same name are refused."""
+    names: list[str] = []
+    for file in files:
+        name, number = _file_name(file), 1
+        while name in names:
+            if duplicates:
+                raise Refused(31000, "duplicate entry: 多个文档同名，无法打包")
+            number += 1
+            name = f"{file.name} ({number}){file.suffix}"
+        names.append(name)
+    return names
+
+
+def _archive(names: Sequence[str], files: Sequence[StoredFile]) -> bytes:
+    """Return a ZIP file, the same each time."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, file in zip(names, files, strict=True):

@@ -6,13 +6,15 @@ line, values of templates, and ids of attachments.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kfq_async.sandbox.checks import AuditedRefusal, Refused, check_column
-from kfq_async.sandbox.dates import china_date, lenient_date, midnight_ms
+from kfq_async.sandbox.checks import AuditedRefusal, GenericFailure, Refused, check_column
+from kfq_async.sandbox.dates import china_date, lenient_date, midnight_ms, strict_date
 from kfq_async.sandbox.lifecycle import ENTERPRISE_SEAL, SENDER, ContractState
 from kfq_async.sandbox.parties import check_member, check_person
 from kfq_async.sandbox.positions import SEALS, SIGN_DATE, place_marks
+from kfq_async.sandbox.quirks import EARLY_DEADLINES, ROLLING_DATES, UNSIGNABLE_DATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +56,7 @@ def check_draft(call: ApiCall, directory: Directory) -> Line:
     if not line.enabled:
         raise Refused(31000, f"业务线 {sign_re_id} 已停用")
     for name in ("sn", "subject"):
-        check_column(name, call.fields.get(name), MAX_TEXT)
+        check_column(call.quirks, name, call.fields.get(name), MAX_TEXT)
     return line
 
 
@@ -67,8 +69,10 @@ def draft_state(call: ApiCall, line: Line, reader: PartyReader) -> ContractState
     elif "signerList" in fields:
         parties = reader.parties(fields["signerList"], auto_finish=auto_finish)
     else:
-        raise Refused(500, "操作失败，缺少 signerList", internal=True)
+        raise GenericFailure("缺少 signerList", 21000)
     deadline = _deadline(call)
+    if deadline is not None and EARLY_DEADLINES not in call.quirks:
+        deadline += timedelta(days=1)
     order_type = fields.get("signOrderType")
     return ContractState(
         ordered=(order_type if order_type in {"ORDER", "NO_ORDER"} else line.sign_order_type) == "ORDER",
@@ -79,18 +83,26 @@ def draft_state(call: ApiCall, line: Line, reader: PartyReader) -> ContractState
 
 
 def check_start(
-    state: ContractState, enterprise: Enterprise, documents: ContractDocuments, directory: Directory
+    state: ContractState,
+    enterprise: Enterprise,
+    documents: ContractDocuments,
+    directory: Directory,
+    quirks: frozenset[str],
 ) -> None:
     """Refuse what the platform refuses only when it starts a contract, which leaves the draft behind."""
     if not documents.ids:
         raise Refused(31000, "合同没有签署文档")
     if not state.parties:
         raise Refused(31000, "合同没有签署方")
-    check_seals(state.parties, enterprise, documents, directory)
+    check_seals(state.parties, enterprise, documents, directory, quirks)
 
 
 def check_seals(
-    parties: Iterable[Party], enterprise: Enterprise, documents: ContractDocuments, directory: Directory
+    parties: Iterable[Party],
+    enterprise: Enterprise,
+    documents: ContractDocuments,
+    directory: Directory,
+    quirks: frozenset[str],
 ) -> None:
     """Refuse a seal of the sender that is missing, and an automatic one that cannot be applied."""
     parties = tuple(parties)
@@ -99,16 +111,16 @@ def check_seals(
         if seal is None:
             raise Refused(31000, "发起方的企业签章节点缺少印章")
         if step.automatic:
-            _check_automatic_seal(step, seal, parties, documents)
+            if UNSIGNABLE_DATES in quirks and _has_date(parties):
+                raise Refused(31000, "自动签署失败，签署日期控件的尺寸无法解析")
+            _check_automatic_seal(step, seal, documents, quirks)
 
 
-def _check_automatic_seal(step: Step, seal: Seal, parties: Iterable[Party], documents: ContractDocuments) -> None:
+def _check_automatic_seal(step: Step, seal: Seal, documents: ContractDocuments, quirks: frozenset[str]) -> None:
     if not any(position.control_type in SEALS for position in step.positions):
         raise Refused(31000, "自动签署的节点缺少印章位置")
-    if any(position.control_type == SIGN_DATE for each in _steps(parties) for position in each.positions):
-        raise Refused(31000, "自动签署失败，签署日期控件的尺寸无法解析")
     try:
-        place_marks(step.positions, documents, seal)
+        place_marks(step.positions, documents, seal, quirks)
     except AuditedRefusal as refused:
         raise Refused(31000, f"自动签署失败，{refused}") from None
 
@@ -123,17 +135,18 @@ def _sender_seals(parties: Iterable[Party]) -> list[Step]:
     ]
 
 
-def _steps(parties: Iterable[Party]) -> list[Step]:
-    return [step for party in parties for step in party.steps]
+def _has_date(parties: Iterable[Party]) -> bool:
+    steps = [step for party in parties for step in party.steps]
+    return any(position.control_type == SIGN_DATE for step in steps for position in step.positions)
 
 
 def _deadline(call: ApiCall) -> date | None:
-    """Return the last day of a draft, which is not included: the deadline is its beginning."""
+    """Return the last day of a draft."""
     text = call.fields.get("expireDate")
     if text is None:
         return None
     try:
-        deadline = lenient_date(text)
+        deadline = lenient_date(text) if ROLLING_DATES in call.quirks else strict_date(text)
     except ValueError:
         raise Refused(23000, "expireDate 须为 yyyy-MM-dd 格式") from None
     if deadline < china_date(call.now_ms):

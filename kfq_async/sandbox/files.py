@@ -11,8 +11,10 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from kfq_async.documents import PdfError, PdfProblem, open_pdf
 from kfq_async.sandbox.checks import Refused, check_column, success
 from kfq_async.sandbox.gateway import ApiOperation
+from kfq_async.sandbox.quirks import UNCHECKED_UPLOADS
 from kfq_async.sandbox.store import StoredFile
 
 if TYPE_CHECKING:
@@ -74,11 +76,13 @@ class FileService:
             raise Refused(22000, "fileName 为空")
         _check_name_and_file(call)
         _check_suffix(call, DOCUMENT_SUFFIXES)
-        content = decode_base64(call.fields["file"])
+        content = _content(call)
         if not content.startswith((PDF, *OFFICE)):
             raise Refused(31000, "不支持的文件类型")
         if not content.startswith(PDF) or call.fields["fileSuffix"] != ".pdf":
             raise Refused(31000, "文件转换失败：沙箱没有 Office 转换服务，请上传 PDF")
+        if UNCHECKED_UPLOADS not in call.quirks:
+            _check_pdf(content)
         return success({"docId": self._keep(call, DOCUMENT, content)})
 
     def _upload_attachment(self, call: ApiCall) -> PlatformResponse:
@@ -86,11 +90,11 @@ class FileService:
             raise Refused(21000, "缺少 fileName")
         _check_name_and_file(call)
         _check_suffix(call, ATTACHMENT_SUFFIXES)
-        return success({"fileId": self._keep(call, ATTACHMENT, decode_base64(call.fields["file"]))})
+        return success({"fileId": self._keep(call, ATTACHMENT, _content(call))})
 
     def _keep(self, call: ApiCall, kind: str, content: bytes) -> str:
         name = call.fields["fileName"]
-        check_column("fileName", name)
+        check_column(call.quirks, "fileName", name)
         stored = StoredFile(
             file_id=secrets.token_hex(16),
             kind=kind,
@@ -101,6 +105,27 @@ class FileService:
         )
         self._store.files.add(stored)
         return stored.file_id
+
+
+def _content(call: ApiCall) -> bytes:
+    text = call.fields["file"]
+    if UNCHECKED_UPLOADS in call.quirks:
+        return decode_base64(text)
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Refused(31000, "file 不是标准 base64") from None
+
+
+def _check_pdf(content: bytes) -> None:
+    """Refuse a damaged PDF; without the extra ``sandbox`` none."""
+    try:
+        open_pdf(content)
+    except ModuleNotFoundError:
+        return
+    except PdfError as problem:
+        if problem.problem is PdfProblem.DAMAGED:
+            raise Refused(31000, f"file 已损坏：{problem}") from None
 
 
 def decode_base64(text: str) -> bytes:

@@ -20,12 +20,15 @@ from kfq_async.sandbox.checks import (
     HIDDEN_ERROR_PAGE,
     AuditedRefusal,
     Download,
+    GenericFailure,
+    OperationFailed,
     PlatformResponse,
     Refused,
     parse_object,
 )
 from kfq_async.sandbox.collisions import Collision
 from kfq_async.sandbox.fixtures import MAX_TOKEN, Account, Developer, Enterprise
+from kfq_async.sandbox.quirks import GENERIC_FAILURES, HIDDEN_ERRORS, LATE_AUDIT, REPEATED_REQUEST
 
 if TYPE_CHECKING:
     from kfq_async.sandbox.directory import Directory
@@ -59,6 +62,7 @@ class ApiCall:
         operator: Account that ``operatorAccount`` is linked to, or ``None``.
         now_ms: Time of the call in milliseconds since the epoch.
         origin: ``http://host:port`` of the request, for links.
+        quirks: Quirks of the platform that are imitated.
         collision: What the call met if others drive contracts at the same time, or ``None``.
     """
 
@@ -69,6 +73,7 @@ class ApiCall:
     operator: Account | None
     now_ms: int
     origin: str
+    quirks: frozenset[str]
     collision: Collision | None = None
 
 
@@ -133,13 +138,15 @@ class AdmittedCall:
 class Gateway:
     """Performs the calls of the open API. Thread-safe.
 
-    ``rate_limit_form`` is one of `RATE_LIMIT_FORMS`; ``strict`` refuses unknown fields, and values of another type.
+    ``rate_limit_form`` is one of `RATE_LIMIT_FORMS`; ``strict`` refuses unknown fields, and values of another type;
+    ``quirks`` are the names of those that are imitated.
     """
 
-    def __init__(self, directory: Directory, *, strict: bool, rate_limit_form: str) -> None:
+    def __init__(self, directory: Directory, *, strict: bool, rate_limit_form: str, quirks: frozenset[str]) -> None:
         self._directory = directory
         self._strict = strict
         self._rate_limit_form = rate_limit_form
+        self._quirks = quirks
         self._windows: dict[tuple[str, str], tuple[int, int]] = {}
         self._lock = Lock()
 
@@ -156,18 +163,20 @@ class Gateway:
             fields = _fields(operation, request)
             return self._check(operation, request, fields, self._bind(request, fields, COMMON))
         except Refused as refused:
-            return refused.response
+            return refused.answer(self._quirks)
 
     def perform(self, admitted: AdmittedCall, collision: Collision | None = None) -> PlatformResponse | Download:
         """Perform a call, and return the platform's response; ``collision`` is what it met."""
         try:
             response = admitted.operation.handler(evolve(admitted.call, collision=collision))
+        except OperationFailed as failed:
+            return HIDDEN_ERROR_PAGE if self._hides_errors else failed.response
         except Refused as refused:
-            return refused.response
+            return refused.answer(self._quirks)
         except AuditedRefusal as refused:
-            return _audited(refused.response, admitted.common)
+            return self._audited(refused.response, admitted.common)
         succeeded = isinstance(response, PlatformResponse) and response.code == SUCCESS
-        if succeeded and not _is_auditable(admitted.common):
+        if succeeded and LATE_AUDIT in self._quirks and not _is_auditable(admitted.common):
             # The operation has taken effect, and only then its audit record fails (protocol section 1.3).
             return PlatformResponse(500, "沙箱：操作失败，null", internal=True)
         return response
@@ -178,7 +187,7 @@ class Gateway:
         token = common.get("appAuthToken")
         if not token:
             raise Refused(40000, "缺少 appAuthToken")
-        if len(token) > MAX_TOKEN:
+        if len(token) > MAX_TOKEN and self._hides_errors:
             return HIDDEN_ERROR_PAGE
         found = self._directory.developer(token)
         if found is None:
@@ -188,7 +197,7 @@ class Gateway:
             raise Refused(42000, "开发者已停用")
         if self._rate_limit_form != "internal" and not self._admit(operation, request):
             too_frequent = PlatformResponse(TOO_FREQUENT, TOO_FREQUENT_MESSAGE)
-            return too_frequent if self._rate_limit_form == "api" else _audited(too_frequent, common)
+            return too_frequent if self._rate_limit_form == "api" else self._audited(too_frequent, common)
         own = {name: value for name, value in fields.items() if name not in COMMON}
         call = ApiCall(
             fields=self._bind(request, own, operation.shape, query=operation.method == "GET"),
@@ -198,6 +207,7 @@ class Gateway:
             operator=self._directory.operator(developer.app_auth_token, common.get("operatorAccount")),
             now_ms=request.now_ms,
             origin=request.origin,
+            quirks=self._quirks,
         )
         return AdmittedCall(operation=operation, call=call, common=common)
 
@@ -211,8 +221,18 @@ class Gateway:
         except BindingError as problem:
             if strict:
                 raise Refused(23000, f"请求字段校验失败：{problem}") from None
-            repeated = request.body.decode(errors="replace")[:MAX_REPEATED]
-            raise Refused(500, f"操作失败，{problem}：{repeated}", internal=True) from None
+            repeats = REPEATED_REQUEST in self._quirks and GENERIC_FAILURES in self._quirks
+            repeated = f"：{request.body.decode(errors='replace')[:MAX_REPEATED]}" if repeats else ""
+            raise GenericFailure(f"{problem}{repeated}") from None
+
+    def _audited(self, refusal: PlatformResponse, common: Mapping[str, str]) -> PlatformResponse:
+        """Return a refusal that is written into the audit records first, or the error page if that fails."""
+        told = not self._hides_errors or (_is_auditable(common) and "operatorAccount" in common)
+        return refusal if told else HIDDEN_ERROR_PAGE
+
+    @property
+    def _hides_errors(self) -> bool:
+        return HIDDEN_ERRORS in self._quirks
 
     def _admit(self, operation: ApiOperation, request: ApiRequest) -> bool:
         """Count a call in the fixed window of its path and client, which starts with the first call."""
@@ -233,13 +253,8 @@ def _fields(operation: ApiOperation, request: ApiRequest) -> Mapping[str, Any]:
     if operation.method == "GET":
         return request.query
     if request.compressed:
-        raise Refused(500, "操作失败，请求体经过压缩", internal=True)
+        raise GenericFailure("请求体经过压缩", 25000)
     return parse_object(request.body)
-
-
-def _audited(refusal: PlatformResponse, common: Mapping[str, str]) -> PlatformResponse:
-    """Return a refusal that is written into the audit records first, or the error page if that fails."""
-    return refusal if _is_auditable(common) and "operatorAccount" in common else HIDDEN_ERROR_PAGE
 
 
 def _is_auditable(common: Mapping[str, str]) -> bool:

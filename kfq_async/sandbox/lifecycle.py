@@ -16,6 +16,7 @@ from attrs import evolve, field, frozen
 
 from kfq_async.models.contracts import ContractUser, PositionParam
 from kfq_async.models.fields import SECRET, repr_masked
+from kfq_async.sandbox.quirks import LATE_PARTIES, REVIVED_CONTRACTS, SIGNED_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -289,10 +290,12 @@ def withdraw(state: ContractState, reason: str | None) -> Change:
     return run.change()
 
 
-def finish(state: ContractState) -> Change:
-    """Finish a contract that was kept open; its status is not looked at (protocol section 4.10)."""
+def finish(state: ContractState, *, checked: bool = False) -> Change:
+    """Finish a contract that was kept open; its status is not looked at unless ``checked`` (protocol section 4.10)."""
     if state.auto_finish:
         raise TransitionError("合同会自动结束，不能手动结束")
+    if checked:
+        _require(state, "结束", WRITING, SIGNING)
     if state.status == START:
         raise TransitionError("合同未能发起，不能手动结束")
     if open_tasks(state):
@@ -324,12 +327,16 @@ def delete(state: ContractState) -> Change:
     return run.change()
 
 
-def add_parties(state: ContractState, parties: Iterable[Party], new_id: Callable[[], str]) -> Change:
+def add_parties(
+    state: ContractState, parties: Iterable[Party], new_id: Callable[[], str], quirks: frozenset[str]
+) -> Change:
     """Add parties to a contract that was kept open; ``new_id`` makes ids of tasks. There is no event.
 
     The status is not looked at, ``COMPLETE`` excepted, and becomes ``SIGNING``. Signing in sequence, a new step becomes
     a task in its turn if one is open now, or if nothing but approvals went before; otherwise it never does. Without a
-    sequence, all parties are asked again, those who have signed included (protocol section 4.8).
+    sequence, all parties are asked again, those who have signed included (protocol section 4.8). Each of these is a
+    quirk: without ``revived-contracts`` only a running contract can be added to, without ``late-parties-without-task``
+    each new step becomes a task in its turn, and without ``signed-again`` only the new parties are asked.
     """
     parties = tuple(parties)
     if state.status == COMPLETE:
@@ -340,7 +347,9 @@ def add_parties(state: ContractState, parties: Iterable[Party], new_id: Callable
         raise TransitionError("合同会自动结束，不能追加签署方")
     if not parties:
         raise TransitionError("没有可追加的签署方")
-    if state.ordered:
+    if REVIVED_CONTRACTS not in quirks:
+        _require(state, "追加签署方", WRITING, SIGNING)
+    if state.ordered and LATE_PARTIES in quirks:
         too_late = state.status not in {WRITING, SIGNING} or not (
             open_tasks(state) or all(step.is_approval for step in state.steps if step.state == DONE)
         )
@@ -349,7 +358,7 @@ def add_parties(state: ContractState, parties: Iterable[Party], new_id: Callable
             parties = tuple(evolve(party, steps=_closed(party.steps)) for party in parties)
     for party in parties:
         state = _with_party(state, party)
-    if not state.ordered:
+    if not state.ordered and SIGNED_AGAIN in quirks:
         state = _asked_again(state, new_id)
     run = _Run(state)
     run.advance()

@@ -73,13 +73,13 @@ class LinkService:
         for name in ("contractId", "taskId"):
             if not call.fields.get(name):
                 raise Refused(21000, f"缺少 {name}")
-        contract = self._repository.find(call.fields["contractId"], call.now_ms)
+        contract = self._repository.of_call(call)
         for _, step in open_tasks(state_of(contract)):
             if step.task_id == call.fields["taskId"]:
                 break
         else:
             raise Refused(31000, f"任务 {call.fields['taskId']} 不存在")
-        check_column("callbackPage", call.fields.get("callbackPage"), MAX_CALLBACK_PAGE)
+        check_column(call.quirks, "callbackPage", call.fields.get("callbackPage"), MAX_CALLBACK_PAGE)
         link = task_link(contract.contract_id, step, call.fields.get("callbackPage", ""))
         return success({"pageUrl": f"{call.origin}{link}"})
 
@@ -90,7 +90,7 @@ class LinkService:
             if not fields.get(name):
                 raise Refused(21000, f"缺少 {name}")
         expires_at_ms = _expiry(call) if fields.get("noLogin") else None
-        contract = self._repository.find(fields["contractId"], call.now_ms)
+        contract = self._repository.of_call(call)
         task_id, party_name = fields.get("taskId") or None, fields.get("partyName") or None
         _check_contact(contract, fields["contact"], task_id, party_name)
         link = ShortLink(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from kfq_async.models.contracts import ContractUser
-from kfq_async.sandbox.checks import Refused, check_column
+from kfq_async.sandbox.checks import GenericFailure, Refused, check_column
 from kfq_async.sandbox.lifecycle import ENTERPRISE, ENTERPRISE_SEAL, PERSONAL, SENDER, Party, Step
 from kfq_async.sandbox.positions import check_positions
+from kfq_async.sandbox.quirks import DROPPED_PARTIES, UNRESOLVED_DOCUMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -69,12 +70,20 @@ class PartyReader:
         enterprise: Enterprise of the token, the sender.
         directory: Accounts, by which members are known.
         documents: ContractDocuments of the contract.
+        quirks: Quirks of the platform that are imitated.
         adding: Whether the request adds parties to a contract, and does not draft one.
     """
 
     def __init__(
-        self, enterprise: Enterprise, directory: Directory, documents: ContractDocuments, *, adding: bool = False
+        self,
+        enterprise: Enterprise,
+        directory: Directory,
+        documents: ContractDocuments,
+        quirks: frozenset[str],
+        *,
+        adding: bool = False,
     ) -> None:
+        self._quirks = quirks
         self._enterprise = enterprise
         self._directory = directory
         self._documents = documents
@@ -108,19 +117,25 @@ class PartyReader:
     def positions(self, source: Mapping[str, Any], *, on_seal: bool = False) -> tuple[PositionParam, ...]:
         """Return the sign positions of a party, a step, or a signature by proxy."""
         return check_positions(
-            source.get("positionParamList", ()), self._documents, on_seal=on_seal, filled_in=self._adding
+            source.get("positionParamList", ()),
+            self._documents,
+            self._quirks,
+            on_seal=on_seal,
+            filled_in=self._adding or UNRESOLVED_DOCUMENTS not in self._quirks,
         )
 
     def _check(self, signer: Mapping[str, Any], *, auto_finish: bool) -> None:
         kind = signer.get("signerType")
         if not kind:
             raise Refused(21000, "缺少 signerType")
+        if kind not in PARTY_TYPES and DROPPED_PARTIES not in self._quirks:
+            raise Refused(23000, f"signerType 须为 {'、'.join(PARTY_TYPES)} 之一")
         if kind == "RECEIVER_PERSONAL":
             check_person(signer.get("receiver"), "receiver")
         elif kind in PARTY_TYPES:
             nodes = signer.get("internalNodeList", ())
             if not nodes and self._adding:
-                raise Refused(500, "操作失败，缺少 internalNodeList", internal=True)
+                raise GenericFailure("缺少 internalNodeList", 21000)
             if not nodes and (auto_finish or kind != "SENDER"):
                 raise Refused(21000, "缺少 internalNodeList")
             for node in nodes:
@@ -143,12 +158,12 @@ class PartyReader:
             return self._person(signer, order)
         name = self._enterprise.name if kind == "SENDER" else signer.get("signerName")
         steps = [self._step(node, kind) for node in signer.get("internalNodeList", ())]
-        return _enterprise_party(kind, name, order, steps)
+        return self._enterprise_party(kind, name, order, steps)
 
     def _person(self, signer: Mapping[str, Any], order: int) -> Party:
         receiver = check_person(signer.get("receiver"), "receiver")
-        check_column("receiver.name", receiver.name, MAX_PERSON_NAME)
-        check_column("receiver.contact", receiver.contact, MAX_CONTACT)
+        check_column(self._quirks, "receiver.name", receiver.name, MAX_PERSON_NAME)
+        check_column(self._quirks, "receiver.contact", receiver.contact, MAX_CONTACT)
         step = Step(task_id=new_task_id(), person=receiver, positions=self.positions(signer))
         return Party(party_type=PERSONAL, order=order, steps=(step,))
 
@@ -156,7 +171,8 @@ class PartyReader:
         automatic = _is_automatic(node, kind)
         if person is None and not automatic:
             person = check_person(node.get("signer"), "signer")
-            check_column("signer.name", person.name, MAX_NODE_NAME if kind == "RECEIVER_ENT" else MAX_PERSON_NAME)
+            length = MAX_NODE_NAME if kind == "RECEIVER_ENT" else MAX_PERSON_NAME
+            check_column(self._quirks, "signer.name", person.name, length)
         return Step(
             task_id=new_task_id(),
             node_type=node["nodeType"],
@@ -172,7 +188,7 @@ class PartyReader:
             self._step(_line_node(node), "SENDER", self._account_user(node.signer or operator))
             for node in party.internal_node_list
         ]
-        return _enterprise_party("SENDER", self._enterprise.name, _order(party.signer_order), steps)
+        return self._enterprise_party("SENDER", self._enterprise.name, _order(party.signer_order), steps)
 
     def _line_receiver(self, party: LineParty, signer: Mapping[str, Any]) -> Party:
         order = _order(party.signer_order)
@@ -186,19 +202,18 @@ class PartyReader:
                 raise Refused(31000, "接收方企业的节点与业务线的配置不符")
             person = None if configured.signer is None else self._account_user(configured.signer)
             steps.append(self._step({**node, **_line_node(configured)}, party.signer_type, person))
-        return _enterprise_party(party.signer_type, signer.get("signerName"), order, steps)
+        return self._enterprise_party(party.signer_type, signer.get("signerName"), order, steps)
+
+    def _enterprise_party(self, kind: str, name: str | None, order: int, steps: Iterable[Step]) -> Party:
+        check_column(self._quirks, "signerName", name, MAX_ENTERPRISE_NAME)
+        in_order = tuple(sorted(steps, key=lambda step: step.order))
+        return Party(party_type=PARTY_TYPES[kind], name=name, order=order, steps=in_order)
 
     def _account_user(self, contact: str) -> ContractUser:
         account = self._directory.account(contact)
         if account is None:
             raise Refused(31000, f"账号 {contact} 不存在")
         return ContractUser(name=account.name, contact_type=account.contact_type, contact=account.contact)
-
-
-def _enterprise_party(kind: str, name: str | None, order: int, steps: Iterable[Step]) -> Party:
-    check_column("signerName", name, MAX_ENTERPRISE_NAME)
-    in_order = tuple(sorted(steps, key=lambda step: step.order))
-    return Party(party_type=PARTY_TYPES[kind], name=name, order=order, steps=in_order)
 
 
 def _line_node(node: LineNode) -> dict[str, str]:
@@ -213,5 +228,5 @@ def _is_automatic(node: Mapping[str, Any], kind: str) -> bool:
 
 def _order(text: str) -> int:
     if not _INTEGER.fullmatch(text) or int(text) not in ORDERS:
-        raise Refused(500, f"操作失败，signerOrder 无法处理：{text}", internal=True)
+        raise GenericFailure(f"signerOrder 无法处理：{text}", 23000 if text else 21000)
     return int(text)

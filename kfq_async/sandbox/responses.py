@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
@@ -10,6 +11,7 @@ import orjson
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 
+from kfq_async.models.zones import CHINA
 from kfq_async.sandbox.checks import HIDDEN_ERROR_PAGE, Download
 from kfq_async.sandbox.web import frame
 from kfq_async.sandbox.web.forms import html
@@ -17,7 +19,7 @@ from kfq_async.sandbox.web.forms import html
 if TYPE_CHECKING:
     from kfq_async.sandbox.checks import PlatformResponse
 
-__all__ = ["HEADERS", "bad_request", "is_acceptable", "render"]
+__all__ = ["HEADERS", "bad_request", "is_acceptable", "not_found", "render"]
 
 HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -46,6 +48,22 @@ def is_acceptable(request: web.Request) -> bool:
 def bad_request() -> web.Response:
     """Return the web server's answer to a head that it does not read."""
     return html(frame.bad_request(), frame.headers(), 400)
+
+
+def not_found(request: web.Request, now: float) -> web.Response:
+    """Return the framework's error document of an unknown path (protocol section 1.5, form C).
+
+    ``now`` is in seconds since the epoch.
+    """
+    document = {
+        "timestamp": f"{datetime.fromtimestamp(now, CHINA):%Y-%m-%d %H:%M:%S}",
+        "status": 404,
+        "error": "Not Found",
+        "path": request.path,
+    }
+    response = web.Response(body=orjson.dumps(document), status=404, content_type="application/json", headers=HEADERS)
+    _chunk(request, response)
+    return response
 
 
 def render(request: web.Request, response: PlatformResponse | Download, now_ms: int) -> web.Response:

@@ -15,7 +15,7 @@ from kfq_async.sandbox.fonts import EmbeddedFont, embed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["FONT", "Picture", "draw_enterprise_seal", "draw_person_seal"]
+__all__ = ["FONT", "Picture", "draw_date", "draw_enterprise_seal", "draw_person_seal"]
 
 FONT = "F"
 """Name of a picture's font among its resources."""
@@ -39,6 +39,9 @@ NAME_Y, NAME_SIZE, NAME_WIDTH = 25.5, 9.0, 52.0
 LABEL_Y, LABEL_SIZE, LABEL_WIDTH = 14.5, 6.0, 40.0
 ROUND = 4 / 3 * (math.sqrt(2) - 1)
 """Distance of control points by which four Bézier curves become a circle."""
+DATE_SIZE, CAP_HEIGHT = 14.0, 0.7
+"""Font size of a date, and the height of its digits as a share of it."""
+DATE_LABEL_SIZE = 5.0
 LINE_HEIGHT = 1.08
 MARGIN = 0.07
 """Distance of a person's frame from the edges, as a share of the shorter side."""
@@ -109,6 +112,27 @@ def draw_person_seal(owner: str, width: int, height: int) -> Picture:
             for number, line in enumerate(lines)
         ),
         _centred(LABEL, font, (width / 2, 1.75 * margin), label, inside),
+        "ET",
+    ]
+    return _picture(width, height, drawn, font)
+
+
+def draw_date(text: str, width: float, height: float) -> Picture:
+    """Return the picture of a date: black text of 14 points in the middle of its box (protocol section 4.0).
+
+    Args:
+        text: The date.
+        width: Width of the box in points.
+        height: Height of the box in points.
+    """
+    font = embed(f"{text}{LABEL}")
+    middle = (width / 2, height / 2 - DATE_SIZE * CAP_HEIGHT / 2)
+    label = min(DATE_LABEL_SIZE, middle[1])
+    drawn = [
+        "0 g",
+        "BT",
+        _centred(text, font, middle, DATE_SIZE, width),
+        _centred(LABEL, font, (width / 2, label / 4), label, width),
         "ET",
     ]
     return _picture(width, height, drawn, font)

@@ -481,9 +481,10 @@ class Sandbox:
         directory = Directory(self._fixtures, store)
         files = FileService(store)
         contract_files = ContractFiles(store, files.document)
-        stamper = Stamper(directory, contract_files, services.pdf_signer, self._clock)
-        repository = ContractRepository(store, directory, stamper, publish=services.event_sender.publish)
-        collisions = Collisions(store, self._seed) if COLLISIONS in self._quirks else None
+        quirks = self._quirks
+        stamper = Stamper(directory, contract_files, services.pdf_signer, self._clock, quirks=quirks)
+        repository = ContractRepository(store, directory, stamper, services.event_sender.publish, quirks=quirks)
+        collisions = Collisions(store, self._seed) if COLLISIONS in quirks else None
         api_services = (
             AccountService(directory),
             files,
@@ -495,9 +496,10 @@ class Sandbox:
         return make_app(
             access=self._access,
             store=store,
-            gateway=Gateway(directory, strict=self._strict, rate_limit_form=self._rate_limit_form),
+            gateway=Gateway(directory, strict=self._strict, rate_limit_form=self._rate_limit_form, quirks=quirks),
             operations=[operation for service in api_services for operation in service.operations()],
             collisions=collisions,
+            quirks=quirks,
             identity_service=identity_service if self._fixtures.identification else None,
             faults=self._faults,
             inject_faults=self._inject_faults,
@@ -507,7 +509,7 @@ class Sandbox:
                 *SigningPage(store, repository, contract_files, stamper, self._clock, collisions=collisions).routes(),
                 *ContractPage(
                     store,
-                    ContractAdministration(repository, contract_files, directory, self._now_ms),
+                    ContractAdministration(repository, contract_files, directory, self._now_ms, quirks=quirks),
                     services.event_sender,
                 ).routes(),
                 *Console(services.orders, services.event_sender, info).routes(),

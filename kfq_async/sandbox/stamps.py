@@ -19,15 +19,17 @@ from kfq_async.sandbox.checks import Refused
 from kfq_async.sandbox.fixtures import Seal
 from kfq_async.sandbox.lifecycle import ENTERPRISE_SEAL
 from kfq_async.sandbox.positions import place_marks
-from kfq_async.sandbox.seals import draw_enterprise_seal, draw_person_seal
+from kfq_async.sandbox.seals import draw_date, draw_enterprise_seal, draw_person_seal
 from kfq_async.sandbox.signing import SignatureDetails, SigningError, Stamp
 from kfq_async.sandbox.store import SignatureUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from kfq_async.models.contracts import PositionParam
     from kfq_async.sandbox.contract_files import ContractFiles
     from kfq_async.sandbox.directory import Directory
+    from kfq_async.sandbox.documents import ContractDocuments
     from kfq_async.sandbox.lifecycle import Party, Step
     from kfq_async.sandbox.positions import PlacedMark
     from kfq_async.sandbox.seals import Picture
@@ -38,6 +40,8 @@ __all__ = ["MarkOwner", "Stamper"]
 
 ANY_SEAL = Seal(seal_id="")
 """Seal of an owner who has none in the fixtures."""
+_DATE_FORMATS = {"YEAR_MONTH_DAY": "%Y年%m月%d日", "LINE": "%Y-%m-%d", "BACK_SLASH": "%Y/%m/%d"}
+"""``signDateFormat`` as Python writes it."""
 
 
 @frozen
@@ -65,12 +69,19 @@ class MarkOwner:
 class Stamper:
     """Puts the marks of signatures into the documents of contracts. Thread-safe.
 
-    ``clock`` returns the time in seconds since the epoch.
+    ``clock`` returns the time in seconds since the epoch; ``quirks`` are the names of those that are imitated.
     """
 
     def __init__(
-        self, directory: Directory, files: ContractFiles, signer: PdfSigner, clock: Callable[[], float]
+        self,
+        directory: Directory,
+        files: ContractFiles,
+        signer: PdfSigner,
+        clock: Callable[[], float],
+        *,
+        quirks: frozenset[str],
     ) -> None:
+        self._quirks = quirks
         self._directory = directory
         self._files = files
         self._signer = signer
@@ -88,11 +99,18 @@ class Stamper:
         marked = [(party, step) for party, step in steps if step.positions]
         if not marked:
             return []
-        run = _SigningRun(self._signer, contract, self._files)
+        run = _SigningRun(self, self._signer, contract, self._files)
         moment = datetime.fromtimestamp(self._clock(), CHINA)
         for party, step in marked:
             run.sign(step, self.owner_of(party, step, granted), moment)
         return run.updates
+
+    def place(self, positions: Iterable[PositionParam], uploads: ContractDocuments, seal: Seal) -> list[PlacedMark]:
+        """Return where the marks of a seal land.
+
+        Raises `Refused` or `AuditedRefusal` for a position at which it cannot be applied.
+        """
+        return place_marks(positions, uploads, seal, self._quirks)
 
     def owner_of(self, party: Party, step: Step, granted: Seal | None = None) -> MarkOwner:
         """Return whose mark a step leaves: the enterprise's where it seals, otherwise the person's.
@@ -120,8 +138,9 @@ class Stamper:
 class _SigningRun:
     """Signatures of one change of a contract, one after another."""
 
-    def __init__(self, signer: PdfSigner, contract: Contract, files: ContractFiles) -> None:
+    def __init__(self, stamper: Stamper, signer: PdfSigner, contract: Contract, files: ContractFiles) -> None:
         self.updates: list[SignatureUpdate] = []
+        self._stamper = stamper
         self._signer = signer
         self._contract = contract
         self._uploads = files.uploads(contract)
@@ -129,11 +148,12 @@ class _SigningRun:
 
     def sign(self, step: Step, owner: MarkOwner, moment: datetime) -> None:
         """Put the marks of a step into the documents; one signature for each document that gets any."""
-        marks = place_marks(step.positions, self._uploads, owner.seal)
+        marks = self._stamper.place(step.positions, self._uploads, owner.seal)
         try:
             picture = owner.draw()
             for doc_id, of_document in groupby(sorted(marks, key=_document), _document):
-                self._append(doc_id, step, [_stamp(mark, picture) for mark in of_document], owner.name, moment)
+                stamps = [_stamp(mark, _date(mark, moment) or picture) for mark in of_document]
+                self._append(doc_id, step, stamps, owner.name, moment)
         except ModuleNotFoundError:
             raise Refused(31000, "签署需要生成印章和数字签名，请先执行 pip install 'kfq-async[sandbox]'") from None
 
@@ -163,6 +183,13 @@ def _default_seal(seals: Sequence[Seal]) -> Seal:
 
 def _document(mark: PlacedMark) -> str:
     return mark.doc_id
+
+
+def _date(placed: PlacedMark, moment: datetime) -> Picture | None:
+    """Return the picture of a date, or ``None`` if the mark is another one."""
+    if placed.date_format is None:
+        return None
+    return draw_date(moment.strftime(_DATE_FORMATS[placed.date_format]), placed.box.width, placed.box.height)
 
 
 def _stamp(placed: PlacedMark, picture: Picture) -> Stamp:

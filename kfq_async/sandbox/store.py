@@ -333,6 +333,11 @@ class RecordTable(Generic[T]):
         statement = f"UPDATE {self._name} SET {changes} WHERE {unchanged} RETURNING 1"  # noqa: S608  # our own names
         return self._did(statement, self._values(new) + self._values(old))
 
+    def remove(self, record: T) -> None:
+        """Remove the record of this key, whatever its other columns are."""
+        key = self._columns[0]
+        self._run(f"DELETE FROM {self._name} WHERE {key} = ?", [getattr(record, key)])  # noqa: S608  # our own names
+
     def one(self, condition: str, *values: str) -> T | None:
         """Return the first record that meets an SQL condition, or ``None``."""
         found = self.all(condition, *values)

@@ -25,6 +25,7 @@ from contract_platform import (
 )
 from kfq_async.sandbox.contract_repository import ContractRepository
 from kfq_async.sandbox.lifecycle import sign, withdraw
+from kfq_async.sandbox.quirks import QUIRKS
 from self_hosted import OPERATOR, OTHER_TOKEN, PERSON, STRANGER
 
 if TYPE_CHECKING:
@@ -425,7 +426,9 @@ def test_events_keep_the_sequence_of_the_changes(platform: ContractPlatform) -> 
             threads[0].join(timeout=0.2)
         published.append(str(body["callbackType"]))
 
-    repository = ContractRepository(platform.store, platform.directory, platform.stamper, publish)
+    repository = ContractRepository(
+        platform.store, platform.directory, platform.stamper, publish, quirks=frozenset(QUIRKS)
+    )
 
     def change(transition: Callable[[ContractState], Change]) -> None:
         repository.apply(repository.find(contract_id, platform.now_ms), transition)

@@ -12,6 +12,7 @@ from kfq_async.sandbox.checks import HIDDEN_ERROR_PAGE, AuditedRefusal, Download
 from kfq_async.sandbox.directory import Directory
 from kfq_async.sandbox.fixtures import load_fixtures
 from kfq_async.sandbox.gateway import MAX_WINDOWS, ApiCall, ApiOperation, ApiRequest, Gateway
+from kfq_async.sandbox.quirks import QUIRKS
 from kfq_async.sandbox.store import Store
 from self_hosted import NOW_MS, OPERATOR, OTHER_TOKEN, STOPPED_TOKEN, TOKEN, Platform, fixtures_document
 
@@ -156,7 +157,7 @@ def test_unique_code_of_a_download() -> None:
     request = ApiRequest(query={"appAuthToken": TOKEN}, address="192.0.2.1", now_ms=NOW_MS, origin="http://127.0.0.1")
     with closing(Store(None)) as store:
         directory = Directory(load_fixtures(fixtures_document()), store)
-        gateway = Gateway(directory, strict=False, rate_limit_form="internal")
+        gateway = Gateway(directory, strict=False, rate_limit_form="internal", quirks=frozenset(QUIRKS))
         assert gateway.respond(operation, request) is download
 
 

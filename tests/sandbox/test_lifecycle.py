@@ -35,6 +35,7 @@ from kfq_async.sandbox.lifecycle import (
     start,
     withdraw,
 )
+from kfq_async.sandbox.quirks import QUIRKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -120,7 +121,7 @@ def withdrawn(reason: str | None = None) -> Callable[[ContractState], Change]:
 def added(*parties: Party) -> Callable[[ContractState], Change]:
     """Return the addition of parties, whose tasks get ids such as ``new-1`` where they need one."""
     numbers = count(1)
-    return lambda state: add_parties(state, parties, lambda: f"new-{next(numbers)}")
+    return lambda state: add_parties(state, parties, lambda: f"new-{next(numbers)}", frozenset(QUIRKS))
 
 
 def filling(task_id: str, user: ContractUser = ANNA) -> Step:

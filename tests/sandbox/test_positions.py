@@ -11,11 +11,13 @@ from kfq_async.sandbox.checks import AuditedRefusal, Refused
 from kfq_async.sandbox.documents import ContractDocuments
 from kfq_async.sandbox.fixtures import Seal
 from kfq_async.sandbox.positions import check_positions, place_marks
+from kfq_async.sandbox.quirks import QUIRKS
 from kfq_async.sandbox.store import StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ALL = frozenset(QUIRKS)
 OK, BUSINESS, GENERIC, UNHANDLED = None, (31000, False), (500, True), (None, False)
 
 
@@ -103,7 +105,7 @@ def test_positions_of_a_person(
     position: dict[str, Any], code: tuple[int | None, bool] | None, documents: ContractDocuments
 ) -> None:
     """A position is accepted, or refused with the platform's code."""
-    assert refusal(lambda: check_positions([position], documents, on_seal=False)) == code
+    assert refusal(lambda: check_positions([position], documents, ALL, on_seal=False)) == code
 
 
 @pytest.mark.parametrize(
@@ -121,12 +123,12 @@ def test_positions_of_a_seal(
     position: dict[str, Any], code: tuple[int, bool] | None, documents: ContractDocuments
 ) -> None:
     """A seal has no signature; a cross-page seal needs no horizontal offset."""
-    assert refusal(lambda: check_positions([position], documents, on_seal=True)) == code
+    assert refusal(lambda: check_positions([position], documents, ALL, on_seal=True)) == code
 
 
 def test_fields_are_kept(documents: ContractDocuments) -> None:
     """A position is kept with its fields."""
-    (kept,) = check_positions([coordinates("short", controlHeight="33.3")], documents, on_seal=False)
+    (kept,) = check_positions([coordinates("short", controlHeight="33.3")], documents, ALL, on_seal=False)
     assert (kept.page_config, kept.offset_x, kept.control_height) == ("1", "0.25", "33.3")
     assert [(related.doc_type, related.doc_id) for related in kept.relation_doc_list or ()] == [("1", "short")]
 
@@ -135,10 +137,10 @@ def test_fields_are_kept(documents: ContractDocuments) -> None:
 def test_the_first_document_is_filled_in(related: list[object] | None, documents: ContractDocuments) -> None:
     """An operation that fills in documents takes the first one, if there is one."""
     sent = [coordinates(relationDocList=related)]
-    (kept,) = check_positions(sent, documents, on_seal=False, filled_in=True)
+    (kept,) = check_positions(sent, documents, ALL, on_seal=False, filled_in=True)
     assert [entry.doc_id for entry in kept.relation_doc_list or ()] == ["long"]
     none = ContractDocuments([])
-    assert refusal(lambda: check_positions(sent, none, on_seal=False, filled_in=True)) == BUSINESS
+    assert refusal(lambda: check_positions(sent, none, ALL, on_seal=False, filled_in=True)) == BUSINESS
 
 
 @pytest.mark.parametrize(
@@ -157,13 +159,13 @@ def test_marks(
     position: dict[str, Any], width: int, code: tuple[int | None, bool] | None, documents: ContractDocuments
 ) -> None:
     """What a draft accepts may fail when it is applied: too narrow a seal, a date, and a size that is no number."""
-    kept = check_positions([position], documents, on_seal=True)
-    assert refusal(lambda: place_marks(kept, documents, Seal(seal_id="s", pixel_width=width))) == code
+    kept = check_positions([position], documents, ALL, on_seal=True)
+    assert refusal(lambda: place_marks(kept, documents, Seal(seal_id="s", pixel_width=width), ALL)) == code
 
 
 def test_a_page_that_cannot_be_read() -> None:
     """A keyword in a page whose content is damaged is refused."""
     content = text_pdf(1, "SEALHERE").replace(b"<</Length", b"<</Filter/LZWDecode/Length")
     damaged = ContractDocuments([stored("long", content)])
-    assert refusal(lambda: check_positions([coordinates()], damaged, on_seal=False)) == OK
-    assert refusal(lambda: check_positions([keyword()], damaged, on_seal=False)) == BUSINESS
+    assert refusal(lambda: check_positions([coordinates()], damaged, ALL, on_seal=False)) == OK
+    assert refusal(lambda: check_positions([keyword()], damaged, ALL, on_seal=False)) == BUSINESS

@@ -34,7 +34,7 @@ from kfq_async.sandbox.collisions import DrivingKind
 from kfq_async.sandbox.contract_repository import state_of
 from kfq_async.sandbox.lifecycle import DELETED, DONE, DRAFT, ENTERPRISE_SEAL, OPEN, approve, fill_in, refuse, sign
 from kfq_async.sandbox.links import SHORT_LINK, SIGNING_PAGE
-from kfq_async.sandbox.positions import PlacedMark, place_marks
+from kfq_async.sandbox.positions import PlacedMark
 from kfq_async.sandbox.rendering import page_sizes, render_page, shown_box
 from kfq_async.sandbox.web.forms import html, read_form, see_other
 from kfq_async.sandbox.web.frame import headers, policy_sources
@@ -319,7 +319,7 @@ class SigningPage:
                 problems.append(str(problem))
         for position in positions:
             try:
-                marks += place_marks((position,), uploads, seal)
+                marks += self._stamper.place((position,), uploads, seal)
             except (Refused, AuditedRefusal) as problem:
                 problems.append(str(problem))
         return choice, marks, problems
