@@ -193,7 +193,7 @@ class AsyncSession:
         self._accounts = Accounts(self._fetch)
         downloads = Downloader(self._receive, self._receive_head)
         self._contracts = Contracts(self.send, downloads, attempts=self._settings.retry.attempts)
-        self._files = Files(self._fetch)
+        self._files = Files(self._fetch, self._client.file_threads.submit)
 
     @property
     def auth(self) -> Auth:

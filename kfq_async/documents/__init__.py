@@ -1,6 +1,8 @@
 """PDFs of contracts: pages, hits of keywords, and where marks land, as the platform computes them (extra ``pdf``)."""
 
+from kfq_async.documents.attachments import attach
 from kfq_async.documents.keywords import KeywordHit, find_keyword, text_runs
+from kfq_async.documents.layout import TextLayout, read_layout
 from kfq_async.documents.marks import ControlBox, Mark, MarkImage, PositionFields, fraction_at, mark_of, place
 from kfq_async.documents.pages import select_pages
 from kfq_async.documents.pdf import Limits, PdfDocument, PdfPage, Point, Rect, open_pdf, page_count
@@ -22,13 +24,16 @@ __all__ = [
     "PositionRefused",
     "Rect",
     "Refusal",
+    "TextLayout",
     "TextRun",
+    "attach",
     "find_keyword",
     "fraction_at",
     "mark_of",
     "open_pdf",
     "page_count",
     "place",
+    "read_layout",
     "select_pages",
     "text_runs",
 ]
