@@ -13,6 +13,7 @@ from kfq_async.documents.layout import read_layout
 if TYPE_CHECKING:
     import os
 
+    from kfq_async.models.anchors import DocumentLayout
     from kfq_async.models.files import UploadedDocument
 
 __all__ = ["attach"]
@@ -35,5 +36,5 @@ async def attach(document: UploadedDocument, path: str | os.PathLike[str]) -> Up
     return evolve(document, layout=await asyncio.to_thread(_read, path))
 
 
-def _read(path: str | os.PathLike[str]) -> object:
+def _read(path: str | os.PathLike[str]) -> DocumentLayout:
     return read_layout(Path(path).read_bytes())
