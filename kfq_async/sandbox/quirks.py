@@ -91,9 +91,9 @@ QUIRKS = {
         Quirk(
             REVIVED_CONTRACTS,
             "An addition puts a draft, a recalled or a refused contract that is kept open back to SIGNING. A finish "
-            "then completes a draft that nobody has signed.",
-            "对不自动结束的草稿、已撤回或已拒签的合同追加签署方，合同会回到签署中。此时手动结束，草稿会在无人签署的情"
-            "况下完成。",
+            "then completes an unsigned draft.",
+            "对不自动结束的草稿、已撤回或已拒签的合同追加签署方，合同会回到签署中。此时手动结束，未经签署的草稿也会完"
+            "成。",
         ),
         Quirk(
             LEFTOVER_DRAFTS,
