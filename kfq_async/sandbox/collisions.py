@@ -13,7 +13,9 @@ Assumed, because it is not known:
 * the same tasks in double are both to be done;
 * ``signer/add`` takes as long as an approval; on a page an approval takes and suffers the same as through the API, and
   everything else the same as a signature by proxy;
-* a refused approval suffers the same as an approval that is followed by a task;
+* a refused approval suffers the same as an approval that is followed by a task; one that meets a recall of the same
+  contract leaves it recalled, and an addition that another call has made impossible is refused;
+* a recall and a finish take as long as they did alone;
 * a call that the platform refuses for another reason disturbs others all the same;
 * the buttons of the sender on the console disturb nothing.
 """
@@ -226,7 +228,7 @@ class Collision:
         alone = transition(before)
         repeated = Change(state, tuple(evolve(event, status=state.status) for event in alone.events))
         ends = {alone.state.status, state.status}
-        if alone.state.status in REFUSALS:
+        if alone.state.status in REFUSALS and state.status != RECALLED:
             return Change(end(state, alone.state.status), alone.events)
         if ends == {COMPLETE, RECALLED}:
             winner = COMPLETE if self.chance < COMPLETE_OVER_RECALL else RECALLED
@@ -234,6 +236,8 @@ class Collision:
         try:
             change = transition(state)
         except TransitionError:
+            if self.kind is DrivingKind.ADDITION:
+                raise
             return repeated
         two_signers = self.kind is DrivingKind.SIGNATURE and not state.ordered
         return stall(change) if two_signers and self.chance < STUCK_SIGNERS else change

@@ -393,6 +393,26 @@ def test_a_recall_that_meets_the_last_signature(
     assert {event.partition("/")[0] for event in platform.events_of(contract_id)} >= {"SUBMIT_SIGN", "RECALLED"}
 
 
+def test_a_refusal_that_meets_a_recall(platform: ContractPlatform) -> None:
+    """Both are answered with success, and the contract is recalled."""
+    contract_id = with_approval(platform)
+    met = {"found": found(platform, contract_id), "chance": 0.5}
+    assert platform.code(RECALL, contractId=contract_id) == (SUCCESS, False)
+    assert meet(platform, APPROVAL, met, **decide(contract_id, 0)).code == SUCCESS
+    assert platform.tasks(contract_id) == ("RECALLED", [])
+
+
+def test_an_addition_that_meets_a_finish(platform: ContractPlatform) -> None:
+    """An addition that comes after the finish is refused."""
+    contract_id = platform.draft(platform.signer(), autoFinish=0)
+    platform.code(PROXY, **proxy(contract_id))
+    met = {"found": found(platform, contract_id), "chance": 0.5}
+    assert platform.code(FINISH, contractId=contract_id) == (SUCCESS, False)
+    added = [receiver(SECOND, "2", positionParamList=[platform.position()])]
+    assert meet(platform, ADD, met, contractId=contract_id, signerList=added).code == BUSINESS
+    assert platform.tasks(contract_id) == ("COMPLETE", [])
+
+
 def test_a_contract_that_has_ended_for_both(platform: ContractPlatform) -> None:
     """A call that is impossible in the state that it found is refused, whatever another call does."""
     contract_id = platform.draft(platform.signer(), autoFinish=0)

@@ -99,7 +99,7 @@ def contacts(platform: ContractPlatform, contract_id: str) -> list[str]:
 @pytest.mark.parametrize("quirk", QUIRKS.values(), ids=lambda quirk: quirk.name)
 def test_texts(quirk: Quirk) -> None:
     """A name is in lower case with hyphens; both texts have two sentences."""
-    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", quirk.name)
+    assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", quirk.name)
     assert quirk.summary.endswith(".")
     assert len(re.findall(r"[.](?= [A-Z]|$)", quirk.summary)) == 2
     assert quirk.summary_zh.endswith("。")
@@ -118,7 +118,7 @@ def test_guide(guide: str, heading: str) -> None:
     """The guide explains each quirk with the text of the table, in its sequence."""
     text = (GUIDES / guide).read_text("utf-8")
     section = text[text.index(heading) :].partition("\n## ")[0]
-    shown = re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", section, re.MULTILINE)
+    shown = re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", section, re.MULTILINE)
     is_english = guide == "README.md"
     assert shown == [(quirk.name, quirk.summary if is_english else quirk.summary_zh) for quirk in QUIRKS.values()]
 
@@ -441,6 +441,16 @@ def _raising(problem: Exception) -> Any:
 
 
 @SWITCHED
+def test_pdf_2(*, is_on: bool) -> None:
+    """A PDF 2.0 is refused, or accepted."""
+    platform = platform_of(quirks.REFUSED_PDF_2, is_on=is_on)
+    content = text_pdf(1, "A").replace(b"%PDF-1.7", b"%PDF-2.0")
+    assert content.startswith(b"%PDF-2.0")
+    upload = {"fileName": "合同", "fileSuffix": ".pdf", "file": base64.b64encode(content).decode()}
+    assert platform.code("/document/file", **upload) == (BUSINESS if is_on else OK)
+
+
+@SWITCHED
 def test_duplicate_names(*, is_on: bool) -> None:
     """Documents of the same name cannot be packed, or are numbered."""
     platform = platform_of(quirks.DUPLICATE_NAMES, is_on=is_on)
@@ -595,6 +605,16 @@ def test_early_completion(*, is_on: bool) -> None:
     assert ("COMPLETE/SIGNING" in platform.events_of(contract_id)) is is_on
     platform.code(FINISH, contractId=contract_id)
     assert platform.events_of(contract_id)[-1] == "COMPLETE/COMPLETE"
+
+
+@SWITCHED
+def test_stale_expiry(*, is_on: bool) -> None:
+    """The event of an expiry carries the status before, or that of now."""
+    platform = platform_of(quirks.STALE_EXPIRY, is_on=is_on)
+    contract_id = platform.draft(platform.signer(), expireDate="2026-05-01")
+    platform.now_ms = midnight_ms(strict_date("2026-05-01"))
+    assert platform.tasks(contract_id)[0] == "EXPIRED"
+    assert platform.events_of(contract_id)[-1] == f"EXPIRED/{'SIGNING' if is_on else 'EXPIRED'}"
 
 
 @SWITCHED
