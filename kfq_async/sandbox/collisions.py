@@ -17,7 +17,7 @@ Assumed, because it is not known:
   contract leaves it recalled, and an addition that another call has made impossible is refused;
 * a recall and a finish take as long as they did alone;
 * a call that the platform refuses for another reason disturbs others all the same;
-* the buttons of the sender on the console disturb nothing.
+* a form of the signing page that is sent twice acts once, and the buttons of the sender on the console disturb nothing.
 """
 
 from __future__ import annotations
@@ -178,12 +178,14 @@ class Collision:
         found: Contract as the call found it when it arrived, if another call of the same contract was under way;
             otherwise ``None``.
         chance: Random number from 0 to 1 that decides what becomes of the call.
+        is_form: Whether the call is a form of the signing page; one that is sent twice acts once.
     """
 
     kind: DrivingKind
     crowd: int = 1
     found: Contract | None = field(default=None, repr=False)
     chance: float
+    is_form: bool = False
 
     def change(self, transition: Transition, before: ContractState, state: ContractState) -> Change:
         """Return what becomes of a contract; ``before`` is the state that the call found, ``state`` that of now.
@@ -236,7 +238,7 @@ class Collision:
         try:
             change = transition(state)
         except TransitionError:
-            if self.kind is DrivingKind.ADDITION:
+            if self.is_form or self.kind is DrivingKind.ADDITION:
                 raise
             return repeated
         two_signers = self.kind is DrivingKind.SIGNATURE and not state.ordered

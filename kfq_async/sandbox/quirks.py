@@ -235,8 +235,10 @@ QUIRKS = {
 """All quirks by name, those of contracts first."""
 
 
-def check_quirks(names: Iterable[str]) -> frozenset[str]:
-    """Return names of quirks; raise `ValueError` for an unknown one, and `TypeError` for one text."""
+def check_quirks(names: Iterable[str] | None) -> frozenset[str]:
+    """Return names of quirks, ``None`` for all; raise `ValueError` for an unknown one, and `TypeError` for one text."""
+    if names is None:
+        return frozenset(QUIRKS)
     if isinstance(names, str):
         raise TypeError("quirks must be a list of names, not one str: write [name]")
     chosen = frozenset(names)

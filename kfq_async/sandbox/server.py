@@ -39,7 +39,7 @@ from kfq_async.sandbox.identity import SAMPLE_TOKEN, IdentityService, OrderServi
 from kfq_async.sandbox.links import LinkService
 from kfq_async.sandbox.notifications import NotificationSender
 from kfq_async.sandbox.orders import ABANDON, COMPLETE, EXPIRE, REVIEW
-from kfq_async.sandbox.quirks import COLLISIONS, QUIRKS, check_quirks
+from kfq_async.sandbox.quirks import COLLISIONS, check_quirks
 from kfq_async.sandbox.signing import PdfSigner
 from kfq_async.sandbox.stamps import Stamper
 from kfq_async.sandbox.store import Store, load_or_create_key, process_key, public_text
@@ -133,8 +133,8 @@ class Sandbox:
             packaged: ``internal`` (envelope B, 500), ``api`` (envelope A, 999999), or ``hidden`` (the hidden error
             page, or envelope A, 999999 if the request names an ``operatorAccount``).
         quirks: Names of the faults of the platform that are imitated, of those in `QUIRKS`; the guide and
-            ``kfq sandbox --quirks`` list them. All by default; ``()`` imitates none, so that the sandbox behaves as the
-            documentation leads one to expect.
+            ``kfq sandbox --quirks`` list them. ``None`` imitates all; ``()`` imitates none, so that the sandbox behaves
+            as the documentation leads one to expect.
         faults: Faults to inject, as `Fault` or as text that `Fault.parse` reads.
         seed: Seed of the random choice that ``probability`` of a fault and the quirk ``collisions`` need; the same seed
             repeats the choice.
@@ -181,7 +181,7 @@ class Sandbox:
         fixtures: Fixtures | Mapping[str, Any] | str | Path | None = None,
         strict: bool | None = None,
         rate_limit_form: str = RATE_LIMIT_FORMS[0],
-        quirks: Iterable[str] = tuple(QUIRKS),
+        quirks: Iterable[str] | None = None,
         faults: Iterable[Fault | str] = (),
         seed: int = 0,
         clock: Callable[[], float] = time.time,

@@ -41,7 +41,7 @@ from kfq_async.sandbox.contract_repository import ContractRepository
 from kfq_async.sandbox.gateway import AdmittedCall, ApiRequest
 from kfq_async.sandbox.lifecycle import Change, ContractState, Party, Step, sign
 from self_hosted import OPERATOR, PERSON, TOKEN
-from signing_client import serve_signing_page
+from signing_client import CALLBACK, HttpPage, serve_signing_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -734,6 +734,27 @@ async def test_an_approval_on_the_page(platform: ContractPlatform) -> None:
     async with serve_signing_page(platform, OneCollision(platform, crowd=10, chance=8 / 30)) as desk:
         assert (await desk.press(await desk.open_task(contract_id))).status == 303
     assert platform.tasks(contract_id) == ("SIGNING", [])
+
+
+async def test_a_form_that_is_sent_twice(platform: ContractPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forms of one task that are performed at the same time sign once, and both lead to the result."""
+    contract_id = platform.draft(platform.signer())
+    box = OneCollision(platform, found=found(platform, contract_id), chance=0.5)
+    async with serve_signing_page(platform, box) as desk:
+        page = await desk.open_task(contract_id)
+        others: list[HttpPage] = []
+        apply = platform.repository.apply
+
+        def apply_late(*args: Any, **options: Any) -> Contract:
+            monkeypatch.undo()
+            others.append(asyncio.run_coroutine_threadsafe(desk.press(page), loop).result(60))
+            return apply(*args, **options)
+
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(platform.repository, "apply", apply_late)
+        pressed = await desk.press(page)
+    assert [each.location for each in (pressed, *others)] == [CALLBACK] * 2
+    assert platform.events_of(contract_id)[1:] == ["SUBMIT_SIGN/COMPLETE", "COMPLETE/COMPLETE"]
 
 
 async def test_two_persons_on_the_page(platform: ContractPlatform) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import orjson
 import pytest
 from attrs import evolve
 
@@ -20,6 +21,7 @@ from contract_platform import (
     PARTNER,
     SECOND,
     ContractPlatform,
+    call_sandbox,
     company,
     contract_fixtures,
     node,
@@ -121,6 +123,45 @@ def test_guide(guide: str, heading: str) -> None:
     shown = re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", section, re.MULTILINE)
     is_english = guide == "README.md"
     assert shown == [(quirk.name, quirk.summary if is_english else quirk.summary_zh) for quirk in QUIRKS.values()]
+
+
+async def test_a_contract_without_quirks() -> None:
+    """Without quirks a contract goes its way over HTTP: approval, dates, an added party, finish."""
+    async with Sandbox(quirks=(), fixtures=contract_fixtures()) as sandbox:
+        content = base64.b64encode(text_pdf(2, "SIGNHERE")).decode()
+        document = await call_sandbox(sandbox, "document/file", fileName="合同", fileSuffix=".pdf", file=content)
+        date = {
+            "controlType": "SIGN_DATE",
+            "signPositionType": "KEYWORD",
+            "keyword": "SIGNHERE",
+        }
+        started = await call_sandbox(
+            sandbox,
+            "contract/draft",
+            send="1",
+            operator=user(OPERATOR),
+            signReId="sales",
+            signDocumentList=[document],
+            signerList=[sender(node("APPROVER_CHECK")), receiver(order="2", positionParamList=[date])],
+            autoFinish=0,
+        )
+        person = {"signatureSubjectType": "PERSON", "signer": user(PERSON)}
+        await call_sandbox(sandbox, "contract/approval", **started, signer=user(OPERATOR), approval=1)
+        await call_sandbox(sandbox, "contract/sign/personal/proxy", **started, **person)
+        added = receiver(SECOND, "3", positionParamList=[date])
+        await call_sandbox(sandbox, "contract/signer/add", **started, signerList=[added])
+        await call_sandbox(sandbox, "contract/sign/personal/proxy", **started, **person | {"signer": user(SECOND)})
+        await call_sandbox(sandbox, "contract/finish", **started)
+        (contract,) = sandbox.contracts
+        sent = [orjson.loads(event.body) for event in sandbox.events]
+    assert contract.status == "COMPLETE"
+    assert [(event["callbackType"], event["contractStatus"]) for event in sent] == [
+        ("SEND_SIGNING", "SIGNING"),
+        ("SUBMIT_APPROVE", "SIGNING"),
+        ("SUBMIT_SIGN", "SIGNING"),
+        ("SUBMIT_SIGN", "SIGNING"),
+        ("COMPLETE", "COMPLETED"),
+    ]
 
 
 # Contracts.
