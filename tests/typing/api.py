@@ -47,6 +47,13 @@ async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
     signer = kfq.ContractSigner(signer_type="RECEIVER_PERSONAL", receiver=person)
     assert_type(await session.contracts.draft(kfq.ContractDraftRequest(send="0")), kfq.ContractDraft)
     assert_type(await session.contracts.tasks("c"), kfq.ContractTasks)
+    assert_type(await session.contracts.wait("c", total=3600, events=kfq.ContractEvents()), kfq.ContractTasks)
+    assert_type(await session.contracts.wait("c", until=kfq.ContractStatus.SIGNING), kfq.ContractTasks)
+    final = {kfq.ContractStatus.COMPLETED, kfq.ContractStatus.RECALLED}
+    assert_type(await session.contracts.wait("c", until=final, auto_finish=True), kfq.ContractTasks)
+    await session.contracts.wait("c", until="COMPLETED")  # type: ignore[arg-type]
+    async for tasks in session.contracts.watch("c", events=None):
+        assert_type(tasks, kfq.ContractTasks)
     assert_type(await session.contracts.add_signers("c", [signer]), kfq.ContractTasks)
     assert_type(await session.contracts.add_signers("c", (signer,)), kfq.ContractTasks)
     assert_type(await session.contracts.approve("c", signer=person), kfq.ContractTasks)
