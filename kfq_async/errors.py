@@ -14,7 +14,7 @@ KfqError
 │   ├── PoolTimeout (TimeoutError)   total timeout expired while the call was queued
 │   ├── AttemptTimeout (TimeoutError)  attempt timeout expired
 │   │   └── StallTimeout             no byte of a file was read, sent or received for too long
-│   ├── TotalTimeout (TimeoutError)  total timeout expired during an attempt
+│   ├── TotalTimeout (TimeoutError)  total timeout expired during an attempt, or a wait
 │   ├── ConnectionLost               the connection was lost before the response was complete
 │   └── GatewayError                 a proxy responded with HTTP 502, 503 or 504
 ├── UnexpectedResponse               the response is not one of the platform's
@@ -49,7 +49,7 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from kfq_async.models.contracts import ContractStatus
 from kfq_async.models.masking import MaskedStr
@@ -263,7 +263,32 @@ class StallTimeout(AttemptTimeout):
 
 
 class TotalTimeout(TransportError, TimeoutError):
-    """``Timeouts.total`` expired during an attempt; ``phase`` tells whether the platform may have acted."""
+    """``Timeouts.total`` expired during an attempt; ``phase`` tells whether the platform may have acted.
+
+    Or the ``total`` of ``session.contracts.wait`` expired, which changes nothing: wait again.
+
+    Attributes:
+        tasks: State and open tasks that a wait has seen last, as `ContractTasks`; ``None`` if it has seen none, and for
+            a call.
+    """
+
+    tasks: ContractTasks | None = None
+    """State and open tasks that a wait has seen last, as `ContractTasks`; ``None`` if it has seen none, and for a
+    call."""
+
+    def __init__(self, text: str, *, phase: Phase = Phase.NOT_SENT, tasks: ContractTasks | None = None) -> None:
+        super().__init__(text, phase=phase)
+        self.tasks = tasks
+
+    @classmethod
+    def of_wait(cls, total: float | None, tasks: ContractTasks | None, failure: KfqError | None) -> Self:
+        """Return the error of a wait: its ``total``, what it has seen last, and the error of its last look."""
+        moment = "before the contract could be looked at"
+        if tasks is not None:
+            moment = f"while the contract was {_name_status(tasks)} with {_count_tasks(tasks)}"
+        cause = "" if failure is None else f"; the last look failed ({type(failure).__name__}: {failure.args[0]})"
+        phase = Phase.SENT if tasks is None else Phase.ANSWERED
+        return cls(f"total timeout ({total} s) expired {moment}{cause}", phase=phase, tasks=tasks)
 
 
 class ConnectionLost(TransportError):
@@ -525,6 +550,11 @@ def _name_status(tasks: ContractTasks) -> str:
     return tasks.status if isinstance(tasks.status, ContractStatus) else "in an unknown state"
 
 
+def _count_tasks(tasks: ContractTasks) -> str:
+    number = len(tasks.todo_task_list)
+    return f"{number} open {'task' if number == 1 else 'tasks'}"
+
+
 class ContractStuck(ContractStateError):
     """The platform reported success, but the contract is in a state in which nobody can act on it.
 
@@ -580,10 +610,9 @@ class ContractUnfinished(ContractStateError):
     """
 
     def __init__(self, contract_id: str, tasks: ContractTasks) -> None:
-        number = len(tasks.todo_task_list)
         super().__init__(
-            f"the contract is {_name_status(tasks)} and not COMPLETED, with {number} open "
-            f"{'task' if number == 1 else 'tasks'}; pass allow_unfinished=True to download its documents as they are",
+            f"the contract is {_name_status(tasks)} and not COMPLETED, with {_count_tasks(tasks)}; "
+            "pass allow_unfinished=True to download its documents as they are",
             contract_id=contract_id,
             tasks=tasks,
         )

@@ -15,6 +15,7 @@ from yarl import URL
 from kfq_async._version import __version__
 from kfq_async.config import Lane, RetryPolicy, Timeouts
 from kfq_async.contracts.lanes import ProcessLane
+from kfq_async.contracts.waiting import ContractWaits
 from kfq_async.models.files import FileUpload
 from kfq_async.models.functions import check_clock
 from kfq_async.models.masking import MaskedStr, hide_arguments, plain_text, type_name
@@ -123,7 +124,8 @@ class AsyncSession:
             `Accounts.register_company`, `Accounts.register_person`.
         contracts: Contracts: `Contracts.draft`, `Contracts.tasks`, `Contracts.add_signers`, `Contracts.approve`,
             `Contracts.refuse`, `Contracts.finish`, `Contracts.recall`, `Contracts.sign_for_person`,
-            `Contracts.task_url`, `Contracts.page_url`, `Contracts.download`, `Contracts.download_stream`.
+            `Contracts.task_url`, `Contracts.page_url`, `Contracts.wait`, `Contracts.watch`, `Contracts.download`,
+            `Contracts.download_stream`.
         files: Files: `Files.upload_document`, `Files.upload_attachment`.
         closed: Whether the session was closed.
 
@@ -186,13 +188,17 @@ class AsyncSession:
             headers={"Host": _host(self._settings.base_url), "User-Agent": f"kfq-async/{__version__}"},
         )
         self._urls: dict[str, URL] = {}
+        self._waits = ContractWaits(self._client.interruptible)
         self._add_resources()
 
     def _add_resources(self) -> None:
         self._auth = Auth(self._fetch)
         self._accounts = Accounts(self._fetch)
         downloads = Downloader(self._receive, self._receive_head)
-        self._contracts = Contracts(self.send, downloads, attempts=self._settings.retry.attempts)
+        tenant = self._settings.app_auth_token, self._settings.operator_account
+        self._contracts = Contracts(
+            self.send, downloads, attempts=self._settings.retry.attempts, waits=self._waits, tenant=tenant
+        )
         self._files = Files(self._fetch)
 
     @property
@@ -232,6 +238,10 @@ class AsyncSession:
         ``refuse(contract_id, signer=...)``, ``finish(contract_id)``, ``recall(contract_id)`` and
         ``sign_for_person(contract_id, signer=...)`` change a contract, and return its `ContractTasks` as read
         afterwards. ``NONE``: if they may have arrived, the contract is looked at before they are retried.
+
+        ``await session.contracts.wait(contract_id)`` returns the `ContractTasks` of a contract once it is complete, and
+        ``async for tasks in session.contracts.watch(contract_id)`` yields them whenever they have changed. Looks at the
+        contract every 2 to 60 seconds; ``SAFE``: retried.
 
         ``await session.contracts.task_url(contract_id, task_id)`` and ``page_url(contract_id, contact)`` return a
         `PageLink`. ``SAFE``: retried.
@@ -349,6 +359,7 @@ class AsyncSession:
         view._owner = False
         view._client = self._client
         view._urls = self._urls
+        view._waits = self._waits
         view._add_resources()
         return view
 

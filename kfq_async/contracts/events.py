@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 from attrs import frozen
@@ -16,7 +16,7 @@ from kfq_async.models.masking import type_name
 from kfq_async.models.notifications import ContractEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterator
     from types import TracebackType
 
     from kfq_async.callbacks.authentication import NotificationDelivery
@@ -96,8 +96,10 @@ class ContractEvents:
         self._clock = clock
         self._kept: deque[_KeptEvent] = deque()
         """Events of contracts that are not claimed, in the order of their arrival."""
-        self._claimed: dict[str, None] = {}
-        """Ids of claimed contracts, the one claimed or heard of last at the end."""
+        self._claimed: dict[str, str | None] = {}
+        """Claimed contracts and their last reason, the one claimed or heard of last at the end."""
+        self._subscribers: dict[str, list[Callable[[], None]]] = {}
+        """Functions to call when an event of a contract arrives."""
         self._changed = asyncio.Event()
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -116,8 +118,11 @@ class ContractEvents:
         if self._closed:
             raise RuntimeError("the events are closed: close the receiver first")
         event = delivery.notification
-        if event.contract_id in self._claimed:
-            self._refresh_claim(event.contract_id)
+        subscribers = self._subscribers.get(event.contract_id, ())
+        if subscribers or event.contract_id in self._claimed:
+            self._refresh_claim(event.contract_id, event.reason)
+            for notify in subscribers:
+                notify()
             return
         self._drop_expired()
         if len(self._kept) == self._limit:
@@ -138,10 +143,38 @@ class ContractEvents:
         """
         if not isinstance(contract_id, str):
             raise TypeError(f"contract_id must be a str, such as draft.contract_id, not {type_name(contract_id)}")
-        self._refresh_claim(contract_id)
-        if len(self._claimed) > MAX_CLAIMED:
-            del self._claimed[next(iter(self._claimed))]
+        self._refresh_claim(contract_id, None)
+        for kept in self._kept:
+            if kept.event.contract_id == contract_id:
+                self._refresh_claim(contract_id, kept.event.reason)
         self._kept = deque(kept for kept in self._kept if kept.event.contract_id != contract_id)
+
+    @contextmanager
+    def subscribe(self, contract_id: str, notify: Callable[[], None]) -> Iterator[None]:
+        """Claim a contract, and call ``notify`` for each of its events that arrives within the block.
+
+        `Contracts.wait` and `Contracts.watch` do so. An event tells that something has happened, and not the state.
+
+        Args:
+            contract_id: Id of the contract.
+            notify: Called in the event loop, before the event is acknowledged; it must not block or raise.
+
+        Raises:
+            TypeError: ``contract_id`` is not a ``str``.
+        """
+        self._check_loop()
+        self.claim(contract_id)
+        self._subscribers.setdefault(contract_id, []).append(notify)
+        try:
+            yield
+        finally:
+            self._subscribers[contract_id].remove(notify)
+            if not self._subscribers[contract_id]:
+                del self._subscribers[contract_id]
+
+    def reason_of(self, contract_id: str) -> str | None:
+        """Return the last reason that an event of a claimed contract gave; ``None`` if none did."""
+        return self._claimed.get(contract_id)
 
     async def unclaimed(self) -> AsyncGenerator[ContractEvent, None]:
         """Yield the events of contracts that are not claimed, each once, and wait for further ones until `aclose`.
@@ -175,10 +208,12 @@ class ContractEvents:
         while self._kept:
             self._drop_oldest("closed")
 
-    def _refresh_claim(self, contract_id: str) -> None:
-        """Put a contract at the end of those that are claimed."""
-        self._claimed.pop(contract_id, None)
-        self._claimed[contract_id] = None
+    def _refresh_claim(self, contract_id: str, reason: str | None) -> None:
+        """Put a contract at the end of those that are claimed, with its reason if it has a new one."""
+        known = self._claimed.pop(contract_id, None)
+        self._claimed[contract_id] = known if reason is None else reason
+        if len(self._claimed) > MAX_CLAIMED:
+            del self._claimed[next(iter(self._claimed))]
 
     def _drop_expired(self) -> None:
         now = self._now()

@@ -29,7 +29,17 @@ if TYPE_CHECKING:
 
     from kfq_async.models.contracts import ContractUser
 
-__all__ = ["Addition", "Aim", "Effect", "StartPlan", "Verdict", "find_addition_obstacle", "is_started"]
+__all__ = [
+    "ENDED",
+    "Addition",
+    "Aim",
+    "Effect",
+    "StartPlan",
+    "Verdict",
+    "find_addition_obstacle",
+    "find_stuck",
+    "is_started",
+]
 
 RUNNING = frozenset({ContractStatus.APPROVING, ContractStatus.WRITING, ContractStatus.SIGNING})
 ENDED = frozenset(
@@ -109,10 +119,7 @@ class Aim:
         """See `Effect`."""
         if self.ends and tasks.status == ContractStatus.COMPLETED != self.ends_as:
             return ContractCompleted(contract_id, tasks)
-        if self.finishes and _waits_for_no_one(tasks):
-            text = f"the contract is {tasks.status} without an open task, so that it cannot go on"
-            return ContractStuck(text, contract_id=contract_id, tasks=tasks)
-        return _find_start(contract_id, tasks)
+        return find_stuck(contract_id, tasks) if self.finishes else _find_start(contract_id, tasks)
 
 
 @frozen(kw_only=True)
@@ -205,6 +212,14 @@ def find_addition_obstacle(contract_id: str, tasks: ContractTasks, *, revive: bo
         return ContractEnded(contract_id, tasks, advice=advice)
     if tasks.status == ContractStatus.DRAFT and not revive:
         return ContractStateError(f"the contract is a DRAFT: {advice}", contract_id=contract_id, tasks=tasks)
+    return _find_start(contract_id, tasks)
+
+
+def find_stuck(contract_id: str, tasks: ContractTasks) -> ContractStuck | None:
+    """Return an error if a contract that finishes by itself waits for no one, or is in ``START``."""
+    if _waits_for_no_one(tasks):
+        text = f"the contract is {tasks.status} without an open task, so that it cannot go on"
+        return ContractStuck(text, contract_id=contract_id, tasks=tasks)
     return _find_start(contract_id, tasks)
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 from attrs import evolve
 
 from kfq_async.contracts.changes import ContractChange, ContractChanges, Success
+from kfq_async.contracts.events import ContractEvents
 from kfq_async.contracts.lifecycle import Addition, Aim, StartPlan, find_addition_obstacle, is_started
 from kfq_async.contracts.lost_drafts import describe_draft
+from kfq_async.contracts.waiting import WaitTarget, WatchedContract, parse_until
 from kfq_async.errors import BusinessError, ContractUnfinished
 from kfq_async.models.contracts import (
     ContractAddSignersRequest,
@@ -28,15 +30,17 @@ from kfq_async.models.contracts import (
     ContractTaskUrlRequest,
     PageLink,
 )
+from kfq_async.models.masking import type_name
 from kfq_async.models.zones import format_china_time
 from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
-from kfq_async.resources.arguments import check_bool, require
+from kfq_async.resources.arguments import check_bool, check_seconds, require
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Hashable, Sequence
     from pathlib import Path
 
+    from kfq_async.contracts.waiting import ContractWaits
     from kfq_async.models.contracts import ContractSigner, ContractUser, PositionParam, TaskParty
     from kfq_async.protocol.downloads import DownloadProgress, DownloadStream, FileHead
     from kfq_async.protocol.operation import Send
@@ -188,10 +192,14 @@ class Contracts:
     ``RetryPolicy.attempts`` times, and `OutcomeUnknown` remains for what the contract does not show.
     """
 
-    def __init__(self, send: Send, downloads: Downloads, *, attempts: int) -> None:
+    def __init__(
+        self, send: Send, downloads: Downloads, *, attempts: int, waits: ContractWaits, tenant: Hashable
+    ) -> None:
         self._send = send
         self._downloads = downloads
         self._changes = ContractChanges(send, self.tasks, attempts)
+        self._waits = waits
+        self._tenant = tenant
 
     async def draft(self, request: ContractDraftRequest, *, confirm: bool = True) -> ContractDraft:
         """Create a contract, and start it if ``request.send`` is ``"1"`` (protocol section 4.6).
@@ -242,7 +250,93 @@ class Contracts:
             TypeError: ``contract_id`` is not a ``str``.
         """
         require(contract_id=contract_id)
-        return (await self._send(CONTRACT_TASKS, ContractTasksRequest(contract_id=contract_id))).result
+        return await self._fetch_tasks(ContractTasksRequest(contract_id=contract_id))
+
+    async def wait(
+        self,
+        contract_id: str,
+        *,
+        until: ContractStatus | Collection[ContractStatus] = ContractStatus.COMPLETED,
+        total: float | None = None,
+        events: ContractEvents | None = None,
+        auto_finish: bool = False,
+    ) -> ContractTasks:
+        """Wait until a contract is complete, or in another state (protocol section 4.12).
+
+        Looks at the contract, by `tasks`: at once, after 2 to 3 seconds, and then less and less often, down to every 40
+        to 60 seconds. A state that the contract leaves before the next look is not seen. Waits for the same contract by
+        a session and its views share their looks if they have the same token and ``operator_account``, one of the last
+        2 seconds included; all waits of a session together make at most 50 looks per second. In between, a wait holds
+        neither a slot nor the ``lane``. `Timeouts` and `RetryPolicy` apply to each look.
+
+        A look that fails for a while, its retries included, does not end the wait: a timeout, a lost connection, an
+        HTTP status from 500 on, a failure inside the platform, `HiddenErrorPage`. The first such failure is logged as a
+        warning. One that is refused for good does.
+
+        Args:
+            contract_id: Id of the contract.
+            until: State to wait for, or several.
+            total: Limit of the wait, in seconds; ``None`` sets no limit.
+            events: Events of the platform, of the same event loop. One of this contract makes the next look be at once,
+                and claims the contract (`ContractEvents.claim`); the state is that of the look. Without events, or if
+                they are late or lost, the wait ends the same at a later look.
+            auto_finish: Whether the contract is known to finish by itself: was not drafted with ``auto_finish=0``. If
+                it then waits for no one, or is in ``START``, at two looks in a row, it is stuck. Without, it looks like
+                one that is kept open, which is in ``SIGNING`` without a task until `finish`.
+
+        Returns:
+            State and open tasks at the last look.
+
+        Raises:
+            ContractEnded: The contract has ended in another state; ``reason`` is that of its last event with one.
+            ContractCompleted: The contract is complete, which was not waited for.
+            ContractStuck: The contract is stuck, with ``auto_finish=True``.
+            TotalTimeout: ``total`` expired; ``tasks`` and the text have the last state.
+            SessionError: The session is closed, or was closed meanwhile.
+            KfqError: A look was refused for good; `ParameterError` or `BusinessError` if there is no such contract.
+            TypeError: An argument has the wrong type.
+            ValueError: ``until`` or ``total`` is invalid.
+            RuntimeError: ``events`` belongs to another event loop.
+        """
+        states = parse_until(until)
+        check_seconds(total=total)
+        check_bool(auto_finish=auto_finish)
+        contract = self._watched(contract_id, events)
+        target = WaitTarget(contract, states, auto_finish=auto_finish)
+        return await self._waits.wait(contract, target, total=total)
+
+    def watch(self, contract_id: str, *, events: ContractEvents | None = None) -> AsyncGenerator[ContractTasks, None]:
+        """Yield state and open tasks of a contract whenever they have changed, until it has ended.
+
+        Looks at the contract as `wait` does; a change that is undone before the next look is not seen. ``async with
+        contextlib.aclosing(session.contracts.watch(...)) as changes`` ends an iteration that is left before its end.
+
+        Args:
+            contract_id: Id of the contract.
+            events: As for `wait`.
+
+        Yields:
+            The present state, and then each one with another ``status`` or other open tasks; a final one is the last.
+
+        Raises:
+            SessionError: As for `wait`, from the iteration.
+            KfqError: As for `wait`, from the iteration.
+            TypeError: An argument has the wrong type.
+            RuntimeError: As for `wait`, from the iteration.
+        """
+        return self._waits.watch(self._watched(contract_id, events))
+
+    def _watched(self, contract_id: str, events: ContractEvents | None) -> WatchedContract:
+        require(contract_id=contract_id)
+        if events is not None and not isinstance(events, ContractEvents):
+            raise TypeError(f"events must be a ContractEvents, or None, not {type_name(events)}")
+        request = ContractTasksRequest(contract_id=contract_id)
+        return WatchedContract(
+            contract_id=contract_id, tenant=self._tenant, look=partial(self._fetch_tasks, request), events=events
+        )
+
+    async def _fetch_tasks(self, request: ContractTasksRequest) -> ContractTasks:
+        return (await self._send(CONTRACT_TASKS, request)).result
 
     @overload
     async def add_signers(

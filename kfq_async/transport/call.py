@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -260,16 +260,7 @@ class Call:
 
     async def _sleep(self, seconds: float) -> None:
         """Wait for the next attempt; raise `SessionError` when the session is closed."""
-        scope = asyncio.timeout(None)
-        self._client.waits.add(scope)
-        try:
-            with suppress(TimeoutError):
-                async with scope:
-                    await asyncio.sleep(seconds)
-        finally:
-            self._client.waits.discard(scope)
-        if scope.expired():
-            raise SessionError(SESSION_CLOSED)
+        await self._client.interruptible(partial(asyncio.sleep, seconds))
 
     def _build_attempt(self) -> HttpRequest:
         """Build the request of the next attempt, with a fresh nonce, timestamp, serial number and signature."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,10 +24,10 @@ from kfq_async.transport.limits import RateLimiter
 from kfq_async.transport.request import Request
 from kfq_async.transport.resolver import LocalhostResolver
 from kfq_async.transport.threads import FileThreads
-from kfq_async.transport.translation import not_written, proxy_error, translate
+from kfq_async.transport.translation import SESSION_CLOSED, not_written, proxy_error, translate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from ssl import SSLContext
 
     from aiohttp import BaseConnector, ClientResponse, ClientSession
@@ -97,7 +98,7 @@ class Client:
         self._closing: asyncio.Task[None] | None = None
         """Task of the close under way, which every caller of `aclose` awaits."""
         self.waits: set[asyncio.Timeout] = set()
-        """Scopes of the calls that wait for a permit, a slot, their file or their next attempt."""
+        """Scopes of what waits for a permit, a slot, a file, the next attempt, or a change of a contract."""
         self.file_threads = FileThreads()
         """Threads that read and encode files."""
         self.blocking_threads = FileThreads()
@@ -132,6 +133,20 @@ class Client:
             proxy=self._proxy,
             headers=self._headers,
         )
+
+    async def interruptible(self, wait: Callable[[], Awaitable[object]]) -> None:
+        """Wait; raise `SessionError` if the session is unusable here, or is closed meanwhile."""
+        self.open()
+        scope = asyncio.timeout(None)
+        self.waits.add(scope)
+        try:
+            with suppress(TimeoutError):
+                async with scope:
+                    await wait()
+        finally:
+            self.waits.discard(scope)
+        if scope.expired():
+            raise SessionError(SESSION_CLOSED)
 
     async def aclose(self) -> None:
         """End the calls that are under way, close the connections, and return when that is done.
