@@ -9,6 +9,7 @@ from kfq_async.cli.contract.find import find
 from kfq_async.cli.contract.link import link
 from kfq_async.cli.contract.recall import recall
 from kfq_async.cli.contract.status import status
+from kfq_async.cli.contract.wait import wait
 
 __all__ = ["app"]
 
@@ -24,5 +25,6 @@ app = App(
 app.command(find)
 app.command(status)
 app.command(link)
+app.command(wait)
 app.command(recall)
 app.command(download)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from attrs import frozen
+from attrs import field, frozen
 
 from kfq_async.cli.contract.results import print_failure
 from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, JsonOutput, Token, UsageError
 from kfq_async.errors import EncodeError, KfqError
+from kfq_async.models.fields import repr_masked
+from kfq_async.models.masking import MaskedStr
 from kfq_async.session import AsyncSession
 
 __all__ = ["ConnectionOptions", "run_call"]
+
+
+def _as_masked(value: Token) -> MaskedStr | None:  # attrs takes the annotation for the field, with the option's name
+    return None if value is None else MaskedStr(value)
 
 
 @frozen(kw_only=True)
@@ -29,7 +35,7 @@ class ConnectionOptions:
         Print JSON instead of text.
     """
 
-    token: Token = None
+    token: Token = field(default=None, converter=_as_masked, repr=repr_masked)
     base_url: BaseUrl = DEFAULT_BASE_URL
     json_: JsonOutput = False
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from kfq_async.cli.contract.connection import ConnectionOptions, run_call
 from kfq_async.cli.contract.results import ContractExit, print_values
 from kfq_async.cli.contract.transfers import TransferBar
-from kfq_async.cli.options import Flag
+from kfq_async.cli.options import Contact, Flag
 from kfq_async.session import AsyncSession
 
 __all__ = ["download"]
@@ -23,7 +23,7 @@ def download(
     contract_id: str,
     /,
     *,
-    contact: str,
+    contact: Contact,
     to: str = ".",
     allow_unfinished: Flag = False,
     connection: Annotated[ConnectionOptions, Parameter(name="*")] = DEFAULT_CONNECTION,

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from kfq_async.cli.contract.connection import ConnectionOptions, run_call
 from kfq_async.cli.contract.results import ContractExit, print_values
-from kfq_async.cli.options import Flag, UsageError
+from kfq_async.cli.options import Contact, Flag, UsageError
 from kfq_async.session import AsyncSession
 
 __all__ = ["link"]
@@ -22,7 +22,7 @@ def link(
     contract_id: str,
     /,
     *,
-    contact: str,
+    contact: Contact,
     task_id: str | None = None,
     party_name: str | None = None,
     no_login: Flag = False,

@@ -16,6 +16,7 @@ from kfq_async.errors import (
     KfqError,
     OutcomeUnknown,
     TasksUnavailable,
+    TotalTimeout,
 )
 from kfq_async.models.contracts import ContractTask, ContractTasks
 from kfq_async.redaction import printable
@@ -70,15 +71,15 @@ def print_failure(error: KfqError, *, as_json: bool) -> ContractExit:
             "attempts": error.attempts,
             "text": str(error),
         }
-        if isinstance(error, ContractStateError):
-            values |= {"contractId": error.contract_id, "status": error.status}
+        if isinstance(error, ContractStateError | TotalTimeout) and error.tasks is not None:
+            values["status"] = error.tasks.status
         print_json(values)
     else:
         print_line(Console(stderr=True), f"{type(error).__name__}: {error}", style="red")
     match error:
         case ContractStuck():
             return ContractExit.STUCK
-        case ContractUnfinished():
+        case ContractUnfinished() | TotalTimeout(tasks=ContractTasks()):
             return ContractExit.UNFINISHED
         case ContractStateError():
             return ContractExit.ENDED
