@@ -1,5 +1,6 @@
 """PDFs of contracts: pages, hits of keywords, and where marks land, as the platform computes them (extra ``pdf``)."""
 
+from kfq_async.documents.attachments import attach
 from kfq_async.documents.inspection import (
     KeywordOccurrence,
     KeywordProblem,
@@ -8,6 +9,7 @@ from kfq_async.documents.inspection import (
     inspect_keyword,
 )
 from kfq_async.documents.keywords import KeywordHit, find_keyword, text_runs
+from kfq_async.documents.layout import TextLayout, read_layout
 from kfq_async.documents.marks import (
     ControlBox,
     Mark,
@@ -43,7 +45,9 @@ __all__ = [
     "ProblemKind",
     "Rect",
     "Refusal",
+    "TextLayout",
     "TextRun",
+    "attach",
     "box_beside",
     "find_keyword",
     "fraction_at",
@@ -53,6 +57,7 @@ __all__ = [
     "page_count",
     "place",
     "predict",
+    "read_layout",
     "select_pages",
     "text_runs",
 ]

@@ -14,6 +14,7 @@ from kfq_async.documents.keywords import find_keyword
 from kfq_async.documents.pages import java_integer, select_pages
 from kfq_async.documents.pdf import PdfDocument, PdfPage, Rect
 from kfq_async.documents.refusals import PositionRefused, Refusal
+from kfq_async.models.anchors import DATE_SIZE, DEFAULT_SIZES, MAX_SIZE, MIN_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ControlBox", "Mark", "MarkImage", "PositionFields", "box_beside", "fraction_at", "mark_of", "place"]
 
-_DEFAULT_SIZES = {"SIGNATURE": (112.0, 52.0), "SEAL": (120.0, 120.0), "CHOP_STAMP": (120.0, 120.0)}
-_DATE_SIZE = (120.0, 30.0)
 _DATE_FORMATS = frozenset({"YEAR_MONTH_DAY", "LINE", "BACK_SLASH"})
-_MIN_SIZE, _MAX_SIZE = 10.0, 120.0
 _A4_HEIGHT = 842.0
 """Height in points of which ``offsetY`` of a ``CHOP_STAMP`` is a fraction, on pages of any size."""
 _ABOVE_BASELINE = 0.618
@@ -175,7 +173,7 @@ def place(documents: Sequence[PdfDocument], fields: PositionFields) -> tuple[Con
     chop = fields.control_type == "CHOP_STAMP"
     x = 0.0 if chop and not by_keyword else read("offsetX", fields.offset_x)
     y = read("offsetY", fields.offset_y)
-    default = _DEFAULT_SIZES.get(fields.control_type, _DATE_SIZE)
+    default = DEFAULT_SIZES.get(fields.control_type, DATE_SIZE)
     width = _size("controlWidth", fields.control_width, default[0])
     height = _size("controlHeight", fields.control_height, default[1])
     box = _Box(x, y, width, height)
@@ -206,7 +204,7 @@ def box_beside(
         width: Width of the box in points; ``None`` for the default of the control type.
         height: Height of the box in points; ``None`` for the default of the control type.
     """
-    default = _DEFAULT_SIZES.get(control_type, _DATE_SIZE)
+    default = DEFAULT_SIZES.get(control_type, DATE_SIZE)
     size = default[0] if width is None else width, default[1] if height is None else height
     return _beside(hit, 0, document, control_type, _Box(right, down, *size))
 
@@ -355,7 +353,7 @@ def _size(field: str, text: str | None, default: float) -> float:
     if text is None:
         return default
     number = _java_float(text)
-    if number is None or number < _MIN_SIZE or number > _MAX_SIZE:
+    if number is None or number < MIN_SIZE or number > MAX_SIZE:
         raise PositionRefused(field, "must be a number of points from 10 to 120; leave it out for the default")
     return number
 

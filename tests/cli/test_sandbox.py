@@ -169,7 +169,7 @@ def test_default_fixtures() -> None:
         (["--fixtures", "/nowhere/platform.json"], "/nowhere/platform.json: No such file or directory"),
         (["--fixtures", __file__], "is not JSON"),
         (["--fixtures", "platform.json", "--token", "TENANT01"], "--token does not go with --fixtures"),
-        (["--rate-limit-form", "none"], "rate-limit-form"),
+        (["--rate-limit-form", "off"], "rate-limit-form"),
         (["--private-key", "/nowhere/key.pem"], "/nowhere/key.pem: No such file or directory"),
         (["--private-key", __file__], "private key is neither PEM"),
         (["--app-id", ""], "app_id"),
