@@ -19,9 +19,10 @@ from kfq_async.models.anchors import DATE_SIZE, DEFAULT_SIZES, MAX_SIZE, MIN_SIZ
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from kfq_async.documents.keywords import KeywordHit
     from kfq_async.documents.pdf import Point
 
-__all__ = ["ControlBox", "Mark", "MarkImage", "PositionFields", "fraction_at", "mark_of", "place"]
+__all__ = ["ControlBox", "Mark", "MarkImage", "PositionFields", "box_beside", "fraction_at", "mark_of", "place"]
 
 _DATE_FORMATS = frozenset({"YEAR_MONTH_DAY", "LINE", "BACK_SLASH"})
 _A4_HEIGHT = 842.0
@@ -182,6 +183,32 @@ def place(documents: Sequence[PdfDocument], fields: PositionFields) -> tuple[Con
     )
 
 
+def box_beside(
+    document: PdfDocument,
+    hit: KeywordHit,
+    control_type: str,
+    *,
+    right: int = 0,
+    down: int = 0,
+    width: float | None = None,
+    height: float | None = None,
+) -> ControlBox:
+    """Return the box that a ``KEYWORD`` has beside one hit; `ControlBox.top` is 0 where it jumps to the page's top.
+
+    Args:
+        document: Document of the hit.
+        hit: A hit of `find_keyword` or of `inspect_keyword`.
+        control_type: ``SIGNATURE``, ``SEAL``, ``SIGN_DATE`` or ``CHOP_STAMP``.
+        right: Points to the right of the hit, ``offsetX``.
+        down: Points below the hit, ``offsetY``.
+        width: Width of the box in points; ``None`` for the default of the control type.
+        height: Height of the box in points; ``None`` for the default of the control type.
+    """
+    default = DEFAULT_SIZES.get(control_type, DATE_SIZE)
+    size = default[0] if width is None else width, default[1] if height is None else height
+    return _beside(hit, 0, document, control_type, _Box(right, down, *size))
+
+
 def mark_of(placement: ControlBox, image: MarkImage = MarkImage()) -> Mark:
     """Return where the mark of a box lands once it is signed with a picture.
 
@@ -258,15 +285,19 @@ def _on_edges(index: int, document: PdfDocument, fields: PositionFields, box: _B
 def _beside_keywords(index: int, document: PdfDocument, fields: PositionFields, box: _Box) -> Iterator[ControlBox]:
     """Yield the boxes beside the hits of a keyword; a box near the top of the page jumps to the top."""
     for hit in find_keyword(document, fields.keyword, fields.keyword_type):
-        page = document.pages[hit.page - 1]
-        media = page.media_box
-        left = max(min(hit.x + box.x, media.width - box.width), 0.0)
-        top = hit.y + media.height - page.crop_box.height - _ABOVE_BASELINE * box.height + box.y
-        if top > media.height - box.height:
-            top = media.height - box.height
-        elif top < box.height:
-            top = 0.0
-        yield ControlBox(fields.control_type, index, page, left, top, box.width, box.height)
+        yield _beside(hit, index, document, fields.control_type, box)
+
+
+def _beside(hit: KeywordHit, index: int, document: PdfDocument, control_type: str, box: _Box) -> ControlBox:
+    page = document.pages[hit.page - 1]
+    media = page.media_box
+    left = max(min(hit.x + box.x, media.width - box.width), 0.0)
+    top = hit.y + media.height - page.crop_box.height - _ABOVE_BASELINE * box.height + box.y
+    if top > media.height - box.height:
+        top = media.height - box.height
+    elif top < box.height:
+        top = 0.0
+    return ControlBox(control_type, index, page, left, top, box.width, box.height)
 
 
 def _fit(width: float, height: float, image: MarkImage) -> tuple[float, float]:

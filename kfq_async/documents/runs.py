@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kfq_async.documents.content import Glyph
     from kfq_async.documents.pdf import Budget, PdfPage
 
-__all__ = ["TextRun", "round_tenth", "split_lines", "split_runs"]
+__all__ = ["TextRun", "is_stop", "round_tenth", "split_lines", "split_runs"]
 
 _STOPS = frozenset(",.[](:;!?)/")
 _SPACE_TOLERANCE = 0.5
@@ -200,13 +200,14 @@ def _words(placed: Iterable[_Placed]) -> Iterator[list[_Placed]]:
 
 def _pieces(word: list[_Placed]) -> Iterator[list[_Placed]]:
     """Split a word at stop characters, which belong to no run, and where the baseline changes."""
-    for (stop, _), group in groupby(word, key=lambda one: (_is_stop(one.glyph.text), round_tenth(one.y))):
+    for (stop, _), group in groupby(word, key=lambda one: (is_stop(one.glyph.text), round_tenth(one.y))):
         if not stop:
             yield list(group)
 
 
 @lru_cache(10_000)
-def _is_stop(text: str) -> bool:
+def is_stop(text: str) -> bool:
+    """Return whether a text ends a run and belongs to none: blanks and punctuation."""
     return all(character in _STOPS or _is_java_blank(character) for character in text)
 
 
