@@ -199,7 +199,7 @@ class AsyncSession:
         self._contracts = Contracts(
             self.send, downloads, attempts=self._settings.retry.attempts, waits=self._waits, tenant=tenant
         )
-        self._files = Files(self._fetch)
+        self._files = Files(self._fetch, self._client.file_threads.submit)
 
     @property
     def auth(self) -> Auth:

@@ -11,7 +11,7 @@ import pytest
 
 import kfq_async
 
-MODULES = re.compile(r"kfq_async\.(config|errors|models\..*|protocol\..*)")
+MODULES = re.compile(r"kfq_async\.(base_errors|config|errors|models\..*|protocol\..*)")
 CLASSES = [
     value
     for value in vars(kfq_async).values()

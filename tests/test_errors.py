@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import kfq_async
-from kfq_async import errors
+from kfq_async import base_errors, errors
 from kfq_async.errors import (
     ApiError,
     AttemptTimeout,
@@ -36,6 +36,7 @@ from kfq_async.errors import (
     ContractUnfinished,
     CredentialsError,
     DecodeError,
+    DraftRefused,
     EncodeError,
     FileChanged,
     FileNotWritten,
@@ -131,6 +132,7 @@ EXAMPLES: list[KfqError] = [
     ProxyError("the text", http_status=407),
     UnexpectedResponse("HTTP 200 with a page", http_status=200),
     DecodeError(("required key missing @ $.result.orderNo",)),
+    DraftRefused("signers[1].date", "the problem"),
     FileNotWritten(Path("/x/a.pdf"), errno.ENOSPC),
     ContractStateError("the text", contract_id="C-1", tasks=TASKS),
     ContractStuck("the text", contract_id="C-1", tasks=TASKS),
@@ -204,7 +206,8 @@ def test_all_is_sorted_and_importable(module: ModuleType) -> None:
 
 def test_errors_are_exported() -> None:
     """Every exception can be imported from the package itself."""
-    public = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
+    modules = {errors.__name__, base_errors.__name__}
+    public = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") in modules}
     assert set(errors.__all__) == {name for name in public if not name.startswith("_")}
     assert set(errors.__all__) <= set(kfq_async.__all__)
 

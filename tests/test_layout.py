@@ -22,6 +22,7 @@ ROOT = Path(kfq_async.__file__).parent
 LAYERS: dict[str, list[set[str]]] = {
     "": [
         {"_version", "config", "redaction"},
+        {"base_errors"},
         {"models"},
         {"errors"},
         {"documents", "protocol"},
@@ -63,7 +64,7 @@ LAYERS: dict[str, list[set[str]]] = {
     "cli": [
         {"options", "terminal"},
         {"progress", "report", "request"},
-        {"demo", "link", "onboard", "sandbox"},
+        {"contract", "demo", "link", "onboard", "sandbox"},
         {"app"},
         {"__init__"},
     ],
@@ -261,8 +262,9 @@ def test_moved_modules_are_gone() -> None:
 @pytest.mark.parametrize("package", ["models", "documents", "protocol", "errors", "redaction"])
 @pytest.mark.parametrize("library", ["aiohttp", "asyncio", "tenacity"])
 def test_pure_packages_do_no_io(package: str, library: str) -> None:
-    """Models, protocol, errors and redaction know no network and no event loop."""
-    assert {module for module in importers_of(library) if package_of(module) == package} == set()
+    """Models, protocol, errors and redaction know no network and no event loop; one module reads a file in a thread."""
+    importers = {module for module in importers_of(library) if package_of(module) == package}
+    assert importers <= {"documents/attachments.py"}
 
 
 @pytest.mark.parametrize("library", ["os", "random", "secrets", "socket", "time"])
@@ -380,6 +382,7 @@ def test_importing_the_package_is_cheap() -> None:
     assert libraries.isdisjoint(UNWANTED)
     assert {package_of(module.partition(".")[2].replace(".", "/")) for module in modules} <= {
         "_version",
+        "base_errors",
         "callbacks",
         "config",
         "contracts",

@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from kfq_async._version import __version__
+from kfq_async.cli.contract import app as contract
 from kfq_async.cli.demo import demo
 from kfq_async.cli.link import link
 from kfq_async.cli.onboard import app as onboard
@@ -20,11 +21,12 @@ __all__ = ["run"]
 
 app = App(
     name="kfq",
-    help="Identification links of 开放签 (Kaifangqian) for one company or many, and a sandbox for development.",
+    help="Contracts of 开放签 (Kaifangqian), identification links for one company or many, and a sandbox.",
     version=__version__,
     help_format="markdown",
     result_action="return_value",
 )
+app.command(contract)
 app.command(demo)
 app.command(link)
 app.command(onboard)

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from kfq_async.models.masking import MaskedStr
 from kfq_async.session import HOSTED
 
-__all__ = ["DEFAULT_BASE_URL", "BaseUrl", "Flag", "JsonOutput", "Token", "UsageError"]
+__all__ = ["DEFAULT_BASE_URL", "BaseUrl", "Contact", "Flag", "JsonOutput", "Token", "UsageError"]
 
 DEFAULT_BASE_URL = HOSTED
 
@@ -25,6 +25,8 @@ Token = Annotated[
     Parameter(name="--token", env_var="KFQ_APP_AUTH_TOKEN", show_default=False, converter=_as_masked),
 ]
 """appAuthToken of the enterprise."""
+Contact = Annotated[str, Parameter(converter=_as_masked)]
+"""Account of a person: mobile number or e-mail address."""
 BaseUrl = Annotated[str, Parameter(name="--base-url", env_var="KFQ_BASE_URL")]
 """Base URL of the platform, including the context path."""
 JsonOutput = Annotated[bool, Parameter(name="--json", negative=(), show_default=False)]

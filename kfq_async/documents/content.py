@@ -88,11 +88,14 @@ class PageReader:
 
     Attributes:
         hidden: Whether an ActualText over several glyphs was met; the platform then finds no keyword in the document.
+        has_picture: Whether the page that was read last draws a picture.
     """
 
     _document: PdfDocument
     hidden: bool = False
     """Whether an ActualText over several glyphs was met; the platform then finds no keyword in the document."""
+    has_picture: bool = False
+    """Whether the page that was read last draws a picture."""
     _fonts: FontLoader = field(init=False)
     _glyphs: list[Glyph] = field(init=False, factory=list)
     _marked: list[_MarkedContent] = field(init=False, factory=list)
@@ -106,7 +109,7 @@ class PageReader:
         Raises:
             PdfError: Damaged, or beyond a limit.
         """
-        self._glyphs, self._marked = [], []
+        self._glyphs, self._marked, self.has_picture = [], [], False
         with reading():
             streams, resources = self._document.content(page)
             _Interpreter(self, self._document, resources, _State(), 0).run(b"\n".join(streams))
@@ -186,6 +189,7 @@ class _Interpreter:
             b"'": (1, self._next_line_and_show),
             b'"': (3, self._space_next_line_and_show),
             b"Do": (1, self._draw),
+            b"ID": (0, self._picture),
             b"BMC": (1, self._begin_marked),
             b"BDC": (2, self._begin_marked),
             b"EMC": (0, self._end_marked),
@@ -266,10 +270,13 @@ class _Interpreter:
         self._next_line_and_show(string)
 
     def _draw(self, name: Operand) -> None:
-        """Draw a form; its content may have further forms."""
+        """Draw a picture, or a form; its content may have further forms."""
         reference = self._resource("XObject", name)
         form = self._document.dictionary(reference)
-        if self._document.name(form.get("Subtype")) != "Form" or self._depth >= _MAX_NESTING:
+        kind = self._document.name(form.get("Subtype"))
+        if kind == "Image":
+            self._picture()
+        if kind != "Form" or self._depth >= _MAX_NESTING:
             return
         matrix = tuple(self._document.items(form.get("Matrix"))) or _IDENTITY
         resources = self._document.dictionary(form.get("Resources")) or self._resources
@@ -277,6 +284,9 @@ class _Interpreter:
         state = evolve(self._state, ctm=ctm)
         inner = _Interpreter(self._reader, self._document, resources, state, self._depth + 1)
         inner.run(self._document.stream(reference) or b"")
+
+    def _picture(self) -> None:
+        self._reader.has_picture = True
 
     def _begin_marked(self, _tag: Operand, properties: Operand | None = None) -> None:
         if isinstance(properties, Name):

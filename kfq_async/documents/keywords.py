@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from attrs import frozen
 
@@ -41,6 +41,11 @@ class KeywordHit:
     origin: Point
     """Origin of the keyword's own first glyph, in raw user space."""
 
+    @classmethod
+    def in_run(cls, run: TextRun, keyword: str) -> Self:
+        """Return the hit of a keyword that a run holds; twice in one run is one hit."""
+        return cls(run.page, run.x, run.y, run.text, run.origins[run.text.index(keyword)])
+
 
 def text_runs(document: PdfDocument) -> tuple[TextRun, ...]:
     """Return the runs of all pages, in the platform's order; none if an ActualText over several glyphs hides them.
@@ -70,9 +75,7 @@ def find_keyword(document: PdfDocument, keyword: str | None, keyword_type: str |
     part = (keyword or "").partition(",")[0]
     if not part:
         raise PositionRefused("keyword", "is missing")
-    hits = [
-        KeywordHit(run.page, run.x, run.y, run.text, run.origins[run.text.index(part)]) for run in _runs(document, part)
-    ]
+    hits = [KeywordHit.in_run(run, part) for run in _runs(document, part)]
     hits = {"1": hits[:1], "-1": hits[-1:]}.get(keyword_type, hits)
     if not hits:
         raise PositionRefused("keyword", "was not found in the document")

@@ -14,18 +14,17 @@ from kfq_async.documents.keywords import find_keyword
 from kfq_async.documents.pages import java_integer, select_pages
 from kfq_async.documents.pdf import PdfDocument, PdfPage, Rect
 from kfq_async.documents.refusals import PositionRefused, Refusal
+from kfq_async.models.anchors import DATE_SIZE, DEFAULT_SIZES, MAX_SIZE, MIN_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from kfq_async.documents.keywords import KeywordHit
     from kfq_async.documents.pdf import Point
 
-__all__ = ["ControlBox", "Mark", "MarkImage", "PositionFields", "fraction_at", "mark_of", "place"]
+__all__ = ["ControlBox", "Mark", "MarkImage", "PositionFields", "box_beside", "fraction_at", "mark_of", "place"]
 
-_DEFAULT_SIZES = {"SIGNATURE": (112.0, 52.0), "SEAL": (120.0, 120.0), "CHOP_STAMP": (120.0, 120.0)}
-_DATE_SIZE = (120.0, 30.0)
 _DATE_FORMATS = frozenset({"YEAR_MONTH_DAY", "LINE", "BACK_SLASH"})
-_MIN_SIZE, _MAX_SIZE = 10.0, 120.0
 _A4_HEIGHT = 842.0
 """Height in points of which ``offsetY`` of a ``CHOP_STAMP`` is a fraction, on pages of any size."""
 _ABOVE_BASELINE = 0.618
@@ -174,7 +173,7 @@ def place(documents: Sequence[PdfDocument], fields: PositionFields) -> tuple[Con
     chop = fields.control_type == "CHOP_STAMP"
     x = 0.0 if chop and not by_keyword else read("offsetX", fields.offset_x)
     y = read("offsetY", fields.offset_y)
-    default = _DEFAULT_SIZES.get(fields.control_type, _DATE_SIZE)
+    default = DEFAULT_SIZES.get(fields.control_type, DATE_SIZE)
     width = _size("controlWidth", fields.control_width, default[0])
     height = _size("controlHeight", fields.control_height, default[1])
     box = _Box(x, y, width, height)
@@ -182,6 +181,32 @@ def place(documents: Sequence[PdfDocument], fields: PositionFields) -> tuple[Con
     return tuple(
         placement for index, document in enumerate(documents) for placement in on_pages(index, document, fields, box)
     )
+
+
+def box_beside(
+    document: PdfDocument,
+    hit: KeywordHit,
+    control_type: str,
+    *,
+    right: int = 0,
+    down: int = 0,
+    width: float | None = None,
+    height: float | None = None,
+) -> ControlBox:
+    """Return the box that a ``KEYWORD`` has beside one hit; `ControlBox.top` is 0 where it jumps to the page's top.
+
+    Args:
+        document: Document of the hit.
+        hit: A hit of `find_keyword` or of `inspect_keyword`.
+        control_type: ``SIGNATURE``, ``SEAL``, ``SIGN_DATE`` or ``CHOP_STAMP``.
+        right: Points to the right of the hit, ``offsetX``.
+        down: Points below the hit, ``offsetY``.
+        width: Width of the box in points; ``None`` for the default of the control type.
+        height: Height of the box in points; ``None`` for the default of the control type.
+    """
+    default = DEFAULT_SIZES.get(control_type, DATE_SIZE)
+    size = default[0] if width is None else width, default[1] if height is None else height
+    return _beside(hit, 0, document, control_type, _Box(right, down, *size))
 
 
 def mark_of(placement: ControlBox, image: MarkImage = MarkImage()) -> Mark:
@@ -260,15 +285,19 @@ def _on_edges(index: int, document: PdfDocument, fields: PositionFields, box: _B
 def _beside_keywords(index: int, document: PdfDocument, fields: PositionFields, box: _Box) -> Iterator[ControlBox]:
     """Yield the boxes beside the hits of a keyword; a box near the top of the page jumps to the top."""
     for hit in find_keyword(document, fields.keyword, fields.keyword_type):
-        page = document.pages[hit.page - 1]
-        media = page.media_box
-        left = max(min(hit.x + box.x, media.width - box.width), 0.0)
-        top = hit.y + media.height - page.crop_box.height - _ABOVE_BASELINE * box.height + box.y
-        if top > media.height - box.height:
-            top = media.height - box.height
-        elif top < box.height:
-            top = 0.0
-        yield ControlBox(fields.control_type, index, page, left, top, box.width, box.height)
+        yield _beside(hit, index, document, fields.control_type, box)
+
+
+def _beside(hit: KeywordHit, index: int, document: PdfDocument, control_type: str, box: _Box) -> ControlBox:
+    page = document.pages[hit.page - 1]
+    media = page.media_box
+    left = max(min(hit.x + box.x, media.width - box.width), 0.0)
+    top = hit.y + media.height - page.crop_box.height - _ABOVE_BASELINE * box.height + box.y
+    if top > media.height - box.height:
+        top = media.height - box.height
+    elif top < box.height:
+        top = 0.0
+    return ControlBox(control_type, index, page, left, top, box.width, box.height)
 
 
 def _fit(width: float, height: float, image: MarkImage) -> tuple[float, float]:
@@ -324,7 +353,7 @@ def _size(field: str, text: str | None, default: float) -> float:
     if text is None:
         return default
     number = _java_float(text)
-    if number is None or number < _MIN_SIZE or number > _MAX_SIZE:
+    if number is None or number < MIN_SIZE or number > MAX_SIZE:
         raise PositionRefused(field, "must be a number of points from 10 to 120; leave it out for the default")
     return number
 

@@ -103,8 +103,7 @@ class Point(NamedTuple):
     y: float
 
 
-@frozen
-class Rect:
+class Rect(NamedTuple):
     """Rectangle in raw user space of a page, in points of 1/72 inch, y upwards.
 
     Attributes:

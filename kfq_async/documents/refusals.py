@@ -48,7 +48,8 @@ class Refusal(StrEnum):
     Attributes:
         BUSINESS: Envelope A with code 31000.
         INTERNAL: Envelope B with code 500.
-        UNHANDLED: Envelope A with code ``null``, or the hidden error page if the call names no ``operatorAccount``.
+        UNHANDLED: The hidden error page (401), or envelope A with code ``null`` if the call names an
+            ``operatorAccount``.
     """
 
     BUSINESS = "business"
@@ -56,12 +57,12 @@ class Refusal(StrEnum):
     INTERNAL = "internal"
     """Envelope B with code 500."""
     UNHANDLED = "unhandled"
-    """Envelope A with code ``null``, or the hidden error page if the call names no ``operatorAccount``."""
+    """The hidden error page (401), or envelope A with code ``null`` if the call names an ``operatorAccount``."""
 
     @property
-    def code(self) -> int | None:
-        """Error code of the response; ``None`` where the platform sends ``null``."""
-        return {Refusal.BUSINESS: 31_000, Refusal.INTERNAL: 500}.get(self)
+    def code(self) -> int:
+        """Error code of the response; 401 for the hidden error page."""
+        return {Refusal.BUSINESS: 31_000, Refusal.INTERNAL: 500}.get(self, 401)
 
 
 class PositionRefused(ValueError):
@@ -86,6 +87,6 @@ class PositionRefused(ValueError):
         return f"{self.args[0]} {self.args[1]}"
 
     @property
-    def code(self) -> int | None:
-        """Error code of the response; ``None`` where the platform sends ``null``."""
+    def code(self) -> int:
+        """Error code of the response; 401 for the hidden error page."""
         return self.refusal.code

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kfq_async.documents.content import Glyph
     from kfq_async.documents.pdf import Budget, PdfPage
 
-__all__ = ["TextRun", "round_tenth", "split_runs"]
+__all__ = ["TextRun", "is_stop", "round_tenth", "split_lines", "split_runs"]
 
 _STOPS = frozenset(",.[](:;!?)/")
 _SPACE_TOLERANCE = 0.5
@@ -73,9 +73,26 @@ class _Placed(NamedTuple):
 
 def split_runs(page: PdfPage, glyphs: Iterable[Glyph], budget: Budget) -> list[TextRun]:
     """Return the runs of a page in the platform's order: by direction, then line by line, from left to right."""
+    placed = _sorted(page, glyphs, budget)
+    return [_run(page, piece) for word in _words(placed) for piece in _pieces(word)]
+
+
+def split_lines(page: PdfPage, glyphs: Iterable[Glyph], budget: Budget) -> list[list[Glyph]]:
+    """Return the glyphs of each printed line of a page, in the order of `split_runs`."""
+    lines: list[list[Glyph]] = []
+    last: _Placed | None = None
+    for one in _sorted(page, glyphs, budget):
+        if last is None or last.direction != one.direction or not _on_one_line(last, one):
+            lines.append([])
+        lines[-1].append(one.glyph)
+        last = one
+    return lines
+
+
+def _sorted(page: PdfPage, glyphs: Iterable[Glyph], budget: Budget) -> list[_Placed]:
     placed = _drop_doubles((_place(page, glyph) for glyph in glyphs), budget)
     placed.sort(key=cmp_to_key(_compare))
-    return [_run(page, piece) for word in _words(placed) for piece in _pieces(word)]
+    return placed
 
 
 def round_tenth(value: float) -> float:
@@ -136,9 +153,14 @@ def _compare(one: _Placed, other: _Placed) -> int:
     """Compare by direction, then line, then x; glyphs whose heights overlap are on one line."""
     if one.direction != other.direction:
         return -1 if one.direction < other.direction else 1
-    if one.top <= other.y <= one.y or other.top <= one.y <= other.y or abs(one.y - other.y) < _SAME_LINE:
+    if _on_one_line(one, other):
         return (one.x > other.x) - (one.x < other.x)
     return -1 if one.y < other.y else 1
+
+
+def _on_one_line(one: _Placed, other: _Placed) -> bool:
+    """Tell whether the heights of two glyphs overlap."""
+    return one.top <= other.y <= one.y or other.top <= one.y <= other.y or abs(one.y - other.y) < _SAME_LINE
 
 
 def _words(placed: Iterable[_Placed]) -> Iterator[list[_Placed]]:
@@ -178,13 +200,14 @@ def _words(placed: Iterable[_Placed]) -> Iterator[list[_Placed]]:
 
 def _pieces(word: list[_Placed]) -> Iterator[list[_Placed]]:
     """Split a word at stop characters, which belong to no run, and where the baseline changes."""
-    for (stop, _), group in groupby(word, key=lambda one: (_is_stop(one.glyph.text), round_tenth(one.y))):
+    for (stop, _), group in groupby(word, key=lambda one: (is_stop(one.glyph.text), round_tenth(one.y))):
         if not stop:
             yield list(group)
 
 
 @lru_cache(10_000)
-def _is_stop(text: str) -> bool:
+def is_stop(text: str) -> bool:
+    """Return whether a text ends a run and belongs to none: blanks and punctuation."""
     return all(character in _STOPS or _is_java_blank(character) for character in text)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Self
+from inspect import currentframe
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
+from warnings import warn
 
-from attrs import field, frozen
+from attrs import evolve, field, fields_dict, frozen
 
+from kfq_async.base_errors import DraftRefused
+from kfq_async.models.anchors import Anchor, WirePosition, check_whole
+from kfq_async.models.drafts import check_choice, check_documents, check_draft, check_flag, check_sequence, format_day
 from kfq_async.models.fields import (
     ADDED,
     MODEL,
@@ -22,6 +27,20 @@ from kfq_async.models.fields import (
     models,
     text,
 )
+from kfq_async.models.masking import type_name
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from kfq_async.models.files import UploadedAttachment, UploadedDocument
+
+Anchors: TypeAlias = Anchor | Sequence[Anchor]
+"""One place of a mark, or several."""
+DateFormat: TypeAlias = Literal["YEAR_MONTH_DAY", "LINE", "BACK_SLASH"]
+
+
+class PlatformFaultWarning(UserWarning):
+    """The draft asks for something that a measured release of the platform accepts and cannot do."""
 
 
 @frozen(kw_only=True)
@@ -40,6 +59,16 @@ class ContractUser:
     """Kind of ``contact``: ``MOBILE`` or ``EMAIL``."""
     contact: str | None = field(default=None, **SECRET_TEXT)
     """Mobile number or e-mail address of the account, up to 255 characters."""
+
+    @classmethod
+    def mobile(cls, name: str, number: str) -> Self:
+        """Return a person with a mobile number."""
+        return cls(name=name, contact_type="MOBILE", contact=number)
+
+    @classmethod
+    def email(cls, name: str, address: str) -> Self:
+        """Return a person with an e-mail address."""
+        return cls(name=name, contact_type="EMAIL", contact=address)
 
 
 @frozen(kw_only=True)
@@ -173,6 +202,75 @@ class InternalNode:
     seal_type: str | None = field(default=None, validator=text)
     """Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten)."""
 
+    @classmethod
+    def seal(
+        cls,
+        place: Anchors | None = None,
+        *,
+        seal_id: str | None = None,
+        by: ContractUser | None = None,
+        auto: bool = False,
+        chop: Anchors | None = None,
+        date: Anchors | None = None,
+        date_format: DateFormat = "YEAR_MONTH_DAY",
+    ) -> Self:
+        """Return the step that applies the enterprise's seal.
+
+        Args:
+            place: Places of the seal.
+            seal_id: Id of the seal; the sender's must have one.
+            by: Person who applies it; ``None`` for an automatic seal, and for the sender's operator.
+            auto: Whether the platform applies it by itself; only for the sender.
+            chop: Height of a cross-page seal (骑缝签), on all pages.
+            date: Places of a date; see `ContractSigner.person`.
+            date_format: Format of the date.
+
+        Raises:
+            DraftRefused: A place cannot be reached; the text names the argument.
+            TypeError: An argument has the wrong type.
+        """
+        return cls(
+            node_type="ENTERPRISE_SEAL",
+            signer=by,
+            auto_sign="AUTO_SIGN" if auto else None,
+            seal_id=seal_id,
+            position_param_list=_positions(seal=place, chop=chop, date=date, date_format=date_format),
+        )
+
+    @classmethod
+    def sign(
+        cls,
+        place: Anchors | None = None,
+        *,
+        by: ContractUser | None = None,
+        kind: Literal["AGENT_SIGN", "LEGAL_PERSON_SIGN", "PERSONAL_SIGN"] = "AGENT_SIGN",
+        date: Anchors | None = None,
+        date_format: DateFormat = "YEAR_MONTH_DAY",
+    ) -> Self:
+        """Return the step in which a person of the enterprise signs.
+
+        Args:
+            place: Places of the signature.
+            by: The person; ``None`` for the sender's operator.
+            kind: Whether the person signs as agent, as legal representative, or personally.
+            date: Places of a date; see `ContractSigner.person`.
+            date_format: Format of the date.
+
+        Raises:
+            DraftRefused: A place cannot be reached; the text names the argument.
+            TypeError: An argument has the wrong type.
+        """
+        return cls(
+            node_type=kind,
+            signer=by,
+            position_param_list=_positions(sign=place, date=date, date_format=date_format),
+        )
+
+    @classmethod
+    def approve(cls, *, by: ContractUser | None = None) -> Self:
+        """Return the step in which an employee of the sender approves; ``None`` for its operator."""
+        return cls(node_type="APPROVER_CHECK", signer=by)
+
 
 @frozen(kw_only=True)
 class ContractSigner:
@@ -226,6 +324,208 @@ class ContractSigner:
     """Identification of the person: ``required``, ``allowed`` or ``not_required``."""
     seal_type: str | None = field(default=None, validator=text)
     """Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten)."""
+
+    @classmethod
+    def sender(
+        cls,
+        *,
+        seal: Anchors | None = None,
+        seal_id: str | None = None,
+        auto: bool = False,
+        by: ContractUser | None = None,
+        chop: Anchors | None = None,
+        date: Anchors | None = None,
+        date_format: DateFormat = "YEAR_MONTH_DAY",
+        nodes: Sequence[InternalNode] | None = None,
+        order: int | None = None,
+    ) -> Self:
+        """Return the enterprise that sends the contract, with one seal, or with the steps of ``nodes``.
+
+        Args:
+            seal: Places of the seal.
+            seal_id: Id of the seal.
+            auto: Whether the platform applies the seal by itself.
+            by: Person who applies it; ``None`` for the operator of the draft.
+            chop: Height of a cross-page seal (骑缝签), on all pages.
+            date: Places of a date; see `person`.
+            date_format: Format of the date.
+            nodes: Several steps, in place of all this: `InternalNode.seal`, ``sign`` and ``approve``.
+            order: Signing order; ``None`` for the place in the sequence.
+
+        Raises:
+            DraftRefused: A place cannot be reached; the text names the argument.
+            TypeError: An argument has the wrong type, or ``nodes`` are given with others.
+        """
+        if nodes is None:
+            steps = [
+                InternalNode.seal(
+                    seal, seal_id=seal_id, by=by, auto=auto, chop=chop, date=date, date_format=date_format
+                )
+            ]
+        else:
+            _check_alone(nodes, seal=seal, seal_id=seal_id, by=by, chop=chop, date=date)
+            steps = list(nodes)
+        return cls(signer_type="SENDER", signer_order=_order(order), internal_node_list=_numbered(steps))
+
+    @classmethod
+    def enterprise(
+        cls,
+        name: str,
+        *,
+        by: ContractUser | None = None,
+        seal: Anchors | None = None,
+        sign: Anchors | None = None,
+        chop: Anchors | None = None,
+        date: Anchors | None = None,
+        date_format: DateFormat = "YEAR_MONTH_DAY",
+        nodes: Sequence[InternalNode] | None = None,
+        order: int | None = None,
+    ) -> Self:
+        """Return an enterprise that receives the contract, whose agent signs and seals, or with the steps of ``nodes``.
+
+        Args:
+            name: Name of the enterprise.
+            by: Person who signs and applies the seal.
+            seal: Places of the seal.
+            sign: Places of the agent's signature, which comes first.
+            chop: Height of a cross-page seal (骑缝签), on all pages.
+            date: Places of a date, beside the seal or else the signature; see `person`.
+            date_format: Format of the date.
+            nodes: Several steps, in place of all this: `InternalNode.seal` and ``sign``.
+            order: Signing order; ``None`` for the place in the sequence.
+
+        Raises:
+            DraftRefused: A place cannot be reached; the text names the argument.
+            TypeError: An argument has the wrong type, or ``nodes`` are given with others.
+        """
+        if nodes is None:
+            sealed = seal is not None or chop is not None or sign is None
+            steps = []
+            if sign is not None:
+                steps.append(InternalNode.sign(sign, by=by, date=None if sealed else date, date_format=date_format))
+            if sealed:
+                steps.append(InternalNode.seal(seal, by=by, chop=chop, date=date, date_format=date_format))
+        else:
+            _check_alone(nodes, by=by, seal=seal, sign=sign, chop=chop, date=date)
+            steps = list(nodes)
+        return cls(
+            signer_type="RECEIVER_ENT",
+            signer_name=name,
+            signer_order=_order(order),
+            internal_node_list=_numbered(steps),
+        )
+
+    @classmethod
+    def person(
+        cls,
+        user: ContractUser,
+        *,
+        sign: Anchors | None = None,
+        date: Anchors | None = None,
+        date_format: DateFormat = "YEAR_MONTH_DAY",
+        order: int | None = None,
+    ) -> Self:
+        """Return a person who receives the contract, and signs it.
+
+        Args:
+            user: The person.
+            sign: Places of the signature; ``None`` leaves them to the signer, where the business line allows it.
+            date: Places of a date, which warns with `PlatformFaultWarning`: release 3.2 of the self-hosted platform
+                starts such a contract, and cannot sign it.
+            date_format: Format of the date: ``YEAR_MONTH_DAY`` (yyyy年MM月dd日), ``LINE`` (yyyy-MM-dd) or
+                ``BACK_SLASH`` (yyyy/MM/dd).
+            order: Signing order; ``None`` for the place in the sequence.
+
+        Raises:
+            DraftRefused: A place cannot be reached; the text names the argument.
+            TypeError: An argument has the wrong type.
+        """
+        return cls(
+            signer_type="RECEIVER_PERSONAL",
+            signer_name=user.name,
+            signer_order=_order(order),
+            receiver=user,
+            position_param_list=_positions(sign=sign, date=date, date_format=date_format),
+        )
+
+
+CONTROL_TYPES = {"sign": "SIGNATURE", "seal": "SEAL", "chop": "CHOP_STAMP", "date": "SIGN_DATE"}
+"""Kind of mark by the argument that places it."""
+
+
+def _positions(*, date_format: str, **anchors: Anchors | None) -> tuple[PositionParam, ...] | None:
+    """Return the positions of marks, or ``None``; raise `DraftRefused` or `TypeError` that names the argument."""
+    positions = [
+        _position(control_type, anchor, position, date_format)
+        for name, control_type in CONTROL_TYPES.items()
+        for anchor in _anchors(name, anchors.get(name))
+        for position in _wire_positions(name, anchor, control_type)
+    ]
+    if anchors.get("date") is not None:
+        warn(
+            "a contract with a date mark starts, but release 3.2 of the self-hosted platform cannot sign it: leave "
+            "date out, and let the signature's own time tell it",
+            PlatformFaultWarning,
+            stacklevel=_levels_outside(),
+        )
+    return tuple(positions) or None
+
+
+def _levels_outside() -> int:
+    """Return how many frames above its caller the first one outside this module is."""
+    frame, levels = currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame, levels = frame.f_back, levels + 1
+    return levels
+
+
+def _anchors(name: str, value: object) -> Sequence[Anchor]:
+    found = () if value is None else (value,) if isinstance(value, Anchor) else value
+    if isinstance(found, str | bytes) or not isinstance(found, Sequence):
+        raise TypeError(f"{name} must be an anchor, such as document.keyword(...), not {type_name(value)}")
+    for item in found:
+        if not isinstance(item, Anchor):
+            raise TypeError(f"{name} must hold anchors, such as document.keyword(...), not {type_name(item)}")
+    return found
+
+
+def _wire_positions(name: str, anchor: Anchor, control_type: str) -> list[WirePosition]:
+    try:
+        return list(anchor.place(control_type))
+    except ValueError as problem:
+        text = str(problem)
+    raise DraftRefused(name, text)
+
+
+def _position(control_type: str, anchor: Anchor, position: WirePosition, date_format: str) -> PositionParam:
+    return PositionParam(
+        control_type=control_type,
+        relation_doc_list=(RelationDoc(doc_type="1", doc_id=anchor.doc_id),),
+        sign_date_format=date_format if control_type == "SIGN_DATE" else None,
+        **{name: getattr(position, name) for name in fields_dict(WirePosition)},
+    )
+
+
+def _order(order: int | None) -> str | None:
+    if order is not None:
+        check_whole("order", order)
+    return None if order is None else str(order)
+
+
+def _numbered(steps: Sequence[InternalNode]) -> tuple[InternalNode, ...]:
+    """Return steps with their place in the sequence where they have no order."""
+    return tuple(
+        step if step.signer_order is not None else evolve(step, signer_order=str(number))
+        for number, step in enumerate(steps, 1)
+    )
+
+
+def _check_alone(nodes: object, **others: object) -> None:
+    if isinstance(nodes, InternalNode | str) or not isinstance(nodes, Sequence):
+        raise TypeError(f"nodes must be a sequence of InternalNode, not {type_name(nodes)}: write a list, even for one")
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        raise TypeError(f"{given[0]} does not go with nodes: give it to InternalNode.seal or InternalNode.sign")
 
 
 @frozen(kw_only=True)
@@ -357,6 +657,96 @@ class ContractDraftRequest:
     operator_account: str | None = field(default=None, **SECRET_TEXT)
     """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
     the session."""
+
+    @classmethod
+    def of(
+        cls,
+        documents: UploadedDocument | Sequence[UploadedDocument],
+        *,
+        subject: str,
+        sign_re_id: str,
+        operator: ContractUser,
+        signers: Sequence[ContractSigner],
+        expire_date: date | None = None,
+        send: bool = False,
+        sn: str | None = None,
+        annexes: Sequence[UploadedAttachment] = (),
+        template_params: Sequence[SignTemplateParam] = (),
+        auto_finish: bool = True,
+        together: bool = False,
+        mode: Literal["free", "rule"] = "free",
+        control_change_flag: Literal["NECESSARY_NO_ADD", "NECESSARY_AND_ADD", "NOT_NECESSARY"] | None = None,
+    ) -> Self:
+        """Return the request of a contract, after checking it for what the platform refuses without a clear reason.
+
+        The result is an ordinary request: print it, change it with ``attrs.evolve``, store it, send it later. A request
+        that is made by hand is not checked.
+
+        Args:
+            documents: Documents to sign, from ``session.files.upload_document``: one, or several of different names.
+            subject: Title, at most 200 characters, none beyond the basic multilingual plane.
+            sign_re_id: Id of the business line; see ``session.accounts.business_lines``.
+            operator: Employee of the token's enterprise who initiates the contract, and performs the sender's steps
+                that name no one else.
+            signers: Parties, from `ContractSigner.sender`, ``enterprise`` and ``person``; they sign in this sequence.
+            expire_date: Signing deadline, after today in China; the day itself is not included.
+            send: Whether to start the contract at once; otherwise it is kept as a draft.
+            sn: Contract number, at most 200 characters.
+            annexes: Attachments, from ``session.files.upload_attachment``.
+            template_params: Values of template controls.
+            auto_finish: Whether the contract finishes after the last signature, or is kept open.
+            together: Whether all parties sign at once instead of one after the other.
+            mode: ``"rule"`` for a business line that prescribes the parties: ``signers`` are the receivers then, each
+                with the ``order`` of the business line.
+            control_change_flag: Whether signers may move or add marks; ``None`` leaves it to the business line.
+
+        Raises:
+            DraftRefused: The platform would refuse the draft, or make of it what is not meant; ``path`` names the
+                argument, such as ``signers[1].date``.
+            TypeError: An argument has the wrong type.
+        """
+        listed = check_sequence("documents", documents)
+        parties = check_sequence("signers", signers)
+        by_rule = check_choice("mode", mode, ("free", "rule")) == "rule"
+        check_documents([document.name for document in listed])
+        draft = cls(
+            send="1" if check_flag("send", send) else "0",
+            operator=operator,
+            expire_date=format_day("expire_date", expire_date),
+            sign_re_id=sign_re_id,
+            sn=sn,
+            subject=subject,
+            sign_document_list=[SignDocument(doc_id=document.doc_id) for document in listed],
+            annex_list=[Annex(file_id=annex.file_id) for annex in check_sequence("annexes", annexes)] or None,
+            sign_template_param_list=check_sequence("template_params", template_params) or None,
+            signer_list=_in_sequence(parties, operator, by_rule=by_rule),
+            sign_order_type="NO_ORDER" if check_flag("together", together) else "ORDER",
+            control_change_flag=control_change_flag,
+            auto_finish=1 if check_flag("auto_finish", auto_finish) else 0,
+        )
+        check_draft(draft, by_rule=by_rule)
+        return draft
+
+
+def _in_sequence(
+    signers: Sequence[ContractSigner], operator: ContractUser, *, by_rule: bool
+) -> tuple[ContractSigner, ...]:
+    """Return parties with their place in the sequence if they have no order, and the sender's steps with a person."""
+    return tuple(
+        evolve(
+            signer,
+            signer_order=str(number) if signer.signer_order is None and not by_rule else signer.signer_order,
+            internal_node_list=signer.internal_node_list
+            and tuple(_with_operator(node, operator) for node in signer.internal_node_list)
+            if signer.signer_type == "SENDER"
+            else signer.internal_node_list,
+        )
+        for number, signer in enumerate(signers, 1)
+    )
+
+
+def _with_operator(node: InternalNode, operator: ContractUser) -> InternalNode:
+    return evolve(node, signer=operator) if node.signer is None and node.auto_sign != "AUTO_SIGN" else node
 
 
 @frozen(kw_only=True)

@@ -32,7 +32,17 @@ if TYPE_CHECKING:
     from kfq_async.models.files import FileUpload
     from kfq_async.protocol.signing import Signer
 
-__all__ = ["HEAD", "MAX_NAME", "TAIL", "FileFacts", "OpenFile", "PreparedUpload", "encoded_size", "prepare_upload"]
+__all__ = [
+    "HEAD",
+    "MAX_NAME",
+    "TAIL",
+    "FileFacts",
+    "OpenFile",
+    "PreparedUpload",
+    "encoded_size",
+    "prepare_upload",
+    "resolve_name",
+]
 
 HEAD = 1024
 """Number of the first bytes of a file that are looked at."""
@@ -95,7 +105,7 @@ class PreparedUpload(PreparedCall):
 
     def begin(self, file: OpenFile, facts: FileFacts) -> None:
         """Add the file, with its name; raise `FileRefused`, without the name, if the platform would refuse it."""
-        name, suffix = _resolve_name(self.upload, facts)
+        name, suffix = resolve_name(self.upload, facts)
         ending = self.upload.name_ending
         problem = (
             _find_name_problem(name, ending)
@@ -165,7 +175,7 @@ def _append(body: bytes, fields: bytes) -> MaskedBytes:
     return MaskedBytes(b"{%b" % fields if body == b"{}" else b"%b,%b" % (bytes(body)[:-1], fields))
 
 
-def _resolve_name(upload: FileUpload, facts: FileFacts) -> tuple[str | None, str]:
+def resolve_name(upload: FileUpload, facts: FileFacts) -> tuple[str | None, str]:
     """Return name and extension: what the caller gave, else what the file has; a PDF needs no extension."""
     path, given = PurePath(facts.name or ""), PurePath(upload.name or "")
     if upload.suffix is not None:

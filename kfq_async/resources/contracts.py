@@ -13,7 +13,7 @@ from kfq_async.contracts.events import ContractEvents
 from kfq_async.contracts.lifecycle import Addition, Aim, StartPlan, find_addition_obstacle, is_started
 from kfq_async.contracts.lost_drafts import describe_draft
 from kfq_async.contracts.waiting import WaitTarget, WatchedContract, parse_until
-from kfq_async.errors import BusinessError, ContractUnfinished
+from kfq_async.errors import BusinessError, ContractUnfinished, ParameterError
 from kfq_async.models.contracts import (
     ContractAddSignersRequest,
     ContractApprovalRequest,
@@ -390,7 +390,10 @@ class Contracts:
         require(contract_id=contract_id, signers=signers)
         check_bool(revive=revive, confirm=confirm)
         request = ContractAddSignersRequest(contract_id=contract_id, signer_list=signers)
-        before = await self.tasks(contract_id)
+        try:
+            before = await self.tasks(contract_id)
+        except (BusinessError, ParameterError):  # there is no such contract: the operation has a reason of its own
+            before = ContractTasks(status="", todo_task_list=())
         obstacle = find_addition_obstacle(contract_id, before, revive=revive)
         if obstacle is not None:
             obstacle.operation = CONTRACT_ADD_SIGNERS.name

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from attrs import evolve
 
 from kfq_async.models.files import AttachmentUpload, DocumentUpload, UploadedAttachment, UploadedDocument
 from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
+from kfq_async.protocol.uploads import FileFacts, resolve_name
+from kfq_async.resources.arguments import check_bool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from kfq_async.models.anchors import DocumentLayout
     from kfq_async.models.files import UploadProgress, UploadSource
     from kfq_async.protocol.operation import Fetch
 
 __all__ = ["ANNEX_FILE", "DOCUMENT_FILE", "Files"]
+
+T = TypeVar("T")
+
+MAX_READING = 60.0
+"""Seconds for which an upload that has ended waits for the layout of its file."""
 
 DOCUMENT_FILE = Operation(
     "POST",
@@ -33,11 +50,20 @@ ANNEX_FILE = Operation(
 )
 
 
+class Submit(Protocol):
+    """Function of the session that calls a function in a thread."""
+
+    def __call__(self, function: Callable[..., T], *args: object) -> Future[T]:
+        """Call a function in the next free thread."""
+        ...
+
+
 class Files:
     """``session.files``: upload documents to be signed, and attachments of contracts."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, submit: Submit) -> None:
         self._fetch = fetch
+        self._submit = submit
 
     async def upload_document(
         self,
@@ -47,6 +73,7 @@ class Files:
         suffix: str | None = None,
         reference: str | None = None,
         progress: UploadProgress | None = None,
+        read_text: bool = True,
     ) -> UploadedDocument:
         """Upload a document to be signed: PDF, Word or Excel (protocol section 4.4).
 
@@ -70,9 +97,12 @@ class Files:
                 the draft is sent. Signers see it. ``None`` adds nothing.
             progress: Called in the event loop, after each piece, with the number of bytes of the file that were sent
                 in this attempt, and with all. A retry begins again. What it raises ends the call and is raised.
+            read_text: Whether to read, in a thread during the upload, where the text of a PDF of at most 32 MiB stands,
+                given as a path or as bytes, for `UploadedDocument.keyword` and ``at``. It needs the extra ``pdf``, and
+                without that there is no layout.
 
         Returns:
-            Id of the document.
+            The document: its id, and the places in it for marks.
 
         Raises:
             FileRefused: The file cannot be read, or the platform would refuse it; nothing was sent.
@@ -82,12 +112,21 @@ class Files:
             ValueError: ``reference`` is not well-formed.
         """
         try:
+            check_bool(read_text=read_text)
             request = DocumentUpload(source, name=name, suffix=suffix, reference=reference, progress=progress)
         except (TypeError, ValueError) as problem:
             raise problem.with_traceback(None) from None
         finally:
             del source, name, suffix  # a traceback of this call shows neither the file nor its name
-        return await self._fetch(DOCUMENT_FILE, request)
+        reading = self._submit(_read_layout, request.source) if read_text else None
+        try:
+            document = await self._fetch(DOCUMENT_FILE, request)
+        except BaseException:
+            if reading is not None:
+                reading.cancel()
+            raise
+        layout = None if reading is None else await _result_of(reading)
+        return evolve(document, name=_full_name(request), layout=layout)
 
     async def upload_attachment(
         self,
@@ -124,3 +163,25 @@ class Files:
         finally:
             del source, name, suffix  # as in `upload_document`
         return await self._fetch(ANNEX_FILE, request)
+
+
+def _read_layout(source: object) -> DocumentLayout | None:
+    from kfq_async.documents.layout import find_layout  # only what is used: it takes time to load
+
+    return find_layout(source)
+
+
+async def _result_of(reading: Future[DocumentLayout | None]) -> DocumentLayout | None:
+    """Return a layout, or ``None`` if it takes too long, as in a session that is being closed."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(MAX_READING):
+            return await asyncio.wrap_future(reading)
+    return None
+
+
+def _full_name(upload: DocumentUpload) -> str:
+    """Return the name that a document was uploaded under."""
+    source: Any = upload.source
+    path = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
+    name = Path(path).name if isinstance(path, str | os.PathLike) else None
+    return f"{resolve_name(upload, FileFacts(name, 0, b''))[0]}{upload.name_ending}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import evolve
 
-from calls import NO_RETRY
+from calls import NO_RETRY, refusal
 from changing_platform import ADDED, CHANGING, OPERATOR, OTHER, PERSON, ChangingPlatform, task
 from kfq_async import (
     BusinessError,
@@ -345,6 +345,14 @@ async def test_a_look_before_that_fails() -> None:
     platform.look_failure = http_response("<html>", 404)
     error = await outcome_of(platform, CHANGING["add_signers"].call)
     assert (error.operation, platform.posts) == ("GET /contract/tasks", 0)
+
+
+async def test_a_contract_that_does_not_exist() -> None:
+    """If there is no such contract, the operation itself says why it is refused."""
+    platform = platform_of("add_signers", "refused")
+    platform.look_failure = refusal(31000, "合同不存在")
+    error = await outcome_of(platform, CHANGING["add_signers"].call)
+    assert (type(error), error.operation, platform.posts) == (BusinessError, "POST /contract/signer/add", 1)
 
 
 SENDER = ContractSigner(

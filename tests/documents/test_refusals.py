@@ -10,9 +10,9 @@ from kfq_async.documents import PdfError, PdfProblem, PositionRefused, Refusal
 
 
 @pytest.mark.parametrize(
-    ("refusal", "code"), [(Refusal.BUSINESS, 31_000), (Refusal.INTERNAL, 500), (Refusal.UNHANDLED, None)]
+    ("refusal", "code"), [(Refusal.BUSINESS, 31_000), (Refusal.INTERNAL, 500), (Refusal.UNHANDLED, 401)]
 )
-def test_codes(refusal: Refusal, code: int | None) -> None:
+def test_codes(refusal: Refusal, code: int) -> None:
     """A refusal has the code of the platform's response, and survives pickling."""
     error = pickle.loads(pickle.dumps(PositionRefused("keyword", "is missing", refusal)))
     assert (str(error), error.field, error.refusal, error.code) == ("keyword is missing", "keyword", refusal, code)

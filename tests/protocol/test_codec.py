@@ -32,6 +32,7 @@ from kfq_async import (
     FileUpload,
     OprIdentInfo,
 )
+from kfq_async.models.anchors import Anchor, Spot, WirePosition
 from kfq_async.models.fields import ADDED
 from kfq_async.models.masking import mask_texts
 from kfq_async.protocol.codec import camel, decode, encode, to_wire
@@ -45,7 +46,11 @@ MODELS = sorted(
     },
     key=lambda kind: kind.__name__,
 )
-REQUESTS = [kind for kind in MODELS if "extra" not in attrs.fields_dict(kind) and not issubclass(kind, FileUpload)]
+PLACES = (Anchor, Spot, WirePosition)
+"""Models that are no requests, but become fields of one."""
+REQUESTS = [
+    kind for kind in MODELS if "extra" not in attrs.fields_dict(kind) and not issubclass(kind, (FileUpload, *PLACES))
+]
 RESULTS = [kind for kind in MODELS if "extra" in attrs.fields_dict(kind)]
 
 slow_generation = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

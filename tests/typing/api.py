@@ -90,6 +90,26 @@ async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
         ),
         kfq.PageLink,
     )
+    pdf = await session.files.upload_document("a.pdf")
+    place = pdf.keyword("章", hit="last", right=60)
+    places = [pdf.at(page=1, left=10.5, top=20), pdf.at_fraction(x=0.5, y=0.5, pages="all")]
+    built = kfq.ContractDraftRequest.of(
+        pdf,
+        subject="a",
+        sign_re_id="b",
+        operator=kfq.ContractUser.mobile("a", "b"),
+        signers=[
+            kfq.ContractSigner.sender(seal=place, seal_id="s", auto=True, chop=places),
+            kfq.ContractSigner.person(person, sign=places),
+        ],
+        expire_date=moment.date(),
+        send=True,
+    )
+    assert_type(built, kfq.ContractDraftRequest)
+    kfq.ContractSigner.person(person, seal=place)  # type: ignore[call-arg]
+    kfq.ContractSigner.person(person, sign="乙方签字")  # type: ignore[arg-type]
+    pdf.keyword("章", hit="only")  # type: ignore[arg-type]
+    pdf.keyword("章", hit="last", right=0.5)  # type: ignore[arg-type]
     await session.contracts.approve("c", person)  # type: ignore[call-overload]
     await session.contracts.page_url("c", "a", expires_at="2026-11-27")  # type: ignore[arg-type]
     await session.contracts.add_signers("c", signer)  # type: ignore[call-overload]

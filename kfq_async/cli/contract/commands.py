@@ -1,0 +1,30 @@
+"""The commands of ``kfq contract``."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+from kfq_async.cli.contract.download import download
+from kfq_async.cli.contract.find import find
+from kfq_async.cli.contract.link import link
+from kfq_async.cli.contract.recall import recall
+from kfq_async.cli.contract.status import status
+from kfq_async.cli.contract.wait import wait
+
+__all__ = ["app"]
+
+app = App(
+    name="contract",
+    help="""Find keywords in a document before it is sent, and look at a contract afterwards.
+
+    Exit status: 0 success, 1 the call failed, 2 usage error, 4 the keyword is not found, 5 the contract has ended
+    otherwise, 6 the contract is not complete yet, 7 the contract is stuck, 8 a change may have taken effect, so look at
+    the contract before you repeat it, 130 interrupted.
+    """,
+)
+app.command(find)
+app.command(status)
+app.command(link)
+app.command(wait)
+app.command(recall)
+app.command(download)

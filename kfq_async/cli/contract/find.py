@@ -1,0 +1,215 @@
+"""``kfq contract find``: a keyword in a PDF, as the platform finds it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from attrs import frozen
+from cyclopts import Parameter
+from rich.console import Console
+
+from kfq_async.cli.contract.results import ContractExit
+from kfq_async.cli.options import JsonOutput, UsageError
+from kfq_async.cli.terminal import print_json, print_line
+from kfq_async.documents import (
+    ControlBox,
+    KeywordOccurrence,
+    KeywordProblem,
+    KeywordReport,
+    Mark,
+    MarkImage,
+    PdfDocument,
+    PdfError,
+    PositionRefused,
+    box_beside,
+    inspect_keyword,
+    mark_of,
+    open_pdf,
+)
+
+__all__ = ["MarkOptions", "find"]
+
+CONTROL_TYPES = {"seal": "SEAL", "sign": "SIGNATURE", "date": "SIGN_DATE", "chop": "CHOP_STAMP"}
+MIN_SIZE, MAX_SIZE = 10, 120
+MAX_LISTED = 20
+"""Number of hits, and of warnings, that are listed as text; JSON has all of them."""
+
+
+@frozen(kw_only=True)
+class MarkOptions:
+    """Options of the mark that a hit gets.
+
+    Parameters
+    ----------
+    kind
+        Kind of mark: seal, sign (signature), date, or chop (cross-page seal).
+    right
+        Points to the right of the hit.
+    down
+        Points below the hit.
+    width
+        Width of the box in points, 10 to 120 (default: 112 for a signature, else 120).
+    height
+        Height of the box in points, 10 to 120 (default: 52 for a signature, 30 for a date, else 120).
+    picture
+        Size of the seal's or signature's picture in pixels, such as 240x120, whose proportions the mark keeps
+        (default: a square one).
+    """
+
+    kind: Literal["seal", "sign", "date", "chop"] = "seal"
+    right: int = 0
+    down: int = 0
+    width: float | None = None
+    height: float | None = None
+    picture: str = "120x120"
+
+    def __attrs_post_init__(self) -> None:
+        for name, size in (("width", self.width), ("height", self.height)):
+            if size is not None and not MIN_SIZE <= size <= MAX_SIZE:
+                raise UsageError(f"--{name} must be from {MIN_SIZE} to {MAX_SIZE} points, not {size:g}")
+        if not re.fullmatch("[1-9][0-9]{0,4}x[1-9][0-9]{0,4}", self.picture):
+            raise UsageError(f"--picture must be WIDTHxHEIGHT in pixels, such as 240x120, not {self.picture!r}")
+
+    def place(self, document: PdfDocument, occurrence: KeywordOccurrence) -> tuple[ControlBox, Mark]:
+        """Return the box and the mark that a hit gets."""
+        box = box_beside(
+            document,
+            occurrence.hit,
+            CONTROL_TYPES[self.kind],
+            right=self.right,
+            down=self.down,
+            width=self.width,
+            height=self.height,
+        )
+        width, height = map(int, self.picture.split("x"))
+        return box, mark_of(box, MarkImage(width, height))
+
+
+DEFAULT_MARK = MarkOptions()
+
+
+def find(
+    file: Path,
+    keyword: str,
+    /,
+    *,
+    mark: Annotated[MarkOptions, Parameter(name="*")] = DEFAULT_MARK,
+    json_: JsonOutput = False,
+) -> int:
+    """Find a keyword in a PDF as the platform will find it, and show where its mark will stand.
+
+    A hit counts from the first character of the piece of text that holds the keyword, in Chinese usually the start of
+    the line. Predicted by rules that were measured at one release of the platform; nothing is sent. Exit status 4: the
+    platform finds nothing.
+
+    Parameters
+    ----------
+    file
+        The PDF.
+    keyword
+        Text to find; letter case and width count.
+    json_
+        Print JSON instead of text.
+    """
+    try:
+        document = open_pdf(file.read_bytes())
+        report = inspect_keyword(document, keyword)
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from None
+    except PdfError as error:
+        raise UsageError(f"{file}: {error}") from None
+    except (ModuleNotFoundError, PositionRefused) as error:
+        raise UsageError(str(error)) from None
+    if json_:
+        print_json(_to_json(file, keyword, document, report, mark))
+    else:
+        _print_report(file, document, report, mark)
+    return ContractExit.SUCCESS if report.hits else ContractExit.NOT_FOUND
+
+
+def _to_json(
+    file: Path, keyword: str, document: PdfDocument, report: KeywordReport, mark: MarkOptions
+) -> dict[str, object]:
+    return {
+        "file": str(file),
+        "pages": len(document.pages),
+        "keyword": keyword,
+        "searched": report.searched,
+        "found": len(report.hits),
+        "hits": [_hit_values(document, occurrence, mark) for occurrence in report.occurrences],
+        "problems": [
+            {"kind": problem.kind, "pages": problem.pages, "line": problem.line, "text": problem.text}
+            for problem in report.problems
+        ],
+        "parts": dict(report.parts),
+    }
+
+
+def _hit_values(document: PdfDocument, occurrence: KeywordOccurrence, options: MarkOptions) -> dict[str, object]:
+    box, mark = options.place(document, occurrence)
+    hit = occurrence.hit
+    return {
+        "page": hit.page,
+        "line": occurrence.line,
+        "lineText": occurrence.line_text,
+        "run": hit.run,
+        "x": hit.x,
+        "y": hit.y,
+        "shift": round(occurrence.shift, 2),
+        "inClause": occurrence.in_clause,
+        "jumpsToTop": not box.top,
+        "rect": [round(edge, 2) for edge in mark.rect],
+    }
+
+
+def _print_report(file: Path, document: PdfDocument, report: KeywordReport, options: MarkOptions) -> None:
+    console = Console(highlight=False)
+    count = len(report.hits)
+    times = "is not found by the platform" if not count else f"is found {_times(count)} by the platform"
+    pages = len(document.pages)
+    heading = f"{file}, {pages} {'page' if pages == 1 else 'pages'}: {report.searched} {times}"
+    print_line(console, heading, style="bold" if count else "bold red")
+    for number, occurrence in enumerate(report.occurrences[:MAX_LISTED], 1):
+        label = f"{number}." if count else "-"
+        print_line(console, f"{label} page {occurrence.hit.page}, line {occurrence.line}: {occurrence.line_text}")
+        if count:
+            _print_mark(console, document, occurrence, options)
+    _print_more(console, len(report.occurrences), "places")
+    for problem in report.problems[:MAX_LISTED]:
+        print_line(console, f"warning: {_locate(problem)}{problem.text}", style="yellow")
+    _print_more(console, len(report.problems), "warnings")
+    if report.parts:
+        parts = ", ".join(f"{part} ({_times(times)})" for part, times in report.parts)
+        print_line(console, f"found instead: {parts}")
+
+
+def _print_mark(console: Console, document: PdfDocument, occurrence: KeywordOccurrence, options: MarkOptions) -> None:
+    box, mark = options.place(document, occurrence)
+    if occurrence.in_clause:
+        print_line(console, "   warning: likely a clause, and not a place to sign", style="yellow")
+    if occurrence.shift:
+        run = occurrence.hit.run
+        print_line(console, f"   counts from the start of {run}, {occurrence.shift:.1f} pt before the keyword")
+    x0, y0, x1, y1 = mark.rect
+    print_line(console, f"   {options.kind} at x {x0:.1f} to {x1:.1f}, y {y0:.1f} to {y1:.1f} pt, y upwards")
+    if not box.top:
+        print_line(console, "   warning: the mark jumps to the top of the page", style="yellow")
+
+
+def _print_more(console: Console, count: int, what: str) -> None:
+    if count > MAX_LISTED:
+        print_line(console, f"… and {count - MAX_LISTED} more {what}; --json lists all of them")
+
+
+def _locate(problem: KeywordProblem) -> str:
+    if not problem.pages:
+        return ""
+    pages = ", ".join(map(str, problem.pages[:MAX_LISTED])) + (" …" if len(problem.pages) > MAX_LISTED else "")
+    line = "" if problem.line is None else f", line {problem.line}"
+    return f"{'page' if len(problem.pages) == 1 else 'pages'} {pages}{line}: "
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -1,0 +1,103 @@
+"""Prediction of marks: where the platform puts those of one position on one file (protocol section 4.0)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import fields_dict
+
+from kfq_async.documents.marks import MarkImage, PositionFields, mark_of, place
+from kfq_async.documents.pdf import PdfDocument, open_pdf
+from kfq_async.documents.refusals import PositionRefused
+from kfq_async.models.contracts import PositionParam
+
+if TYPE_CHECKING:
+    import os
+
+    from kfq_async.documents.marks import Mark
+
+__all__ = ["predict"]
+
+_WIRE_NAMES = {
+    "controlType": "control_type",
+    "signPositionType": "sign_position_type",
+    "signDateFormat": "sign_date_format",
+    "pageConfig": "page_config",
+    "keyword": "keyword",
+    "keywordType": "keyword_type",
+    "offsetX": "offset_x",
+    "offsetY": "offset_y",
+    "controlWidth": "control_width",
+    "controlHeight": "control_height",
+}
+_CONTROL_TYPES = ("SIGNATURE", "SEAL", "SIGN_DATE", "CHOP_STAMP")
+_POSITION_TYPES = ("POSITION", "KEYWORD")
+
+
+def predict(
+    file: bytes | str | os.PathLike[str] | PdfDocument,
+    position: PositionParam | Mapping[str, object],
+    *,
+    picture: tuple[int, int] | None = None,
+) -> tuple[Mark, ...]:
+    """Return where the marks of a position land once they are signed.
+
+    Holds for release 3.2 of the self-hosted platform. Documents that the position refers to, and the party that it
+    belongs to, are not looked at. Reads the file and takes CPU time: call it in a thread from a coroutine.
+
+    Args:
+        file: Content of a PDF, its path, or an opened `PdfDocument`.
+        position: The position, or its fields as sent, such as ``{"controlType": "SEAL", ...}``.
+        picture: Width and height in pixels of the picture of the seal or signature; ``None`` is a square one of
+            120 × 120. A date mark is not fitted to a picture.
+
+    Returns:
+        Marks in the order in which the platform makes them; `Mark.rect` is in raw user space.
+
+    Raises:
+        PositionRefused: The platform refuses the draft, or the mark can never be signed (a size that is ``NaN``).
+        PdfError: The file is damaged, encrypted, or beyond a limit.
+        OSError: The file cannot be read.
+        TypeError: ``position``, or one of its fields, has the wrong type.
+        ValueError: ``picture`` is not of at least one pixel each way.
+        ModuleNotFoundError: pdfminer.six is not installed (extra ``pdf``).
+    """
+    width, height = picture or (120, 120)
+    if width < 1 or height < 1:
+        raise ValueError(f"picture must be at least 1 × 1 pixels, not {width} × {height}")
+    image, fields = MarkImage(width, height), _read_fields(position)
+    return tuple(mark_of(box, image) for box in place([_open(file)], fields))
+
+
+def _open(file: bytes | str | os.PathLike[str] | PdfDocument) -> PdfDocument:
+    if isinstance(file, PdfDocument):
+        return file
+    return open_pdf(file if isinstance(file, bytes) else Path(file).read_bytes())
+
+
+def _read_fields(position: PositionParam | Mapping[str, object]) -> PositionFields:
+    """Return the fields of a position; raise `PositionRefused` for an unknown kind of mark or place."""
+    values: dict[str, str | None]
+    if isinstance(position, Mapping):
+        values = {name: _read_text(key, position.get(key)) for key, name in _WIRE_NAMES.items()}
+    elif isinstance(position, PositionParam):
+        values = {name: getattr(position, name) for name in fields_dict(PositionFields)}
+    else:
+        raise TypeError(f"position must be a PositionParam or a mapping, not {type(position).__name__}")
+    if values["control_type"] not in _CONTROL_TYPES:
+        raise PositionRefused("controlType", f"must be one of {', '.join(_CONTROL_TYPES)}")
+    if values["sign_position_type"] not in _POSITION_TYPES:
+        raise PositionRefused("signPositionType", f"must be one of {', '.join(_POSITION_TYPES)}")
+    return PositionFields(**values)  # type: ignore[arg-type]  # the first two are texts
+
+
+def _read_text(key: str, value: object) -> str | None:
+    """Return a field as the platform reads it: it takes a number for its text."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return json.dumps(value)
+    raise TypeError(f"{key} must be a str, not {type(value).__name__}")
