@@ -86,11 +86,15 @@ class DraftRefused(KfqError, ValueError):
 
     Attributes:
         path: Argument at fault, such as ``signers[1].date``.
+        others: Further problems of the same draft, each with its path.
     """
 
     path: str
     """Argument at fault, such as ``signers[1].date``."""
+    others: tuple[str, ...]
+    """Further problems of the same draft, each with its path."""
 
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
+    def __init__(self, path: str, problem: str, *others: str) -> None:
+        super().__init__("; ".join((f"{path}: {problem}", *others)))
         self.path = path
+        self.others = others

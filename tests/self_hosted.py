@@ -121,9 +121,9 @@ class Platform:
         weakref.finalize(self, store.close)
         self.now_ms = NOW_MS
         self.events: list[tuple[str, str, dict[str, object]]] = []
-        self.files = FileService(store)
-        self.directory = Directory(load_fixtures(fixtures_document() if fixtures is None else fixtures), store)
         imitated = frozenset(quirks)
+        self.files = FileService(store, quirks=imitated)
+        self.directory = Directory(load_fixtures(fixtures_document() if fixtures is None else fixtures), store)
         self.gateway = Gateway(self.directory, strict=strict, rate_limit_form=rate_limit_form, quirks=imitated)
         self.contract_files = ContractFiles(store, self.files.document)
         self.stamper = Stamper(

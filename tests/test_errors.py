@@ -139,6 +139,7 @@ EXAMPLES: list[KfqError] = [
     ContractCompleted("C-1", TASKS),
     ContractEnded("C-1", TASKS, advice="the advice", reason="the reason"),
     ContractUnfinished("C-1", TASKS),
+    TotalTimeout.of_wait(60, TASKS, with_call(ConnectionLost("the text"))),
     OutcomeUnknown(with_call(api_error(ServerError))),
     TasksUnavailable("C-1", with_call(ConnectionLost("the text", phase=Phase.SENT))),
     RunPaused(with_call(api_error(CredentialsError)), "Set another token"),

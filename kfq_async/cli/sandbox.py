@@ -19,9 +19,13 @@ from kfq_async.cli.options import Flag, UsageError
 from kfq_async.sandbox import Fault, Sandbox
 from kfq_async.sandbox.faults import FAULT_KINDS
 from kfq_async.sandbox.fixtures import DefaultFixtures
+from kfq_async.sandbox.quirks import QUIRKS
 from kfq_async.sandbox.server import APP_ID
 
 __all__ = ["sandbox"]
+
+ALL = "all"
+"""Name that stands for all quirks."""
 
 
 def sandbox(
@@ -34,8 +38,10 @@ def sandbox(
     fixtures: Path | None = None,
     strict: bool | None = None,
     rate_limit_form: Literal["internal", "api", "hidden", "none"] = "internal",
+    without_quirk: Annotated[list[str] | None, Parameter(negative=())] = None,
     until_eof: Flag = False,
     faults: Flag = False,
+    quirks: Flag = False,
     app_id: str = APP_ID,
     private_key: Path | None = None,
     callback_host: Annotated[list[str] | None, Parameter(negative=())] = None,
@@ -58,7 +64,7 @@ def sandbox(
         Fault to inject, repeatable: `KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]`, such as
         `delay:0.3@0.05`, `lose-response*2` or `502/acted`. --faults lists the kinds.
     seed
-        Seed of the faults, which are drawn in the order in which requests arrive.
+        Seed of the faults and of the quirk `collisions`, which are drawn in the order in which requests arrive.
     fixtures
         JSON file with the enterprises, tokens, accounts, seals and business lines of a self-hosted platform (default:
         every business line, account and seal is taken for known).
@@ -69,10 +75,14 @@ def sandbox(
         Response to a call beyond the rate limit: `internal` (envelope B, 500), `api` (envelope A, 999999), or
         `hidden` (the hidden error page; with operatorAccount as `api`). The packaging of a platform decides. `none`
         sets no limit.
+    without_quirk
+        Quirk of the platform that is not imitated, repeatable; `all` for none. --quirks lists the names.
     until_eof
         Stop when standard input ends, for a program that starts the sandbox and holds the other end of the pipe.
     faults
         List the kinds of faults, and exit.
+    quirks
+        List the quirks of the platform that are imitated, and exit.
     app_id
         appId in the header of the notifications to authCallbackUrl.
     private_key
@@ -91,6 +101,10 @@ def sandbox(
         for name, kind in FAULT_KINDS.items():
             sys.stdout.write(f"{name:20}{kind.description}\n")
         return 0
+    if quirks:
+        for quirk in QUIRKS.values():
+            sys.stdout.write(f"{quirk.name:27}{quirk.summary}\n")
+        return 0
     if not 0 <= port <= 65535:
         raise UsageError(f"--port must be from 0 to 65535, not {port}")
     if not all(text and text.isascii() and text.isprintable() and " " not in text for text in token or []):
@@ -107,6 +121,7 @@ def sandbox(
             seed=seed,
             strict=strict,
             rate_limit_form=rate_limit_form,
+            quirks=_quirks_without(without_quirk or []),
             app_id=app_id,
             private_key=None if private_key is None else private_key.read_bytes(),
             callback_hosts=callback_host or [],
@@ -120,6 +135,13 @@ def sandbox(
         where = error.filename or f"--port {port}"
         raise UsageError(f"{where}: {error.strerror or error}") from None
     return 0
+
+
+def _quirks_without(names: list[str]) -> set[str]:
+    unknown = sorted(set(names) - QUIRKS.keys() - {ALL})
+    if unknown:
+        raise UsageError(f"--without-quirk must be {ALL} or one of {', '.join(QUIRKS)}, not {', '.join(unknown)}")
+    return set() if ALL in names else QUIRKS.keys() - set(names)
 
 
 async def _serve(box: Sandbox, *, until_eof: bool) -> None:

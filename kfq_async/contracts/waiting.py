@@ -259,13 +259,13 @@ class _SharedLooks:
         """Begin the schedule anew for another wait; return the last look if it is too old for it."""
         self._refusal = None
         self._looks = 0
-        due_at = self._began_at + interval_after(1)
+        last = self._last
+        is_recent = last is not None and asyncio.get_running_loop().time() - last.began_at < SHORTEST
+        due_at = self._began_at + (interval_after(1) if is_recent else SHORTEST)
         if due_at < self._due_at:
             self._due_at = due_at
             self._changed.set()
-        if self._last is None or asyncio.get_running_loop().time() - self._last.began_at >= SHORTEST:
-            return self._last
-        return None
+        return None if is_recent else last
 
     def wake(self) -> None:
         """Let the next look be at once."""

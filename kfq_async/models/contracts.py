@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from inspect import currentframe
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 from warnings import warn
 
@@ -465,9 +466,17 @@ def _positions(*, date_format: str, **anchors: Anchors | None) -> tuple[Position
             "a contract with a date mark starts, but release 3.2 of the self-hosted platform cannot sign it: leave "
             "date out, and let the signature's own time tell it",
             PlatformFaultWarning,
-            stacklevel=4,
+            stacklevel=_levels_outside(),
         )
     return tuple(positions) or None
+
+
+def _levels_outside() -> int:
+    """Return how many frames above its caller the first one outside this module is."""
+    frame, levels = currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame, levels = frame.f_back, levels + 1
+    return levels
 
 
 def _anchors(name: str, value: object) -> Sequence[Anchor]:

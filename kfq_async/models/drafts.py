@@ -40,7 +40,6 @@ ARGUMENTS = {"SIGNATURE": "sign", "SEAL": "seal", "CHOP_STAMP": "chop", "SIGN_DA
 """Argument that places a mark, by its kind."""
 DATE_FORMATS = ("YEAR_MONTH_DAY", "LINE", "BACK_SLASH")
 _PAGES = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*", re.ASCII)
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ORDER = re.compile(r"-?\d{1,3}", re.ASCII)
 
 
@@ -88,9 +87,11 @@ def check_documents(names: Sequence[str | None]) -> None:
 
 
 def check_draft(draft: ContractDraftRequest, *, by_rule: bool) -> None:
-    """Raise `DraftRefused` for the first problem of a draft; ``by_rule``: the business line prescribes the parties."""
-    for path, problem in _find_problems(draft, by_rule=by_rule):
-        raise DraftRefused(path, problem)
+    """Raise `DraftRefused` with the problems of a draft; ``by_rule``: the business line prescribes the parties."""
+    problems = list(_find_problems(draft, by_rule=by_rule))
+    if problems:
+        (path, problem), *others = problems
+        raise DraftRefused(path, problem, *(f"{path}: {problem}" for path, problem in others))
 
 
 def _find_problems(draft: ContractDraftRequest, *, by_rule: bool) -> Iterator[Problem]:
@@ -122,17 +123,8 @@ def _check_text(path: str, text: str, limit: int | None) -> Iterator[Problem]:
         yield path, "must not hold characters beyond the basic multilingual plane, such as emoji and rare names"
 
 
-def _check_deadline(text: str | None) -> Iterator[Problem]:
-    if text is None:
-        return
-    today = datetime.now(CHINA).date()
-    try:
-        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
-    except ValueError:
-        day = None
-    if day is None:
-        yield "expire_date", "must be a day, such as date(2027, 1, 31)"
-    elif day <= today:
+def _check_deadline(day: str | None) -> Iterator[Problem]:
+    if day is not None and date.fromisoformat(day) <= datetime.now(CHINA).date():
         yield "expire_date", "must be after today in China: the day itself is not included"
 
 

@@ -3,10 +3,12 @@
 from kfq_async.sandbox.faults import Fault
 from kfq_async.sandbox.fixtures import Fixtures
 from kfq_async.sandbox.identity import SAMPLE_TOKEN
+from kfq_async.sandbox.quirks import QUIRKS, Quirk
 from kfq_async.sandbox.server import Sandbox
 from kfq_async.sandbox.store import Contract, ContractNotification, DeliveryAttempt, Notification, Order, StoredFile
 
 __all__ = [
+    "QUIRKS",
     "SAMPLE_TOKEN",
     "Contract",
     "ContractNotification",
@@ -15,6 +17,7 @@ __all__ = [
     "Fixtures",
     "Notification",
     "Order",
+    "Quirk",
     "Sandbox",
     "StoredFile",
 ]

@@ -67,9 +67,9 @@ def make_app(
     """Build the application; ``routes`` are those of its pages.
 
     ``quirks`` are the names of those that are imitated; without ``collisions`` calls that drive contracts do not
-    disturb each other. Without ``identity_service`` the
-    platform does not offer identification links. ``inject_faults`` replaces the faults and takes a seed; ``clock``
-    returns seconds since the epoch; ``max_body`` is in bytes.
+    disturb each other. Without ``identity_service`` the platform does not offer identification links.
+    ``inject_faults`` replaces the faults and takes a seed; ``clock`` returns seconds since the epoch; ``max_body`` is
+    in bytes.
     """
     platform = _PlatformHandlers(gateway, collisions, clock, quirks=quirks)
     admin = _AdminHandlers(store, faults, inject_faults)

@@ -13,9 +13,11 @@ Assumed, because it is not known:
 * the same tasks in double are both to be done;
 * ``signer/add`` takes as long as an approval; on a page an approval takes and suffers the same as through the API, and
   everything else the same as a signature by proxy;
-* a refused approval suffers the same as an approval that is followed by a task;
+* a refused approval suffers the same as an approval that is followed by a task; one that meets a recall of the same
+  contract leaves it recalled, and an addition that another call has made impossible is refused;
+* a recall and a finish take as long as they did alone;
 * a call that the platform refuses for another reason disturbs others all the same;
-* the buttons of the sender on the console disturb nothing.
+* a form of the signing page that is sent twice acts once, and the buttons of the sender on the console disturb nothing.
 """
 
 from __future__ import annotations
@@ -176,12 +178,14 @@ class Collision:
         found: Contract as the call found it when it arrived, if another call of the same contract was under way;
             otherwise ``None``.
         chance: Random number from 0 to 1 that decides what becomes of the call.
+        is_form: Whether the call is a form of the signing page; one that is sent twice acts once.
     """
 
     kind: DrivingKind
     crowd: int = 1
     found: Contract | None = field(default=None, repr=False)
     chance: float
+    is_form: bool = False
 
     def change(self, transition: Transition, before: ContractState, state: ContractState) -> Change:
         """Return what becomes of a contract; ``before`` is the state that the call found, ``state`` that of now.
@@ -226,7 +230,7 @@ class Collision:
         alone = transition(before)
         repeated = Change(state, tuple(evolve(event, status=state.status) for event in alone.events))
         ends = {alone.state.status, state.status}
-        if alone.state.status in REFUSALS:
+        if alone.state.status in REFUSALS and state.status != RECALLED:
             return Change(end(state, alone.state.status), alone.events)
         if ends == {COMPLETE, RECALLED}:
             winner = COMPLETE if self.chance < COMPLETE_OVER_RECALL else RECALLED
@@ -234,6 +238,8 @@ class Collision:
         try:
             change = transition(state)
         except TransitionError:
+            if self.is_form or self.kind is DrivingKind.ADDITION:
+                raise
             return repeated
         two_signers = self.kind is DrivingKind.SIGNATURE and not state.ordered
         return stall(change) if two_signers and self.chance < STUCK_SIGNERS else change

@@ -12,7 +12,7 @@ from kfq_async.protocol.codec import decode, to_wire
 from kfq_async.sandbox.checks import AuditedRefusal, Refused, check_column
 from kfq_async.sandbox.dates import china_date, midnight_ms
 from kfq_async.sandbox.lifecycle import (
-    COMPLETE,
+    EXPIRED,
     SIGNING,
     WRITING,
     ContractState,
@@ -21,7 +21,13 @@ from kfq_async.sandbox.lifecycle import (
     expire,
     signed_steps,
 )
-from kfq_async.sandbox.quirks import EARLY_COMPLETION, FOREIGN_CONTRACTS, OVERFLOWING_FIELDS, UNDOCUMENTED_STATUSES
+from kfq_async.sandbox.quirks import (
+    EARLY_COMPLETION,
+    FOREIGN_CONTRACTS,
+    OVERFLOWING_FIELDS,
+    STALE_EXPIRY,
+    UNDOCUMENTED_STATUSES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -162,9 +168,12 @@ class ContractRepository:
     def _publish_all(self, contract_id: str, url: str | None, events: Iterable[LifecycleEvent]) -> None:
         if url is not None:
             for event in events:
-                if event.kind == COMPLETE and event.status == SIGNING and EARLY_COMPLETION not in self._quirks:
+                if event.kind == "COMPLETE" and event.status == SIGNING and EARLY_COMPLETION not in self._quirks:
                     continue
-                sent = evolve(event, status=wire_status(event.status, self._quirks))
+                status = event.status
+                if event.kind == "EXPIRED" and STALE_EXPIRY not in self._quirks:
+                    status = EXPIRED
+                sent = evolve(event, status=wire_status(status, self._quirks))
                 self._publish(contract_id, url, event_body(contract_id, sent, self._directory.account))
 
     def _callback_url(self, contract: Contract) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kfq_async.documents import PdfError, PdfProblem, open_pdf
 from kfq_async.sandbox.checks import Refused, check_column, success
 from kfq_async.sandbox.gateway import ApiOperation
-from kfq_async.sandbox.quirks import UNCHECKED_UPLOADS
+from kfq_async.sandbox.quirks import REFUSED_PDF_2, UNCHECKED_UPLOADS
 from kfq_async.sandbox.store import StoredFile
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ LARGE_BODY = 256 * 1024
 MAX_NAME = 128
 DOCUMENT_SUFFIXES = (".pdf", ".doc", ".docx", ".xls", ".xlsx")
 ATTACHMENT_SUFFIXES = (".doc", ".docx", ".wps", ".jpg", ".png", ".pdf", ".xlsx", ".zip", ".rar")
-PDF = b"%PDF-1."
+PDF, OLD_PDF = b"%PDF-", b"%PDF-1."
+"""Leading bytes of a PDF, and of one before PDF 2.0."""
 OFFICE = (b"\xd0\xcf\x11\xe0", b"PK\x03\x04")
 """Leading bytes of the old and of the new Office formats; any ZIP file passes for the latter."""
 
@@ -44,10 +45,14 @@ _SKIPPED = bytes(set(range(256)) - set(_ALPHABET))
 
 
 class FileService:
-    """Uploads of documents and attachments, which the store keeps as they arrive."""
+    """Uploads of documents and attachments, which the store keeps as they arrive.
 
-    def __init__(self, store: Store) -> None:
+    ``quirks`` are the names of those that are imitated.
+    """
+
+    def __init__(self, store: Store, *, quirks: frozenset[str]) -> None:
         self._store = store
+        self._thread_above = LARGE_BODY if UNCHECKED_UPLOADS in quirks else 0  # a PDF is looked into
 
     def operations(self) -> Iterable[ApiOperation]:
         """Return the operations."""
@@ -57,7 +62,12 @@ class FileService:
         }
         for path, handler in handlers.items():
             yield ApiOperation(
-                method="POST", path=path, shape=_UPLOAD, handler=handler, limited=True, thread_above=LARGE_BODY
+                method="POST",
+                path=path,
+                shape=_UPLOAD,
+                handler=handler,
+                limited=True,
+                thread_above=self._thread_above,
             )
 
     def document(self, doc_id: str) -> StoredFile | None:
@@ -77,9 +87,10 @@ class FileService:
         _check_name_and_file(call)
         _check_suffix(call, DOCUMENT_SUFFIXES)
         content = _content(call)
-        if not content.startswith((PDF, *OFFICE)):
+        pdf = OLD_PDF if REFUSED_PDF_2 in call.quirks else PDF
+        if not content.startswith((pdf, *OFFICE)):
             raise Refused(31000, "不支持的文件类型")
-        if not content.startswith(PDF) or call.fields["fileSuffix"] != ".pdf":
+        if not content.startswith(pdf) or call.fields["fileSuffix"] != ".pdf":
             raise Refused(31000, "文件转换失败：沙箱没有 Office 转换服务，请上传 PDF")
         if UNCHECKED_UPLOADS not in call.quirks:
             _check_pdf(content)

@@ -30,6 +30,7 @@ __all__ = [
     "DRAFT",
     "ENTERPRISE",
     "ENTERPRISE_SEAL",
+    "EXPIRED",
     "PERSONAL",
     "RECALLED",
     "REFUSALS",

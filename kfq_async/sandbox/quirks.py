@@ -33,6 +33,7 @@ UNRESOLVED_DOCUMENTS = "unresolved-documents"
 MISSING_DEFAULTS = "missing-defaults"
 NAN_SIZES = "nan-sizes"
 UNCHECKED_UPLOADS = "unchecked-uploads"
+REFUSED_PDF_2 = "refused-pdf-2"
 DUPLICATE_NAMES = "duplicate-names"
 GENERIC_FAILURES = "generic-failures"
 REPEATED_REQUEST = "repeated-request"
@@ -40,6 +41,7 @@ HIDDEN_ERRORS = "hidden-error-page"
 LATE_AUDIT = "late-audit"
 SILENT_COMPLETION = "silent-completion"
 EARLY_COMPLETION = "early-completion"
+STALE_EXPIRY = "stale-expiry"
 UNDOCUMENTED_STATUSES = "undocumented-statuses"
 
 
@@ -91,9 +93,9 @@ QUIRKS = {
         Quirk(
             REVIVED_CONTRACTS,
             "An addition puts a draft, a recalled or a refused contract that is kept open back to SIGNING. A finish "
-            "then completes a draft that nobody has signed.",
-            "对不自动结束的草稿、已撤回或已拒签的合同追加签署方，合同会回到签署中。此时手动结束，草稿会在无人签署的情"
-            "况下完成。",
+            "then completes an unsigned draft.",
+            "对不自动结束的草稿、已撤回或已拒签的合同追加签署方，合同会回到签署中。此时手动结束，未经签署的草稿也会完"
+            "成。",
         ),
         Quirk(
             LEFTOVER_DRAFTS,
@@ -126,7 +128,7 @@ QUIRKS = {
         Quirk(
             OVERFLOWING_FIELDS,
             "A text that does not fit its column, such as a subject of more than 200 characters or with an emoji, "
-            "ends in envelope B, 500. The answer does not name the field's limit.",
+            "ends in envelope B, 500. The response does not tell the limit.",
             "超出数据库列长度的文本（如超过 200 字或含表情符号的标题）会返回结构 B 的 500。响应不说明该字段的上限。",
         ),
         Quirk(
@@ -166,6 +168,12 @@ QUIRKS = {
             "An upload skips characters outside the base64 alphabet and does not look into a damaged PDF. Only the "
             "draft that uses the document fails.",
             "上传时会跳过 base64 字母表之外的字符，也不检查 PDF 是否损坏。直到使用该文档的草稿才会失败。",
+        ),
+        Quirk(
+            REFUSED_PDF_2,
+            "A document whose header is %PDF-2.0 is refused with 31000. Only %PDF-1. at the first byte counts as a "
+            "PDF.",
+            "文件头为 %PDF-2.0 的文档返回 31000。只有首字节起为 %PDF-1. 的文件才被视为 PDF。",
         ),
         Quirk(
             DUPLICATE_NAMES,
@@ -211,6 +219,12 @@ QUIRKS = {
             "不自动结束的合同仍在签署中时就会发送 COMPLETE 事件。手动结束后会再次发送。",
         ),
         Quirk(
+            STALE_EXPIRY,
+            "The event EXPIRED carries the status before, such as SIGNING. Only the event itself tells that the "
+            "contract has expired.",
+            "EXPIRED 事件携带的是过期前的状态（如 SIGNING）。只有事件本身表明合同已过期。",
+        ),
+        Quirk(
             UNDOCUMENTED_STATUSES,
             "Two statuses are spelled REFUSAL_WRIT and COMPLETE. The documentation calls them REFUSAL_WRITE and "
             "COMPLETED.",
@@ -221,8 +235,10 @@ QUIRKS = {
 """All quirks by name, those of contracts first."""
 
 
-def check_quirks(names: Iterable[str]) -> frozenset[str]:
-    """Return names of quirks; raise `ValueError` for an unknown one, and `TypeError` for one text."""
+def check_quirks(names: Iterable[str] | None) -> frozenset[str]:
+    """Return names of quirks, ``None`` for all; raise `ValueError` for an unknown one, and `TypeError` for one text."""
+    if names is None:
+        return frozenset(QUIRKS)
     if isinstance(names, str):
         raise TypeError("quirks must be a list of names, not one str: write [name]")
     chosen = frozenset(names)

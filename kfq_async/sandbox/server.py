@@ -39,7 +39,7 @@ from kfq_async.sandbox.identity import SAMPLE_TOKEN, IdentityService, OrderServi
 from kfq_async.sandbox.links import LinkService
 from kfq_async.sandbox.notifications import NotificationSender
 from kfq_async.sandbox.orders import ABANDON, COMPLETE, EXPIRE, REVIEW
-from kfq_async.sandbox.quirks import COLLISIONS, QUIRKS, check_quirks
+from kfq_async.sandbox.quirks import COLLISIONS, check_quirks
 from kfq_async.sandbox.signing import PdfSigner
 from kfq_async.sandbox.stamps import Stamper
 from kfq_async.sandbox.store import Store, load_or_create_key, process_key, public_text
@@ -132,8 +132,9 @@ class Sandbox:
         rate_limit_form: Form of the response to a call beyond the rate limit, which depends on how a platform was
             packaged: ``internal`` (envelope B, 500), ``api`` (envelope A, 999999), or ``hidden`` (the hidden error
             page, or envelope A, 999999 if the request names an ``operatorAccount``). ``none`` sets no limit.
-        quirks: Names of the faults of the platform that are imitated; the guide and ``kfq sandbox --quirks`` list them.
-            All by default; ``()`` imitates none, so that the sandbox behaves as the documentation leads one to expect.
+        quirks: Names of the faults of the platform that are imitated, of those in `QUIRKS`; the guide and
+            ``kfq sandbox --quirks`` list them. ``None`` imitates all; ``()`` imitates none, so that the sandbox behaves
+            as the documentation leads one to expect.
         faults: Faults to inject, as `Fault` or as text that `Fault.parse` reads.
         seed: Seed of the random choice that ``probability`` of a fault and the quirk ``collisions`` need; the same seed
             repeats the choice.
@@ -180,7 +181,7 @@ class Sandbox:
         fixtures: Fixtures | Mapping[str, Any] | str | Path | None = None,
         strict: bool | None = None,
         rate_limit_form: str = RATE_LIMIT_FORMS[0],
-        quirks: Iterable[str] = tuple(QUIRKS),
+        quirks: Iterable[str] | None = None,
         faults: Iterable[Fault | str] = (),
         seed: int = 0,
         clock: Callable[[], float] = time.time,
@@ -479,9 +480,9 @@ class Sandbox:
     def _make_app(self, store: Store, services: _Services) -> web.Application:
         info = ConsoleInfo(app_id=self.app_id, public_key=self.public_key, retry_after=self._delivery.retry_after)
         directory = Directory(self._fixtures, store)
-        files = FileService(store)
-        contract_files = ContractFiles(store, files.document)
         quirks = self._quirks
+        files = FileService(store, quirks=quirks)
+        contract_files = ContractFiles(store, files.document)
         stamper = Stamper(directory, contract_files, services.pdf_signer, self._clock, quirks=quirks)
         repository = ContractRepository(store, directory, stamper, services.event_sender.publish, quirks=quirks)
         collisions = Collisions(store, self._seed) if COLLISIONS in quirks else None

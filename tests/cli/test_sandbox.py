@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from kfq_async.cli.app import run
+from kfq_async.sandbox import Sandbox
 from kfq_async.sandbox.faults import FAULT_KINDS
+from kfq_async.sandbox.quirks import QUIRKS
 from self_hosted import TOKEN, fixtures_document
 
 
@@ -213,3 +216,39 @@ def test_faults_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sandbox", "--faults"]) == 0
     shown = capsys.readouterr().out
     assert all(f"\n{name} " in f"\n{shown}" for name in FAULT_KINDS)
+
+
+def test_quirks_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """--quirks lists every quirk with its summary, and serves nothing."""
+    assert run(["sandbox", "--quirks"]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"{name:27}{QUIRKS[name].summary}" for name in QUIRKS]
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ([], QUIRKS.keys()),
+        (["late-audit", "collisions"], QUIRKS.keys() - {"late-audit", "collisions"}),
+        (["late-audit", "all"], set()),
+    ],
+)
+def test_without_quirk(options: list[str], kept: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """--without-quirk switches quirks off by name, or all of them."""
+    chosen: list[set[str]] = []
+
+    class Recorded(Sandbox):
+        def __init__(self, **arguments: Any) -> None:
+            chosen.append(arguments["quirks"])
+            raise ValueError("not to be started")
+
+    monkeypatch.setattr("kfq_async.cli.sandbox.Sandbox", Recorded)
+    assert run(["sandbox", *(part for name in options for part in ("--without-quirk", name))]) == 2
+    assert chosen == [kept]
+
+
+def test_unknown_quirk(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown name is refused with the known ones."""
+    assert run(["sandbox", "--without-quirk", "colisions"]) == 2
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "--without-quirk must be all or one of collisions," in shown
+    assert "not colisions" in shown

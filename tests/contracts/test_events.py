@@ -42,9 +42,11 @@ def open_events(**options: Any) -> ContractEvents:
     return ContractEvents(clock=asyncio.get_running_loop().time, **{"grace": 30, **options})
 
 
-async def deliver(events: ContractEvents, contract_id: str, kind: str = "SEND_SIGNING") -> None:
+async def deliver(
+    events: ContractEvents, contract_id: str, kind: str = "SEND_SIGNING", *, reason: str | None = None
+) -> None:
     """Deliver one event."""
-    event = ContractEvent(contract_id=contract_id, contract_status="SIGNING", callback_type=kind)
+    event = ContractEvent(contract_id=contract_id, contract_status="SIGNING", callback_type=kind, reason=reason)
     await events(NotificationDelivery(notification=event, key="k"))
 
 
@@ -314,3 +316,74 @@ def test_claim_of_no_id(contract_id: Any) -> None:
     """A claim of something else than an id, which would have no effect, is refused."""
     with pytest.raises(TypeError, match=r"contract_id must be a str, such as draft\.contract_id, not "):
         ContractEvents().claim(contract_id)
+
+
+def test_subscription() -> None:
+    """A subscription claims its contract, and is told of each of its events until its end."""
+
+    async def run() -> tuple[list[str], Seen]:
+        told: list[str] = []
+        seen: Seen = []
+        async with open_events(grace=1) as events:
+            task = asyncio.create_task(watch(events, seen))
+            await deliver(events, "C-1", "SEND_SIGNING")
+            with events.subscribe("C-1", lambda: told.append("first")):
+                await deliver(events, "C-1")
+                with events.subscribe("C-1", lambda: told.append("second")):
+                    await deliver(events, "C-1")
+                    await deliver(events, "C-2")
+                await deliver(events, "C-1")
+            await deliver(events, "C-1")
+            await asyncio.sleep(10)
+        await task
+        return told, seen
+
+    told, seen = run_virtually(run())
+    assert told == ["first", "first", "second", "first"]
+    assert [contract for _, contract, _ in seen] == ["C-2"]
+
+
+def test_subscription_beyond_the_bound_of_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A contract with a subscription stays claimed, however many others are."""
+    monkeypatch.setattr(module, "MAX_CLAIMED", 2)
+
+    async def run() -> tuple[list[int], Seen, str | None]:
+        told: list[int] = []
+        seen: Seen = []
+        async with open_events(grace=1) as events:
+            task = asyncio.create_task(watch(events, seen))
+            with events.subscribe("C-0", lambda: told.append(1)):
+                for number in (1, 2, 3):
+                    events.claim(f"C-{number}")
+                await deliver(events, "C-0", reason="…")
+                await deliver(events, "C-2")
+            await asyncio.sleep(10)
+            reason = events.reason_of("C-0")
+        await task
+        return told, seen, reason
+
+    told, seen, reason = run_virtually(run())
+    assert told == [1]
+    assert [contract for _, contract, _ in seen] == ["C-2"]
+    assert reason == "…"
+
+
+def test_reasons() -> None:
+    """The reason of a claimed contract is the last one that an event gave, before or after the claim."""
+
+    async def run() -> list[str | None]:
+        async with open_events() as events:
+            await deliver(events, "C-1", reason="first")
+            await deliver(events, "C-1", reason="second")
+            await deliver(events, "C-1")
+            await deliver(events, "C-2", reason="other")
+            before = events.reason_of("C-1")
+            events.claim("C-1")
+            claimed = events.reason_of("C-1")
+            events.claim("C-1")
+            await deliver(events, "C-1")
+            later = events.reason_of("C-1")
+            await deliver(events, "C-1", reason="third")
+            return [before, claimed, later, events.reason_of("C-1"), events.reason_of("C-3")]
+
+    assert run_virtually(run()) == [None, "second", "second", "third", None]

@@ -17,6 +17,7 @@ PERSON = ContractUser(name="李四", contact_type="MOBILE", contact="13800138000
 NONE: Any = None
 CALLS: list[tuple[str, Callable[[AsyncSession], Awaitable[object]]]] = [
     ("contract_id", lambda session: session.contracts.tasks(NONE)),
+    ("contract_id", lambda session: session.contracts.wait(NONE)),
     ("contract_id", lambda session: session.contracts.add_signers(NONE, [])),
     ("signers", lambda session: session.contracts.add_signers("C1", NONE)),
     ("contract_id", lambda session: session.contracts.approve(NONE, signer=PERSON)),

@@ -7,7 +7,7 @@ import base64
 import random
 from collections import Counter
 from contextlib import asynccontextmanager
-from itertools import accumulate
+from itertools import accumulate, count
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ from kfq_async.sandbox.contract_repository import ContractRepository
 from kfq_async.sandbox.gateway import AdmittedCall, ApiRequest
 from kfq_async.sandbox.lifecycle import Change, ContractState, Party, Step, sign
 from self_hosted import OPERATOR, PERSON, TOKEN
-from signing_client import serve_signing_page
+from signing_client import CALLBACK, HttpPage, serve_signing_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -393,6 +393,26 @@ def test_a_recall_that_meets_the_last_signature(
     assert {event.partition("/")[0] for event in platform.events_of(contract_id)} >= {"SUBMIT_SIGN", "RECALLED"}
 
 
+def test_a_refusal_that_meets_a_recall(platform: ContractPlatform) -> None:
+    """Both are answered with success, and the contract is recalled."""
+    contract_id = with_approval(platform)
+    met = {"found": found(platform, contract_id), "chance": 0.5}
+    assert platform.code(RECALL, contractId=contract_id) == (SUCCESS, False)
+    assert meet(platform, APPROVAL, met, **decide(contract_id, 0)).code == SUCCESS
+    assert platform.tasks(contract_id) == ("RECALLED", [])
+
+
+def test_an_addition_that_meets_a_finish(platform: ContractPlatform) -> None:
+    """An addition that comes after the finish is refused."""
+    contract_id = platform.draft(platform.signer(), autoFinish=0)
+    platform.code(PROXY, **proxy(contract_id))
+    met = {"found": found(platform, contract_id), "chance": 0.5}
+    assert platform.code(FINISH, contractId=contract_id) == (SUCCESS, False)
+    added = [receiver(SECOND, "2", positionParamList=[platform.position()])]
+    assert meet(platform, ADD, met, contractId=contract_id, signerList=added).code == BUSINESS
+    assert platform.tasks(contract_id) == ("COMPLETE", [])
+
+
 def test_a_contract_that_has_ended_for_both(platform: ContractPlatform) -> None:
     """A call that is impossible in the state that it found is refused, whatever another call does."""
     contract_id = platform.draft(platform.signer(), autoFinish=0)
@@ -424,8 +444,8 @@ async def test_frequencies(kind: DrivingKind, crowd: int, platform: ContractPlat
     total = sum(counted.values())
     assert total >= 3900
     assert counted.keys() == row.keys()
-    for result, count in row.items():
-        assert counted[result] / total == pytest.approx(count / sum(row.values()), abs=0.03)
+    for result, times in row.items():
+        assert counted[result] / total == pytest.approx(times / sum(row.values()), abs=0.03)
 
 
 async def _drive(box: Collisions, kind: DrivingKind, contract_id: str | None = None) -> Collision | None:
@@ -514,7 +534,7 @@ def test_what_drives() -> None:
 @asynccontextmanager
 async def serving(**options: Any) -> AsyncIterator[tuple[Sandbox, aiohttp.ClientSession]]:
     """Serve a self-hosted platform whose clock passes every window of the rate limit."""
-    moments = (1_775_010_802 + 2.0 * number for number in range(1_000_000))
+    moments = count(1_775_010_802, 2)
     async with (
         Sandbox(fixtures=contract_fixtures(), clock=lambda: next(moments), **options) as sandbox,
         aiohttp.ClientSession() as http,
@@ -714,6 +734,27 @@ async def test_an_approval_on_the_page(platform: ContractPlatform) -> None:
     async with serve_signing_page(platform, OneCollision(platform, crowd=10, chance=8 / 30)) as desk:
         assert (await desk.press(await desk.open_task(contract_id))).status == 303
     assert platform.tasks(contract_id) == ("SIGNING", [])
+
+
+async def test_a_form_that_is_sent_twice(platform: ContractPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forms of one task that are performed at the same time sign once, and both lead to the result."""
+    contract_id = platform.draft(platform.signer())
+    box = OneCollision(platform, found=found(platform, contract_id), chance=0.5)
+    async with serve_signing_page(platform, box) as desk:
+        page = await desk.open_task(contract_id)
+        others: list[HttpPage] = []
+        apply = platform.repository.apply
+
+        def apply_late(*args: Any, **options: Any) -> Contract:
+            monkeypatch.undo()
+            others.append(asyncio.run_coroutine_threadsafe(desk.press(page), loop).result(60))
+            return apply(*args, **options)
+
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(platform.repository, "apply", apply_late)
+        pressed = await desk.press(page)
+    assert [each.location for each in (pressed, *others)] == [CALLBACK] * 2
+    assert platform.events_of(contract_id)[1:] == ["SUBMIT_SIGN/COMPLETE", "COMPLETE/COMPLETE"]
 
 
 async def test_two_persons_on_the_page(platform: ContractPlatform) -> None:

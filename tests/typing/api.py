@@ -47,6 +47,13 @@ async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
     signer = kfq.ContractSigner(signer_type="RECEIVER_PERSONAL", receiver=person)
     assert_type(await session.contracts.draft(kfq.ContractDraftRequest(send="0")), kfq.ContractDraft)
     assert_type(await session.contracts.tasks("c"), kfq.ContractTasks)
+    assert_type(await session.contracts.wait("c", total=3600, events=kfq.ContractEvents()), kfq.ContractTasks)
+    assert_type(await session.contracts.wait("c", until=kfq.ContractStatus.SIGNING), kfq.ContractTasks)
+    final = {kfq.ContractStatus.COMPLETED, kfq.ContractStatus.RECALLED}
+    assert_type(await session.contracts.wait("c", until=final, auto_finish=True), kfq.ContractTasks)
+    await session.contracts.wait("c", until="COMPLETED")  # type: ignore[arg-type]
+    async for tasks in session.contracts.watch("c", events=None):
+        assert_type(tasks, kfq.ContractTasks)
     assert_type(await session.contracts.add_signers("c", [signer]), kfq.ContractTasks)
     assert_type(await session.contracts.add_signers("c", (signer,)), kfq.ContractTasks)
     assert_type(await session.contracts.approve("c", signer=person), kfq.ContractTasks)
@@ -83,6 +90,26 @@ async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
         ),
         kfq.PageLink,
     )
+    pdf = await session.files.upload_document("a.pdf")
+    place = pdf.keyword("章", hit="last", right=60)
+    places = [pdf.at(page=1, left=10.5, top=20), pdf.at_fraction(x=0.5, y=0.5, pages="all")]
+    built = kfq.ContractDraftRequest.of(
+        pdf,
+        subject="a",
+        sign_re_id="b",
+        operator=kfq.ContractUser.mobile("a", "b"),
+        signers=[
+            kfq.ContractSigner.sender(seal=place, seal_id="s", auto=True, chop=places),
+            kfq.ContractSigner.person(person, sign=places),
+        ],
+        expire_date=moment.date(),
+        send=True,
+    )
+    assert_type(built, kfq.ContractDraftRequest)
+    kfq.ContractSigner.person(person, seal=place)  # type: ignore[call-arg]
+    kfq.ContractSigner.person(person, sign="乙方签字")  # type: ignore[arg-type]
+    pdf.keyword("章", hit="only")  # type: ignore[arg-type]
+    pdf.keyword("章", hit="last", right=0.5)  # type: ignore[arg-type]
     await session.contracts.approve("c", person)  # type: ignore[call-overload]
     await session.contracts.page_url("c", "a", expires_at="2026-11-27")  # type: ignore[arg-type]
     await session.contracts.add_signers("c", signer)  # type: ignore[call-overload]

@@ -266,13 +266,9 @@ class SigningPage:
     def _fields(self, ticket: Ticket, texts: Texts) -> dict[str, str]:
         return {**self._tickets.fields(ticket), "lang": texts.lang}
 
-    def _found(self, ticket: Ticket, collision: Collision | None = None) -> tuple[Contract, Party, Step] | None:
-        """Return the contract and the task of a ticket; parties that sign again get other tasks.
-
-        The contract is as a call found it that met another of the same contract.
-        """
-        contract = None if collision is None else collision.found
-        contract = contract or self._repository.find(ticket.contract_id, self._now_ms())
+    def _found(self, ticket: Ticket) -> tuple[Contract, Party, Step] | None:
+        """Return the contract and the task of a ticket; parties that sign again get other tasks."""
+        contract = self._repository.find(ticket.contract_id, self._now_ms())
         found = _find(state_of(contract), ticket.task_id)
         return None if found is None else (contract, *found)
 
@@ -392,7 +388,7 @@ class SigningPage:
     def _perform(
         self, ticket: Ticket, form: Mapping[str, str], texts: Texts, collision: Collision | None
     ) -> web.Response:
-        found = self._found(ticket, collision)
+        found = self._found(ticket)
         if found is None:
             return _message("closed", texts, 410)
         contract, party, step = found
@@ -405,8 +401,10 @@ class SigningPage:
         if action == COMPLETE_TASK and step.task_type == "SIGN" and form.get("agree") != "1":
             return _message("unconfirmed", texts, 400, more=again)
         try:
-            if collision is not None and step.is_approval:
-                collision = evolve(collision, kind=DrivingKind.APPROVAL)
+            if collision is not None:
+                kind = DrivingKind.APPROVAL if step.is_approval else DrivingKind.SIGNATURE
+                collision = evolve(collision, kind=kind, is_form=True)
+                contract = collision.found or contract
             self._repository.apply(contract, self._transition(contract, party, step, form), collision=collision)
         except (Refused, AuditedRefusal) as problem:
             found = self._found(ticket)
