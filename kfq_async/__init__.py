@@ -79,18 +79,12 @@ from kfq_async.models.contracts import (
     ContractPageUrlRequest,
     ContractProxySignRequest,
     ContractRecallRequest,
-    ContractSigner,
     ContractStatus,
     ContractTask,
     ContractTasks,
     ContractTasksRequest,
     ContractTaskUrlRequest,
-    ContractUser,
-    InternalNode,
     PageLink,
-    PlatformFaultWarning,
-    PositionParam,
-    RelationDoc,
     SignDocument,
     SignTemplateParam,
     TaskParty,
@@ -112,6 +106,14 @@ from kfq_async.models.notifications import (
     IdentityNotification,
     IdentityStatus,
     supersedes,
+)
+from kfq_async.models.parties import (
+    ContractSigner,
+    ContractUser,
+    InternalNode,
+    PlatformFaultWarning,
+    PositionParam,
+    RelationDoc,
 )
 from kfq_async.protocol.downloads import DownloadProgress, DownloadStream
 from kfq_async.protocol.envelope import Envelope

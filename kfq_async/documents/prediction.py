@@ -12,7 +12,7 @@ from attrs import fields_dict, frozen
 from kfq_async.documents.marks import MarkImage, PositionFields, mark_of, place
 from kfq_async.documents.pdf import PdfDocument, Rect, open_pdf
 from kfq_async.documents.refusals import PositionRefused
-from kfq_async.models.contracts import PositionParam
+from kfq_async.models.parties import PositionParam
 
 if TYPE_CHECKING:
     import os

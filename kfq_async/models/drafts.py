@@ -19,13 +19,8 @@ from kfq_async.models.zones import CHINA
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kfq_async.models.contracts import (
-        ContractDraftRequest,
-        ContractSigner,
-        ContractUser,
-        InternalNode,
-        PositionParam,
-    )
+    from kfq_async.models.contracts import ContractDraftRequest
+    from kfq_async.models.parties import ContractSigner, ContractUser, InternalNode, PositionParam
 
 __all__ = ["check_choice", "check_documents", "check_draft", "check_flag", "check_sequence", "format_day"]
 

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kfq_async.contracts.waiting import ContractWaits
-    from kfq_async.models.contracts import ContractSigner, ContractUser, PositionParam, TaskParty
+    from kfq_async.models.contracts import TaskParty
+    from kfq_async.models.parties import ContractSigner, ContractUser, PositionParam
     from kfq_async.protocol.downloads import DownloadProgress, DownloadStream, FileHead
     from kfq_async.protocol.operation import Send
 

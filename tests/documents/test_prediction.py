@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kfq_async.documents import PdfError, PositionRefused, Rect, open_pdf, predict, predict_draft
-from kfq_async.models.contracts import ContractDraftRequest, ContractSigner, InternalNode, PositionParam, RelationDoc
+from kfq_async.models.contracts import ContractDraftRequest
+from kfq_async.models.parties import ContractSigner, InternalNode, PositionParam, RelationDoc
 from pdfs import pdf, show
 
 if TYPE_CHECKING:

@@ -15,19 +15,12 @@ from cyclopts import Parameter
 from kfq_async.cli.options import Flag, UsageError
 from kfq_async.errors import DecodeError, DraftRefused
 from kfq_async.models.anchors import Anchor, Hit
-from kfq_async.models.contracts import (
-    ContractDraftRequest,
-    ContractSigner,
-    ContractUser,
-    InternalNode,
-    PositionParam,
-    RelationDoc,
-    SignDocument,
-)
+from kfq_async.models.contracts import ContractDraftRequest, SignDocument
 from kfq_async.models.drafts import check_draft
 from kfq_async.models.fields import SECRET
 from kfq_async.models.files import UploadedDocument
 from kfq_async.models.masking import MaskedStr
+from kfq_async.models.parties import ContractSigner, ContractUser, InternalNode, PositionParam, RelationDoc
 from kfq_async.protocol.codec import decode
 
 __all__ = ["DraftOptions", "build_request"]
