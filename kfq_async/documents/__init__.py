@@ -22,12 +22,13 @@ from kfq_async.documents.marks import (
 )
 from kfq_async.documents.pages import select_pages
 from kfq_async.documents.pdf import Limits, PdfDocument, PdfPage, Point, Rect, open_pdf, page_count
-from kfq_async.documents.prediction import predict
+from kfq_async.documents.prediction import DraftMark, predict, predict_draft
 from kfq_async.documents.refusals import PdfError, PdfProblem, PositionRefused, Refusal
 from kfq_async.documents.runs import TextRun
 
 __all__ = [
     "ControlBox",
+    "DraftMark",
     "KeywordHit",
     "KeywordOccurrence",
     "KeywordProblem",
@@ -57,6 +58,7 @@ __all__ = [
     "page_count",
     "place",
     "predict",
+    "predict_draft",
     "read_layout",
     "select_pages",
     "text_runs",

@@ -29,7 +29,7 @@ from kfq_async.documents import (
     open_pdf,
 )
 
-__all__ = ["MarkOptions", "find"]
+__all__ = ["MarkOptions", "find", "parse_picture"]
 
 CONTROL_TYPES = {"seal": "SEAL", "sign": "SIGNATURE", "date": "SIGN_DATE", "chop": "CHOP_STAMP"}
 MIN_SIZE, MAX_SIZE = 10, 120
@@ -69,8 +69,7 @@ class MarkOptions:
         for name, size in (("width", self.width), ("height", self.height)):
             if size is not None and not MIN_SIZE <= size <= MAX_SIZE:
                 raise UsageError(f"--{name} must be from {MIN_SIZE} to {MAX_SIZE} points, not {size:g}")
-        if not re.fullmatch("[1-9][0-9]{0,4}x[1-9][0-9]{0,4}", self.picture):
-            raise UsageError(f"--picture must be WIDTHxHEIGHT in pixels, such as 240x120, not {self.picture!r}")
+        parse_picture(self.picture)
 
     def place(self, document: PdfDocument, occurrence: KeywordOccurrence) -> tuple[ControlBox, Mark]:
         """Return the box and the mark that a hit gets."""
@@ -83,8 +82,15 @@ class MarkOptions:
             width=self.width,
             height=self.height,
         )
-        width, height = map(int, self.picture.split("x"))
-        return box, mark_of(box, MarkImage(width, height))
+        return box, mark_of(box, MarkImage(*parse_picture(self.picture)))
+
+
+def parse_picture(text: str) -> tuple[int, int]:
+    """Return width and height of ``240x120``, in pixels."""
+    match = re.fullmatch("([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)
+    if match is None:
+        raise UsageError(f"--picture must be WIDTHxHEIGHT in pixels, such as 240x120, not {text!r}")
+    return int(match[1]), int(match[2])
 
 
 DEFAULT_MARK = MarkOptions()
