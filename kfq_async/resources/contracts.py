@@ -288,7 +288,8 @@ class Contracts:
             State and open tasks at the last look.
 
         Raises:
-            ContractEnded: The contract has ended in another state; ``reason`` is that of its last event with one.
+            ContractEnded: The contract has ended in another state. ``reason`` is that of its last event with one;
+                ``None`` if a look has seen the end before the event arrived.
             ContractCompleted: The contract is complete, which was not waited for.
             ContractStuck: The contract is stuck, with ``auto_finish=True``.
             TotalTimeout: ``total`` expired; ``tasks`` and the text have the last state.
