@@ -140,6 +140,32 @@ def test_requests(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "--request holds the whole request; leave out --line, --keep-open" in message
 
 
+PROGRAM = f"""
+import kfq_async as kfq
+
+def request(document):
+    chen = kfq.ContractUser.mobile("陈一", "{OPERATOR}")
+    seal = document.keyword("Seal here", hit="last")
+    sender = kfq.ContractSigner.sender(seal=seal, seal_id="seal-a", auto=True)
+    return kfq.ContractDraftRequest.of(document, subject="合同", sign_re_id="sales", operator=chen, signers=[sender])
+"""
+
+
+def test_programs(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A Python file describes the contract by a function, which is called with the document."""
+    program = tmp_path / "contract.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    request = request_of(file, "--request", program, "--send", capsys=capsys)
+    assert (request["subject"], request["send"]) == ("合同", "1")
+    (step,) = request["signerList"][0]["internalNodeList"]
+    assert step["positionParamList"] == [position("SEAL", "2", "0.1210", "0.4369")]
+    for content in ("", "request = 1", "def request(document): return 1"):
+        program.write_text(content)
+        message = "must define request(document), which returns a ContractDraftRequest"
+        assert message in error_of(file, "--request", program, capsys=capsys)
+    assert "absent.py is not a file" in error_of(file, "--request", tmp_path / "absent.py", capsys=capsys)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
