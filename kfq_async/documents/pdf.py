@@ -217,6 +217,15 @@ class PdfDocument:
         data = [stream.get_data() for stream in resolved if isinstance(stream, self._miner.PDFStream)]
         return data, self.dictionary(leaf.get("Resources"))
 
+    def annotation_texts(self, page: PdfPage) -> list[str]:
+        """Return the texts of a page's annotations and form fields, which are no part of its content."""
+        from pdfminer.utils import decode_text
+
+        with reading():
+            annotations = [self.dictionary(one) for one in self.items(self._leaves[page.number - 1].get("Annots"))]
+            texts = [self.resolve(annotation.get(key)) for annotation in annotations for key in ("Contents", "V")]
+            return [str(decode_text(text)) for text in texts if isinstance(text, bytes)]
+
     def resolve(self, value: object) -> Any:
         """Follow references to an object."""
         return self._miner.resolve1(value)

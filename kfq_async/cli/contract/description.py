@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -70,8 +71,8 @@ class DraftOptions:
     keep_open
         Do not finish the contract after the last signature.
     request
-        The whole request as JSON with the platform's field names, as --dry-run prints it, instead of the options above;
-        it is used with this document.
+        The whole request instead of the options above, used with this document: JSON with the platform's field names,
+        as --dry-run prints it; or a Python file, whose function request(document) returns a ContractDraftRequest.
     """
 
     line: str | None = None
@@ -104,7 +105,7 @@ def build_request(options: DraftOptions, document: UploadedDocument, *, send: bo
     """Return the request that the options describe; raise `UsageError` if one is invalid."""
     try:
         if options.request is not None:
-            return _read_request(options, options.request, document.doc_id, send=send)
+            return _read_request(options, options.request, document, send=send)
         return ContractDraftRequest.of(
             document,
             subject=options.subject or document.name or "",
@@ -167,18 +168,12 @@ def _parse_place(option: str, text: str, document: UploadedDocument, options: Dr
     raise UsageError(f"{option} must be {_PLACES}, not {text!r}")
 
 
-def _read_request(options: DraftOptions, file: Path, doc_id: str, *, send: bool) -> ContractDraftRequest:
+def _read_request(options: DraftOptions, file: Path, document: UploadedDocument, *, send: bool) -> ContractDraftRequest:
     """Return the request of a file, with all positions on one document."""
     if options.given:
         raise UsageError(f"--request holds the whole request; leave out {', '.join(options.given)}")
-    try:
-        request = decode(ContractDraftRequest, json.loads(file.read_bytes()), path="$")
-    except OSError as error:
-        raise UsageError(f"--request {file}: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise UsageError(f"--request {file} is not JSON in UTF-8") from None
-    except DecodeError as error:
-        raise UsageError(f"--request {file}: {'; '.join(error.problems)}") from None
+    doc_id = document.doc_id
+    request = _run_request(file, document) if file.suffix.lower() == ".py" else _decode_request(file)
     request = evolve(
         request,
         send="1" if send else "0",
@@ -186,6 +181,28 @@ def _read_request(options: DraftOptions, file: Path, doc_id: str, *, send: bool)
         signer_list=[_on_document(signer, doc_id) for signer in request.signer_list or ()],
     )
     check_draft(request, by_rule=False)
+    return request
+
+
+def _decode_request(file: Path) -> ContractDraftRequest:
+    try:
+        return decode(ContractDraftRequest, json.loads(file.read_bytes()), path="$")
+    except OSError as error:
+        raise UsageError(f"--request {file}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise UsageError(f"--request {file} is not JSON in UTF-8") from None
+    except DecodeError as error:
+        raise UsageError(f"--request {file}: {'; '.join(error.problems)}") from None
+
+
+def _run_request(file: Path, document: UploadedDocument) -> ContractDraftRequest:
+    """Call the function ``request`` of a Python file; what the file itself raises is not caught."""
+    if not file.is_file():
+        raise UsageError(f"--request {file} is not a file")
+    build = runpy.run_path(str(file)).get("request")
+    request = build(document) if callable(build) else None
+    if not isinstance(request, ContractDraftRequest):
+        raise UsageError(f"--request {file} must define request(document), which returns a ContractDraftRequest")
     return request
 
 

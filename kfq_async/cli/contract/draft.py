@@ -14,8 +14,8 @@ from kfq_async.cli.contract.description import DraftOptions, build_request
 from kfq_async.cli.contract.results import ContractExit, print_tasks, print_values
 from kfq_async.cli.contract.transfers import TransferBar
 from kfq_async.cli.options import Flag, UsageError
-from kfq_async.cli.terminal import print_json
-from kfq_async.documents.layout import find_layout
+from kfq_async.cli.terminal import print_json, print_line
+from kfq_async.documents import PdfError, read_layout
 from kfq_async.models.files import UploadedDocument
 from kfq_async.protocol.codec import to_wire
 from kfq_async.session import AsyncSession
@@ -76,4 +76,15 @@ def read_local(file: Path) -> UploadedDocument:
     """Return a document as it will be uploaded, with its layout if it is a PDF; raise `UsageError` if it is absent."""
     if not file.is_file():
         raise UsageError(f"{file} is not a file")
-    return UploadedDocument(doc_id=LOCAL_ID, name=file.stem, layout=find_layout(file))
+    layout = None
+    try:
+        if file.suffix.lower() == ".pdf":
+            layout = read_layout(file.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from None
+    except PdfError as error:
+        text = f"warning: no keyword can be found in {file}: {error}"
+        print_line(Console(stderr=True), text, style="yellow")
+    except ModuleNotFoundError:
+        pass  # a keyword, which needs it, says how to install it
+    return UploadedDocument(doc_id=LOCAL_ID, name=file.stem, layout=layout)

@@ -186,6 +186,8 @@ def _print_report(file: Path, document: PdfDocument, report: KeywordReport, opti
     for problem in report.problems[:MAX_LISTED]:
         print_line(console, f"warning: {_locate(problem)}{problem.text}", style="yellow")
     _print_more(console, len(report.problems), "warnings")
+    if any(occurrence.shift for occurrence in report.occurrences) or (report.occurrences and not count):
+        print_line(console, "kfq contract draft finds the keyword here, and sends its own place as coordinates")
     if report.parts:
         parts = ", ".join(f"{part} ({_times(times)})" for part, times in report.parts)
         print_line(console, f"found instead: {parts}")

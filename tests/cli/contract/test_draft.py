@@ -1,6 +1,7 @@
 """`kfq contract draft`: options and JSON become the request, which is checked before anything is sent."""
 
 import asyncio
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,32 @@ def test_requests(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "--request holds the whole request; leave out --line, --keep-open" in message
 
 
+PROGRAM = f"""
+import kfq_async as kfq
+
+def request(document):
+    chen = kfq.ContractUser.mobile("陈一", "{OPERATOR}")
+    seal = document.keyword("Seal here", hit="last")
+    sender = kfq.ContractSigner.sender(seal=seal, seal_id="seal-a", auto=True)
+    return kfq.ContractDraftRequest.of(document, subject="合同", sign_re_id="sales", operator=chen, signers=[sender])
+"""
+
+
+def test_programs(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A Python file describes the contract by a function, which is called with the document."""
+    program = tmp_path / "contract.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    request = request_of(file, "--request", program, "--send", capsys=capsys)
+    assert (request["subject"], request["send"]) == ("合同", "1")
+    (step,) = request["signerList"][0]["internalNodeList"]
+    assert step["positionParamList"] == [position("SEAL", "2", "0.1210", "0.4369")]
+    for content in ("", "request = 1", "def request(document): return 1"):
+        program.write_text(content)
+        message = "must define request(document), which returns a ContractDraftRequest"
+        assert message in error_of(file, "--request", program, capsys=capsys)
+    assert "absent.py is not a file" in error_of(file, "--request", tmp_path / "absent.py", capsys=capsys)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -182,6 +209,37 @@ def test_usage_errors(arguments: list[str], message: str, file: Path, capsys: py
 def test_missing_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A document that is absent is named."""
     assert f"kfq: {tmp_path / 'absent.pdf'} is not a file" in error_of(tmp_path / "absent.pdf", *OPTIONS, capsys=capsys)
+
+
+def test_documents_without_a_layout(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A document whose text is not read takes coordinates, and the reason is shown."""
+    place = ["--signer", f"林二:{PERSON}", "--sign", "@1:59.5,84.2"]
+    word, damaged = tmp_path / "contract.docx", tmp_path / "damaged.pdf"
+    for document in (word, damaged):
+        document.write_bytes(b"PK")
+        assert run(["contract", "draft", str(document), *OPTIONS, *place, "--dry-run"]) == 0
+        captured = capsys.readouterr()
+        shown = json.loads(captured.out)["signerList"][0]["positionParamList"]
+        assert shown == [position("SIGNATURE", "1", "0.1000", "0.1000")]
+        assert captured.err.startswith(f"warning: no keyword can be found in {damaged}") is (document is damaged)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("kfq_async.cli.contract.draft.read_layout", fail)
+    assert f"kfq: {file}: Permission denied" in error_of(file, *OPTIONS, *place, capsys=capsys)
+
+
+def test_missing_extra(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the library that reads PDFs, a keyword says how to install it."""
+
+    def fail(*_: object) -> None:
+        raise ModuleNotFoundError
+
+    monkeypatch.setattr("kfq_async.cli.contract.draft.read_layout", fail)
+    assert "install kfq-async[pdf]" in error_of(file, *OPTIONS, *SEAL, capsys=capsys)
 
 
 def test_contracts(platform: Sandbox, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
