@@ -38,7 +38,7 @@ MAX_HITS = 100
 TOLERANCE = 0.5
 """Points by which a mark may lie outside its page."""
 DEFAULT_LIMITS = Limits()
-MAX_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 """Size of a file, in bytes, beyond which an upload does not read its layout."""
 MAX_SECONDS = 30.0
 """Time after which an upload gives up its layout."""
@@ -192,7 +192,8 @@ def _read(source: object) -> bytes | None:
         return None
     with path.open("rb") as file:
         head = file.read(len(_PDF))
-        return head + file.read() if head == _PDF else None
+        file.seek(0)
+        return file.read() if head == _PDF else None
 
 
 def _read_lines(document: PdfDocument, reader: PageReader, page: PdfPage) -> list[TextLine]:
