@@ -9,7 +9,7 @@ from kfq_async.documents.inspection import (
     inspect_keyword,
 )
 from kfq_async.documents.keywords import KeywordHit, find_keyword, text_runs
-from kfq_async.documents.layout import TextLayout, read_layout
+from kfq_async.documents.layout import TextLayout, UnreadText, read_layout
 from kfq_async.documents.marks import (
     ControlBox,
     Mark,
@@ -48,6 +48,7 @@ __all__ = [
     "Refusal",
     "TextLayout",
     "TextRun",
+    "UnreadText",
     "attach",
     "box_beside",
     "find_keyword",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 import time
 import zlib
@@ -332,7 +333,11 @@ def _encrypted() -> NoReturn:
 
 @cache
 def load_pdfminer() -> SimpleNamespace:  # noqa: C901  # classes of a library that is imported on first use
-    """Import pdfminer.six and derive the classes that keep to a budget from its own."""
+    """Import pdfminer.six and derive the classes that keep to a budget from its own.
+
+    Its warnings about fonts go to the handlers of the application, and to none by default.
+    """
+    logging.getLogger("pdfminer").addHandler(logging.NullHandler())
     try:
         from pdfminer.pdfdocument import PDFDocument, PDFNoValidXRef
         from pdfminer.pdfparser import PDFParser

@@ -431,6 +431,8 @@ class ContractSigner:
             DraftRefused: A place cannot be reached; the text names the argument.
             TypeError: An argument has the wrong type.
         """
+        if not isinstance(user, ContractUser):
+            raise TypeError(f"user must be a ContractUser, such as ContractUser.mobile(...), not {type_name(user)}")
         return cls(
             signer_type="RECEIVER_PERSONAL",
             signer_name=user.name,

@@ -56,7 +56,7 @@ async def test_bound(free: threading.Event) -> None:
     assert free.is_set()
 
 
-async def test_idle_threads_end(free: threading.Event) -> None:
+async def test_every_idle_thread_ends(free: threading.Event) -> None:
     """Closing ends every idle thread, however many there are."""
     threads = FileThreads(4)
     blocked = [threads.submit(free.wait, 30) for _ in range(4)]

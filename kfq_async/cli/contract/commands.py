@@ -19,7 +19,7 @@ app = App(
     name="contract",
     help="""Draw a contract before it is sent, create it, and look at it afterwards.
 
-    Exit status: 0 success, 1 the call failed, 2 usage error, 4 the keyword is not found, 5 the contract has ended
+    Exit status: 0 success, 1 the call failed, 2 usage error, 4 find finds nothing, 5 the contract has ended
     otherwise, 6 the contract is not complete yet, 7 the contract is stuck, 8 a change may have taken effect, so look at
     the contract before you repeat it, 130 interrupted.
     """,

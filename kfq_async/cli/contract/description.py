@@ -6,7 +6,7 @@ import json
 import re
 import runpy
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -85,7 +85,7 @@ class DraftOptions:
     signer: Texts = field(default=(), converter=_as_masked, repr=False)
     sign: Texts = ()
     search: Literal["here", "platform"] = "here"
-    expires: datetime | None = None
+    expires: str | None = None
     together: Flag = False
     keep_open: Flag = False
     request: Path | None = None
@@ -112,13 +112,20 @@ def build_request(options: DraftOptions, document: UploadedDocument, *, send: bo
             sign_re_id=_require("--line", options.line),
             operator=_parse_user("--operator", _require("--operator", options.operator)),
             signers=_parties(options, document),
-            expire_date=None if options.expires is None else options.expires.date(),
+            expire_date=_parse_day(options.expires),
             send=send,
             auto_finish=not options.keep_open,
             together=options.together,
         )
     except DraftRefused as error:
         raise UsageError(str(error)) from None
+
+
+def _parse_day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--expires must be a day, such as 2027-01-31, not {text!r}") from None
 
 
 def _require(option: str, value: str | None) -> str:
@@ -130,7 +137,7 @@ def _require(option: str, value: str | None) -> str:
 def _parties(options: DraftOptions, document: UploadedDocument) -> list[ContractSigner]:
     """Return the sender, if it has a seal to apply, and the persons."""
     if len(options.sign) > len(options.signer):
-        raise UsageError(f"--sign is given {len(options.sign)} times, and --signer only {len(options.signer)} times")
+        raise UsageError(f"each --sign needs a --signer: {len(options.sign)} were given, and {len(options.signer)}")
     parties = []
     if options.seal or options.seal_id or options.chop is not None:
         chop = None if options.chop is None else document.at(page=1, left=0, top=options.chop)

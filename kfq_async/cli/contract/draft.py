@@ -15,7 +15,8 @@ from kfq_async.cli.contract.results import ContractExit, print_tasks, print_valu
 from kfq_async.cli.contract.transfers import TransferBar
 from kfq_async.cli.options import Flag, UsageError
 from kfq_async.cli.terminal import print_json, print_line
-from kfq_async.documents import PdfError, read_layout
+from kfq_async.documents import PdfError, PdfProblem, UnreadText, read_layout
+from kfq_async.models.anchors import DocumentLayout
 from kfq_async.models.files import UploadedDocument
 from kfq_async.protocol.codec import to_wire
 from kfq_async.session import AsyncSession
@@ -64,7 +65,9 @@ def draft(
         placed = evolve(document, name=local.name, layout=local.layout)
         created = await session.contracts.draft(build_request(options, placed, send=send))
         if created.tasks is None:
-            print_values({"contractId": created.contract_id}, as_json=connection.json_)
+            print_values({"contractId": created.contract_id, "status": "DRAFT"}, as_json=connection.json_)
+            if not connection.json_:
+                print_line(Console(stderr=True), "kept as a draft, which is started on the platform's pages only")
         else:
             print_tasks(created.contract_id, created.tasks, as_json=connection.json_)
         return ContractExit.SUCCESS
@@ -76,15 +79,18 @@ def read_local(file: Path) -> UploadedDocument:
     """Return a document as it will be uploaded, with its layout if it is a PDF; raise `UsageError` if it is absent."""
     if not file.is_file():
         raise UsageError(f"{file} is not a file")
-    layout = None
+    layout: DocumentLayout = UnreadText("only the text of a PDF is read")
     try:
         if file.suffix.lower() == ".pdf":
             layout = read_layout(file.read_bytes())
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from None
     except PdfError as error:
+        if error.problem is PdfProblem.DAMAGED:  # the platform would store it, and refuse the draft without a reason
+            raise UsageError(f"{file}: {error}") from None
         text = f"warning: no keyword can be found in {file}: {error}"
         print_line(Console(stderr=True), text, style="yellow")
+        layout = UnreadText(str(error))
     except ModuleNotFoundError:
-        pass  # a keyword, which needs it, says how to install it
+        layout = UnreadText("install kfq-async[pdf]")
     return UploadedDocument(doc_id=LOCAL_ID, name=file.stem, layout=layout)

@@ -94,6 +94,8 @@ def parse_picture(text: str) -> tuple[int, int]:
 
 
 DEFAULT_MARK = MarkOptions()
+CLAMPED = 0.1
+"""Points from which a mark counts as moved."""
 
 
 def find(
@@ -204,6 +206,8 @@ def _print_mark(console: Console, document: PdfDocument, occurrence: KeywordOccu
     print_line(console, f"   {options.kind} at x {x0:.1f} to {x1:.1f}, y {y0:.1f} to {y1:.1f} pt, y upwards")
     if not box.top:
         print_line(console, "   warning: the mark jumps to the top of the page", style="yellow")
+    if box.left is not None and abs(box.left - occurrence.hit.x - options.right) > CLAMPED:
+        print_line(console, "   warning: the platform moves the mark to keep it inside the page", style="yellow")
 
 
 def _print_more(console: Console, count: int, what: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from kfq_async import AsyncSession
 from kfq_async.cli.app import run
+from kfq_async.documents import PdfError, PdfProblem
 from kfq_async.errors import ConnectionLost, OutcomeUnknown
 from kfq_async.resources.contracts import Contracts
 from kfq_async.sandbox import Sandbox
@@ -194,7 +195,7 @@ def test_invalid_requests(
         ([*OPTIONS, "--signer", "林二:"], "--signer must be NAME:CONTACT"),
         ([*OPTIONS, "--seal", "Seal here"], "--seal must be KEYWORD@last"),
         ([*OPTIONS, "--seal", "Stamp here@last"], "--seal Stamp here@last: keyword: “Stamp here” was not found"),
-        ([*OPTIONS, *SIGNER, "--sign", "Seal@last"], "--sign is given 2 times, and --signer only 1 times"),
+        ([*OPTIONS, *SIGNER, "--sign", "Seal@last"], "each --sign needs a --signer: 2 were given, and 1"),
         ([*OPTIONS, "--seal", "@9:10,10", "--seal-id", "seal-a"], "seal: page 9 does not exist"),
         ([*OPTIONS, *SEAL[2:], "--send"], "signers[0].seal_id: is missing"),
         ([*OPTIONS, *SIGNER, "--expires", "2020-01-01"], "expire_date: must be after today"),
@@ -214,16 +215,24 @@ def test_missing_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_documents_without_a_layout(
     tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A document whose text is not read takes coordinates, and the reason is shown."""
+    """A document whose text is not read takes coordinates, and a keyword gets the reason; a damaged one is refused."""
     place = ["--signer", f"林二:{PERSON}", "--sign", "@1:59.5,84.2"]
-    word, damaged = tmp_path / "contract.docx", tmp_path / "damaged.pdf"
-    for document in (word, damaged):
+    word, damaged, large = tmp_path / "contract.docx", tmp_path / "damaged.pdf", tmp_path / "large.pdf"
+    for document in (word, damaged, large):
         document.write_bytes(b"PK")
+    assert f"kfq: {damaged}: the PDF is damaged" in error_of(damaged, *OPTIONS, *place, capsys=capsys)
+
+    def refuse(*_: object) -> None:
+        raise PdfError("the PDF is too large to be read", PdfProblem.TOO_LARGE)
+
+    monkeypatch.setattr("kfq_async.cli.contract.draft.read_layout", refuse)
+    for document, reason in ((word, "only the text of a PDF is read"), (large, "the PDF is too large to be read")):
         assert run(["contract", "draft", str(document), *OPTIONS, *place, "--dry-run"]) == 0
         captured = capsys.readouterr()
         shown = json.loads(captured.out)["signerList"][0]["positionParamList"]
         assert shown == [position("SIGNATURE", "1", "0.1000", "0.1000")]
-        assert captured.err.startswith(f"warning: no keyword can be found in {damaged}") is (document is damaged)
+        assert captured.err.startswith(f"warning: no keyword can be found in {large}") is (document is large)
+        assert reason in error_of(document, *OPTIONS, *SEAL, capsys=capsys)
 
     def fail(*_: object) -> None:
         raise OSError(errno.EACCES, "Permission denied")
