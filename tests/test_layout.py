@@ -64,7 +64,7 @@ LAYERS: dict[str, list[set[str]]] = {
     "cli": [
         {"options", "terminal"},
         {"progress", "report", "request"},
-        {"contract", "demo", "link", "onboard", "sandbox"},
+        {"contract", "demo", "doctor", "link", "onboard", "sandbox"},
         {"app"},
         {"__init__"},
     ],

@@ -11,6 +11,7 @@ from rich.console import Console
 from kfq_async._version import __version__
 from kfq_async.cli.contract import app as contract
 from kfq_async.cli.demo import demo
+from kfq_async.cli.doctor import doctor
 from kfq_async.cli.link import link
 from kfq_async.cli.onboard import app as onboard
 from kfq_async.cli.options import UsageError
@@ -28,6 +29,7 @@ app = App(
 )
 app.command(contract)
 app.command(demo)
+app.command(doctor)
 app.command(link)
 app.command(onboard)
 app.command(sandbox)
