@@ -64,7 +64,7 @@ LAYERS: dict[str, list[set[str]]] = {
     "cli": [
         {"options", "terminal"},
         {"progress", "report", "request"},
-        {"contract", "demo", "doctor", "link", "onboard", "sandbox"},
+        {"contract", "demo", "doctor", "link", "onboard", "sandbox", "sandbox_control"},
         {"app"},
         {"__init__"},
     ],

@@ -16,6 +16,7 @@ from kfq_async.cli.link import link
 from kfq_async.cli.onboard import app as onboard
 from kfq_async.cli.options import UsageError
 from kfq_async.cli.sandbox import sandbox
+from kfq_async.cli.sandbox_control import COMMANDS
 from kfq_async.cli.terminal import print_line, replace_unencodable
 
 __all__ = ["run"]
@@ -32,7 +33,11 @@ app.command(demo)
 app.command(doctor)
 app.command(link)
 app.command(onboard)
-app.command(sandbox)
+sandbox_app = App(name="sandbox")
+sandbox_app.default(sandbox)
+for command in COMMANDS:
+    sandbox_app.command(command)
+app.command(sandbox_app)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
