@@ -10,24 +10,27 @@ import pytest
 
 from kfq_async.cli.app import run
 from kfq_async.models.notifications import IdentityStatus
+from kfq_async.sandbox import Sandbox
 from servers import ReceivedRequest, ScriptedServer, http_response
 
 if TYPE_CHECKING:
-    from kfq_async.sandbox import Sandbox
+    from collections.abc import Iterator
 
 
 @pytest.fixture(autouse=True)
-def base_url(kfq_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sandbox is that of the environment; a proxy there does not matter."""
-    monkeypatch.setenv("KFQ_BASE_URL", kfq_sandbox.base_url)
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """The sandbox that the environment names; a proxy there does not matter."""
+    with Sandbox(retry_after=[]) as sandbox:
+        monkeypatch.setenv("KFQ_BASE_URL", sandbox.base_url)
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+        yield sandbox
 
 
 @pytest.fixture
-def order(kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> str:
+def order(running: Sandbox, capsys: pytest.CaptureFixture[str]) -> str:
     """The number of an order, made by another command."""
     options = ["--company-name", "甲", "--auth-callback-url", "http://127.0.0.1:1/hook", "--client-request-id", "row-1"]
-    assert run(["link", "--json", "--token", kfq_sandbox.token, *options]) == 0
+    assert run(["link", "--json", "--token", running.token, *options]) == 0
     order_no: str = json.loads(capsys.readouterr().out)["orderNo"]
     return order_no
 
@@ -42,12 +45,12 @@ def order(kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> str:
     ],
 )
 def test_actions(
-    action: str, status: IdentityStatus, order: str, kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+    action: str, status: IdentityStatus, order: str, running: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An action changes the order and prints its state; a second time it is impossible, and said so."""
     assert run(["sandbox", action, order]) == 0
     assert capsys.readouterr().out == f"{order}  {status.name} ({status})\n"
-    assert kfq_sandbox.orders[0].status == status
+    assert running.orders[0].status == status
     assert run(["sandbox", action, order]) == 1
     assert f"kfq: cannot {action} order {order}" in capsys.readouterr().err
 
@@ -63,7 +66,7 @@ def test_orders(order: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert [each["orderStatus"] for each in json.loads(document)["orders"]] == [1]
 
 
-def test_resend(order: str, kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_resend(order: str, running: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """The newest notification is sent once more, with a fault on request."""
     assert run(["sandbox", "resend", order]) == 1
     assert "has no notification yet" in capsys.readouterr().err
@@ -72,8 +75,8 @@ def test_resend(order: str, kfq_sandbox: Sandbox, capsys: pytest.CaptureFixture[
     assert run(["sandbox", "resend", order, "--fault", "502", "--json"]) == 1
     *_, refused = capsys.readouterr().out.splitlines()
     assert "does not apply to notifications" in json.loads(refused)["error"]
-    asyncio.run(kfq_sandbox.wait_for_notifications())
-    (notification,) = kfq_sandbox.notifications
+    asyncio.run(running.wait_for_notifications())
+    (notification,) = running.notifications
     assert "callback-corrupt" in {attempt.fault for attempt in notification.attempts}
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 import pytest
 
 from kfq_async import AsyncSession, CorpIdentInfo, CorpIdentLinkRequest
-
-if TYPE_CHECKING:
-    from kfq_async.sandbox import Sandbox
+from kfq_async.sandbox import Sandbox
 
 
 async def order(sandbox: Sandbox, hook: str | None = None) -> str:
@@ -50,16 +48,17 @@ async def test_unknown_orders(sandbox: Sandbox) -> None:
     assert document["error"] == f"order {order_no} does not exist, or has no notification yet"
 
 
-async def test_resend(sandbox: Sandbox) -> None:
+async def test_resend() -> None:
     """The newest notification is sent once more, with a fault on request."""
-    order_no = await order(sandbox, "http://127.0.0.1:1/hook")
-    for action in ("review", "complete"):
-        await post(sandbox, f"{order_no}/{action}", json={})
-    for fault in (None, "callback-corrupt"):
-        response = await post(sandbox, f"{order_no}/resend", json={"fault": fault})
-        assert response == (200, {"orderNo": order_no, "orderStatus": 1})
-    await sandbox.wait_for_notifications()
-    first, newest = sandbox.notifications
+    async with Sandbox(retry_after=[]) as sandbox:
+        order_no = await order(sandbox, "http://127.0.0.1:1/hook")
+        for action in ("review", "complete"):
+            await post(sandbox, f"{order_no}/{action}", json={})
+        for fault in (None, "callback-corrupt"):
+            response = await post(sandbox, f"{order_no}/resend", json={"fault": fault})
+            assert response == (200, {"orderNo": order_no, "orderStatus": 1})
+        await sandbox.wait_for_notifications()
+        first, newest = sandbox.notifications
     assert "callback-corrupt" not in {attempt.fault for attempt in first.attempts}
     assert "callback-corrupt" in {attempt.fault for attempt in newest.attempts}
 
