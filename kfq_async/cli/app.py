@@ -18,6 +18,7 @@ from kfq_async.cli.options import UsageError
 from kfq_async.cli.sandbox import sandbox
 from kfq_async.cli.sandbox_control import COMMANDS
 from kfq_async.cli.terminal import print_line, replace_unencodable
+from kfq_async.cli.verify_callback import verify_callback
 
 __all__ = ["run"]
 
@@ -38,6 +39,7 @@ sandbox_app.default(sandbox)
 for command in COMMANDS:
     sandbox_app.command(command)
 app.command(sandbox_app)
+app.command(verify_callback)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

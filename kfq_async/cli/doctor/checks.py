@@ -9,15 +9,14 @@ import platform
 import ssl
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import orjson
-from attrs import frozen
 from yarl import URL
 
 from kfq_async._version import __version__
+from kfq_async.cli.findings import Check, Status
 from kfq_async.errors import (
     ApiError,
     BusinessError,
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
     from kfq_async.transport.proxy import Proxy
 
 __all__ = [
-    "Check",
-    "Status",
     "check_base_url",
     "check_clock",
     "check_connection",
@@ -64,31 +61,6 @@ OPERATION: Operation[Any, Any] = Operation(
 """Stands for the paths that are probed, whose responses are read as those of operations."""
 WRONG_METHOD = 405
 """Code for a method that an existing path does not take (protocol section 1.5)."""
-
-
-class Status(StrEnum):
-    """Result of a check."""
-
-    OK = "ok"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-
-@frozen
-class Check:
-    """Result of one check.
-
-    Attributes:
-        name: What was checked.
-        status: Result.
-        finding: What was found, on one line.
-        remedy: What to do; empty if there is nothing to do.
-    """
-
-    name: str
-    status: Status
-    finding: str
-    remedy: str = ""
 
 
 def unchecked(name: str, reason: str, remedy: str = "") -> Check:

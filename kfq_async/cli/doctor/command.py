@@ -8,13 +8,9 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 
-import attrs
-from rich.console import Console
 from yarl import URL
 
 from kfq_async.cli.doctor.checks import (
-    Check,
-    Status,
     check_base_url,
     check_clock,
     check_connection,
@@ -27,8 +23,8 @@ from kfq_async.cli.doctor.checks import (
     unchecked,
 )
 from kfq_async.cli.doctor.probe import Network, Probe
+from kfq_async.cli.findings import Check, Status, print_check, print_checks_as_json
 from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, Flag, JsonOutput, Token, UsageError
-from kfq_async.cli.terminal import can_encode, print_json, print_line
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import KfqError
 from kfq_async.models.contracts import ContractTasksRequest
@@ -44,15 +40,9 @@ __all__ = ["doctor"]
 
 NAMES = ("versions", "base-url", "proxy", "connection", "clock", "platform", "edition", "token")
 """Names of the checks that are always listed."""
-SIGNS = {Status.OK: "✓", Status.FAILED: "✗", Status.UNKNOWN: "?"}
-"""Sign of each status, if standard output can show them all."""
-STYLES = {Status.OK: "green", Status.FAILED: "bold red", Status.UNKNOWN: "yellow"}
 NO_CONTRACT = "kfq-doctor"
 """Id of no contract."""
 HOOK_EXAMPLE = "https://your-domain.com/kfq/notify"
-NAME_WIDTH = 12
-WORD_WIDTH = 7
-"""Width of the longest word that stands for a sign."""
 PROXY_REMEDY = "correct the variable of the environment"
 
 
@@ -95,29 +85,19 @@ def doctor(
     except ValueError as error:
         raise UsageError(str(error)) from None
     checks = asyncio.run(_run(base_url, token, hook_url, network, shown=not json_))
-    failed = any(check.status is Status.FAILED for check in checks)
     if json_:
-        print_json({"ok": not failed, "checks": [attrs.asdict(check) for check in checks]})
-    return int(failed)
+        print_checks_as_json(checks)
+    return int(any(check.status is Status.FAILED for check in checks))
 
 
 async def _run(base_url: str, token: str | None, hook: URL | None, network: Network, *, shown: bool) -> list[Check]:
     """Make the checks, printing each as soon as it is made if ``shown``."""
-    console = Console(highlight=False)
-    signs = SIGNS if can_encode("".join(SIGNS.values())) else {status: str(status) for status in SIGNS}
     checks = []
     async for check in _checks(base_url, token, hook, network):
         checks.append(check)
         if shown:
-            _print(console, check, signs[check.status])
+            print_check(check)
     return checks
-
-
-def _print(console: Console, check: Check, sign: str) -> None:
-    start = f"{sign:{1 if sign in SIGNS.values() else WORD_WIDTH}} {check.name:{NAME_WIDTH}}"
-    print_line(console, f"{start}{check.finding}", style=STYLES[check.status])
-    if check.remedy:
-        print_line(console, f"{'':{len(start)}}remedy: {check.remedy}")
 
 
 async def _checks(base_url: str, token: str | None, hook: URL | None, network: Network) -> AsyncIterator[Check]:

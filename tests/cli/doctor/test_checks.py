@@ -7,7 +7,6 @@ import pytest
 from yarl import URL
 
 from kfq_async.cli.doctor.checks import (
-    Status,
     check_clock,
     check_connection,
     check_edition,
@@ -15,6 +14,7 @@ from kfq_async.cli.doctor.checks import (
     check_platform,
     check_token,
 )
+from kfq_async.cli.findings import Status
 from kfq_async.errors import AttemptTimeout, CertificateError, ConnectError, KfqError, Phase, ProxyError, ServerError
 from kfq_async.protocol.responses import HttpResponse
 

@@ -67,7 +67,7 @@ def test_signs_on_a_plain_terminal(
     kfq_sandbox: Sandbox, output: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Words stand for signs that the encoding lacks, which would all look alike, and columns stay aligned."""
-    monkeypatch.setattr("kfq_async.cli.doctor.command.can_encode", lambda _: False)
+    monkeypatch.setattr("kfq_async.cli.findings.can_encode", lambda _: False)
     assert run(["doctor", "--base-url", kfq_sandbox.base_url, "--token", "WRONG"]) == 1
     lines = [line for line in output.readouterr().out.splitlines() if "remedy: " not in line]
     assert [line.split()[0] for line in lines] == ["ok"] * 7 + ["failed"]
