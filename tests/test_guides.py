@@ -11,7 +11,7 @@ import kfq_async
 
 PACKAGE = Path(kfq_async.__file__).parent
 ROOT = PACKAGE.parent
-PAGES = sorted([*ROOT.glob("README*.md"), *PACKAGE.rglob("README*.md")])
+PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob(".github/*.md"), *PACKAGE.rglob("README*.md")])
 
 
 def anchors(page: str) -> set[str]:

@@ -63,8 +63,8 @@ LAYERS: dict[str, list[set[str]]] = {
     ],
     "cli": [
         {"options", "terminal"},
-        {"progress", "report", "request"},
-        {"contract", "demo", "link", "onboard", "sandbox"},
+        {"findings", "progress", "report", "request"},
+        {"contract", "demo", "doctor", "link", "onboard", "sandbox", "sandbox_control", "verify_callback"},
         {"app"},
         {"__init__"},
     ],

@@ -11,11 +11,14 @@ from rich.console import Console
 from kfq_async._version import __version__
 from kfq_async.cli.contract import app as contract
 from kfq_async.cli.demo import demo
+from kfq_async.cli.doctor import doctor
 from kfq_async.cli.link import link
 from kfq_async.cli.onboard import app as onboard
 from kfq_async.cli.options import UsageError
 from kfq_async.cli.sandbox import sandbox
+from kfq_async.cli.sandbox_control import COMMANDS
 from kfq_async.cli.terminal import print_line, replace_unencodable
+from kfq_async.cli.verify_callback import verify_callback
 
 __all__ = ["run"]
 
@@ -28,9 +31,15 @@ app = App(
 )
 app.command(contract)
 app.command(demo)
+app.command(doctor)
 app.command(link)
 app.command(onboard)
-app.command(sandbox)
+sandbox_app = App(name="sandbox")
+sandbox_app.default(sandbox)
+for command in COMMANDS:
+    sandbox_app.command(command)
+app.command(sandbox_app)
+app.command(verify_callback)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -14,7 +14,7 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     """`kfq --help` lists every command."""
     assert app.run(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in ("demo", "link", "sandbox"))
+    assert all(name in shown for name in ("demo", "doctor", "link", "sandbox", "verify-callback"))
 
 
 def test_help_keeps_asterisks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
