@@ -111,7 +111,7 @@ class PendingRequest:
     before: Entry | None = field(repr=False)
     """The ledger's present entry."""
     entry: Entry = field(repr=False)
-    """The entry to be written before anything is sent."""
+    """The entry to be written just before the request is sent."""
     request: EncodedRequest
     in_doubt: bool
     """Whether an earlier run may have sent the same request."""
@@ -246,7 +246,7 @@ def next_generation(entry: Entry, *, new_id: str, now: float) -> Entry:
 
 
 def mark_pending(entry: Entry, *, in_doubt: bool) -> Entry:
-    """Return the entry of a row that was not sent after all, because the run ended."""
+    """Return the entry of a request that was not sent: not yet, or not any more, because the run ended."""
     return entry if in_doubt else evolve(entry, state=State.PENDING)
 
 

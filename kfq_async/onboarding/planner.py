@@ -16,6 +16,7 @@ from kfq_async.onboarding.decisions import (
     bound_encoder,
     decide,
     encode_request,
+    mark_pending,
 )
 from kfq_async.onboarding.ledgers.base import Hashes
 
@@ -68,7 +69,7 @@ class Planner:
             if decision.entry is not None:
                 current[decision.entry.key_hash] = decision.entry  # for a later row of the same company
             decisions.append(decision)
-        await self._ledger.put([entry for decision in decisions if (entry := decision.entry) is not None])
+        await self._ledger.put([entry for decision in decisions if (entry := _planned_entry(decision)) is not None])
         return decisions
 
     async def inspect(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
@@ -101,6 +102,13 @@ class Planner:
             retry_refused=self._retry_refused,
             strict=self._strict,
         )
+
+
+def _planned_entry(decision: Decision | PendingRequest) -> Entry | None:
+    """Return the entry to write with a decision: a request is pending until the commit just before it is sent."""
+    if isinstance(decision, PendingRequest):
+        return mark_pending(decision.entry, in_doubt=decision.in_doubt)
+    return decision.entry
 
 
 async def _cooperatively(items: Iterable[T]) -> AsyncIterator[T]:

@@ -31,9 +31,9 @@ class State(StrEnum):
     """State of an entry's request, as far as the ledger knows.
 
     Attributes:
-        UNKNOWN: May have been sent; the result is not known. Stored before the first byte is sent, so it is also the
-            state after a kill. Retried under the same id.
-        PENDING: Certainly not acted on. Sent by the next run, under the same id.
+        UNKNOWN: May have been sent; the result is not known. Stored just before the first byte is sent, so it is also
+            the state of the requests under way after a kill. Retried under the same id.
+        PENDING: Certainly not acted on. Sent by the next run, under the same id, with the row's data at that time.
         LINKED: The platform created an order; ``order_no`` and ``auth_url`` are set.
         REFUSED: The platform refused it; ``code`` and ``reason`` say why.
     """
