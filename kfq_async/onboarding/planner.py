@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
@@ -21,7 +22,7 @@ from kfq_async.onboarding.decisions import (
 from kfq_async.onboarding.ledgers.base import Hashes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.onboarding.ledgers.base import EntryStore
@@ -61,13 +62,13 @@ class Planner:
     async def decide(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
         """Decide on each row; the entries that the decisions rely on are in the ledger when this returns."""
         keys = self._keys(rows)
-        current = dict(await self._find(keys))
+        current = await self._find(rows, keys)
         context = self._context()
         decisions: list[Decision | PendingRequest] = []
         async for row, key in _cooperatively(zip(rows, keys, strict=True)):
             decision = decide(row, key, None if key is None else current.get(key), context)
-            if decision.entry is not None:
-                current[decision.entry.key_hash] = decision.entry  # for a later row of the same company
+            if decision.entry is not None and key is not None:
+                current[key] = decision.entry  # for a later row of the same company
             decisions.append(decision)
         await self._ledger.put([entry for decision in decisions if (entry := _planned_entry(decision)) is not None])
         return decisions
@@ -75,7 +76,7 @@ class Planner:
     async def inspect(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
         """Return the decision on each row after the run without changing the ledger; no later run may have begun."""
         keys = self._keys(rows)
-        found = await self._find(keys)
+        found = await self._find(rows, keys)
         context = self._context()
         next_run = evolve(context, run=_NO_RUN)
         decisions: list[Decision | PendingRequest] = []
@@ -89,8 +90,18 @@ class Planner:
     def _keys(self, rows: Sequence[Row]) -> list[bytes | None]:
         return [None if row.key is None else self._hashes.key(row.key) for row in rows]
 
-    async def _find(self, keys: Sequence[bytes | None]) -> Mapping[bytes, Entry]:
-        return await self._ledger.find({key for key in keys if key is not None})
+    async def _find(self, rows: Sequence[Row], keys: Sequence[bytes | None]) -> dict[bytes, Entry]:
+        """Return the entries of the rows by key; those that earlier versions stored under another key included."""
+        found = dict(await self._ledger.find({key for key in keys if key is not None}))
+        former = {
+            key: [self._hashes.key(text) for text in row.former_keys]
+            for row, key in zip(rows, keys, strict=True)
+            if key is not None and key not in found and row.former_keys
+        }
+        if former:
+            entries = await self._ledger.find(set(chain.from_iterable(former.values())))
+            found |= {key: entries[old] for key, hashes in former.items() for old in hashes if old in entries}
+        return found
 
     def _context(self) -> DecisionContext:
         return DecisionContext(

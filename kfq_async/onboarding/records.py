@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 
 from kfq_async.models.fields import SECRET, as_masked, repr_masked
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
+from kfq_async.models.masking import MaskedStr
 from kfq_async.models.notifications import IdentityStatus
 
 if TYPE_CHECKING:
@@ -176,6 +177,10 @@ class Problem:
         return f"{self.column}: {self.message}" if self.column else self.message
 
 
+def _as_masked_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(MaskedStr, texts))
+
+
 @frozen(kw_only=True)
 class Row:
     """One company of a source.
@@ -187,6 +192,7 @@ class Row:
             which makes it invalid.
         label: The part of the key that is not personal data and may be shown, such as the credit code.
         problems: Defects and warnings found while reading the row.
+        former_keys: Keys under which ledgers of earlier versions of the package may hold the company.
     """
 
     row_number: int
@@ -199,6 +205,8 @@ class Row:
     """The part of the key that may be shown."""
     problems: tuple[Problem, ...] = ()
     """Defects and warnings."""
+    former_keys: tuple[str, ...] = field(default=(), converter=_as_masked_texts, repr=repr_masked)
+    """Keys of the company in ledgers of earlier versions."""
 
     @property
     def invalid(self) -> bool:
