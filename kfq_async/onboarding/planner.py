@@ -14,9 +14,7 @@ from kfq_async.onboarding.decisions import (
     Decision,
     DecisionContext,
     PendingRequest,
-    bound_encoder,
     decide,
-    encode_request,
     mark_pending,
 )
 from kfq_async.onboarding.ledgers.base import Hashes
@@ -49,6 +47,7 @@ class Planner:
         retry_refused: bool = False,
         strict: bool = False,
         callbacks: CallbackUrls | None = None,
+        earlier_callbacks: Sequence[CallbackUrls] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._ledger = ledger
@@ -56,7 +55,8 @@ class Planner:
         self._run = run
         self._retry_refused = retry_refused
         self._strict = strict
-        self._encode = bound_encoder(callbacks) if callbacks else encode_request
+        self._callbacks = callbacks
+        self._earlier_callbacks = tuple(earlier_callbacks)
         self._clock = clock
 
     async def decide(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
@@ -109,7 +109,8 @@ class Planner:
             hashes=self._hashes,
             new_id=new_id,
             now=self._clock(),
-            encode=self._encode,
+            callbacks=self._callbacks,
+            earlier_callbacks=self._earlier_callbacks,
             retry_refused=self._retry_refused,
             strict=self._strict,
         )

@@ -64,7 +64,9 @@ class Entry:
         key_hash: Keyed hash of the company's key, 16 bytes.
         generation: Counted from 1; the highest generation of a company is the current one.
         client_request_id: The id that every request of this generation carries.
-        body_hash: Keyed hash of the request's body as sent, id included, 16 bytes; empty if there was none yet.
+        body_hash: Keyed hash of the request's body as sent, id included, 16 bytes; if callback URLs were bound,
+            followed by that of the body without them, which tells whether the row's data changed. Empty if there was
+            no request yet.
         row_number: Position of the row when it was last seen: spreadsheet row, line, or place in the iterator.
         state: The request's `State`.
         order_no: Number of the identification order; ``None`` unless linked.
@@ -88,7 +90,7 @@ class Entry:
     client_request_id: str
     """The id that every request of this generation carries."""
     body_hash: bytes
-    """Keyed hash of the request's body as sent, 16 bytes; empty if there was none yet."""
+    """Keyed hashes of the request's body, as sent and without bound callback URLs; empty if there was none yet."""
     row_number: int
     """Position of the row when it was last seen."""
     state: State

@@ -24,7 +24,7 @@ from kfq_async.onboarding.records import CallResult, Outcome, Row
 from kfq_async.resources.auth import CORP_IDENT_LINK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.models.identity import CorpIdentLink
@@ -131,7 +131,10 @@ class Onboarding:
         rate_limit: Maximum number of requests started per second, evenly spaced; ``None`` disables the limit.
         retry_refused: Whether to send refused rows again, as their next generation.
         strict: Whether a duplicate row is invalid.
-        callbacks: Binds each request's callback URLs to its id; ``None`` leaves the URLs of the rows as they are.
+        callbacks: Binds each request's callback URLs to its id; ``None`` leaves the URLs of the rows as they are. They
+            are no part of a row's data: with other ones no row counts as changed.
+        earlier_callbacks: Those of earlier runs, if they were others or had another secret first: a request whose
+            result is unknown is retried with the URLs that it was sent with.
         clock: Returns the time in seconds since the epoch.
 
     Attributes:
@@ -149,6 +152,7 @@ class Onboarding:
         retry_refused: bool = False,
         strict: bool = False,
         callbacks: CallbackUrls | None = None,
+        earlier_callbacks: Sequence[CallbackUrls] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         if concurrency < 1:
@@ -165,6 +169,7 @@ class Onboarding:
         self._retry_refused = retry_refused
         self._strict = strict
         self._callbacks = callbacks
+        self._earlier_callbacks = tuple(earlier_callbacks)
         self._clock = clock
         self._next_at = 0.0
         self._detector = SystemicFailureDetector()
@@ -233,6 +238,7 @@ class Onboarding:
             retry_refused=self._retry_refused,
             strict=self._strict,
             callbacks=self._callbacks,
+            earlier_callbacks=self._earlier_callbacks,
             clock=self._clock,
         )
         while (rows := await self._rows.take(PLANNED)) and not self._stopping.is_set():

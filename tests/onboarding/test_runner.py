@@ -490,6 +490,22 @@ async def test_callbacks(session: AsyncSession, sandbox: Sandbox, ledger: Sqlite
         assert urls.match(path) == order.client_request_id
 
 
+async def test_changed_callbacks(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """With other callback URLs nothing is requested twice, and a request in doubt is repeated with its own."""
+    old = CallbackUrls([b"s" * 32], page="https://old.example/done", notify="https://old.example/hooks")
+    new = CallbackUrls([b"n" * 32], page="https://new.example/done", notify="https://new.example/hooks")
+    await outcomes_of(Onboarding(session, ledger, rows(1), callbacks=old))
+    sandbox.inject_faults(Fault("lose-response"))
+    await outcomes_of(Onboarding(session.with_options(retry=QUICK), ledger, rows(2), callbacks=old))
+    sandbox.inject_faults()
+    found = await outcomes_of(Onboarding(session, ledger, rows(3), callbacks=new, earlier_callbacks=[old]))
+    assert [(each.status, each.sent, each.reason) for each in found] == [
+        (OutcomeStatus.LINKED, sent, "") for sent in (False, True, True)
+    ]
+    hosts = ["old.example" if "old.example" in order.request else "new.example" for order in sandbox.orders]
+    assert hosts == ["old.example", "old.example", "new.example"]
+
+
 async def test_invalid_use(session: AsyncSession, ledger: SqliteLedger) -> None:
     """Options out of range, values that are not rows and a run that is not open are refused with a remedy."""
     with pytest.raises(ValueError, match="concurrency must be at least 1, not 0"):
