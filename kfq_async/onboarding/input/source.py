@@ -100,6 +100,11 @@ class FileSource:
         return self._table.headings
 
     @property
+    def columns(self) -> Mapping[str, str]:
+        """Heading of the column that fills each field, by the name of the field, such as ``company_name``."""
+        return {field: self._columns.heading(field) for field in self._columns.indexes}
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """Remarks for the user: sheets and columns that are not used."""
         unused = [heading.strip() for heading in self._columns.unused if heading.strip() not in self._used_columns]
