@@ -35,7 +35,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"__main__"},
     ],
     "onboarding": [
-        {"failures", "queues", "records"},
+        {"failures", "keys", "queues", "records"},
         {"input", "ledgers"},
         {"completion", "decisions", "output"},
         {"planner"},

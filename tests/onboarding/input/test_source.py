@@ -11,7 +11,8 @@ import pytest
 from kfq_async.errors import SourceError
 from kfq_async.models.identity import CorpIdentInfo, CorpIdentLinkRequest
 from kfq_async.onboarding.input.mapping import FIELDS
-from kfq_async.onboarding.input.source import FileSource, default_key, request_rows
+from kfq_async.onboarding.input.source import FileSource, request_rows
+from kfq_async.onboarding.keys import default_key
 from kfq_async.onboarding.output.files import writer_for
 from kfq_async.onboarding.records import Row
 from workbooks import write_workbook
