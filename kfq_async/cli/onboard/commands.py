@@ -87,6 +87,7 @@ def _configure(source: Path, options: OnboardOptions, token: str | None, base_ur
             strict=options.strict,
             sheet=options.sheet,
             encoding=options.encoding,
+            header_row=options.header_row,
         )
         session = AsyncSession(token or "none", base_url=base_url, concurrency=concurrency)
     except ValueError as error:  # invalid file or option

@@ -56,6 +56,8 @@ class OnboardOptions:
         Sheet of a workbook (default: the first visible one that is not empty).
     encoding
         Encoding of a text file: utf-8 or gb18030 (default: detected).
+    header_row
+        Row of the headings (default: the first one, or the one below a title).
     dry_run
         Check the rows and compare them with the ledger; send and write nothing.
     strict
@@ -85,6 +87,7 @@ class OnboardOptions:
     column: Annotated[list[str] | None, Parameter(negative=())] = None
     sheet: str | None = None
     encoding: str | None = None
+    header_row: int | None = None
     dry_run: Flag = False
     strict: Flag = False
     yes: Flag = False

@@ -13,6 +13,7 @@ from kfq_async.models.masking import MaskedStr
 from kfq_async.onboarding.input import open_table
 from kfq_async.onboarding.input.cells import parse_code, parse_id
 from kfq_async.onboarding.input.mapping import FIELDS, PERSONAL_FIELDS, Columns
+from kfq_async.onboarding.input.remarks import remark_error
 from kfq_async.onboarding.input.table import column_name
 from kfq_async.onboarding.input.validation import require_stdnum, validate
 from kfq_async.onboarding.keys import (
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["FileSource", "request_rows"]
 
 _NO_KEY = "has neither a credit code nor an account to identify it; fill one in, or name another column with --key"
+_NO_COMPANY = "has neither a company's name nor a credit code; fill one in, or delete the row"
+_COMPANY_FIELDS = ("company_name", "credit_code")
 _NO_CUSTOM_KEY = "has none of the data that identifies a company; fill it in"
 _PLATFORM_KEYS = {"corpIdentInfo", "corpIdentConfig", "oprIdentInfo", "oprIdentConfig"}
 
@@ -63,6 +66,8 @@ class FileSource:
         checks: Whether numbers and URLs are checked (check digits and the like). ``False`` needs no python-stdnum.
         sheet: Sheet of a workbook. Default: the first visible one that is not empty.
         encoding: Encoding of a text file, such as ``"utf-8"`` or ``"gb18030"``. Default: detected.
+        header_row: Row of the headings as a spreadsheet program counts it, or the line of a CSV. Default: the first row
+            that is not blank, or, if that is a title, the row below that names several fields.
 
     Raises `SourceError`, with the remedy, if the file or its headings cannot be used.
     """
@@ -77,11 +82,13 @@ class FileSource:
         checks: bool = True,
         sheet: str | None = None,
         encoding: str | None = None,
+        header_row: int | None = None,
     ) -> None:
         if checks:
             require_stdnum()
         self.path = Path(path)
-        self._table = open_table(self.path, sheet=sheet, encoding=encoding)
+        expected = [*(columns or {}).values(), *([key] if isinstance(key, str) else [])]
+        self._table = open_table(self.path, sheet=sheet, encoding=encoding, header_row=header_row, expected=expected)
         if nested := _PLATFORM_KEYS & set(self._table.headings):
             raise SourceError(
                 f"{self.path} holds requests in the platform's format ({', '.join(sorted(nested))}); write a column "
@@ -127,9 +134,13 @@ class FileSource:
         problems = [problem for problem in table_row.problems if problem.column in self._used_columns]
         reported = {problem.column for problem in problems}
         problems += [problem for problem in cell_problems if problem.column not in reported]
+        if remark := remark_error(table_row.cells, self._columns):
+            problems = [Problem("", remark)]
         key, label = self._identify(table_row.cells, request, problems)
         if key is None and not any(problem.fatal for problem in problems):
             problems.append(Problem("", _NO_KEY if self._key_function is None else _NO_CUSTOM_KEY))
+        elif not problems and self._lacks_company(request):
+            problems.append(Problem("", _NO_COMPANY))
         if self._checks:
             found = validate(request, strict=self._strict)
             problems += [evolve(problem, column=self._columns.heading(problem.column)) for problem in found]
@@ -142,6 +153,12 @@ class FileSource:
             problems=tuple(problems),
             former_keys=former,
         )
+
+    def _lacks_company(self, request: CorpIdentLinkRequest) -> bool:
+        """Return whether a row has neither name nor code of a company, although there are columns for them."""
+        info = request.corp_ident_info
+        named = info is not None and (info.company_name or info.credit_code)
+        return not named and not self._columns.indexes.keys().isdisjoint(_COMPANY_FIELDS)
 
     def _identify(
         self, cells: Sequence[str], request: CorpIdentLinkRequest, problems: list[Problem]

@@ -13,7 +13,7 @@ from kfq_async.onboarding.records import Problem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Table", "TableRow", "column_name", "make_row", "strip_trailing_blanks"]
+__all__ = ["Table", "TableRow", "column_name", "make_row", "strip_trailing_blanks", "title_notice"]
 
 
 @frozen
@@ -69,9 +69,24 @@ def strip_trailing_blanks(cells: Sequence[str]) -> tuple[str, ...]:
 def make_row(
     row_number: int, cells: Sequence[str], headings: Sequence[str], problems: tuple[Problem, ...] = ()
 ) -> TableRow:
-    """Return a row with one cell per heading; a cell beyond the last heading is a problem and is dropped."""
+    """Return a row with one cell per heading.
+
+    Data without a heading is a problem of the row: a cell beyond the last heading, which is dropped, or a cell under a
+    blank heading.
+    """
     width, filled = len(headings), len(strip_trailing_blanks(cells))
     if filled > width:
         message = f"has a cell beyond the last heading, in {column_name((), filled - 1)}; is a cell split in two?"
         problems = (*problems, Problem("", message))
+    for index in range(min(filled, width)):
+        if not headings[index].strip() and cells[index].strip():
+            message = f"has data in {column_name((), index)}, which has no heading; write one, in one row of headings"
+            problems = (*problems, Problem("", message))
     return TableRow(row_number, (*cells[:width], *[""] * (width - len(cells))), problems)
+
+
+def title_notice(heading_row: int, first_row: int) -> tuple[str, ...]:
+    """Return the notice that rows above the headings are skipped, if there are any."""
+    if heading_row == first_row:
+        return ()
+    return (f"row {heading_row} holds the headings, and the title above it is skipped; or choose --header-row",)

@@ -8,17 +8,26 @@ import zlib
 from collections import defaultdict
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from kfq_async.errors import SourceError
 from kfq_async.models.masking import MaskedStr
-from kfq_async.onboarding.input.table import Table, TableRow, column_name, make_row, strip_trailing_blanks
+from kfq_async.onboarding.input.mapping import TITLE_ROWS, find_heading_row
+from kfq_async.onboarding.input.table import (
+    Table,
+    TableRow,
+    column_name,
+    make_row,
+    strip_trailing_blanks,
+    title_notice,
+)
 from kfq_async.onboarding.records import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -51,16 +60,25 @@ _DAMAGED = (ET.ParseError, LookupError, ValueError, EOFError, zlib.error, NotImp
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 
 
-def open_workbook(file: Path, sheet: str | None) -> Table:
-    """Open a sheet of a workbook; its first row that is not blank holds the headings."""
+def open_workbook(
+    file: Path, sheet: str | None, header_row: int | None = None, expected: Collection[str] = ()
+) -> Table:
+    """Open a sheet of a workbook; see `find_heading_row` for its headings, unless ``header_row`` says their row."""
     with _open_book(file) as book:
         name, others, calamine_sheet = _select_sheet(file, book, sheet)
     rows = enumerate(map(_to_cells, calamine_sheet.iter_rows() if calamine_sheet.height else ()), 1)
-    heading_row, cells = next(((number, row) for number, row in rows if _has_content(row)), (0, []))
-    headings = strip_trailing_blanks([text for text, _ in cells])
-    if not headings:
+    filled = ((number, [text for text, _ in row]) for number, row in rows if _has_content(row))
+    if header_row is not None:
+        filled = (row for row in filled if row[0] == header_row)
+    first = list(islice(filled, TITLE_ROWS))
+    if not first and header_row is not None:
+        raise SourceError(f"{file}: row {header_row} of the sheet {name} is blank; choose another --header-row")
+    if not first:
         raise SourceError(f"{file}: the sheet {name} is empty; its first row must be the headings")
+    heading_row, cells = first[find_heading_row([cells for _, cells in first], expected)]
+    headings = strip_trailing_blanks(cells)
     notices = [f"only the sheet {name} is read, not {', '.join(others)}; choose another with --sheet"] if others else []
+    notices += title_notice(heading_row, first[0][0])
     if not is_zipfile(file):
         notices.append("an error in a cell of an XLS looks like a blank cell; save it as XLSX to have errors reported")
     return Table(file, headings, partial(_read_rows, file, name, heading_row, headings), tuple(notices))
