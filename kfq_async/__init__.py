@@ -113,6 +113,7 @@ from kfq_async.models.notifications import (
     IdentityStatus,
     supersedes,
 )
+from kfq_async.protocol.conversion import from_dict, to_dict
 from kfq_async.protocol.downloads import DownloadProgress, DownloadStream
 from kfq_async.protocol.envelope import Envelope
 from kfq_async.protocol.operation import ApiResponse, CredentialPlacement, Idempotency, Operation
@@ -272,5 +273,7 @@ __all__ = [
     "UploadedAttachment",
     "UploadedDocument",
     "__version__",
+    "from_dict",
     "supersedes",
+    "to_dict",
 ]

@@ -12,6 +12,7 @@ from attrs import evolve, field, fields_dict, frozen
 
 from kfq_async.base_errors import DraftRefused
 from kfq_async.models.anchors import Anchor, WirePosition, check_whole
+from kfq_async.models.base import Model
 from kfq_async.models.drafts import check_choice, check_documents, check_draft, check_flag, check_sequence, format_day
 from kfq_async.models.fields import (
     ADDED,
@@ -44,7 +45,7 @@ class PlatformFaultWarning(UserWarning):
 
 
 @frozen(kw_only=True)
-class ContractUser:
+class ContractUser(Model):
     """A person: name and account (protocol section 4.0). Every field is optional; ``None`` leaves the key out.
 
     Attributes:
@@ -72,7 +73,7 @@ class ContractUser:
 
 
 @frozen(kw_only=True)
-class RelationDoc:
+class RelationDoc(Model):
     """A document that a sign position refers to. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
@@ -87,7 +88,7 @@ class RelationDoc:
 
 
 @frozen(kw_only=True)
-class PositionParam:
+class PositionParam(Model):
     """One kind of mark (signature, seal, date) at one place of a document (protocol section 4.0).
 
     Every field is optional here, and ``None`` leaves the key out. Always set ``relation_doc_list``: without it the
@@ -156,7 +157,7 @@ class PositionParam:
 
 
 @frozen(kw_only=True)
-class InternalNode:
+class InternalNode(Model):
     """One step inside an enterprise: a seal, a signature or an approval.
 
     Every field is optional here; ``None`` leaves the key out.
@@ -273,7 +274,7 @@ class InternalNode:
 
 
 @frozen(kw_only=True)
-class ContractSigner:
+class ContractSigner(Model):
     """A signing party: the sender, an enterprise or a person.
 
     Every field is optional here; ``None`` leaves the key out.
@@ -529,7 +530,7 @@ def _check_alone(nodes: object, **others: object) -> None:
 
 
 @frozen(kw_only=True)
-class SignDocument:
+class SignDocument(Model):
     """An uploaded file to sign.
 
     Attributes:
@@ -541,7 +542,7 @@ class SignDocument:
 
 
 @frozen(kw_only=True)
-class Annex:
+class Annex(Model):
     """An uploaded attachment.
 
     Attributes:
@@ -553,7 +554,7 @@ class Annex:
 
 
 @frozen(kw_only=True)
-class TemplateParam:
+class TemplateParam(Model):
     """Value of one control of a template. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
@@ -568,7 +569,7 @@ class TemplateParam:
 
 
 @frozen(kw_only=True)
-class SignTemplateParam:
+class SignTemplateParam(Model):
     """Values of the template controls that the sender fills in. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
@@ -588,7 +589,7 @@ class SignTemplateParam:
 
 
 @frozen(kw_only=True)
-class ContractDraftRequest:
+class ContractDraftRequest(Model):
     """Request of ``session.contracts.draft``: create a contract and, with ``send="1"``, start it.
 
     Every field is optional here: ``None`` leaves the key out, and the platform reports what it needs. Many numbers are
@@ -750,7 +751,7 @@ def _with_operator(node: InternalNode, operator: ContractUser) -> InternalNode:
 
 
 @frozen(kw_only=True)
-class ContractDraft:
+class ContractDraft(Model):
     """Result of ``session.contracts.draft``: the created contract.
 
     Attributes:
@@ -769,7 +770,7 @@ class ContractDraft:
 
 
 @frozen(kw_only=True)
-class ContractTasksRequest:
+class ContractTasksRequest(Model):
     """Request of the state and the open tasks of a contract. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
@@ -786,7 +787,7 @@ class ContractTasksRequest:
 
 
 @frozen(kw_only=True)
-class ContractAddSignersRequest:
+class ContractAddSignersRequest(Model):
     """Request of ``session.contracts.add_signers``: parties to add to a running contract (protocol section 4.8).
 
     Every field is optional; ``None`` leaves the key out.
@@ -810,7 +811,7 @@ class ContractAddSignersRequest:
 
 
 @frozen(kw_only=True)
-class ContractApprovalRequest:
+class ContractApprovalRequest(Model):
     """Request of ``session.contracts.approve`` and ``refuse``: decide an approval (protocol section 4.9).
 
     Every field is optional; ``None`` leaves the key out.
@@ -839,7 +840,7 @@ class ContractApprovalRequest:
 
 
 @frozen(kw_only=True)
-class ContractFinishRequest:
+class ContractFinishRequest(Model):
     """Request of ``session.contracts.finish``: finish a contract kept open (protocol section 4.10).
 
     Every field is optional; ``None`` leaves the key out.
@@ -858,7 +859,7 @@ class ContractFinishRequest:
 
 
 @frozen(kw_only=True)
-class ContractRecallRequest:
+class ContractRecallRequest(Model):
     """Request of ``session.contracts.recall``: withdraw a contract (protocol section 4.11).
 
     Every field is optional; ``None`` leaves the key out.
@@ -877,7 +878,7 @@ class ContractRecallRequest:
 
 
 @frozen(kw_only=True)
-class ContractProxySignRequest:
+class ContractProxySignRequest(Model):
     """Request of ``session.contracts.sign_for_person``: sign on behalf of a person (protocol section 4.7).
 
     Every field is optional; ``None`` leaves the key out.
@@ -908,7 +909,7 @@ class ContractProxySignRequest:
 
 
 @frozen(kw_only=True)
-class ContractTaskUrlRequest:
+class ContractTaskUrlRequest(Model):
     """Request of ``session.contracts.task_url``: the page of one task (protocol section 4.13).
 
     Every field is optional; ``None`` leaves the key out.
@@ -936,7 +937,7 @@ class ContractTaskUrlRequest:
 
 
 @frozen(kw_only=True)
-class ContractPageUrlRequest:
+class ContractPageUrlRequest(Model):
     """Request of ``session.contracts.page_url``: the short link to a contract (protocol section 4.14).
 
     Every field is optional; ``None`` leaves the key out.
@@ -972,7 +973,7 @@ class ContractPageUrlRequest:
 
 
 @frozen(kw_only=True)
-class ContractDownloadRequest:
+class ContractDownloadRequest(Model):
     """Request of ``session.contracts.download``: the documents of a contract (protocol section 4.15).
 
     Every field is optional; ``None`` leaves the key out.
@@ -1053,7 +1054,7 @@ def known_contract_status(value: str) -> str:
 
 
 @frozen(kw_only=True)
-class TaskParty:
+class TaskParty(Model):
     """Person whom a task waits for. ``None``: not sent.
 
     Attributes:
@@ -1074,7 +1075,7 @@ class TaskParty:
 
 
 @frozen(kw_only=True)
-class ContractTask:
+class ContractTask(Model):
     """Open task of a contract. ``None``: not sent.
 
     Attributes:
@@ -1106,7 +1107,7 @@ class ContractTask:
 
 
 @frozen(kw_only=True)
-class ContractTasks:
+class ContractTasks(Model):
     """Result of ``session.contracts.tasks``: state and open tasks of a contract.
 
     Attributes:
@@ -1124,7 +1125,7 @@ class ContractTasks:
 
 
 @frozen(kw_only=True)
-class PageLink:
+class PageLink(Model):
     """Result of ``session.contracts.task_url`` and ``page_url``: a page for one person.
 
     Attributes:
