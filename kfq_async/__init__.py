@@ -61,6 +61,8 @@ from kfq_async.errors import (
     TransportError,
     UnexpectedResponse,
 )
+from kfq_async.hooks import AttemptEvent, CallEvent, Hooks
+from kfq_async.logs import log_to_stderr
 from kfq_async.models.accounts import (
     BusinessLine,
     BusinessLinesRequest,
@@ -158,10 +160,12 @@ __all__ = [
     "ApiResponse",
     "AsyncSession",
     "AttachmentUpload",
+    "AttemptEvent",
     "AttemptTimeout",
     "BusinessError",
     "BusinessLine",
     "BusinessLinesRequest",
+    "CallEvent",
     "CallbackRejected",
     "CallbackType",
     "CallbackUrls",
@@ -217,6 +221,7 @@ __all__ = [
     "FileUpload",
     "GatewayError",
     "HiddenErrorPage",
+    "Hooks",
     "Idempotency",
     "IdentityNotification",
     "IdentityStatus",
@@ -274,6 +279,7 @@ __all__ = [
     "UploadedDocument",
     "__version__",
     "from_dict",
+    "log_to_stderr",
     "supersedes",
     "to_dict",
 ]
