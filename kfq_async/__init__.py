@@ -6,7 +6,9 @@ from kfq_async._version import __version__
 from kfq_async.callbacks import (
     CallbackUrls,
     CallbackVerifier,
+    ContractEventRouter,
     ContractEventVerifier,
+    IdentityRouter,
     MemoryStore,
     NotificationDelivery,
     NotificationReceiver,
@@ -63,6 +65,8 @@ from kfq_async.errors import (
     TransportError,
     UnexpectedResponse,
 )
+from kfq_async.hooks import AttemptEvent, CallEvent, Hooks
+from kfq_async.logs import log_to_stderr
 from kfq_async.models.accounts import (
     BusinessLine,
     BusinessLinesRequest,
@@ -117,6 +121,7 @@ from kfq_async.models.parties import (
     PositionParam,
     RelationDoc,
 )
+from kfq_async.protocol.conversion import from_dict, to_dict
 from kfq_async.protocol.downloads import DownloadProgress, DownloadStream
 from kfq_async.protocol.envelope import Envelope
 from kfq_async.protocol.operation import ApiResponse, CredentialPlacement, Idempotency, Operation
@@ -161,10 +166,12 @@ __all__ = [
     "ApiResponse",
     "AsyncSession",
     "AttachmentUpload",
+    "AttemptEvent",
     "AttemptTimeout",
     "BusinessError",
     "BusinessLine",
     "BusinessLinesRequest",
+    "CallEvent",
     "CallbackRejected",
     "CallbackType",
     "CallbackUrls",
@@ -183,6 +190,7 @@ __all__ = [
     "ContractDraftRequest",
     "ContractEnded",
     "ContractEvent",
+    "ContractEventRouter",
     "ContractEventVerifier",
     "ContractEvents",
     "ContractFinishRequest",
@@ -220,8 +228,10 @@ __all__ = [
     "FileUpload",
     "GatewayError",
     "HiddenErrorPage",
+    "Hooks",
     "Idempotency",
     "IdentityNotification",
+    "IdentityRouter",
     "IdentityStatus",
     "InternalNode",
     "KfqError",
@@ -276,7 +286,10 @@ __all__ = [
     "UploadedAttachment",
     "UploadedDocument",
     "__version__",
+    "from_dict",
+    "log_to_stderr",
     "supersedes",
+    "to_dict",
 ]
 
 

@@ -16,12 +16,14 @@ from kfq_async._version import __version__
 from kfq_async.config import Lane, RetryPolicy, Timeouts
 from kfq_async.contracts.lanes import ProcessLane
 from kfq_async.contracts.waiting import ContractWaits
+from kfq_async.hooks import Hooks, check_hooks
 from kfq_async.models.files import FileUpload
 from kfq_async.models.functions import check_clock
 from kfq_async.models.masking import MaskedStr, hide_arguments, plain_text, type_name
 from kfq_async.models.urls import parse_http_url
 from kfq_async.protocol.operation import ApiResponse, Operation
 from kfq_async.protocol.requests import API_PATH, NOTHING, EncodedRequest
+from kfq_async.protocol.responses import safe_headers
 from kfq_async.protocol.signing import Rsa2Signer
 from kfq_async.resources.accounts import Accounts
 from kfq_async.resources.auth import Auth
@@ -35,7 +37,7 @@ from kfq_async.transport.proxy import find_proxy
 from kfq_async.transport.upload import UploadCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from kfq_async.protocol.downloads import FileHead
@@ -59,6 +61,7 @@ class ViewOptions(TypedDict, total=False):
     timeouts: Timeouts
     retry: RetryPolicy
     operator_account: str | None
+    hooks: Sequence[Hooks]
 
 
 class SessionOptions(ViewOptions, total=False):
@@ -113,6 +116,7 @@ class AsyncSession:
         max_upload: Maximum size of the body of an upload, in bytes, which is four thirds of the file: a larger one is
             refused before it is sent. By default ``None``, no limit: that of the platform is not documented, and
             depends on the proxies in front of it.
+        hooks: Observers of calls, instances of `Hooks`: each attempt and each call is reported to them.
         clock: Returns the time in seconds since the epoch.
 
     Raises:
@@ -151,6 +155,7 @@ class AsyncSession:
         rate_limit: float | None = PLATFORM_LIMIT,
         lane: Lane | None = ProcessLane(),
         max_upload: int | None = None,
+        hooks: Sequence[Hooks] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         if isinstance(concurrency, bool) or not isinstance(concurrency, int):
@@ -173,6 +178,7 @@ class AsyncSession:
             timeouts=_of_type(Timeouts, "timeouts", timeouts),
             retry=_of_type(RetryPolicy, "retry", retry),
             max_upload=_max_upload(max_upload),
+            hooks=check_hooks(hooks),
         )
         self._owner = True
         self._client = Client(
@@ -335,23 +341,25 @@ class AsyncSession:
 
     @hide_arguments
     def with_options(self, **options: Unpack[ViewOptions]) -> Self:
-        """Return a view with other ``timeouts``, ``retry``, ``signer`` or ``operator_account``.
+        """Return a view with other ``timeouts``, ``retry``, ``signer``, ``operator_account`` or ``hooks``.
 
         It shares connections, slots, rate limits and clock.
 
         Raises `TypeError` for any other name: the other settings belong to the shared connections.
         """
-        checks: dict[str, Callable[[Any], object]] = {
+        checks: dict[str, Callable[[Any], Any]] = {
             "timeouts": lambda value: _of_type(Timeouts, "timeouts", value),
             "retry": lambda value: _of_type(RetryPolicy, "retry", value),
             "signer": _signer,
             "operator_account": _check_operator_account,
+            "hooks": check_hooks,
         }
+        changes: dict[str, Any] = {}
         for name, value in options.items():
             if name not in checks:
                 raise TypeError(f"with_options takes {', '.join(checks)}, not {name}: pass it to {type(self).__name__}")
-            checks[name](value)
-        return self._view(**options)
+            changes[name] = checks[name](value)
+        return self._view(**changes)
 
     def _view(self, **changes: Any) -> Self:
         view = object.__new__(type(self))
@@ -370,6 +378,7 @@ class AsyncSession:
         *,
         extra_body: Mapping[str, object] = NOTHING,
         extra_headers: Mapping[str, str] = NOTHING,
+        timeouts: Timeouts | None = None,
     ) -> ApiResponse[ResultT]:
         """Call any operation, known to this package or not, and return the whole `ApiResponse`.
 
@@ -379,22 +388,26 @@ class AsyncSession:
                 internal use.
             extra_body: Undocumented fields to add to the request.
             extra_headers: Headers to add.
+            timeouts: Limits of this call; ``None`` for those of the session.
 
         Raises:
             KfqError: The call failed.
             TypeError, ValueError: The request is invalid; nothing was sent.
         """
+        started = time.perf_counter()
         try:
-            call = self._make_call(operation, request, extra_body, extra_headers)
+            call = self._make_call(operation, request, extra_body, extra_headers, timeouts)
         finally:
             del request, extra_body, extra_headers  # a traceback of this call shows no plain data
-        envelope = await call.run()
+        envelope, result = await call.fetch()
         return ApiResponse(
-            result=call.read_result(envelope),
+            result=result,
             envelope=envelope,
             attempts=call.attempts,
             http_status=call.http_status,
             unique_code=call.unique_code,
+            seconds=time.perf_counter() - started,
+            headers=safe_headers(call.headers),
         )
 
     async def _fetch(self, operation: Operation[RequestT, ResultT], request: RequestT) -> ResultT:
@@ -403,7 +416,7 @@ class AsyncSession:
             call = self._make_call(operation, request, NOTHING, NOTHING)
         finally:
             del request  # as in `send`
-        result: ResultT = call.read_result(await call.run())
+        result: ResultT = (await call.fetch())[1]
         return result
 
     def _make_call(
@@ -412,7 +425,11 @@ class AsyncSession:
         request: object,
         extra_body: Mapping[str, object],
         extra_headers: Mapping[str, str],
+        timeouts: Timeouts | None = None,
     ) -> Call:
+        settings = self._settings
+        if timeouts is not None:
+            settings = attrs.evolve(settings, timeouts=_of_type(Timeouts, "timeouts", timeouts))
         kind = UploadCall if issubclass(type(request), FileUpload) else Call
         try:
             if not isinstance(operation, Operation):
@@ -429,11 +446,11 @@ class AsyncSession:
             raise problem.with_traceback(None) from None  # the frames of `prepare` hold the fields
         finally:
             del request, extra_body, extra_headers
-        return kind(self._client, self._settings, prepared)
+        return kind(self._client, settings, prepared)
 
     async def _receive(self, operation: Operation[Any, Any], request: object, download: FileDownload) -> None:
         """Call an operation whose success is a file."""
-        await DownloadCall(self._client, self._settings, self._prepare_download(operation, request), download).run()
+        await DownloadCall(self._client, self._settings, self._prepare_download(operation, request), download).fetch()
 
     async def _receive_head(self, operation: Operation[Any, Any], request: object) -> FileHead:
         """Call an operation whose success is a file, and return what its header and first bytes tell."""

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 ROOT = Path(kfq_async.__file__).parent
 LAYERS: dict[str, list[set[str]]] = {
     "": [
-        {"_version", "config", "redaction"},
+        {"_version", "config", "logs", "redaction"},
         {"base_errors"},
-        {"models"},
+        {"hooks", "models"},
         {"errors"},
         {"documents", "protocol"},
         {"callbacks", "transport"},
@@ -345,9 +345,9 @@ def test_psycopg_is_imported_where_it_is_used(library: str) -> None:
 
 
 def test_the_environment_is_read_in_few_places() -> None:
-    """Besides `AsyncSession.from_env`, the command line and the examples, nothing depends on the environment."""
+    """`AsyncSession.from_env`, `log_to_stderr`, the command line and the examples alone depend on the environment."""
     readers = {package_of(module) for module in readers_of_the_environment()}
-    assert readers <= {"session", "cli", "examples"}
+    assert readers <= {"session", "logs", "cli", "examples"}
     assert "session" in readers
 
 
@@ -387,6 +387,8 @@ def test_importing_the_package_is_cheap() -> None:
         "config",
         "contracts",
         "errors",
+        "hooks",
+        "logs",
         "models",
         "protocol",
         "redaction",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ from kfq_async.cli.sandbox import sandbox
 from kfq_async.cli.sandbox_control import COMMANDS
 from kfq_async.cli.terminal import print_line, replace_unencodable
 from kfq_async.cli.verify_callback import verify_callback
+from kfq_async.logs import LEVEL_VARIABLE, log_to_stderr
 
 __all__ = ["run"]
 
@@ -46,6 +48,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
     replace_unencodable()
     console = Console(stderr=True)
+    if os.environ.get(LEVEL_VARIABLE):
+        try:
+            log_to_stderr()
+        except ValueError as error:
+            print_line(console, f"kfq: {error}", style="red")
+            return 2
     try:
         status = app(arguments, exit_on_error=False, error_console=console)
     except CycloptsError:

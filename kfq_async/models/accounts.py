@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
+from kfq_async.models.base import Model
 from kfq_async.models.fields import MODEL, SECRET_TEXT, UNKNOWN_KEYS, integer, model, text
 from kfq_async.models.parties import ContractUser
 
 
 @frozen(kw_only=True)
-class BusinessLinesRequest:
+class BusinessLinesRequest(Model):
     """Request of ``session.accounts.business_lines`` (protocol section 4.1).
 
     Every field is optional; ``None`` leaves the key out.
@@ -30,7 +31,7 @@ class BusinessLinesRequest:
 
 
 @frozen(kw_only=True)
-class BusinessLine:
+class BusinessLine(Model):
     """Business line (业务线) that a user may draft contracts in.
 
     Attributes:
@@ -48,7 +49,7 @@ class BusinessLine:
 
 
 @frozen(kw_only=True)
-class RegisterCompanyRequest:
+class RegisterCompanyRequest(Model):
     """Request of ``session.accounts.register_company``: an enterprise and its operator (protocol section 4.2).
 
     Every field is optional; ``None`` leaves the key out. The platform stores the data and verifies nothing: the
@@ -83,7 +84,7 @@ class RegisterCompanyRequest:
 
 
 @frozen(kw_only=True)
-class RegisterPersonRequest:
+class RegisterPersonRequest(Model):
     """Request of ``session.accounts.register_person``: a person (protocol section 4.3).
 
     Every field is optional; ``None`` leaves the key out. The platform stores the data and verifies nothing: the person

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from attrs import evolve, field, frozen
 
+from kfq_async.models.base import Model
 from kfq_async.models.drafts import check_choice, check_documents, check_draft, check_flag, check_sequence, format_day
 from kfq_async.models.fields import (
     ADDED,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @frozen(kw_only=True)
-class SignDocument:
+class SignDocument(Model):
     """An uploaded file to sign.
 
     Attributes:
@@ -44,7 +45,7 @@ class SignDocument:
 
 
 @frozen(kw_only=True)
-class Annex:
+class Annex(Model):
     """An uploaded attachment.
 
     Attributes:
@@ -56,7 +57,7 @@ class Annex:
 
 
 @frozen(kw_only=True)
-class TemplateParam:
+class TemplateParam(Model):
     """Value of one control of a template. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
@@ -71,7 +72,7 @@ class TemplateParam:
 
 
 @frozen(kw_only=True)
-class SignTemplateParam:
+class SignTemplateParam(Model):
     """Values of the template controls that the sender fills in. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
@@ -91,7 +92,7 @@ class SignTemplateParam:
 
 
 @frozen(kw_only=True)
-class ContractDraftRequest:
+class ContractDraftRequest(Model):
     """Request of ``session.contracts.draft``: create a contract and, with ``send="1"``, start it.
 
     Every field is optional here: ``None`` leaves the key out, and the platform reports what it needs. Many numbers are
@@ -253,7 +254,7 @@ def _with_operator(node: InternalNode, operator: ContractUser) -> InternalNode:
 
 
 @frozen(kw_only=True)
-class ContractDraft:
+class ContractDraft(Model):
     """Result of ``session.contracts.draft``: the created contract.
 
     Attributes:
@@ -272,7 +273,7 @@ class ContractDraft:
 
 
 @frozen(kw_only=True)
-class ContractTasksRequest:
+class ContractTasksRequest(Model):
     """Request of the state and the open tasks of a contract. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
@@ -289,7 +290,7 @@ class ContractTasksRequest:
 
 
 @frozen(kw_only=True)
-class ContractAddSignersRequest:
+class ContractAddSignersRequest(Model):
     """Request of ``session.contracts.add_signers``: parties to add to a running contract (protocol section 4.8).
 
     Every field is optional; ``None`` leaves the key out.
@@ -313,7 +314,7 @@ class ContractAddSignersRequest:
 
 
 @frozen(kw_only=True)
-class ContractApprovalRequest:
+class ContractApprovalRequest(Model):
     """Request of ``session.contracts.approve`` and ``refuse``: decide an approval (protocol section 4.9).
 
     Every field is optional; ``None`` leaves the key out.
@@ -342,7 +343,7 @@ class ContractApprovalRequest:
 
 
 @frozen(kw_only=True)
-class ContractFinishRequest:
+class ContractFinishRequest(Model):
     """Request of ``session.contracts.finish``: finish a contract kept open (protocol section 4.10).
 
     Every field is optional; ``None`` leaves the key out.
@@ -361,7 +362,7 @@ class ContractFinishRequest:
 
 
 @frozen(kw_only=True)
-class ContractRecallRequest:
+class ContractRecallRequest(Model):
     """Request of ``session.contracts.recall``: withdraw a contract (protocol section 4.11).
 
     Every field is optional; ``None`` leaves the key out.
@@ -380,7 +381,7 @@ class ContractRecallRequest:
 
 
 @frozen(kw_only=True)
-class ContractProxySignRequest:
+class ContractProxySignRequest(Model):
     """Request of ``session.contracts.sign_for_person``: sign on behalf of a person (protocol section 4.7).
 
     Every field is optional; ``None`` leaves the key out.
@@ -411,7 +412,7 @@ class ContractProxySignRequest:
 
 
 @frozen(kw_only=True)
-class ContractTaskUrlRequest:
+class ContractTaskUrlRequest(Model):
     """Request of ``session.contracts.task_url``: the page of one task (protocol section 4.13).
 
     Every field is optional; ``None`` leaves the key out.
@@ -439,7 +440,7 @@ class ContractTaskUrlRequest:
 
 
 @frozen(kw_only=True)
-class ContractPageUrlRequest:
+class ContractPageUrlRequest(Model):
     """Request of ``session.contracts.page_url``: the short link to a contract (protocol section 4.14).
 
     Every field is optional; ``None`` leaves the key out.
@@ -475,7 +476,7 @@ class ContractPageUrlRequest:
 
 
 @frozen(kw_only=True)
-class ContractDownloadRequest:
+class ContractDownloadRequest(Model):
     """Request of ``session.contracts.download``: the documents of a contract (protocol section 4.15).
 
     Every field is optional; ``None`` leaves the key out.
@@ -556,7 +557,7 @@ def known_contract_status(value: str) -> str:
 
 
 @frozen(kw_only=True)
-class TaskParty:
+class TaskParty(Model):
     """Person whom a task waits for. ``None``: not sent.
 
     Attributes:
@@ -577,7 +578,7 @@ class TaskParty:
 
 
 @frozen(kw_only=True)
-class ContractTask:
+class ContractTask(Model):
     """Open task of a contract. ``None``: not sent.
 
     Attributes:
@@ -609,7 +610,7 @@ class ContractTask:
 
 
 @frozen(kw_only=True)
-class ContractTasks:
+class ContractTasks(Model):
     """Result of ``session.contracts.tasks``: state and open tasks of a contract.
 
     Attributes:
@@ -627,7 +628,7 @@ class ContractTasks:
 
 
 @frozen(kw_only=True)
-class PageLink:
+class PageLink(Model):
     """Result of ``session.contracts.task_url`` and ``page_url``: a page for one person.
 
     Attributes:

@@ -18,6 +18,7 @@ from kfq_async.models.anchors import (
     keyword_anchor,
     page_anchor,
 )
+from kfq_async.models.base import Model
 from kfq_async.models.fields import ADDED, SECRET_TEXT, UNKNOWN_KEYS, repr_masked, text
 from kfq_async.models.functions import is_asynchronous
 from kfq_async.models.references import check_reference, format_reference
@@ -154,7 +155,7 @@ class AttachmentUpload(FileUpload):
 
 
 @frozen(kw_only=True)
-class UploadedDocument:
+class UploadedDocument(Model):
     """Result of ``session.files.upload_document``: the stored document, and the places in it for marks.
 
     ``UploadedDocument(doc_id="...")`` stands for a document that was stored earlier; `kfq_async.documents.attach`
@@ -278,7 +279,7 @@ def _restore_document(doc_id: str, name: str | None, extra: Mapping[str, object]
 
 
 @frozen(kw_only=True)
-class UploadedAttachment:
+class UploadedAttachment(Model):
     """Result of ``session.files.upload_attachment``: the stored attachment.
 
     Attributes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
+from kfq_async.models.base import Model
 from kfq_async.models.fields import (
     MODEL,
     SECRET,
@@ -21,7 +22,7 @@ from kfq_async.models.fields import (
 
 
 @frozen(kw_only=True)
-class CorpIdentInfo:
+class CorpIdentInfo(Model):
     """Enterprise data that the page shows pre-filled (企业预填信息).
 
     Every field is optional; ``None`` leaves the key out. The platform documents no maximum lengths.
@@ -47,7 +48,7 @@ class CorpIdentInfo:
 
 
 @frozen(kw_only=True)
-class CorpIdentConfig:
+class CorpIdentConfig(Model):
     """Allowed ways to identify the enterprise (企业实名认证配置).
 
     Every field is optional; ``None`` leaves the key out.
@@ -64,7 +65,7 @@ class CorpIdentConfig:
 
 
 @frozen(kw_only=True)
-class OprIdentInfo:
+class OprIdentInfo(Model):
     """Operator data that the page shows pre-filled (经办人预填实名信息).
 
     Every field is optional; ``None`` leaves the key out.
@@ -90,7 +91,7 @@ class OprIdentInfo:
 
 
 @frozen(kw_only=True)
-class OprIdentConfig:
+class OprIdentConfig(Model):
     """Allowed ways to identify the operator (经办人实名认证配置).
 
     Every field is optional; ``None`` leaves the key out.
@@ -107,7 +108,7 @@ class OprIdentConfig:
 
 
 @frozen(kw_only=True)
-class CorpIdentLinkRequest:
+class CorpIdentLinkRequest(Model):
     """Request of ``session.auth.corp_ident_link``: the page on which an operator identifies an enterprise.
 
     Every field is optional: ``None`` leaves the key out, an empty string is sent as it is. ``client_request_id``
@@ -157,7 +158,7 @@ class CorpIdentLinkRequest:
 
 
 @frozen(kw_only=True)
-class CorpIdentLink:
+class CorpIdentLink(Model):
     """Result of ``session.auth.corp_ident_link``: the identification order and its page.
 
     Attributes:

@@ -8,6 +8,7 @@ from typing import Self
 
 from attrs import field, frozen
 
+from kfq_async.models.base import Model
 from kfq_async.models.contracts import known_contract_status
 from kfq_async.models.fields import SECRET, UNKNOWN_KEYS, known_member
 
@@ -73,7 +74,7 @@ def known_identity_status(value: int | None) -> int | None:
 
 
 @frozen(kw_only=True)
-class IdentityNotification:
+class IdentityNotification(Model):
     """State of an identification order, as notified to ``auth_callback_url`` (protocol section 5.2).
 
     That the hosted platform sends this form is likely but not documented, so any field may be ``None``: absent or null.
@@ -207,7 +208,7 @@ def known_callback_type(value: str) -> str:
 
 
 @frozen(kw_only=True)
-class EventSigner:
+class EventSigner(Model):
     """Person who performed the task that an event reports. ``None``: not sent.
 
     Attributes:
@@ -228,7 +229,7 @@ class EventSigner:
 
 
 @frozen(kw_only=True)
-class ContractEvent:
+class ContractEvent(Model):
     """Event of a contract (protocol section 6.2). ``None``: not sent with this event.
 
     Do not derive the state from ``callback_type``: a ``COMPLETE`` may arrive while the contract is still being signed,

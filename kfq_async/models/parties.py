@@ -11,6 +11,7 @@ from attrs import evolve, field, fields_dict, frozen
 
 from kfq_async.base_errors import DraftRefused
 from kfq_async.models.anchors import Anchor, WirePosition, check_whole
+from kfq_async.models.base import Model
 from kfq_async.models.fields import MODEL, SECRET_TEXT, as_tuple, integer, model, models, text
 from kfq_async.models.masking import type_name
 
@@ -35,7 +36,7 @@ class PlatformFaultWarning(UserWarning):
 
 
 @frozen(kw_only=True)
-class ContractUser:
+class ContractUser(Model):
     """A person: name and account (protocol section 4.0). Every field is optional; ``None`` leaves the key out.
 
     Attributes:
@@ -63,7 +64,7 @@ class ContractUser:
 
 
 @frozen(kw_only=True)
-class RelationDoc:
+class RelationDoc(Model):
     """A document that a sign position refers to. Every field is optional; ``None`` leaves the key out.
 
     Attributes:
@@ -78,7 +79,7 @@ class RelationDoc:
 
 
 @frozen(kw_only=True)
-class PositionParam:
+class PositionParam(Model):
     """One kind of mark (signature, seal, date) at one place of a document (protocol section 4.0).
 
     Every field is optional here, and ``None`` leaves the key out. Always set ``relation_doc_list``: without it the
@@ -147,7 +148,7 @@ class PositionParam:
 
 
 @frozen(kw_only=True)
-class InternalNode:
+class InternalNode(Model):
     """One step inside an enterprise: a seal, a signature or an approval.
 
     Every field is optional here; ``None`` leaves the key out.
@@ -264,7 +265,7 @@ class InternalNode:
 
 
 @frozen(kw_only=True)
-class ContractSigner:
+class ContractSigner(Model):
     """A signing party: the sender, an enterprise or a person.
 
     Every field is optional here; ``None`` leaves the key out.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
 import orjson
@@ -24,21 +23,14 @@ from cattrs.v import format_exception
 from kfq_async.errors import DecodeError, EncodeError
 from kfq_async.models.fields import ADDED, MAX_KEY
 from kfq_async.models.masking import MaskedStr
+from kfq_async.models.shapes import EXTRA, camel, json_fields, non_optional
 from kfq_async.redaction import printable
 
-__all__ = ["camel", "decode", "encode", "find_invalid_key", "to_wire"]
+__all__ = ["camel", "decode", "encode", "find_invalid_key", "structure", "to_wire"]
 
 T = TypeVar("T")
-EXTRA = "extra"
-"""Field of a result that keeps unknown keys; requests have no such field and refuse unknown keys."""
-
 _MAX_DEPTH = 255
 """One more level than orjson writes."""
-
-
-def camel(name: str) -> str:
-    """Return the wire name of a field: ``oprIdentInfo`` for ``opr_ident_info``."""
-    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 
 def to_wire(request: object) -> dict[str, object]:
@@ -111,15 +103,35 @@ def decode(kind: type[T], data: object, *, path: str = "$.result") -> T:
     """Build a model from JSON data; raise `DecodeError` with every problem and its path, which begins with ``path``."""
     try:
         model: T = _model_hook(kind)(data, kind)
-    except (BaseValidationError, _WrongType) as error:
-        problems = transform_error(error, path=path, format_exception=_describe)
-        _drop_tracebacks(error)
-    except StructureHandlerNotFoundError as error:
-        problems = [f"no model can be built of {error.type_!r}: it is no attrs class @ {path}"]
+    except _FAILURES as error:
+        problems = _problems_of(error, path)
     else:
         return model
     del data  # error trackers record the variables of each frame
-    raise DecodeError(tuple(_with_wire_path(problem) for problem in problems))
+    raise DecodeError(problems)
+
+
+def structure(kind: type[T], data: object) -> T:
+    """Build a model from data that a caller has stored, by wire name, with the fields that the package fills in.
+
+    Raises `ValueError` with every problem and its path.
+    """
+    try:
+        model: T = _stored_model_hook(kind)(data, kind)
+    except _FAILURES as error:
+        problems = _problems_of(error, "$")
+    else:
+        return model
+    del data  # as in `decode`
+    raise ValueError(f"no {kind.__name__} can be built: {'; '.join(problems)}")
+
+
+def _problems_of(error: Exception, path: str) -> tuple[str, ...]:
+    if isinstance(error, StructureHandlerNotFoundError):
+        return (f"no model can be built of {error.type_!r}: it is no attrs class @ {path}",)
+    problems = transform_error(error, path=path, format_exception=_describe)
+    _drop_tracebacks(error)
+    return tuple(_with_wire_path(problem) for problem in problems)
 
 
 def _drop_tracebacks(error: BaseException) -> None:
@@ -147,6 +159,9 @@ def _with_wire_path(problem: str) -> str:
 
 class _WrongType(TypeError):
     pass
+
+
+_FAILURES = (BaseValidationError, StructureHandlerNotFoundError, _WrongType)
 
 
 def _json_type(value: object) -> str:
@@ -204,19 +219,12 @@ def _is_tuple(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
 
-def _non_optional(kind: Any) -> Any:
-    """Return ``X`` for ``X | None``, and any other type unchanged."""
-    if get_origin(kind) in (Union, UnionType):
-        (kind,) = (part for part in get_args(kind) if part is not NoneType)
-    return kind
-
-
 def _unstructure_hook(cls: type, converter: Converter) -> Callable[[Any], dict[str, object]]:
     """Return a hook that writes the fields that are not ``None``, in order."""
     attrs.resolve_types(cls)
     fields = attrs.fields(cls)
     renamed: dict[str, Any] = {
-        field.name: override(rename=camel(field.name), unstruct_hook=_item_hook(_non_optional(field.type), converter))
+        field.name: override(rename=camel(field.name), unstruct_hook=_item_hook(non_optional(field.type), converter))
         for field in fields
     }
     omitted_if_none = [field.evolve(default=None, converter=None) for field in fields]
@@ -234,9 +242,18 @@ def _item_hook(kind: Any, converter: Converter) -> Callable[[Any], Any]:
 
 def _structure_hook(cls: type, converter: Converter) -> Callable[[Any, Any], Any]:
     attrs.resolve_types(cls)
+    on_wire = [field.name for field in attrs.fields(cls) if field.name != EXTRA and not field.metadata.get(ADDED)]
+    return _build_hook(cls, converter, on_wire)
+
+
+def _stored_structure_hook(cls: type, converter: Converter) -> Callable[[Any, Any], Any]:
+    return _build_hook(cls, converter, [field.name for field, _ in json_fields(cls)])
+
+
+def _build_hook(cls: type, converter: Converter, on_wire: list[str]) -> Callable[[Any, Any], Any]:
+    """Return a hook that builds a model of the named fields, and keeps the unknown keys of a result."""
     fields = attrs.fields_dict(cls)
     tolerant = EXTRA in fields
-    on_wire = [name for name, field in fields.items() if name != EXTRA and not field.metadata.get(ADDED)]
     known = {camel(name) for name in on_wire}
     renamed: dict[str, Any] = {name: override(omit=True) for name in fields}
     renamed |= {name: override(rename=camel(name)) for name in on_wire}
@@ -244,7 +261,7 @@ def _structure_hook(cls: type, converter: Converter) -> Callable[[Any, Any], Any
         cls, converter, _cattrs_forbid_extra_keys=not tolerant, **renamed
     )
 
-    def structure(data: Any, kind: Any) -> Any:
+    def build_model(data: Any, kind: Any) -> Any:
         if type(data) is not dict and not isinstance(data, Mapping):
             raise _WrongType(f"expected an object, not {_json_type(data)}")
         result = build(data, kind)
@@ -252,16 +269,22 @@ def _structure_hook(cls: type, converter: Converter) -> Callable[[Any, Any], Any
             return result
         return attrs.evolve(result, extra={key: item for key, item in data.items() if key not in known})
 
-    return structure
+    return build_model
 
 
-_converter = Converter(detailed_validation=True)
-_converter.register_structure_hook(str, _text)
-_converter.register_structure_hook(int, _integer)
-_converter.register_structure_hook(bool, _boolean)
-_converter.register_structure_hook_factory(_is_tuple)(_tuple_hook)
-_converter.register_structure_hook_factory(attrs.has)(_structure_hook)
+def _create_converter(*, stored: bool) -> Converter:
+    converter = Converter(detailed_validation=True)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(int, _integer)
+    converter.register_structure_hook(bool, _boolean)
+    converter.register_structure_hook_factory(_is_tuple)(_tuple_hook)
+    converter.register_structure_hook_factory(attrs.has)(_stored_structure_hook if stored else _structure_hook)
+    return converter
+
+
+_converter = _create_converter(stored=False)
 _converter.register_unstructure_hook_factory(attrs.has)(_unstructure_hook)
+_stored_converter = _create_converter(stored=True)
 
 
 def _find_wire_hook(kind: type) -> Callable[[Any], dict[str, object]]:
@@ -274,3 +297,5 @@ _wire_hook: Callable[[Any], Callable[[Any], dict[str, object]]] = cache(_find_wi
 """Conversion of requests of a class; cached, since cattrs takes as long to find it as to convert a small model."""
 _model_hook: Callable[[Any], Callable[[Any, Any], Any]] = cache(_converter.get_structure_hook)
 """Conversion of JSON data to a class; cached likewise."""
+_stored_model_hook: Callable[[Any], Callable[[Any, Any], Any]] = cache(_stored_converter.get_structure_hook)
+"""Conversion of stored data to a class; cached likewise."""

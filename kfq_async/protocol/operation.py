@@ -133,6 +133,9 @@ class ApiResponse(Generic[ResultT]):
         attempts: Attempts made for the call, the last one included.
         http_status: HTTP status of the response.
         unique_code: ``uniqueCode`` (流水号) of the last attempt, by which the platform's log knows it.
+        seconds: Duration of the call in seconds, waits and retries included.
+        headers: Headers of the response that hold no secrets, by lower-case name: ``content-type``, ``date``,
+            ``server``, ``via``, ``x-request-id`` and the like.
     """
 
     result: ResultT = field(repr=_repr_result)
@@ -145,6 +148,11 @@ class ApiResponse(Generic[ResultT]):
     """HTTP status of the response."""
     unique_code: str
     """``uniqueCode`` (流水号) of the last attempt, by which the platform's log knows it."""
+    seconds: float = field(default=0.0, repr=False)
+    """Duration of the call in seconds, waits and retries included."""
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    """Headers of the response that hold no secrets, by lower-case name: ``content-type``, ``date``, ``server``,
+    ``via``, ``x-request-id`` and the like."""
 
 
 class Fetch(Protocol):

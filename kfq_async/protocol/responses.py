@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kfq_async.errors import ApiError
     from kfq_async.protocol.operation import Operation
 
-__all__ = ["CONTEXT_PATH", "HttpResponse", "read_response", "retry_after"]
+__all__ = ["CONTEXT_PATH", "HttpResponse", "read_response", "retry_after", "safe_headers"]
 
 CONTEXT_PATH = "/resrun-paas"
 """Context path of the platform (protocol section 1.1)."""
@@ -56,6 +56,12 @@ _UNKNOWN_OPERATION = (
     "64 characters, or the operation failed inside; check the path, and set operator_account, if it is not set, with "
     "which the platform reports such failures"
 )
+_SAFE_HEADERS = (
+    *("age", "content-length", "content-type", "date", "retry-after", "server", "server-timing", "via"),
+    *("traceresponse", "x-cache", "x-request-id", "x-response-time", "x-trace-id"),
+)
+"""Headers that describe the response and its way; cookies, addresses and all others may be secret."""
+_MAX_HEADER = 200
 _MAX_HOST = 253
 """Maximum number of characters of a host name."""
 
@@ -170,6 +176,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return float(value[:9])
     then, now = _date(value), _date(headers.get("Date", ""))
     return None if then is None or now is None else max(0.0, (then - now).total_seconds())
+
+
+def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that hold no secrets, by lower-case name; ``headers`` takes names in any case."""
+    return {name: printable(headers[name], _MAX_HEADER) for name in _SAFE_HEADERS if name in headers}
 
 
 def _date(value: str) -> datetime | None:

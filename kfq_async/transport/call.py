@@ -21,6 +21,7 @@ from kfq_async.errors import (
     SignerError,
     TotalTimeout,
 )
+from kfq_async.hooks import Hooks
 from kfq_async.models.fields import SECRET, new_id_pair, repr_masked
 from kfq_async.models.masking import MaskedStr
 from kfq_async.protocol.repetition import texts_of
@@ -29,14 +30,16 @@ from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import Attempt
 from kfq_async.transport.lane import acquire_lane, leave_lane, time_in_doubt
+from kfq_async.transport.observation import observe
 from kfq_async.transport.retry import RetryDecision, decide_retry, retry
 from kfq_async.transport.translation import SESSION_CLOSED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from kfq_async.config import Lane, LaneTurn
     from kfq_async.protocol.envelope import Envelope
+    from kfq_async.protocol.operation import Operation
     from kfq_async.protocol.requests import HttpRequest, PreparedCall
     from kfq_async.transport.client import Client
     from kfq_async.transport.limits import Permit, RateLimiter
@@ -55,6 +58,7 @@ class CallSettings:
     timeouts: Timeouts
     retry: RetryPolicy
     max_upload: int | None = None
+    hooks: tuple[Hooks, ...] = ()
 
 
 class Call:
@@ -65,12 +69,14 @@ class Call:
         "_client",
         "_clock_corrected",
         "_in_lane",
+        "_observer",
         "_prepared",
         "_sent",
         "_settings",
         "_total_at",
         "_waits_for",
         "attempts",
+        "headers",
         "http_status",
         "unique_code",
     )
@@ -81,7 +87,9 @@ class Call:
     def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall) -> None:
         self.attempts = 0
         self.http_status = 0
-        """HTTP status of the last response."""
+        """HTTP status of the last response; 0 without one."""
+        self.headers: Mapping[str, str] = {}
+        """Headers of the last response."""
         self.unique_code = ""
         """``uniqueCode`` of the last attempt; empty if none was made."""
         self._client = client
@@ -92,6 +100,32 @@ class Call:
         self._sent = False
         self._in_lane = False
         self._clock_corrected = False
+        self._observer = observe(settings.hooks)
+
+    @property
+    def operation(self) -> Operation[Any, Any]:
+        """The operation of the call."""
+        return self._prepared.operation
+
+    @property
+    def client_request_id(self) -> str | None:
+        """``clientRequestId`` of the request, or ``None``."""
+        return self._prepared.client_request_id
+
+    async def fetch(self) -> tuple[Envelope, Any]:
+        """Return the envelope of a success and the result in it, or raise the one `KfqError` of the call."""
+        observer = self._observer
+        if observer is None:
+            envelope = await self.run()
+            return envelope, self.read_result(envelope)
+        try:
+            envelope = await self.run()
+            result = self.read_result(envelope)
+        except BaseException as problem:
+            observer.end_call(self, problem)
+            raise
+        observer.end_call(self, envelope)
+        return envelope, result
 
     async def run(self) -> Envelope:
         """Return the envelope of a success, or raise the one `KfqError` of the call."""
@@ -105,10 +139,11 @@ class Call:
         if total is not None:
             self._total_at = task.get_loop().time() + total
         try:
-            outcome = await self._attempt()
+            attempt = self._attempt if self._observer is None else self._observed_attempt
+            outcome = await attempt()
             if not isinstance(outcome, KfqError):
                 return outcome
-            outcome = await self._retry(outcome)
+            outcome = await self._retry(outcome, attempt)
         except (PoolTimeout, SessionError, SignerError) as problem:  # none is retried
             outcome = problem.with_traceback(None)
         if not isinstance(outcome, KfqError):
@@ -146,16 +181,31 @@ class Call:
         error.unique_code = self.unique_code or None
         return error
 
-    async def _retry(self, first: KfqError) -> Envelope | KfqError:
+    async def _retry(
+        self, first: KfqError, attempt: Callable[[], Awaitable[Envelope | KfqError]]
+    ) -> Envelope | KfqError:
         clock = asyncio.get_running_loop().time
         return await retry(
             first,
-            self._attempt,
+            attempt,
             retryable=self._retryable,
             policy=self._settings.retry,
             remaining=lambda: self._total_at - clock(),
             sleep=self._sleep,
         )
+
+    async def _observed_attempt(self) -> Envelope | KfqError:
+        observer, before = self._observer, self.attempts
+        assert observer is not None  # noqa: S101  # see `run`
+        self.http_status = 0
+        observer.begin_attempt()
+        try:
+            outcome = await self._attempt()
+        except BaseException as problem:
+            observer.end_attempt(self, problem, sent=self.attempts > before)
+            raise
+        observer.end_attempt(self, outcome, sent=self.attempts > before)
+        return outcome
 
     async def _attempt(self) -> Envelope | KfqError:
         """Wait for permit and slot, send the request once, and read the response."""
@@ -177,7 +227,7 @@ class Call:
                 return TotalTimeout(f"total timeout ({settings.timeouts.total} s) expired before an attempt")
             response = await client.send_once(http, operation.method, self._build_attempt(), attempt, settings.timeouts)
             if isinstance(response, HttpResponse):
-                self.http_status = response.status
+                self.http_status, self.headers = response.status, response.headers
                 outcome = self._read_response(response)
             else:
                 outcome = response
@@ -224,10 +274,17 @@ class Call:
         """
         permit: Permit | None = None
         turn: LaneTurn | None = None
+        observer = self._observer
+        since = 0.0 if observer is None else observer.now()
         try:
             if limiter is not None:
                 self._waits_for = f"this operation is sent every {limiter.interval:.2g} s (rate_limit)"
-                permit = await limiter.acquire()
+                try:
+                    permit = await limiter.acquire()
+                finally:
+                    if observer is not None:
+                        observer.add_rate_limit_wait(since)
+                        since = observer.now()
             if self._client.lane is not None and self._prepared.exclusive:
                 turn = await self._acquire_lane_and_slot(self._client.lane)
             else:
@@ -236,6 +293,9 @@ class Call:
             if permit is not None:
                 permit.release()
             raise
+        finally:
+            if observer is not None:
+                observer.add_slot_wait(since)
         return permit, turn
 
     async def _acquire_slot(self) -> None:

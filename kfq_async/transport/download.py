@@ -224,7 +224,7 @@ class HeadCall(FileCall):
 
     async def receive(self) -> FileHead:
         """Return what they tell, or raise the one `KfqError` of the call."""
-        await self.run()
+        await self.fetch()
         head = cast("HeadAttempt", self._current).head
         assert head is not None  # noqa: S101  # the call has succeeded
         return head

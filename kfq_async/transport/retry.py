@@ -30,6 +30,7 @@ from kfq_async.errors import (
 from kfq_async.protocol.codes import AMBIGUOUS_CODES
 from kfq_async.protocol.envelope import Envelope, EnvelopeKind
 from kfq_async.protocol.operation import Idempotency
+from kfq_async.transport.observation import describe_ids
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -230,11 +231,19 @@ def _error(state: RetryCallState) -> KfqError:
 def _log_retry(state: RetryCallState) -> None:
     error = _error(state)
     _log.info(
-        "%s: attempt %d failed with %s (%s); retry in %.2f s",
+        "%s: attempt %d failed with %s (%s); retry in %.2f s; %s",
         error.operation,
         state.attempt_number,
         type(error).__name__,
         error.phase,
         state.upcoming_sleep,
-        extra={"client_request_id": error.client_request_id, "unique_code": error.unique_code},
+        describe_ids(error.client_request_id, error.unique_code),
+        extra={
+            "operation": error.operation,
+            "attempt": state.attempt_number,
+            "error": type(error).__name__,
+            "phase": error.phase,
+            "client_request_id": error.client_request_id,
+            "unique_code": error.unique_code,
+        },
     )

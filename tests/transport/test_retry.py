@@ -330,6 +330,7 @@ async def test_retry_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
     await retry(first, attempt, retryable=lambda _: True, policy=FAST_RETRY, remaining=lambda: inf)
     (record,) = package_records(caplog)
-    assert record.getMessage() == "POST /x: attempt 1 failed with ConnectError (not_sent); retry in 0.01 s"
+    text = "POST /x: attempt 1 failed with ConnectError (not_sent); retry in 0.01 s"
+    assert record.getMessage() == f"{text}; client_request_id=id-1 unique_code=u-1"
     assert (record.name, record.levelname) == ("kfq_async", "INFO")
     assert vars(record) | {"client_request_id": "id-1", "unique_code": "u-1"} == vars(record)

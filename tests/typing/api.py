@@ -115,6 +115,25 @@ async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
     await session.contracts.add_signers("c", signer)  # type: ignore[call-overload]
 
 
+def routers() -> None:
+    """A router takes handlers of its own notifications."""
+    events, identities = kfq.ContractEventRouter(), kfq.IdentityRouter()
+
+    @events.on(kfq.CallbackType.COMPLETE, "OTHER")
+    async def complete(delivery: kfq.NotificationDelivery[kfq.ContractEvent]) -> None: ...
+
+    @identities.fallback
+    @identities.on(kfq.IdentityStatus.IDENTIFIED)
+    async def identified(delivery: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None: ...
+
+    identities.on(kfq.IdentityStatus.EXPIRED)(complete)  # type: ignore[type-var]
+    events.fallback(identified)  # type: ignore[arg-type]
+    events.on(kfq.IdentityStatus.EXPIRED)  # type: ignore[arg-type]
+    kfq.NotificationReceiver(identities, urls=kfq.CallbackUrls([b""], page="", notify=""))
+    assert_type(kfq.from_dict(kfq.CorpIdentLink, {}), kfq.CorpIdentLink)
+    kfq.from_dict(dict, {})  # type: ignore[type-var]
+
+
 async def accounts(session: kfq.AsyncSession) -> None:
     """Operations on accounts."""
     lines = await session.accounts.business_lines("13800138000")
