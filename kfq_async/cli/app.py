@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 from cyclopts import App, CycloptsError
 from rich.console import Console
@@ -40,6 +41,22 @@ for command in COMMANDS:
     sandbox_app.command(command)
 app.command(sandbox_app)
 app.command(verify_callback)
+
+
+@app.command
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
+    """Print the script that completes commands and options in a shell.
+
+    Load it with `source <(kfq completion bash)` in `~/.bashrc`; write it to `_kfq` in a folder of zsh's `fpath`, or to
+    `~/.config/fish/completions/kfq.fish`.
+
+    Parameters
+    ----------
+    shell
+        Shell that the script is for.
+    """
+    sys.stdout.write(app.generate_completion(shell=shell))
+    return 0
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
