@@ -18,14 +18,18 @@ from kfq_async.cli.onboard import app as onboard
 from kfq_async.cli.options import UsageError
 from kfq_async.cli.sandbox import sandbox
 from kfq_async.cli.sandbox_control import COMMANDS
-from kfq_async.cli.terminal import print_line, replace_unencodable
+from kfq_async.cli.terminal import print_json, print_line, replace_unencodable
 from kfq_async.cli.verify_callback import verify_callback
 
 __all__ = ["run"]
 
 app = App(
     name="kfq",
-    help="Contracts of 开放签 (Kaifangqian), identification links for one company or many, and a sandbox.",
+    help="""Contracts of 开放签 (Kaifangqian), identification links for one company or many, and a sandbox.
+
+    Exit status: 0 success, 1 failure, 2 usage error, 130 interrupted; `kfq contract` and `kfq onboard` list further
+    ones.
+    """,
     version=__version__,
     help_format="markdown",
     result_action="return_value",
@@ -63,12 +67,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
     replace_unencodable()
     console = Console(stderr=True)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in arguments
     try:
-        status = app(arguments, exit_on_error=False, error_console=console)
-    except CycloptsError:
-        return 2  # cyclopts has printed it
+        status = app(arguments, exit_on_error=False, print_error=not as_json, error_console=console)
+    except CycloptsError as error:
+        if as_json:  # otherwise cyclopts has printed it
+            _print_error(console, "UsageError", str(error), as_json=True)
+        return 2
     except UsageError as error:
-        print_line(console, f"kfq: {error}", style="red")
+        _print_error(console, "UsageError", str(error), as_json=as_json)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -79,3 +87,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print_line(console, f"kfq: {error.strerror}", style="red")
         return 1
     return status if isinstance(status, int) else 0
+
+
+def _print_error(console: Console, name: str, text: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"error": name, "text": text})
+    else:
+        print_line(console, f"kfq: {text}", style="red")

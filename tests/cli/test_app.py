@@ -1,5 +1,6 @@
 """Help and exit statuses of `kfq`."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,6 +78,24 @@ def test_completion_in_other_shells(shell: str, start: str, capsys: pytest.Captu
     shown = capsys.readouterr().out
     assert shown.startswith(start)
     assert all(name in shown for name in ("verify-callback", "orders", "trust-env"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["link", "--json", "--no-such-option"], "--no-such-option"),
+        (["sandbox", "orders", "--json", "--base-url", "nonsense"], "--base-url must be like"),
+    ],
+)
+def test_usage_errors_as_json(arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json a usage error is JSON on standard output, as every other error is."""
+    assert app.run(arguments) == 2
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert document.keys() == {"error", "text"}
+    assert document["error"] == "UsageError"
+    assert text in document["text"]
+    assert captured.err == ""
 
 
 def _raising(error: BaseException) -> Callable[..., int]:
