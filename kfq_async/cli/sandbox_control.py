@@ -25,7 +25,7 @@ TIMEOUT = 30.0
 """Seconds that the sandbox has for its response."""
 
 
-class RefusedByTheSandbox(Exception):
+class SandboxError(Exception):
     """The sandbox cannot do what was asked; the message is its own."""
 
 
@@ -113,8 +113,8 @@ def orders(*, options: Options = DEFAULT_OPTIONS) -> int:
     """List the orders of a running sandbox, oldest first: orderNo, state, clientRequestId and company."""
     try:
         listed = _request(options.base_url, "", None)
-    except RefusedByTheSandbox as error:
-        return _print_error(str(error), as_json=options.json_)
+    except SandboxError as error:
+        return _print_error(error, as_json=options.json_)
     if options.json_:
         print_json(listed)
         return 0
@@ -132,8 +132,8 @@ COMMANDS = (complete, review, abandon, expire, resend, orders)
 def _act(options: ControlOptions, order: str, action: str, body: object) -> int:
     try:
         changed = _request(options.base_url, f"/{quote(order, safe='')}/{action}", body)
-    except RefusedByTheSandbox as error:
-        return _print_error(str(error), as_json=options.json_)
+    except SandboxError as error:
+        return _print_error(error, as_json=options.json_)
     if options.json_:
         print_json(changed)
     else:
@@ -146,16 +146,16 @@ def _state(order: dict[str, Any]) -> str:
     return "NEW" if status is None else f"{IdentityStatus(status).name} ({status})"
 
 
-def _print_error(problem: str, *, as_json: bool) -> int:
+def _print_error(error: SandboxError, *, as_json: bool) -> int:
     if as_json:
-        print_json({"error": problem})
+        print_json({"error": type(error).__name__, "text": str(error)})
     else:
-        print_line(Console(stderr=True), f"kfq: {problem}", style="red")
+        print_line(Console(stderr=True), f"{type(error).__name__}: {error}", style="red")
     return 1
 
 
 def _request(base_url: str, path: str, body: object) -> Any:
-    """Return the JSON of the sandbox's response; raise `RefusedByTheSandbox` for every other response.
+    """Return the JSON of the sandbox's response; raise `SandboxError` for every other response.
 
     No proxy is used: a sandbox is reached on this machine, or by a name that it was told.
     """
@@ -176,12 +176,12 @@ def _request(base_url: str, path: str, body: object) -> Any:
         with error:
             body = error.read()
         if (error.code, error.headers.get_content_type()) == (403, "text/plain"):  # the sandbox's access policy
-            raise RefusedByTheSandbox(body.decode(errors="replace")) from None
-        raise RefusedByTheSandbox(str(_document(body, origin).get("error"))) from None
+            raise SandboxError(body.decode(errors="replace")) from None
+        raise SandboxError(str(_document(body, origin).get("error"))) from None
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         text = f"no sandbox responds at {origin} ({reason}); start it with `kfq sandbox`, or give its --base-url"
-        raise RefusedByTheSandbox(text) from None
+        raise SandboxError(text) from None
 
 
 def _document(body: bytes, origin: object) -> dict[str, Any]:
@@ -191,5 +191,5 @@ def _document(body: bytes, origin: object) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict) or not document.keys() & {"orders", "orderNo", "error"}:
-        raise RefusedByTheSandbox(f"{origin} does not respond as a sandbox: check --base-url")
+        raise SandboxError(f"{origin} does not respond as a sandbox: check --base-url")
     return document

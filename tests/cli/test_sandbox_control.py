@@ -52,7 +52,7 @@ def test_actions(
     assert capsys.readouterr().out == f"{order}  {status.name} ({status})\n"
     assert running.orders[0].status == status
     assert run(["sandbox", action, order]) == 1
-    assert f"kfq: cannot {action} order {order}" in capsys.readouterr().err
+    assert f"SandboxError: cannot {action} order {order}" in capsys.readouterr().err
 
 
 def test_orders(order: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,7 +74,7 @@ def test_resend(order: str, running: Sandbox, capsys: pytest.CaptureFixture[str]
     assert run(["sandbox", "resend", order, "--fault", "callback-corrupt", "--json"]) == 0
     assert run(["sandbox", "resend", order, "--fault", "502", "--json"]) == 1
     *_, refused = capsys.readouterr().out.splitlines()
-    assert "does not apply to notifications" in json.loads(refused)["error"]
+    assert "does not apply to notifications" in json.loads(refused)["text"]
     asyncio.run(running.wait_for_notifications())
     (notification,) = running.notifications
     assert "callback-corrupt" in {attempt.fault for attempt in notification.attempts}
@@ -116,7 +116,7 @@ async def test_access(capsys: pytest.CaptureFixture[str]) -> None:
 
     async with ScriptedServer(respond) as server:
         assert await asyncio.to_thread(run, ["sandbox", "orders", "--base-url", server.base_url]) == 1
-    assert capsys.readouterr().err == "kfq: 沙箱拒绝了该请求 \n"
+    assert capsys.readouterr().err == "SandboxError: 沙箱拒绝了该请求 \n"
 
 
 async def test_no_http(capsys: pytest.CaptureFixture[str]) -> None:
