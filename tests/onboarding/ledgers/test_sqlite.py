@@ -850,7 +850,7 @@ async def test_killed_while_migrating(path: Path, version_1: list[Entry], statem
         assert len(await all_of(ledger)) == len(version_1) - 1
 
 
-async def test_facts(path: Path) -> None:
+async def test_replaced_facts(path: Path) -> None:
     """A fact can be read and replaced; only a runner replaces one."""
     async with SqliteLedger(path) as ledger:
         assert await ledger.fact("tenant") is None
