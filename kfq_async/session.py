@@ -416,8 +416,12 @@ class AsyncSession:
             call = self._make_call(operation, request, NOTHING, NOTHING)
         finally:
             del request  # as in `send`
-        result: ResultT = (await call.fetch())[1]
-        return result
+        if call.observer is not None:
+            _, result = await call.fetch()
+        else:  # without the coroutine of `fetch`, through which each step of the call would pass
+            result = call.read_result(await call.run())
+        value: ResultT = result
+        return value
 
     def _make_call(
         self,

@@ -1,4 +1,4 @@
-"""ASGI applications under uvicorn, and Sanic, on real sockets, each with an event loop in a thread."""
+"""ASGI applications under uvicorn, Sanic and aiohttp, on real sockets, each with an event loop in a thread."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from http.client import HTTPMessage, parse_headers
 from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
+from aiohttp import web
 from attrs import frozen
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from sanic import Sanic
@@ -72,11 +74,36 @@ def uvicorn_serving(app: Any, **options: Any) -> Iterator[str]:
 @contextmanager
 def sanic_serving(app: Sanic[Any, Any]) -> Iterator[str]:
     """Serve an application and yield ``http://127.0.0.1:port``; raise exceptions of its startup."""
+    with _serving(lambda listener: sanic_running(app, listener)) as origin:
+        yield origin
+
+
+@contextmanager
+def aiohttp_serving(app: web.Application) -> Iterator[str]:
+    """Serve an application and yield ``http://127.0.0.1:port``; raise exceptions of its startup."""
+    with _serving(lambda listener: aiohttp_running(app, listener)) as origin:
+        yield origin
+
+
+@asynccontextmanager
+async def aiohttp_running(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
+    """Run an application in the current event loop."""
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@contextmanager
+def _serving(run_app: Callable[[socket.socket], AbstractAsyncContextManager[None]]) -> Iterator[str]:
     started, stop, errors = threading.Event(), threading.Event(), []
     listener = socket.create_server(("127.0.0.1", 0))
 
     async def serve() -> None:
-        async with sanic_running(app, listener):
+        async with run_app(listener):
             started.set()
             await asyncio.to_thread(stop.wait)
 

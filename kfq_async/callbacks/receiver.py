@@ -53,6 +53,10 @@ class Reply:
         status: HTTP status: 200 acknowledged, 400 malformed, 401 not authentic, 503 retry later.
         body: ``b"success"``, or the platform's JSON envelope with a code and, as ``message``, the reason.
         content_type: Value of the ``Content-Type`` header.
+        media_type: The media type in it; with ``charset`` what `aiohttp.web.Response` takes, and alone what Starlette
+            takes.
+        charset: The charset in it, or ``None``.
+        headers: The header as a dictionary, which every framework takes.
     """
 
     status: int
@@ -61,7 +65,22 @@ class Reply:
     @property
     def content_type(self) -> str:
         """Value of the ``Content-Type`` header."""
-        return "text/plain; charset=utf-8" if self.body == _SUCCESS else "application/json"
+        return self.media_type if self.charset is None else f"{self.media_type}; charset={self.charset}"
+
+    @property
+    def media_type(self) -> str:
+        """The media type in ``content_type``."""
+        return "text/plain" if self.body == _SUCCESS else "application/json"
+
+    @property
+    def charset(self) -> str | None:
+        """The charset in ``content_type``, or ``None``."""
+        return "utf-8" if self.body == _SUCCESS else None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """``Content-Type`` as a dictionary of headers."""
+        return {"Content-Type": self.content_type}
 
 
 class NotificationReceiver:

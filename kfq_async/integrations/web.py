@@ -54,8 +54,8 @@ _WEB_TIMEOUTS = Timeouts(total=10)
 """A user is waiting, and proxies have time limits too."""
 CLOSE_WITHIN = 10.0
 """Seconds for which a stopping service waits for its handlers; orchestrators often kill a service after 30."""
-_SERVER_LOGGERS = ("uvicorn.access", "sanic.access", "sanic.error", "sanic.root")
-"""Loggers of uvicorn and Sanic whose records hold the URLs of requests."""
+_SERVER_LOGGERS = ("uvicorn.access", "sanic.access", "sanic.error", "sanic.root", "aiohttp.access", "aiohttp.server")
+"""Loggers of uvicorn, Sanic and aiohttp whose records hold the URLs of requests."""
 # A segment of `CallbackUrls`: encoded id, dot, and 43 characters of HMAC; proxies may percent-encode any of them.
 _CHARACTER = "(?:[A-Za-z0-9_-]|%[0-9A-Fa-f]{2})"
 _SEGMENT = re.compile(rf"(?<=/)({_CHARACTER}+?(?:\.|%2[Ee])){_CHARACTER}{{43}}(?!{_CHARACTER})")
@@ -173,9 +173,9 @@ _FILTER = CallbackUrlFilter()
 
 
 def mask_callback_urls(*loggers: str) -> None:
-    """Add a `CallbackUrlFilter` to the named loggers (default: those of uvicorn and Sanic that log URLs). Idempotent.
+    """Add a `CallbackUrlFilter` to the named loggers (default: those of uvicorn, Sanic and aiohttp that log URLs).
 
-    Call it in each worker, after logging is configured: where the application is created.
+    Idempotent. Call it in each worker, after logging is configured: where the application is created.
     """
     for name in loggers or _SERVER_LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from math import inf
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import field, frozen
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "CallSettings"]
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+"""Stands for the headers of a response that did not arrive."""
+
 
 @frozen(kw_only=True)
 class CallSettings:
@@ -69,7 +73,6 @@ class Call:
         "_client",
         "_clock_corrected",
         "_in_lane",
-        "_observer",
         "_prepared",
         "_sent",
         "_settings",
@@ -78,6 +81,7 @@ class Call:
         "attempts",
         "headers",
         "http_status",
+        "observer",
         "unique_code",
     )
 
@@ -88,7 +92,7 @@ class Call:
         self.attempts = 0
         self.http_status = 0
         """HTTP status of the last response; 0 without one."""
-        self.headers: Mapping[str, str] = {}
+        self.headers = NO_HEADERS
         """Headers of the last response."""
         self.unique_code = ""
         """``uniqueCode`` of the last attempt; empty if none was made."""
@@ -100,7 +104,8 @@ class Call:
         self._sent = False
         self._in_lane = False
         self._clock_corrected = False
-        self._observer = observe(settings.hooks)
+        self.observer = observe(settings.hooks)
+        """Reports the call to hooks and the log; ``None`` if neither wants it."""
 
     @property
     def operation(self) -> Operation[Any, Any]:
@@ -114,7 +119,7 @@ class Call:
 
     async def fetch(self) -> tuple[Envelope, Any]:
         """Return the envelope of a success and the result in it, or raise the one `KfqError` of the call."""
-        observer = self._observer
+        observer = self.observer
         if observer is None:
             envelope = await self.run()
             return envelope, self.read_result(envelope)
@@ -139,7 +144,7 @@ class Call:
         if total is not None:
             self._total_at = task.get_loop().time() + total
         try:
-            attempt = self._attempt if self._observer is None else self._observed_attempt
+            attempt = self._attempt if self.observer is None else self._observed_attempt
             outcome = await attempt()
             if not isinstance(outcome, KfqError):
                 return outcome
@@ -195,7 +200,7 @@ class Call:
         )
 
     async def _observed_attempt(self) -> Envelope | KfqError:
-        observer, before = self._observer, self.attempts
+        observer, before = self.observer, self.attempts
         assert observer is not None  # noqa: S101  # see `run`
         self.http_status = 0
         observer.begin_attempt()
@@ -274,7 +279,7 @@ class Call:
         """
         permit: Permit | None = None
         turn: LaneTurn | None = None
-        observer = self._observer
+        observer = self.observer
         since = 0.0 if observer is None else observer.now()
         try:
             if limiter is not None:

@@ -1,4 +1,4 @@
-"""Fixtures: the same service in both frameworks, on real sockets."""
+"""Fixtures: the same service in each framework, on real sockets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sanic
+from aiohttp import web
 from attrs import frozen
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import FastAPI
@@ -15,17 +16,18 @@ from sanic import Sanic
 
 import kfq_async as kfq
 from integrations.service import ERRORS, SIGNED_PATH, URLS, Service
+from kfq_async.integrations import aiohttp as aiohttp_integration
 from kfq_async.integrations import fastapi as fastapi_integration
 from kfq_async.integrations import sanic as sanic_integration
 from kfq_async.sandbox import Sandbox
 from senders import private_key
-from web_servers import sanic_name, sanic_serving, uvicorn_serving
+from web_servers import aiohttp_serving, sanic_name, sanic_serving, uvicorn_serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 URL_PATH = "/hooks/a%20b"
-SERVERS = ["fastapi-h11", "fastapi-httptools", "sanic", "sanic-h11", "sanic-httptools"]
+SERVERS = ["fastapi-h11", "fastapi-httptools", "sanic", "sanic-h11", "sanic-httptools", "aiohttp"]
 """Framework, and the HTTP implementation of uvicorn if it serves the application."""
 
 
@@ -86,11 +88,34 @@ def sanic_app(service: Service, factory: Callable[[], kfq.AsyncSession]) -> Sani
     return app
 
 
+def aiohttp_app(service: Service, factory: Callable[[], kfq.AsyncSession]) -> web.Application:
+    """Return the service in aiohttp."""
+    app = web.Application(middlewares=[aiohttp_integration.error_middleware()])
+    aiohttp_integration.setup_kfq(app, factory, receivers=service.receivers)
+    app.add_routes(aiohttp_integration.notification_routes(service.receivers[0], URL_PATH))
+    for receiver in service.receivers[1:]:
+        app.add_routes(aiohttp_integration.notification_routes(receiver, SIGNED_PATH))
+
+    async def link(request: web.Request) -> web.Response:
+        session = aiohttp_integration.kfq_session(request)
+        link = await session.auth.corp_ident_link(URLS.bind(kfq.CorpIdentLinkRequest()))
+        return web.json_response(link.order_no)
+
+    async def raise_error(request: web.Request) -> web.Response:
+        raise ERRORS[request.match_info["name"]]
+
+    app.add_routes([web.get("/link", link), web.get("/errors/{name}", raise_error)])
+    return app
+
+
 @contextmanager
 def serving(server: str, service: Service, factory: Callable[[], kfq.AsyncSession]) -> Iterator[str]:
     """Run the service on one of the ``SERVERS`` and yield its origin."""
     if server == "sanic":
         with sanic_serving(sanic_app(service, factory)) as origin:
+            yield origin
+    elif server == "aiohttp":
+        with aiohttp_serving(aiohttp_app(service, factory)) as origin:
             yield origin
     else:
         framework, _, http = server.partition("-")

@@ -160,10 +160,15 @@ def test_endless_body(server: str, framing: str) -> None:
     assert service.events == ["body_timeout"]
 
 
-def test_malformed_chunks(running: RunningService, connection: RawConnection) -> None:
-    """Malformed chunks are answered 400, reported and not handled, and end the connection."""
+def test_malformed_chunks(server: str, running: RunningService, connection: RawConnection) -> None:
+    """Malformed chunks are answered 400, reported and not handled, and end the connection.
+
+    aiohttp answers those that arrive with the head by itself.
+    """
     connection.post(BOUND_PATH, CHUNKED, body=b"5\r\n[1,2]\r\nzz\r\n\r\n")
     assert connection.response().status == 400
     assert connection.is_closed()
-    wait_for_event(running.service, "body_malformed")
-    assert running.service.events == ["body_malformed"]
+    reported = [] if server == "aiohttp" else ["body_malformed"]
+    for event in reported:
+        wait_for_event(running.service, event)
+    assert running.service.events == reported

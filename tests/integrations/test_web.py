@@ -234,8 +234,8 @@ def test_other_paths(path: str) -> None:
 
 
 def test_mask_callback_urls() -> None:
-    """The filter is added once, to uvicorn's and Sanic's loggers or to the named ones."""
-    loggers = ["uvicorn.access", "sanic.access", "sanic.error", "sanic.root"]
+    """The filter is added once, to the loggers of uvicorn, Sanic and aiohttp or to the named ones."""
+    loggers = ["uvicorn.access", "sanic.access", "sanic.error", "sanic.root", "aiohttp.access", "aiohttp.server"]
     before = {name: list(logging.getLogger(name).filters) for name in [*loggers, "mine"]}
     try:
         mask_callback_urls()
