@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,14 @@ def test_links(page: Path) -> None:
 def test_both_pages_have_the_same_code(page: Path) -> None:
     """A Chinese page differs in prose and comments only."""
     check_same_code(page.read_text("utf-8"), page.with_name("README.zh-CN.md").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_extras(page: Path) -> None:
+    """The extras of every `pip install` exist."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    shown = re.findall(r"(?:kfq-async|\.whl|\.)\[([a-z,]+)\]'", page.read_text("utf-8"))
+    assert {extra for names in shown for extra in names.split(",")} <= set(extras)
 
 
 def test_each_guide_has_a_chinese_page() -> None:
