@@ -1,10 +1,9 @@
-"""The guide to many contracts: its code runs against the sandbox, and the Chinese page has the same code."""
+"""The guide to many contracts: its code runs against the sandbox."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
@@ -12,13 +11,14 @@ from aiohttp.test_utils import TestServer
 
 import kfq_async
 from contract_platform import text_pdf
-from guide_code import blocks, check_same_code, run
+from guide_code import blocks, guide, run
 from kfq_async import ContractStatus, ContractUser
 from kfq_async.sandbox import Sandbox
 
-ROOT = Path(kfq_async.__file__).parent
-GUIDE = (ROOT / "contracts/README.md").read_text("utf-8")
-CHINESE = (ROOT / "contracts/README.zh-CN.md").read_text("utf-8")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GUIDE = guide("contracts")
 PLATFORM = blocks(GUIDE, "json")[0]
 BASE_URL, SERVICE = "http://127.0.0.1:8899/resrun-paas", "http://127.0.0.1:8000"
 
@@ -66,8 +66,3 @@ async def test_the_code_runs() -> None:
                 assert await names["follow"](names["session"], contract_id) == [ContractStatus.RECALLED]
             await names["events"].aclose()
             await names["receiver"].aclose()
-
-
-def test_both_pages_have_the_same_code() -> None:
-    """The Chinese page differs in prose and comments only."""
-    check_same_code(GUIDE, CHINESE)
