@@ -24,6 +24,7 @@ class AttemptEvent:
         phase: Stage at which the attempt ended; ``ANSWERED`` after a success.
         http_status: HTTP status of the response; ``None`` without one.
         code: ``code`` of the platform's response; ``None`` without one.
+        offset: Seconds from the beginning of the call to that of the attempt, its waits included.
         seconds: Duration in seconds, without the waits.
         slot_wait: Seconds waited for a slot of the session's ``concurrency``, and for its ``lane``.
         rate_limit_wait: Seconds waited for the session's ``rate_limit``.
@@ -37,6 +38,7 @@ class AttemptEvent:
     phase: Phase
     http_status: int | None
     code: int | None
+    offset: float
     seconds: float
     slot_wait: float
     rate_limit_wait: float
@@ -58,6 +60,7 @@ class CallEvent:
         seconds: Duration in seconds, waits and retries included.
         slot_wait: Seconds waited for slots and the lane, in all attempts.
         rate_limit_wait: Seconds waited for the rate limit, in all attempts.
+        attempt_events: The events of its attempts, in order.
     """
 
     operation: str
@@ -71,6 +74,7 @@ class CallEvent:
     seconds: float
     slot_wait: float
     rate_limit_wait: float
+    attempt_events: tuple[AttemptEvent, ...] = ()
 
 
 class Hooks:

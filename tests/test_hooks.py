@@ -54,6 +54,8 @@ def facts(event: Any) -> dict[str, Any]:
     values = attrs.asdict(event)
     for name in ("seconds", "slot_wait", "rate_limit_wait"):
         assert values.pop(name) >= 0
+    for name in ("offset", "attempt_events"):
+        values.pop(name, None)
     return {name: value for name, value in values.items() if name not in {"client_request_id", "unique_code"}}
 
 
@@ -95,6 +97,9 @@ async def test_call_with_a_retry() -> None:
     ids = {event.client_request_id for event in hooks.attempts} | {call.client_request_id}
     assert ids == {REQUEST.client_request_id}
     assert hooks.attempts[0].unique_code != hooks.attempts[1].unique_code == response.unique_code == call.unique_code
+    assert call.attempt_events == tuple(hooks.attempts)
+    first, second = hooks.attempts
+    assert 0 <= first.offset <= first.offset + first.seconds <= second.offset
     assert call.seconds >= sum(event.seconds for event in hooks.attempts)
 
 
@@ -232,6 +237,7 @@ async def test_log_of_a_call(caplog: pytest.LogCaptureFixture) -> None:
     assert failed.getMessage().startswith(f"{OPERATION}: CredentialsError (answered); attempts=1 seconds=")
     assert f"client_request_id={REQUEST.client_request_id} unique_code=" in failed.getMessage()
     assert vars(failed)["client_request_id"] == REQUEST.client_request_id
+    assert "attempt_events" not in vars(failed)
     assert (vars(failed)["code"], vars(failed)["phase"]) == (41000, "answered")
     assert succeeded.getMessage().startswith(f"{OPERATION}: code {response.envelope.code}; attempts=1 seconds=")
     assert succeeded.getMessage().endswith(f" client_request_id=none unique_code={response.unique_code}")

@@ -278,6 +278,7 @@ def test_the_protocol_has_neither_clock_nor_randomness(library: str) -> None:
     [
         ("cattrs", "protocol/codec.py"),
         ("fontTools", "sandbox/fonts.py"),
+        ("opentelemetry", "integrations/opentelemetry.py"),
         ("pyhanko", "sandbox/signing.py"),
         ("pypdfium2", "sandbox/rendering.py"),
         ("tenacity", "transport/retry.py"),

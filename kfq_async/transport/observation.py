@@ -29,6 +29,10 @@ def describe_ids(client_request_id: str | None, unique_code: str | None) -> str:
     return f"client_request_id={request_id} unique_code={unique_code or 'none'}"
 
 
+def _is_scalar(_attribute: object, value: object) -> bool:
+    return not isinstance(value, tuple)
+
+
 class _CallLog(Hooks):
     """Logs one line per call at level DEBUG."""
 
@@ -41,7 +45,7 @@ class _CallLog(Hooks):
             event.attempts,
             event.seconds,
             describe_ids(event.client_request_id, event.unique_code),
-            extra=attrs.asdict(event),
+            extra=attrs.asdict(event, filter=_is_scalar),
         )
 
 
@@ -64,6 +68,7 @@ class CallObserver:
         self._attempt_started = 0.0
         self._slot_wait = self._rate_limit_wait = 0.0
         self._total_slot_wait = self._total_rate_limit_wait = 0.0
+        self._attempts: list[AttemptEvent] = []
 
     def now(self) -> float:
         """Return the time of the event loop."""
@@ -88,6 +93,7 @@ class CallObserver:
         self._total_rate_limit_wait += self._rate_limit_wait
         if not sent:
             return
+        began = self._attempt_started + self._slot_wait + self._rate_limit_wait
         event = AttemptEvent(
             operation=call.operation.name,
             attempt=call.attempts,
@@ -97,10 +103,12 @@ class CallObserver:
             phase=_phase_of(outcome, Phase.SENT),
             http_status=call.http_status or None,
             code=_code_of(outcome),
-            seconds=self.now() - self._attempt_started - self._slot_wait - self._rate_limit_wait,
+            offset=began - self._started,
+            seconds=self.now() - began,
             slot_wait=self._slot_wait,
             rate_limit_wait=self._rate_limit_wait,
         )
+        self._attempts.append(event)
         for hooks in self._hooks:
             try:
                 hooks.on_attempt(event)
@@ -121,6 +129,7 @@ class CallObserver:
             seconds=self.now() - self._started,
             slot_wait=self._total_slot_wait,
             rate_limit_wait=self._total_rate_limit_wait,
+            attempt_events=tuple(self._attempts),
         )
         for hooks in self._hooks:
             try:
