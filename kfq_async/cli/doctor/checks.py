@@ -59,6 +59,17 @@ OPERATION: Operation[Any, Any] = Operation(
     "GET", "/", credentials=CredentialPlacement.PARAMETERS, idempotency=Idempotency.SAFE
 )
 """Stands for the paths that are probed, whose responses are read as those of operations."""
+CERTIFICATE_REMEDIES = {
+    "expired": "renew the certificate of the server; if it is valid, set the clock of this machine",
+    "not yet valid": "set the clock of this machine",
+    "mismatch": "give the host name for which the certificate was issued",
+    "does not speak TLS": "give a URL that starts with http://, or the port that speaks TLS",
+}
+"""Remedies by a part of the reason why a certificate was refused, as OpenSSL words it."""
+OTHER_CERTIFICATE_REMEDY = (
+    "for a CA of your own, name its file in SSL_CERT_FILE, or pass AsyncSession(ssl=...); otherwise the server must "
+    "send its whole chain"
+)
 WRONG_METHOD = 405
 """Code for a method that an existing path does not take (protocol section 1.5)."""
 
@@ -244,13 +255,9 @@ def _describe(error: KfqError) -> str:
 
 
 def _remedy(error: KfqError) -> str:
-    match error:
-        case CertificateError():
-            return (
-                "for a CA of your own, name its file in SSL_CERT_FILE, or pass AsyncSession(ssl=...); otherwise the "
-                "server must send its whole chain"
-            )
-        case ProxyError():
-            return "check the proxy in the environment"
-        case _:
-            return "check host and port, name lookup and firewalls; behind a proxy, give --trust-env"
+    if isinstance(error, CertificateError):
+        reasons = (remedy for reason, remedy in CERTIFICATE_REMEDIES.items() if reason in str(error))
+        return next(reasons, OTHER_CERTIFICATE_REMEDY)
+    if isinstance(error, ProxyError):
+        return "check the proxy in the environment"
+    return "check host and port, name lookup and firewalls; behind a proxy, give --trust-env"

@@ -42,8 +42,8 @@ def verify_callback(
     """Check the proofs of a saved notification and, where one fails, name the step that differs.
 
     The signature is checked with --public-key, and the bound URL with --notify and KFQ_CALLBACK_SECRET. The output
-    holds no value of the notification but clientRequestId. Exit status: 0 all proofs hold, 1 one does not, 2 usage
-    error.
+    holds nothing of the notification but sizes, clientRequestId, and a prefix of the path that a proxy added or
+    removed. Exit status: 0 all checks pass, 1 one fails, 2 usage error.
 
     Parameters
     ----------

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,6 +37,15 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def output(capsys: pytest.CaptureFixture[str]) -> pytest.CaptureFixture[str]:
     """The output of the commands."""
     return capsys
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """A certificate authority that the environment trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    return authority
 
 
 def diagnose(output: pytest.CaptureFixture[str], *arguments: str) -> dict[str, dict[str, str]]:
@@ -174,6 +185,36 @@ async def test_tls(tmp_path: Path, output: pytest.CaptureFixture[str], monkeypat
     assert proxied["proxy"]["finding"] == f"{named} is used"
     assert statuses(proxied)["token"] == "failed"
     assert statuses(proxied)["clock"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("name", "year", "texts"),
+    [
+        ("other.example", 2100, ("IP address mismatch", "give the host name")),
+        ("127.0.0.1", 2020, ("certificate has expired", "renew the certificate")),
+    ],
+)
+async def test_certificates(
+    name: str, year: int, texts: tuple[str, str], output: pytest.CaptureFixture[str], trusted: trustme.CA
+) -> None:
+    """A certificate of a trusted authority that is not valid has the remedy for its fault."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trusted.issue_cert(name, not_after=datetime(year, 1, 1, tzinfo=UTC)).configure_cert(context)
+
+    async def respond(_number: int, _request: ReceivedRequest) -> bytes:
+        return http_response("never")
+
+    async with ScriptedServer(respond, ssl=context) as server:
+        checks = await asyncio.to_thread(diagnose, output, "--base-url", server.base_url)
+    assert texts[0] in checks["connection"]["finding"]
+    assert texts[1] in checks["connection"]["remedy"]
+
+
+def test_https_without_tls(kfq_sandbox: Sandbox, output: pytest.CaptureFixture[str]) -> None:
+    """A server that speaks plain HTTP under an https URL is recognised."""
+    checks = diagnose(output, "--base-url", kfq_sandbox.base_url.replace("http://", "https://"))
+    assert "does not speak TLS" in checks["connection"]["finding"]
+    assert "starts with http://" in checks["connection"]["remedy"]
 
 
 def test_invalid_proxy(output: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -15,9 +16,12 @@ import attrs
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from kfq_async import CallbackUrls, CorpIdentLinkRequest
+from kfq_async import AsyncSession, CallbackUrls, CorpIdentLinkRequest
 from kfq_async.cli.app import run
+from kfq_async.sandbox import Sandbox
+from receivers import acknowledge
 from senders import APP_ID, NOW, PATH, SIGNED, make_body, private_key, signed_event_headers, signed_headers
+from servers import ReceivedRequest, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -369,6 +373,30 @@ def run_with_errors(arguments: list[str]) -> str:
     finally:
         sys.stderr = standard
     return stream.getvalue()
+
+
+async def notify() -> tuple[ReceivedRequest, str]:
+    """Return a notification as a server received it from a sandbox, and the sandbox's key."""
+    async with ScriptedServer(acknowledge) as server, Sandbox(app_id=APP_ID, retry_after=[]) as sandbox:
+        request = CorpIdentLinkRequest(auth_callback_url=f"{server.origin}{PATH}")
+        async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
+            sandbox.complete((await session.auth.corp_ident_link(request)).order_no)
+        await sandbox.wait_for_notifications()
+    return server.requests[0], sandbox.public_key
+
+
+def test_notification_of_the_sandbox(command: Command, tmp_path: Path) -> None:
+    """What the sandbox sends holds as it was received, and a rewritten path is found there, too."""
+    received, key = asyncio.run(notify())
+    (tmp_path / "key.txt").write_text(key)
+    head = "".join(f"{name}: {value}\r\n" for name, value in received.headers.items())
+    options = ["--public-key", str(tmp_path / "key.txt"), "--app-id", APP_ID, "--notify", NOTIFY]
+    checks = command(received.body, f"POST {received.target} HTTP/1.1\r\n{head}\r\n", *options)
+    assert {name: check["status"] for name, check in checks.items() if check["status"] != "ok"} == {
+        "freshness": "unknown"
+    }
+    checks = command(received.body, head, "--path", "/auth", *options)
+    assert "the proxy removed the prefix /hooks/kfq" in checks["signature"]["finding"]
 
 
 def test_base64_of_the_key(command: Command, tmp_path: Path) -> None:
