@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from ssl import SSLContext
-from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, TypeVar, Unpack, cast
 
 import attrs
 from aiohttp import BaseConnector
@@ -18,7 +18,7 @@ from kfq_async.contracts.lanes import ProcessLane
 from kfq_async.contracts.waiting import ContractWaits
 from kfq_async.hooks import Hooks, check_hooks
 from kfq_async.models.files import FileUpload
-from kfq_async.models.functions import check_clock
+from kfq_async.models.functions import check_clock, is_asynchronous
 from kfq_async.models.masking import MaskedStr, hide_arguments, plain_text, type_name
 from kfq_async.models.urls import parse_http_url
 from kfq_async.protocol.operation import ApiResponse, Operation
@@ -34,10 +34,11 @@ from kfq_async.transport.client import Client
 from kfq_async.transport.download import DownloadCall, Downloader, HeadCall
 from kfq_async.transport.limits import PLATFORM_LIMIT
 from kfq_async.transport.proxy import find_proxy
+from kfq_async.transport.tokens import TokenSource
 from kfq_async.transport.upload import UploadCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from types import TracebackType
 
     from kfq_async.protocol.downloads import FileHead
@@ -54,6 +55,10 @@ RequestT = TypeVar("RequestT")
 ResultT = TypeVar("ResultT")
 
 
+TokenProvider: TypeAlias = "Callable[[], Awaitable[str]]"
+"""Async function without parameters that returns an ``appAuthToken``."""
+
+
 class ViewOptions(TypedDict, total=False):
     """Keywords of `AsyncSession.with_options`."""
 
@@ -67,7 +72,7 @@ class ViewOptions(TypedDict, total=False):
 class SessionOptions(ViewOptions, total=False):
     """Keywords of `AsyncSession.from_env`."""
 
-    app_auth_token: str
+    app_auth_token: str | TokenProvider
     base_url: str
     concurrency: int
     connector: BaseConnector | None
@@ -87,7 +92,10 @@ class AsyncSession:
     to the event loop and the process of its first call.
 
     Args:
-        app_auth_token: The ``appAuthToken`` of the tenant, printable ASCII.
+        app_auth_token: The ``appAuthToken`` of the tenant, printable ASCII; or an async function without parameters
+            that returns it. The function is asked by the first call, and once more by a call whose token the platform
+            refuses (`CredentialsError`); if it then returns another one, that call is sent again. ``timeouts`` do not
+            include its time, and what it raises is a `SessionError`.
         base_url: URL of the platform with its context path, by default the hosted platform. Names below ``localhost``
             are connected to 127.0.0.1, unless ``connector`` or ``proxy`` is given.
         operator_account: Account that the platform acts as in operations on contracts, files and accounts, if it has
@@ -140,7 +148,7 @@ class AsyncSession:
     @hide_arguments
     def __init__(
         self,
-        app_auth_token: str,
+        app_auth_token: str | TokenProvider,
         *,
         base_url: str = HOSTED,
         operator_account: str | None = None,
@@ -171,7 +179,7 @@ class AsyncSession:
         if ssl is not None:
             _of_type(SSLContext, "ssl", ssl)
         self._settings = CallSettings(
-            app_auth_token=_check_token(app_auth_token),
+            **_token_settings(app_auth_token),
             base_url=parse_base_url(base_url),
             operator_account=_check_operator_account(operator_account),
             signer=_signer(signer),
@@ -201,7 +209,7 @@ class AsyncSession:
         self._auth = Auth(self._fetch)
         self._accounts = Accounts(self._fetch)
         downloads = Downloader(self._receive, self._receive_head)
-        tenant = self._settings.app_auth_token, self._settings.operator_account
+        tenant = self._settings.token_source or self._settings.app_auth_token, self._settings.operator_account
         self._contracts = Contracts(
             self.send, downloads, attempts=self._settings.retry.attempts, waits=self._waits, tenant=tenant
         )
@@ -330,14 +338,13 @@ class AsyncSession:
             await self._client.aclose()
 
     @hide_arguments
-    def for_token(self, app_auth_token: str, *, operator_account: str | None = None) -> Self:
+    def for_token(self, app_auth_token: str | TokenProvider, *, operator_account: str | None = None) -> Self:
         """Return a view for another tenant that shares connections, slots, rate limits and clock.
 
-        Its ``operator_account`` is the given one, and never that of this session.
+        ``app_auth_token`` is a token or an async function, as for the session. The view's ``operator_account`` is the
+        given one, and never that of this session.
         """
-        return self._view(
-            app_auth_token=_check_token(app_auth_token), operator_account=_check_operator_account(operator_account)
-        )
+        return self._view(**_token_settings(app_auth_token), operator_account=_check_operator_account(operator_account))
 
     @hide_arguments
     def with_options(self, **options: Unpack[ViewOptions]) -> Self:
@@ -416,7 +423,7 @@ class AsyncSession:
             call = self._make_call(operation, request, NOTHING, NOTHING)
         finally:
             del request  # as in `send`
-        if call.observer is not None:
+        if call.observer is not None or self._settings.token_source is not None:
             _, result = await call.fetch()
         else:  # without the coroutine of `fetch`, through which each step of the call would pass
             result = call.read_result(await call.run())
@@ -492,6 +499,15 @@ def _find_user(url: URL) -> str | None:
 def _host(base_url: str) -> str:
     """Return the ``Host`` header; it has a port only if that is not the scheme's default."""
     return URL(base_url).host_port_subcomponent or ""
+
+
+def _token_settings(value: object) -> dict[str, Any]:
+    """Return the settings of a token, or of the async function that provides it."""
+    if not callable(value):
+        return {"app_auth_token": _check_token(value), "token_source": None}
+    if not is_asynchronous(value):
+        raise TypeError("app_auth_token must be a str, or an async function without parameters that returns one")
+    return {"app_auth_token": "", "token_source": TokenSource(cast("TokenProvider", value), _check_token)}
 
 
 def _check_token(value: object) -> str:

@@ -215,7 +215,9 @@ def test_view_checks_its_signer() -> None:
 @pytest.mark.parametrize("name", ["concurrency", "base_url", "connector", "app_auth_token", "oops"])
 def test_options_refused_by_a_view(name: Any) -> None:
     """Settings of the shared connections are refused by name."""
-    with pytest.raises(TypeError, match=f"with_options takes timeouts, retry, signer, operator_account, not {name}"):
+    with pytest.raises(
+        TypeError, match=f"with_options takes timeouts, retry, signer, operator_account, hooks, not {name}"
+    ):
         AsyncSession(TOKEN).with_options(**{name: 1})  # type: ignore[arg-type]
 
 
@@ -229,7 +231,7 @@ async def test_ssl_beside_a_connector() -> None:
 def test_keywords_are_typed() -> None:
     """`AsyncSession.from_env` takes the arguments of the class, and `AsyncSession.with_options` those of a view."""
     assert SessionOptions.__optional_keys__ == signature(AsyncSession).parameters.keys()
-    assert ViewOptions.__optional_keys__ == {"timeouts", "retry", "signer", "operator_account"}
+    assert ViewOptions.__optional_keys__ == {"timeouts", "retry", "signer", "operator_account", "hooks"}
 
 
 def test_repr(vectors: Any) -> None:

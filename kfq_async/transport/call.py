@@ -8,11 +8,12 @@ from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import (
     ClockError,
+    CredentialsError,
     DecodeError,
     KfqError,
     OutcomeUnknown,
@@ -33,6 +34,7 @@ from kfq_async.transport.attempt import Attempt
 from kfq_async.transport.lane import acquire_lane, is_held, leave_lane, time_in_doubt
 from kfq_async.transport.observation import observe
 from kfq_async.transport.retry import RetryDecision, decide_retry, retry
+from kfq_async.transport.tokens import TokenSource
 from kfq_async.transport.translation import SESSION_CLOSED
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class CallSettings:
     timeouts: Timeouts
     retry: RetryPolicy
     max_upload: int | None = None
+    token_source: TokenSource | None = None
     hooks: tuple[Hooks, ...] = ()
 
 
@@ -76,6 +79,7 @@ class Call:
         "_prepared",
         "_sent",
         "_settings",
+        "_token_renewed",
         "_total_at",
         "_waits_for",
         "attempts",
@@ -104,6 +108,7 @@ class Call:
         self._sent = False
         self._in_lane = False
         self._clock_corrected = False
+        self._token_renewed = False
         self.observer = observe(settings.hooks)
         """Reports the call to hooks and the log; ``None`` if neither wants it."""
 
@@ -121,16 +126,34 @@ class Call:
         """Return the envelope of a success and the result in it, or raise the one `KfqError` of the call."""
         observer = self.observer
         if observer is None:
-            envelope = await self.run()
-            return envelope, self.read_result(envelope)
+            return await self._fetch()
         try:
-            envelope = await self.run()
-            result = self.read_result(envelope)
+            envelope, result = await self._fetch()
         except BaseException as problem:
             observer.end_call(self, problem)
             raise
         observer.end_call(self, envelope)
         return envelope, result
+
+    async def _fetch(self) -> tuple[Envelope, Any]:
+        if self._settings.token_source is not None:
+            await self._authorize(self._settings.token_source)
+        envelope = await self.run()
+        return envelope, self.read_result(envelope)
+
+    async def _authorize(self, source: TokenSource) -> None:
+        """Set the token of the call; raise `SessionError` if there is none."""
+        try:
+            await self._client.interruptible(source.ensure)
+        except SessionError as problem:
+            failed = problem.with_traceback(None)
+        else:
+            self._settings = evolve(self._settings, app_auth_token=source.token)
+            return
+        try:
+            raise self.explain(failed)
+        finally:
+            del failed  # as in `run`
 
     async def run(self) -> Envelope:
         """Return the envelope of a success, or raise the one `KfqError` of the call."""
@@ -145,6 +168,8 @@ class Call:
             self._total_at = task.get_loop().time() + total
         try:
             attempt = self._attempt if self.observer is None else self._observed_attempt
+            if self._settings.token_source is not None:
+                attempt = partial(self._authorized_attempt, attempt, self._settings.token_source)
             outcome = await attempt()
             if not isinstance(outcome, KfqError):
                 return outcome
@@ -198,6 +223,26 @@ class Call:
             remaining=lambda: self._total_at - clock(),
             sleep=self._sleep,
         )
+
+    async def _authorized_attempt(
+        self, attempt: Callable[[], Awaitable[Envelope | KfqError]], source: TokenSource
+    ) -> Envelope | KfqError:
+        """Make an attempt, and once per call another one with a new token if the platform refused the token."""
+        outcome = await attempt()
+        if not isinstance(outcome, CredentialsError) or self._token_renewed or not self._repeatable:
+            return outcome
+        self._token_renewed = True
+        refused = self._settings.app_auth_token
+        await self._client.interruptible(partial(source.renew, refused))
+        if source.token == refused:
+            return outcome
+        self._settings = evolve(self._settings, app_auth_token=source.token)
+        return await attempt()
+
+    @property
+    def _repeatable(self) -> bool:
+        """Whether a request that was refused can be sent again."""
+        return True
 
     async def _observed_attempt(self) -> Envelope | KfqError:
         observer, before = self.observer, self.attempts

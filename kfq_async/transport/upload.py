@@ -400,6 +400,9 @@ class UploadCall(Call):
         """Return the consequence of ``error``: what can be read only once is read and sent only once."""
         if self._upload.file is None:
             return RetryDecision.RAISE
-        if self._may_have_sent and self._file is not None and not self._file.source.repeatable:
-            return RetryDecision.RAISE
-        return super()._decide(error)
+        return super()._decide(error) if self._repeatable else RetryDecision.RAISE
+
+    @property
+    def _repeatable(self) -> bool:
+        """Whether the file can be read again, or was not sent."""
+        return not self._may_have_sent or self._file is None or self._file.source.repeatable
