@@ -1,7 +1,7 @@
 """Checks of a saved notification, one for each step of the proofs (protocol sections 5.4 and 6.5). Pure.
 
-Findings hold nothing of the notification but sizes, its ``clientRequestId``, and a prefix of the path that a proxy added
-or removed, so that they can be passed on.
+Findings hold nothing of the notification but sizes, its ``clientRequestId``, and a prefix of the path that a proxy
+added or removed, so that they can be passed on.
 """
 
 from __future__ import annotations
