@@ -283,7 +283,7 @@ def test_the_protocol_has_neither_clock_nor_randomness(library: str) -> None:
         ("pypdfium2", "sandbox/rendering.py"),
         ("tenacity", "transport/retry.py"),
         ("procrastinate", "onboarding/jobs/worker.py"),
-        ("python_calamine", "onboarding/input/workbook.py"),
+        ("python_calamine", "onboarding/input/workbook_reader.py"),
         ("stdnum", "onboarding/input/validation.py"),
         ("xlsxwriter", "onboarding/output/files.py"),
     ],

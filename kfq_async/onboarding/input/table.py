@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from kfq_async.onboarding.input.workbook_reader import column_letters
 from kfq_async.onboarding.records import Problem
 
 if TYPE_CHECKING:
@@ -51,11 +52,7 @@ def column_name(headings: Sequence[str], index: int) -> str:
     """Return a column's heading, or its spreadsheet letters (``column B``) if it has none."""
     if index < len(headings) and headings[index].strip():
         return headings[index].strip()
-    letters, rest = "", index + 1
-    while rest:
-        rest, letter = divmod(rest - 1, 26)
-        letters = chr(ord("A") + letter) + letters
-    return f"column {letters}"
+    return f"column {column_letters(index)}"
 
 
 def strip_trailing_blanks(cells: Sequence[str]) -> tuple[str, ...]:

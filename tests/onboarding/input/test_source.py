@@ -50,6 +50,7 @@ def test_iterating_starts_over(tmp_path: Path) -> None:
     """Each iteration begins with the first row."""
     source = FileSource(write(tmp_path, "税号", CODE, "9"))
     assert [*source] == [*source]
+    assert source.count() == 2
     assert [line.cells for line, _ in source.with_cells()] == [(CODE,), ("9",)]
     assert source.headings == ("税号",)
 
