@@ -199,6 +199,7 @@ def test_invalid_requests(
         ([*OPTIONS, "--seal", "@9:10,10", "--seal-id", "seal-a"], "seal: page 9 does not exist"),
         ([*OPTIONS, *SEAL[2:], "--send"], "signers[0].seal_id: is missing"),
         ([*OPTIONS, *SIGNER, "--expires", "2020-01-01"], "expire_date: must be after today"),
+        ([*OPTIONS, *SIGNER, "--expires", "2099-12-31T18:00"], "--expires must be a day, such as 2027-01-31"),
         (OPTIONS, "signers: must name a party"),
     ],
 )
@@ -258,6 +259,9 @@ def test_contracts(platform: Sandbox, file: Path, capsys: pytest.CaptureFixture[
     assert (status, task.startswith("open task: SIGN PERSONAL 林二")) == ("status: SIGNING", True)
     assert run(["contract", "draft", str(file), *OPTIONS, *SIGNER, "--json"]) == 0
     kept = json.loads(capsys.readouterr().out)
+    assert kept["status"] == "DRAFT"
+    assert run(["contract", "draft", str(file), *OPTIONS, *SIGNER]) == 0
+    assert "which is started on the platform's pages only" in capsys.readouterr().err
     assert asyncio.run(_statuses(platform, first.removeprefix("contractId: "), kept["contractId"])) == [
         "SIGNING",
         "DRAFT",

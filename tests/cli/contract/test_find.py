@@ -52,6 +52,12 @@ def test_text(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_marks_that_are_moved(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mark that the platform moves to keep it inside the page is a warning."""
+    assert run(["contract", "find", str(file), "Seal", "--right", "480"]) == 0
+    assert "   warning: the platform moves the mark to keep it inside the page" in capsys.readouterr().out.splitlines()
+
+
 def test_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """JSON has the same, for programs."""
     values = found(file, "Seal,Party", capsys=capsys)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from kfq_async.cli.app import run
+from kfq_async.documents import PdfError, PdfProblem
 from pdfs import A4, pdf, show
 
 MARKS = ["--seal-id", "seal-a", "--seal", "Seal here@last", "--signer", "林二:13900000002", "--sign", "Sign here@last"]
@@ -111,6 +112,19 @@ def test_refusals(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = "signerList[0].internalNodeList[0].positionParamList[0].keyword"
     assert refused == {"refused": f"{path} was not found in the document", "code": "31000"}
     assert not file.with_name("contract.preview.html").exists()
+
+
+def test_files_that_cannot_be_read(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A PDF that is beyond a limit is a usage error."""
+
+    def refuse(*_: object) -> None:
+        raise PdfError("the PDF is too large to be read", PdfProblem.TOO_LARGE)
+
+    monkeypatch.setattr("kfq_async.cli.contract.preview.open_pdf", refuse)
+    assert run(["contract", "preview", str(file), *MARKS]) == 2
+    assert f"kfq: {file}: the PDF is too large to be read" in capsys.readouterr().err
 
 
 def test_files_that_are_no_pdf(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
