@@ -97,7 +97,7 @@ def _read_records(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[i
     line = 1
     try:
         with file.open(encoding=encoding, newline="") as stream:
-            reader = csv.reader(stream, delimiter=delimiter, strict=True, skipinitialspace=True)
+            reader = csv.reader(stream, delimiter=delimiter, strict=True)
             for cells in map(_mask, reader):
                 declaration = line == 1 and _DECLARATION.fullmatch(delimiter.join(cells))
                 if any(cell.strip() for cell in cells) and not declaration:

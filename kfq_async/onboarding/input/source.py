@@ -94,8 +94,14 @@ class FileSource:
                 f"{self.path} holds requests in the platform's format ({', '.join(sorted(nested))}); write a column "
                 "per field, such as company_name, or use request_rows"
             )
-        self._columns = Columns.of(self._table.headings, columns, key_required=key is None)
-        self._key_column = self._columns.find(key) if isinstance(key, str) else None
+        try:
+            self._columns = Columns.of(self._table.headings, columns, key_required=key is None)
+            self._key_column = self._columns.find(key) if isinstance(key, str) else None
+        except SourceError as error:
+            if not self._table.other_sheets:
+                raise
+            sheets = ", ".join(self._table.other_sheets)
+            raise SourceError(f"{error}; or is it another sheet, {sheets}? choose it with --sheet") from None
         self._key_function = key if callable(key) else None
         self._checks, self._strict = checks, strict
         used = {*self._columns.indexes.values(), *(() if self._key_column is None else (self._key_column,))}

@@ -39,6 +39,8 @@ class Table:
     read: Callable[[], Iterator[TableRow]] = field(repr=False)
     notices: tuple[str, ...] = ()
     """Remarks for the user about how the file was read."""
+    other_sheets: tuple[str, ...] = ()
+    """Names of the visible sheets with content that were not chosen."""
 
     def rows(self) -> Iterator[TableRow]:
         """Iterate over the rows from the start; can be called any number of times.

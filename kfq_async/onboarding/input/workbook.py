@@ -49,7 +49,8 @@ def open_workbook(
     heading_row, texts = first[find_heading_row([texts for _, texts in first], expected)]
     headings = strip_trailing_blanks(texts)
     notices = (*header["notices"], *title_notice(heading_row, first[0][0]))
-    return Table(file, headings, partial(_read_rows, file, name, heading_row, headings), notices)
+    rows_of_sheet = partial(_read_rows, file, name, heading_row, headings)
+    return Table(file, headings, rows_of_sheet, notices, tuple(header["others"]))
 
 
 def _read_rows(file: Path, name: str, heading_row: int, headings: tuple[str, ...]) -> Iterator[TableRow]:

@@ -242,7 +242,7 @@ def read_workbook(file: Path, sheet: str | None) -> Iterator[Any]:
         scan = cells.get(name)
         yield {"extent": f"{column_letters(scan.last_column)}{scan.last_row}" if scan and scan.last_row else ""}
         calamine_sheet = book.get_sheet_by_name(name)
-    yield {"sheet": name, "notices": _notices(file, name, others, scan)}
+    yield {"sheet": name, "others": others, "notices": _notices(file, name, others, scan)}
     yield from _rows(calamine_sheet, scan.messages if scan else {})
 
 

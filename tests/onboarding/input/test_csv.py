@@ -62,12 +62,6 @@ def test_declared_delimiter(first: str, delimiter: str, tmp_path: Path) -> None:
     assert (row.row_number, row.cells[0]) == (3, "1")
 
 
-def test_blank_before_a_quotation_mark(tmp_path: Path) -> None:
-    """A blank between a delimiter and a quotation mark belongs to neither."""
-    (row,) = rows(tmp_path, '税号, 名\n"1", "甲, 乙"\n')
-    assert row.cells == ("1", "甲, 乙")
-
-
 def test_title(tmp_path: Path) -> None:
     """A title above the headings is skipped with a notice."""
     file = tmp_path / "a.csv"

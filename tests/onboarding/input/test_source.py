@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 
 from kfq_async.errors import SourceError
 from kfq_async.models.identity import CorpIdentInfo, CorpIdentLinkRequest
@@ -86,6 +87,20 @@ def test_notices(tmp_path: Path) -> None:
     assert FileSource(file).notices == ("columns not used: 备注, 编号",)
     assert FileSource(file, key="编号").notices == ("columns not used: 备注",)
     assert FileSource(write(tmp_path, "税号", CODE)).notices == ()
+
+
+def test_headings_on_another_sheet(tmp_path: Path) -> None:
+    """If the headings of a sheet are not understood, the message lists the other sheets."""
+    file = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(str(file)) as book:
+        book.add_worksheet("说明").write(0, 0, "填写说明")
+        book.add_worksheet("企业").write_column(0, 0, ["税号", CODE])
+        book.add_worksheet("附表").write(0, 0, "x")
+    with pytest.raises(SourceError, match=r"the headings are 填写说明.*or is it another sheet, 企业, 附表\? choose it"):
+        FileSource(file)
+    with pytest.raises(SourceError, match=r"there is no column 编号.*another sheet"):
+        FileSource(file, columns={"credit_code": "编号"})
+    assert len([*FileSource(file, sheet="企业")]) == 1
 
 
 def test_row_without_a_key(tmp_path: Path) -> None:

@@ -133,6 +133,11 @@ CASES = [
     Case("error words", table(f"#N/A,{CODE},,{MOBILE}", f"甲公司,{CODE},#REF!,"), ["企业名称: holds", "法人: holds"]),
     Case("quoted formulas", table(f'"=""甲公司""","=""{CODE}""","=""张三""","=""{MOBILE}"""'), [SENT]),
     Case("guards", table(f'甲公司,\'{CODE},`张三`,"\t{MOBILE}"'), [SENT]),
+    Case(
+        "blanks before quotation marks",
+        table(f'"甲公司", "{CODE}", "张三", "{MOBILE}"', headings=HEADINGS.replace(",", ", ")),
+        [SENT],
+    ),
     Case("dashes", table("甲公司,91110000-60003734-1l,张　三,+86 138-0013-8000"), [SENT]),
     Case("control characters", table(f"甲\x0b公司,{CODE},,", f"甲,{CODE}\x07,,"), ["企业名称: ", "信用代码: "]),
     Case("lost characters", table(f"甲,{CODE},张?,", f"甲,{CODE},李\ufffd,"), ["法人: .* lost", "法人: .* lost"]),

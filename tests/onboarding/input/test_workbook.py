@@ -148,6 +148,8 @@ def test_default_sheet(sheets: Path) -> None:
     table = open_table(sheets)
     assert table.headings == ("税号",)
     assert table.notices == ("only the sheet 甲 is read, not 乙; choose another with --sheet",)
+    assert table.other_sheets == ("乙",)
+    assert open_table(sheets, sheet="乙").other_sheets == ()
 
 
 def test_explicit_sheet(sheets: Path) -> None:
@@ -263,7 +265,7 @@ def test_reader_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """A reader whose rows are not needed any more does not go on."""
     script = """
 import json
-for message in ({"extent": ""}, {"sheet": "企业", "notices": []}, [1, ["税号"], [], []]):
+for message in ({"extent": ""}, {"sheet": "企业", "others": [], "notices": []}, [1, ["税号"], [], []]):
     print(json.dumps(message))
 while True:
     print(json.dumps([2, ["x"], [], []]))

@@ -209,7 +209,7 @@ def test_sheets(tmp_path: Path) -> None:
         rows(file)
     with pytest.raises(ReaderError, match="has no sheet 丙; it has 企业"):
         list(read_workbook(file, "丙"))
-    assert list(read_workbook(file, "企业")) == [{"extent": ""}, {"sheet": "企业", "notices": []}]
+    assert list(read_workbook(file, "企业")) == [{"extent": ""}, {"sheet": "企业", "others": [], "notices": []}]
 
 
 def test_unreadable_workbooks(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write_workbook(tmp_path / "a.xlsx", ["税号"])
     assert printed(file, monkeypatch) == [
         {"extent": "A1"},
-        {"sheet": "企业", "notices": []},
+        {"sheet": "企业", "others": [], "notices": []},
         [1, ["税号"], [], []],
         None,
     ]
