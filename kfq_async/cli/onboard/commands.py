@@ -109,6 +109,7 @@ def _configure(source: Path, options: OnboardOptions, token: str | None, base_ur
         ),
         source=rows,
         yes=options.yes,
+        force=options.force,
         session=lambda: session,
         concurrency=concurrency,
         rate_limit=parse_rate_limit(options.rate_limit),

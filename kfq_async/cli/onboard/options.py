@@ -64,6 +64,8 @@ class OnboardOptions:
         Treat warnings, such as a wrong check digit, as errors.
     yes
         Send without asking, also if no column fills company_name or account_name.
+    force
+        Replace files at --out and --report that were not written for this ledger.
     new_token
         The token is a new one of the enterprise to which the ledger belongs.
     retry_refused
@@ -91,6 +93,7 @@ class OnboardOptions:
     dry_run: Flag = False
     strict: Flag = False
     yes: Flag = False
+    force: Flag = False
     new_token: Flag = False
     retry_refused: Flag = False
     concurrency: int | None = None

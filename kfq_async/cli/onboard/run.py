@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -36,7 +37,7 @@ from kfq_async.onboarding import (
     write_output,
 )
 from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
-from kfq_async.onboarding.output.files import atomic_write, check_output
+from kfq_async.onboarding.output.files import atomic_write, check_output, remove_leftovers
 from kfq_async.onboarding.planner import Planner
 from kfq_async.onboarding.runner import BATCH
 from kfq_async.redaction import printable
@@ -83,6 +84,14 @@ class RunFiles:
             if path.is_dir() or not os.access(path.parent, os.F_OK if read_only else os.W_OK):
                 raise SourceError(f"{name}: {path} cannot be written; choose a file in an existing, writable folder")
 
+    def outputs(self) -> list[tuple[str, Path, str, bool]]:
+        """Return option and path of each file that is written, its path from the ledger, and whether it exists."""
+        folder = self.ledger.resolve().parent
+        return [
+            (option, path, os.path.relpath(path.resolve(), folder), path.exists())
+            for option, path in (("--out", self.out), ("--report", self.report))
+        ]
+
 
 @frozen(kw_only=True)
 class OnboardRun:
@@ -93,6 +102,8 @@ class OnboardRun:
     source: FileSource
     yes: bool
     """Whether to send without asking if an important field has no column."""
+    force: bool
+    """Whether to replace files that were not written for the ledger."""
     session: Callable[[], AsyncSession] = field(repr=False)
     concurrency: int
     rate_limit: float | None
@@ -105,6 +116,8 @@ class OnboardRun:
         """Show what the run is for, ask where that is needed, run, and return the exit status."""
         total = self.preflight()
         self.confirm()
+        for path in (self.files.out, self.files.report):
+            remove_leftovers(path)
         return asyncio.run(self._run(total))
 
     async def _run(self, total: int) -> int:
@@ -117,6 +130,7 @@ class OnboardRun:
         ):
             tenant, callbacks = await self.binding.apply(ledger)
             print_line(self.console, f"tenant: {tenant}")
+            await self._claim_outputs(ledger)
             run = Onboarding(
                 session,
                 ledger,
@@ -174,6 +188,21 @@ class OnboardRun:
     def _missing_columns(self) -> list[str]:
         columns = self.source.columns
         return [f"{name} ({wire})" for name, wire in IMPORTANT_FIELDS.items() if name not in columns]
+
+    async def _claim_outputs(self, ledger: SqliteLedger) -> None:
+        """Record the files that are written for the ledger; raise `UsageError` if one of them is a foreign file."""
+        recorded = await ledger.fact("outputs")
+        # A ledger of an earlier version has runs, and has recorded none of its files.
+        unrecorded = recorded is None and await ledger.last_run() is not None
+        written = set(json.loads(recorded or "[]"))
+        for option, path, name, exists in await asyncio.to_thread(self.files.outputs):
+            if exists and name not in written and not (self.force or unrecorded):
+                raise UsageError(
+                    f"{path} was not written for {self.files.ledger}: choose another file with {option}, or add "
+                    "--force to replace it"
+                )
+            written.add(name)
+        await ledger.replace_fact("outputs", json.dumps(sorted(written)))
 
     async def _write_results(
         self,

@@ -21,15 +21,18 @@ __all__ = ["escape_formula", "open_csv"]
 
 _DELIMITERS = ",;\t"
 _DECLARATION = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)
-# Cells that a spreadsheet program takes for a formula, behind any number of apostrophes: writing adds one apostrophe
-# and reading removes exactly one, so that every text survives the round trip.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
+# Text that a spreadsheet program takes for a formula, at the start of a cell or behind a character at which it may
+# split the cell: after any number of apostrophes and of blanks that it trims. Writing adds one apostrophe there and
+# reading removes exactly one, so that every text survives the round trip.
+_START = r"(?:\A|(?<=[;\t\r\n]))"
+_FORMULA = "'*[ \u00a0\u200b\u3000\ufeff]*[-=+@\t\r\uff0d\uff1d\uff0b\uff20]"
+_ESCAPE = re.compile(f"{_START}(?={_FORMULA})")
+_UNESCAPE = re.compile(f"{_START}'(?={_FORMULA})")
 
 
 def escape_formula(cell: str) -> str:
-    """Return the cell for a CSV: with a leading apostrophe if a spreadsheet program would calculate it."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    """Return the cell for a CSV: with an apostrophe wherever a spreadsheet program would calculate it."""
+    return cell if cell.isalnum() else _ESCAPE.sub("'", cell)
 
 
 def open_csv(file: Path, encoding: str, header_row: int | None = None, expected: Collection[str] = ()) -> Table:
@@ -119,4 +122,4 @@ def _mask(cells: list[str]) -> list[MaskedStr]:
 
 
 def _unescape_formula(cell: str) -> str:
-    return cell[1:] if _ESCAPED_FORMULA.match(cell) else cell
+    return _UNESCAPE.sub("", cell) if "'" in cell else cell

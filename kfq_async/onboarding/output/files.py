@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import errno
+import glob
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -40,6 +42,7 @@ __all__ = [
     "atomic_write",
     "check_output",
     "default_output",
+    "remove_leftovers",
     "require_xlsx",
     "write_output",
     "writer_for",
@@ -155,9 +158,13 @@ def _batches(rows: Iterable[tuple[TableRow, Row]]) -> Iterator[list[tuple[TableR
 
 @contextmanager
 def atomic_write(out: Path) -> Iterator[Path]:
-    """Yield a temporary file next to ``out``, and move it there on success; a failure leaves ``out`` as it was."""
+    """Yield a temporary file next to ``out``, and move it there on success; a failure leaves ``out`` as it was.
+
+    What a killed process left is removed first.
+    """
+    remove_leftovers(out)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=f"{_temporary_prefix(out)}{os.getpid()}-", dir=out.parent) as folder:
             file = Path(folder, out.name)
             file.touch(mode=0o600)
             yield file
@@ -169,6 +176,31 @@ def atomic_write(out: Path) -> Iterator[Path]:
         raise OnboardingError(
             f"{out} cannot be written: {error.strerror}; {advice}, and run the same command again"
         ) from None
+
+
+def remove_leftovers(out: Path) -> None:
+    """Remove the temporary folders in which processes that were killed had begun to write ``out``."""
+    prefix = _temporary_prefix(out)
+    for folder in out.parent.glob(f"{glob.escape(prefix)}*"):
+        process = folder.name.removeprefix(prefix).partition("-")[0]
+        if process.isdecimal() and not _is_running(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _temporary_prefix(out: Path) -> str:
+    return f".{out.name}.kfq-"
+
+
+def _is_running(process: int) -> bool:
+    """Return whether another process of this id is running; this one has begun to write nothing yet."""
+    if process == os.getpid() or os.name != "posix":
+        return False
+    with suppress(PermissionError):  # it runs as another user
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+    return True
 
 
 def writer_for(file: Path) -> Callable[[Path, Sequence[str]], AbstractContextManager[RowWriter]]:
@@ -191,9 +223,9 @@ def require_xlsx() -> None:
 def _csv(file: Path, headings: Sequence[str]) -> Iterator[RowWriter]:
     """Write UTF-8 with a BOM; without it, Excel assumes the encoding of the system."""
     with file.open("w", encoding="utf-8-sig", newline="", errors="replace") as stream:
-        # Quoted, so that no heading is mistaken for a delimiter or for another format.
-        csv.writer(stream, quoting=csv.QUOTE_ALL).writerow([escape_formula(heading) for heading in headings])
-        writer = csv.writer(stream)
+        # Quoted, so that nothing in a cell is mistaken for a delimiter or for another format.
+        writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
+        writer.writerow([escape_formula(heading) for heading in headings])
         yield lambda cells: writer.writerow([escape_formula(cell) for cell in cells])
 
 

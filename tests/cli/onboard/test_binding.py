@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,7 +138,7 @@ def test_copies_are_recognised(
     copy = str(shutil.copy(source, tmp_path / "copy.csv"))
     assert run(["onboard", copy, *connection_options]) == 0
     assert len(kfq_sandbox.orders) == 2
-    assert run(["onboard", copy, *connection_options, "--ledger", str(tmp_path / "second.ledger")]) == 0
+    assert run(["onboard", copy, *connection_options, "--ledger", str(tmp_path / "second.ledger"), "--force"]) == 0
     assert len(kfq_sandbox.orders) == 4
     capsys.readouterr()
     assert run(["onboard", copy, *connection_options]) == 2
@@ -142,6 +147,50 @@ def test_copies_are_recognised(
     )
     assert run(["onboard", source, *connection_options]) == 0
     assert len(kfq_sandbox.orders) == 4
+
+
+def test_foreign_files(
+    connection_options: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that was not written for the ledger is only replaced with ``--force``, and is its own from then on."""
+    source, ledger = write(tmp_path / "companies.csv"), ["--ledger", str(tmp_path / "l.ledger")]
+    for option, name in (("--out", "thesis.csv"), ("--report", "thesis.html")):
+        (tmp_path / name).write_text("years of work")
+        assert run(["onboard", source, *connection_options, *ledger, option, str(tmp_path / name)]) == 2
+        shown = " ".join(capsys.readouterr().err.split())
+        assert f"thesis{name[-4:] if option == '--out' else '.html'} was not written for" in shown
+        assert f"choose another file with {option}, or add --force to replace it" in shown
+        assert (tmp_path / name).read_text() == "years of work"
+    assert not kfq_sandbox.orders
+    outputs = ["--out", str(tmp_path / "thesis.csv"), "--report", str(tmp_path / "thesis.html")]
+    assert run(["onboard", source, *connection_options, *ledger, *outputs, "--force"]) == 0
+    assert run(["onboard", source, *connection_options, *ledger, *outputs]) == 0
+    assert "years of work" not in (tmp_path / "thesis.csv").read_text(encoding="utf-8-sig")
+
+
+def test_outputs_of_an_earlier_version(connection_options: list[str], tmp_path: Path) -> None:
+    """A ledger whose earlier runs recorded none of their files goes on to replace them."""
+    source = write(tmp_path / "companies.csv")
+    assert run(["onboard", source, *connection_options]) == 0
+    with closing(sqlite3.connect(tmp_path / "companies.ledger")) as database:
+        database.execute("DELETE FROM facts WHERE name = 'outputs'")
+        database.commit()
+    assert run(["onboard", source, *connection_options]) == 0
+
+
+def test_leftovers(connection_options: list[str], tmp_path: Path) -> None:
+    """What a killed run left beside its output is removed by the next one, what a running one writes is not."""
+    source = write(tmp_path / "companies.csv")
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    left = [tmp_path / f".{name}.kfq-{ended.pid}-abc" for name in ("companies.links.csv", "companies.report.html")]
+    kept = [tmp_path / f".companies.links.csv.{name}" for name in (f"kfq-{os.getppid()}-abc", "kfq-notes", "abc")]
+    for folder in (*left, *kept):
+        folder.mkdir()
+        (folder / "companies.links.csv").write_text("people")
+    assert run(["onboard", source, *connection_options]) == 0
+    assert [folder.exists() for folder in left] == [False, False]
+    assert [folder.exists() for folder in kept] == [True, True, True]
 
 
 def test_another_tenant(

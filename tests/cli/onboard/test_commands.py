@@ -128,7 +128,8 @@ def test_warnings(connection_options: list[str], tmp_path: Path, capsys: pytest.
     assert "3 rows have warnings; the output lists them" in capsys.readouterr().err
     reasons = [row["说明"] for row in read(tmp_path / "companies.links.csv")]
     assert ["统一社会信用代码" in reason for reason in reasons] == [True, True, True, False]
-    assert run(["onboard", str(source), *connection_options, "--ledger", str(tmp_path / "strict"), "--strict"]) == 1
+    other = ["--ledger", str(tmp_path / "strict"), "--force"]
+    assert run(["onboard", str(source), *connection_options, *other, "--strict"]) == 1
     assert [row["认证状态"] for row in read(tmp_path / "companies.links.csv")] == ["invalid"] * 3 + ["linked"]
 
 

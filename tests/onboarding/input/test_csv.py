@@ -1,12 +1,15 @@
 """CSV and TSV tables."""
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kfq_async.errors import SourceError
 from kfq_async.onboarding.input import TableRow, open_table
-from kfq_async.onboarding.input.csv import escape_formula, open_csv
+from kfq_async.onboarding.input.csv import _unescape_formula, escape_formula, open_csv
 
 
 def rows(tmp_path: Path, text: str) -> list[TableRow]:
@@ -113,7 +116,8 @@ def test_deleted_file(tmp_path: Path) -> None:
     ("cell", "written"),
     [
         *(("=1+1", "'=1+1"), ("+86", "'+86"), ("-1", "'-1"), ("@a", "'@a"), ("\t1", "'\t1"), ("\r1", "'\r1")),
-        *(("'=1", "''=1"), ("'a", "'a"), ("a=1", "a=1"), ("", "")),
+        *(("'=1", "''=1"), ("'a", "'a"), ("a=1", "a=1"), ("", ""), (" =1", "' =1"), ("\uff1d1", "'\uff1d1")),
+        *(("\n=1", "\n'=1"), ("\t=1", "'\t'=1"), ("x;=1", "x;'=1"), ("x; '@1", "x; '@1"), ("x;'@1", "x;''@1")),
     ],
 )
 def test_formulas_are_escaped(cell: str, written: str, tmp_path: Path) -> None:
@@ -121,3 +125,11 @@ def test_formulas_are_escaped(cell: str, written: str, tmp_path: Path) -> None:
     assert escape_formula(cell) == written
     (row,) = rows(tmp_path, f'税号,名\n1,"{written}"\n')
     assert row.cells == ("1", cell)
+
+
+@given(st.text(alphabet="a'=+-@;\t\r\n \u3000\uff1d"))
+def test_escaping_is_undone(cell: str) -> None:
+    """Reading undoes what writing adds, and no part at which a program may split a cell is a formula."""
+    written = escape_formula(cell)
+    assert _unescape_formula(written) == cell
+    assert not any(part.lstrip(" \u3000")[:1] in set("=+-@\uff1d") for part in re.split(r"[;\t\r\n]", written))

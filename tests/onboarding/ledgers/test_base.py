@@ -231,6 +231,7 @@ def test_hashes_are_pinned() -> None:
     for made, data, purpose in (
         (hashes.key("甲"), "甲".encode(), b"key"),
         (hashes.body(b"{}"), b"{}", b"body"),
+        (hashes.token("T"), b"T", b"token"),
         (hashes.check(), b"", b"check"),
     ):
         assert made == hashlib.blake2b(data, digest_size=16, key=SECRET, person=purpose).digest()

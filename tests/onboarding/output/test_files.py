@@ -23,6 +23,7 @@ from kfq_async.onboarding.output.files import (
     Result,
     check_output,
     default_output,
+    remove_leftovers,
     require_xlsx,
     write_output,
     writer_for,
@@ -176,6 +177,23 @@ def test_write_that_fails_half_way(suffix: str, tmp_path: Path, request: pytest.
     with pytest.raises(OnboardingError, match="cannot be written: File too large; choose another place"):
         write_output(companies, tmp_path / f"out{suffix}", linked)
     assert [file.name for file in tmp_path.iterdir()] == ["companies.csv"]
+
+
+def test_leftovers_of_other_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of a process is kept while it runs, also as another user; this process has none yet."""
+    theirs, own = (tmp_path / f".out.csv.kfq-{process}-abc" for process in (999_999_999, os.getpid()))
+    theirs.mkdir()
+    own.mkdir()
+
+    def refuse(_: int, __: int) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.kill", refuse)
+        remove_leftovers(tmp_path / "out.csv")
+    assert (theirs.exists(), own.exists()) == (True, False)
+    remove_leftovers(tmp_path / "out.csv")
+    assert not theirs.exists()
 
 
 def test_missing_folder(tmp_path: Path) -> None:
