@@ -82,7 +82,7 @@ def driven(request_link: RequestLink) -> Drive:
 
 
 def request_fields() -> dict[str, Any]:
-    """Return the body of the README's request."""
+    """Return the body of the request that the guide to single operations shows."""
     return {
         "accountName": "13800138000",
         "corpIdentInfo": {"companyName": "某某科技有限公司", "creditCode": "91110000MA01234567"},

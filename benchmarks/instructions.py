@@ -18,7 +18,7 @@ import kfq_async as kfq
 
 
 def request() -> kfq.CorpIdentLinkRequest:
-    """Return the README's request."""
+    """Return the request that the guide to single operations shows."""
     return kfq.CorpIdentLinkRequest(
         account_name="13800138000",
         corp_ident_info=kfq.CorpIdentInfo(company_name="某某科技有限公司", credit_code="91110000MA01234567"),

@@ -1,4 +1,7 @@
-"""pytest plugin with fixtures for the tests of services; active once the package is installed, nothing to import."""
+"""pytest plugin with a fixture for the tests of services; ``pytest_plugins = ["kfq_async.testing"]`` activates it.
+
+The sandbox is imported by the first test that uses it.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kfq_async.sandbox import Sandbox
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kfq_async.sandbox import Sandbox
 
 __all__ = ["kfq_sandbox"]
 
@@ -22,5 +25,7 @@ def kfq_sandbox() -> Iterator[Sandbox]:
     ``complete`` and ``abandon`` act as the operator, and ``await wait_for_notifications()`` waits for the notifications
     that follow.
     """
+    from kfq_async.sandbox import Sandbox  # noqa: PLC0415  # projects that do not use it pay nothing
+
     with Sandbox() as sandbox:
         yield sandbox

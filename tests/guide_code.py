@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 from typing import Any
+
+import kfq_async
 
 FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 """Code of a guide may await at its top level."""
+
+
+def guide(package: str) -> str:
+    """Return the English guide of a package."""
+    return (Path(kfq_async.__file__).parent / package / "README.md").read_text("utf-8")
+
+
+def section(page: str, heading: str) -> str:
+    """Return a section of a page: from its heading to the next one of the same level."""
+    level = heading.partition(" ")[0]
+    return page[page.index(f"\n{heading}\n") :].partition(f"\n{level} ")[2].partition(f"\n{level} ")[0]
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -22,11 +36,17 @@ async def run(code: str, names: dict[str, Any]) -> None:
         await coroutine
 
 
-def check_same_code(page: str, other: str, languages: tuple[str, ...] = ("json", "console")) -> None:
-    """Check that two pages have the same code but for its comments, and the same blocks of other languages."""
-    for language in languages:
-        assert blocks(page, language) == blocks(other, language)
+def check_same_code(page: str, other: str) -> None:
+    """Check that two pages have the same blocks of each language but for their comments."""
+    for language in ("json", "console", "sh", "nginx", "text"):
+        assert [_uncommented(code) for code in blocks(page, language)] == [
+            _uncommented(code) for code in blocks(other, language)
+        ]
     assert [_parsed(code) for code in blocks(page, "python")] == [_parsed(code) for code in blocks(other, "python")]
+
+
+def _uncommented(code: str) -> str:
+    return re.sub(r" +# .*$", "", code, flags=re.MULTILINE)
 
 
 def _parsed(code: str) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import kfq_async
+from guide_code import check_same_code
 
 PACKAGE = Path(kfq_async.__file__).parent
 ROOT = PACKAGE.parent
-PAGES = sorted([*ROOT.glob("README*.md"), *PACKAGE.rglob("README*.md")])
+PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob(".github/*.md"), *PACKAGE.rglob("README*.md")])
 
 
 def anchors(page: str) -> set[str]:
@@ -31,6 +33,24 @@ def test_links(page: Path) -> None:
         linked = page.parent / path if path else page
         assert linked.exists(), target
         assert not anchor or anchor in anchors(linked.read_text("utf-8")), target
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.name == "README.md" and page.parent != PACKAGE / "protocol"],  # in Chinese, a part
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_both_pages_have_the_same_code(page: Path) -> None:
+    """A Chinese page differs in prose and comments only."""
+    check_same_code(page.read_text("utf-8"), page.with_name("README.zh-CN.md").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_extras(page: Path) -> None:
+    """The extras of every `pip install` exist."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    shown = re.findall(r"(?:kfq-async|\.whl|\.)\[([a-z,]+)\]'", page.read_text("utf-8"))
+    assert {extra for names in shown for extra in names.split(",")} <= set(extras)
 
 
 def test_each_guide_has_a_chinese_page() -> None:

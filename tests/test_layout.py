@@ -35,7 +35,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"__main__"},
     ],
     "onboarding": [
-        {"failures", "queues", "records"},
+        {"failures", "keys", "queues", "records"},
         {"input", "ledgers"},
         {"completion", "decisions", "output"},
         {"planner"},
@@ -63,8 +63,8 @@ LAYERS: dict[str, list[set[str]]] = {
     ],
     "cli": [
         {"options", "terminal"},
-        {"progress", "report", "request"},
-        {"contract", "demo", "link", "onboard", "sandbox"},
+        {"findings", "progress", "report", "request"},
+        {"contract", "demo", "doctor", "link", "onboard", "sandbox", "sandbox_control", "verify_callback"},
         {"app"},
         {"__init__"},
     ],
@@ -283,7 +283,7 @@ def test_the_protocol_has_neither_clock_nor_randomness(library: str) -> None:
         ("pypdfium2", "sandbox/rendering.py"),
         ("tenacity", "transport/retry.py"),
         ("procrastinate", "onboarding/jobs/worker.py"),
-        ("python_calamine", "onboarding/input/workbook.py"),
+        ("python_calamine", "onboarding/input/workbook_reader.py"),
         ("stdnum", "onboarding/input/validation.py"),
         ("xlsxwriter", "onboarding/output/files.py"),
     ],

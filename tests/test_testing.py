@@ -86,8 +86,12 @@ async def test_fixture_in_an_asynchronous_test(kfq_sandbox: Sandbox) -> None:
     assert [order.order_no for order in kfq_sandbox.orders] == [link.order_no]
 
 
+ACTIVE = 'pytest_plugins = ["kfq_async.testing"]\n'
+
+
 def test_fixture_in_a_users_project(tmp_path: Path) -> None:
-    """A project with the package installed gets a new sandbox for each test, without an import."""
+    """A project that activates the plugin gets a new sandbox for each test."""
+    (tmp_path / "conftest.py").write_text(ACTIVE, encoding="utf-8")
     (tmp_path / "test_service.py").write_text(USER_TESTS, encoding="utf-8")
     status, output = run_pytest(tmp_path, "-q")
     assert status == 0, output
@@ -95,8 +99,19 @@ def test_fixture_in_a_users_project(tmp_path: Path) -> None:
 
 
 def test_fixture_is_documented(tmp_path: Path) -> None:
-    """`pytest --fixtures` shows the fixture with its docstring."""
+    """`pytest --fixtures` shows the fixture with its docstring where the plugin is active, and nowhere else."""
+    status, output = run_pytest(tmp_path, "--fixtures")
+    assert status in {0, 5}, output
+    assert "kfq_sandbox" not in output
+    (tmp_path / "conftest.py").write_text(ACTIVE, encoding="utf-8")
     status, output = run_pytest(tmp_path, "--fixtures")
     assert status in {0, 5}, output
     assert "kfq_sandbox" in output
     assert "A new sandbox for each test" in output
+
+
+def test_the_plugin_is_cheap() -> None:
+    """Loading the plugin does not import the sandbox."""
+    code = "import sys, pytest, kfq_async.testing; print(*(name for name in sys.modules if 'kfq_async.' in name))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "kfq_async.sandbox" not in done.stdout

@@ -15,7 +15,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from kfq_async.cli.options import Flag, UsageError
+from kfq_async.cli.options import Flag, JsonOutput, UsageError
+from kfq_async.cli.terminal import print_json
 from kfq_async.sandbox import Fault, Sandbox
 from kfq_async.sandbox.faults import FAULT_KINDS
 from kfq_async.sandbox.fixtures import DefaultFixtures
@@ -47,6 +48,7 @@ def sandbox(
     callback_host: Annotated[list[str] | None, Parameter(negative=())] = None,
     allowed_host: Annotated[list[str] | None, Parameter(negative=())] = None,
     retry_speed: float | None = None,
+    json_: JsonOutput = False,
 ) -> int:
     """Serve the protocol of the platform on loopback, for development and tests.
 
@@ -96,15 +98,13 @@ def sandbox(
     retry_speed
         Factor by which the platform's own retry schedule of events is accelerated: three attempts back to back, then
         after 5 minutes, 2 hours and a day, each divided by it (default: after 5, 15 and 60 seconds).
+    json_
+        Print one line of JSON instead of text: addresses, token, appId and public key, as soon as it serves.
     """
     if faults:
-        for name, kind in FAULT_KINDS.items():
-            sys.stdout.write(f"{name:20}{kind.description}\n")
-        return 0
+        return _list("faults", {name: kind.description for name, kind in FAULT_KINDS.items()}, 20, as_json=json_)
     if quirks:
-        for quirk in QUIRKS.values():
-            sys.stdout.write(f"{quirk.name:27}{quirk.summary}\n")
-        return 0
+        return _list("quirks", {quirk.name: quirk.summary for quirk in QUIRKS.values()}, 27, as_json=json_)
     if not 0 <= port <= 65535:
         raise UsageError(f"--port must be from 0 to 65535, not {port}")
     if not all(text and text.isascii() and text.isprintable() and " " not in text for text in token or []):
@@ -128,7 +128,7 @@ def sandbox(
             allowed_hosts=allowed_host or [],
             retry_speed=retry_speed,
         )
-        asyncio.run(_serve(box, until_eof=until_eof))
+        asyncio.run(_serve(box, until_eof=until_eof, as_json=json_))
     except ValueError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
@@ -144,26 +144,51 @@ def _quirks_without(names: list[str]) -> set[str]:
     return set() if ALL in names else QUIRKS.keys() - set(names)
 
 
-async def _serve(box: Sandbox, *, until_eof: bool) -> None:
+def _list(title: str, descriptions: dict[str, str], width: int, *, as_json: bool) -> int:
+    if as_json:
+        print_json({title: descriptions})
+        return 0
+    for name, description in descriptions.items():
+        sys.stdout.write(f"{name:{width}}{description}\n")
+    return 0
+
+
+async def _serve(box: Sandbox, *, until_eof: bool, as_json: bool) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     async with box:
-        options = f"--base-url {box.base_url} --token {shlex.quote(box.token)}"
-        sys.stdout.write(f"sandbox at {box.base_url} with token {box.token}; stop it with Ctrl-C\n")
-        sys.stdout.write(f"console at {box.origin}/sandbox/\n")
-        verify = f"verify them and contract events with the public key {box.public_key}"
-        sys.stdout.write(f"notifications have appId {box.app_id}; {verify}\n")
-        if isinstance(box.fixtures, DefaultFixtures):
-            sys.stdout.write("default fixtures: every business line, account and seal is known; see --fixtures\n")
-        if box.fixtures.identification:
-            sys.stdout.write(f"try: kfq link --company-name 某某科技有限公司 {options}\n")
+        _print_addresses(box, as_json=as_json)
         sys.stdout.flush()
         if until_eof:
             callback = (lambda: loop.call_soon_threadsafe(stopping.set),)
             threading.Thread(target=_wait_for_eof, args=callback, name="kfq-stdin", daemon=True).start()
         await stopping.wait()
+
+
+def _print_addresses(box: Sandbox, *, as_json: bool) -> None:
+    console = f"{box.origin}/sandbox/"
+    if as_json:
+        print_json(
+            {
+                "baseUrl": box.base_url,
+                "token": box.token,
+                "console": console,
+                "appId": box.app_id,
+                "publicKey": box.public_key,
+            }
+        )
+        return
+    sys.stdout.write(f"sandbox at {box.base_url} with token {box.token}; stop it with Ctrl-C\n")
+    sys.stdout.write(f"console at {console}\n")
+    verify = f"verify them and contract events with the public key {box.public_key}"
+    sys.stdout.write(f"notifications have appId {box.app_id}; {verify}\n")
+    if isinstance(box.fixtures, DefaultFixtures):
+        sys.stdout.write("default fixtures: every business line, account and seal is known; see --fixtures\n")
+    if box.fixtures.identification:
+        options = f"--base-url {box.base_url} --token {shlex.quote(box.token)}"
+        sys.stdout.write(f"try: kfq link --company-name 某某科技有限公司 {options}\n")
 
 
 def _wait_for_eof(callback: Callable[[], object]) -> None:

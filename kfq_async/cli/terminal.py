@@ -12,7 +12,7 @@ from kfq_async.redaction import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["print_json", "print_line", "replace_unencodable"]
+__all__ = ["can_encode", "print_json", "print_line", "replace_unencodable"]
 
 
 def replace_unencodable() -> None:
@@ -30,12 +30,13 @@ def print_line(console: Console, text: str, *, style: str = "") -> None:
 def print_json(values: object) -> None:
     """Print JSON on one line of standard output, in ASCII if it has characters that cannot be printed there."""
     text = json.dumps(values, ensure_ascii=False)
-    if not text.isprintable() or not _can_encode(text):
+    if not text.isprintable() or not can_encode(text):
         text = json.dumps(values)
     sys.stdout.write(f"{text}\n")
 
 
-def _can_encode(text: str) -> bool:
+def can_encode(text: str) -> bool:
+    """Return whether the encoding of standard output has every character of a text."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:

@@ -47,7 +47,8 @@ class ContractEvents:
         draft = await session.contracts.draft(request)
         events.claim(draft.contract_id)
 
-    A handler of your own passes its deliveries on: ``await events(delivery)``.
+    A handler of your own passes its deliveries on: ``await events(delivery)``. `Contracts.wait` and `Contracts.watch`
+    take the object as ``events``, and look at a contract as soon as an event of it arrives.
 
     The events of a contract that was claimed are dropped. Those of any other contract are yielded by `unclaimed`: of a
     draft whose response was lost, which `Contracts.find_lost` recognises, of a contract that another process started

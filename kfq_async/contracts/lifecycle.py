@@ -20,14 +20,15 @@ from kfq_async.errors import (
     KfqError,
     OutcomeUnknown,
 )
-from kfq_async.models.contracts import ContractDraftRequest, ContractSigner, ContractStatus, ContractTasks
+from kfq_async.models.contracts import ContractDraftRequest, ContractStatus, ContractTasks
+from kfq_async.models.parties import ContractSigner
 from kfq_async.protocol.codec import to_wire
 from kfq_async.protocol.codes import AMBIGUOUS_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kfq_async.models.contracts import ContractUser
+    from kfq_async.models.parties import ContractUser
 
 __all__ = [
     "ENDED",

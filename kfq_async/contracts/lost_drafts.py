@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from kfq_async.models.contracts import ContractUser
 from kfq_async.models.fields import repr_masked
 from kfq_async.models.masking import MaskedStr, plain_text, type_name
+from kfq_async.models.parties import ContractUser
 from kfq_async.models.references import check_reference, find_reference
 from kfq_async.protocol.downloads import FileKind
 

@@ -199,7 +199,7 @@ class ContractWaits:
         key = contract.tenant, contract.contract_id
         looks = self._looks.get(key)
         if looks is None:
-            looks = self._looks[key] = _SharedLooks(self._interruptible, self._take_turn)
+            looks = self._looks[key] = _SharedLooks(contract.contract_id, self._interruptible, self._take_turn)
         looks.users += 1
         events = contract.events
         try:
@@ -235,8 +235,10 @@ async def _reach(contract: WatchedContract, target: WaitTarget, looks: _SharedLo
 class _SharedLooks:
     """Looks at one contract, one after another, for all that wait for it."""
 
-    def __init__(self, interruptible: Interruptible, take_turn: Callable[[], float]) -> None:
+    def __init__(self, contract_id: str, interruptible: Interruptible, take_turn: Callable[[], float]) -> None:
         self.users = 0
+        """Waits and iterations under way."""
+        self._contract_id = contract_id
         self._interruptible = interruptible
         self._take_turn = take_turn
         self._last: Look | None = None
@@ -318,7 +320,7 @@ class _SharedLooks:
             self._refusal = error
             return
         if self._failure is None:
-            _log.warning("a contract that is waited for could not be looked at, and will be again: %s", error)
+            _log.warning("contract %s, which is waited for, will be looked at again: %s", self._contract_id, error)
         self._failure = error
 
     def total_timeout(self, total: float | None) -> TotalTimeout:

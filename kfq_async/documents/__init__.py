@@ -9,7 +9,7 @@ from kfq_async.documents.inspection import (
     inspect_keyword,
 )
 from kfq_async.documents.keywords import KeywordHit, find_keyword, text_runs
-from kfq_async.documents.layout import TextLayout, read_layout
+from kfq_async.documents.layout import TextLayout, UnreadText, read_layout
 from kfq_async.documents.marks import (
     ControlBox,
     Mark,
@@ -22,12 +22,13 @@ from kfq_async.documents.marks import (
 )
 from kfq_async.documents.pages import select_pages
 from kfq_async.documents.pdf import Limits, PdfDocument, PdfPage, Point, Rect, open_pdf, page_count
-from kfq_async.documents.prediction import predict
+from kfq_async.documents.prediction import DraftMark, predict, predict_draft
 from kfq_async.documents.refusals import PdfError, PdfProblem, PositionRefused, Refusal
 from kfq_async.documents.runs import TextRun
 
 __all__ = [
     "ControlBox",
+    "DraftMark",
     "KeywordHit",
     "KeywordOccurrence",
     "KeywordProblem",
@@ -47,6 +48,7 @@ __all__ = [
     "Refusal",
     "TextLayout",
     "TextRun",
+    "UnreadText",
     "attach",
     "box_beside",
     "find_keyword",
@@ -57,6 +59,7 @@ __all__ = [
     "page_count",
     "place",
     "predict",
+    "predict_draft",
     "read_layout",
     "select_pages",
     "text_runs",

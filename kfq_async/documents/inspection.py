@@ -47,7 +47,8 @@ class ProblemKind(StrEnum):
         COMMA: The keyword has a comma: only the part before the first one is searched.
         SPLIT: The keyword stands in several pieces: over two lines, or with blanks, punctuation or wide spacing.
         RADICAL: The keyword stands there with radicals (such as U+2F04) in place of characters that look the same.
-        SIMILAR: The keyword stands there in another width, letter case or kind of blank.
+        SIMILAR: The keyword stands there in another width or letter case, or with other blanks.
+        ANNOTATION: The keyword stands in an annotation or form field, which the platform does not search.
         LEFT_EDGE: A hit at the very left edge of the page: the platform refuses the position.
         PICTURE: Pages that have pictures and no text, such as scans.
     """
@@ -63,7 +64,9 @@ class ProblemKind(StrEnum):
     RADICAL = "radical"
     """The keyword stands there with radicals (such as U+2F04) in place of characters that look the same."""
     SIMILAR = "similar"
-    """The keyword stands there in another width, letter case or kind of blank."""
+    """The keyword stands there in another width or letter case, or with other blanks."""
+    ANNOTATION = "annotation"
+    """The keyword stands in an annotation or form field, which the platform does not search."""
     LEFT_EDGE = "left_edge"
     """A hit at the very left edge of the page: the platform refuses the position."""
     PICTURE = "picture"
@@ -166,6 +169,8 @@ def inspect_keyword(document: PdfDocument, keyword: str) -> KeywordReport:
     for page in document.pages:
         glyphs = reader.glyphs(page)
         inspector.inspect(page, split_runs(page, glyphs, document.budget))
+        if any(searched in text for text in document.annotation_texts(page)):
+            inspector.problems.append(KeywordProblem(ProblemKind.ANNOTATION, _ANNOTATION, (page.number,)))
         if reader.has_picture and not glyphs:
             pictures.append(page.number)
     found = inspector.occurrences
@@ -186,6 +191,7 @@ def inspect_keyword(document: PdfDocument, keyword: str) -> KeywordReport:
 
 _HIDDEN = "the PDF is tagged (an ActualText over several glyphs): the platform finds no keyword in it"
 _STOP = "the keyword has {!r}: the platform ends a piece of text there, so that the keyword is never found"
+_ANNOTATION = "stands in an annotation or form field, which the platform does not search"
 _PICTURE = "pages with pictures and without text, such as scans: no keyword is found there"
 
 
@@ -208,7 +214,7 @@ class _Inspector:
     def inspect(self, page: PdfPage, runs: Sequence[TextRun]) -> None:
         """Add what a page has."""
         lines = list(_lines(runs))
-        has_similar = self._folded in _fold("\n".join(run.text for run in runs))
+        has_similar = self._folded != "" and self._folded in _fold("".join(run.text for run in runs))
         for number, line in enumerate(lines, 1):
             for run in line:
                 for part in self.parts:
@@ -276,8 +282,8 @@ def _is_clause(rest: str, runs: int) -> bool:
 
 
 def _fold(text: str) -> str:
-    """Return a text without differences of width, letter case and radicals."""
-    return unicodedata.normalize("NFKC", text.translate(_RADICALS)).casefold()
+    """Return a text without blanks, and without differences of width, letter case and radicals."""
+    return "".join(unicodedata.normalize("NFKC", text.translate(_RADICALS)).casefold().split())
 
 
 def _replace_radicals(text: str) -> str:

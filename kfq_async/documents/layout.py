@@ -20,7 +20,7 @@ from kfq_async.documents.marks import ControlBox, fraction_at, mark_of
 from kfq_async.documents.pdf import Limits, Point, open_pdf
 from kfq_async.documents.refusals import PdfError
 from kfq_async.documents.runs import split_lines
-from kfq_async.models.anchors import Spot
+from kfq_async.models.anchors import Spot, fractions_on_a4
 from kfq_async.redaction import printable
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kfq_async.documents.pdf import PdfDocument, PdfPage, Rect
     from kfq_async.models.anchors import Hit
 
-__all__ = ["TextLayout", "find_layout", "read_layout"]
+__all__ = ["TextLayout", "UnreadText", "find_layout", "read_layout"]
 
 BELOW_BASELINE = 0.382
 """Share of a box that the platform puts below the baseline of a keyword."""
@@ -38,7 +38,7 @@ MAX_HITS = 100
 TOLERANCE = 0.5
 """Points by which a mark may lie outside its page."""
 DEFAULT_LIMITS = Limits()
-MAX_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 """Size of a file, in bytes, beyond which an upload does not read its layout."""
 MAX_SECONDS = 30.0
 """Time after which an upload gives up its layout."""
@@ -119,7 +119,7 @@ class TextLayout:
         try:
             x, y = fraction_at(page, corner, width, height)
         except ValueError as problem:
-            failure = str(problem)
+            failure = f"{problem}: it keeps every box inside the page as it was before it was turned or cropped"
         else:
             box = ControlBox(
                 "SIGNATURE",
@@ -130,10 +130,14 @@ class TextLayout:
                 width,
                 height,
             )
-            if _is_inside(mark_of(box).rect, page.crop_box):
+            beyond = _points_outside(mark_of(box).rect, page.crop_box)
+            if beyond <= TOLERANCE:
                 return x, y
-            failure = f"a box of {width:g} × {height:g} points there would lie beyond the edge of page {page.number}"
-        raise ValueError(f"{failure}: pass another place, right= or down=, or a smaller width and height")
+            failure = (
+                f"a box of {width:g} × {height:g} points there would lie {beyond:.0f} points beyond the edge of page "
+                f"{page.number}"
+            )
+        raise ValueError(f"{failure}; pass another place, right= or down=, or a smaller width and height")
 
     def _describe_miss(self, keyword: str, needle: str) -> str:
         """Return why a keyword was not found, and what was found instead."""
@@ -171,28 +175,63 @@ def read_layout(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> TextLayout:
     return TextLayout(document.pages, [_read_lines(document, reader, page) for page in document.pages])
 
 
-def find_layout(source: object) -> TextLayout | None:
-    """Return the layout of the source of an upload, a path or bytes, or ``None`` if it cannot be read."""
+class UnreadText:
+    """Layout of a document whose text is not read; a `DocumentLayout` that takes every page for an upright A4.
+
+    Args:
+        reason: Why it is not read.
+    """
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def find(self, keyword: str, hit: Hit) -> Sequence[Spot]:
+        """Raise `ValueError` with the reason."""
+        raise ValueError(f"“{printable(keyword)}” ({hit}) cannot be searched for: {self.reason}")
+
+    def is_turned(self, _page: int) -> bool:
+        """See `DocumentLayout`."""
+        return False
+
+    def fractions_at_spot(self, spot: Spot, right: float, down: float, width: float, height: float) -> tuple[str, str]:
+        """See `DocumentLayout`; there are no spots, so this is as `fractions_at`."""
+        return self.fractions_at(spot.page, spot.x + right, spot.y + down, width, height)
+
+    def fractions_at(self, _page: int, left: float, top: float, width: float, height: float) -> tuple[str, str]:
+        """See `DocumentLayout`."""
+        return fractions_on_a4(left, top, width, height)
+
+
+def find_layout(source: object) -> TextLayout | UnreadText:
+    """Return the layout of the source of an upload, or the reason why it cannot be read."""
     try:
         data = _read(source)
-        return None if data is None else read_layout(data, limits=Limits(seconds=MAX_SECONDS))
-    except (OSError, PdfError, ModuleNotFoundError):
-        return None
+        return read_layout(data, limits=Limits(seconds=MAX_SECONDS)) if isinstance(data, bytes) else UnreadText(data)
+    except (OSError, PdfError) as problem:
+        return UnreadText(str(problem))
+    except ModuleNotFoundError:
+        return UnreadText("install kfq-async[pdf] before the upload")
 
 
-def _read(source: object) -> bytes | None:
-    """Return a PDF of bounded size, or ``None`` for anything else."""
+def _read(source: object) -> bytes | str:
+    """Return a PDF of bounded size, or why the source is none."""
     if isinstance(source, bytes | bytearray | memoryview):
         view = memoryview(source).cast("B")
-        return bytes(view) if len(view) <= MAX_BYTES and bytes(view[: len(_PDF)]) == _PDF else None
-    if not isinstance(source, str | os.PathLike):
-        return None
-    path = Path(source)
-    if not path.is_file() or path.stat().st_size > MAX_BYTES:
-        return None
-    with path.open("rb") as file:
-        head = file.read(len(_PDF))
-        return head + file.read() if head == _PDF else None
+        size, head = len(view), bytes(view[: len(_PDF)])
+    elif isinstance(source, str | os.PathLike):
+        path = Path(source)
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(len(_PDF))
+    else:
+        return "only the text of a path or of bytes is read: attach the file with kfq_async.documents.attach"
+    if head != _PDF:
+        return "only the text of a PDF is read"
+    if size > MAX_BYTES:
+        return f"it has more than {MAX_BYTES >> 20} MiB: attach the file with kfq_async.documents.attach"
+    return bytes(source) if isinstance(source, bytes | bytearray | memoryview) else path.read_bytes()
 
 
 def _read_lines(document: PdfDocument, reader: PageReader, page: PdfPage) -> list[TextLine]:
@@ -235,10 +274,6 @@ def _moved(page: PdfPage, point: Point, right: float, down: float) -> Point:
     return Point(point.x + x, point.y + y)
 
 
-def _is_inside(rect: Rect, box: Rect) -> bool:
-    return (
-        rect.x0 >= box.x0 - TOLERANCE
-        and rect.y0 >= box.y0 - TOLERANCE
-        and rect.x1 <= box.x1 + TOLERANCE
-        and rect.y1 <= box.y1 + TOLERANCE
-    )
+def _points_outside(rect: Rect, box: Rect) -> float:
+    """Return by how many points a rectangle exceeds another one at most."""
+    return max(box.x0 - rect.x0, box.y0 - rect.y0, rect.x1 - box.x1, rect.y1 - box.y1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 import time
 import zlib
@@ -217,6 +218,15 @@ class PdfDocument:
         data = [stream.get_data() for stream in resolved if isinstance(stream, self._miner.PDFStream)]
         return data, self.dictionary(leaf.get("Resources"))
 
+    def annotation_texts(self, page: PdfPage) -> list[str]:
+        """Return the texts of a page's annotations and form fields, which are no part of its content."""
+        from pdfminer.utils import decode_text
+
+        with reading():
+            annotations = [self.dictionary(one) for one in self.items(self._leaves[page.number - 1].get("Annots"))]
+            texts = [self.resolve(annotation.get(key)) for annotation in annotations for key in ("Contents", "V")]
+            return [str(decode_text(text)) for text in texts if isinstance(text, bytes)]
+
     def resolve(self, value: object) -> Any:
         """Follow references to an object."""
         return self._miner.resolve1(value)
@@ -323,7 +333,11 @@ def _encrypted() -> NoReturn:
 
 @cache
 def load_pdfminer() -> SimpleNamespace:  # noqa: C901  # classes of a library that is imported on first use
-    """Import pdfminer.six and derive the classes that keep to a budget from its own."""
+    """Import pdfminer.six and derive the classes that keep to a budget from its own.
+
+    Its warnings about fonts go to the handlers of the application, and to none by default.
+    """
+    logging.getLogger("pdfminer").addHandler(logging.NullHandler())
     try:
         from pdfminer.pdfdocument import PDFDocument, PDFNoValidXRef
         from pdfminer.pdfparser import PDFParser

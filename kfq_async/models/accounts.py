@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from kfq_async.models.base import Model
-from kfq_async.models.contracts import ContractUser
 from kfq_async.models.fields import MODEL, SECRET_TEXT, UNKNOWN_KEYS, integer, model, text
+from kfq_async.models.parties import ContractUser
 
 
 @frozen(kw_only=True)

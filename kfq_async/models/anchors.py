@@ -32,6 +32,7 @@ __all__ = [
     "check_whole",
     "find_never_found",
     "fraction_anchor",
+    "fractions_on_a4",
     "keyword_anchor",
     "page_anchor",
 ]
@@ -239,7 +240,7 @@ class PageAnchor(Anchor):
             return
         width, height = self._size_on(self.page, control_type, self.layout)
         if self.layout is None:
-            x, y = _fractions_on_a4(self.left, self.top, width, height)
+            x, y = fractions_on_a4(self.left, self.top, width, height)
         else:
             x, y = self.layout.fractions_at(self.page, self.left, self.top, width, height)
         yield WirePosition(
@@ -288,7 +289,8 @@ def _on_all_pages(y: float, sizes: dict[str, str | None]) -> Iterator[WirePositi
     yield WirePosition(sign_position_type="POSITION", page_config="ALL", offset_y=f"{y:.4f}", **sizes)
 
 
-def _fractions_on_a4(left: float, top: float, width: float, height: float) -> tuple[str, str]:
+def fractions_on_a4(left: float, top: float, width: float, height: float) -> tuple[str, str]:
+    """Return ``offsetX`` and ``offsetY`` of a box on an upright A4 page; raise `ValueError` if it is not inside."""
     page_width, page_height = A4
     if not 0 <= left <= page_width - width or not 0 <= top <= page_height - height:
         raise ValueError(
@@ -346,8 +348,8 @@ def keyword_anchor(
     elif layout is None:
         raise DraftRefused(
             "keyword",
-            "the text of the document is not known here: install kfq-async[pdf] before the upload, attach the file "
-            "with kfq_async.documents.attach, or pass search='platform'",
+            "the text of the document is not known here: attach the file with kfq_async.documents.attach, or pass "
+            "search='platform'",
         )
     else:
         try:

@@ -19,13 +19,8 @@ from kfq_async.models.zones import CHINA
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kfq_async.models.contracts import (
-        ContractDraftRequest,
-        ContractSigner,
-        ContractUser,
-        InternalNode,
-        PositionParam,
-    )
+    from kfq_async.models.contracts import ContractDraftRequest
+    from kfq_async.models.parties import ContractSigner, ContractUser, InternalNode, PositionParam
 
 __all__ = ["check_choice", "check_documents", "check_draft", "check_flag", "check_sequence", "format_day"]
 
@@ -39,6 +34,11 @@ NODE_TYPES = ("ENTERPRISE_SEAL", "AGENT_SIGN", "LEGAL_PERSON_SIGN", "PERSONAL_SI
 ARGUMENTS = {"SIGNATURE": "sign", "SEAL": "seal", "CHOP_STAMP": "chop", "SIGN_DATE": "date"}
 """Argument that places a mark, by its kind."""
 DATE_FORMATS = ("YEAR_MONTH_DAY", "LINE", "BACK_SLASH")
+_CONTACTS = {
+    "MOBILE": re.compile(r"1[3-9]\d{9}", re.ASCII),
+    "EMAIL": re.compile(r"[A-Za-z0-9+_.-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", re.ASCII),
+}
+"""Forms of contacts that an account can have (protocol section 4.2); a draft is not checked for them."""
 _PAGES = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*", re.ASCII)
 _ORDER = re.compile(r"-?\d{1,3}", re.ASCII)
 
@@ -135,8 +135,11 @@ def _check_person(path: str, person: ContractUser | None, limit: int | None = No
     for field in ("name", "contact"):
         if not getattr(person, field):
             yield f"{path}.{field}", "is missing"
-    if person.contact_type not in {"MOBILE", "EMAIL"}:
+    form = _CONTACTS.get(person.contact_type or "")
+    if form is None:
         yield f"{path}.contact_type", "must be MOBILE or EMAIL: use ContractUser.mobile or ContractUser.email"
+    elif person.contact and len(person.contact) <= MAX_CONTACT and form.fullmatch(person.contact) is None:
+        yield f"{path}.contact", "is no account of the platform: a mobile number of 11 digits, or an e-mail address"
     yield from _check_text(f"{path}.name", person.name or "", limit)
     yield from _check_text(f"{path}.contact", person.contact or "", MAX_CONTACT)
 

@@ -192,7 +192,7 @@ class UploadedDocument(Model):
         height: float | None = None,
         search: Literal["here", "platform"] = "here",
     ) -> KeywordAnchor:
-        """Return the place beside a keyword, where 61.8 % of a mark stand above the baseline.
+        """Return the place of a keyword: a mark begins at its left edge, and stands 61.8 % above its baseline.
 
         By default the keyword is found in the layout, and its place is sent as coordinates: the mark stands at the
         keyword itself. Blanks within a line do not matter. The platform's own search takes the start of the text

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field, frozen
 
+from kfq_async.callbacks.urls import CallbackUrls
 from kfq_async.errors import (
     ApiError,
     EncodeError,
@@ -22,13 +23,12 @@ from kfq_async.errors import (
 )
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
 from kfq_async.onboarding.failures import systemic_failure_advice
-from kfq_async.onboarding.ledgers.base import Hashes
+from kfq_async.onboarding.ledgers.base import HASH_BYTES, Hashes
 from kfq_async.onboarding.records import OUTCOME_STATUSES, Entry, Outcome, OutcomeStatus, Problem, Row, State
 from kfq_async.protocol.codec import encode, to_wire
 from kfq_async.protocol.requests import REQUEST_ID, EncodedRequest
 
 if TYPE_CHECKING:
-    from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.onboarding.records import CallResult
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "PendingRequest",
     "SkipReason",
     "apply_result",
-    "bound_encoder",
     "decide",
     "encode_request",
     "mark_pending",
@@ -47,9 +46,13 @@ __all__ = [
 ]
 
 _LINK = re.compile(r"https?://[!-~]{1,4000}")
+_REISSUE_UNKNOWN = "or run `kfq onboard reissue LEDGER --key KEY --even-unknown`, which may lead to a second order"
 CHANGED_WHILE_UNKNOWN = (
-    "its data or the callback URLs changed while the result of its request is unknown: restore the data and run "
-    "again, or run `kfq onboard reissue LEDGER --key KEY --even-unknown`, which may lead to a second order"
+    "its data changed while the result of its request is unknown: restore the data and run again, " + _REISSUE_UNKNOWN
+)
+CALLBACKS_CHANGED_WHILE_UNKNOWN = (
+    "the callback URLs or their secret changed while the result of its request is unknown: give the former ones again, "
+    "the former secret after the new one (KFQ_CALLBACK_SECRET=NEW,FORMER), and run again, " + _REISSUE_UNKNOWN
 )
 CHANGED_AFTER_LINK = (
     "its data changed after its link was issued, and the link is kept: run `kfq onboard reissue LEDGER --key KEY` for "
@@ -62,15 +65,6 @@ def encode_request(request: CorpIdentLinkRequest, request_id: str) -> EncodedReq
     fields = to_wire(request)
     fields[REQUEST_ID] = request_id  # the last field either way, so the bytes are those of a request with this id
     return EncodedRequest(encode(fields), request_id)
-
-
-def bound_encoder(callbacks: CallbackUrls) -> Callable[[CorpIdentLinkRequest, str], EncodedRequest]:
-    """Return a function like `encode_request` that also binds the callback URLs to the id."""
-
-    def encode_bound(request: CorpIdentLinkRequest, request_id: str) -> EncodedRequest:
-        return encode_request(callbacks.bind(evolve(request, client_request_id=request_id)), request_id)
-
-    return encode_bound
 
 
 class SkipReason(StrEnum):
@@ -111,7 +105,7 @@ class PendingRequest:
     before: Entry | None = field(repr=False)
     """The ledger's present entry."""
     entry: Entry = field(repr=False)
-    """The entry to be written before anything is sent."""
+    """The entry to be written just before the request is sent."""
     request: EncodedRequest
     in_doubt: bool
     """Whether an earlier run may have sent the same request."""
@@ -133,8 +127,10 @@ class DecisionContext:
     new_id: Callable[[], str]
     now: float
     """Seconds since the epoch."""
-    encode: Callable[[CorpIdentLinkRequest, str], EncodedRequest] = encode_request
-    """Encodes a request under an id."""
+    callbacks: CallbackUrls | None = None
+    """Binds the callback URLs of requests."""
+    earlier_callbacks: Sequence[CallbackUrls] = ()
+    """Those that requests whose result is unknown may have been sent with."""
     retry_refused: bool = False
     """Whether refused rows are sent as their next generation."""
     strict: bool = False
@@ -156,30 +152,72 @@ def decide(row: Row, key: bytes | None, before: Entry | None, context: DecisionC
 def _decide_known(
     row: Row, data: CorpIdentLinkRequest, before: Entry, context: DecisionContext
 ) -> Decision | PendingRequest:
-    request = context.encode(data, before.client_request_id)
-    body_hash = context.hashes.body(request.body)
-    same = body_hash == before.body_hash
+    request, body_hash = _encode(data, before.client_request_id, context)
+    same = _same_data(before.body_hash, body_hash)
     if before.run == context.run:
         return _duplicate(row, before, same=same, strict=context.strict)
-    if before.state is State.PENDING or (before.state is State.UNKNOWN and same):
-        return PendingRequest(
-            before=before,
-            entry=evolve(before, state=State.UNKNOWN, body_hash=body_hash, row_number=row.row_number, run=context.run),
-            request=request,
-            in_doubt=before.state is State.UNKNOWN,
-            problems=row.problems,
-        )
+    entry = evolve(before, row_number=row.row_number, run=context.run)
+    if before.state is State.PENDING:
+        return _pending_request(row, before, evolve(entry, body_hash=body_hash), request)
+    if before.state is State.UNKNOWN and (sent := _repeat(data, before, request, context)) is not None:
+        return _pending_request(row, before, entry, sent)
     if before.state is State.REFUSED and (context.retry_refused or not same):
         return _new_generation(row, data, before.key_hash, before, context)
-    conflict = before.state is State.UNKNOWN
-    changed = Problem("", CHANGED_WHILE_UNKNOWN if conflict else CHANGED_AFTER_LINK, fatal=conflict)
-    return Decision(
-        row_number=row.row_number,
-        reason=SkipReason.CONFLICT if conflict else SkipReason.RECORDED,
+    if before.state is State.UNKNOWN:
+        changed = Problem("", CALLBACKS_CHANGED_WHILE_UNKNOWN if same else CHANGED_WHILE_UNKNOWN)
+        return _skip(row, SkipReason.CONFLICT, before, entry, changed)
+    if same:
+        return _skip(row, SkipReason.RECORDED, before, entry)
+    return _skip(row, SkipReason.RECORDED, before, entry, Problem("", CHANGED_AFTER_LINK, fatal=False))
+
+
+def _encode(data: CorpIdentLinkRequest, request_id: str, context: DecisionContext) -> tuple[EncodedRequest, bytes]:
+    """Return a row's request under this id, and the hashes that its entry keeps of it; see `Entry.body_hash`."""
+    plain = encode_request(data, request_id)
+    data_hash = context.hashes.body(plain.body)
+    if context.callbacks is None:
+        return plain, data_hash
+    bound = _bind(data, request_id, context.callbacks)
+    return bound, context.hashes.body(bound.body) + data_hash
+
+
+def _bind(data: CorpIdentLinkRequest, request_id: str, callbacks: CallbackUrls) -> EncodedRequest:
+    return encode_request(callbacks.bind(evolve(data, client_request_id=request_id)), request_id)
+
+
+def _same_data(before: bytes, now: bytes) -> bool:
+    """Return whether two values of `Entry.body_hash` are of the same data, whatever the callback URLs.
+
+    Earlier versions kept no hash of the data alone, so their bodies are compared as they were sent.
+    """
+    return before[-HASH_BYTES:] == now[-HASH_BYTES:] or before[:HASH_BYTES] == now[:HASH_BYTES]
+
+
+def _repeat(
+    data: CorpIdentLinkRequest, before: Entry, request: EncodedRequest, context: DecisionContext
+) -> EncodedRequest | None:
+    """Return the request as it may have been sent before, byte for byte, or ``None`` if that cannot be made of it."""
+    sent = before.body_hash[:HASH_BYTES]
+    if context.hashes.body(request.body) == sent:
+        return request
+    candidates = [_bind(data, before.client_request_id, each) for each in context.earlier_callbacks]
+    candidates.append(encode_request(data, before.client_request_id))
+    return next((each for each in candidates if context.hashes.body(each.body) == sent), None)
+
+
+def _pending_request(row: Row, before: Entry, entry: Entry, request: EncodedRequest) -> PendingRequest:
+    return PendingRequest(
         before=before,
-        entry=evolve(before, row_number=row.row_number, run=context.run),
-        problems=row.problems if same else (*row.problems, changed),
+        entry=evolve(entry, state=State.UNKNOWN),
+        request=request,
+        in_doubt=before.state is State.UNKNOWN,
+        problems=row.problems,
     )
+
+
+def _skip(row: Row, reason: SkipReason, before: Entry, entry: Entry, *changed: Problem) -> Decision:
+    problems = (*row.problems, *changed)
+    return Decision(row_number=row.row_number, reason=reason, before=before, entry=entry, problems=problems)
 
 
 def _new_generation(
@@ -187,12 +225,12 @@ def _new_generation(
 ) -> PendingRequest:
     """Send the row under a fresh id, as its first generation or the next."""
     request_id = context.new_id()
-    request = context.encode(data, request_id)
+    request, body_hash = _encode(data, request_id, context)
     entry = Entry(
         key_hash=key,
         generation=1 if before is None else before.generation + 1,
         client_request_id=request_id,
-        body_hash=context.hashes.body(request.body),
+        body_hash=body_hash,
         state=State.UNKNOWN,
         row_number=row.row_number,
         run=context.run,
@@ -246,7 +284,7 @@ def next_generation(entry: Entry, *, new_id: str, now: float) -> Entry:
 
 
 def mark_pending(entry: Entry, *, in_doubt: bool) -> Entry:
-    """Return the entry of a row that was not sent after all, because the run ended."""
+    """Return the entry of a request that was not sent: not yet, or not any more, because the run ended."""
     return entry if in_doubt else evolve(entry, state=State.PENDING)
 
 

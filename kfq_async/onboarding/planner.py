@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
@@ -13,14 +14,13 @@ from kfq_async.onboarding.decisions import (
     Decision,
     DecisionContext,
     PendingRequest,
-    bound_encoder,
     decide,
-    encode_request,
+    mark_pending,
 )
 from kfq_async.onboarding.ledgers.base import Hashes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.onboarding.ledgers.base import EntryStore
@@ -47,6 +47,7 @@ class Planner:
         retry_refused: bool = False,
         strict: bool = False,
         callbacks: CallbackUrls | None = None,
+        earlier_callbacks: Sequence[CallbackUrls] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._ledger = ledger
@@ -54,27 +55,28 @@ class Planner:
         self._run = run
         self._retry_refused = retry_refused
         self._strict = strict
-        self._encode = bound_encoder(callbacks) if callbacks else encode_request
+        self._callbacks = callbacks
+        self._earlier_callbacks = tuple(earlier_callbacks)
         self._clock = clock
 
     async def decide(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
         """Decide on each row; the entries that the decisions rely on are in the ledger when this returns."""
         keys = self._keys(rows)
-        current = dict(await self._find(keys))
+        current = await self._find(rows, keys)
         context = self._context()
         decisions: list[Decision | PendingRequest] = []
         async for row, key in _cooperatively(zip(rows, keys, strict=True)):
             decision = decide(row, key, None if key is None else current.get(key), context)
-            if decision.entry is not None:
-                current[decision.entry.key_hash] = decision.entry  # for a later row of the same company
+            if decision.entry is not None and key is not None:
+                current[key] = decision.entry  # for a later row of the same company
             decisions.append(decision)
-        await self._ledger.put([entry for decision in decisions if (entry := decision.entry) is not None])
+        await self._ledger.put([entry for decision in decisions if (entry := _planned_entry(decision)) is not None])
         return decisions
 
     async def inspect(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
         """Return the decision on each row after the run without changing the ledger; no later run may have begun."""
         keys = self._keys(rows)
-        found = await self._find(keys)
+        found = await self._find(rows, keys)
         context = self._context()
         next_run = evolve(context, run=_NO_RUN)
         decisions: list[Decision | PendingRequest] = []
@@ -88,8 +90,18 @@ class Planner:
     def _keys(self, rows: Sequence[Row]) -> list[bytes | None]:
         return [None if row.key is None else self._hashes.key(row.key) for row in rows]
 
-    async def _find(self, keys: Sequence[bytes | None]) -> Mapping[bytes, Entry]:
-        return await self._ledger.find({key for key in keys if key is not None})
+    async def _find(self, rows: Sequence[Row], keys: Sequence[bytes | None]) -> dict[bytes, Entry]:
+        """Return the entries of the rows by key; those that earlier versions stored under another key included."""
+        found = dict(await self._ledger.find({key for key in keys if key is not None}))
+        former = {
+            key: [self._hashes.key(text) for text in row.former_keys]
+            for row, key in zip(rows, keys, strict=True)
+            if key is not None and key not in found and row.former_keys
+        }
+        if former:
+            entries = await self._ledger.find(set(chain.from_iterable(former.values())))
+            found |= {key: entries[old] for key, hashes in former.items() for old in hashes if old in entries}
+        return found
 
     def _context(self) -> DecisionContext:
         return DecisionContext(
@@ -97,10 +109,18 @@ class Planner:
             hashes=self._hashes,
             new_id=new_id,
             now=self._clock(),
-            encode=self._encode,
+            callbacks=self._callbacks,
+            earlier_callbacks=self._earlier_callbacks,
             retry_refused=self._retry_refused,
             strict=self._strict,
         )
+
+
+def _planned_entry(decision: Decision | PendingRequest) -> Entry | None:
+    """Return the entry to write with a decision: a request is pending until the commit just before it is sent."""
+    if isinstance(decision, PendingRequest):
+        return mark_pending(decision.entry, in_doubt=decision.in_doubt)
+    return decision.entry
 
 
 async def _cooperatively(items: Iterable[T]) -> AsyncIterator[T]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -27,34 +26,39 @@ class BatchQueue(Generic[T]):
         self._items: deque[T] = deque()
         self._not_empty = asyncio.Event()
         self._not_full = asyncio.Event()
-        self._flush = asyncio.Event()
         self._closed = False
         self.error: BaseException | None = None
         """The error that it was closed with; ``None`` if it was closed without one, or is open."""
 
     async def put(self, items: Iterable[T]) -> None:
-        """Add all items as soon as there is room for one; a `take` that waits for more stops waiting meanwhile."""
+        """Add all items as soon as there is room for one."""
         while len(self._items) >= self.size:
-            self._flush.set()
             self._not_full.clear()
             await self._not_full.wait()
         self._items.extend(items)
         self._not_empty.set()
 
-    async def take(self, limit: int | None = None, *, max_wait: float = 0.0) -> list[T]:
-        """Wait for an item, then up to ``max_wait`` seconds for more, and return at most ``limit`` items.
+    async def take(self, limit: int | None = None) -> list[T]:
+        """Wait for an item, and return at most ``limit`` items; none once the queue is closed and empty.
 
-        The second wait ends early when a `put` waits for room, or the queue is closed. Returns an empty list once the
-        queue is closed and empty; see ``error`` then.
+        See ``error`` then.
         """
-        if await self._wait_for_item() and max_wait:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max_wait):
-                    await self._flush.wait()
+        await self._wait_for_item()
+        return self.take_now(limit)
+
+    def take_now(self, limit: int | None = None) -> list[T]:
+        """Return at most ``limit`` items without waiting."""
         self._not_full.set()
-        if not self._closed:
-            self._flush.clear()
-        return [self._items.popleft() for _ in range(min(len(self._items), limit or len(self._items)))]
+        count = len(self._items) if limit is None else min(limit, len(self._items))
+        return [self._items.popleft() for _ in range(count)]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is closed and empty."""
+        return self._closed and not self._items
 
     def __aiter__(self) -> Self:
         return self
@@ -76,5 +80,4 @@ class BatchQueue(Generic[T]):
         """End the queue after the items in it; the first error given stays."""
         self.error = self.error or error
         self._closed = True
-        self._flush.set()
         self._not_empty.set()

@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 
 from kfq_async.models.fields import SECRET, as_masked, repr_masked
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
+from kfq_async.models.masking import MaskedStr
 from kfq_async.models.notifications import IdentityStatus
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ class State(StrEnum):
     """State of an entry's request, as far as the ledger knows.
 
     Attributes:
-        UNKNOWN: May have been sent; the result is not known. Stored before the first byte is sent, so it is also the
-            state after a kill. Retried under the same id.
-        PENDING: Certainly not acted on. Sent by the next run, under the same id.
+        UNKNOWN: May have been sent; the result is not known. Stored just before the first byte is sent, so it is also
+            the state of the requests under way after a kill. Retried under the same id.
+        PENDING: Certainly not acted on. Sent by the next run, under the same id, with the row's data at that time.
         LINKED: The platform created an order; ``order_no`` and ``auth_url`` are set.
         REFUSED: The platform refused it; ``code`` and ``reason`` say why.
     """
@@ -63,7 +64,9 @@ class Entry:
         key_hash: Keyed hash of the company's key, 16 bytes.
         generation: Counted from 1; the highest generation of a company is the current one.
         client_request_id: The id that every request of this generation carries.
-        body_hash: Keyed hash of the request's body as sent, id included, 16 bytes; empty if there was none yet.
+        body_hash: Keyed hash of the request's body as sent, id included, 16 bytes; if callback URLs were bound,
+            followed by that of the body without them, which tells whether the row's data changed. Empty if there was
+            no request yet.
         row_number: Position of the row when it was last seen: spreadsheet row, line, or place in the iterator.
         state: The request's `State`.
         order_no: Number of the identification order; ``None`` unless linked.
@@ -87,7 +90,7 @@ class Entry:
     client_request_id: str
     """The id that every request of this generation carries."""
     body_hash: bytes
-    """Keyed hash of the request's body as sent, 16 bytes; empty if there was none yet."""
+    """Keyed hashes of the request's body, as sent and without bound callback URLs; empty if there was none yet."""
     row_number: int
     """Position of the row when it was last seen."""
     state: State
@@ -176,6 +179,10 @@ class Problem:
         return f"{self.column}: {self.message}" if self.column else self.message
 
 
+def _as_masked_texts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(MaskedStr, texts))
+
+
 @frozen(kw_only=True)
 class Row:
     """One company of a source.
@@ -187,6 +194,7 @@ class Row:
             which makes it invalid.
         label: The part of the key that is not personal data and may be shown, such as the credit code.
         problems: Defects and warnings found while reading the row.
+        former_keys: Keys under which ledgers of earlier versions of the package may hold the company.
     """
 
     row_number: int
@@ -199,6 +207,8 @@ class Row:
     """The part of the key that may be shown."""
     problems: tuple[Problem, ...] = ()
     """Defects and warnings."""
+    former_keys: tuple[str, ...] = field(default=(), converter=_as_masked_texts, repr=repr_masked)
+    """Keys of the company in ledgers of earlier versions."""
 
     @property
     def invalid(self) -> bool:

@@ -24,7 +24,7 @@ from kfq_async.onboarding.records import CallResult, Outcome, Row
 from kfq_async.resources.auth import CORP_IDENT_LINK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.models.identity import CorpIdentLink
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kfq_async.protocol.requests import EncodedRequest
     from kfq_async.session import AsyncSession
 
-__all__ = ["BATCH", "CONCURRENCY", "RESULTS_PER_CALL", "Onboarding", "prefetch", "request_link"]
+__all__ = ["BATCH", "CONCURRENCY", "Onboarding", "prefetch", "request_link"]
 
 
 BATCH = 200
@@ -41,19 +41,11 @@ BATCH = 200
 CONCURRENCY = 10
 """Default number of concurrent requests: the platform's limits are not documented."""
 COMMIT_WAIT = 0.1
-"""Seconds for which results are collected before a commit: a commit to disk costs as much as many rows."""
-RESULTS_PER_CALL = 4
-"""Uncommitted results per concurrent call; beyond that, the commit begins at once, and calls wait for it.
-
-This limits the number of results that the caller has not received yet, however fast the platform is. Calls wait only
-if a commit takes longer than four of them.
-"""
+"""Longest time in seconds for which results are collected before a commit, which costs as much as many rows."""
 MAX_OUTCOMES = 2000
 """Maximum number of outcomes that wait for the caller."""
-PLAN_AHEAD = 0.5
-"""Approximate seconds from the commit of an id to its request; after a kill, the rows in between are unknown."""
-MIN_PLANNED, MAX_PLANNED = 50, 1000
-"""Bounds of the number of rows whose ids are committed together."""
+PLANNED = 500
+"""Rows whose ids are committed ahead of their requests; no more are planned while so many wait."""
 
 
 @asynccontextmanager
@@ -122,7 +114,8 @@ class Onboarding:
 
     Outcomes come in the order in which they are known. The ledger has an outcome before it is returned, and a row's id
     before anything is sent. After any interruption, even a killed process, start the same run again: it resumes, and no
-    company is requested under two ids.
+    company is requested under two ids. At most ``2 * concurrency`` rows are in doubt then; all others that have no link
+    may be corrected, moved or deleted before.
 
     After a systemic failure, such as a refused token, the running requests are finished, the remaining rows stay
     pending, and the iteration raises `RunPaused`. It raises `LedgerError` if the ledger fails, and the source's error
@@ -138,7 +131,10 @@ class Onboarding:
         rate_limit: Maximum number of requests started per second, evenly spaced; ``None`` disables the limit.
         retry_refused: Whether to send refused rows again, as their next generation.
         strict: Whether a duplicate row is invalid.
-        callbacks: Binds each request's callback URLs to its id; ``None`` leaves the URLs of the rows as they are.
+        callbacks: Binds each request's callback URLs to its id; ``None`` leaves the URLs of the rows as they are. They
+            are no part of a row's data: with other ones no row counts as changed.
+        earlier_callbacks: Those of earlier runs, if they were others or had another secret first: a request whose
+            result is unknown is retried with the URLs that it was sent with.
         clock: Returns the time in seconds since the epoch.
 
     Attributes:
@@ -156,6 +152,7 @@ class Onboarding:
         retry_refused: bool = False,
         strict: bool = False,
         callbacks: CallbackUrls | None = None,
+        earlier_callbacks: Sequence[CallbackUrls] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         if concurrency < 1:
@@ -172,14 +169,19 @@ class Onboarding:
         self._retry_refused = retry_refused
         self._strict = strict
         self._callbacks = callbacks
+        self._earlier_callbacks = tuple(earlier_callbacks)
         self._clock = clock
         self._next_at = 0.0
         self._detector = SystemicFailureDetector()
         self._paused: RunPaused | None = None
         self._stopping = asyncio.Event()
-        self._rows: BatchQueue[Row] = BatchQueue(MAX_PLANNED)
-        self._requests: BatchQueue[PendingRequest] = BatchQueue(MIN_PLANNED)
-        self._results: BatchQueue[Outcome] = BatchQueue(RESULTS_PER_CALL * concurrency)
+        self._rows: BatchQueue[Row] = BatchQueue(PLANNED)
+        self._planned: BatchQueue[PendingRequest] = BatchQueue(PLANNED)
+        self._requests: BatchQueue[PendingRequest] = BatchQueue(2 * concurrency)
+        self._results: list[Outcome] = []
+        self._in_doubt = 0
+        """Requests that the ledger holds as unknown, and whose result has not been taken for a commit."""
+        self._commit_due = asyncio.Event()
         self._outcomes: BatchQueue[Outcome] = BatchQueue(MAX_OUTCOMES)
         self._batch: deque[Outcome] = deque()
         self._main: asyncio.Task[None]
@@ -211,19 +213,17 @@ class Onboarding:
         """Send no more requests; running ones are finished, then the iteration ends."""
         self._stopping.set()
         self._rows.close()
+        self._commit_due.set()
 
     async def _run(self) -> None:
         """Run all stages to their end, and close the outcomes with the error that ended them, if any."""
         error: BaseException | None = None
         try:
-            async with prefetch(self._source, self._rows), asyncio.TaskGroup() as recording:
-                recording.create_task(self._record_results())
-                async with asyncio.TaskGroup() as sending:
-                    for _ in range(self._concurrency):
-                        sending.create_task(self._send_requests())
-                    await self._plan_rows()
-                    self._requests.close()
-                self._results.close()
+            async with prefetch(self._source, self._rows), asyncio.TaskGroup() as stages:
+                stages.create_task(self._commit_groups())
+                for _ in range(self._concurrency):
+                    stages.create_task(self._send_requests())
+                await self._plan_rows()
             error = self._paused or self._rows.error
         except BaseExceptionGroup as group:
             error = _first(group)
@@ -231,25 +231,53 @@ class Onboarding:
             self._outcomes.close(error)
 
     async def _plan_rows(self) -> None:
-        """Turn rows into requests, or into outcomes if nothing is to be sent."""
+        """Turn rows into pending requests, or into outcomes if nothing is to be sent."""
         planner = Planner(
             self._ledger,
             run=self.run,
             retry_refused=self._retry_refused,
             strict=self._strict,
             callbacks=self._callbacks,
+            earlier_callbacks=self._earlier_callbacks,
             clock=self._clock,
         )
-        loop_time = asyncio.get_running_loop().time
-        last = loop_time()
-        while (rows := await self._rows.take(self._requests.size)) and not self._stopping.is_set():
+        while (rows := await self._rows.take(PLANNED)) and not self._stopping.is_set():
             decisions = await planner.decide(rows)
             skipped = [each for each in decisions if not isinstance(each, PendingRequest)]
             await self._outcomes.put(map(outcome_from_decision, skipped))
-            await self._requests.put([each for each in decisions if isinstance(each, PendingRequest)])
-            now = loop_time()
-            self._requests.size = _next_size(self._requests.size, now - last)
-            last = now
+            await self._planned.put([each for each in decisions if isinstance(each, PendingRequest)])
+            self._commit_due.set()
+        self._planned.close()
+        self._commit_due.set()
+
+    async def _commit_groups(self) -> None:
+        """Commit results together with the next group of requests, which are unknown from then on.
+
+        At any instant, the ledger has at most twice as many rows in doubt as there are concurrent calls: those being
+        sent or not recorded yet, and those that are sent next. One transaction does both, since it costs as much as
+        many rows.
+        """
+        while not self._planned.finished or self._in_doubt:
+            await self._commit_due.wait()
+            self._commit_due.clear()
+            if self._stopping.is_set():
+                await self._outcomes.put(_outcome_unsent(each) for each in self._planned.take_now())
+            results, self._results = self._results, []
+            self._in_doubt -= len(results)
+            group = self._planned.take_now(min(self._concurrency, self._room))
+            self._in_doubt += len(group)
+            changed = [outcome.entry for outcome in results if outcome.entry is not None]
+            await self._ledger.record([*changed, *(each.entry for each in group if not each.in_doubt)])
+            await self._requests.put(group)
+            await self._outcomes.put(results)
+            if self._planned and self._room >= self._concurrency:
+                self._commit_due.set()
+        self._requests.close()
+
+    @property
+    def _room(self) -> int:
+        """How many more requests may be in doubt."""
+        return 2 * self._concurrency - self._in_doubt
 
     async def _send_requests(self) -> None:
         """Send requests one after another."""
@@ -257,15 +285,22 @@ class Onboarding:
             if self._interval:
                 await self._wait_for_rate_limit()
             if self._stopping.is_set():
-                entry = mark_pending(pending.entry, in_doubt=pending.in_doubt)
-                outcome = outcome_from_entry(pending, entry, sent=False)
+                self._add_result(_outcome_unsent(pending))
             else:
                 call = await request_link(self._session, pending.request)
                 if advice := self._detector.record(call.result):
                     self._pause(call.result, advice)
                 entry = apply_result(pending.entry, call, in_doubt=pending.in_doubt, now=self._clock())
-                outcome = outcome_from_entry(pending, entry, sent=True)
-            await self._results.put((outcome,))
+                self._add_result(outcome_from_entry(pending, entry, sent=True))
+
+    def _add_result(self, outcome: Outcome) -> None:
+        """Add a result to the next commit, which is due with half a group, with the last result, or after a while."""
+        self._results.append(outcome)
+        count = len(self._results)
+        if 2 * count >= self._concurrency or count == self._in_doubt:
+            self._commit_due.set()
+        elif count == 1:
+            asyncio.get_running_loop().call_later(COMMIT_WAIT, self._commit_due.set)
 
     async def _wait_for_rate_limit(self) -> None:
         """Wait until the next request may begin, or the run is stopped."""
@@ -281,18 +316,10 @@ class Onboarding:
             self._paused = RunPaused(result, advice)
             self.stop()
 
-    async def _record_results(self) -> None:
-        """Commit results to the ledger in batches, and hand their outcomes out after that."""
-        while outcomes := await self._results.take(max_wait=COMMIT_WAIT):
-            await self._ledger.record([outcome.entry for outcome in outcomes if outcome.entry is not None])
-            await self._outcomes.put(outcomes)
 
-
-def _next_size(size: int, seconds: float) -> int:
-    """Return how many rows are planned next, after ``size`` rows took so many seconds."""
-    if seconds < PLAN_AHEAD / 2:
-        return min(2 * size, MAX_PLANNED)
-    return max(size // 2, MIN_PLANNED) if seconds > 2 * PLAN_AHEAD else size
+def _outcome_unsent(pending: PendingRequest) -> Outcome:
+    """Return the outcome of a row that was not sent, because the run ended."""
+    return outcome_from_entry(pending, mark_pending(pending.entry, in_doubt=pending.in_doubt), sent=False)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

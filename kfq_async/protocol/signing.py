@@ -36,6 +36,7 @@ __all__ = [
     "load_private_key",
     "load_public_key",
     "sign",
+    "signed_digest",
     "string_to_sign",
     "string_to_sign_content",
     "verify",
@@ -158,6 +159,26 @@ def verify(message: bytes, signature: str, public_key: PublicKey) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+@hide_arguments
+def signed_digest(signature: str, public_key: PublicKey) -> bytes | None:
+    """Return the SHA-256 of the message that a signature was made for, or ``None`` if another key made it.
+
+    It tells a wrong key from a message that was changed. Raises `ValueError` for an unusable key only.
+    """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
+    key = load_public_key(public_key)
+    raw = decode_signature(signature)
+    if raw is None:
+        return None
+    try:
+        return key.recover_data_from_signature(raw, PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        return None
 
 
 def decode_signature(signature: str) -> bytes | None:

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kfq_async.contracts.waiting import ContractWaits
-    from kfq_async.models.contracts import ContractSigner, ContractUser, PositionParam, TaskParty
+    from kfq_async.models.contracts import TaskParty
+    from kfq_async.models.parties import ContractSigner, ContractUser, PositionParam
     from kfq_async.protocol.downloads import DownloadProgress, DownloadStream, FileHead
     from kfq_async.protocol.operation import Send
 
@@ -288,7 +289,8 @@ class Contracts:
             State and open tasks at the last look.
 
         Raises:
-            ContractEnded: The contract has ended in another state; ``reason`` is that of its last event with one.
+            ContractEnded: The contract has ended in another state. ``reason`` is that of its last event with one;
+                ``None`` if a look has seen the end before the event arrived.
             ContractCompleted: The contract is complete, which was not waited for.
             ContractStuck: The contract is stuck, with ``auto_finish=True``.
             TotalTimeout: ``total`` expired; ``tasks`` and the text have the last state.

@@ -97,7 +97,7 @@ class Files:
                 the draft is sent. Signers see it. ``None`` adds nothing.
             progress: Called in the event loop, after each piece, with the number of bytes of the file that were sent
                 in this attempt, and with all. A retry begins again. What it raises ends the call and is raised.
-            read_text: Whether to read, in a thread during the upload, where the text of a PDF of at most 32 MiB stands,
+            read_text: Whether to read, in a thread during the upload, where the text of a PDF of at most 8 MiB stands,
                 given as a path or as bytes, for `UploadedDocument.keyword` and ``at``. It needs the extra ``pdf``, and
                 without that there is no layout.
 

@@ -238,6 +238,7 @@ class _AdminHandlers:
                 "orderNo": order.order_no,
                 "clientRequestId": order.client_request_id,
                 "companyName": order.company_name,
+                "orderStatus": order.status,
                 "createdAt": order.created_at,
             }
             for order in self._store.orders.all()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from kfq_async.models.contracts import ContractDraftRequest, PositionParam
+from kfq_async.models.contracts import ContractDraftRequest
+from kfq_async.models.parties import PositionParam
 from kfq_async.protocol.codec import to_wire
 from kfq_async.sandbox.binding import PERSON, Shape, shape_of
 from kfq_async.sandbox.checks import AuditedRefusal, GenericFailure, Refused, success
@@ -40,7 +41,7 @@ from kfq_async.sandbox.store import Contract
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from kfq_async.models.contracts import ContractUser
+    from kfq_async.models.parties import ContractUser
     from kfq_async.sandbox.checks import PlatformResponse
     from kfq_async.sandbox.contract_repository import ContractRepository
     from kfq_async.sandbox.directory import Directory

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
-from kfq_async.models.contracts import ContractUser, PositionParam
 from kfq_async.models.fields import SECRET, repr_masked
+from kfq_async.models.parties import ContractUser, PositionParam
 from kfq_async.sandbox.quirks import LATE_PARTIES, REVIVED_CONTRACTS, SIGNED_AGAIN
 
 if TYPE_CHECKING:

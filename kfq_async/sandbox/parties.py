@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from kfq_async.models.contracts import ContractUser
+from kfq_async.models.parties import ContractUser
 from kfq_async.sandbox.checks import GenericFailure, Refused, check_column
 from kfq_async.sandbox.lifecycle import ENTERPRISE, ENTERPRISE_SEAL, PERSONAL, SENDER, Party, Step
 from kfq_async.sandbox.positions import check_positions
@@ -15,7 +15,7 @@ from kfq_async.sandbox.quirks import DROPPED_PARTIES, UNRESOLVED_DOCUMENTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from kfq_async.models.contracts import PositionParam
+    from kfq_async.models.parties import PositionParam
     from kfq_async.sandbox.directory import Directory
     from kfq_async.sandbox.documents import ContractDocuments
     from kfq_async.sandbox.fixtures import Account, Enterprise, Line, LineNode, LineParty

@@ -17,7 +17,7 @@ from kfq_async.documents import (
     mark_of,
     place,
 )
-from kfq_async.models.contracts import PositionParam
+from kfq_async.models.parties import PositionParam
 from kfq_async.protocol.codec import decode
 from kfq_async.sandbox.checks import AuditedRefusal, GenericFailure, Refused
 from kfq_async.sandbox.quirks import MISSING_DEFAULTS, NAN_SIZES, SWAPPED_PAGES, UNSIGNABLE_DATES

@@ -1,4 +1,4 @@
-"""Pages of a PDF as pictures, with the fields and annotations that readers show (extra ``sandbox``)."""
+"""Pages of a PDF as pictures, with the fields and annotations that readers show (extra ``preview``)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from attrs import frozen
 from kfq_async.documents import PdfError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pypdfium2 import PdfDocument
 
     from kfq_async.documents import PdfPage, Rect
 
-__all__ = ["ShownBox", "page_sizes", "render_page", "shown_box"]
+__all__ = ["ShownBox", "outline_boxes", "page_sizes", "render_page", "shown_box", "shown_size"]
 
 MAX_PIXELS = 16_000_000
 """Maximum number of pixels of a picture; that of a page which is very long is narrower than requested."""
 
 MAX_HEIGHT = 16_000
 """Maximum height of a picture in pixels; browsers show none that is much higher."""
+OUTLINE = "#d4001a"
+"""Colour of outlined boxes."""
 _ROUNDED_UP = 1 - 1e-9
 """Factor that keeps a width which is exact from being rounded up to the next pixel."""
 _LOCK = Lock()
@@ -55,6 +57,36 @@ def shown_box(page: PdfPage, rect: Rect) -> ShownBox:
     return ShownBox(left, top, rect.width, rect.height)
 
 
+def shown_size(page: PdfPage) -> tuple[float, float]:
+    """Return the width and height of a page as it is shown, in points."""
+    width, height = page.crop_box.width, page.crop_box.height
+    return (height, width) if page.rotate in {90, 270} else (width, height)
+
+
+def outline_boxes(picture: bytes, boxes: Iterable[tuple[ShownBox, str]], page_width: float) -> bytes:
+    """Return a PNG of a page with labelled rectangles.
+
+    Args:
+        picture: PNG of `render_page`.
+        boxes: Rectangles on the page, and their labels in Latin letters and digits.
+        page_width: Width of the page as it is shown, in points.
+    """
+    from PIL import Image, ImageDraw
+
+    with Image.open(io.BytesIO(picture)) as opened:
+        image = opened.convert("RGB")
+    scale = image.width / page_width
+    draw = ImageDraw.Draw(image)
+    for box, label in boxes:
+        left, top = box.left * scale, box.top * scale
+        right, bottom = left + box.width * scale, top + box.height * scale
+        draw.rectangle((left, top, right, bottom), outline=OUTLINE, width=3)
+        draw.text((left + 6, top + 4), label, fill=OUTLINE, font_size=20)
+    written = io.BytesIO()
+    image.save(written, "PNG")
+    return written.getvalue()
+
+
 def page_sizes(content: bytes) -> list[tuple[float, float]]:
     """Return the width and height of each page as it is shown, in points: cut to its CropBox and turned.
 
@@ -62,7 +94,7 @@ def page_sizes(content: bytes) -> list[tuple[float, float]]:
 
     Raises:
         PdfError: The PDF cannot be read.
-        ModuleNotFoundError: The extra ``sandbox`` is not installed.
+        ModuleNotFoundError: The extra ``preview``, a part of ``sandbox``, is not installed.
     """
     with _open(content) as document:
         return [document.get_page_size(index) for index in range(len(document))]
@@ -81,7 +113,7 @@ def render_page(content: bytes, page: int, width: int) -> bytes:
     Raises:
         IndexError: There is no such page.
         PdfError: The PDF cannot be read, or the page shows nothing, since its CropBox lies outside its MediaBox.
-        ModuleNotFoundError: The extra ``sandbox`` is not installed.
+        ModuleNotFoundError: The extra ``preview``, a part of ``sandbox``, is not installed.
     """
     with _open(content) as document:
         if not 0 <= page < len(document):

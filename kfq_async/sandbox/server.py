@@ -46,6 +46,7 @@ from kfq_async.sandbox.store import Store, load_or_create_key, process_key, publ
 from kfq_async.sandbox.web.access import AccessPolicy
 from kfq_async.sandbox.web.console import Console, ConsoleInfo
 from kfq_async.sandbox.web.contract_page import ContractPage
+from kfq_async.sandbox.web.control import OrderControl
 from kfq_async.sandbox.web.operator_page import OperatorPage
 from kfq_async.sandbox.web.order_form import order_form
 from kfq_async.sandbox.web.signing_page import SigningPage
@@ -507,6 +508,7 @@ class Sandbox:
             clock=self._clock,
             routes=[
                 *OperatorPage(services.orders).routes(),
+                *OrderControl(services.orders).routes(),
                 *SigningPage(store, repository, contract_files, stamper, self._clock, collisions=collisions).routes(),
                 *ContractPage(
                     store,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from kfq_async.models.contracts import ContractUser
+from kfq_async.models.parties import ContractUser
 from kfq_async.models.zones import CHINA
 from kfq_async.sandbox.checks import Refused
 from kfq_async.sandbox.fixtures import Seal
@@ -26,7 +26,7 @@ from kfq_async.sandbox.store import SignatureUpdate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from kfq_async.models.contracts import PositionParam
+    from kfq_async.models.parties import PositionParam
     from kfq_async.sandbox.contract_files import ContractFiles
     from kfq_async.sandbox.directory import Directory
     from kfq_async.sandbox.documents import ContractDocuments

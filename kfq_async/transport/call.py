@@ -31,7 +31,7 @@ from kfq_async.protocol.requests import prepare
 from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import Attempt
-from kfq_async.transport.lane import acquire_lane, leave_lane, time_in_doubt
+from kfq_async.transport.lane import acquire_lane, is_held, leave_lane, time_in_doubt
 from kfq_async.transport.observation import observe
 from kfq_async.transport.retry import RetryDecision, decide_retry, retry
 from kfq_async.transport.tokens import TokenSource
@@ -286,7 +286,7 @@ class Call:
             if permit is not None:
                 permit.release()
             if turn is not None:
-                self._in_lane = turn.remaining > 0
+                self._in_lane = is_held(turn)
                 await leave_lane(turn, time_in_doubt(attempt, outcome))
         if isinstance(outcome, KfqError):
             self._sent = self._sent or outcome.phase is Phase.SENT

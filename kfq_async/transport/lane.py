@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kfq_async.protocol.envelope import Envelope
     from kfq_async.transport.attempt import Attempt
 
-__all__ = ["acquire_lane", "leave_lane", "time_in_doubt"]
+__all__ = ["acquire_lane", "is_held", "leave_lane", "time_in_doubt"]
 
 
 async def acquire_lane(lane: Lane, platform: str, *, needed: float, cancelling: int) -> LaneTurn:
@@ -38,6 +38,14 @@ async def acquire_lane(lane: Lane, platform: str, *, needed: float, cancelling: 
             failure = f"returned a turn of {turn.remaining:.3g} s, and an attempt may take {needed:.3g} s (Timeouts)"
             await leave_lane(turn, 0.0)
     raise SessionError(f"the method acquire of {type(lane).__name__}, the session's lane, {failure}")
+
+
+def is_held(turn: LaneTurn) -> bool:
+    """Return whether the lane is still held; a turn that fails to tell counts as lost."""
+    try:
+        return turn.remaining > 0
+    except Exception:  # noqa: BLE001  # a lane may raise anything
+        return False
 
 
 async def leave_lane(turn: LaneTurn, seconds: float) -> None:

@@ -70,14 +70,19 @@ class FileThreads:
         try:
             item = self._queue.get(timeout=0 if self._closed else MAX_IDLE)
         except Empty:
-            with self._lock:
-                if not self._queue.empty():
-                    return True
-                self._threads.discard(current_thread())
-                return False
-        if item is not None:
-            self._run(*item)
+            return not self._end(if_idle=True)
+        if item is None:  # there is one for each thread, which must not take that of another
+            return not self._end(if_idle=False)
+        self._run(*item)
         return True
+
+    def _end(self, *, if_idle: bool) -> bool:
+        """Take the thread off the list, and return whether it ends: not if it is to be idle and there is work."""
+        with self._lock:
+            if if_idle and not self._queue.empty():
+                return False
+            self._threads.discard(current_thread())
+            return True
 
     def _run(self, future: Future[T], function: Callable[..., T], args: tuple[object, ...]) -> None:
         result: T | None = None

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pypdf import PdfReader
 
-import kfq_async
-from guide_code import blocks, check_same_code, run
+from guide_code import blocks, guide, run, section
 from kfq_async.sandbox import Sandbox
 from pdfs import pdf, show
 from receivers import acknowledge
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-ROOT = Path(kfq_async.__file__).parent / "sandbox"
-GUIDE = (ROOT / "README.md").read_text("utf-8")
-CHINESE = (ROOT / "README.zh-CN.md").read_text("utf-8")
+GUIDE = section(guide("sandbox"), "# A contract on a laptop")
 BASE_URL, SERVICE = "http://127.0.0.1:8899/resrun-paas", "http://127.0.0.1:8000"
 
 
@@ -69,8 +66,3 @@ async def act(page: Page, url: str) -> None:
         await box.check()
     await page.locator("button.main").click()
     await page.wait_for_load_state()
-
-
-async def test_both_pages_have_the_same_code() -> None:
-    """The Chinese page differs in prose and comments only."""
-    check_same_code(GUIDE, CHINESE)

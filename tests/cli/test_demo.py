@@ -17,6 +17,7 @@ from kfq_async.cli.app import run
 from kfq_async.cli.demo import read_rows
 from kfq_async.cli.options import UsageError
 from kfq_async.config import RetryPolicy
+from kfq_async.onboarding import FileSource
 from kfq_async.sandbox import Sandbox
 
 HEADINGS = "company_name,credit_code,legal_rep_name,company_type,account_name,operator_name,id_card,mobile"
@@ -99,7 +100,8 @@ def test_same_company_with_other_data(tmp_path: Path, capsys: pytest.CaptureFixt
         ("甲,,,9,,,,", "row 2: company_type: must be 1 (企业), 2 (个体工商户) or 3 (其他)"),
         ("\n\n甲,,,x,,,,", "row 4: company_type"),
         ("甲,1.38E+10,,,,,,", "row 2: credit_code: is a number in scientific notation"),
-        ("甲,1", "row 2: has 2 cells for 8 headings"),
+        ("甲,1,,,,,,,x", "row 2: has a cell beyond the last heading"),
+        ('"甲\n乙",1,,,,,,', "row 2: company_name: has a line break inside"),
         (f"甲,,,{'1' * 5000},,,,", "row 2: company_type"),
         ('"甲,,,,,,,', "the row that begins on line 2 cannot be parsed"),
         ("", "names no company"),
@@ -124,12 +126,10 @@ def test_unreadable_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("inside", ["\u2028", "\x85", "\x0c", "\n", "\r\n"])
 def test_cell_with_a_line_separator(inside: str, tmp_path: Path) -> None:
-    """A quoted cell is split neither at Unicode's line separators nor at a line break."""
-    first, second = read_rows(write(tmp_path, f'"甲{inside}乙",,,,,,,', "丙,,,,,,,"))
-    assert first.request is not None
-    assert first.request.corp_ident_info is not None
-    assert first.request.corp_ident_info.company_name == f"甲{inside}乙"
-    assert second.key is not None
+    """A quoted cell is split neither at Unicode's line separators nor at a line break, and is no name."""
+    first, second = FileSource(write(tmp_path, f'"甲{inside}乙",,,,,,,', "丙,,,,,,,"), key="company_name", checks=False)
+    assert [problem.column for problem in first.problems] == ["company_name"]
+    assert (first.invalid, second.invalid) == (True, False)
 
 
 def test_needs_only_the_extra_cli() -> None:

@@ -132,6 +132,31 @@ def test_output(tmp_path: Path, vectors: dict[str, str], capsys: pytest.CaptureF
     assert "authUrl: http://127.0.0.1" in capsys.readouterr().out
 
 
+def test_json(tmp_path: Path, vectors: dict[str, str]) -> None:
+    """With --json one line tells a program all that it needs."""
+    file = tmp_path / "key.txt"
+    file.write_text(vectors["privateKeyPkcs8"])
+    with serving("--json", "--app-id", "APP", "--private-key", str(file)) as (_, line):
+        document = json.loads(line)
+        base_url = document.pop("baseUrl")
+        assert orders(base_url) == 0
+    assert document == {
+        "token": "PV9LQWZA",
+        "console": f"{base_url.removesuffix('/resrun-paas')}/sandbox/",
+        "appId": "APP",
+        "publicKey": vectors["publicKeySpki"],
+    }
+
+
+def test_lists_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """The lists of faults and quirks are JSON with --json."""
+    assert run(["sandbox", "--faults", "--json"]) == 0
+    assert run(["sandbox", "--quirks", "--json"]) == 0
+    faults, quirks = map(json.loads, capsys.readouterr().out.splitlines())
+    assert faults["faults"].keys() == FAULT_KINDS.keys()
+    assert quirks["quirks"] == {quirk.name: quirk.summary for quirk in QUIRKS.values()}
+
+
 def test_fixtures(tmp_path: Path) -> None:
     """With --fixtures it serves a self-hosted platform, which offers no links, and prints its first token.
 

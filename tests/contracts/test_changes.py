@@ -102,8 +102,9 @@ async def test_an_addition_without_lane(failure: str) -> None:
     assert (type(outcome), platform.posts) == (OutcomeUnknown, 1)
 
 
-async def test_an_addition_whose_lane_was_lost() -> None:
-    """A lane that is lost before the response does not show it either."""
+@pytest.mark.parametrize("fails", [False, True])
+async def test_an_addition_whose_lane_was_lost(*, fails: bool) -> None:
+    """A lane that is lost before the response, or fails to tell, does not show it either."""
     platform = platform_of("add_signers", "hidden")
 
     class Lease:
@@ -112,6 +113,8 @@ async def test_an_addition_whose_lane_was_lost() -> None:
 
         @property
         def remaining(self) -> float:
+            if fails and platform.posts:
+                raise OSError
             return 0.0 if platform.posts else 100.0
 
         async def release(self) -> None:

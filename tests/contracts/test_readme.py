@@ -1,10 +1,9 @@
-"""The guide to many contracts: its code runs against the sandbox, and the Chinese page has the same code."""
+"""The guide to many contracts: its code runs against the sandbox."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
@@ -12,49 +11,31 @@ from aiohttp.test_utils import TestServer
 
 import kfq_async
 from contract_platform import text_pdf
-from guide_code import blocks, check_same_code, run
-from kfq_async import ContractDraftRequest, ContractStatus, UploadedDocument
-from kfq_async.protocol.codec import decode
+from guide_code import blocks, guide, run
+from kfq_async import ContractStatus, ContractUser
 from kfq_async.sandbox import Sandbox
 
-ROOT = Path(kfq_async.__file__).parent
-GUIDE = (ROOT / "contracts/README.md").read_text("utf-8")
-CHINESE = (ROOT / "contracts/README.zh-CN.md").read_text("utf-8")
-PLATFORM = blocks((ROOT / "resources/README.md").read_text("utf-8"), "json")[0]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GUIDE = guide("contracts")
+PLATFORM = blocks(GUIDE, "json")[0]
 BASE_URL, SERVICE = "http://127.0.0.1:8899/resrun-paas", "http://127.0.0.1:8000"
-EMPLOYEE = {"name": "陈一", "contactType": "MOBILE", "contact": "13900000001"}
-PERSON = {"name": "林二", "contactType": "MOBILE", "contact": "13900000002"}
-
-
-def draft_of(document: UploadedDocument) -> ContractDraftRequest:
-    """Return a draft that an employee approves and a person signs."""
-    nodes = [{"nodeType": "APPROVER_CHECK", "signerOrder": "1", "signer": EMPLOYEE}]
-    fields = {
-        "send": "1",
-        "operator": EMPLOYEE,
-        "signReId": "purchase",
-        "subject": "采购合同",
-        "signDocumentList": [{"docId": document.doc_id}],
-        "signerList": [
-            {"signerType": "SENDER", "signerOrder": "1", "internalNodeList": nodes},
-            {"signerType": "RECEIVER_PERSONAL", "signerOrder": "2", "receiver": PERSON},
-        ],
-    }
-    return decode(ContractDraftRequest, fields)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with the PDF that the guide uploads."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "contract.pdf").write_bytes(text_pdf(1, "SIGNHERE"))
+    (tmp_path / "劳动合同.pdf").write_bytes(text_pdf(1, "SIGNHERE"))
     return tmp_path
 
 
 @pytest.mark.usefixtures("folder")
 async def test_the_code_runs() -> None:
     """The drafts of the guide are sound, one is found by its reference, and without a lane some are not sound."""
-    names: dict[str, Any] = {"draft_of": draft_of}
+    names: dict[str, Any] = {"kfq": kfq_async}
+    names |= {"li": ContractUser.mobile("李四", "13800138000"), "zhang": ContractUser.mobile("张三", "13900139000")}
 
     async def receive(request: web.Request) -> web.Response:
         reply = await names["receiver"].receive(await request.read(), request.headers, request.raw_path)
@@ -66,7 +47,9 @@ async def test_the_code_runs() -> None:
         fixtures = json.loads(PLATFORM.replace(SERVICE, str(server.make_url("")).rstrip("/")))
         async with Sandbox(fixtures=fixtures, rate_limit_form="none", retry_after=[0.05] * 5) as sandbox:
             names["PUBLIC_KEY"] = sandbox.public_key
-            first, second, third, last = (code.replace(BASE_URL, sandbox.base_url) for code in blocks(GUIDE, "python"))
+            _, follow, first, second, third, last = (
+                code.replace(BASE_URL, sandbox.base_url) for code in blocks(GUIDE, "python")
+            )
             sandbox.inject_faults("event-hold")
             await run(first, names)
             async with names["session"]:
@@ -75,12 +58,11 @@ async def test_the_code_runs() -> None:
                 await run(third, names)
                 for event in sandbox.events:
                     sandbox.release(event.notification_id)
+                await run(follow, names)
                 assert await names["find"]("PO-42") == names["drafts"][0].contract_id
                 await run(last, names)
+                contract_id = names["drafts"][1].contract_id
+                await names["session"].contracts.recall(contract_id)
+                assert await names["follow"](names["session"], contract_id) == [ContractStatus.RECALLED]
             await names["events"].aclose()
             await names["receiver"].aclose()
-
-
-def test_both_pages_have_the_same_code() -> None:
-    """The Chinese page differs in prose and comments only."""
-    check_same_code(GUIDE, CHINESE)

@@ -248,7 +248,7 @@ def test_transient_failure(error: KfqError, begins_at: float, caplog: pytest.Log
     assert outcome.status == "COMPLETED"
     assert all(2 <= later - earlier - 0.1 < 60.1 for earlier, later in pairwise(looks))
     (record,) = caplog.record_tuples
-    text = f"a contract that is waited for could not be looked at, and will be again: {error}"
+    text = f"contract C-1, which is waited for, will be looked at again: {error}"
     assert record == ("kfq_async", logging.WARNING, text)
 
 

@@ -16,7 +16,7 @@ from kfq_async.documents import (
     mark_of,
     open_pdf,
 )
-from pdfs import pdf, show, stream
+from pdfs import A4, pdf, show, stream
 
 MAPPED = "<</Type/Font/Subtype/Type1/BaseFont/Courier/ToUnicode 500 0 R>>"
 IMAGE = "<</Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray/Length 1>>"
@@ -67,6 +67,7 @@ def test_shift() -> None:
     assert (turned.run_origin, round(turned.shift, 2)) == (Point(100, 200), 13.33)
 
 
+SEAL_TEXTS = "Seal\xa0Prty"
 TEXTS = "甲方盖章，处：乙⽅⻓长ＦＵLabcdefghij"
 
 
@@ -165,6 +166,29 @@ def test_similar_texts() -> None:
         ("similar", "stands there as 'FULL'", (1,), 1),
         ("similar", "stands there as 'ＦＵL⽅'", (1,), 2),
     ]
+
+
+@pytest.mark.parametrize("keyword", ["SealParty", "Seal Party", "seal\u3000party"])
+def test_blanks_within_runs(keyword: str) -> None:
+    """A no-break space does not end a piece of text, and is a part of it."""
+    report = inspect(keyword, mapped("Seal\xa0Party", SEAL_TEXTS, 72, 600), texts=SEAL_TEXTS)
+    assert ("similar", "stands there as 'Seal\\xa0Party'", (1,), 1) in problems(report)
+
+
+def test_keywords_of_blanks() -> None:
+    """A keyword of nothing but blanks is similar to nothing."""
+    assert [one.kind for one in inspect(" ", show("Seal", 72, 600)).problems] == [ProblemKind.STOP_CHARACTER]
+
+
+def test_annotations() -> None:
+    """Texts of annotations and form fields are not searched; they are named."""
+    annotations = "<</Subtype/FreeText/Contents(Seal here)>> 500 0 R <</Subtype/Link>> <</FT/Btn/V/Yes>>"
+    field = "<</FT/Tx/V<feff5361616c>/Contents(other)>>"
+    data = pdf(["", ""], boxes=[f"{A4}/Annots[{annotations}]", A4], extra={500: field})
+    assert problems(inspect_keyword(open_pdf(data), "Seal")) == [
+        ("annotation", "stands in an annotation or form field, which the platform does not search", (1,), None)
+    ]
+    assert [one.pages for one in inspect_keyword(open_pdf(data), "\u5361\u616c").problems] == [(1,)]
 
 
 def test_hits_at_the_left_edge() -> None:

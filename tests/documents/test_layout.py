@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import evolve
 
+import kfq_async
 from kfq_async import UploadedDocument
 from kfq_async.documents import Limits, PdfError, TextLayout, attach, mark_of, open_pdf, place, read_layout
 from kfq_async.documents.layout import find_layout
@@ -153,8 +154,8 @@ def test_too_many_hits() -> None:
     [
         ((2, 10, 10, 40, 40), "page 2 does not exist: the document has 1"),
         ((1, 580, 10, 40, 40), "a box of 40 × 40 points cannot reach this point on page 1"),
-        ((1, -30, 10, 40, 40), "a box of 40 × 40 points there would lie beyond the edge of page 1"),
-        ((1, 10, -30, 40, 40), "a box of 40 × 40 points there would lie beyond the edge of page 1"),
+        ((1, -30, 10, 40, 40), "a box of 40 × 40 points there would lie 30 points beyond the edge of page 1"),
+        ((1, 10, -30, 40, 40), "a box of 40 × 40 points there would lie 30 points beyond the edge of page 1"),
     ],
 )
 def test_places_that_cannot_be_reached(place_at: tuple[int, float, float, float, float], problem: str) -> None:
@@ -171,20 +172,44 @@ def test_turned_pages() -> None:
 
 
 def test_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Paths and bytes of PDFs are read; everything else, and what cannot be read, has no layout."""
+    """Paths and bytes of PDFs are read; everything else has the reason, and takes pages for upright A4."""
     data = pdf([show("x", 100, 100)])
     path = tmp_path / "a.pdf"
     path.write_bytes(data)
     for source in (data, bytearray(data), memoryview(data), path, str(path)):
         found = find_layout(source)
-        assert found is not None
         assert found.find("x", "first") == [Spot(1, 100, 100)]
     (tmp_path / "b.pdf").write_bytes(b"PK")
-    for other in (b"PK", b"%PDF-1.7 damaged", tmp_path, tmp_path / "b.pdf", tmp_path / "none.pdf", object()):
-        assert find_layout(other) is None
+    reasons = {
+        b"PK": "only the text of a PDF is read",
+        b"%PDF-1.7 damaged": "the PDF is damaged",
+        tmp_path: "directory",
+        tmp_path / "b.pdf": "only the text of a PDF is read",
+        tmp_path / "none.pdf": "No such file",
+        object(): "only the text of a path or of bytes is read",
+    }
+    for other, reason in reasons.items():
+        with pytest.raises(ValueError, match=rf"^“x” \(last\) cannot be searched for: .*{reason}"):
+            find_layout(other).find("x", "last")
     monkeypatch.setattr("kfq_async.documents.layout.MAX_BYTES", len(data) - 1)
-    assert find_layout(data) is None
-    assert find_layout(path) is None
+    for large in (data, path):
+        unread = find_layout(large)
+        with pytest.raises(ValueError, match="it has more than 0 MiB: attach the file"):
+            unread.find("x", "first")
+    assert not unread.is_turned(1)
+    assert unread.fractions_at(1, 59.5, 84.2, 10, 10) == ("0.1000", "0.1000")
+    assert unread.fractions_at_spot(Spot(1, 50, 80), 9.5, 4.2, 10, 10) == ("0.1000", "0.1000")
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pdfminer.six the reason is the extra that is missing."""
+
+    def fail(*_: object, **_options: object) -> None:
+        raise ModuleNotFoundError
+
+    monkeypatch.setattr("kfq_async.documents.layout.read_layout", fail)
+    with pytest.raises(ValueError, match=r"install kfq-async\[pdf\] before the upload"):
+        find_layout(b"%PDF-1.7").find("x", "first")
 
 
 async def test_attach(tmp_path: Path) -> None:
@@ -207,3 +232,10 @@ def test_limits() -> None:
     """Reading keeps to limits."""
     with pytest.raises(PdfError, match="too large"):
         read_layout(pdf([show("xyz", 100, 100)]), limits=Limits(glyphs=2))
+
+
+def test_the_package_has_the_documents() -> None:
+    """``kfq_async.documents`` is there without an import of its own; other names are not."""
+    assert kfq_async.documents.attach is attach
+    with pytest.raises(AttributeError, match="module 'kfq_async' has no attribute 'nothing'"):
+        _ = kfq_async.nothing

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kfq_async.documents import PdfError, PositionRefused, Rect, open_pdf, predict
-from kfq_async.models.contracts import PositionParam, RelationDoc
+from kfq_async.documents import PdfError, PositionRefused, Rect, open_pdf, predict, predict_draft
+from kfq_async.models.contracts import ContractDraftRequest
+from kfq_async.models.parties import ContractSigner, InternalNode, PositionParam, RelationDoc
 from pdfs import pdf, show
 
 if TYPE_CHECKING:
@@ -125,3 +126,53 @@ def test_wrong_files_and_pictures(tmp_path: Path) -> None:
         predict(tmp_path / "absent.pdf", POSITION)
     with pytest.raises(ValueError, match="picture must be at least 1 × 1 pixels, not 0 × 120"):
         predict(DATA, POSITION, picture=(0, 120))
+
+
+def draft(*positions: PositionParam, doc_id: str = "doc-1") -> ContractDraftRequest:
+    """Return a draft whose sender has the positions, and whose receiver signs at a keyword."""
+    keyword = PositionParam(
+        control_type="SIGNATURE",
+        sign_position_type="KEYWORD",
+        keyword="Seal",
+        keyword_type="1",
+        relation_doc_list=(RelationDoc(doc_type="1", doc_id=doc_id),),
+    )
+    return ContractDraftRequest(
+        signer_list=(
+            ContractSigner(internal_node_list=(InternalNode(), InternalNode(position_param_list=positions))),
+            ContractSigner(position_param_list=(keyword,)),
+        )
+    )
+
+
+def test_drafts() -> None:
+    """All positions of a draft are predicted, each on its documents, with its path in the request."""
+    position = PositionParam(
+        control_type="CHOP_STAMP",
+        sign_position_type="POSITION",
+        page_config="ALL",
+        offset_y="0.5",
+        relation_doc_list=(RelationDoc(doc_type="1", doc_id="doc-1"), RelationDoc(doc_type="1", doc_id="doc-2")),
+    )
+    one_page = pdf([show("Seal", 72, 400)])
+    marks = predict_draft(draft(position), {"doc-1": DATA, "doc-2": open_pdf(one_page)}, picture=(240, 120))
+    path = "signerList[0].internalNodeList[1].positionParamList[0]"
+    assert [(mark.path, mark.control_type, mark.doc_id, mark.page) for mark in marks] == [
+        (path, "CHOP_STAMP", "doc-1", 1),
+        (path, "CHOP_STAMP", "doc-1", 2),
+        (path, "CHOP_STAMP", "doc-2", 1),
+        ("signerList[1].positionParamList[0]", "SIGNATURE", "doc-1", 1),
+    ]
+    assert [(mark.rect.width, mark.rect.height) for mark in marks] == [(60, 120), (60, 120), (120, 120), (104, 52)]
+    assert predict_draft(ContractDraftRequest(), {}) == ()
+
+
+def test_drafts_that_are_refused() -> None:
+    """A position that is refused, or refers to an unknown document, is named by its path."""
+    with pytest.raises(PositionRefused) as refused:
+        predict_draft(draft(PositionParam(relation_doc_list=(RelationDoc(doc_id="doc-1"),))), {"doc-1": DATA})
+    path = "signerList[0].internalNodeList[1].positionParamList[0]"
+    assert (refused.value.field, refused.value.code) == (f"{path}.controlType", 31_000)
+    with pytest.raises(PositionRefused, match="names a document that is not one of the files") as refused:
+        predict_draft(draft(doc_id="doc-3"), {"doc-1": DATA})
+    assert refused.value.field == "signerList[1].positionParamList[0].relationDocList"

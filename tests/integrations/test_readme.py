@@ -1,66 +1,73 @@
-"""The guide to services: its code runs against the sandbox, and the Chinese page has the same code."""
+"""The guide to FastAPI and Sanic: its applications receive a notification."""
 
 from __future__ import annotations
 
-import json
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import pytest
 
-import kfq_async
-from guide_code import blocks, check_same_code, run
+import kfq_async as kfq
+from guide_code import blocks, guide
 from senders import make_body
-from web_servers import aiohttp_serving, uvicorn_serving
+from web_servers import exchange, sanic_name, sanic_serving, uvicorn_serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kfq_async.sandbox import Sandbox
-
-GUIDE = (Path(kfq_async.__file__).parent / "integrations/README.md").read_text("utf-8")
-CHINESE = (Path(kfq_async.__file__).parent / "integrations/README.zh-CN.md").read_text("utf-8")
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> Iterator[None]:
-    """The settings of the guide's services, and the logger as it was."""
-    monkeypatch.setenv("KFQ_APP_AUTH_TOKEN", sandbox.token)
-    monkeypatch.setenv("KFQ_BASE_URL", sandbox.base_url)
-    logger = logging.getLogger("kfq_async")
-    handlers, level = list(logger.handlers), logger.level
-    yield
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
+GUIDE = guide("integrations")
+FASTAPI, SANIC, HANDLER = blocks(GUIDE, "python")[:3]
+URLS = kfq.CallbackUrls([bytes(32)], page="http://127.0.0.1/corp/done", notify="http://127.0.0.1/hooks/kfq")
+BODY = make_body()
 
 
-def test_same_code_in_both_languages() -> None:
-    """Both pages have the same code."""
-    check_same_code(GUIDE, CHINESE)
+class DurableQueue:
+    """The reader's queue, which records what it is given."""
+
+    def __init__(self) -> None:
+        self.items: list[tuple[object, ...]] = []
+
+    async def put(self, *item: object) -> None:
+        """Record an item."""
+        self.items.append(item)
 
 
-async def test_code(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every block runs; both services answer, a notification reaches the router, and the log is JSON."""
-    names: dict[str, Any] = {"__name__": "guide"}
-    for code in blocks(GUIDE, "python"):
-        await run(code, names)
-    url = names["urls"].bind(kfq_async.CorpIdentLinkRequest(client_request_id="row-1")).auth_callback_url
-    path = url.removeprefix("https://your-domain.com")
-    async with aiohttp.ClientSession() as http:
-        with uvicorn_serving(names["fastapi_app"]) as origin:
-            async with http.post(f"{origin}/links", json={"account_name": "13800138000"}) as response:
-                assert (await response.json())["orderNo"] == sandbox.orders[-1].order_no
-            async with http.post(f"{origin}/links", json={"accountName": 1}) as response:
-                assert response.status == 422
-        with aiohttp_serving(names["aiohttp_app"]) as origin:
-            for status in (1, 2):
-                async with http.post(f"{origin}{path}", data=make_body(orderStatus=status)) as response:
-                    assert (response.status, await response.text()) == (200, "success")
-    assert names["response"].result.order_no == sandbox.orders[0].order_no
-    output = capsys.readouterr()
-    assert "identified: row-1\nstatus: 2\n" in output.out
-    (line,) = [json.loads(line) for line in output.err.splitlines() if "unique_code" in line]
-    assert (line["level"], line["operation"], line["attempts"]) == ("DEBUG", "POST /auth/corp/ident/link", 1)
-    await names["session"].aclose()
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """The names that the code takes for granted; the filters that it adds to loggers are removed afterwards."""
+    monkeypatch.setenv("KFQ_APP_AUTH_TOKEN", "T")
+    loggers = [logging.getLogger(name) for name in ("uvicorn.access", "sanic.access", "sanic.error", "sanic.root")]
+    before = [list(logger.filters) for logger in loggers]
+    names: dict[str, Any] = {"kfq": kfq, "queue": DurableQueue(), "your_own_or_none": None}
+    exec(HANDLER, names)
+    names["receiver"] = kfq.NotificationReceiver(names["handler"], urls=URLS)
+    yield names
+    for logger, filters in zip(loggers, before, strict=True):
+        logger.filters[:] = filters
+
+
+def notify(origin: str) -> tuple[int, bytes]:
+    """Post a notification to the URL that a request is bound to."""
+    url = URLS.bind(kfq.CorpIdentLinkRequest(client_request_id="row-1")).auth_callback_url
+    assert url is not None
+    path = url.removeprefix("http://127.0.0.1")
+    return exchange(origin, f"POST {path} HTTP/1.1\r\nContent-Length: {len(BODY)}", BODY)
+
+
+def test_fastapi(names: dict[str, Any]) -> None:
+    """The application acknowledges a notification that the queue has stored."""
+    exec(FASTAPI, names)
+    with uvicorn_serving(names["app"]) as origin:
+        assert notify(origin) == (200, b"success")
+    [(_, client_request_id, status)] = names["queue"].items
+    assert (client_request_id, status) == ("row-1", kfq.IdentityStatus.IDENTIFIED)
+
+
+def test_sanic(names: dict[str, Any]) -> None:
+    """The application acknowledges a notification that the queue has stored."""
+    assert 'Sanic("service")' in SANIC
+    exec(SANIC.replace('"service"', f'"{sanic_name()}", configure_logging=False'), names)
+    with sanic_serving(names["app"]) as origin:
+        assert notify(origin) == (200, b"success")
+    [(_, client_request_id, status)] = names["queue"].items
+    assert (client_request_id, status) == ("row-1", kfq.IdentityStatus.IDENTIFIED)

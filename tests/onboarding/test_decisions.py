@@ -33,7 +33,6 @@ from kfq_async.onboarding.decisions import (
     PendingRequest,
     SkipReason,
     apply_result,
-    bound_encoder,
     decide,
     encode_request,
     mark_pending,
@@ -322,12 +321,100 @@ def test_encode_request(own: str | None) -> None:
     assert before.client_request_id == own
 
 
-def test_bound_encoder() -> None:
-    """Callback URLs are bound to the id."""
-    urls = CallbackUrls([b"s" * 32], page="https://shop.example/done", notify="https://shop.example/hooks")
-    found = bound_encoder(urls)(request(), "id-1")
-    assert found == encode_request(urls.bind(evolve(request(), client_request_id="id-1")), "id-1")
-    assert b'"authCallbackUrl":"https://shop.example/hooks/' in found.body
+SECRET, OTHER_SECRET = b"s" * 32, b"o" * 32
+
+
+def urls(host: str = "shop.example", secret: bytes = SECRET) -> CallbackUrls:
+    """Return callback URLs at a host."""
+    return CallbackUrls([secret], page=f"https://{host}/done", notify=f"https://{host}/hooks")
+
+
+def bound(callbacks: CallbackUrls | None, *earlier: CallbackUrls, run: int = 2) -> DecisionContext:
+    """Return a context with these callback URLs."""
+    return evolve(context(run), callbacks=callbacks, earlier_callbacks=earlier)
+
+
+def sent_with(callbacks: CallbackUrls | None, state: State = State.UNKNOWN) -> Entry:
+    """Return the entry of the first row, sent with these callback URLs in run 1."""
+    decision = decide_on(row(), None, bound(callbacks, run=1))
+    assert isinstance(decision, PendingRequest)
+    assert decision.entry.body_hash.startswith(HASHES.body(decision.request.body))
+    return evolve(decision.entry, state=state)
+
+
+def test_callbacks_are_bound() -> None:
+    """Callback URLs are bound to the id, and the entry also keeps the hash of the data without them."""
+    decision = decide_on(row(), None, bound(urls()))
+    assert isinstance(decision, PendingRequest)
+    assert b'"authCallbackUrl":"https://shop.example/hooks/' in decision.request.body
+    plain = encode_request(request(), decision.request.client_request_id)
+    assert decision.entry.body_hash == HASHES.body(decision.request.body) + HASHES.body(plain.body)
+
+
+@pytest.mark.parametrize("before", [None, urls("old.example"), urls(secret=OTHER_SECRET)])
+@pytest.mark.parametrize("now", [None, urls("old.example"), urls()])
+@pytest.mark.parametrize("state", [State.LINKED, State.REFUSED])
+def test_callbacks_are_no_data(state: State, before: CallbackUrls | None, now: CallbackUrls | None) -> None:
+    """With other callback URLs, another secret or none, a row is not changed; with other data it is."""
+    decision = decide_on(row(), sent_with(before, state), bound(now))
+    assert isinstance(decision, Decision)
+    assert (decision.reason, decision.problems) == (SkipReason.RECORDED, ())
+    changed = decide_on(row(name="改名"), sent_with(before, state), bound(now))
+    if state is State.REFUSED:
+        assert isinstance(changed, PendingRequest)
+    else:
+        assert "its data changed" in str(changed.problems[-1])
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "earlier"),
+    [
+        (urls(), urls(), []),
+        (urls("old.example"), urls(), [urls("older.example"), urls("old.example")]),
+        (urls(secret=OTHER_SECRET), urls(), [urls(secret=OTHER_SECRET)]),
+        (urls(), None, [urls()]),
+        (None, urls(), []),
+        (None, None, []),
+    ],
+)
+def test_doubt_is_repeated_byte_for_byte(
+    before: CallbackUrls | None, now: CallbackUrls | None, earlier: list[CallbackUrls]
+) -> None:
+    """A request whose result is unknown is sent again with the callback URLs that it had."""
+    first = decide_on(row(), None, bound(before, run=1))
+    assert isinstance(first, PendingRequest)
+    again = decide_on(row(), first.entry, bound(now, *earlier))
+    assert isinstance(again, PendingRequest)
+    assert again.request == first.request
+    assert again.entry == evolve(first.entry, run=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [(None, "KFQ_CALLBACK_SECRET=NEW,FORMER"), ("改名", "restore the data and run again")]
+)
+def test_doubt_that_cannot_be_repeated(name: str | None, message: str) -> None:
+    """Without the former callback URLs or the former data, the row is not sent, and the message says which of both."""
+    decision = decide_on(row(name=name), sent_with(urls("old.example")), bound(urls()))
+    assert isinstance(decision, Decision)
+    assert decision.reason is SkipReason.CONFLICT
+    assert message in str(decision.problems[-1])
+
+
+def test_pending_row_takes_new_callbacks() -> None:
+    """A row that was not sent is sent with the callback URLs of the present run."""
+    decision = decide_on(row(), sent_with(urls("old.example"), State.PENDING), bound(urls()))
+    assert isinstance(decision, PendingRequest)
+    assert b"https://shop.example/hooks/" in decision.request.body
+    assert decision.entry.body_hash.startswith(HASHES.body(decision.request.body))
+
+
+@pytest.mark.parametrize("state", [State.LINKED, State.REFUSED, State.UNKNOWN])
+def test_entries_of_earlier_versions(state: State) -> None:
+    """An entry with the hash of the body as sent alone is recognised with the same callback URLs."""
+    before = sent_with(urls(), state)
+    decision = decide_on(row(), evolve(before, body_hash=before.body_hash[:16]), bound(urls()))
+    assert isinstance(decision, PendingRequest) is (state is State.UNKNOWN)
+    assert decision.problems == ()
 
 
 def test_unencodable_request() -> None:

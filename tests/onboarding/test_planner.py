@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 async def test_ids_are_stored_before_decisions_are_returned(tmp_path: Path) -> None:
-    """A new company is in the ledger as unknown; a duplicate or invalid row adds nothing."""
+    """A new company is in the ledger as pending until it is sent; a duplicate or invalid row adds nothing."""
     batch = [row(1), row(2), row(1), attrs.evolve(row(3), key=None)]
     async with SqliteLedger(tmp_path / "ledger") as ledger:
         decisions = await Planner(ledger, run=1).decide(batch)
@@ -27,8 +27,19 @@ async def test_ids_are_stored_before_decisions_are_returned(tmp_path: Path) -> N
         SkipReason.DUPLICATE,
         SkipReason.INVALID,
     ]
-    assert stored == [decisions[0].entry, decisions[1].entry]
-    assert {entry.state for entry in stored} == {State.UNKNOWN}
+    assert stored == [attrs.evolve(each.entry, state=State.PENDING) for each in decisions[:2] if each.entry]
+
+
+async def test_a_row_in_doubt_stays_unknown(tmp_path: Path) -> None:
+    """A request that may have been sent is unknown in the ledger, also while it waits to be sent again."""
+    async with SqliteLedger(tmp_path / "ledger") as ledger:
+        (first,) = await Planner(ledger, run=1).decide([row(1)])
+        assert isinstance(first, PendingRequest)
+        await ledger.record([first.entry])
+        (second,) = await Planner(ledger, run=2).decide([row(1)])
+        assert isinstance(second, PendingRequest)
+        assert second.in_doubt
+        assert [entry async for entry in ledger.entries()] == [attrs.evolve(first.entry, run=2)]
 
 
 async def test_duplicate_in_another_batch(tmp_path: Path) -> None:
@@ -60,4 +71,6 @@ async def test_inspect(tmp_path: Path) -> None:
         SkipReason.INVALID,
         None,
     ]
-    assert [each.before for each in decisions] == [first.entry, first.entry, None, None]
+    assert first.entry is not None
+    stored = attrs.evolve(first.entry, state=State.PENDING)
+    assert [each.before for each in decisions] == [stored, stored, None, None]

@@ -52,27 +52,20 @@ async def test_take_waits_for_an_item() -> None:
     assert await waiting == [1]
 
 
-async def test_take_with_max_wait() -> None:
-    """Take waits for more items, but not while a put waits for room, or once the queue is closed."""
-    queue: BatchQueue[int] = BatchQueue(3)
-    await queue.put([1])
-    waiting = asyncio.create_task(queue.take(max_wait=0.05))
-    await asyncio.sleep(0.01)
-    await queue.put([2])
-    assert await waiting == [1, 2]
-    for _ in range(2):
-        await queue.put([1, 2, 3])
-        waiting = asyncio.create_task(queue.take(max_wait=1000))
-        await asyncio.sleep(0)
-        async with asyncio.timeout(10):
-            await queue.put([4])
-            assert await waiting == [1, 2, 3]
-        assert await queue.take() == [4]
-    await queue.put([3])
+async def test_take_now() -> None:
+    """Items are taken up to a limit without waiting, which makes room; a closed queue is finished once it is empty."""
+    queue: BatchQueue[int] = BatchQueue(2)
+    assert queue.take_now() == []
+    await queue.put([1, 2, 3])
+    waiting = asyncio.create_task(queue.put([4]))
+    await asyncio.sleep(0)
+    assert queue.take_now(0) == []
+    assert queue.take_now(2) == [1, 2]
+    await waiting
     queue.close()
-    async with asyncio.timeout(10):
-        assert await queue.take(max_wait=1000) == [3]
-        assert await queue.take(max_wait=1000) == []
+    assert (len(queue), queue.finished) == (2, False)
+    assert queue.take_now() == [3, 4]
+    assert queue.finished
 
 
 async def test_close_ends_all_readers() -> None:

@@ -31,14 +31,16 @@ from kfq_async.onboarding.failures import MAX_FAILURES
 from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
 from kfq_async.onboarding.queues import BatchQueue
 from kfq_async.onboarding.records import Entry, Outcome, OutcomeStatus, Problem, State
-from kfq_async.onboarding.runner import BATCH, RESULTS_PER_CALL, Onboarding, _next_size, prefetch, request_link
+from kfq_async.onboarding.runner import BATCH, Onboarding, prefetch, request_link
 from kfq_async.sandbox import Fault, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
+    from kfq_async import Operation
     from kfq_async.onboarding.records import Row
+    from kfq_async.protocol.requests import EncodedRequest
 
 
 QUICK = RetryPolicy(attempts=3, initial=0.01, maximum=0.02)
@@ -47,11 +49,10 @@ QUICK = RetryPolicy(attempts=3, initial=0.01, maximum=0.02)
 def unread(concurrency: int) -> int:
     """Return the most links that a run can make after the outcome that its caller has just read.
 
-    Of those before the commit that made the outcome readable, one batch may be unread; meanwhile one more batch may be
-    under way to the disk, one waiting for the next commit, and each call may hold one more. The speed of platform, disk
-    and caller does not matter.
+    No more than two groups are unrecorded at a time, and those of two commits may be unread. The speed of platform,
+    disk and caller does not matter.
     """
-    return 3 * RESULTS_PER_CALL * concurrency + concurrency
+    return 6 * concurrency
 
 
 @pytest.fixture
@@ -294,8 +295,7 @@ async def test_stop(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedge
             run.stop()
     counts = statuses(outcomes)
     assert counts.keys() <= {(OutcomeStatus.LINKED, True), (OutcomeStatus.PENDING, False)}
-    # The first commit's, those that waited for the next one meanwhile, and one for each call.
-    assert 1 <= counts[OutcomeStatus.LINKED, True] <= 2 * RESULTS_PER_CALL * 5 + 5
+    assert 1 <= counts[OutcomeStatus.LINKED, True] <= unread(5)
     sandbox.inject_faults()
     again = await outcomes_of(Onboarding(session, ledger, rows(1000), concurrency=20))
     assert {outcome.status for outcome in again} == {OutcomeStatus.LINKED}
@@ -362,20 +362,79 @@ async def test_concurrency(session: AsyncSession, sandbox: Sandbox, ledger: Sqli
     assert most == 4
 
 
-async def test_slow_ledger(session: AsyncSession, ledger: SqliteLedger) -> None:
-    """Calls wait for a ledger that is slower than they are, so that a commit has a bounded number of results."""
-    sizes = []
-    record = ledger.record
+@pytest.mark.parametrize("concurrency", [1, 2, 7])
+async def test_rows_in_doubt(concurrency: int, session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """A row is unknown from the commit before its sending on, and no more than two groups are at any instant."""
+    stored: dict[bytes, State] = {}
+    doubtful = []
+    put, record = ledger.put, ledger.record
 
-    async def record_slowly(entries: Sequence[Entry]) -> None:
-        sizes.append(len(entries))
-        await asyncio.sleep(0.02)
+    def note(entries: Sequence[Entry]) -> None:
+        stored.update((entry.key_hash, entry.state) for entry in entries)
+        doubtful.append(sum(state is State.UNKNOWN for state in stored.values()))
+
+    async def put_and_note(entries: Sequence[Entry]) -> None:
+        await put(entries)
+        note(entries)
+        assert not any(entry.state is State.UNKNOWN for entry in entries)
+
+    async def record_and_note(entries: Sequence[Entry]) -> None:
         await record(entries)
+        note(entries)
+        assert sum(entry.state is State.UNKNOWN for entry in entries) <= concurrency
 
-    ledger.record = record_slowly  # type: ignore[method-assign]
-    found = await outcomes_of(Onboarding(session, ledger, rows(100), concurrency=2))
-    assert statuses(found) == {(OutcomeStatus.LINKED, True): 100}
-    assert max(sizes) <= RESULTS_PER_CALL * 2
+    async def send_noted(operation: Operation[EncodedRequest, CorpIdentLink], request: EncodedRequest) -> object:
+        (entry,) = [each async for each in ledger.entries() if each.client_request_id == request.client_request_id]
+        assert entry.state is State.UNKNOWN
+        return await send(operation, request)
+
+    send = session.send
+    session.send = send_noted  # type: ignore[method-assign, assignment]
+    ledger.put, ledger.record = put_and_note, record_and_note  # type: ignore[method-assign]
+    found = await outcomes_of(Onboarding(session, ledger, rows(60), concurrency=concurrency))
+    assert statuses(found) == {(OutcomeStatus.LINKED, True): 60}
+    assert max(doubtful) == 2 * concurrency
+    assert doubtful[-1] == 0
+
+
+async def test_rows_not_in_doubt(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """After the end of a process at any time, rows that were not in doubt may be corrected, sorted and deleted."""
+    sandbox.inject_faults(Fault("delay", seconds=60))
+    async with Onboarding(session, ledger, rows(50), concurrency=3) as run:
+        async with asyncio.timeout(10):
+            while len([each async for each in ledger.entries([State.UNKNOWN])]) < 6:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        states = Counter([entry.state async for entry in ledger.entries()])
+        assert run.run == 1
+    assert states == {State.UNKNOWN: 6, State.PENDING: 44}
+    sandbox.inject_faults()
+    doubtful = [each.row_number async for each in ledger.entries([State.UNKNOWN])]
+    changed = [row(number, name=None if number + 2 in doubtful else "改名") for number in reversed(range(40))]
+    found = await outcomes_of(Onboarding(session, ledger, changed, concurrency=3))
+    assert statuses(found) == {(OutcomeStatus.LINKED, True): 40}
+    assert sum("改名" in order.request for order in sandbox.orders) == 34
+
+
+async def test_results_are_committed_after_a_while(
+    session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger
+) -> None:
+    """A result does not wait for others that may never come."""
+    sandbox.inject_faults(Fault("delay", seconds=60))
+    send, first = session.send, True
+
+    async def send_first_quickly(operation: Operation[EncodedRequest, CorpIdentLink], data: EncodedRequest) -> object:
+        nonlocal first
+        if first:
+            first = False
+            sandbox.inject_faults()
+            result = await send(operation, data)
+            sandbox.inject_faults(Fault("delay", seconds=60))
+            return result
+        return await asyncio.Event().wait()
+
+    session.send = send_first_quickly  # type: ignore[method-assign, assignment]
+    async with asyncio.timeout(30), Onboarding(session, ledger, rows(20), concurrency=10) as run:
+        assert (await anext(run)).status is OutcomeStatus.LINKED
 
 
 async def test_rate_limit(session: AsyncSession, ledger: SqliteLedger) -> None:
@@ -431,6 +490,22 @@ async def test_callbacks(session: AsyncSession, sandbox: Sandbox, ledger: Sqlite
         assert urls.match(path) == order.client_request_id
 
 
+async def test_changed_callbacks(session: AsyncSession, sandbox: Sandbox, ledger: SqliteLedger) -> None:
+    """With other callback URLs nothing is requested twice, and a request in doubt is repeated with its own."""
+    old = CallbackUrls([b"s" * 32], page="https://old.example/done", notify="https://old.example/hooks")
+    new = CallbackUrls([b"n" * 32], page="https://new.example/done", notify="https://new.example/hooks")
+    await outcomes_of(Onboarding(session, ledger, rows(1), callbacks=old))
+    sandbox.inject_faults(Fault("lose-response"))
+    await outcomes_of(Onboarding(session.with_options(retry=QUICK), ledger, rows(2), callbacks=old))
+    sandbox.inject_faults()
+    found = await outcomes_of(Onboarding(session, ledger, rows(3), callbacks=new, earlier_callbacks=[old]))
+    assert [(each.status, each.sent, each.reason) for each in found] == [
+        (OutcomeStatus.LINKED, sent, "") for sent in (False, True, True)
+    ]
+    hosts = ["old.example" if "old.example" in order.request else "new.example" for order in sandbox.orders]
+    assert hosts == ["old.example", "old.example", "new.example"]
+
+
 async def test_invalid_use(session: AsyncSession, ledger: SqliteLedger) -> None:
     """Options out of range, values that are not rows and a run that is not open are refused with a remedy."""
     with pytest.raises(ValueError, match="concurrency must be at least 1, not 0"):
@@ -461,15 +536,6 @@ async def test_no_personal_data(
     for personal in PERSONAL:
         assert personal.encode() not in stored
         assert personal not in shown
-
-
-@pytest.mark.parametrize(
-    ("size", "seconds", "expected"),
-    [(50, 0.01, 100), (800, 0.01, 1000), (100, 0.5, 100), (400, 2.0, 200), (60, 2.0, 50)],
-)
-def test_next_size(size: int, seconds: float, expected: int) -> None:
-    """The faster the platform, the more rows are planned together, within bounds."""
-    assert _next_size(size, seconds) == expected
 
 
 async def all_of(queue: BatchQueue[Row]) -> list[Row]:

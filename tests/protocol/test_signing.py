@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import textwrap
 import traceback
@@ -27,11 +28,13 @@ from kfq_async.protocol.signing import (
     load_private_key,
     load_public_key,
     sign,
+    signed_digest,
     string_to_sign,
     verify,
 )
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 SHORT = rsa.generate_private_key(public_exponent=65537, key_size=1024)
 CURVE = ec.generate_private_key(ec.SECP256R1())
 TOO_SHORT = rsa.RSAPublicNumbers(65537, 2**511 + 1).public_key()
@@ -489,6 +492,18 @@ def test_verify_with_an_unusable_key() -> None:
     """An unusable key raises, rather than reporting a forged message."""
     with pytest.raises(ValueError, match="public key"):
         verify(b"message", sign(b"message", KEY), "not a key")
+
+
+def test_signed_digest() -> None:
+    """The digest of the signed message is recovered with the key that made the signature, and with no other."""
+    signature = sign(b"message", KEY)
+    assert signed_digest(signature, KEY.public_key()) == hashlib.sha256(b"message").digest()
+    assert signed_digest(signature, OTHER.public_key()) is None
+    assert signed_digest(signature, SHORT.public_key()) is None
+    assert signed_digest(signature[:-4], KEY.public_key()) is None
+    assert signed_digest("?", KEY.public_key()) is None
+    with pytest.raises(ValueError, match="public key"):
+        signed_digest(signature, "not a key")
 
 
 def test_rsa2_signs_the_raw_body() -> None:

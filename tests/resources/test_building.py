@@ -18,6 +18,7 @@ from kfq_async import (
     ContractSigner,
     ContractStatus,
     ContractUser,
+    DraftRefused,
     FileRefused,
     UploadedDocument,
 )
@@ -112,7 +113,9 @@ async def test_names_of_uploads(session: AsyncSession, tmp_path: Path) -> None:
     assert (await session.files.upload_document(path)).name == "劳动合同"
     with path.open("rb") as file:
         document = await session.files.upload_document(file)
-    assert (document.name, document.layout) == ("劳动合同", None)
+    assert document.name == "劳动合同"
+    with pytest.raises(DraftRefused, match="only the text of a path or of bytes is read"):
+        document.keyword("Party A", hit="last")
     assert document == UploadedDocument(doc_id=document.doc_id)
 
 

@@ -1,24 +1,25 @@
-"""The guide to contracts: its code runs against the sandbox, and the Chinese page has the same code."""
+"""The guide to contracts: its code runs against the sandbox."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 import kfq_async
-from guide_code import blocks, check_same_code, run
+from guide_code import blocks, guide, run, section
 from kfq_async import CallbackType, ContractStatus
 from kfq_async.sandbox import Sandbox
 
-ROOT = Path(kfq_async.__file__).parent
-GUIDE = (ROOT / "resources/README.md").read_text("utf-8")
-CHINESE = (ROOT / "resources/README.zh-CN.md").read_text("utf-8")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GUIDE = guide("resources")
+CONTRACT = GUIDE.partition("\n## Identification links\n")[0]
 BASE_URL, SERVICE = "http://127.0.0.1:8899/resrun-paas", "http://127.0.0.1:8000"
 
 
@@ -65,13 +66,13 @@ async def test_the_code_runs() -> None:
 
     service = web.Application()
     service.router.add_post("/events", receive)
-    [platform] = blocks(GUIDE, "json")
+    [platform] = blocks(CONTRACT, "json")
     assert SERVICE in platform
     async with TestServer(service) as server:
         fixtures = json.loads(platform.replace(SERVICE, str(server.make_url("")).rstrip("/")))
         async with Sandbox(fixtures=fixtures) as sandbox:
             names |= {"record": record, "PUBLIC_KEY": sandbox.public_key}
-            first, *others = blocks(GUIDE, "python")
+            first, *others = blocks(CONTRACT, "python")
             assert BASE_URL in first
             await run(first.replace(BASE_URL, sandbox.base_url), names)
             async with names["session"]:
@@ -87,6 +88,18 @@ async def test_the_code_runs() -> None:
     ]
 
 
-def test_both_pages_have_the_same_code() -> None:
-    """The Chinese page differs in prose and comments only."""
-    check_same_code(GUIDE, CHINESE)
+async def test_other_operations() -> None:
+    """The other sections request a link, and send an operation and a field that the package does not know."""
+    names: dict[str, Any] = {"request": kfq_async.CorpIdentLinkRequest(account_name="13800138000")}
+    [identification] = blocks(section(GUIDE, "## Identification links"), "python")
+    [others] = blocks(section(GUIDE, "## Other operations"), "python")
+    assert 'AsyncSession("PV9LQWZA")' in identification
+    async with Sandbox(strict=False) as sandbox:
+        await run(identification.replace('"PV9LQWZA"', f'"PV9LQWZA", base_url="{sandbox.base_url}"'), names)
+        assert names["link"].auth_url.startswith("http")
+        async with kfq_async.AsyncSession(sandbox.token, base_url=sandbox.base_url) as names["session"]:
+            await run(others, names)
+        assert [order.order_no for order in sandbox.orders] == [
+            names["link"].order_no,
+            names["response"].result.order_no,
+        ]

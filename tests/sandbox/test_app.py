@@ -325,24 +325,32 @@ async def test_page_needs_the_secret(http: aiohttp.ClientSession, sandbox: Sandb
 
 
 async def test_orders_are_listed(http: aiohttp.ClientSession) -> None:
-    """The list of orders holds number, id, company and time, oldest first, and no secret."""
+    """The list of orders holds number, id, company, state and time, oldest first, and no secret."""
     async with Sandbox(clock=lambda: NOW) as sandbox:
         url = f"{sandbox.origin}/sandbox/orders"
         async with http.get(url) as response:
             assert await response.json() == {"count": 0, "orders": []}
         await post(http, sandbox, {"clientRequestId": "row-1", "corpIdentInfo": {"companyName": "甲"}}, now=NOW)
         await post(http, sandbox, {"accountName": "13800138000"}, now=NOW)
+        sandbox.expire(sandbox.orders[0].order_no)
         async with http.get(url) as response:
             text = await response.text()
         first, second = sandbox.orders
         assert orjson.loads(text) == {
             "count": 2,
             "orders": [
-                {"orderNo": first.order_no, "clientRequestId": "row-1", "companyName": "甲", "createdAt": NOW},
+                {
+                    "orderNo": first.order_no,
+                    "clientRequestId": "row-1",
+                    "companyName": "甲",
+                    "orderStatus": 4,
+                    "createdAt": NOW,
+                },
                 {
                     "orderNo": second.order_no,
                     "clientRequestId": None,
                     "companyName": "（未填写企业名称）",
+                    "orderStatus": None,
                     "createdAt": NOW,
                 },
             ],

@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kfq_async.models.contracts import ContractUser, PositionParam
+from kfq_async.models.parties import ContractUser, PositionParam
 from kfq_async.protocol.codec import decode, to_wire
 from kfq_async.sandbox.fixtures import Account
 from kfq_async.sandbox.lifecycle import (

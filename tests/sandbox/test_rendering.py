@@ -9,7 +9,16 @@ import pytest
 from PIL import Image
 
 from kfq_async.documents import PdfError, PdfPage, Rect
-from kfq_async.sandbox.rendering import MAX_HEIGHT, MAX_PIXELS, ShownBox, page_sizes, render_page, shown_box
+from kfq_async.sandbox.rendering import (
+    MAX_HEIGHT,
+    MAX_PIXELS,
+    ShownBox,
+    outline_boxes,
+    page_sizes,
+    render_page,
+    shown_box,
+    shown_size,
+)
 from pdfs import A4, pdf, stream
 
 BLACK = "0 0 0 rg 0 0 595 421 re f"
@@ -50,6 +59,27 @@ def test_boxes_as_shown(rotate: int, shown: ShownBox) -> None:
     crop = Rect(100, 100, 300, 500)
     page = PdfPage(number=1, media_box=Rect(0, 0, 595, 842), crop_box=crop, rotate=rotate)
     assert shown_box(page, Rect(110, 110, 140, 150)) == shown
+
+
+@pytest.mark.parametrize(("rotate", "size"), [(0, (200, 400)), (90, (400, 200)), (180, (200, 400)), (270, (400, 200))])
+def test_size_as_shown(rotate: int, size: tuple[float, float]) -> None:
+    """The size of a page is that of its CropBox, turned."""
+    crop = Rect(100, 100, 300, 500)
+    assert shown_size(PdfPage(number=1, media_box=Rect(0, 0, 595, 842), crop_box=crop, rotate=rotate)) == size
+
+
+def test_boxes_are_outlined() -> None:
+    """Boxes are outlined at their places, which are points, whatever the width of the picture; labels are inside."""
+    white = render_page(pdf([""]), 0, 1190)
+    outlined = outline_boxes(white, [(ShownBox(100, 200, 50, 40), "12"), (ShownBox(-10, 0, 5, 5), "3")], 595)
+    picture = Image.open(io.BytesIO(outlined))
+    assert picture.size == (1190, 1684)
+    drawn = picture.convert("L").point(lambda level: 255 if level < 255 else 0).getbbox()
+    assert drawn == (200, 400, 301, 481)
+    assert picture.getpixel((200, 400)) == (212, 0, 26)
+    assert picture.getpixel((250, 470)) == WHITE
+    assert picture.crop((204, 404, 240, 440)).convert("L").getextrema() != (255, 255)
+    assert outline_boxes(white, [], 595) == outline_boxes(outline_boxes(white, [], 595), [], 595)
 
 
 def test_a_page_is_drawn_at_a_width() -> None:

@@ -36,7 +36,7 @@ from self_hosted import OPERATOR, PERSON, STRANGER, TOKEN
 from signatures import form_texts, signed_fields, validations
 
 if TYPE_CHECKING:
-    from kfq_async.models.contracts import PositionParam
+    from kfq_async.models.parties import PositionParam
 
 PROXY = "/contract/sign/personal/proxy"
 

@@ -56,6 +56,20 @@ async def test_bound(free: threading.Event) -> None:
     assert free.is_set()
 
 
+async def test_every_idle_thread_ends(free: threading.Event) -> None:
+    """Closing ends every idle thread, however many there are."""
+    threads = FileThreads(4)
+    blocked = [threads.submit(free.wait, 30) for _ in range(4)]
+    free.set()
+    assert all(each.result(10) for each in blocked)
+    started = list(threads._threads)
+    await threads.aclose()
+    for thread in started:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in started)
+    assert not threads._threads
+
+
 async def test_work_after_closing() -> None:
     """A function that is submitted later is called in a thread that ends at once."""
     threads = FileThreads()

@@ -29,7 +29,7 @@ from kfq_async.documents import (
     open_pdf,
 )
 
-__all__ = ["MarkOptions", "find"]
+__all__ = ["MarkOptions", "find", "parse_picture"]
 
 CONTROL_TYPES = {"seal": "SEAL", "sign": "SIGNATURE", "date": "SIGN_DATE", "chop": "CHOP_STAMP"}
 MIN_SIZE, MAX_SIZE = 10, 120
@@ -69,8 +69,7 @@ class MarkOptions:
         for name, size in (("width", self.width), ("height", self.height)):
             if size is not None and not MIN_SIZE <= size <= MAX_SIZE:
                 raise UsageError(f"--{name} must be from {MIN_SIZE} to {MAX_SIZE} points, not {size:g}")
-        if not re.fullmatch("[1-9][0-9]{0,4}x[1-9][0-9]{0,4}", self.picture):
-            raise UsageError(f"--picture must be WIDTHxHEIGHT in pixels, such as 240x120, not {self.picture!r}")
+        parse_picture(self.picture)
 
     def place(self, document: PdfDocument, occurrence: KeywordOccurrence) -> tuple[ControlBox, Mark]:
         """Return the box and the mark that a hit gets."""
@@ -83,11 +82,20 @@ class MarkOptions:
             width=self.width,
             height=self.height,
         )
-        width, height = map(int, self.picture.split("x"))
-        return box, mark_of(box, MarkImage(width, height))
+        return box, mark_of(box, MarkImage(*parse_picture(self.picture)))
+
+
+def parse_picture(text: str) -> tuple[int, int]:
+    """Return width and height of ``240x120``, in pixels."""
+    match = re.fullmatch("([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)
+    if match is None:
+        raise UsageError(f"--picture must be WIDTHxHEIGHT in pixels, such as 240x120, not {text!r}")
+    return int(match[1]), int(match[2])
 
 
 DEFAULT_MARK = MarkOptions()
+CLAMPED = 0.1
+"""Points from which a mark counts as moved."""
 
 
 def find(
@@ -180,6 +188,8 @@ def _print_report(file: Path, document: PdfDocument, report: KeywordReport, opti
     for problem in report.problems[:MAX_LISTED]:
         print_line(console, f"warning: {_locate(problem)}{problem.text}", style="yellow")
     _print_more(console, len(report.problems), "warnings")
+    if any(occurrence.shift for occurrence in report.occurrences) or (report.occurrences and not count):
+        print_line(console, "kfq contract draft finds the keyword here, and sends its own place as coordinates")
     if report.parts:
         parts = ", ".join(f"{part} ({_times(times)})" for part, times in report.parts)
         print_line(console, f"found instead: {parts}")
@@ -196,6 +206,8 @@ def _print_mark(console: Console, document: PdfDocument, occurrence: KeywordOccu
     print_line(console, f"   {options.kind} at x {x0:.1f} to {x1:.1f}, y {y0:.1f} to {y1:.1f} pt, y upwards")
     if not box.top:
         print_line(console, "   warning: the mark jumps to the top of the page", style="yellow")
+    if box.left is not None and abs(box.left - occurrence.hit.x - options.right) > CLAMPED:
+        print_line(console, "   warning: the platform moves the mark to keep it inside the page", style="yellow")
 
 
 def _print_more(console: Console, count: int, what: str) -> None:

@@ -20,7 +20,8 @@ def recall(
 ) -> int:
     """Withdraw a contract that is being signed, filled in or approved, and print its state afterwards.
 
-    Exit status 5: the contract has become complete, or ended otherwise, in the meantime.
+    Exit status 5: the contract has become complete, or ended otherwise, in the same moment. One that had ended before
+    is refused by the platform, with exit status 1.
 
     Parameters
     ----------

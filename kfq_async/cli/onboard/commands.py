@@ -12,10 +12,11 @@ from typing import Annotated, TypeVar
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from kfq_async.cli.onboard.binding import Binding, default_ledger
 from kfq_async.cli.onboard.ledgers import Selection, list_links, read_status, reissue_selected
 from kfq_async.cli.onboard.options import (
     OnboardOptions,
-    parse_callback_urls,
+    check_callback_options,
     parse_columns,
     parse_concurrency,
     parse_rate_limit,
@@ -65,7 +66,7 @@ def onboard(
     for notice in run.source.notices:
         print_line(console, notice, style="dim")
     try:
-        return dry_run(run) if options.dry_run else asyncio.run(run.run())
+        return dry_run(run) if options.dry_run else run.start()
     except OnboardingError as error:
         raise UsageError(str(error)) from None
     except asyncio.CancelledError:
@@ -77,6 +78,7 @@ def _configure(source: Path, options: OnboardOptions, token: str | None, base_ur
     if not token and not options.dry_run:
         raise UsageError("the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN, or use --dry-run")
     concurrency = parse_concurrency(options.concurrency, base_url)
+    check_callback_options(options.page, options.notify)
     try:
         rows = FileSource(
             source,
@@ -85,6 +87,7 @@ def _configure(source: Path, options: OnboardOptions, token: str | None, base_ur
             strict=options.strict,
             sheet=options.sheet,
             encoding=options.encoding,
+            header_row=options.header_row,
         )
         session = AsyncSession(token or "none", base_url=base_url, concurrency=concurrency)
     except ValueError as error:  # invalid file or option
@@ -93,18 +96,24 @@ def _configure(source: Path, options: OnboardOptions, token: str | None, base_ur
         files=RunFiles(
             source=source,
             out=options.out or default_output(source),
-            ledger=options.ledger or source.with_suffix(".ledger"),
+            ledger=options.ledger or default_ledger(source),
             report=options.report or source.with_suffix(".report.html"),
         ),
-        base_url=base_url,
-        key=options.key,
+        binding=Binding(
+            base_url=base_url,
+            key=options.key,
+            token=token,
+            new_token=options.new_token,
+            page=options.page,
+            notify=options.notify,
+        ),
         source=rows,
+        yes=options.yes,
         session=lambda: session,
         concurrency=concurrency,
         rate_limit=parse_rate_limit(options.rate_limit),
         retry_refused=options.retry_refused,
         strict=options.strict,
-        callbacks=parse_callback_urls(options.page, options.notify),
         console=console,
     )
 

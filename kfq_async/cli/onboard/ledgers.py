@@ -14,7 +14,7 @@ from kfq_async.models.fields import new_id
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.onboarding import Entry, SqliteLedger, State
 from kfq_async.onboarding.decisions import next_generation
-from kfq_async.onboarding.input.source import combine_key
+from kfq_async.onboarding.keys import canonical_account, canonical_code, combine_key, former_keys
 from kfq_async.onboarding.ledgers.base import Hashes
 from kfq_async.onboarding.output.texts import identity_status_text
 
@@ -106,7 +106,8 @@ async def reissue_selected(ledger: SqliteLedger, selection: Selection) -> list[i
 
 async def _find_by_key(ledger: SqliteLedger, text: str) -> Entry:
     """Find a company by its label, or by its whole key."""
-    labelled = [entry async for entry in ledger.entries() if entry.label == text]
+    labels = {text, canonical_code(text)}
+    labelled = [entry async for entry in ledger.entries() if entry.label in labels]
     if len(labelled) > 1:
         rows = ", ".join(str(entry.row_number) for entry in labelled)
         raise UsageError(f"--key {text} matches the rows {rows}; add the account: --key CREDIT_CODE,ACCOUNT")
@@ -114,7 +115,8 @@ async def _find_by_key(ledger: SqliteLedger, text: str) -> Entry:
         return labelled[0]
     hashes = Hashes(ledger.secret)
     code, _, account = text.partition(",")
-    keys = [hashes.key(key) for key in (text, combine_key(code, account))]
+    default = (combine_key(code, account), *former_keys((code, account)))
+    keys = [hashes.key(key) for key in (text, canonical_code(text), canonical_account(text), *default)]
     for entry in (await ledger.find(keys)).values():
         return entry
     raise UsageError(f"--key {text} is not in the ledger; list its keys with kfq onboard links LEDGER")

@@ -15,9 +15,19 @@ from yarl import URL
 from kfq_async.callbacks.urls import CallbackUrls
 from kfq_async.cli.options import Flag, UsageError
 from kfq_async.models.hosts import is_loopback
+from kfq_async.models.masking import MaskedBytes, MaskedStr
 from kfq_async.onboarding.runner import CONCURRENCY
 
-__all__ = ["OnboardOptions", "parse_callback_urls", "parse_columns", "parse_concurrency", "parse_rate_limit"]
+__all__ = [
+    "SECRET_VARIABLE",
+    "OnboardOptions",
+    "check_callback_options",
+    "create_callback_urls",
+    "parse_callback_secrets",
+    "parse_columns",
+    "parse_concurrency",
+    "parse_rate_limit",
+]
 
 SECRET_VARIABLE = "KFQ_CALLBACK_SECRET"  # noqa: S105  # name of an environment variable
 LOOPBACK_CONCURRENCY = 50
@@ -34,7 +44,8 @@ class OnboardOptions:
     out
         Output with the links: .xlsx, .csv or .jsonl (default: next to the input, NAME.links.xlsx and so on).
     ledger
-        Ledger with the request ids, written before anything is sent (default: next to the input, NAME.ledger).
+        Ledger with the request ids, written before anything is sent (default: next to the input: NAME.ledger, or the
+        only ledger of the folder, so that a renamed copy of the input is recognised).
     report
         HTML report (default: next to the input, NAME.report.html).
     key
@@ -45,10 +56,16 @@ class OnboardOptions:
         Sheet of a workbook (default: the first visible one that is not empty).
     encoding
         Encoding of a text file: utf-8 or gb18030 (default: detected).
+    header_row
+        Row of the headings (default: the first one, or the one below a title).
     dry_run
         Check the rows and compare them with the ledger; send and write nothing.
     strict
         Treat warnings, such as a wrong check digit, as errors.
+    yes
+        Send without asking, also if no column fills company_name or account_name.
+    new_token
+        The token is a new one of the enterprise to which the ledger belongs.
     retry_refused
         Request a new order for each refused row.
     concurrency
@@ -56,10 +73,11 @@ class OnboardOptions:
     rate_limit
         Maximum rate of requests, such as 5/s or 100/min (default: no limit).
     page
-        前端跳转页. Each request's id and its HMAC are appended; needs KFQ_CALLBACK_SECRET.
+        前端跳转页. Each request's id and its HMAC are appended; needs KFQ_CALLBACK_SECRET, a secret in hexadecimal, or
+        a new one and former ones, separated by commas (default: as in the ledger's last run).
     notify
-        异步回调地址, with the same suffix. kfq_async.onboarding.completion_handler records in the ledger which
-        companies have finished.
+        异步回调地址, with the same suffix (default: as in the ledger's last run).
+        kfq_async.onboarding.completion_handler records in the ledger which companies have finished.
     """
 
     out: Path | None = None
@@ -69,8 +87,11 @@ class OnboardOptions:
     column: Annotated[list[str] | None, Parameter(negative=())] = None
     sheet: str | None = None
     encoding: str | None = None
+    header_row: int | None = None
     dry_run: Flag = False
     strict: Flag = False
+    yes: Flag = False
+    new_token: Flag = False
     retry_refused: Flag = False
     concurrency: int | None = None
     rate_limit: str | None = None
@@ -108,16 +129,27 @@ def parse_rate_limit(value: str | None) -> float | None:
     return float(match[1]) / _SECONDS[match[2] or ""]
 
 
-def parse_callback_urls(page: str | None, notify: str | None) -> CallbackUrls | None:
-    """Return the callback URLs, authenticated with the secret of the environment."""
+def check_callback_options(page: str | None, notify: str | None) -> None:
+    """Raise `UsageError` unless both URLs are given or none, and can be used."""
     if page is None and notify is None:
-        return None
+        return
     if page is None or notify is None:
         raise UsageError("--page and --notify go together, since both URLs carry the id of their request; give both")
-    secret = os.environ.get(SECRET_VARIABLE, "")
+    create_callback_urls(page, notify, parse_callback_secrets())
+
+
+def parse_callback_secrets() -> list[bytes]:
+    """Return the secrets of the environment, hexadecimal and separated by commas; the first one signs."""
+    text = MaskedStr(os.environ.get(SECRET_VARIABLE, ""))
     try:
-        return CallbackUrls([bytes.fromhex(secret)], page=page, notify=notify)
+        return [MaskedBytes(bytes.fromhex(secret)) for secret in text.split(",")]
+    except ValueError:
+        raise UsageError(f"{SECRET_VARIABLE} must hold hexadecimal digits, two per byte") from None
+
+
+def create_callback_urls(page: str, notify: str, secrets: Sequence[bytes]) -> CallbackUrls:
+    """Return callback URLs, authenticated with these secrets."""
+    try:
+        return CallbackUrls(secrets, page=page, notify=notify)
     except ValueError as error:
-        if secret and not re.fullmatch("[0-9a-fA-F]*", secret):
-            raise UsageError(f"{SECRET_VARIABLE} must hold hexadecimal digits, two per byte") from None
         raise UsageError(f"--page, --notify or {SECRET_VARIABLE}: {error}") from None

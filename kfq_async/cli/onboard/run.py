@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -17,7 +18,8 @@ from typing import Self
 from attrs import field, frozen
 from rich.console import Console
 
-from kfq_async.callbacks.urls import CallbackUrls
+from kfq_async.cli.onboard.binding import Binding, Callbacks
+from kfq_async.cli.options import UsageError
 from kfq_async.cli.progress import ProgressReporter, format_counts
 from kfq_async.cli.terminal import print_line
 from kfq_async.errors import LedgerError, OnboardingError, SourceError
@@ -49,7 +51,8 @@ INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LEDGER_SUFFIXES = ("-wal", "-shm", ".key", ".lock")
 """Suffixes of the files next to a ledger."""
-DEFAULT_KEY = "credit code and account"
+IMPORTANT_FIELDS = {"company_name": "companyName", "account_name": "accountName"}
+"""Fields without which nearly every order is a mistake, and their names on the wire."""
 MAX_LISTED_ROWS = 20
 """Rows with a problem that are listed on the screen; the output has all of them."""
 
@@ -63,8 +66,8 @@ class RunFiles:
     ledger: Path
     report: Path
 
-    def check(self) -> None:
-        """Raise `SourceError` if two of them are the same file, or one cannot be written."""
+    def check(self, *, dry_run: bool = False) -> None:
+        """Raise `SourceError` if two of them are the same file, or one cannot be written (a dry run writes none)."""
         ledger = Path(os.path.realpath(self.ledger))  # where its other files are
         next_to_ledger = {
             f"the ledger's {suffix}": ledger.with_name(f"{ledger.name}{suffix}") for suffix in LEDGER_SUFFIXES
@@ -76,7 +79,8 @@ class RunFiles:
             if (other := names.setdefault(path.resolve(), name)) != name:
                 raise SourceError(f"{name} and {other} are the same file, {path}; choose another name")
         for name, path in paths.items():
-            if path.is_dir() or not os.access(path.parent, os.W_OK):
+            read_only = dry_run or path is self.source
+            if path.is_dir() or not os.access(path.parent, os.F_OK if read_only else os.W_OK):
                 raise SourceError(f"{name}: {path} cannot be written; choose a file in an existing, writable folder")
 
 
@@ -85,29 +89,34 @@ class OnboardRun:
     """Settings of a run, and the run itself."""
 
     files: RunFiles
-    base_url: str
-    key: str | None
-    """Key column; ``None``: the default key."""
+    binding: Binding
     source: FileSource
+    yes: bool
+    """Whether to send without asking if an important field has no column."""
     session: Callable[[], AsyncSession] = field(repr=False)
     concurrency: int
     rate_limit: float | None
     """Requests per second; ``None``: no limit."""
     retry_refused: bool
     strict: bool
-    callbacks: CallbackUrls | None = field(repr=False)
     console: Console = field(repr=False)
 
-    async def run(self) -> int:
-        """Run to the end, a pause or an interruption, write the files in any case, and return the exit status."""
-        total = await asyncio.to_thread(self.preflight)
+    def start(self) -> int:
+        """Show what the run is for, ask where that is needed, run, and return the exit status."""
+        total = self.preflight()
+        self.confirm()
+        return asyncio.run(self._run(total))
+
+    async def _run(self, total: int) -> int:
+        """Run to the end, a pause or an interruption, and write the files in any case."""
         progress, messages = ProgressReporter(self.console, total), _RowMessages()
         async with (
             _InterruptHandler(progress) as interrupts,
             SqliteLedger(self.files.ledger) as ledger,
             self.session() as session,
         ):
-            await self.bind_ledger(ledger)
+            tenant, callbacks = await self.binding.apply(ledger)
+            print_line(self.console, f"tenant: {tenant}")
             run = Onboarding(
                 session,
                 ledger,
@@ -116,14 +125,15 @@ class OnboardRun:
                 rate_limit=self.rate_limit,
                 retry_refused=self.retry_refused,
                 strict=self.strict,
-                callbacks=self.callbacks,
+                callbacks=callbacks.current,
+                earlier_callbacks=callbacks.earlier,
             )
             interrupts.attach(run.stop)
             error = await _consume(run, progress, messages)
             if unread := total - progress.counts.total():
                 progress.counts[OutcomeStatus.PENDING] += unread
             if not isinstance(error, LedgerError):
-                error = await self._write_results(ledger, run.run, progress, messages) or error
+                error = await self._write_results(ledger, run.run, callbacks, progress, messages) or error
             self._print_summary(progress, messages, error)
         if error is not None:
             return PAUSED
@@ -131,39 +141,64 @@ class OnboardRun:
             return INTERRUPTED
         return 0 if set(progress.counts) <= {OutcomeStatus.LINKED, OutcomeStatus.DUPLICATE} else 1
 
-    async def bind_ledger(self, ledger: SqliteLedger) -> None:
-        """Raise `LedgerError` if the ledger belongs to another platform or key: every row would be requested again."""
-        facts = {
-            "platform": (self.base_url, "name another --ledger for another platform"),
-            "key": (self.key or DEFAULT_KEY, "give the same --key again, or name another --ledger"),
-        }
-        for name, (value, advice) in facts.items():
-            if (recorded := await ledger.record_fact(name, value)) != value:
-                raise LedgerError(f"{self.files.ledger} has the {name} {recorded}, not {value}: {advice}")
-
-    def preflight(self) -> int:
-        """Check the files before anything is sent, and return the number of rows."""
-        self.files.check()
+    def preflight(self, *, dry_run: bool = False) -> int:
+        """Check the files and show what the run is for, before anything is sent; return the number of rows."""
+        self.files.check(dry_run=dry_run)
         check_output(self.source, self.files.out)
-        return self.source.count()
+        count = self.source.count()
+        new = "" if self.files.ledger.exists() else " (new)"
+        columns = ", ".join(f"{heading} \N{RIGHTWARDS ARROW} {field}" for field, heading in self.source.columns.items())
+        print_line(self.console, f"platform: {self.binding.base_url}")
+        print_line(self.console, f"ledger: {self.files.ledger}{new}")
+        print_line(self.console, f"columns: {columns}")
+        if missing := self._missing_columns():
+            print_line(self.console, f"no column fills {' and '.join(missing)}", style="yellow")
+        return count
+
+    def confirm(self) -> None:
+        """Ask whether to send without important fields; raise `UsageError` if not, or if there is no one to ask."""
+        missing = self._missing_columns()
+        if not missing or self.yes:
+            return
+        names = " and ".join(missing)
+        if sys.stdin.isatty() and self.console.is_terminal:
+            self.console.print(f"Send the rows without {names}? [y/N] ", end="", markup=False, highlight=False)
+            if sys.stdin.readline().strip().lower() in {"y", "yes"}:
+                return
+        example = f"--column {missing[0].split()[0]}=HEADING"
+        raise UsageError(
+            f"nothing was sent, since no column fills {names}: choose one with {example} (one column may fill two "
+            "fields), or add --yes to send without"
+        )
+
+    def _missing_columns(self) -> list[str]:
+        columns = self.source.columns
+        return [f"{name} ({wire})" for name, wire in IMPORTANT_FIELDS.items() if name not in columns]
 
     async def _write_results(
-        self, ledger: SqliteLedger, run: int, progress: ProgressReporter, messages: _RowMessages
+        self,
+        ledger: SqliteLedger,
+        run: int,
+        callbacks: Callbacks,
+        progress: ProgressReporter,
+        messages: _RowMessages,
     ) -> OnboardingError | None:
         """Write output and report from the ledger, and return the error that prevented it."""
         counts = {str(status): count for status, count in progress.counts.items()}
         try:
             await ledger.end_run(run, {**counts, "invalid_rows": messages.statistics.invalid.ranges()})
-            await self._write_files(ledger, run, messages.statistics)
+            await self._write_files(ledger, run, callbacks, messages.statistics)
         except OnboardingError as error:
             return error
         for name, path in (("links", self.files.out), ("report", self.files.report)):
             print_line(self.console, f"{name}: {path}")
         return None
 
-    async def _write_files(self, ledger: SqliteLedger, run: int, statistics: Statistics) -> None:
+    async def _write_files(self, ledger: SqliteLedger, run: int, callbacks: Callbacks, statistics: Statistics) -> None:
         loop = asyncio.get_running_loop()
-        planner = Planner(ledger, run=run, strict=self.strict, callbacks=self.callbacks)
+        planner = Planner(
+            ledger, run=run, strict=self.strict, callbacks=callbacks.current, earlier_callbacks=callbacks.earlier
+        )
 
         def results(rows: Sequence[Row]) -> list[Result]:
             decisions = asyncio.run_coroutine_threadsafe(planner.inspect(rows), loop).result()
@@ -239,7 +274,7 @@ class _RowMessages:
 def dry_run(run: OnboardRun) -> int:
     """Check every row and compare it with a copy of the ledger; nothing is sent or written."""
     messages = _RowMessages(list_warnings=True)
-    run.preflight()
+    run.preflight(dry_run=True)
     with tempfile.TemporaryDirectory() as folder:
         counts = asyncio.run(_count_decisions(run, Path(folder) / "ledger", messages))
     messages.print(run.console)
@@ -251,13 +286,15 @@ def dry_run(run: OnboardRun) -> int:
 async def _count_decisions(run: OnboardRun, copy: Path, messages: _RowMessages) -> Counter[str]:
     counts: Counter[str] = Counter()
     async with _ledger_copy(run.files.ledger, copy) as ledger:
-        await run.bind_ledger(ledger)
+        tenant, callbacks = await run.binding.apply(ledger)
+        print_line(run.console, f"tenant: {tenant}")
         planner = Planner(
             ledger,
             run=await ledger.begin_run(),
             retry_refused=run.retry_refused,
             strict=run.strict,
-            callbacks=run.callbacks,
+            callbacks=callbacks.current,
+            earlier_callbacks=callbacks.earlier,
         )
         rows = iter(run.source)
         while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):

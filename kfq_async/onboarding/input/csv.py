@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import csv
 import re
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from kfq_async.errors import SourceError
 from kfq_async.models.masking import MaskedStr
-from kfq_async.onboarding.input.table import Table, TableRow, make_row, strip_trailing_blanks
-from kfq_async.onboarding.records import Problem
+from kfq_async.onboarding.input.mapping import TITLE_ROWS, find_heading_row
+from kfq_async.onboarding.input.table import Table, TableRow, make_row, strip_trailing_blanks, title_notice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["escape_formula", "open_csv"]
 
-_DELIMITERS = (",", ";", "\t")
+_DELIMITERS = ",;\t"
+_DECLARATION = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)
 # Cells that a spreadsheet program takes for a formula, behind any number of apostrophes: writing adds one apostrophe
 # and reading removes exactly one, so that every text survives the round trip.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -30,39 +32,64 @@ def escape_formula(cell: str) -> str:
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
-def open_csv(file: Path, encoding: str) -> Table:
-    """Open a CSV or TSV; its delimiter is the one that yields the most headings."""
-    delimiter = max(_DELIMITERS, key=partial(_count_headings, file, encoding))
-    line, headings = _read_headings(file, encoding, delimiter)
+def open_csv(file: Path, encoding: str, header_row: int | None = None, expected: Collection[str] = ()) -> Table:
+    """Open a CSV or TSV; its delimiter is declared by a line ``sep=;``, or is the one that yields the most headings.
+
+    Args:
+        file: The file.
+        encoding: Its encoding.
+        header_row: Line of the headings; ``None``: detected, see `find_heading_row`.
+        expected: Headings that the caller named.
+    """
+    declared = _declared_delimiter(file, encoding)
+    found = [_find_headings(file, encoding, each, header_row, expected) for each in declared or _DELIMITERS]
+    delimiter, heading_line, headings, first_line = max(found, key=lambda each: len(each[2]))
     if not headings:
-        raise SourceError(f"{file} is blank; write the headings on its first line")
-    return Table(file, headings, partial(_read_rows, file, encoding, delimiter, line, headings))
+        _raise_for_headings(file, encoding, delimiter, header_row)
+    rows = partial(_read_rows, file, encoding, delimiter, heading_line, headings)
+    return Table(file, headings, rows, title_notice(heading_line, first_line))
 
 
-def _count_headings(file: Path, encoding: str, delimiter: str) -> int:
-    """Return the number of headings under a delimiter; 0 if the file cannot be parsed with it."""
-    try:
-        return len(_read_headings(file, encoding, delimiter)[1])
-    except SourceError:
-        return 0
+def _declared_delimiter(file: Path, encoding: str) -> str:
+    """Return the delimiter of the line ``sep=;`` that Excel writes and reads, or an empty string."""
+    with file.open(encoding=encoding, errors="replace", newline="") as stream:
+        match = _DECLARATION.fullmatch(stream.readline(16))
+    return match[1] if match else ""
 
 
-def _read_headings(file: Path, encoding: str, delimiter: str) -> tuple[int, tuple[str, ...]]:
-    """Return the headings and their line."""
-    line, cells = next(_read_records(file, encoding, delimiter), (0, []))
-    return line, tuple(_unescape_formula(heading) for heading in strip_trailing_blanks(cells))
+def _find_headings(
+    file: Path, encoding: str, delimiter: str, header_row: int | None, expected: Collection[str]
+) -> tuple[str, int, tuple[str, ...], int]:
+    """Return the delimiter, the line of the headings, the headings, and the line of the first record."""
+    records = []
+    with suppress(SourceError):  # raised again when the rows are read
+        for record in _read_records(file, encoding, delimiter):
+            records.append(record)
+            if record[0] >= (header_row or 0) and len(records) >= TITLE_ROWS:
+                break
+    if header_row is not None:
+        records = [record for record in records if record[0] == header_row]
+    if not records:
+        return delimiter, 0, (), 0
+    line, cells = records[find_heading_row([cells for _, cells in records], expected)]
+    return delimiter, line, tuple(map(_unescape_formula, strip_trailing_blanks(cells))), records[0][0]
+
+
+def _raise_for_headings(file: Path, encoding: str, delimiter: str, header_row: int | None) -> NoReturn:
+    for _ in _read_records(file, encoding, delimiter):
+        pass  # damage has a message of its own
+    if header_row is not None:
+        raise SourceError(f"{file} has no data on line {header_row}; choose the line of the headings with --header-row")
+    raise SourceError(f"{file} is blank; write the headings on its first line")
 
 
 def _read_rows(
     file: Path, encoding: str, delimiter: str, heading_line: int, headings: tuple[str, ...]
 ) -> Iterator[TableRow]:
+    # A row may be short: Excel leaves out the blank cells at the end of rows.
     for line, cells in _read_records(file, encoding, delimiter):
         if line > heading_line:
-            problems: tuple[Problem, ...] = ()
-            if len(cells) < len(headings):
-                message = f"has {len(cells)} cells for {len(headings)} headings; a cell or a delimiter is missing"
-                problems = (Problem("", message),)
-            yield make_row(line, [_unescape_formula(cell) for cell in cells], headings, problems)
+            yield make_row(line, list(map(_unescape_formula, cells)), headings)
 
 
 def _read_records(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, Sequence[str]]]:
@@ -70,9 +97,10 @@ def _read_records(file: Path, encoding: str, delimiter: str) -> Iterator[tuple[i
     line = 1
     try:
         with file.open(encoding=encoding, newline="") as stream:
-            reader = csv.reader(stream, delimiter=delimiter, strict=True)
+            reader = csv.reader(stream, delimiter=delimiter, strict=True, skipinitialspace=True)
             for cells in map(_mask, reader):
-                if any(cell.strip() for cell in cells):
+                declaration = line == 1 and _DECLARATION.fullmatch(delimiter.join(cells))
+                if any(cell.strip() for cell in cells) and not declaration:
                     yield line, cells
                 line = reader.line_num + 1
     except csv.Error:

@@ -13,6 +13,7 @@ from kfq_async.onboarding.input.workbook import open_workbook
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Collection
 
     from kfq_async.onboarding.input.table import Table
 
@@ -20,17 +21,33 @@ __all__ = ["open_table"]
 
 _ZIP = b"PK\x03\x04"
 _OLE2 = bytes.fromhex("d0cf11e0a1b11ae1")
+_OTHER_FORMATS = {
+    b"<": "HTML or XML",
+    b"%PDF": "a PDF",
+    b"MIME-Version:": "a web archive (MHTML)",
+    b"ID;P": "a SYLK file",
+    b"{\\rtf": "a text document (RTF)",
+}
 _HEAD_BYTES = 4096
 _WHITESPACE = b"\xef\xbb\xbf \t\r\n"
 
 
-def open_table(path: str | os.PathLike[str], *, sheet: str | None = None, encoding: str | None = None) -> Table:
+def open_table(
+    path: str | os.PathLike[str],
+    *,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    header_row: int | None = None,
+    expected: Collection[str] = (),
+) -> Table:
     """Open an input file: CSV (comma, semicolon or tab), XLSX, XLS or JSON Lines.
 
     Args:
         path: Regular file; it is read several times.
         sheet: Sheet of a workbook; ``None``: the first visible one that is not empty.
         encoding: Encoding of a text file; ``None``: detected from the whole file, UTF-8 or GB18030 (a superset of GBK).
+        header_row: Row of the headings, from 1; ``None``: the first one that is not blank, or the one below a title.
+        expected: Headings that the caller named; a row with one of them is the row of headings.
 
     Raises `SourceError`, with the remedy, for any other file.
     """
@@ -39,15 +56,28 @@ def open_table(path: str | os.PathLike[str], *, sheet: str | None = None, encodi
     if head.startswith((_ZIP, _OLE2)):
         if encoding is not None:
             raise SourceError(f"{file} is a workbook, which has no encoding to choose; leave --encoding out")
-        return open_workbook(file, sheet)
+        return open_workbook(file, sheet, header_row, expected)
     if sheet is not None:
         raise SourceError(f"{file} is a text file, which has no sheets; leave --sheet out")
+    start = head.lstrip(_WHITESPACE)
+    _check_format(file, head, start)
+    encoding = detect_encoding(file, encoding)
+    if not start.startswith((b"{", b"[")):
+        return open_csv(file, encoding, header_row, expected)
+    if header_row is not None:
+        raise SourceError(f"{file} is JSON, which has no row of headings; leave --header-row out")
+    return open_json_lines(file, encoding)
+
+
+def _check_format(file: Path, head: bytes, start: bytes) -> None:
+    """Raise `SourceError` for a file that is neither a workbook nor a table in text."""
     if not head:
         raise SourceError(f"{file} is empty (0 bytes)")
-    if (start := head.lstrip(_WHITESPACE)).startswith(b"<"):
-        raise SourceError(f"{file} is HTML or XML, whatever its name; save it as XLSX")
-    encoding = detect_encoding(file, encoding)
-    return open_json_lines(file, encoding) if start.startswith((b"{", b"[")) else open_csv(file, encoding)
+    if file.name.startswith("~$"):
+        raise SourceError(f"{file} is what Excel leaves beside an open workbook; give the workbook itself")
+    for mark, kind in _OTHER_FORMATS.items():
+        if start.startswith(mark):
+            raise SourceError(f"{file} is {kind}, whatever its name; open it and save it as XLSX")
 
 
 def _read_head(file: Path) -> bytes:

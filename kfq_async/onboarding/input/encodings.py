@@ -25,12 +25,25 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _THREE_BYTE_UTF_8 = re.compile(rb"[\xe0-\xef][\x80-\xbf]{2}")
 
 
+_ORDINARY = re.compile(rb"[\xa1-\xa3\xb0-\xf7][\xa1-\xfe]")
+"""A character of GB2312, the hanzi, punctuation and letters in daily use; its kana, Greek and Cyrillic are left out."""
+_CHARACTER = re.compile(rb"[\x81-\xfe][0-9][\x81-\xfe][0-9]|([\x81-\xfe][\x40-\xfe]|[\x80-\xff])")
+"""A character that is not ASCII; one of four bytes, which the other encodings lack, is an empty group."""
+_MIN_ORDINARY = 0.8
+"""Least share of them among the bytes that are not ASCII. Big5, Shift_JIS and Windows-1252 are valid GB18030, but of
+rare characters."""
+
+
 @define
 class _FirstLines:
-    """Number of the first line in each encoding; 0 if there is none."""
+    """Number of the first line in each encoding, 0 if there is none, and the statistics of the file's bytes."""
 
     utf_8: int = 0
     gb18030: int = 0
+    ordinary: int = 0
+    """Characters in daily use, if the file is in GB18030."""
+    characters: int = 0
+    """Characters that are not ASCII, if the file is in GB18030."""
 
 
 def detect_encoding(file: Path, encoding: str | None) -> str:
@@ -48,7 +61,14 @@ def detect_encoding(file: Path, encoding: str | None) -> str:
     for number, line in _read_lines(file):
         if not line.isascii():
             _check_line(file, number, line, first_lines)
-    return "gb18030" if first_lines.gb18030 else "utf-8-sig"
+    if not first_lines.gb18030:
+        return "utf-8-sig"
+    if first_lines.ordinary < _MIN_ORDINARY * first_lines.characters:
+        raise SourceError(
+            f"{file}: the encoding is not known; it is not UTF-8, and in GB18030 its text is of rare characters only. "
+            "Save it as CSV UTF-8, or give its --encoding, such as big5, shift_jis or gb18030"
+        )
+    return "gb18030"
 
 
 def _codec_name(file: Path, encoding: str) -> str:
@@ -77,20 +97,24 @@ def _read_lines(file: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _check_line(file: Path, number: int, line: bytes, first_lines: _FirstLines) -> None:
-    """Record the encoding of a line that is not ASCII, or raise `SourceError`."""
+    """Record the encoding and the statistics of a line that is not ASCII, or raise `SourceError`."""
+    if not first_lines.utf_8:
+        text = list(filter(None, _CHARACTER.findall(line)))
+        first_lines.characters += len(text)
+        first_lines.ordinary += sum(map(bool, map(_ORDINARY.fullmatch, text)))
     utf_8_error = _invalid_byte(line, "utf-8")
     if utf_8_error is None:
         if first_lines.utf_8 or not _THREE_BYTE_UTF_8.search(line):
             return
         first_lines.utf_8 = number
-    elif first_lines.gb18030 == 0:
+    else:
         gb18030_error = _invalid_byte(line, "gb18030")
         if gb18030_error is not None:
             raise SourceError(
                 f"{file}, line {number} is neither in UTF-8 (see its byte {utf_8_error}) nor in GB18030 (see its byte "
                 f"{gb18030_error}); save the file as CSV UTF-8"
             )
-        first_lines.gb18030 = number
+        first_lines.gb18030 = first_lines.gb18030 or number
     if first_lines.utf_8 and first_lines.gb18030:
         utf_8_first = first_lines.utf_8 < first_lines.gb18030
         first, second = ("UTF-8", "GB18030") if utf_8_first else ("GB18030", "UTF-8")

@@ -21,30 +21,41 @@ from kfq_async.models.identity import (
 from kfq_async.models.masking import mask_text
 from kfq_async.onboarding.input.cells import (
     FieldValue,
-    parse_code,
+    parse_account,
+    parse_card,
+    parse_company_name,
     parse_company_type,
+    parse_credit_code,
     parse_id,
-    parse_integer,
+    parse_id_card,
+    parse_id_type,
     parse_list,
+    parse_mobile,
+    parse_person_name,
     parse_text,
 )
 from kfq_async.onboarding.input.table import column_name
 from kfq_async.onboarding.records import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 __all__ = [
     "FIELDS",
     "PERSONAL_FIELDS",
+    "TITLE_ROWS",
     "Columns",
     "build_request",
     "closest_heading",
     "field_for_heading",
     "find_heading",
+    "find_heading_row",
     "looks_like_data",
+    "same_heading",
 ]
 
+TITLE_ROWS = 10
+"""Rows that are not blank among which `find_heading_row` searches."""
 _MODELS: dict[str, Callable[..., Any]] = {
     "corp_ident_info": CorpIdentInfo,
     "corp_ident_config": CorpIdentConfig,
@@ -58,10 +69,10 @@ _DEFAULT_KEY_FIELDS = ("credit_code", "account_name")
 """Fields that identify a company if no key column is chosen."""
 # A field's own name is understood too: company_name, companyName or Company Name.
 _SYNONYMS = {
-    "company_name": """企业名称 公司名称 单位名称 商户名称 客户名称 企业全称 公司全称 单位全称 企业 公司 单位 名称
-        company corporation enterprise corp_name enterprise_name""",
-    "credit_code": """统一社会信用代码 社会信用代码 统一信用代码 信用代码 税号 纳税人识别号 营业执照号 营业执照号码
-        uscc unified_social_credit_code social_credit_code tax_id tax_number""",
+    "company_name": """企业名称 公司名称 单位名称 商户名称 客户名称 企业全称 公司全称 单位全称 企业名 公司名 单位名
+        企业 公司 单位 名称 company corporation enterprise corp_name enterprise_name""",
+    "credit_code": """统一社会信用代码 社会信用代码 统一信用代码 社会统一信用代码 信用代码 税号 纳税人识别号
+        营业执照号 营业执照号码 uscc unified_social_credit_code social_credit_code tax_id tax_number""",
     "legal_rep_name": """法定代表人 法定代表人姓名 法人 法人姓名 法人代表 法人代表姓名
         legal_rep legal_representative legal_representative_name legal_person legal_person_name""",
     "company_type": "企业类型 公司类型 单位类型 主体类型 corp_type enterprise_type",
@@ -81,6 +92,14 @@ _SYNONYMS = {
     "callback_page": "前端跳转页 前端跳转页面 跳转页 跳转页面 跳转地址 return_url redirect_url",
     "auth_callback_url": "异步回调地址 回调地址 通知地址 callback_url notify_url",
 }
+# Headings of an operator's columns are also written with the operator in front: 联系人手机号, 经办人身份证号.
+_OPERATORS = ("经办人", "联系人", "操作人", "办理人")
+_OPERATOR_FIELDS = ("operator_name", "id_card", "id_card_type", "mobile", "bank_card")
+_ACCOUNT_HEADINGS = frozenset({"账号", "帐号", "账户", "account"})
+"""Headings that may mean the operator's account or the company's bank account."""
+_BANK = re.compile("开户|银行名称|bankname|bankbranch|^bank$|^银行$")
+_REQUIRED = re.compile("(?:必填项?|选填项?|必须|required|optional)$|^(?:必填项?|选填项?|required|optional)")
+"""Remarks that a heading may begin or end with, after its punctuation was removed."""
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】|<[^<>]*>")
 _PUNCTUATION = re.compile(r"[\W_]+")
 _MAX_HEADING = 1000
@@ -99,17 +118,17 @@ class _Field:
 
 
 FIELDS: Mapping[str, _Field] = {
-    "company_name": _Field("corp_ident_info.company_name", parse_text),
-    "credit_code": _Field("corp_ident_info.credit_code", parse_code),
-    "legal_rep_name": _Field("corp_ident_info.legal_rep_name", parse_text),
+    "company_name": _Field("corp_ident_info.company_name", parse_company_name),
+    "credit_code": _Field("corp_ident_info.credit_code", parse_credit_code),
+    "legal_rep_name": _Field("corp_ident_info.legal_rep_name", parse_person_name),
     "company_type": _Field("corp_ident_info.company_type", parse_company_type),
-    "account_name": _Field("account_name", parse_code),
+    "account_name": _Field("account_name", parse_account),
     "client_user_id": _Field("client_user_id", parse_id),
-    "operator_name": _Field("opr_ident_info.name", parse_text),
-    "id_card": _Field("opr_ident_info.id_card", parse_code),
-    "id_card_type": _Field("opr_ident_info.id_card_type", parse_integer),
-    "mobile": _Field("opr_ident_info.mobile", parse_code),
-    "bank_card": _Field("opr_ident_info.bank_card", parse_code),
+    "operator_name": _Field("opr_ident_info.name", parse_person_name),
+    "id_card": _Field("opr_ident_info.id_card", parse_id_card),
+    "id_card_type": _Field("opr_ident_info.id_card_type", parse_id_type),
+    "mobile": _Field("opr_ident_info.mobile", parse_mobile),
+    "bank_card": _Field("opr_ident_info.bank_card", parse_card),
     "corp_verify_methods": _Field("corp_ident_config.corp_verify_methods", parse_list),
     "person_verify_methods": _Field("opr_ident_config.person_verify_methods", parse_list),
     "corp_unmodifiable_params": _Field("corp_ident_config.unmodifiable_params", parse_list),
@@ -151,6 +170,7 @@ class Columns:
         Raises `SourceError`, naming the headings, if two columns mean one field or too few headings are recognised.
         """
         explicit = columns or {}
+        _check_bank_account(headings, explicit)
         indexes = {field: _explicit_index(field, heading, headings) for field, heading in explicit.items()}
         for index, heading in enumerate(headings):
             field = field_for_heading(heading)
@@ -205,6 +225,19 @@ class Columns:
         return build_request(values, client_request_id=None), tuple(problems)
 
 
+def _check_bank_account(headings: Sequence[str], explicit: Mapping[str, str]) -> None:
+    """Raise `SourceError` for an account that stands beside a bank: it is the company's, not the operator's."""
+    if "account_name" in explicit or not any(_BANK.search(_normalize(heading)) for heading in headings):
+        return
+    for index, heading in enumerate(headings):
+        if _normalize(heading) in _ACCOUNT_HEADINGS:
+            name = column_name(headings, index)
+            raise SourceError(
+                f"the column {name} stands beside a bank and may be the company's bank account; rename it, or choose "
+                "the operator's account with --column account_name=HEADING"
+            )
+
+
 def _explicit_index(field: str, heading: str, headings: Sequence[str]) -> int:
     if field not in FIELDS:
         raise SourceError(f"there is no field {field}; choose one of {', '.join(FIELDS)}")
@@ -221,17 +254,18 @@ def _find(name: str, headings: Sequence[str]) -> int:
 def _hint(name: str, headings: Sequence[str]) -> str:
     """Return the end of an error message: the closest heading, and the headings of the file."""
     if looks_like_data(headings):
-        return "; the first row looks like data, put a row of headings above it"
+        return "; the first row looks like data, put a row of headings above it or choose one with --header-row"
     closest = closest_heading(name, headings)
     guess = f"; did you mean {closest}?" if closest else ";"
     present = [heading.strip() for heading in headings if heading.strip()]
-    advice = "; if that is a title, delete its row; if it is a cover sheet, choose another sheet"
+    advice = "; if that is a title, choose the row of headings with --header-row; if it is a cover sheet, another sheet"
     return f"{guess} the headings are {', '.join(present)}{advice if len(present) == 1 else ''}"
 
 
 def _normalize(heading: str) -> str:
-    """Return a heading for comparison: without case, whitespace, punctuation and full-width letters."""
-    return _PUNCTUATION.sub("", _nfkc(heading).casefold())
+    """Return a heading for comparison: without case, whitespace, punctuation, full-width letters and 必填."""
+    normalized = _PUNCTUATION.sub("", _nfkc(heading).casefold())
+    return _REQUIRED.sub("", normalized) or normalized
 
 
 def _nfkc(heading: str) -> str:
@@ -239,8 +273,11 @@ def _nfkc(heading: str) -> str:
 
 
 _FIELDS_BY_SYNONYM = {
-    _normalize(synonym): field for field, synonyms in _SYNONYMS.items() for synonym in (field, *synonyms.split())
-}
+    _normalize(f"{operator}{synonym}"): field
+    for operator in _OPERATORS
+    for field in _OPERATOR_FIELDS
+    for synonym in _SYNONYMS[field].split()
+} | {_normalize(synonym): field for field, synonyms in _SYNONYMS.items() for synonym in (field, *synonyms.split())}
 
 
 def field_for_heading(heading: str) -> str | None:
@@ -262,6 +299,28 @@ def find_heading(name: str, headings: Sequence[str]) -> int | None:
         if found:
             return found[0] if len(found) == 1 else None
     return None
+
+
+def same_heading(cell: str, heading: str) -> bool:
+    """Return whether a cell repeats a heading, apart from case, whitespace and punctuation."""
+    return cell == heading or (len(cell) <= _MAX_HEADING and _normalize(cell) == _normalize(heading) != "")
+
+
+def find_heading_row(rows: Sequence[Sequence[str]], expected: Collection[str] = ()) -> int:
+    """Return the index of the row of headings among the first rows that are not blank.
+
+    It is the first one, unless that is a title: it names at most one field, and a later row names several.
+
+    Args:
+        rows: First rows of a table.
+        expected: Headings that the caller named; a row with one of them is the row of headings.
+    """
+    for index, row in enumerate(rows):
+        if any(find_heading(heading, row) is not None for heading in expected):
+            return index
+        if len({field for heading in row if (field := field_for_heading(heading))}) > 1:
+            return index
+    return 0
 
 
 def closest_heading(name: str, headings: Iterable[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +11,19 @@ from attrs import evolve
 from kfq_async.errors import SourceError
 from kfq_async.models.masking import MaskedStr
 from kfq_async.onboarding.input import open_table
-from kfq_async.onboarding.input.cells import parse_id
+from kfq_async.onboarding.input.cells import parse_code, parse_id
 from kfq_async.onboarding.input.mapping import FIELDS, PERSONAL_FIELDS, Columns
+from kfq_async.onboarding.input.remarks import remark_error
 from kfq_async.onboarding.input.table import column_name
 from kfq_async.onboarding.input.validation import require_stdnum, validate
+from kfq_async.onboarding.keys import (
+    canonical_account,
+    canonical_code,
+    code_and_account,
+    default_key,
+    displayable,
+    former_keys,
+)
 from kfq_async.onboarding.records import Problem, Row
 
 if TYPE_CHECKING:
@@ -25,19 +33,22 @@ if TYPE_CHECKING:
     from kfq_async.models.identity import CorpIdentLinkRequest
     from kfq_async.onboarding.input import TableRow
 
-__all__ = ["FileSource", "combine_key", "default_key", "request_rows"]
+__all__ = ["FileSource", "request_rows"]
 
 _NO_KEY = "has neither a credit code nor an account to identify it; fill one in, or name another column with --key"
+_NO_COMPANY = "has neither a company's name nor a credit code; fill one in, or delete the row"
+_COMPANY_FIELDS = ("company_name", "credit_code")
 _NO_CUSTOM_KEY = "has none of the data that identifies a company; fill it in"
 _PLATFORM_KEYS = {"corpIdentInfo", "corpIdentConfig", "oprIdentInfo", "oprIdentConfig"}
-_CREDIT_CODE = re.compile(r"[159ANY][1-9][0-9]{6}[0-9A-Z]{10}")
-_SHORT_ID = re.compile(r"(?=.*[0-9])[A-Za-z0-9._/-]{1,40}")
-_MANY_DIGITS = re.compile("[0-9]{8}")
-# An ID number, 18 digits or the 15 digits of before 1999, a mobile number, or an e-mail address.
-_PERSONAL_DATA = re.compile(
-    r"[0-9]{6}(18|19|20)[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])[0-9]{3}[0-9Xx]"
-    r"|[0-9]{8}(0[1-9]|1[0-2])([0-2][0-9]|3[01])[0-9]{3}|(\+?86)?1[3-9][0-9]{9}|.*@.*"
-)
+
+
+_CANONICAL = {
+    "credit_code": canonical_code,
+    "id_card": canonical_code,
+    "account_name": canonical_account,
+    "mobile": canonical_account,
+}
+"""Canonical forms of a key column's cells, by the field of the column."""
 
 
 class FileSource:
@@ -55,6 +66,8 @@ class FileSource:
         checks: Whether numbers and URLs are checked (check digits and the like). ``False`` needs no python-stdnum.
         sheet: Sheet of a workbook. Default: the first visible one that is not empty.
         encoding: Encoding of a text file, such as ``"utf-8"`` or ``"gb18030"``. Default: detected.
+        header_row: Row of the headings as a spreadsheet program counts it, or the line of a CSV. Default: the first row
+            that is not blank, or, if that is a title, the row below that names several fields.
 
     Raises `SourceError`, with the remedy, if the file or its headings cannot be used.
     """
@@ -69,11 +82,13 @@ class FileSource:
         checks: bool = True,
         sheet: str | None = None,
         encoding: str | None = None,
+        header_row: int | None = None,
     ) -> None:
         if checks:
             require_stdnum()
         self.path = Path(path)
-        self._table = open_table(self.path, sheet=sheet, encoding=encoding)
+        expected = [*(columns or {}).values(), *([key] if isinstance(key, str) else [])]
+        self._table = open_table(self.path, sheet=sheet, encoding=encoding, header_row=header_row, expected=expected)
         if nested := _PLATFORM_KEYS & set(self._table.headings):
             raise SourceError(
                 f"{self.path} holds requests in the platform's format ({', '.join(sorted(nested))}); write a column "
@@ -90,6 +105,11 @@ class FileSource:
     def headings(self) -> tuple[str, ...]:
         """Headings of the file, as written there."""
         return self._table.headings
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """Heading of the column that fills each field, by the name of the field, such as ``company_name``."""
+        return {field: self._columns.heading(field) for field in self._columns.indexes}
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -114,13 +134,31 @@ class FileSource:
         problems = [problem for problem in table_row.problems if problem.column in self._used_columns]
         reported = {problem.column for problem in problems}
         problems += [problem for problem in cell_problems if problem.column not in reported]
+        if remark := remark_error(table_row.cells, self._columns):
+            problems = [Problem("", remark)]
         key, label = self._identify(table_row.cells, request, problems)
         if key is None and not any(problem.fatal for problem in problems):
             problems.append(Problem("", _NO_KEY if self._key_function is None else _NO_CUSTOM_KEY))
+        elif not problems and self._lacks_company(request):
+            problems.append(Problem("", _NO_COMPANY))
         if self._checks:
             found = validate(request, strict=self._strict)
             problems += [evolve(problem, column=self._columns.heading(problem.column)) for problem in found]
-        return Row(row_number=table_row.row_number, key=key, request=request, label=label, problems=tuple(problems))
+        former = self._former_keys(table_row.cells, request, key)
+        return Row(
+            row_number=table_row.row_number,
+            key=key,
+            request=request,
+            label=label,
+            problems=tuple(problems),
+            former_keys=former,
+        )
+
+    def _lacks_company(self, request: CorpIdentLinkRequest) -> bool:
+        """Return whether a row has neither name nor code of a company, although there are columns for them."""
+        info = request.corp_ident_info
+        named = info is not None and (info.company_name or info.credit_code)
+        return not named and not self._columns.indexes.keys().isdisjoint(_COMPANY_FIELDS)
 
     def _identify(
         self, cells: Sequence[str], request: CorpIdentLinkRequest, problems: list[Problem]
@@ -142,32 +180,23 @@ class FileSource:
             problems.append(Problem(name, error))
         if value is None:
             return None, None
-        key = MaskedStr(value)
-        return key, None if field in PERSONAL_FIELDS else _displayable(key)
+        canonical = _CANONICAL.get(field or "")
+        key = MaskedStr(canonical(str(value)) if canonical else value)
+        return key, None if field in PERSONAL_FIELDS else displayable(key)
 
+    def _former_keys(self, cells: Sequence[str], request: CorpIdentLinkRequest, key: str | None) -> tuple[str, ...]:
+        """Return the keys under which a ledger of an earlier version may hold the row's company."""
+        if key is None or self._key_function is not None:
+            return ()
+        if self._key_column is None:
+            code, account = (self._as_written(field, cells) for field in ("credit_code", "account_name"))
+            return former_keys(code_and_account(request), (code, account))
+        written, _ = parse_code(cells[self._key_column])
+        return (written,) if written and written != key else ()
 
-def default_key(request: CorpIdentLinkRequest) -> tuple[str | None, str | None]:
-    """Return the default key, credit code and account together, and the credit code alone if it may be shown.
-
-    The key is ``None`` if the request has neither.
-    """
-    info = request.corp_ident_info
-    code, account = (info and info.credit_code) or "", request.account_name or ""
-    return combine_key(code, account) if code or account else None, _displayable(code.upper())
-
-
-def combine_key(code: str, account: str) -> str:
-    """Return the key of a credit code and an account, either of which may be empty."""
-    return f"{code.upper()}\x1f{account}"
-
-
-def _displayable(key: str) -> str | None:
-    """Return a key if it may be shown, whatever its column: a credit code, or a short id with few digits.
-
-    Names have no digits, and the numbers of people, phones and cards have many.
-    """
-    shown = _CREDIT_CODE.fullmatch(key) or (_SHORT_ID.fullmatch(key) and not _MANY_DIGITS.search(key))
-    return key if shown and not _PERSONAL_DATA.fullmatch(key) else None
+    def _as_written(self, field: str, cells: Sequence[str]) -> str:
+        """Return the text of a field's cell as earlier versions read it."""
+        return parse_code(cells[self._columns.indexes[field]])[0] or "" if field in self._columns.indexes else ""
 
 
 async def request_rows(
@@ -188,9 +217,12 @@ async def request_rows(
     async for request in _iterate(requests):
         number += 1
         row_key, label = default_key(request) if key is None else (key(request) or None, None)
+        former = former_keys(code_and_account(request)) if key is None else ()
         problems = () if row_key else (Problem("", "has no key; give it a credit code or an account, or pass key="),)
         without_id = evolve(request, client_request_id=None)
-        yield Row(row_number=number, key=row_key, request=without_id, label=label, problems=problems)
+        yield Row(
+            row_number=number, key=row_key, request=without_id, label=label, problems=problems, former_keys=former
+        )
 
 
 async def _iterate(

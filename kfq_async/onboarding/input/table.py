@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from kfq_async.onboarding.input.workbook_reader import column_letters
 from kfq_async.onboarding.records import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Table", "TableRow", "column_name", "make_row", "strip_trailing_blanks"]
+__all__ = ["Table", "TableRow", "column_name", "make_row", "strip_trailing_blanks", "title_notice"]
 
 
 @frozen
@@ -51,11 +52,7 @@ def column_name(headings: Sequence[str], index: int) -> str:
     """Return a column's heading, or its spreadsheet letters (``column B``) if it has none."""
     if index < len(headings) and headings[index].strip():
         return headings[index].strip()
-    letters, rest = "", index + 1
-    while rest:
-        rest, letter = divmod(rest - 1, 26)
-        letters = chr(ord("A") + letter) + letters
-    return f"column {letters}"
+    return f"column {column_letters(index)}"
 
 
 def strip_trailing_blanks(cells: Sequence[str]) -> tuple[str, ...]:
@@ -69,9 +66,24 @@ def strip_trailing_blanks(cells: Sequence[str]) -> tuple[str, ...]:
 def make_row(
     row_number: int, cells: Sequence[str], headings: Sequence[str], problems: tuple[Problem, ...] = ()
 ) -> TableRow:
-    """Return a row with one cell per heading; a cell beyond the last heading is a problem and is dropped."""
+    """Return a row with one cell per heading.
+
+    Data without a heading is a problem of the row: a cell beyond the last heading, which is dropped, or a cell under a
+    blank heading.
+    """
     width, filled = len(headings), len(strip_trailing_blanks(cells))
     if filled > width:
         message = f"has a cell beyond the last heading, in {column_name((), filled - 1)}; is a cell split in two?"
         problems = (*problems, Problem("", message))
+    for index in range(min(filled, width)):
+        if not headings[index].strip() and cells[index].strip():
+            message = f"has data in {column_name((), index)}, which has no heading; write one, in one row of headings"
+            problems = (*problems, Problem("", message))
     return TableRow(row_number, (*cells[:width], *[""] * (width - len(cells))), problems)
+
+
+def title_notice(heading_row: int, first_row: int) -> tuple[str, ...]:
+    """Return the notice that rows above the headings are skipped, if there are any."""
+    if heading_row == first_row:
+        return ()
+    return (f"row {heading_row} holds the headings, and the title above it is skipped; or choose --header-row",)

@@ -1,7 +1,8 @@
 """Checks of a request before it is sent, some by python-stdnum. Pure.
 
-A check cannot tell whether a number is in use, only whether it is well-formed, so by default its findings are
-warnings: even the credit code in the platform's own documentation fails its check digit.
+There are two grades of findings. What is improbable is a warning, because a check cannot tell whether a number is in
+use: even the credit code in the platform's own documentation fails its check digit. What is impossible, such as an
+account that is neither a mobile number nor an e-mail address, is fatal.
 """
 
 from __future__ import annotations
@@ -29,16 +30,27 @@ _MAX_URL = 4000
 _RESIDENT_CARD_TYPES = (None, 1)
 """Values of ``id_card_type`` taken for a resident card. The platform documents no list; its example shows 1, and a card
 without a type can hardly be anything else."""
+_MAX_DIGITS = 15
+"""Digits that a spreadsheet keeps of a number; it replaces the others by zeros."""
 _NOT_A_MOBILE = "is not a mainland mobile number (11 digits, starting with 13 to 19)"
 _WRONG_CHECK_DIGIT = "has a wrong check digit; is it mistyped?"
+_LOST_DIGITS = (
+    "ends in zeros and has a wrong check digit: a spreadsheet keeps 15 digits of a number; format the column as text "
+    "and type it again"
+)
+_IMPOSSIBLE_ACCOUNT = "is neither a mainland mobile number nor an e-mail address"
+_IMPOSSIBLE = frozenset({_LOST_DIGITS, _IMPOSSIBLE_ACCOUNT})
+"""Messages that are fatal without ``strict`` too."""
 
 
 def validate(request: CorpIdentLinkRequest, *, strict: bool = False) -> list[Problem]:
-    """Return the problems of a request by field: warnings, or fatal with ``strict``.
+    """Return the problems of a request by field: warnings, or fatal if impossible or with ``strict``.
 
     Raises `SourceError` if python-stdnum is not installed.
     """
-    return [Problem(field, message, strict) for field, message in _messages(request) if message]
+    return [
+        Problem(field, message, strict or message in _IMPOSSIBLE) for field, message in _messages(request) if message
+    ]
 
 
 def require_stdnum() -> None:
@@ -59,6 +71,7 @@ def _messages(request: CorpIdentLinkRequest) -> Iterator[tuple[str, str]]:
     if operator.id_card_type in _RESIDENT_CARD_TYPES:
         yield "id_card", _resident_id(operator.id_card)
     yield "mobile", _mobile(operator.mobile)
+    yield "bank_card", _bank_card(operator.bank_card)
     yield "callback_page", _url(request.callback_page)
     yield "auth_callback_url", _url(request.auth_callback_url)
 
@@ -70,12 +83,14 @@ def _credit_code(value: str | None) -> str:
         return ""
     code = value.upper()
     if len(code) != 18:
+        if _ends_in_lost_digits(code):
+            return _LOST_DIGITS
         return "must have 18 characters"
     # Not uscc.validate(): it demands a digit at the start, where codes of rural collectives have N and of unions A.
     if not re.fullmatch("[0-9]{6}", code[2:8]):
         return "must have the six digits of a region as its characters 3 to 8"
     try:
-        return "" if code[-1] == uscc.calc_check_digit(code) else _WRONG_CHECK_DIGIT
+        return "" if code[-1] == uscc.calc_check_digit(code) else _wrong_check_digit(code)
     except ValueError:
         return "has an invalid character; a credit code has digits and capital letters except I, O, S, V and Z"
 
@@ -88,6 +103,8 @@ def _resident_id(value: str | None) -> str:
         return ""
     number = value.upper()
     if not re.fullmatch("[0-9]{17}[0-9X]", number):
+        if _ends_in_lost_digits(number):
+            return _LOST_DIGITS
         return "is not the number of a resident card (17 digits, then a digit or X)"
     # Not ric.validate(): it looks the district up in a list that lacks newer districts and the codes of residence
     # permits for Hong Kong, Macao and Taiwan residents (810000, 820000, 830000).
@@ -95,7 +112,23 @@ def _resident_id(value: str | None) -> str:
         ric.get_birth_date(number)
     except InvalidComponent:
         return "has no valid date of birth in its digits 7 to 14"
-    return "" if number[-1] == ric.calc_check_digit(number) else _WRONG_CHECK_DIGIT
+    return "" if number[-1] == ric.calc_check_digit(number) else _wrong_check_digit(number)
+
+
+def _bank_card(value: str | None) -> str:
+    """Return the message for digits that were lost; other numbers are not checked, since not all have a check digit."""
+    from stdnum import luhn
+
+    return _LOST_DIGITS if value and _ends_in_lost_digits(value) and not luhn.is_valid(value) else ""
+
+
+def _wrong_check_digit(number: str) -> str:
+    return _LOST_DIGITS if _ends_in_lost_digits(number) else _WRONG_CHECK_DIGIT
+
+
+def _ends_in_lost_digits(number: str) -> bool:
+    """Return whether a number has more digits than a spreadsheet keeps, and zeros in place of the others."""
+    return len(number) > _MAX_DIGITS and number.isdecimal() and not number[_MAX_DIGITS:].strip("0")
 
 
 def _mobile(value: str | None) -> str:
@@ -104,7 +137,7 @@ def _mobile(value: str | None) -> str:
 
 def _account(value: str | None) -> str:
     valid = not value or _MOBILE.fullmatch(value) or _EMAIL.fullmatch(value)
-    return "" if valid else "is neither a mainland mobile number nor an e-mail address"
+    return "" if valid else _IMPOSSIBLE_ACCOUNT
 
 
 def _url(value: str | None) -> str:

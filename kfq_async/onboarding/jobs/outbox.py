@@ -13,7 +13,7 @@ from attrs import evolve
 from kfq_async.errors import LedgerError
 from kfq_async.models.masking import MaskedBytes
 from kfq_async.onboarding.decisions import apply_result, mark_pending
-from kfq_async.onboarding.ledgers.base import Hashes
+from kfq_async.onboarding.ledgers.base import HASH_BYTES, Hashes
 from kfq_async.onboarding.records import FINAL_STATES, State
 from kfq_async.protocol.requests import EncodedRequest
 
@@ -69,7 +69,7 @@ class Outbox:
                 return None
             async for (sealed,) in await transaction.connection.execute(_GET, (client_request_id,)):
                 request = self._cipher.decrypt(sealed, client_request_id)
-                if self._hashes.body(request.body) != entry.body_hash:
+                if self._hashes.body(request.body) != entry.body_hash[:HASH_BYTES]:
                     raise LedgerError(
                         f"request {client_request_id} is not the one that was enqueued last, since the database was "
                         "changed: enqueue its row again"

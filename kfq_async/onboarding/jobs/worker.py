@@ -60,6 +60,7 @@ class OnboardingJobs:
         secret: As in `PostgresLedger`; it also encrypts the requests that wait.
         schema: As in `PostgresLedger`.
         callbacks: Binds each request's callback URLs to its id; ``None`` leaves the URLs of the rows as they are.
+        earlier_callbacks: As in `Onboarding`.
         stalled_after: Seconds without a heartbeat, 1 to 59, after which a worker's jobs are given to others.
         connections: As in `PostgresLedger`.
         clock: Returns the time in seconds since the epoch.
@@ -75,6 +76,7 @@ class OnboardingJobs:
         secret: bytes,
         schema: str = SCHEMA,
         callbacks: CallbackUrls | None = None,
+        earlier_callbacks: Sequence[CallbackUrls] = (),
         stalled_after: int = 30,
         connections: int = 10,
         clock: Callable[[], float] = time.time,
@@ -87,6 +89,7 @@ class OnboardingJobs:
         self._outbox = Outbox(self.ledger, clock=clock)
         self._schema = schema
         self._callbacks = callbacks
+        self._earlier_callbacks = tuple(earlier_callbacks)
         self._stalled_after = stalled_after
         self._clock = clock
         self._circuit_breaker = CircuitBreaker()
@@ -189,7 +192,14 @@ class OnboardingJobs:
     async def _enqueue(self, rows: Sequence[Row], *, run: int, **options: bool) -> list[Outcome]:
         try:
             async with self.ledger.transaction() as transaction:
-                planner = Planner(transaction, run=run, callbacks=self._callbacks, clock=self._clock, **options)
+                planner = Planner(
+                    transaction,
+                    run=run,
+                    callbacks=self._callbacks,
+                    earlier_callbacks=self._earlier_callbacks,
+                    clock=self._clock,
+                    **options,
+                )
                 decisions = await planner.decide(rows)
                 await self._defer(transaction, [each for each in decisions if isinstance(each, PendingRequest)])
         except exceptions.ProcrastinateException as problem:

@@ -126,6 +126,7 @@ class Hashes:
             raise ValueError(f"a ledger's secret has {SECRET_BYTES} bytes, not {len(secret)}")
         self._key = _new_hash(secret, b"key")
         self._body = _new_hash(secret, b"body")
+        self._token = _new_hash(secret, b"token")
         self._check = _new_hash(secret, b"check")
 
     def key(self, text: str) -> bytes:
@@ -135,6 +136,10 @@ class Hashes:
     def body(self, body: bytes) -> bytes:
         """Hash a request's body as sent."""
         return _digest(self._body, body)
+
+    def token(self, token: str) -> bytes:
+        """Hash the token of a tenant."""
+        return _digest(self._token, token.encode("utf-8", "surrogatepass"))
 
     def check(self) -> bytes:
         """Return a value that identifies this secret."""

@@ -280,6 +280,20 @@ class SqliteLedger:
 
         return await self._do(work)
 
+    async def fact(self, name: str) -> str | None:
+        """Return the fact of this name, or ``None``."""
+        value = await self._do(lambda: self._fact(name))
+        return None if value is None else str(value)
+
+    async def replace_fact(self, name: str, value: str) -> None:
+        """Store a fact about the whole ledger in place of the one of this name."""
+
+        def work() -> None:
+            with self._transaction(runner=True):
+                self._run(SET_FACT, (name, value))
+
+        await self._do(work)
+
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:
         """Record the status that a notification carried if it supersedes the one on record.
 

@@ -30,7 +30,7 @@ from kfq_async.sandbox.web.frame import headers, page, refused
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kfq_async.models.contracts import ContractUser
+    from kfq_async.models.parties import ContractUser
     from kfq_async.sandbox.administration import ContractAdministration
     from kfq_async.sandbox.events import EventSender
     from kfq_async.sandbox.lifecycle import ContractState, Party, Step

@@ -27,7 +27,7 @@ from aiohttp import web
 from attrs import evolve
 
 from kfq_async.documents import PdfError
-from kfq_async.models.contracts import PositionParam, RelationDoc
+from kfq_async.models.parties import PositionParam, RelationDoc
 from kfq_async.sandbox.addresses import web_address
 from kfq_async.sandbox.checks import AuditedRefusal, Refused
 from kfq_async.sandbox.collisions import DrivingKind

@@ -48,6 +48,7 @@ def test_text(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "3. page 3, line 1: Seal",
         "   seal at x 72.0 to 192.0, y 722.0 to 842.0 pt, y upwards",
         "   warning: the mark jumps to the top of the page",
+        "kfq contract draft finds the keyword here, and sends its own place as coordinates",
     ]
 
 
@@ -123,6 +124,7 @@ def test_tagged_documents(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         f"{file}, 1 page: Seal is not found by the platform",
         "- page 1, line 1: Seal",
         "warning: the PDF is tagged (an ActualText over several glyphs): the platform finds no keyword in it",
+        "kfq contract draft finds the keyword here, and sends its own place as coordinates",
     ]
 
 

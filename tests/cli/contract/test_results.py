@@ -17,7 +17,12 @@ from kfq_async.errors import (
     TasksUnavailable,
     TotalTimeout,
 )
-from kfq_async.models.contracts import ContractStatus, ContractTask, ContractTasks, TaskParty
+from kfq_async.models.contracts import (
+    ContractStatus,
+    ContractTask,
+    ContractTasks,
+    TaskParty,
+)
 
 PARTY = TaskParty(name="张三", contact_type="MOBILE", contact="13800138000")
 TASKS = ContractTasks(

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from kfq_async import CorpIdentLinkRequest
-from kfq_async.cli.onboard.options import parse_callback_urls, parse_columns, parse_concurrency, parse_rate_limit
+from kfq_async.cli.onboard.options import (
+    check_callback_options,
+    create_callback_urls,
+    parse_callback_secrets,
+    parse_columns,
+    parse_concurrency,
+    parse_rate_limit,
+)
 from kfq_async.cli.options import UsageError
 
 PAGE, NOTIFY = "https://shop.example/done", "https://shop.example/hooks"
@@ -68,14 +75,17 @@ def test_invalid_rate_limits(value: str) -> None:
         parse_rate_limit(value)
 
 
-def test_parse_callback_urls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both URLs are bound with the secret of the environment."""
-    monkeypatch.setenv("KFQ_CALLBACK_SECRET", "ab" * 32)
-    urls = parse_callback_urls(PAGE, NOTIFY)
-    assert urls is not None
-    bound = urls.bind(CorpIdentLinkRequest(client_request_id="id-1"))
+def test_callback_urls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """URLs are bound with the first secret of the environment."""
+    monkeypatch.setenv("KFQ_CALLBACK_SECRET", f"{'ab' * 32},{'cd' * 16}")
+    secrets = parse_callback_secrets()
+    assert secrets == [b"\xab" * 32, b"\xcd" * 16]
+    assert "ab" not in repr(secrets)
+    bound = create_callback_urls(PAGE, NOTIFY, secrets).bind(CorpIdentLinkRequest(client_request_id="id-1"))
+    assert bound == create_callback_urls(PAGE, NOTIFY, secrets[:1]).bind(bound)
     assert str(bound.auth_callback_url).startswith(f"{NOTIFY}/")
-    assert parse_callback_urls(None, None) is None
+    check_callback_options(PAGE, NOTIFY)
+    check_callback_options(None, None)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +94,7 @@ def test_parse_callback_urls(monkeypatch: pytest.MonkeyPatch) -> None:
         (PAGE, None, "ab" * 32, "--page and --notify go together"),
         (None, NOTIFY, "ab" * 32, "--page and --notify go together"),
         (PAGE, NOTIFY, "secret!", "KFQ_CALLBACK_SECRET must hold hexadecimal digits, two per byte"),
-        (PAGE, NOTIFY, "abc", "KFQ_CALLBACK_SECRET: non-hexadecimal"),
+        (PAGE, NOTIFY, "abc", "KFQ_CALLBACK_SECRET must hold hexadecimal digits, two per byte"),
         (PAGE, NOTIFY, "abcd", "KFQ_CALLBACK_SECRET: a secret has 2 bytes"),
         (PAGE, NOTIFY, "", "KFQ_CALLBACK_SECRET: a secret has 0 bytes"),
         ("shop.example", NOTIFY, "ab" * 32, "page must be like https"),
@@ -96,5 +106,5 @@ def test_invalid_callback_urls(
     """The error names the invalid part and never shows the secret."""
     monkeypatch.setenv("KFQ_CALLBACK_SECRET", secret)
     with pytest.raises(UsageError, match=message) as raised:
-        parse_callback_urls(page, notify)
+        check_callback_options(page, notify)
     assert not secret or secret not in str(raised.value)

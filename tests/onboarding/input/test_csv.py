@@ -37,16 +37,57 @@ def test_only_a_line_break_ends_a_row(inside: str, tmp_path: Path) -> None:
 
 
 def test_width_of_rows(tmp_path: Path) -> None:
-    """Too few or too many cells are problems of the row; blank cells at its end do not count."""
+    """Too many cells are a problem of the row; blank cells at its end may be missing and do not count."""
     short, long, blank = rows(tmp_path, "税号,名,,\n1\n1,2,3\n1,2,,,,\n")
-    assert short.cells == ("1", "")
-    assert [str(problem) for problem in short.problems] == [
-        "has 1 cells for 2 headings; a cell or a delimiter is missing"
-    ]
+    assert (short.cells, short.problems) == (("1", ""), ())
     assert [str(problem) for problem in long.problems] == [
         "has a cell beyond the last heading, in column C; is a cell split in two?"
     ]
     assert (blank.cells, blank.problems) == (("1", "2"), ())
+
+
+def test_data_under_a_blank_heading(tmp_path: Path) -> None:
+    """Data under a blank heading is never dropped without a word; a blank column is in order."""
+    first, second = rows(tmp_path, "税号,,名\n1,x,甲\n2,,乙\n")
+    assert [str(problem) for problem in first.problems] == [
+        "has data in column B, which has no heading; write one, in one row of headings"
+    ]
+    assert second.problems == ()
+
+
+@pytest.mark.parametrize(("first", "delimiter"), [("sep=;", ";"), ("SEP=|", "|"), ("sep=,", ","), ("sep=\t", "\t")])
+def test_declared_delimiter(first: str, delimiter: str, tmp_path: Path) -> None:
+    """The line in which Excel declares the delimiter is no row."""
+    (row,) = rows(tmp_path, f"{first}\r\n税号{delimiter}名,称\r\n1{delimiter}甲\r\n")
+    assert (row.row_number, row.cells[0]) == (3, "1")
+
+
+def test_blank_before_a_quotation_mark(tmp_path: Path) -> None:
+    """A blank between a delimiter and a quotation mark belongs to neither."""
+    (row,) = rows(tmp_path, '税号, 名\n"1", "甲, 乙"\n')
+    assert row.cells == ("1", "甲, 乙")
+
+
+def test_title(tmp_path: Path) -> None:
+    """A title above the headings is skipped with a notice."""
+    file = tmp_path / "a.csv"
+    file.write_text("名单（截至20240630）\n\n单位：家;\n企业名称;税号\n甲;1\n")
+    table = open_table(file)
+    assert table.headings == ("企业名称", "税号")
+    assert table.notices == ("row 4 holds the headings, and the title above it is skipped; or choose --header-row",)
+    assert [(row.row_number, row.cells) for row in table.rows()] == [(5, ("甲", "1"))]
+
+
+def test_header_row(tmp_path: Path) -> None:
+    """The line of the headings can be chosen, and must not be blank."""
+    file = tmp_path / "a.csv"
+    file.write_text("企业名称,税号\n\n" + "x,y\n" * 20 + "甲方,代码\n1,2\n")
+    table = open_table(file, header_row=23)
+    assert (table.headings, table.notices) == (("甲方", "代码"), ())
+    assert [row.cells for row in table.rows()] == [("1", "2")]
+    for line in (2, 99):
+        with pytest.raises(SourceError, match=f"has no data on line {line}"):
+            open_table(file, header_row=line)
 
 
 @pytest.mark.parametrize(

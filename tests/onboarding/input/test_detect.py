@@ -37,6 +37,10 @@ def test_suffix_does_not_matter(suffix: str, tmp_path: Path) -> None:
         (b"\xef\xbb\xbf\r\n<?xml version='1.0'?>", "is HTML or XML"),
         (b"PK\x03\x04 and nothing of a workbook", "is not a workbook, or damaged"),
         (bytes.fromhex("d0cf11e0a1b11ae1") + b"x" * 600, "is not a workbook, or damaged"),
+        (b"%PDF-1.7\n", "is a PDF"),
+        (b"MIME-Version: 1.0\n", "is a web archive"),
+        (b"ID;PWXL;N;E\n", "is a SYLK file"),
+        (b"{\\rtf1\\ansi", "is a text document"),
         (b"\xff\xfea\x00,\x00", "is in UTF-16; save it as CSV UTF-8"),
     ],
 )
@@ -47,6 +51,14 @@ def test_file_without_table(content: bytes, message: str, tmp_path: Path) -> Non
     with pytest.raises(SourceError, match=message) as problem:
         open_table(file)
     assert str(problem.value).startswith(str(file))
+
+
+def test_lock_file(tmp_path: Path) -> None:
+    """What Excel leaves beside an open workbook is no workbook."""
+    file = tmp_path / "~$companies.xlsx"
+    file.write_bytes(b"\x05Zhang" + bytes(100))
+    with pytest.raises(SourceError, match="beside an open workbook"):
+        open_table(file)
 
 
 def test_unreadable_file(tmp_path: Path) -> None:
@@ -67,3 +79,6 @@ def test_inapplicable_options(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("税号\n")
     with pytest.raises(SourceError, match="is a text file, which has no sheets"):
         open_table(tmp_path / "a.csv", sheet="企业")
+    (tmp_path / "a.jsonl").write_text("{}")
+    with pytest.raises(SourceError, match="is JSON, which has no row of headings"):
+        open_table(tmp_path / "a.jsonl", header_row=1)

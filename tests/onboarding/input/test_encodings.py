@@ -66,6 +66,35 @@ def test_neither_encoding(file: Path) -> None:
         open_table(file)
 
 
+def test_damage_in_a_later_line(file: Path) -> None:
+    """Each line of a file in GB18030 is checked, so that the message names the line."""
+    file.write_bytes((LINE * 2).encode("gb18030") + b"\x80" + LINE.encode("gb18030"))
+    with pytest.raises(SourceError, match="line 3 is neither in UTF-8"):
+        open_table(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("臺北某甲科技股份有限公司,陳某", "big5"),
+        ("東京某商事株式会社,山田太郎", "shift_jis"),
+        ("Müller Präzision GmbH,Jörg Müller", "cp1252"),
+    ],
+)
+def test_other_encodings(text: str, encoding: str, file: Path) -> None:
+    """An encoding that is valid GB18030 by chance is refused, and can be named."""
+    file.write_bytes(f"company_name,legal_rep,credit_code\n{text},1\n".encode(encoding))
+    with pytest.raises(SourceError, match=r"the encoding is not known.*--encoding, such as big5"):
+        open_table(file)
+    assert [row.cells[:2] for row in open_table(file, encoding=encoding).rows()] == [tuple(text.split(","))]
+
+
+def test_rare_characters(file: Path) -> None:
+    """Rare characters of GBK are read as long as most of the text is in daily use."""
+    file.write_bytes("企业名称,税号,法人\n某某科技有限公司,1,张䶮\n".encode("gb18030"))
+    assert [row.cells[2] for row in open_table(file).rows()] == ["张䶮"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"), [(b"a\n1\0\n", "line 2 has a NUL byte"), (b"x" * (1 << 20), "line 1 has more")]
 )

@@ -19,7 +19,9 @@ from kfq_async.onboarding.input.mapping import (
     closest_heading,
     field_for_heading,
     find_heading,
+    find_heading_row,
     looks_like_data,
+    same_heading,
 )
 
 FULL = {
@@ -152,9 +154,9 @@ def test_key_is_not_required() -> None:
     assert Columns.of(["企业名称", "编号"], key_required=False).indexes == {"company_name": 0}
     with pytest.raises(
         SourceError,
-        match="no heading is recognised; did you mean 企业名? the headings are 企业名, 编号".replace("?", r"\?"),
+        match="no heading is recognised; did you mean 企业民称? the headings are 企业民称, 编号".replace("?", r"\?"),
     ):
-        Columns.of(["企业名", "编号"], key_required=False)
+        Columns.of(["企业民称", "编号"], key_required=False)
 
 
 def test_missing_headings() -> None:
@@ -193,6 +195,20 @@ def test_missing_headings() -> None:
         ("银行卡号", "bank_card"),
         ("callbackPage", "callback_page"),
         ("authCallbackUrl", "auth_callback_url"),
+        ("企业名称*必填", "company_name"),
+        ("手机号码：必填", "mobile"),
+        ("经办人姓名 (必填项）", "operator_name"),
+        ("选填-银行卡号", "bank_card"),
+        ("Mobile (required)", "mobile"),
+        ("必填", None),
+        ("公司名", "company_name"),
+        ("社会统一信用代码", "credit_code"),
+        ("联系人电话", "mobile"),
+        ("联系人手机号", "mobile"),
+        ("联系人身份证号", "id_card"),
+        ("办理人姓名", "operator_name"),
+        ("法人手机号", None),
+        ("法人身份证号", None),
         ("备注", None),
         ("", None),
         ("（）", None),
@@ -201,6 +217,56 @@ def test_missing_headings() -> None:
 def test_field_for_heading(heading: str, field: str | None) -> None:
     """Headings are recognised in both languages, with any brackets, punctuation and whitespace."""
     assert field_for_heading(heading) == field
+
+
+@pytest.mark.parametrize("bank", ["开户银行", "开户行名称", "Bank Name", "银行"])
+@pytest.mark.parametrize("account", ["账号", "账户", "Account"])
+def test_account_of_a_bank(bank: str, account: str) -> None:
+    """An account beside a bank is the company's; the operator's is named or chosen."""
+    with pytest.raises(SourceError, match=f"the column {account} stands beside a bank"):
+        Columns.of(["税号", bank, account])
+    assert Columns.of(["税号", bank, account], {"account_name": account}).indexes["account_name"] == 2
+    assert Columns.of(["税号", bank, "经办人账号"]).indexes["account_name"] == 2
+    assert Columns.of(["税号", bank]).indexes == {"credit_code": 0}
+    assert Columns.of(["银行卡号", account]).indexes["account_name"] == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "index"),
+    [
+        ([["企业名称", "税号"], ["甲", "1"]], 0),
+        ([["名单（截至20240630）", "", ""], ["企业名称", "税号"], ["甲", "1"]], 1),
+        ([["供应商", "", "制表日期：2024年6月"], ["单位：元"], ["企业名称", "税号"]], 2),
+        ([["企业信息", "", "经办人"], ["企业名称", "税号", "姓名"]], 1),
+        ([["税号", "备注"], ["1", "甲"]], 0),
+        ([["x"], ["y"]], 0),
+    ],
+)
+def test_find_heading_row(rows: list[list[str]], index: int) -> None:
+    """A title above the headings is skipped if a later row names several fields."""
+    assert find_heading_row(rows) == index
+
+
+def test_expected_headings() -> None:
+    """A row with a heading that the caller named is the row of headings."""
+    rows = [["名单"], ["甲方", "代码"], ["企业名称", "税号"]]
+    assert find_heading_row(rows, ["甲方"]) == 1
+    assert find_heading_row(rows, ["乙方"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "heading"),
+    [("企业名称", "企业名称"), ("企业名称 *", "*企业名称（必填）"), (" company name", "COMPANY_NAME")],
+)
+def test_same_heading(cell: str, heading: str) -> None:
+    """A repeated heading is found whatever its case and punctuation."""
+    assert same_heading(cell, heading)
+
+
+@pytest.mark.parametrize(("cell", "heading"), [("甲", "企业名称"), ("*", "-"), ("x" * 1001, "x" * 1000)])
+def test_other_text_than_the_heading(cell: str, heading: str) -> None:
+    """Other text is no heading, and punctuation alone is none either."""
+    assert not same_heading(cell, heading)
 
 
 @pytest.mark.parametrize("field", FIELDS)

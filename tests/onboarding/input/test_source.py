@@ -11,7 +11,8 @@ import pytest
 from kfq_async.errors import SourceError
 from kfq_async.models.identity import CorpIdentInfo, CorpIdentLinkRequest
 from kfq_async.onboarding.input.mapping import FIELDS
-from kfq_async.onboarding.input.source import FileSource, default_key, request_rows
+from kfq_async.onboarding.input.source import FileSource, request_rows
+from kfq_async.onboarding.keys import default_key
 from kfq_async.onboarding.output.files import writer_for
 from kfq_async.onboarding.records import Row
 from workbooks import write_workbook
@@ -39,7 +40,7 @@ def test_rows(tmp_path: Path) -> None:
     assert (second.row_number, second.key, second.label) == (4, "\x1fa@example.com", None)
     assert first.request == CorpIdentLinkRequest(
         account_name="13800138000",
-        corp_ident_info=CorpIdentInfo(company_name="甲", credit_code=CODE.lower()),
+        corp_ident_info=CorpIdentInfo(company_name="甲", credit_code=CODE),
         client_request_id=None,
     )
     assert not first.problems
@@ -49,6 +50,7 @@ def test_iterating_starts_over(tmp_path: Path) -> None:
     """Each iteration begins with the first row."""
     source = FileSource(write(tmp_path, "税号", CODE, "9"))
     assert [*source] == [*source]
+    assert source.count() == 2
     assert [line.cells for line, _ in source.with_cells()] == [(CODE,), ("9",)]
     assert source.headings == ("税号",)
 
@@ -186,10 +188,32 @@ def test_problems_of_unused_columns_are_ignored(tmp_path: Path) -> None:
     assert (problem.column, problem.fatal) == ("银行卡号", True)
 
 
-def test_row_with_too_few_cells(tmp_path: Path) -> None:
-    """A row with too few cells is invalid, and the others are not affected."""
+def test_short_row(tmp_path: Path) -> None:
+    """Blank cells at the end of a row may be missing."""
     rows = [*FileSource(write(tmp_path, "税号,企业名称", CODE, f"{CODE},甲"))]
-    assert [row.invalid for row in rows] == [True, False]
+    assert [row.invalid for row in rows] == [False, False]
+
+
+def test_rows_that_are_no_company(tmp_path: Path) -> None:
+    """A remark has one message of its own, and a row needs a name or a code if there is a column for it."""
+    lines = ["合计,,1家,", ",,,13800138000", f",,{CODE},13800138000", "甲,张三,,13800138000"]
+    remark, nameless, coded, named = FileSource(write(tmp_path, "企业名称,法人,税号,账号", *lines))
+    assert messages(remark) == [
+        "is a total, a signature, a note, an instruction or an example, not a company; delete the row"
+    ]
+    assert messages(nameless) == ["has neither a company's name nor a credit code; fill one in, or delete the row"]
+    assert (coded.problems, named.problems) == ((), ())
+    (row,) = FileSource(write(tmp_path, "账号", "13800138000"))
+    assert not row.invalid
+
+
+def test_header_row(tmp_path: Path) -> None:
+    """Headings that the caller named are found below a title, or their row is chosen."""
+    file = write(tmp_path, "名单", "甲方,代码", f"某某,{CODE}")
+    columns = {"company_name": "甲方", "credit_code": "代码"}
+    for source in (FileSource(file, columns=columns), FileSource(file, columns=columns, header_row=2)):
+        assert [row.row_number for row in source] == [3]
+    assert len([*FileSource(file, columns={"credit_code": "代码"}, key="甲方")]) == 1
 
 
 def test_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

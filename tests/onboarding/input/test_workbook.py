@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from pathlib import Path
-from types import SimpleNamespace
-from zipfile import ZipFile
 
 import pytest
 import xlsxwriter
 
 from kfq_async.errors import SourceError
-from kfq_async.onboarding.input import Table, TableRow, open_table, workbook
-from kfq_async.onboarding.input.workbook import uncomputed_cells
+from kfq_async.onboarding.input import Table, TableRow, open_table, workbook_reader
 from workbooks import rewrite, write_workbook
 
 XLS = Path(__file__).parents[2] / "wire" / "companies.xls"
@@ -203,31 +199,11 @@ def test_password(inside: bytes, tmp_path: Path) -> None:
 def test_damaged_workbook(tmp_path: Path) -> None:
     """Damage is an error, whether it shows on opening or later."""
     file = rewrite(write_workbook(tmp_path / "a.xlsx", ["税号"]), "xl/worksheets/sheet1.xml", "</c>", "</d>")
-    with pytest.raises(SourceError, match="is not a workbook, or damaged"):
+    with pytest.raises(SourceError, match="the XML of the sheet 企业 cannot be read"):
         open_table(file)
     file.write_bytes(XLS.read_bytes()[:3000])
     with pytest.raises(SourceError, match="is not a workbook, or damaged"):
         open_table(file)
-
-
-class PanicException(BaseException):
-    """Stand-in for the exception of PyO3 for a panic of Rust, which cannot be imported."""
-
-
-@pytest.mark.parametrize(
-    ("raised", "expected"), [(PanicException, SourceError), (KeyboardInterrupt, KeyboardInterrupt)]
-)
-def test_panic(
-    raised: type[BaseException], expected: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A file that makes calamine panic counts as damaged; Ctrl-C passes through."""
-
-    def panic(*_: object) -> None:
-        raise raised
-
-    monkeypatch.setattr("python_calamine.CalamineWorkbook", SimpleNamespace(from_object=panic))
-    with pytest.raises(expected):
-        open_table(write_workbook(tmp_path / "a.xlsx", ["税号"]))
 
 
 def test_deleted_file(tmp_path: Path) -> None:
@@ -239,85 +215,58 @@ def test_deleted_file(tmp_path: Path) -> None:
         [*table.rows()]
 
 
-def test_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without python-calamine the error says how to install it."""
-    monkeypatch.setitem(sys.modules, "python_calamine", None)
-    with pytest.raises(SourceError, match=r"workbooks need python-calamine; run pip install 'kfq-async\[onboarding\]'"):
-        open_table(write_workbook(tmp_path / "a.xlsx", ["税号"]))
+def test_title_and_header_row(tmp_path: Path) -> None:
+    """A title above the headings is skipped with a notice, or the row of the headings is chosen."""
+    file = write_workbook(tmp_path / "a.xlsx", ["名单 20240630"], [], ["企业名称", "税号"], ["甲", "1"], ["乙", "2"])
+    table = open_table(file)
+    assert table.headings == ("企业名称", "税号")
+    assert table.notices == ("row 3 holds the headings, and the title above it is skipped; or choose --header-row",)
+    assert cells_of(table) == {4: ("甲", "1"), 5: ("乙", "2")}
+    table = open_table(file, header_row=4)
+    assert (table.headings, table.notices, cells_of(table)) == (("甲", "1"), (), {5: ("乙", "2")})
+    with pytest.raises(SourceError, match="row 2 of the sheet 企业 is blank; choose another --header-row"):
+        open_table(file, header_row=2)
 
 
-SHEET = "xl/worksheets/sheet1.xml"
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """Workbook with an error in AB3 and a formula in B2."""
+def test_wide_merged_rows(tmp_path: Path) -> None:
+    """Merged ranges up to the last column of a sheet count as far as there are headings."""
     file = tmp_path / "a.xlsx"
     with xlsxwriter.Workbook(str(file)) as book:
-        sheet = book.add_worksheet("企业")
-        sheet.write_formula(2, 27, "=NA()", None, "#N/A")
-        sheet.write_formula(1, 1, "=A1", None, 7)
-    return file
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["税号", "名"])
+        for row in range(1, 50):
+            sheet.merge_range(row, 2, row, 16_383, "")
+            sheet.write_row(row, 0, [str(row), "甲"])
+    assert len(cells_of(open_table(file))) == 49
 
 
-def places(file: Path) -> list[tuple[int, int]]:
-    """Return row and column of the uncomputed cells."""
-    return [(row, column) for row, column, _ in uncomputed_cells(file, "企业")]
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
+    """Run a script instead of the reader, and return a workbook."""
+    reader = tmp_path / "reader.py"
+    reader.write_text(f"import os, sys\n{script}\n")
+    monkeypatch.setattr(workbook_reader, "__file__", str(reader))
+    return write_workbook(tmp_path / "a.xlsx", ["税号"])
 
 
-def test_uncomputed_cells(file: Path) -> None:
-    """Errors and formulas without a value are found; an empty text is a value."""
-    assert places(file) == [(3, 27)]
-    assert places(rewrite(file, SHEET, "<v>7</v>", "<v/>")) == [(2, 1), (3, 27)]
-    assert places(rewrite(file, SHEET, '<c r="B2">', '<c r="B2" t="str">')) == [(3, 27)]
+@pytest.mark.parametrize("end", ["os.abort()", "os._exit(1)", "sys.exit()", "print('[1', end='')"])
+def test_reader_that_ends_early(end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the reader aborts, is killed by a limit or stops in a line, the message names the likely cell."""
+    file = stand_in(tmp_path, monkeypatch, end)
+    with pytest.raises(SourceError, match="takes too much memory or time; open it in a spreadsheet program"):
+        open_table(file)
+    stand_in(tmp_path, monkeypatch, f'print(\'{{"extent": "XFD9"}}\', flush=True); {end}')
+    with pytest.raises(SourceError, match="its sheet reaches to the cell XFD9: delete the rows and columns"):
+        open_table(file)
 
 
-def test_sheets_without_formulas_are_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sheet without formulas and errors is not parsed a second time."""
-    monkeypatch.delattr(workbook, "_parse_cells")
-    file = write_workbook(tmp_path / "a.xlsx", ["税号"], ["1"])
-    assert places(file) == []
-
-
-def test_mark_across_two_chunks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mark that is split between two chunks is found."""
-    monkeypatch.setattr(workbook, "_CHUNK", 3)
-    assert places(file) == [(3, 27)]
-
-
-def test_prefixes_and_absolute_targets(file: Path) -> None:
-    """Namespace prefixes and absolute paths, which other programs write, are understood."""
-    rewrite(file, SHEET, r"<(/?)(\w)", r"<\1x:\2")
-    rewrite(file, SHEET, "xmlns=", "xmlns:x=")
-    rewrite(file, "xl/_rels/workbook.xml.rels", 'Target="worksheets', 'Target="/xl/worksheets')
-    assert places(file) == [(3, 27)]
-
-
-def test_cell_without_reference(file: Path) -> None:
-    """A cell without a reference has no known place and is skipped."""
-    assert places(rewrite(file, SHEET, ' r="AB3"', "")) == []
-
-
-@pytest.mark.parametrize(
-    ("pattern", "replacement"),
-    [(">", ""), ('encoding="UTF-8"', 'encoding="UTF-9"'), ('encoding="UTF-8"', 'encoding="GBK"'), ("</c>", "</d>")],
-)
-def test_unreadable_xml(pattern: str, replacement: str, file: Path) -> None:
-    """If the XML with an uncomputed cell cannot be read, the workbook is refused: the cell would be sent as blank."""
-    with pytest.raises(SourceError, match=r"the XML of the sheet 企业 cannot be read \(\w+\); open it in"):
-        places(rewrite(file, SHEET, pattern, replacement))
-
-
-@pytest.mark.parametrize("reference", ["ABCD3", "AB" + "3" * 5000, "A" * 100_000 + "3"])
-def test_cell_beyond_a_sheet(reference: str, file: Path) -> None:
-    """A reference that no sheet has is skipped."""
-    assert places(rewrite(file, SHEET, ' r="AB3"', f' r="{reference}"')) == []
-
-
-def test_other_content(file: Path) -> None:
-    """Another ZIP and a file that is no ZIP have no such cells."""
-    with ZipFile(file, "w") as archive:
-        archive.writestr("content.xml", "x")
-    assert places(file) == []
-    file.write_bytes(b"x")
-    assert places(file) == []
+def test_reader_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader whose rows are not needed any more does not go on."""
+    script = """
+import json
+for message in ({"extent": ""}, {"sheet": "企业", "notices": []}, [1, ["税号"], [], []]):
+    print(json.dumps(message))
+while True:
+    print(json.dumps([2, ["x"], [], []]))
+"""
+    table = open_table(stand_in(tmp_path, monkeypatch, script))
+    assert next(iter(table.rows())).cells == ("x",)

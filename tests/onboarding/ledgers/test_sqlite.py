@@ -848,3 +848,15 @@ async def test_killed_while_migrating(path: Path, version_1: list[Entry], statem
         assert database.execute("SELECT count(key) FROM entries WHERE state = 'unsent'").fetchone() == (2,)
     async with SqliteLedger(path, secret=SECRET) as ledger:
         assert len(await all_of(ledger)) == len(version_1) - 1
+
+
+async def test_replaced_facts(path: Path) -> None:
+    """A fact can be read and replaced; only a runner replaces one."""
+    async with SqliteLedger(path) as ledger:
+        assert await ledger.fact("tenant") is None
+        await ledger.replace_fact("tenant", "one")
+        await ledger.replace_fact("tenant", "two")
+    async with SqliteLedger(path, exclusive=False) as ledger:
+        assert await ledger.fact("tenant") == "two"
+        with pytest.raises(LedgerError, match="exclusive=False"):
+            await ledger.replace_fact("tenant", "three")

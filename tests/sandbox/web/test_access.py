@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 OWN = "127.0.0.1:8899"
 PAGE = "/sandbox/identify/SBX1"
+CONTROL = "/sandbox/orders/SBX1/complete"
 API = f"/resrun-paas{API_PATH}"
 LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
@@ -225,7 +226,17 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.mark.parametrize(
     "path",
-    [f"{API}/contract/draft", PAGE, "/sandbox", "/sandbox/", "/sandbox/orders", "/sandbox/faults", "/", "/nothing"],
+    [
+        f"{API}/contract/draft",
+        PAGE,
+        "/sandbox",
+        "/sandbox/",
+        "/sandbox/orders",
+        CONTROL,
+        "/sandbox/faults",
+        "/",
+        "/nothing",
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "OPTIONS"])
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])

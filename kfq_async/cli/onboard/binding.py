@@ -1,0 +1,121 @@
+"""What a ledger is bound to: platform, key, tenant and callback URLs, checked before a run sends anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from attrs import field, frozen
+
+from kfq_async.callbacks.urls import CallbackUrls
+from kfq_async.cli.onboard.options import SECRET_VARIABLE, create_callback_urls, parse_callback_secrets
+from kfq_async.cli.options import UsageError
+from kfq_async.errors import LedgerError
+from kfq_async.models.fields import SECRET
+from kfq_async.onboarding import SqliteLedger, State
+from kfq_async.onboarding.ledgers.base import Hashes
+
+__all__ = ["Binding", "Callbacks", "default_ledger"]
+
+LEDGER_SUFFIX = ".ledger"
+DEFAULT_KEY = "credit code and account"
+SHOWN_DIGITS = 8
+"""Hexadecimal digits of a token's hash that are shown."""
+
+
+def default_ledger(source: Path) -> Path:
+    """Return the ledger of an input: the one of its name, or else the only one in its folder.
+
+    So companies are recognised in a renamed copy of the file. Raises `UsageError` if there are several others.
+    """
+    own = source.with_suffix(LEDGER_SUFFIX)
+    others = sorted(path for path in source.parent.glob(f"*{LEDGER_SUFFIX}") if path.is_file())
+    if own in others or not others:
+        return own
+    if len(others) > 1:
+        names = ", ".join(path.name for path in others)
+        raise UsageError(
+            f"{source.parent} holds several ledgers ({names}); name one of them, or a new one, by --ledger"
+        )
+    return others[0]
+
+
+@frozen
+class Callbacks:
+    """Callback URLs of a run, and those that earlier requests may carry."""
+
+    current: CallbackUrls | None = field(default=None, repr=False)
+    earlier: tuple[CallbackUrls, ...] = field(default=(), repr=False)
+
+
+@frozen(kw_only=True)
+class Binding:
+    """What a run is for; a ledger remembers it, and is refused for another."""
+
+    base_url: str
+    key: str | None
+    """Key column; ``None``: the default key."""
+    token: str | None = field(**SECRET)
+    """The tenant's token; ``None`` in a dry run without one."""
+    new_token: bool
+    """Whether another token than the ledger's is a new one of the same enterprise."""
+    page: str | None
+    notify: str | None
+
+    async def apply(self, ledger: SqliteLedger) -> tuple[str, Callbacks]:
+        """Check the ledger, store what it does not know yet, and return a line on its tenant, and the callbacks.
+
+        Raises `LedgerError` if it belongs to another platform, key or tenant: every row would be requested again, or
+        links of another enterprise be handed out.
+        """
+        facts = {
+            "platform": (self.base_url, "name another --ledger for another platform"),
+            "key": (self.key or DEFAULT_KEY, "give the same --key again, or name another --ledger"),
+        }
+        for name, (value, advice) in facts.items():
+            if (recorded := await ledger.record_fact(name, value)) != value:
+                raise LedgerError(f"{ledger.path} has the {name} {recorded}, not {value}: {advice}")
+        tenant = await self._apply_tenant(ledger)
+        return tenant, await self._apply_callbacks(ledger)
+
+    async def _apply_tenant(self, ledger: SqliteLedger) -> str:
+        if self.token is None:
+            return "not checked, since no token is given"
+        fingerprint = Hashes(ledger.secret).token(self.token).hex()
+        shown = f"token #{fingerprint[:SHOWN_DIGITS]}"
+        recorded = await ledger.fact("tenant")
+        if recorded == fingerprint:
+            return f"{shown}, as in the last run"
+        if recorded is not None and not self.new_token and await _has_orders(ledger):
+            raise LedgerError(
+                f"{ledger.path} belongs to another tenant (token #{recorded[:SHOWN_DIGITS]}, not "
+                f"#{fingerprint[:SHOWN_DIGITS]}): name another --ledger for another enterprise, or add --new-token if "
+                "the token is a new one of the same enterprise"
+            )
+        await ledger.replace_fact("tenant", fingerprint)
+        return f"{shown}, new to the ledger"
+
+    async def _apply_callbacks(self, ledger: SqliteLedger) -> Callbacks:
+        """Remember the URLs that are given, or return those of the last run."""
+        known = [(page, notify) for page, notify in json.loads(await ledger.fact("callbacks") or "[]")]
+        if self.page is not None and self.notify is not None:
+            known = [(self.page, self.notify), *(each for each in known if each != (self.page, self.notify))]
+            await ledger.replace_fact("callbacks", json.dumps(known))
+        if not known:
+            return Callbacks()
+        try:
+            secrets = parse_callback_secrets()
+            first, *earlier = [
+                create_callback_urls(page, notify, [secret]) for page, notify in known for secret in secrets
+            ]
+        except UsageError as error:
+            raise UsageError(f"the ledger's callback URLs need {SECRET_VARIABLE}; {error}") from None
+        return Callbacks(first, tuple(earlier))
+
+
+async def _has_orders(ledger: SqliteLedger) -> bool:
+    """Return whether the ledger holds links, or requests that may have led to one."""
+    found = False
+    async for _ in ledger.entries([State.LINKED, State.UNKNOWN]):
+        found = True
+    return found
