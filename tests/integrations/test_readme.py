@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GUIDE = guide("integrations")
-FASTAPI, SANIC, HANDLER = blocks(GUIDE, "python")
+FASTAPI, SANIC, HANDLER = blocks(GUIDE, "python")[:3]
 URLS = kfq.CallbackUrls([bytes(32)], page="http://127.0.0.1/corp/done", notify="http://127.0.0.1/hooks/kfq")
 BODY = make_body()
 
