@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["escape_formula", "open_csv"]
 
-_DELIMITERS = ",;\t"
 _DECLARATION = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)
+_DELIMITERS = (",", ";", "\t")
 # Cells that a spreadsheet program takes for a formula, behind any number of apostrophes: writing adds one apostrophe
 # and reading removes exactly one, so that every text survives the round trip.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
