@@ -46,14 +46,15 @@ _AROUND = _GUARDS + " \t\r\n\v\f\xa0\u3000"
 _QUOTED = re.compile(r'=?"([^"]*)"')
 """Text in quotation marks, with ``=`` as web exports write it to keep digits."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});")
+_ENTITY = re.compile(r"_x[0-9A-Fa-f]{4}_|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});")
 _PRIVATE_USE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _PLACEHOLDERS = frozenset(
     {"-", "--", "---", "—", "——", "–", "―", "/", "//", "\\", "#", "*", "."}
-    | {"无", "無", "暂无", "没有", "未知", "不详", "待定", "待补", "待补充", "空"}
+    | {"无", "無", "暂无", "没有", "未知", "不详", "待定", "待补", "待补充", "空", "(无)", "(空)"}
+    | {"不适用", "未填", "未填写", "待填", "缺"}
     | {"null", "nil", "none", "nan", "n/a", "n.a.", "na", "tbd"}
 )
-_ERROR_WORD = re.compile(r"#{2,}|#(?:N/A|DIV/0!|GETTING_DATA|[A-Z_]+[!?])|ERR:[0-9]{3}", re.IGNORECASE)
+_ERROR_WORD = re.compile(r"#{2,}|#N/A|#GETTING_DATA|#[\w/]+[!?]|ERR:[0-9]{3}", re.IGNORECASE)
 _TRAILING_ZEROS = re.compile(r"([0-9]+)\.0+")
 _SCIENTIFIC = re.compile(r"[0-9]+(\.[0-9]+)?E\+[0-9]+|[0-9]+\.[0-9]+E[0-9]+", re.IGNORECASE)
 _SEPARATORS = re.compile("[,，、;；]")
@@ -171,7 +172,7 @@ def _name_error(value: str) -> str:
     if not value or value.isalpha():
         return ""
     if _ENTITY.search(value):
-        return "has an HTML entity, such as &amp;; write the character itself"
+        return "has an escaped character, such as &amp; or _x000D_; write the character itself"
     if ("?" in value or "？" in value) and _CHINESE_CHARACTER.search(value):
         return _LOST_CHARACTER
     return "" if any(map(str.isalpha, value)) else "has no letters, so it is no name"

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["escape_formula", "open_csv"]
 
-_DELIMITERS = ",;\t"
 _DECLARATION = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)
+_DELIMITERS = (",", ";", "\t")
 # Text that a spreadsheet program takes for a formula, at the start of a cell or behind a character at which it may
 # split the cell: after any number of apostrophes and of blanks that it trims. Writing adds one apostrophe there and
 # reading removes exactly one, so that every text survives the round trip.

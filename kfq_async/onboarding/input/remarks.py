@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["remark_error"]
 
 _REMARK = re.compile(
-    "(?:合计|总计|小计|共计|总数|审核人?|复核人?|审批人?|批准人?|制表人?|填表人?|填报人?|经手人|负责人|签字|签名|盖章"
+    "[(（]?(?:合计|总计|小计|共计|总数|本页合计|共[0-9]+[家户个]|以下空白"
+    "|审核人?|复核人?|审批人?|批准人?|制表人?|制单人?|填表人?|填报人?|经手人|负责人|签字|签名|(?:公司|单位)?[盖签]章"
     "|制表日期|填表日期|填报单位|注意?|备注|附注|说明|填写说明|示例|样例|举例|例如?"
     "|total|sum|subtotal|grand total|notes?|remarks?|example|sample|prepared by|checked by|approved by|signature)"
-    r"\s*(?:[:：]|$)|[(（*]?(?:必填|选填)",
+    r"\s*(?:[:：)）]|$)|[(（*]?(?:必填|选填)",
     re.IGNORECASE,
 )
 """Start of a cell that is no name: one of these words alone or before a colon, or an instruction."""
@@ -36,7 +37,8 @@ def remark_error(cells: Sequence[str], columns: Columns) -> str:
         return "repeats the headings; delete the row"
     first = next((index for index, cell in enumerate(cells) if cell.strip()), 0)
     for index in {first, columns.indexes.get("company_name", first)}:
-        if _REMARK.match(clean_text(cells[index][:_MAX_CELL])):
+        cell = clean_text(cells[index][:_MAX_CELL])
+        if _REMARK.match(cell) or _REMARK.match("".join(cell.split())):  # 合　计 is often spaced
             return "is a total, a signature, a note, an instruction or an example, not a company; delete the row"
     return ""
 

@@ -162,7 +162,26 @@ def test_parse_code_keeps_a_clean_code(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["-", "——", "/", "／", "#", "无", " 暂无 ", "待定", "NULL", "nan", "None", "N/A", "n/a", "'-", '="-"']
+    "text",
+    [
+        "-",
+        "——",
+        "/",
+        "／",
+        "#",
+        "无",
+        " 暂无 ",
+        "待定",
+        "NULL",
+        "nan",
+        "None",
+        "N/A",
+        "n/a",
+        "不适用",
+        "（无）",
+        "'-",
+        '="-"',
+    ],
 )
 def test_placeholders_are_blank(text: str) -> None:
     """Marks and words for a missing value are blank in every column."""
@@ -170,7 +189,7 @@ def test_placeholders_are_blank(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["#N/A", "#REF!", "#NAME?", "#DIV/0!", "#n/a", "＃Ｎ／Ａ", "##", "########", "Err:502"]
+    "text", ["#N/A", "#REF!", "#NAME?", "#DIV/0!", "#n/a", "＃Ｎ／Ａ", "##", "########", "Err:502", "#数值!", "#ЗНАЧ!"]
 )
 def test_error_words(text: str) -> None:
     """An error of a spreadsheet is no value in any column."""
@@ -267,8 +286,9 @@ def test_parse_person_name(text: str, name: str | None) -> None:
         ("李四 王五", "one person"),
         ("张?", "lost"),
         ("张？", "lost"),
-        ("张&#19977;", "HTML entity"),
-        ("甲&amp;乙", "HTML entity"),
+        ("张&#19977;", "escaped character"),
+        ("甲&amp;乙", "escaped character"),
+        ("甲_x000D_乙", "escaped character"),
         ("13800138000", "no letters"),
         ("0", "no letters"),
         ("(1)", "no letters"),

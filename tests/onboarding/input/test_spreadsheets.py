@@ -149,7 +149,7 @@ CASES = [
     ),
     Case("neither mobile nor e-mail", table(f"甲,{CODE},,13,800"), ["beyond the last heading"]),
     Case("thousands", table(f'甲,{CODE},,"13,800,138,000"'), ["账号: is neither"]),
-    Case("entities", table(f"甲&amp;乙,{CODE},,"), ["企业名称: has an HTML entity"]),
+    Case("entities", table(f"甲&amp;乙,{CODE},,"), ["企业名称: has an escaped character"]),
     Case("lost digits", table("甲,91110000000000000,,"), ["信用代码: ends in zeros"]),
     Case("no company", table(f",,,{MOBILE}"), ["neither a company's name nor a credit code"]),
     Case(
