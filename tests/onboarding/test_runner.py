@@ -401,7 +401,7 @@ async def test_rows_not_in_doubt(session: AsyncSession, sandbox: Sandbox, ledger
     """After the end of a process at any time, rows that were not in doubt may be corrected, sorted and deleted."""
     sandbox.inject_faults(Fault("delay", seconds=60))
     async with Onboarding(session, ledger, rows(50), concurrency=3) as run:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(55):
             while len([each async for each in ledger.entries([State.UNKNOWN])]) < 6:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         states = Counter([entry.state async for entry in ledger.entries()])
@@ -433,7 +433,7 @@ async def test_results_are_committed_after_a_while(
         return await asyncio.Event().wait()
 
     session.send = send_first_quickly  # type: ignore[method-assign, assignment]
-    async with asyncio.timeout(30), Onboarding(session, ledger, rows(20), concurrency=10) as run:
+    async with asyncio.timeout(55), Onboarding(session, ledger, rows(20), concurrency=10) as run:
         assert (await anext(run)).status is OutcomeStatus.LINKED
 
 
