@@ -46,7 +46,7 @@ async def sign(page: Page, sandbox: Sandbox, service: ScriptedServer) -> None:
     for box in await page.get_by_role("checkbox").all():
         await box.check()
     await page.locator("button.main").click()
-    await page.wait_for_load_state()
+    await page.wait_for_load_state("networkidle")  # the pictures of the pages are there, before the sandbox ends
 
 
 async def test_the_first_lines_run(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,4 +65,4 @@ async def act(page: Page, url: str) -> None:
     for box in await page.get_by_role("checkbox").all():
         await box.check()
     await page.locator("button.main").click()
-    await page.wait_for_load_state()
+    await page.wait_for_load_state("networkidle")  # the pictures of the pages are there, before the sandbox ends
