@@ -46,8 +46,7 @@ class TokenSource:
 
     async def _ask(self, refused: str) -> None:
         async with self._asking:
-            if self._token == refused:
-                self._token = await self._call_provider()
+            self._token = await self._call_provider() if self._token == refused else self._token
 
     async def _call_provider(self) -> str:
         try:

@@ -234,8 +234,9 @@ def test_limits() -> None:
         read_layout(pdf([show("xyz", 100, 100)]), limits=Limits(glyphs=2))
 
 
-def test_the_package_has_the_documents() -> None:
+def test_the_package_has_the_documents(monkeypatch: pytest.MonkeyPatch) -> None:
     """``kfq_async.documents`` is there without an import of its own; other names are not."""
+    monkeypatch.delattr(kfq_async, "documents")  # an import sets it
     assert kfq_async.documents.attach is attach
     with pytest.raises(AttributeError, match="module 'kfq_async' has no attribute 'nothing'"):
         _ = kfq_async.nothing
