@@ -466,7 +466,7 @@ def test_an_event_during_a_failed_look() -> None:
             await asyncio.sleep(5.5)
             await deliver(events, "COMPLETE", "COMPLETE")
             assert (await wait).status == "COMPLETED"
-            return [look for look in platform.looks if look > 5.4]
+            return [look for look in platform.looks if look >= 5.5]
 
     failed, succeeded = run_virtually(run())
     assert failed == 5.5
