@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, JsonOutput, Token, UsageError
+from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, UsageError
 from kfq_async.cli.request import RequestOptions, read_request
 from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.config import Timeouts
@@ -34,9 +34,7 @@ def link(
     client_request_id: str | None = None,
     file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     total: float = 60.0,
-    token: Token = None,
-    base_url: BaseUrl = DEFAULT_BASE_URL,
-    json_: JsonOutput = False,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Request the link of the page where a company's operator identifies the company.
 
@@ -52,30 +50,23 @@ def link(
         input.
     total
         Total timeout in seconds, including retries.
-    token
-        appAuthToken of your enterprise.
-    base_url
-        Base URL of the platform, including the context path; `kfq sandbox` prints its own.
-    json_
-        Print JSON instead of text.
     """
     request = read_request(options, file)
     if client_request_id is not None:
         request = attrs.evolve(request, client_request_id=client_request_id)
-    if not token:
-        raise UsageError("the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN")
+    token = connection.require_token()
     try:
-        session = AsyncSession(token, base_url=base_url, timeouts=Timeouts(total=total))
+        session = AsyncSession(token, base_url=connection.base_url, timeouts=Timeouts(total=total))
         response = asyncio.run(_send(session, request))
     except ValueError as error:  # invalid option, or EncodeError
         raise UsageError(str(error)) from None
     except KfqError as error:
-        _print_error(error, as_json=json_)
+        _print_error(error, as_json=connection.json_)
         return 1
     except KeyboardInterrupt:
         _print_retry_hint(request.client_request_id)
         raise
-    _print_response(response, request, as_json=json_)
+    _print_response(response, request, as_json=connection.json_)
     return 0
 
 

@@ -6,12 +6,25 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import cyclopts
+from attrs import field, frozen
 from cyclopts import Parameter
 
+from kfq_async.models.fields import repr_masked
 from kfq_async.models.masking import MaskedStr
 from kfq_async.session import HOSTED
 
-__all__ = ["DEFAULT_BASE_URL", "BaseUrl", "Contact", "Flag", "JsonOutput", "Token", "UsageError"]
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "DEFAULT_CONNECTION",
+    "BaseUrl",
+    "Connection",
+    "ConnectionOptions",
+    "Contact",
+    "Flag",
+    "JsonOutput",
+    "Token",
+    "UsageError",
+]
 
 DEFAULT_BASE_URL = HOSTED
 
@@ -37,3 +50,37 @@ Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 class UsageError(Exception):
     """Invalid use of a command; the message says how to correct it. Leads to exit status 2."""
+
+
+def _as_masked_token(value: Token) -> MaskedStr | None:  # attrs takes the annotation, with the option's name, from here
+    return None if value is None else MaskedStr(value)
+
+
+@frozen(kw_only=True)
+class ConnectionOptions:
+    """Options of the commands that call the platform.
+
+    Parameters
+    ----------
+    token
+        appAuthToken of your enterprise.
+    base_url
+        Base URL of the platform, including the context path; `kfq sandbox` prints its own.
+    json_
+        Print JSON instead of text.
+    """
+
+    token: Token = field(default=None, converter=_as_masked_token, repr=repr_masked)
+    base_url: BaseUrl = DEFAULT_BASE_URL
+    json_: JsonOutput = False
+
+    def require_token(self) -> str:
+        """Return the token; raise `UsageError` if there is none."""
+        if not self.token:
+            raise UsageError("the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN")
+        return self.token
+
+
+Connection = Annotated[ConnectionOptions, Parameter(name="*")]
+"""Options of a command that calls the platform."""
+DEFAULT_CONNECTION = ConnectionOptions()

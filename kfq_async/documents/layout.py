@@ -16,7 +16,7 @@ from unicodedata import normalize
 from attrs import frozen
 
 from kfq_async.documents.content import PageReader
-from kfq_async.documents.marks import ControlBox, fraction_at, mark_of
+from kfq_async.documents.marks import ABOVE_BASELINE, ControlBox, fraction_at, mark_of
 from kfq_async.documents.pdf import Limits, Point, open_pdf
 from kfq_async.documents.refusals import PdfError
 from kfq_async.documents.runs import split_lines
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TextLayout", "UnreadText", "find_layout", "read_layout"]
 
-BELOW_BASELINE = 0.382
+BELOW_BASELINE = 1 - ABOVE_BASELINE
 """Share of a box that the platform puts below the baseline of a keyword."""
 MAX_HITS = 100
 """Number of hits beyond which ``every`` is not what is meant."""
@@ -218,20 +218,19 @@ def find_layout(source: object) -> TextLayout | UnreadText:
 def _read(source: object) -> bytes | str:
     """Return a PDF of bounded size, or why the source is none."""
     if isinstance(source, bytes | bytearray | memoryview):
-        view = memoryview(source).cast("B")
-        size, head = len(view), bytes(view[: len(_PDF)])
+        data = bytes(memoryview(source).cast("B")[: MAX_BYTES + 1])
     elif isinstance(source, str | os.PathLike):
-        path = Path(source)
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(len(_PDF))
+        with Path(source).open("rb") as file:
+            data = file.read(len(_PDF))
+            if data == _PDF:
+                data += file.read(MAX_BYTES + 1 - len(_PDF))
     else:
         return "only the text of a path or of bytes is read: attach the file with kfq_async.documents.attach"
-    if head != _PDF:
+    if not data.startswith(_PDF):
         return "only the text of a PDF is read"
-    if size > MAX_BYTES:
+    if len(data) > MAX_BYTES:
         return f"it has more than {MAX_BYTES >> 20} MiB: attach the file with kfq_async.documents.attach"
-    return bytes(source) if isinstance(source, bytes | bytearray | memoryview) else path.read_bytes()
+    return data
 
 
 def _read_lines(document: PdfDocument, reader: PageReader, page: PdfPage) -> list[TextLine]:

@@ -14,7 +14,7 @@ from kfq_async.documents.keywords import find_keyword
 from kfq_async.documents.pages import java_integer, select_pages
 from kfq_async.documents.pdf import PdfDocument, PdfPage, Rect
 from kfq_async.documents.refusals import PositionRefused, Refusal
-from kfq_async.models.anchors import DATE_SIZE, DEFAULT_SIZES, MAX_SIZE, MIN_SIZE
+from kfq_async.models.anchors import DATE_FORMATS, DATE_SIZE, DEFAULT_SIZES, MAX_SIZE, MIN_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,12 +22,21 @@ if TYPE_CHECKING:
     from kfq_async.documents.keywords import KeywordHit
     from kfq_async.documents.pdf import Point
 
-__all__ = ["ControlBox", "Mark", "MarkImage", "PositionFields", "box_beside", "fraction_at", "mark_of", "place"]
+__all__ = [
+    "ABOVE_BASELINE",
+    "ControlBox",
+    "Mark",
+    "MarkImage",
+    "PositionFields",
+    "box_beside",
+    "fraction_at",
+    "mark_of",
+    "place",
+]
 
-_DATE_FORMATS = frozenset({"YEAR_MONTH_DAY", "LINE", "BACK_SLASH"})
 _A4_HEIGHT = 842.0
 """Height in points of which ``offsetY`` of a ``CHOP_STAMP`` is a fraction, on pages of any size."""
-_ABOVE_BASELINE = 0.618
+ABOVE_BASELINE = 0.618
 """Share of a box that stands above the baseline of its keyword."""
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,10})?")
 _FLOAT = re.compile(r"[+-]?(?:NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[fFdD]?)", re.ASCII)
@@ -162,8 +171,8 @@ def place(documents: Sequence[PdfDocument], fields: PositionFields) -> tuple[Con
         PositionRefused: The platform refuses the position.
         PdfError: A document is damaged, or beyond a limit.
     """
-    if fields.control_type == "SIGN_DATE" and fields.sign_date_format not in _DATE_FORMATS:
-        raise PositionRefused("signDateFormat", f"must be one of {', '.join(sorted(_DATE_FORMATS))}", Refusal.UNHANDLED)
+    if fields.control_type == "SIGN_DATE" and fields.sign_date_format not in DATE_FORMATS:
+        raise PositionRefused("signDateFormat", f"must be one of {', '.join(DATE_FORMATS)}", Refusal.UNHANDLED)
     by_keyword = fields.sign_position_type == "KEYWORD"
     if by_keyword and not fields.keyword:
         raise PositionRefused("keyword", "is missing")
@@ -292,7 +301,7 @@ def _beside(hit: KeywordHit, index: int, document: PdfDocument, control_type: st
     page = document.pages[hit.page - 1]
     media = page.media_box
     left = max(min(hit.x + box.x, media.width - box.width), 0.0)
-    top = hit.y + media.height - page.crop_box.height - _ABOVE_BASELINE * box.height + box.y
+    top = hit.y + media.height - page.crop_box.height - ABOVE_BASELINE * box.height + box.y
     if top > media.height - box.height:
         top = media.height - box.height
     elif top < box.height:

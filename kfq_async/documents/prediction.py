@@ -12,7 +12,9 @@ from attrs import fields_dict, frozen
 from kfq_async.documents.marks import MarkImage, PositionFields, mark_of, place
 from kfq_async.documents.pdf import PdfDocument, Rect, open_pdf
 from kfq_async.documents.refusals import PositionRefused
+from kfq_async.models.anchors import CONTROL_TYPES
 from kfq_async.models.parties import PositionParam
+from kfq_async.models.shapes import camel
 
 if TYPE_CHECKING:
     import os
@@ -23,19 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DraftMark", "predict", "predict_draft"]
 
-_WIRE_NAMES = {
-    "controlType": "control_type",
-    "signPositionType": "sign_position_type",
-    "signDateFormat": "sign_date_format",
-    "pageConfig": "page_config",
-    "keyword": "keyword",
-    "keywordType": "keyword_type",
-    "offsetX": "offset_x",
-    "offsetY": "offset_y",
-    "controlWidth": "control_width",
-    "controlHeight": "control_height",
-}
-_CONTROL_TYPES = ("SIGNATURE", "SEAL", "SIGN_DATE", "CHOP_STAMP")
+_WIRE_NAMES = {camel(name): name for name in fields_dict(PositionFields)}
+"""Fields of a position by their names on the wire."""
+_CONTROL_TYPES = tuple(CONTROL_TYPES.values())
 _POSITION_TYPES = ("POSITION", "KEYWORD")
 
 

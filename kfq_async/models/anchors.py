@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from attrs import field, frozen
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "CONTROL_TYPES",
+    "DATE_FORMATS",
     "DEFAULT_SIZES",
     "Anchor",
+    "DateFormat",
     "DocumentLayout",
     "FractionAnchor",
     "Hit",
@@ -39,6 +42,11 @@ __all__ = [
 
 Hit = Literal["first", "last", "every"]
 """Which of several places of a keyword is meant."""
+DateFormat: TypeAlias = Literal["YEAR_MONTH_DAY", "LINE", "BACK_SLASH"]
+"""Format of a date mark."""
+DATE_FORMATS: tuple[str, ...] = get_args(DateFormat)
+CONTROL_TYPES = {"sign": "SIGNATURE", "seal": "SEAL", "chop": "CHOP_STAMP", "date": "SIGN_DATE"}
+"""Kind of mark by the argument that places it."""
 KEYWORD_TYPES = {"first": "1", "last": "-1", "every": "0"}
 DEFAULT_SIZES = {"SIGNATURE": (112.0, 52.0), "SEAL": (120.0, 120.0), "CHOP_STAMP": (120.0, 120.0)}
 """Width and height in points that the platform takes for a control without a size."""
@@ -236,6 +244,11 @@ class PageAnchor(Anchor):
     def place(self, control_type: str) -> Iterator[WirePosition]:
         """Yield the positions of a mark of a kind; raise `ValueError` with the problem and its remedy."""
         if control_type == "CHOP_STAMP":
+            if not 0 <= self.top <= A4[1]:
+                raise ValueError(
+                    f"top must be from 0 to {A4[1]:g} points for a cross-page seal, not {self.top:g}: the platform "
+                    "takes it for a fraction of that height, on pages of any size"
+                )
             yield from _on_all_pages(self.top / A4[1], self._sizes_sent(control_type, *self._size(control_type)))
             return
         width, height = self._size_on(self.page, control_type, self.layout)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import has
 
 from kfq_async.base_errors import DraftRefused
-from kfq_async.models.anchors import MAX_SIZE, MIN_SIZE, find_never_found
+from kfq_async.models.anchors import CONTROL_TYPES, DATE_FORMATS, MAX_SIZE, MIN_SIZE, find_never_found
 from kfq_async.models.masking import type_name
 from kfq_async.models.zones import CHINA
 
@@ -31,9 +31,8 @@ MAX_TITLE, MAX_LINE_ID, MAX_PARTY_NAME, MAX_NODE_NAME, MAX_CONTACT = 200, 64, 50
 """Lengths in characters (protocol sections 4.0 and 4.6)."""
 SIGNER_TYPES = ("SENDER", "RECEIVER_ENT", "RECEIVER_PERSONAL")
 NODE_TYPES = ("ENTERPRISE_SEAL", "AGENT_SIGN", "LEGAL_PERSON_SIGN", "PERSONAL_SIGN", "APPROVER_CHECK")
-ARGUMENTS = {"SIGNATURE": "sign", "SEAL": "seal", "CHOP_STAMP": "chop", "SIGN_DATE": "date"}
+ARGUMENTS = {kind: name for name, kind in CONTROL_TYPES.items()}
 """Argument that places a mark, by its kind."""
-DATE_FORMATS = ("YEAR_MONTH_DAY", "LINE", "BACK_SLASH")
 _CONTACTS = {
     "MOBILE": re.compile(r"1[3-9]\d{9}", re.ASCII),
     "EMAIL": re.compile(r"[A-Za-z0-9+_.-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", re.ASCII),

@@ -140,7 +140,7 @@ def as_masked_json(value: Mapping[str, object]) -> Mapping[str, object]:
 
 for _converter in (as_texts, as_tuple, as_masked, as_masked_json):
     # attrs reads the signature once per field; computing it each time is a third of the models' import time.
-    _converter.__signature__ = signature(_converter)  # type: ignore[union-attr]
+    _converter.__signature__ = signature(_converter)  # type: ignore[union-attr]  # typed as functions
 
 SECRET: dict[str, Any] = {"converter": as_masked, "repr": repr_masked}
 SECRET_TEXT: dict[str, Any] = {

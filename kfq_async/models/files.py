@@ -165,7 +165,8 @@ class UploadedDocument(Model):
     Attributes:
         doc_id: Id of the document, for ``SignDocument`` and ``RelationDoc``.
         name: Name that the document was uploaded under, without the extension; ``None`` if it is not known.
-        layout: Pages and text of the document, by which anchors are placed; ``None`` if they are not known.
+        layout: Pages and text of the document, by which anchors are placed, or why they could not be read; ``None``
+            if the file was not read.
         extra: Unknown keys of the result, as received.
     """
 
@@ -174,7 +175,8 @@ class UploadedDocument(Model):
     name: str | None = field(default=None, eq=False, metadata={ADDED: True}, **SECRET_TEXT)
     """Name that the document was uploaded under, without the extension; ``None`` if it is not known."""
     layout: DocumentLayout | None = field(default=None, repr=False, eq=False, metadata={ADDED: True})
-    """Pages and text of the document, by which anchors are placed; ``None`` if they are not known."""
+    """Pages and text of the document, by which anchors are placed, or why they could not be read; ``None`` if the
+    file was not read."""
     extra: Mapping[str, object] = field(factory=dict, **UNKNOWN_KEYS)
     """Unknown keys of the result, as received."""
 

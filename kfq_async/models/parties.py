@@ -10,7 +10,7 @@ from warnings import warn
 from attrs import evolve, field, fields_dict, frozen
 
 from kfq_async.base_errors import DraftRefused
-from kfq_async.models.anchors import Anchor, WirePosition, check_whole
+from kfq_async.models.anchors import CONTROL_TYPES, Anchor, DateFormat, WirePosition, check_whole
 from kfq_async.models.base import Model
 from kfq_async.models.fields import MODEL, SECRET_TEXT, as_tuple, integer, model, models, text
 from kfq_async.models.masking import type_name
@@ -19,7 +19,6 @@ __all__ = [
     "Anchors",
     "ContractSigner",
     "ContractUser",
-    "DateFormat",
     "InternalNode",
     "PlatformFaultWarning",
     "PositionParam",
@@ -28,7 +27,6 @@ __all__ = [
 
 Anchors: TypeAlias = Anchor | Sequence[Anchor]
 """One place of a mark, or several."""
-DateFormat: TypeAlias = Literal["YEAR_MONTH_DAY", "LINE", "BACK_SLASH"]
 
 
 class PlatformFaultWarning(UserWarning):
@@ -441,10 +439,6 @@ class ContractSigner(Model):
             receiver=user,
             position_param_list=_positions(sign=sign, date=date, date_format=date_format),
         )
-
-
-CONTROL_TYPES = {"sign": "SIGNATURE", "seal": "SEAL", "chop": "CHOP_STAMP", "date": "SIGN_DATE"}
-"""Kind of mark by the argument that places it."""
 
 
 def _positions(*, date_format: str, **anchors: Anchors | None) -> tuple[PositionParam, ...] | None:

@@ -98,8 +98,9 @@ class Files:
             progress: Called in the event loop, after each piece, with the number of bytes of the file that were sent
                 in this attempt, and with all. A retry begins again. What it raises ends the call and is raised.
             read_text: Whether to read, in a thread during the upload, where the text of a PDF of at most 8 MiB stands,
-                given as a path or as bytes, for `UploadedDocument.keyword` and ``at``. It needs the extra ``pdf``, and
-                without that there is no layout.
+                given as a path or as bytes, for `UploadedDocument.keyword` and ``at``. It needs the extra ``pdf``.
+                Where the text cannot be read, ``keyword`` raises with the reason, and ``at`` takes every page for an
+                upright A4.
 
         Returns:
             The document: its id, and the places in it for marks.
@@ -165,13 +166,13 @@ class Files:
         return await self._fetch(ANNEX_FILE, request)
 
 
-def _read_layout(source: object) -> DocumentLayout | None:
+def _read_layout(source: object) -> DocumentLayout:
     from kfq_async.documents.layout import find_layout  # only what is used: it takes time to load
 
     return find_layout(source)
 
 
-async def _result_of(reading: Future[DocumentLayout | None]) -> DocumentLayout | None:
+async def _result_of(reading: Future[DocumentLayout]) -> DocumentLayout | None:
     """Return a layout, or ``None`` if it takes too long, as in a session that is being closed."""
     with suppress(TimeoutError):
         async with asyncio.timeout(MAX_READING):

@@ -380,6 +380,15 @@ def test_places_that_cannot_be_reached() -> None:
     refused(lambda: PARTY.person(ZHANG, sign=PDF.at(page=1, left=590, top=1)), "sign", "not inside an upright A4")
     keyword = PDF.keyword("章", hit="last", search="platform")
     refused(lambda: PARTY.sender(chop=keyword, seal_id="s"), "chop", "pass document.at or at_fraction")
+    for top in (-0.5, 842.5):  # a longer page reaches there, but not the fraction that is sent
+        chop = PDF.at(page=1, left=0, top=top)
+        refused(
+            lambda chop=chop: PARTY.sender(chop=chop, seal_id="s"),
+            "chop",
+            f"from 0 to 842 points for a cross-page seal, not {top}",
+        )
+    for top in (0, 842):
+        assert PARTY.sender(chop=PDF.at(page=1, left=0, top=top), seal_id="s").internal_node_list
 
 
 def test_nothing_else_warns() -> None:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.console import Console
 
-from kfq_async.cli.contract.connection import ConnectionOptions, run_call
+from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.results import ContractExit, print_values
 from kfq_async.cli.contract.transfers import TransferBar
-from kfq_async.cli.options import Contact, Flag
+from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Contact, Flag
 from kfq_async.session import AsyncSession
 
 __all__ = ["download"]
-
-DEFAULT_CONNECTION = ConnectionOptions()
 
 
 def download(
@@ -26,7 +22,7 @@ def download(
     contact: Contact,
     to: str = ".",
     allow_unfinished: Flag = False,
-    connection: Annotated[ConnectionOptions, Parameter(name="*")] = DEFAULT_CONNECTION,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Download the documents of a complete contract: a PDF, or a ZIP of several.
 

@@ -9,11 +9,11 @@ from attrs import evolve
 from cyclopts import Parameter
 from rich.console import Console
 
-from kfq_async.cli.contract.connection import ConnectionOptions, run_call
+from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.description import DraftOptions, build_request
 from kfq_async.cli.contract.results import ContractExit, print_tasks, print_values
 from kfq_async.cli.contract.transfers import TransferBar
-from kfq_async.cli.options import Flag, UsageError
+from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Flag, UsageError
 from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.documents import PdfError, PdfProblem, UnreadText, read_layout
 from kfq_async.models.anchors import DocumentLayout
@@ -23,7 +23,6 @@ from kfq_async.session import AsyncSession
 
 __all__ = ["draft"]
 
-DEFAULT_CONNECTION = ConnectionOptions()
 DEFAULT_DRAFT = DraftOptions()
 LOCAL_ID = "local"
 """Id of the document before it is uploaded."""
@@ -36,7 +35,7 @@ def draft(
     options: Annotated[DraftOptions, Parameter(name="*")] = DEFAULT_DRAFT,
     send: Flag = False,
     dry_run: Flag = False,
-    connection: Annotated[ConnectionOptions, Parameter(name="*")] = DEFAULT_CONNECTION,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Upload a document, and create a contract of it; with --send, start it.
 

@@ -28,11 +28,10 @@ from kfq_async.documents import (
     mark_of,
     open_pdf,
 )
+from kfq_async.models.anchors import CONTROL_TYPES, MAX_SIZE, MIN_SIZE
 
 __all__ = ["MarkOptions", "find", "parse_picture"]
 
-CONTROL_TYPES = {"seal": "SEAL", "sign": "SIGNATURE", "date": "SIGN_DATE", "chop": "CHOP_STAMP"}
-MIN_SIZE, MAX_SIZE = 10, 120
 MAX_LISTED = 20
 """Number of hits, and of warnings, that are listed as text; JSON has all of them."""
 
@@ -68,7 +67,7 @@ class MarkOptions:
     def __attrs_post_init__(self) -> None:
         for name, size in (("width", self.width), ("height", self.height)):
             if size is not None and not MIN_SIZE <= size <= MAX_SIZE:
-                raise UsageError(f"--{name} must be from {MIN_SIZE} to {MAX_SIZE} points, not {size:g}")
+                raise UsageError(f"--{name} must be from {MIN_SIZE:g} to {MAX_SIZE:g} points, not {size:g}")
         parse_picture(self.picture)
 
     def place(self, document: PdfDocument, occurrence: KeywordOccurrence) -> tuple[ControlBox, Mark]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from kfq_async.cli.contract.connection import ConnectionOptions, run_call
+from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.results import ContractExit, print_values
-from kfq_async.cli.options import Contact, Flag, UsageError
+from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Contact, Flag, UsageError
 from kfq_async.session import AsyncSession
 
 __all__ = ["link"]
 
-DEFAULT_CONNECTION = ConnectionOptions()
 MAX_HOURS = 72.0
 
 
@@ -27,7 +23,7 @@ def link(
     party_name: str | None = None,
     no_login: Flag = False,
     hours: float | None = None,
-    connection: Annotated[ConnectionOptions, Parameter(name="*")] = DEFAULT_CONNECTION,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Print a link to a contract for one person.
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import Parameter
-
-from kfq_async.cli.contract.connection import ConnectionOptions, run_call
+from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.results import ContractExit, print_tasks
+from kfq_async.cli.options import DEFAULT_CONNECTION, Connection
 from kfq_async.session import AsyncSession
 
 __all__ = ["recall"]
 
-DEFAULT_CONNECTION = ConnectionOptions()
 
-
-def recall(
-    contract_id: str, /, *, connection: Annotated[ConnectionOptions, Parameter(name="*")] = DEFAULT_CONNECTION
-) -> int:
+def recall(contract_id: str, /, *, connection: Connection = DEFAULT_CONNECTION) -> int:
     """Withdraw a contract that is being signed, filled in or approved, and print its state afterwards.
 
     Exit status 5: the contract has become complete, or ended otherwise, in the same moment. One that had ended before

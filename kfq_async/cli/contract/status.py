@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import Parameter
-
-from kfq_async.cli.contract.connection import ConnectionOptions, run_call
+from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.results import ContractExit, print_tasks
+from kfq_async.cli.options import DEFAULT_CONNECTION, Connection
 from kfq_async.session import AsyncSession
 
 __all__ = ["status"]
 
-DEFAULT_CONNECTION = ConnectionOptions()
 
-
-def status(
-    contract_id: str, /, *, connection: Annotated[ConnectionOptions, Parameter(name="*")] = DEFAULT_CONNECTION
-) -> int:
+def status(contract_id: str, /, *, connection: Connection = DEFAULT_CONNECTION) -> int:
     """Print the state of a contract and its open tasks.
 
     Parameters

@@ -7,15 +7,13 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from kfq_async.cli.contract.connection import ConnectionOptions, run_call
+from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.results import ContractExit, print_tasks
-from kfq_async.cli.options import Flag
+from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Flag
 from kfq_async.models.contracts import ContractStatus
 from kfq_async.session import AsyncSession
 
 __all__ = ["wait"]
-
-DEFAULT_CONNECTION = ConnectionOptions()
 
 
 def wait(
@@ -25,7 +23,7 @@ def wait(
     until: Annotated[tuple[ContractStatus, ...], Parameter(negative=())] = (ContractStatus.COMPLETED,),
     total: float | None = None,
     auto_finish: Flag = False,
-    connection: Annotated[ConnectionOptions, Parameter(name="*")] = DEFAULT_CONNECTION,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Wait until a contract is complete, and print its state.
 

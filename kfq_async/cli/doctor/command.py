@@ -24,7 +24,7 @@ from kfq_async.cli.doctor.checks import (
 )
 from kfq_async.cli.doctor.probe import Network, Probe
 from kfq_async.cli.findings import Check, Status, print_check, print_checks_as_json
-from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, Flag, JsonOutput, Token, UsageError
+from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Flag, UsageError
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import KfqError
 from kfq_async.models.contracts import ContractTasksRequest
@@ -51,9 +51,7 @@ def doctor(
     hook: str | None = None,
     trust_env: Flag = False,
     timeout: float = 10.0,
-    token: Token = None,
-    base_url: BaseUrl = DEFAULT_BASE_URL,
-    json_: JsonOutput = False,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Check base URL, proxy, connection, platform, edition, clock, token and callback URL, and name the remedies.
 
@@ -69,12 +67,6 @@ def doctor(
         Use the proxy of the environment, as AsyncSession(trust_env=True) does.
     timeout
         Limit of each request in seconds, once for the connection and once for the response.
-    token
-        appAuthToken of your enterprise.
-    base_url
-        Base URL of the platform, including the context path; `kfq sandbox` prints its own.
-    json_
-        Print JSON instead of text.
     """
     if not 0 < timeout < math.inf:
         raise UsageError(f"--timeout must be more than 0 seconds, and finite, not {timeout:g}")
@@ -84,8 +76,8 @@ def doctor(
         hook_url = None if hook is None else parse_http_url("--hook", MaskedStr(hook), example=HOOK_EXAMPLE)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    checks = asyncio.run(_run(base_url, token, hook_url, network, shown=not json_))
-    if json_:
+    checks = asyncio.run(_run(connection.base_url, connection.token, hook_url, network, shown=not connection.json_))
+    if connection.json_:
         print_checks_as_json(checks)
     return int(any(check.status is Status.FAILED for check in checks))
 
