@@ -216,21 +216,32 @@ def find_layout(source: object) -> TextLayout | UnreadText:
 
 
 def _read(source: object) -> bytes | str:
-    """Return a PDF of bounded size, or why the source is none."""
+    """Return a PDF of bounded size, or why the source is none; a larger file is not read."""
     if isinstance(source, bytes | bytearray | memoryview):
-        data = bytes(memoryview(source).cast("B")[: MAX_BYTES + 1])
-    elif isinstance(source, str | os.PathLike):
-        with Path(source).open("rb") as file:
-            data = file.read(len(_PDF))
-            if data == _PDF:
-                data += file.read(MAX_BYTES + 1 - len(_PDF))
-    else:
+        with memoryview(source).cast("B") as view:
+            refusal = _refusal(bytes(view[: len(_PDF)]), len(view))
+            return bytes(view) if refusal is None else refusal
+    if not isinstance(source, str | os.PathLike):
         return "only the text of a path or of bytes is read: attach the file with kfq_async.documents.attach"
-    if not data.startswith(_PDF):
+    path = Path(source)
+    if not path.is_file():  # a pipe would block
+        return "only the text of a regular file is read"
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        refusal = _refusal(file.read(len(_PDF)), size)
+        if refusal is not None:
+            return refusal
+        file.seek(0)
+        return file.read(size)  # no more, if it grows meanwhile
+
+
+def _refusal(head: bytes, size: int) -> str | None:
+    """Return why a file is not read, or ``None``."""
+    if head != _PDF:
         return "only the text of a PDF is read"
-    if len(data) > MAX_BYTES:
+    if size > MAX_BYTES:
         return f"it has more than {MAX_BYTES >> 20} MiB: attach the file with kfq_async.documents.attach"
-    return data
+    return None
 
 
 def _read_lines(document: PdfDocument, reader: PageReader, page: PdfPage) -> list[TextLine]:

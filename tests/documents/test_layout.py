@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from typing import TYPE_CHECKING
 
@@ -180,12 +181,15 @@ def test_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         found = find_layout(source)
         assert found.find("x", "first") == [Spot(1, 100, 100)]
     (tmp_path / "b.pdf").write_bytes(b"PK")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
     reasons = {
         b"PK": "only the text of a PDF is read",
         b"%PDF-1.7 damaged": "the PDF is damaged",
-        tmp_path: "directory",
+        tmp_path: "only the text of a regular file is read",
+        pipe: "only the text of a regular file is read",
         tmp_path / "b.pdf": "only the text of a PDF is read",
-        tmp_path / "none.pdf": "No such file",
+        tmp_path / "none.pdf": "only the text of a regular file is read",
         object(): "only the text of a path or of bytes is read",
     }
     for other, reason in reasons.items():
