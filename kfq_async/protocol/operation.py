@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from attrs import Attribute, field, frozen, has
 
@@ -13,8 +13,16 @@ from kfq_async.models.urls import is_plain_path
 
 __all__ = ["ApiResponse", "CredentialPlacement", "Fetch", "Idempotency", "Operation", "Send"]
 
-RequestT = TypeVar("RequestT")
-ResultT = TypeVar("ResultT")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    RequestT = TypeVar("RequestT", default=Mapping[str, object])
+    ResultT = TypeVar("ResultT", default=Any)
+else:  # `typing` knows defaults from Python 3.13 on
+    from typing import TypeVar
+
+    RequestT = TypeVar("RequestT")
+    ResultT = TypeVar("ResultT")
 
 
 class CredentialPlacement(Enum):

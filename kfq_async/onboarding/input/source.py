@@ -86,7 +86,7 @@ class FileSource:
     ) -> None:
         if checks:
             require_stdnum()
-        self.path = Path(path)
+        self.path: Path = Path(path)
         expected = [*(columns or {}).values(), *([key] if isinstance(key, str) else [])]
         self._table = open_table(self.path, sheet=sheet, encoding=encoding, header_row=header_row, expected=expected)
         if nested := _PLATFORM_KEYS & set(self._table.headings):

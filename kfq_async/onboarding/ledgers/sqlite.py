@@ -184,7 +184,7 @@ class SqliteLedger:
     def __init__(
         self, path: str | Path, *, secret: bytes | None = None, exclusive: bool = True, timeout: float = 10.0
     ) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._file = self.path
         self._timeout = timeout
         self._given_secret = secret = None if secret is None else MaskedBytes(secret)  # the name stands in tracebacks
