@@ -109,17 +109,29 @@ class Operation(Generic[RequestT, ResultT]):
         hosted_only: Whether a platform built from the open source lacks the operation.
         exclusive: Whether requests must not overlap with others that drive contracts, so that the session's ``lane``
             applies (protocol section 4.17); a function decides from the fields of a request, by wire name.
+        name: ``METHOD /path``, for errors and logs.
     """
 
     method: str = field(converter=_plain, validator=_method)
+    """``"GET"`` or ``"POST"``."""
     path: str = field(converter=_plain, validator=_path)
+    """Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash, without a query, percent-escapes and
+    ``..`` segments."""
     request: type[RequestT] | None = field(default=None, kw_only=True)
+    """Model class of the request; ``None`` takes mappings only."""
     result: type[ResultT] | None = field(default=None, kw_only=True)
+    """Model class of the result; ``None`` returns the plain JSON value."""
     credentials: CredentialPlacement = field(default=CredentialPlacement.HEADERS, validator=_member, kw_only=True)
+    """Placement of the credentials."""
     idempotency: Idempotency = field(default=Idempotency.NONE, validator=_member, kw_only=True)
+    """Effect of sending a request twice; decides which failures are retried."""
     rate_limited: bool = field(default=False, kw_only=True)
+    """Whether the platform limits its rate (protocol section 1.8), so the session's ``rate_limit`` applies."""
     hosted_only: bool = field(default=False, kw_only=True)
+    """Whether a platform built from the open source lacks the operation."""
     exclusive: bool | Callable[[Mapping[str, object]], bool] = field(default=False, kw_only=True)
+    """Whether requests must not overlap with others that drive contracts, so that the session's ``lane`` applies
+    (protocol section 4.17); a function decides from the fields of a request, by wire name."""
 
     @property
     def name(self) -> str:

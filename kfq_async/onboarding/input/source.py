@@ -70,6 +70,12 @@ class FileSource:
             that is not blank, or, if that is a title, the row below that names several fields.
 
     Raises `SourceError`, with the remedy, if the file or its headings cannot be used.
+
+    Attributes:
+        path: The file.
+        headings: Headings of the file, as written there.
+        columns: Heading of the column that fills each field, by the name of the field, such as ``company_name``.
+        notices: Remarks for the user: sheets and columns that are not used.
     """
 
     def __init__(

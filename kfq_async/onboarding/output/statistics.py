@@ -154,6 +154,7 @@ class Statistics:
         invalid: Invalid rows, which were never sent.
         throughput: End times of the last calls.
         latency: Durations of the last calls, with waits and retries.
+        rows: Number of companies, invalid rows included.
     """
 
     def __init__(self) -> None:
