@@ -31,17 +31,29 @@ class AttemptEvent:
     """
 
     operation: str
+    """``METHOD /path``, such as ``POST /auth/corp/ident/link``."""
     attempt: int
+    """Number of the attempt within the call; the first one is 1."""
     client_request_id: str | None
+    """``clientRequestId`` of the request; ``None`` if it has none."""
     unique_code: str
+    """``uniqueCode`` (流水号) of the attempt, by which the platform's log knows it."""
     error: str | None
+    """Name of the error's class; ``None`` after a success."""
     phase: Phase
+    """Stage at which the attempt ended; ``ANSWERED`` after a success."""
     http_status: int | None
+    """HTTP status of the response; ``None`` without one."""
     code: int | None
+    """``code`` of the platform's response; ``None`` without one."""
     offset: float
+    """Seconds from the beginning of the call to that of the attempt, its waits included."""
     seconds: float
+    """Duration in seconds, without the waits."""
     slot_wait: float
+    """Seconds waited for a slot of the session's ``concurrency``, and for its ``lane``."""
     rate_limit_wait: float
+    """Seconds waited for the session's ``rate_limit``."""
 
 
 @frozen(kw_only=True)
@@ -64,17 +76,29 @@ class CallEvent:
     """
 
     operation: str
+    """``METHOD /path``, such as ``POST /auth/corp/ident/link``."""
     attempts: int
+    """Number of attempts made; 0 if the call failed before the first one."""
     client_request_id: str | None
+    """``clientRequestId`` of the request; ``None`` if it has none."""
     unique_code: str | None
+    """``uniqueCode`` (流水号) of the last attempt; ``None`` without one."""
     error: str | None
+    """Name of the class of the error that the call raised; ``None`` after a success."""
     phase: Phase
+    """Stage at which the call ended: that of the error, or ``ANSWERED`` after a success."""
     http_status: int | None
+    """HTTP status of the last response; ``None`` without one."""
     code: int | None
+    """``code`` of the platform's response, or of the error; ``None`` without one."""
     seconds: float
+    """Duration in seconds, waits and retries included."""
     slot_wait: float
+    """Seconds waited for slots and the lane, in all attempts."""
     rate_limit_wait: float
+    """Seconds waited for the rate limit, in all attempts."""
     attempt_events: tuple[AttemptEvent, ...] = ()
+    """The events of its attempts, in order."""
 
 
 class Hooks:

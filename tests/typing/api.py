@@ -1,20 +1,21 @@
-"""Code that type checkers must accept or refuse; it is checked and never run.
+"""Code that mypy and pyright must accept or refuse; it is checked and never run.
 
-Each refused line has a ``type: ignore`` with the expected error code, and an unused one is an error itself.
+Each refused line has a ``type: ignore`` with mypy's error code; one that a checker does not need is an error itself.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_type
+from typing import TYPE_CHECKING, Any, Literal, assert_type
 
 import kfq_async as kfq
 
 if TYPE_CHECKING:
     import datetime as dt
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
     import aiohttp
 
@@ -37,8 +38,19 @@ async def corp_ident_link(session: kfq.AsyncSession) -> None:
     assert_type(link.order_no, str)
     assert_type(link.auth_url, str)
     assert_type(link.extra["cost"], object)
-    assert_type(kfq.CorpIdentConfig().corp_verify_methods, tuple[str, ...] | None)
+    methods: tuple[str, ...] | None = kfq.CorpIdentConfig().corp_verify_methods
+    assert methods is None
     assert_type(request.client_request_id, str | None)
+
+
+def open_values(value: str, number: int) -> None:
+    """Types list the values that are documented, and take any other."""
+    assert_type(kfq.ContractUser(contact_type="MOBILE").contact_type, Literal["MOBILE", "EMAIL"] | str | None)
+    kfq.ContractUser(contact_type="FAX")
+    kfq.ContractUser(contact_type=value)
+    kfq.ContractUser(contact_type=1)  # type: ignore[arg-type]
+    kfq.CorpIdentInfo(company_type=number)
+    kfq.CorpIdentConfig(corp_verify_methods=["invite", value])
 
 
 async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
@@ -61,9 +73,8 @@ async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
     assert_type(await session.contracts.finish("c"), kfq.ContractTasks)
     assert_type(await session.contracts.recall("c"), kfq.ContractTasks)
     assert_type((await session.contracts.draft(kfq.ContractDraftRequest())).tasks, kfq.ContractTasks | None)
-    await session.contracts.recall("c", confirm=False)
-    recalled = await session.contracts.recall("c", confirm=False)  # type: ignore[func-returns-value]
-    assert_type(recalled, None)
+    recall: Awaitable[None] = session.contracts.recall("c", confirm=False)
+    await recall
     assert_type(await session.contracts.find_lost("c", contact="m", reference="r"), bool | None)
     assert_type(
         await session.contracts.find_lost("c", contact="m", reference="r", receivers=["n", person]), bool | None
@@ -156,15 +167,22 @@ async def any_operation(session: kfq.AsyncSession) -> None:
     assert_type(response.http_status, int)
     assert_type(response.unique_code, str)
     assert_type((await session.send(kfq.CORP_IDENT_LINK, {"accountName": "a"})).result, kfq.CorpIdentLink)
-    operation: kfq.Operation[Any, kfq.CorpIdentLink] = kfq.Operation(
+    operation = kfq.Operation(
         "POST",
         "/auth/person/ident/link",
         result=kfq.CorpIdentLink,
         credentials=kfq.CredentialPlacement.PARAMETERS,
         idempotency=kfq.Idempotency.KEYED,
     )
+    assert_type(operation, kfq.Operation[Mapping[str, object], kfq.CorpIdentLink])
     added = await session.send(operation, {}, extra_body={"scene": 1}, extra_headers={"X-Trace": "t"})
     assert_type(added.result, kfq.CorpIdentLink)
+    await session.send(operation, kfq.CorpIdentLinkRequest())  # type: ignore[misc]
+    plain = kfq.Operation("GET", "/contract/other", idempotency=kfq.Idempotency.SAFE)
+    assert_type(plain, kfq.Operation[Mapping[str, object], Any])
+    assert_type((await session.send(plain)).result, Any)
+    with_request = kfq.Operation("POST", "/contract/other", request=kfq.ContractFinishRequest)
+    assert_type(with_request, kfq.Operation[kfq.ContractFinishRequest, Any])
 
 
 async def settings(connector: aiohttp.BaseConnector, context: ssl.SSLContext) -> None:
@@ -226,14 +244,14 @@ def error_attributes(error: kfq.KfqError) -> None:
 
 async def handle_identity(delivery: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
     """A handler of identity notifications."""
-    assert_type(delivery.notification.order_status, int | None)
+    assert_type(delivery.notification.order_status, kfq.IdentityStatus | int | None)
     assert_type(delivery.key, str)
     assert_type(delivery.client_request_id, str | None)
 
 
 async def handle_event(delivery: kfq.NotificationDelivery[kfq.ContractEvent]) -> None:
     """A handler of contract events."""
-    assert_type(delivery.notification.contract_status, str)
+    assert_type(delivery.notification.contract_status, kfq.ContractStatus | str)
 
 
 async def notifications(
