@@ -91,7 +91,11 @@ class RetryPolicy:
 
 
 class LaneTurn(Protocol):
-    """The right to send one request, held by one attempt (`Lane`)."""
+    """The right to send one request, held by one attempt (`Lane`).
+
+    Attributes:
+        remaining: Seconds for which nobody else can have the lane; infinite where that does not end by itself.
+    """
 
     @property
     def remaining(self) -> float:

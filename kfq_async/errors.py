@@ -264,7 +264,7 @@ class DecodeError(KfqError):
     """
 
     def __init__(self, problems: tuple[str, ...], *, phase: Phase = Phase.ANSWERED) -> None:
-        self.problems = tuple(printable(problem, _MAX_DETAIL) for problem in problems)
+        self.problems: tuple[str, ...] = tuple(printable(problem, _MAX_DETAIL) for problem in problems)
         super().__init__("the result is unreadable: " + "; ".join(self.problems), phase=phase)
 
 
@@ -475,7 +475,7 @@ class ContractStateError(KfqError):
     def __init__(self, text: str, *, contract_id: str, tasks: ContractTasks) -> None:
         super().__init__(text, phase=Phase.ANSWERED)
         self.contract_id = contract_id
-        self.status = tasks.status
+        self.status: str = tasks.status
         self.tasks = tasks
 
 

@@ -9,7 +9,7 @@ import logging
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from kfq_async.base_errors import Phase
 
@@ -46,28 +46,28 @@ class AttemptStart:
     """
 
     operation: str
+    """``METHOD /path``, such as ``POST /auth/corp/ident/link``."""
     url: str
+    """URL without its query."""
     attempt: int
+    """Number of the attempt within the call; the first one is 1."""
     client_request_id: str | None
+    """``clientRequestId`` of the request; ``None`` if it has none."""
     unique_code: str
+    """``uniqueCode`` (流水号) of the attempt, by which the platform's log knows it."""
     offset: float
+    """Seconds from the beginning of the call to that of the attempt, its waits included."""
     slot_wait: float
+    """Seconds waited for a slot of the session's ``concurrency``, and for its ``lane``."""
     rate_limit_wait: float
+    """Seconds waited for the session's ``rate_limit``."""
 
 
 @frozen(kw_only=True)
 class AttemptEvent(AttemptStart):
-    """End of one attempt of a call.
+    """End of one attempt of a call. It has the attributes of `AttemptStart` as well.
 
     Attributes:
-        operation: ``METHOD /path``, such as ``POST /auth/corp/ident/link``.
-        url: URL without its query.
-        attempt: Number of the attempt within the call; the first one is 1.
-        client_request_id: ``clientRequestId`` of the request; ``None`` if it has none.
-        unique_code: ``uniqueCode`` (流水号) of the attempt, by which the platform's log knows it.
-        offset: Seconds from the beginning of the call to that of the attempt, its waits included.
-        slot_wait: Seconds waited for a slot of the session's ``concurrency``, and for its ``lane``.
-        rate_limit_wait: Seconds waited for the session's ``rate_limit``.
         error: Name of the error's class; ``None`` after a success.
         phase: Stage at which the attempt ended; ``ANSWERED`` after a success.
         http_status: HTTP status of the response; ``None`` without one.
@@ -76,10 +76,15 @@ class AttemptEvent(AttemptStart):
     """
 
     error: str | None
+    """Name of the error's class; ``None`` after a success."""
     phase: Phase
+    """Stage at which the attempt ended; ``ANSWERED`` after a success."""
     http_status: int | None
+    """HTTP status of the response; ``None`` without one."""
     code: int | None
+    """``code`` of the platform's response; ``None`` without one."""
     seconds: float
+    """Duration in seconds, without the waits."""
 
 
 @frozen(kw_only=True)
@@ -102,17 +107,29 @@ class CallEvent:
     """
 
     operation: str
+    """``METHOD /path``, such as ``POST /auth/corp/ident/link``."""
     attempts: int
+    """Number of attempts made; 0 if the call failed before the first one."""
     client_request_id: str | None
+    """``clientRequestId`` of the request; ``None`` if it has none."""
     unique_code: str | None
+    """``uniqueCode`` (流水号) of the last attempt; ``None`` without one."""
     error: str | None
+    """Name of the class of the error that the call raised; ``None`` after a success."""
     phase: Phase
+    """Stage at which the call ended: that of the error, or ``ANSWERED`` after a success."""
     http_status: int | None
+    """HTTP status of the last response; ``None`` without one."""
     code: int | None
+    """``code`` of the platform's response, or of the error; ``None`` without one."""
     seconds: float
+    """Duration in seconds, waits and retries included."""
     slot_wait: float
+    """Seconds waited for slots and the lane, in all attempts."""
     rate_limit_wait: float
+    """Seconds waited for the rate limit, in all attempts."""
     attempt_events: tuple[AttemptEvent, ...] = ()
+    """The events of its attempts, in order."""
 
 
 class NotificationOutcome(StrEnum):
@@ -146,7 +163,7 @@ class NotificationEvent:
 
     Attributes:
         kind: ``identity``, or ``contract`` for a contract event.
-        outcome: `NotificationOutcome`.
+        outcome: What became of it.
         reason: `RejectionReason` if it was not acknowledged; ``None`` if it was.
         error: Name of the class of what handler or store raised; ``None`` otherwise.
         http_status: HTTP status of the reply.
@@ -160,16 +177,28 @@ class NotificationEvent:
     """
 
     kind: str
+    """``identity``, or ``contract`` for a contract event."""
     outcome: NotificationOutcome
+    """What became of it."""
     reason: str | None
+    """`RejectionReason` if it was not acknowledged; ``None`` if it was."""
     error: str | None
+    """Name of the class of what handler or store raised; ``None`` otherwise."""
     http_status: int
+    """HTTP status of the reply."""
     client_request_id: str | None = None
+    """``clientRequestId`` of the request, carried by the URL; ``None`` without `CallbackUrls`, and if the URL is not
+    authentic."""
     order_no: str | None = None
+    """``orderNo`` of an identity notification; ``None`` if it was refused or has none."""
     contract_id: str | None = None
+    """``contractId`` of a contract event; ``None`` if it was refused."""
     status: str | None = None
+    """``orderStatus``, or ``callbackType`` of a contract event; ``None`` if it was refused or has none."""
     key: str | None = None
-    seconds: float = field(default=0.0)
+    """`NotificationDelivery.key`; ``None`` if it was refused before it was read."""
+    seconds: float = 0.0
+    """Seconds since `NotificationReceiver.receive` was called; 0 if the body was not read."""
 
 
 class Hooks:

@@ -40,8 +40,13 @@ class NotificationDelivery(Generic[NotificationT]):
     """
 
     notification: NotificationT
+    """`IdentityNotification`, or `ContractEvent` with a `ContractEventVerifier`."""
     key: str
+    """Deduplication key, the same for every delivery of the same notification: ``order_no:order_status``, with
+    ``client_request_id:`` in front when `CallbackUrls` are configured, each part percent-encoded. A SHA-256 of the
+    content replaces ``order_no:order_status`` if either is missing, and is the whole key of a contract event."""
     client_request_id: str | None = None
+    """Id carried by the URL; ``None`` without `CallbackUrls`."""
 
 
 @frozen(kw_only=True)

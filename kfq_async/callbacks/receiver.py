@@ -65,7 +65,9 @@ class Reply:
     """
 
     status: int
+    """HTTP status: 200 acknowledged, 400 malformed, 401 not authentic, 503 retry later."""
     body: bytes
+    """``b"success"``, or the platform's JSON envelope with a code and, as ``message``, the reason."""
 
     @property
     def content_type(self) -> str:
@@ -141,6 +143,10 @@ class NotificationReceiver:
     Raises:
         TypeError: ``handler`` is not a coroutine function, or another argument has the wrong type.
         ValueError: A setting is invalid, or the settings would authenticate nothing.
+
+    Attributes:
+        max_body: Maximum size of a body in bytes.
+        body_timeout: Seconds within which a body must arrive.
     """
 
     @overload

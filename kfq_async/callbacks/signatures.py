@@ -64,6 +64,9 @@ class CallbackVerifier:
     Raises:
         ValueError: A key or setting is invalid.
         TypeError: ``clock`` is no plain function.
+
+    Attributes:
+        tolerance: Seconds by which a timestamp may differ from the clock; ``None`` if it is not checked.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ from kfq_async.logs import LEVEL_VARIABLE, log_to_stderr
 
 __all__ = ["run"]
 
-app = App(
+app: App = App(
     name="kfq",
     help="""Contracts of 开放签 (Kaifangqian), identification links for one company or many, and a sandbox.
 
@@ -41,10 +41,10 @@ app.command(demo)
 app.command(doctor)
 app.command(link)
 app.command(onboard)
-sandbox_app = App(name="sandbox")
+sandbox_app: App = App(name="sandbox")
 sandbox_app.default(sandbox)
-for command in COMMANDS:
-    sandbox_app.command(command)
+for _command in COMMANDS:
+    sandbox_app.command(_command)
 app.command(sandbox_app)
 app.command(verify_callback)
 

@@ -32,7 +32,7 @@ class ProgressReporter:
     def __init__(self, console: Console, total: int | None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.counts: Counter[OutcomeStatus] = Counter()
         """Rows by status."""
-        self.sent = 0
+        self.sent: int = 0
         """Rows that were sent in this run."""
         self._console = console
         self._total = total

@@ -104,6 +104,7 @@ class KeywordOccurrence:
         line: Number of the line on the page, from 1 on, counted from the top.
         line_text: Text of the line: its runs, with blanks between them.
         in_clause: Whether the line is likely a clause of the text, and not a place to sign.
+        shift: Distance in points from the hit to the keyword itself, along the text.
     """
 
     hit: KeywordHit
@@ -132,6 +133,7 @@ class KeywordReport:
         occurrences: Runs that hold the keyword, in the platform's order.
         problems: Problems of the keyword in this document.
         parts: Parts of a keyword that is not found, without blanks and punctuation, and how often each is found.
+        hits: Hits that the platform finds: none if an ActualText over several glyphs hides them.
     """
 
     searched: str

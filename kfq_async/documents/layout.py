@@ -185,7 +185,7 @@ class UnreadText:
     __slots__ = ("reason",)
 
     def __init__(self, reason: str) -> None:
-        self.reason = reason
+        self.reason: str = reason
 
     def find(self, keyword: str, hit: Hit) -> Sequence[Spot]:
         """Raise `ValueError` with the reason."""

@@ -98,10 +98,17 @@ class Budget:
 
 
 class Point(NamedTuple):
-    """Point in raw user space of a page, in points of 1/72 inch, y upwards."""
+    """Point in raw user space of a page, in points of 1/72 inch, y upwards.
+
+    Attributes:
+        x: Horizontal coordinate.
+        y: Vertical coordinate.
+    """
 
     x: float
+    """Horizontal coordinate."""
     y: float
+    """Vertical coordinate."""
 
 
 class Rect(NamedTuple):
@@ -112,6 +119,8 @@ class Rect(NamedTuple):
         y0: Bottom edge.
         x1: Right edge.
         y1: Top edge.
+        width: Width in points.
+        height: Height in points.
     """
 
     x0: float

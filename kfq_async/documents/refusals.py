@@ -50,6 +50,7 @@ class Refusal(StrEnum):
         INTERNAL: Envelope B with code 500.
         UNHANDLED: The hidden error page (401), or envelope A with code ``null`` if the call names an
             ``operatorAccount``.
+        code: Error code of the response; 401 for the hidden error page.
     """
 
     BUSINESS = "business"
@@ -71,6 +72,7 @@ class PositionRefused(ValueError):
     Attributes:
         refusal: Form of the platform's refusal.
         field: Name of the field at fault on the wire, such as ``pageConfig``.
+        code: Error code of the response; 401 for the hidden error page.
     """
 
     refusal: Refusal

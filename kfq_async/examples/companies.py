@@ -149,10 +149,12 @@ class CompanyService:
             # The first worker stores a secret for all of them. A real service reads it from a secret store.
             database.execute("INSERT OR IGNORE INTO secrets VALUES (1, ?)", (secrets.token_bytes(32),))
             (secret,) = database.execute("SELECT secret FROM secrets").fetchone()
-        self.urls = kfq.CallbackUrls(
+        self.urls: kfq.CallbackUrls = kfq.CallbackUrls(
             [secret], page=settings.public_url + PAGE_PATH, notify=settings.public_url + NOTIFY_PATH
         )
-        self.receiver = kfq.NotificationReceiver(self._handle, urls=self.urls, store=self._make_store())
+        self.receiver: kfq.NotificationReceiver = kfq.NotificationReceiver(
+            self._handle, urls=self.urls, store=self._make_store()
+        )
 
     def _make_store(self) -> kfq.MemoryStore | RedisStore:
         if self._redis_url is None:

@@ -77,7 +77,8 @@ def to_response(page: Page) -> HTMLResponse:
     return HTMLResponse(page.html, page.status, dict(page.headers))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the server until it is interrupted."""
     arguments = parse_arguments("FastAPI")
     with platform_environment(arguments):
         uvicorn.run(
@@ -87,3 +88,7 @@ if __name__ == "__main__":
             workers=arguments.workers,
             timeout_graceful_shutdown=10,
         )
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -30,7 +30,7 @@ class Model:
     """
 
     __slots__ = ()
-    __pydantic_serializer__ = _Serializer()
+    __pydantic_serializer__: ClassVar[_Serializer] = _Serializer()
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

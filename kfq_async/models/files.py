@@ -90,6 +90,7 @@ class FileUpload:
             reports nothing.
         suffixes: Extensions that the platform takes; an empty tuple takes any.
         inspected: Whether the platform looks at the first bytes.
+        name_ending: Text that is added to the name.
     """
 
     source: UploadSource = field(repr=repr_masked, validator=_source)
@@ -124,6 +125,7 @@ class DocumentUpload(FileUpload):
             nothing.
         suffixes: Extensions that the platform takes.
         inspected: Whether the platform looks at the first bytes.
+        name_ending: Text that is added to the name: the reference.
     """
 
     reference: str | None = field(default=None, kw_only=True, validator=_reference)

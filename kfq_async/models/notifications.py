@@ -23,6 +23,7 @@ class IdentityStatus(IntEnum):
         IN_PROGRESS: 认证中, in progress, including waiting for or refused in a manual review or an approval; not final.
         WITHDRAWN: 已撤销, withdrawn; final.
         EXPIRED: 已失效, expired; final.
+        final: Whether the order stays in this state.
     """
 
     IDENTIFIED = 1

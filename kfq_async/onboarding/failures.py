@@ -64,7 +64,7 @@ class SystemicFailureDetector:
     """Detects systemic failures from the results of calls: by the error itself, or by too many in a row."""
 
     def __init__(self) -> None:
-        self.failures = 0
+        self.failures: int = 0
         """Number of consecutive calls, up to the latest, without a response from the platform."""
 
     def record(self, result: CorpIdentLink | KfqError) -> str | None:

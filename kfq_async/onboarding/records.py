@@ -40,13 +40,14 @@ class State(StrEnum):
     """
 
     UNKNOWN = "unknown"
-    """May have been sent; retried under the same id."""
+    """May have been sent; the result is not known. Stored just before the first byte is sent, so it is also the state
+    of the requests under way after a kill. Retried under the same id."""
     PENDING = "pending"
-    """Certainly not acted on; sent by the next run."""
+    """Certainly not acted on. Sent by the next run, under the same id, with the row's data at that time."""
     LINKED = "linked"
-    """The platform created an order."""
+    """The platform created an order; ``order_no`` and ``auth_url`` are set."""
     REFUSED = "refused"
-    """The platform refused it."""
+    """The platform refused it; ``code`` and ``reason`` say why."""
 
 
 FINAL_STATES = frozenset({State.LINKED, State.REFUSED})
@@ -86,37 +87,38 @@ class Entry:
     key_hash: bytes
     """Keyed hash of the company's key, 16 bytes."""
     generation: int
-    """Counted from 1; the highest one is current."""
+    """Counted from 1; the highest generation of a company is the current one."""
     client_request_id: str
     """The id that every request of this generation carries."""
     body_hash: bytes
-    """Keyed hashes of the request's body, as sent and without bound callback URLs; empty if there was none yet."""
+    """Keyed hash of the request's body as sent, id included, 16 bytes; if callback URLs were bound, followed by that of
+    the body without them, which tells whether the row's data changed. Empty if there was no request yet."""
     row_number: int
-    """Position of the row when it was last seen."""
+    """Position of the row when it was last seen: spreadsheet row, line, or place in the iterator."""
     state: State
-    """The request's state."""
+    """The request's `State`."""
     order_no: str | None = None
-    """Number of the identification order."""
+    """Number of the identification order; ``None`` unless linked."""
     auth_url: str | None = field(default=None, **SECRET)
-    """The identification link; a secret."""
+    """The identification link, a secret; ``None`` unless linked."""
     code: int | None = None
-    """The platform's error code."""
+    """The platform's error code; ``None`` if it gave none."""
     reason: str | None = None
-    """Message of the last call's error, without personal data."""
+    """Message of the last call's error; ``None`` if there was none."""
     attempts: int = 0
     """Attempts made by the last call."""
     seconds: float | None = None
-    """Duration of the last call, waits and retries included."""
+    """Duration of the last call, waits and retries included; ``None`` before the first call."""
     ended_at: float | None = None
-    """End of the last call, in seconds since the epoch."""
+    """End of the last call, in seconds since the epoch; ``None`` before the first call."""
     run: int = 0
-    """Number of the run that saw the row last."""
+    """Number of the run that saw the row last; 0 if none did."""
     label: str | None = field(default=None, converter=as_masked)
-    """The part of the key that may be shown."""
+    """The part of the key that may be shown, such as the credit code; ``None`` if there is none."""
     opened_at: float = 0.0
     """Time at which the generation was opened, in seconds since the epoch."""
     status: int | None = None
-    """An `IdentityStatus` from a notification."""
+    """An `IdentityStatus` from a notification, set by `Ledger.complete` only; ``None`` if there was none."""
     status_at: float | None = None
     """Time of that notification, in seconds since the epoch."""
 
@@ -169,11 +171,11 @@ class Problem:
     """
 
     column: str
-    """The heading or field name; empty if the whole row is meant."""
+    """The heading as written in the file, or the name of the field; empty if the whole row is meant."""
     message: str
-    """The defect and its remedy, without the cell's content."""
+    """The defect and its remedy. It never repeats the cell's content, so it may be logged."""
     fatal: bool = True
-    """Whether the row must not be sent."""
+    """Whether the row must not be sent; ``False`` makes it a warning."""
 
     def __str__(self) -> str:
         return f"{self.column}: {self.message}" if self.column else self.message
@@ -195,20 +197,22 @@ class Row:
         label: The part of the key that is not personal data and may be shown, such as the credit code.
         problems: Defects and warnings found while reading the row.
         former_keys: Keys under which ledgers of earlier versions of the package may hold the company.
+        invalid: Whether the row must not be sent.
     """
 
     row_number: int
-    """Position in the source."""
+    """Its position: the spreadsheet's row, the file's line, or the place in an iterator, counted from 1."""
     key: str | None = field(converter=as_masked)
-    """Text that identifies the company between runs."""
+    """Text that identifies the company between runs; ``None`` if the row has none, which makes it invalid."""
     request: CorpIdentLinkRequest | None = field(repr=repr_masked)
-    """The request without its id."""
+    """The request without its id, which the ledger assigns; ``None`` if the row cannot become a request, which makes it
+    invalid."""
     label: str | None = field(default=None, converter=as_masked)
-    """The part of the key that may be shown."""
+    """The part of the key that is not personal data and may be shown, such as the credit code."""
     problems: tuple[Problem, ...] = ()
-    """Defects and warnings."""
+    """Defects and warnings found while reading the row."""
     former_keys: tuple[str, ...] = field(default=(), converter=_as_masked_texts, repr=repr_masked)
-    """Keys of the company in ledgers of earlier versions."""
+    """Keys under which ledgers of earlier versions of the package may hold the company."""
 
     @property
     def invalid(self) -> bool:
@@ -238,11 +242,11 @@ class OutcomeStatus(StrEnum):
     INVALID = "invalid"
     """It was not sent; ``problems`` say why."""
     UNKNOWN = "unknown"
-    """It may have been acted on; the next run retries it under the same id."""
+    """It may have been acted on. The next run retries it under the same id, unless ``problems`` say otherwise."""
     PENDING = "pending"
-    """It was not acted on; the next run sends it."""
+    """It was not acted on. The next run sends it."""
     DUPLICATE = "duplicate"
-    """An earlier row is the same company with the same data."""
+    """An earlier row is the same company with the same data; the outcome is that row's."""
 
 
 OUTCOME_STATUSES = {
@@ -271,16 +275,19 @@ class Outcome:
         sent: Whether this run sent the row's request; ``False`` if the result was known before, or nothing was sent.
         entry: The ledger's entry for the row; ``None`` for an invalid row, and for one that the ledger lacks.
         problems: Defects and warnings.
+        order_no: Number of the identification order; ``None`` if there is none.
+        auth_url: The link, a secret; ``None`` if there is none.
+        reason: The reason why the row is not linked, or its warnings, without personal data; may be empty.
     """
 
     row_number: int
     """Position of the row in its source."""
     status: OutcomeStatus
-    """Status of the row."""
+    """The row's `OutcomeStatus`."""
     sent: bool
-    """Whether this run sent the row's request."""
+    """Whether this run sent the row's request; ``False`` if the result was known before, or nothing was sent."""
     entry: Entry | None = field(default=None, repr=False)
-    """The ledger's entry for the row."""
+    """The ledger's entry for the row; ``None`` for an invalid row, and for one that the ledger lacks."""
     problems: tuple[Problem, ...] = ()
     """Defects and warnings."""
 

@@ -185,7 +185,7 @@ class Onboarding:
         self._outcomes: BatchQueue[Outcome] = BatchQueue(MAX_OUTCOMES)
         self._batch: deque[Outcome] = deque()
         self._main: asyncio.Task[None]
-        self.run = 0
+        self.run: int = 0
         """Number of the run in the ledger; 0 before it has begun."""
 
     async def __aenter__(self) -> Self:

@@ -155,7 +155,7 @@ class Ending:
     """
 
     def __init__(self) -> None:
-        self.size = 0
+        self.size: int = 0
         """Number of bytes."""
         self._head = b""
         self._pieces: deque[bytes] = deque()

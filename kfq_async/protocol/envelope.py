@@ -56,6 +56,8 @@ class Envelope:
         raw_timestamp: Timestamp as received: seconds, milliseconds, or text.
         extra: Unknown keys, as received.
         result: JSON value of ``result``; ``None`` if there is none. Its texts are masked in ``repr``.
+        ok: Whether it is a success: `EnvelopeKind.API` with code 10000, and nothing else.
+        timestamp: Time of the response in UTC; ``None`` if the platform sent none, or a text without a zone.
     """
 
     kind: EnvelopeKind

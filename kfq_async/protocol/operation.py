@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from attrs import Attribute, field, frozen, has
 
@@ -13,8 +13,16 @@ from kfq_async.models.urls import is_plain_path
 
 __all__ = ["ApiResponse", "CredentialPlacement", "Fetch", "Idempotency", "Operation", "Send"]
 
-RequestT = TypeVar("RequestT")
-ResultT = TypeVar("ResultT")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    RequestT = TypeVar("RequestT", default=Mapping[str, object])
+    ResultT = TypeVar("ResultT", default=Any)
+else:  # `typing` knows defaults from Python 3.13 on
+    from typing import TypeVar
+
+    RequestT = TypeVar("RequestT")
+    ResultT = TypeVar("ResultT")
 
 
 class CredentialPlacement(Enum):
@@ -101,17 +109,29 @@ class Operation(Generic[RequestT, ResultT]):
         hosted_only: Whether a platform built from the open source lacks the operation.
         exclusive: Whether requests must not overlap with others that drive contracts, so that the session's ``lane``
             applies (protocol section 4.17); a function decides from the fields of a request, by wire name.
+        name: ``METHOD /path``, for errors and logs.
     """
 
     method: str = field(converter=_plain, validator=_method)
+    """``"GET"`` or ``"POST"``."""
     path: str = field(converter=_plain, validator=_path)
+    """Path below ``{base_url}/kaifangqian/openAPI/V2``, with a leading slash, without a query, percent-escapes and
+    ``..`` segments."""
     request: type[RequestT] | None = field(default=None, kw_only=True)
+    """Model class of the request; ``None`` takes mappings only."""
     result: type[ResultT] | None = field(default=None, kw_only=True)
+    """Model class of the result; ``None`` returns the plain JSON value."""
     credentials: CredentialPlacement = field(default=CredentialPlacement.HEADERS, validator=_member, kw_only=True)
+    """Placement of the credentials."""
     idempotency: Idempotency = field(default=Idempotency.NONE, validator=_member, kw_only=True)
+    """Effect of sending a request twice; decides which failures are retried."""
     rate_limited: bool = field(default=False, kw_only=True)
+    """Whether the platform limits its rate (protocol section 1.8), so the session's ``rate_limit`` applies."""
     hosted_only: bool = field(default=False, kw_only=True)
+    """Whether a platform built from the open source lacks the operation."""
     exclusive: bool | Callable[[Mapping[str, object]], bool] = field(default=False, kw_only=True)
+    """Whether requests must not overlap with others that drive contracts, so that the session's ``lane`` applies
+    (protocol section 4.17); a function decides from the fields of a request, by wire name."""
 
     @property
     def name(self) -> str:

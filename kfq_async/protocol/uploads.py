@@ -115,7 +115,7 @@ class PreparedUpload(PreparedCall):
         )
         if problem is not None:
             raise FileRefused(problem)
-        self.body = _append(
+        self.body: bytes | None = _append(
             self.body or b"{}", encode({"fileName": MaskedStr(f"{name}{ending}"), "fileSuffix": suffix})[1:]
         )
         self.file = file

@@ -64,7 +64,7 @@ class Refused(Exception):
 
     def __init__(self, code: int, message: str, *, internal: bool = False) -> None:
         super().__init__(message)
-        self.response = PlatformResponse(code, f"沙箱：{message}", internal=internal)
+        self.response: PlatformResponse = PlatformResponse(code, f"沙箱：{message}", internal=internal)
 
     def answer(self, quirks: frozenset[str]) -> PlatformResponse:  # noqa: ARG002  # for classes below
         """Return the response of a sandbox that imitates these quirks."""
@@ -80,7 +80,7 @@ class GenericFailure(Refused):
 
     def __init__(self, message: str, documented: int = 23000) -> None:
         super().__init__(500, f"操作失败，{message}", internal=True)
-        self.documented = PlatformResponse(documented, f"沙箱：{message}")
+        self.documented: PlatformResponse = PlatformResponse(documented, f"沙箱：{message}")
 
     def answer(self, quirks: frozenset[str]) -> PlatformResponse:
         """Return the response of a sandbox that imitates these quirks."""
@@ -103,7 +103,7 @@ class AuditedRefusal(Exception):
 
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
-        self.response = PlatformResponse(code, f"沙箱：{message}")
+        self.response: PlatformResponse = PlatformResponse(code, f"沙箱：{message}")
 
 
 MAX_BMP = 0xFFFF

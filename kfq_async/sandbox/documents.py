@@ -36,8 +36,8 @@ class ContractDocuments:
     """
 
     def __init__(self, files: Iterable[StoredFile]) -> None:
-        self.files = tuple(files)
-        self.ids = [file.file_id for file in self.files]
+        self.files: tuple[StoredFile, ...] = tuple(files)
+        self.ids: list[str] = [file.file_id for file in self.files]
         self._opened: dict[str, PdfDocument] = {}
 
     def check(self) -> None:

@@ -214,6 +214,7 @@ class Fixtures:
         persons: Accounts of people who belong to no enterprise.
         identification: Whether the platform offers identification links, the operations under ``auth/``. A self-hosted
             one does not: it answers them with the hidden error page (protocol section 1.5).
+        tokens: Tokens of the enabled developers.
     """
 
     enterprises: tuple[Enterprise, ...]

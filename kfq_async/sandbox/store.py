@@ -392,18 +392,22 @@ class Store:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             lock = self._lock
-            self.orders = RecordTable(self._database, lock, "orders", Order)
-            self.contracts = RecordTable(self._database, lock, "contracts", Contract)
-            self.links = RecordTable(self._database, lock, "links", ShortLink)
-            self.files = RecordTable(self._database, lock, "files", StoredFile)
-            self.updates = RecordTable(self._database, lock, "updates", SignatureUpdate)
-            self.accounts = RecordTable(self._database, lock, "accounts", RegisteredAccount)
-            self.notifications = RecordTable(self._database, lock, "notifications", Notification)
-            self.contract_notifications = RecordTable(
+            self.orders: RecordTable[Order] = RecordTable(self._database, lock, "orders", Order)
+            self.contracts: RecordTable[Contract] = RecordTable(self._database, lock, "contracts", Contract)
+            self.links: RecordTable[ShortLink] = RecordTable(self._database, lock, "links", ShortLink)
+            self.files: RecordTable[StoredFile] = RecordTable(self._database, lock, "files", StoredFile)
+            self.updates: RecordTable[SignatureUpdate] = RecordTable(self._database, lock, "updates", SignatureUpdate)
+            self.accounts: RecordTable[RegisteredAccount] = RecordTable(
+                self._database, lock, "accounts", RegisteredAccount
+            )
+            self.notifications: RecordTable[Notification] = RecordTable(
+                self._database, lock, "notifications", Notification
+            )
+            self.contract_notifications: RecordTable[ContractNotification] = RecordTable(
                 self._database, lock, "contract_notifications", ContractNotification
             )
-            self.attempts = RecordTable(self._database, lock, "attempts", DeliveryAttempt)
-            self.settings = RecordTable(self._database, lock, "settings", Setting)
+            self.attempts: RecordTable[DeliveryAttempt] = RecordTable(self._database, lock, "attempts", DeliveryAttempt)
+            self.settings: RecordTable[Setting] = RecordTable(self._database, lock, "settings", Setting)
             self._database.execute("CREATE UNIQUE INDEX IF NOT EXISTS by_key ON orders (token, client_request_id)")
             self._database.execute("CREATE INDEX IF NOT EXISTS by_notification ON attempts (notification_id)")
             self._database.execute("CREATE INDEX IF NOT EXISTS by_contract ON updates (contract_id)")

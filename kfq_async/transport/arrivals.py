@@ -34,11 +34,11 @@ class Arrivals:
     __slots__ = ("_info", "_received", "over_tls", "poll", "unrequested", "user")
 
     def __init__(self, transport: asyncio.BaseTransport | None) -> None:
-        self.over_tls = transport is not None and transport.get_extra_info("ssl_object") is not None
+        self.over_tls: bool = transport is not None and transport.get_extra_info("ssl_object") is not None
         """Whether `while_idle` compares the count of received bytes, which a user ends by `release`."""
-        self.poll = make_poll(transport)
+        self.poll: Poll = make_poll(transport)
         """Function of a timeout in milliseconds: whether there are unread bytes, an end or an error."""
-        self.unrequested = not self.over_tls
+        self.unrequested: bool = not self.over_tls
         """Whether what arrives is unrequested; a new TLS connection receives session tickets at any time."""
         self.user: object = None
         """Attempt that uses the connection, over TLS."""
@@ -112,4 +112,4 @@ def _with_select(number: int) -> Poll:
     return lambda timeout: select.select([number], [], [], timeout)[0]
 
 
-poll_descriptor = _with_poll if hasattr(select, "poll") else _with_select
+poll_descriptor: Callable[[int], Poll] = _with_poll if hasattr(select, "poll") else _with_select

@@ -61,20 +61,20 @@ class Attempt:
         self, timeouts: Timeouts, *, total_at: float, cancelling: int = 0, permit: Permit | None = None
     ) -> None:
         now = asyncio.get_running_loop().time()
-        self.scope = asyncio.timeout(None)
-        self.connecting = False
+        self.scope: asyncio.Timeout = asyncio.timeout(None)
+        self.connecting: bool = False
         """Whether a connection was requested from the connector; a mock responds without one."""
-        self.connected = False
+        self.connected: bool = False
         """Whether the attempt has its connection."""
-        self.unwritten = False
+        self.unwritten: bool = False
         """Whether the attempt has a connection, and it is certain that nothing was written to it."""
-        self.closed = False
+        self.closed: bool = False
         """Whether the session was closed during the attempt."""
         self.proxy: URL | None = None
         """URL of the proxy, if the connection goes through one."""
         self.query_credentials: str | None = None
         """Credentials that the connector adds to the query, unseen by aiohttp."""
-        self.total_expired = now >= total_at
+        self.total_expired: bool = now >= total_at
         """Whether ``total`` expired, as opposed to ``attempt``."""
         self._total_at = total_at
         self._attempt_timeout = timeouts.attempt

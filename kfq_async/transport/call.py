@@ -27,7 +27,7 @@ from kfq_async.hooks import Hooks
 from kfq_async.models.fields import SECRET, new_id_pair, repr_masked
 from kfq_async.models.masking import MaskedStr
 from kfq_async.protocol.repetition import texts_of
-from kfq_async.protocol.requests import prepare
+from kfq_async.protocol.requests import prepare as prepare_call
 from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import Attempt
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from kfq_async.protocol.requests import HttpRequest, PreparedCall
     from kfq_async.transport.client import Client
     from kfq_async.transport.limits import Permit, RateLimiter
+    from kfq_async.transport.observation import CallObserver
 
 __all__ = ["Call", "CallSettings"]
 
@@ -89,16 +90,16 @@ class Call:
         "unique_code",
     )
 
-    prepare = staticmethod(prepare)
+    prepare: ClassVar[Callable[..., PreparedCall]] = staticmethod(prepare_call)
     attempt_type: ClassVar[type[Attempt]] = Attempt
 
     def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall) -> None:
-        self.attempts = 0
-        self.http_status = 0
+        self.attempts: int = 0
+        self.http_status: int = 0
         """HTTP status of the last response; 0 without one."""
-        self.headers = NO_HEADERS
+        self.headers: Mapping[str, str] = NO_HEADERS
         """Headers of the last response."""
-        self.unique_code = ""
+        self.unique_code: str = ""
         """``uniqueCode`` of the last attempt; empty if none was made."""
         self._client = client
         self._settings = settings
@@ -109,7 +110,7 @@ class Call:
         self._in_lane = False
         self._clock_corrected = False
         self._token_renewed = False
-        self.observer = observe(settings.hooks)
+        self.observer: CallObserver | None = observe(settings.hooks)
         """Reports the call to hooks and the log; ``None`` if neither wants it."""
 
     @property

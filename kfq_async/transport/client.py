@@ -73,9 +73,9 @@ class Client:
         if connector is not None:
             concurrency = min(concurrency, connector.limit or concurrency, connector.limit_per_host or concurrency)
         self.concurrency = concurrency
-        self.semaphore = asyncio.Semaphore(concurrency)
-        self.timer = DeadlineTimer()
-        self.clock_offset = 0.0
+        self.semaphore: asyncio.Semaphore = asyncio.Semaphore(concurrency)
+        self.timer: DeadlineTimer = DeadlineTimer()
+        self.clock_offset: float = 0.0
         """Seconds to add to the local clock, learnt from the platform."""
         self._connector = connector
         self._host = host if proxy is None else proxy.url.host or ""
@@ -93,15 +93,15 @@ class Client:
         self._http: ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
-        self.closed = False
+        self.closed: bool = False
         """Whether `aclose` was called."""
         self._closing: asyncio.Task[None] | None = None
         """Task of the close under way, which every caller of `aclose` awaits."""
         self.waits: set[asyncio.Timeout] = set()
         """Scopes of what waits for a permit, a slot, a file, the next attempt, or a change of a contract."""
-        self.file_threads = FileThreads()
+        self.file_threads: FileThreads = FileThreads()
         """Threads that read and encode files."""
-        self.blocking_threads = FileThreads()
+        self.blocking_threads: FileThreads = FileThreads()
         """Threads for open files of the caller's, which may block for ever; so they hold up no others."""
 
     def open(self) -> ClientSession:

@@ -39,7 +39,7 @@ class Connector:
         """What arrives on each connection that has served an attempt."""
         self._loop = connector._loop  # noqa: SLF001  # ClientSession compares it with its own
         self._timeout_ceil_threshold = connector._timeout_ceil_threshold  # noqa: SLF001  # the same
-        self.allowed_protocol_schema_set = connector.allowed_protocol_schema_set
+        self.allowed_protocol_schema_set: frozenset[str] = connector.allowed_protocol_schema_set
 
     @property
     def closed(self) -> bool:

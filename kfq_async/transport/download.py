@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from aiohttp import hdrs
 from attrs import frozen
@@ -93,7 +93,7 @@ class DownloadAttempt(Attempt):
         self.download: FileDownload | None = None
         self.failure: KfqError | None = None
         self.callback_error: Exception | None = None
-        self.received = False
+        self.received: bool = False
         """Whether all of the file that is wanted was received."""
         self._stall = timeouts.stall
         self._receiving = False
@@ -195,7 +195,7 @@ class FileCall(Call):
 
     __slots__ = ("_current",)
 
-    attempt_type = DownloadAttempt
+    attempt_type: ClassVar[type[Attempt]] = DownloadAttempt
 
     def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall) -> None:
         super().__init__(client, settings, prepared)
@@ -220,7 +220,7 @@ class HeadCall(FileCall):
 
     __slots__ = ()
 
-    attempt_type = HeadAttempt
+    attempt_type: ClassVar[type[Attempt]] = HeadAttempt
 
     async def receive(self) -> FileHead:
         """Return what they tell, or raise the one `KfqError` of the call."""
@@ -327,7 +327,7 @@ class ChunkStream(Target):
     """Chunks of a download (`DownloadStream`); ``receive`` makes the call, in a task of its own."""
 
     def __init__(self, receive: Callable[[Target], Awaitable[None]]) -> None:
-        self.name = ""
+        self.name: str = ""
         self.size: int | None = None
         self._receive = receive
         self._task: asyncio.Task[None] | None = None

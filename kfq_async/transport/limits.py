@@ -16,7 +16,7 @@ class RateLimiter:
     """Permits for the requests of one path, first come, first served, evenly spaced from the first one on."""
 
     def __init__(self, per_second: float) -> None:
-        self.interval = MARGIN / per_second
+        self.interval: float = MARGIN / per_second
         """Seconds between two requests."""
         self._next_at = 0.0
         self._queue = asyncio.Lock()

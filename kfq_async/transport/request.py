@@ -58,7 +58,7 @@ class _Body(BytesPayload):
 class Request(ClientRequest):
     """A request whose headers are complete, and whose small body is written together with them."""
 
-    written_at_once = False
+    written_at_once: bool = False
     """Whether `send` writes head and body without giving way to the event loop, unless the request is traced."""
     _small: bytes | None = None
 

@@ -183,7 +183,7 @@ class Source(ABC):
 
     def __init__(self, name: str | None) -> None:
         self.name = name
-        self.head = b""
+        self.head: bytes = b""
         """The first bytes, as they were examined."""
         self._version: object = None
 
@@ -235,7 +235,7 @@ class BytesSource(Source):
 
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
         super().__init__(None)
-        self.fixed = isinstance(data, bytes)
+        self.fixed: bool = isinstance(data, bytes)
         self._data = data
 
     def open(self) -> IO[bytes]:

@@ -65,7 +65,7 @@ class FileTarget(Target):
             raise TypeError(f"to must be a path, a str or os.PathLike[str], not {type_name(to)}")
         if not text or "\0" in text:
             raise ValueError("to must be the path of a file or folder, not empty, and without a NUL character")
-        self.path = Path(text)
+        self.path: Path = Path(text)
         """Path of the file, once it is written."""
         self._to = Path(text)
         self._in_folder = text.endswith(_SEPARATORS)
@@ -121,7 +121,7 @@ class PartialFile:
     """
 
     def __init__(self, to: Path, name: str | None) -> None:
-        self.pending = bytearray()
+        self.pending: bytearray = bytearray()
         """Bytes that are not yet written."""
         self.abandoned = False
         """Whether the file is not wanted any more."""

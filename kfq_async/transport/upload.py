@@ -7,7 +7,7 @@ import socket
 from binascii import b2a_base64
 from contextlib import suppress
 from hashlib import sha256
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 from aiohttp import Payload
 
@@ -200,7 +200,7 @@ class UploadPayload(Payload, BodyStream):
 
     def __init__(self, file: UploadFile, start: bytes) -> None:
         super().__init__(None)
-        self.complete = False
+        self.complete: bool = False
         """Whether the last byte was written."""
         self.callback_error: BaseException | None = None
         """What ``progress`` raised."""
@@ -278,8 +278,8 @@ class UploadCall(Call):
 
     __slots__ = ("_file", "_may_have_sent", "_payload", "_upload", "_worker")
 
-    prepare = staticmethod(prepare_upload)
-    attempt_type = UploadAttempt
+    prepare: ClassVar[Callable[..., PreparedCall]] = staticmethod(prepare_upload)
+    attempt_type: ClassVar[type[Attempt]] = UploadAttempt
 
     def __init__(self, client: Client, settings: CallSettings, prepared: PreparedCall) -> None:
         super().__init__(client, settings, prepared)

@@ -1,11 +1,12 @@
-"""Code that type checkers must accept or refuse; it is checked and never run.
+"""Code that mypy and pyright must accept or refuse; it is checked and never run.
 
-Each refused line has a ``type: ignore`` with the expected error code, and an unused one is an error itself.
+Each refused line has a ``type: ignore`` with mypy's error code; one that a checker does not need is an error itself.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_type
 
@@ -14,7 +15,7 @@ import kfq_async as kfq
 if TYPE_CHECKING:
     import datetime as dt
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
     import aiohttp
 
@@ -61,9 +62,8 @@ async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
     assert_type(await session.contracts.finish("c"), kfq.ContractTasks)
     assert_type(await session.contracts.recall("c"), kfq.ContractTasks)
     assert_type((await session.contracts.draft(kfq.ContractDraftRequest())).tasks, kfq.ContractTasks | None)
-    await session.contracts.recall("c", confirm=False)
-    recalled = await session.contracts.recall("c", confirm=False)  # type: ignore[func-returns-value]
-    assert_type(recalled, None)
+    recall: Awaitable[None] = session.contracts.recall("c", confirm=False)
+    await recall
     assert_type(await session.contracts.find_lost("c", contact="m", reference="r"), bool | None)
     assert_type(
         await session.contracts.find_lost("c", contact="m", reference="r", receivers=["n", person]), bool | None
@@ -156,15 +156,22 @@ async def any_operation(session: kfq.AsyncSession) -> None:
     assert_type(response.http_status, int)
     assert_type(response.unique_code, str)
     assert_type((await session.send(kfq.CORP_IDENT_LINK, {"accountName": "a"})).result, kfq.CorpIdentLink)
-    operation: kfq.Operation[Any, kfq.CorpIdentLink] = kfq.Operation(
+    operation = kfq.Operation(
         "POST",
         "/auth/person/ident/link",
         result=kfq.CorpIdentLink,
         credentials=kfq.CredentialPlacement.PARAMETERS,
         idempotency=kfq.Idempotency.KEYED,
     )
+    assert_type(operation, kfq.Operation[Mapping[str, object], kfq.CorpIdentLink])
     added = await session.send(operation, {}, extra_body={"scene": 1}, extra_headers={"X-Trace": "t"})
     assert_type(added.result, kfq.CorpIdentLink)
+    await session.send(operation, kfq.CorpIdentLinkRequest())  # type: ignore[misc]
+    plain = kfq.Operation("GET", "/contract/other", idempotency=kfq.Idempotency.SAFE)
+    assert_type(plain, kfq.Operation[Mapping[str, object], Any])
+    assert_type((await session.send(plain)).result, Any)
+    with_request = kfq.Operation("POST", "/contract/other", request=kfq.ContractFinishRequest)
+    assert_type(with_request, kfq.Operation[kfq.ContractFinishRequest, Any])
 
 
 async def settings(connector: aiohttp.BaseConnector, context: ssl.SSLContext) -> None:

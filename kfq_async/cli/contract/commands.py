@@ -15,7 +15,7 @@ from kfq_async.cli.contract.wait import wait
 
 __all__ = ["app"]
 
-app = App(
+app: App = App(
     name="contract",
     help="""Draw a contract before it is sent, create it, and look at it afterwards.
 

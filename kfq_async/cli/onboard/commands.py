@@ -35,7 +35,7 @@ T = TypeVar("T")
 NO_OPTIONS = OnboardOptions()
 MAX_LISTED_ROWS = 20
 
-app = App(name="onboard")
+app: App = App(name="onboard")
 
 
 @app.default

@@ -70,6 +70,12 @@ class FileSource:
             that is not blank, or, if that is a title, the row below that names several fields.
 
     Raises `SourceError`, with the remedy, if the file or its headings cannot be used.
+
+    Attributes:
+        path: The file.
+        headings: Headings of the file, as written there.
+        columns: Heading of the column that fills each field, by the name of the field, such as ``company_name``.
+        notices: Remarks for the user: sheets and columns that are not used.
     """
 
     def __init__(
@@ -86,7 +92,7 @@ class FileSource:
     ) -> None:
         if checks:
             require_stdnum()
-        self.path = Path(path)
+        self.path: Path = Path(path)
         expected = [*(columns or {}).values(), *([key] if isinstance(key, str) else [])]
         self._table = open_table(self.path, sheet=sheet, encoding=encoding, header_row=header_row, expected=expected)
         if nested := _PLATFORM_KEYS & set(self._table.headings):

@@ -19,7 +19,13 @@ __all__ = ["Table", "TableRow", "column_name", "make_row", "strip_trailing_blank
 
 @frozen
 class TableRow:
-    """One row below the headings that is not blank."""
+    """One row below the headings that is not blank.
+
+    Attributes:
+        row_number: Row number in a spreadsheet program, or line number in an editor; from 1.
+        cells: One `MaskedStr` per heading; empty for a blank cell.
+        problems: Problems of the row (`Problem.column` is empty), or of one cell, which matter if that column is used.
+    """
 
     row_number: int
     """Row number in a spreadsheet program, or line number in an editor; from 1."""
@@ -31,7 +37,15 @@ class TableRow:
 
 @frozen
 class Table:
-    """Headings and rows of one file or sheet."""
+    """Headings and rows of one file or sheet.
+
+    Attributes:
+        path: The file.
+        headings: Headings as written in the file; they may be blank or occur twice.
+        read: Returns an iterator over the rows from the start.
+        notices: Remarks for the user about how the file was read.
+        other_sheets: Names of the visible sheets with content that were not chosen.
+    """
 
     path: Path
     headings: tuple[str, ...]

@@ -107,7 +107,10 @@ class UncomputedCells:
             placeholders: Whether a formula's 0 is a placeholder, since the program that wrote it cannot calculate.
         """
         self.messages: dict[int, list[tuple[int, str]]] = defaultdict(list)
-        self.last_row, self.last_column, self.filled, self.hidden = 0, -1, 0, 0
+        self.last_row: int = 0
+        self.last_column: int = -1
+        self.filled: int = 0
+        self.hidden: int = 0
         self._padded, self._placeholders = padded, placeholders
         self._row, self._column, self._hidden = 0, -1, False
         self._cell: Mapping[str, str] = {}
@@ -427,5 +430,5 @@ def _print(message: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.path, *arguments = json.loads(sys.argv[1])
-    main(*arguments)
+    sys.path, *_arguments = json.loads(sys.argv[1])
+    main(*_arguments)

@@ -84,7 +84,9 @@ class OnboardingJobs:
         if not 1 <= stalled_after <= 59:
             raise ValueError(f"stalled_after must be from 1 to 59 seconds, not {stalled_after}")
         conninfo, secret = MaskedStr(conninfo), MaskedBytes(secret)  # the names stand in tracebacks
-        self.ledger = PostgresLedger(conninfo, secret=secret, schema=schema, exclusive=False, connections=connections)
+        self.ledger: PostgresLedger = PostgresLedger(
+            conninfo, secret=secret, schema=schema, exclusive=False, connections=connections
+        )
         """The ledger, with each company's state."""
         self._outbox = Outbox(self.ledger, clock=clock)
         self._schema = schema

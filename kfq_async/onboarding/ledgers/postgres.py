@@ -181,7 +181,7 @@ class PostgresLedger:
         self._open = AsyncExitStack()
         self._closing: asyncio.Task[None] | None = None
         """The close under way, or done."""
-        self.pool = AsyncConnectionPool(
+        self.pool: AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
             conninfo,
             connection_class=psycopg.AsyncConnection[tuple[Any, ...]],
             min_size=1,

@@ -147,13 +147,13 @@ class Run:
     """
 
     run: int
-    """Number of the run."""
+    """Its number, counted from 1."""
     began_at: float
-    """Seconds since the epoch."""
+    """Start, in seconds since the epoch."""
     ended_at: float | None
-    """Seconds since the epoch; ``None`` if the run was killed, or is still running."""
+    """End, in seconds since the epoch; ``None`` if the run was killed, or is still running."""
     counts: Mapping[str, Any]
-    """The counts given to `SqliteLedger.end_run`."""
+    """The counts given to `SqliteLedger.end_run`, such as the number of invalid rows; empty before."""
 
 
 class SqliteLedger:
@@ -184,7 +184,7 @@ class SqliteLedger:
     def __init__(
         self, path: str | Path, *, secret: bytes | None = None, exclusive: bool = True, timeout: float = 10.0
     ) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._file = self.path
         self._timeout = timeout
         self._given_secret = secret = None if secret is None else MaskedBytes(secret)  # the name stands in tracebacks

@@ -41,7 +41,7 @@ class RowNumbers:
     def __init__(self, limit: int = MAX_ROW_NUMBERS) -> None:
         self._limit = limit
         self._kept: list[int] = []
-        self.count = 0
+        self.count: int = 0
         """Number of rows."""
 
     def add(self, row_number: int) -> None:
@@ -154,6 +154,7 @@ class Statistics:
         invalid: Invalid rows, which were never sent.
         throughput: End times of the last calls.
         latency: Durations of the last calls, with waits and retries.
+        rows: Number of companies, invalid rows included.
     """
 
     def __init__(self) -> None:
@@ -161,11 +162,11 @@ class Statistics:
         self.identity_statuses: Counter[int | None] = Counter()
         self.attempts: Counter[int] = Counter()
         self.refused: dict[int | None, RowNumbers] = {}
-        self.unknown = RowNumbers()
+        self.unknown: RowNumbers = RowNumbers()
         self.problems: dict[tuple[str, str], RowNumbers] = {}
-        self.invalid = RowNumbers()
-        self.throughput = ThroughputHistogram()
-        self.latency = LatencyHistogram()
+        self.invalid: RowNumbers = RowNumbers()
+        self.throughput: ThroughputHistogram = ThroughputHistogram()
+        self.latency: LatencyHistogram = LatencyHistogram()
 
     @property
     def rows(self) -> int:

@@ -186,7 +186,7 @@ class Texts:
     """
 
     def __init__(self, lang: str) -> None:
-        self.lang = lang if lang in LANGUAGES else "zh"
+        self.lang: str = lang if lang in LANGUAGES else "zh"
         self._column = list(LANGUAGES).index(self.lang)
 
     @property
