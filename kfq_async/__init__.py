@@ -65,7 +65,7 @@ from kfq_async.errors import (
     TransportError,
     UnexpectedResponse,
 )
-from kfq_async.hooks import AttemptEvent, CallEvent, Hooks
+from kfq_async.hooks import AttemptEvent, AttemptStart, CallEvent, Hooks, NotificationEvent, NotificationOutcome
 from kfq_async.logs import log_to_stderr
 from kfq_async.models.accounts import (
     BusinessLine,
@@ -167,6 +167,7 @@ __all__ = [
     "AsyncSession",
     "AttachmentUpload",
     "AttemptEvent",
+    "AttemptStart",
     "AttemptTimeout",
     "BusinessError",
     "BusinessLine",
@@ -242,6 +243,8 @@ __all__ = [
     "NonceError",
     "NotFoundError",
     "NotificationDelivery",
+    "NotificationEvent",
+    "NotificationOutcome",
     "NotificationReceiver",
     "OnboardingError",
     "Operation",

@@ -1,43 +1,80 @@
-"""Observation of calls: `Hooks`, and the events that they get. Events hold ids, numbers and names, nothing personal."""
+"""Observation of calls and notifications: `Hooks`, and the events that they get.
+
+Events hold ids, numbers and names, nothing personal.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from kfq_async.base_errors import Phase
 
-__all__ = ["AttemptEvent", "CallEvent", "Hooks", "check_hooks"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "AttemptEvent",
+    "AttemptStart",
+    "CallEvent",
+    "Hooks",
+    "NotificationEvent",
+    "NotificationOutcome",
+    "call_hooks",
+    "check_hooks",
+]
+
+_LOG = logging.getLogger("kfq_async")
 
 
 @frozen(kw_only=True)
-class AttemptEvent:
-    """End of one attempt of a call.
+class AttemptStart:
+    """Attempt of a call that is about to be sent.
 
     Attributes:
         operation: ``METHOD /path``, such as ``POST /auth/corp/ident/link``.
+        url: URL without its query.
         attempt: Number of the attempt within the call; the first one is 1.
         client_request_id: ``clientRequestId`` of the request; ``None`` if it has none.
         unique_code: ``uniqueCode`` (流水号) of the attempt, by which the platform's log knows it.
-        error: Name of the error's class; ``None`` after a success.
-        phase: Stage at which the attempt ended; ``ANSWERED`` after a success.
-        http_status: HTTP status of the response; ``None`` without one.
-        code: ``code`` of the platform's response; ``None`` without one.
         offset: Seconds from the beginning of the call to that of the attempt, its waits included.
-        seconds: Duration in seconds, without the waits.
         slot_wait: Seconds waited for a slot of the session's ``concurrency``, and for its ``lane``.
         rate_limit_wait: Seconds waited for the session's ``rate_limit``.
     """
 
     operation: str
     """``METHOD /path``, such as ``POST /auth/corp/ident/link``."""
+    url: str
+    """URL without its query."""
     attempt: int
     """Number of the attempt within the call; the first one is 1."""
     client_request_id: str | None
     """``clientRequestId`` of the request; ``None`` if it has none."""
     unique_code: str
     """``uniqueCode`` (流水号) of the attempt, by which the platform's log knows it."""
+    offset: float
+    """Seconds from the beginning of the call to that of the attempt, its waits included."""
+    slot_wait: float
+    """Seconds waited for a slot of the session's ``concurrency``, and for its ``lane``."""
+    rate_limit_wait: float
+    """Seconds waited for the session's ``rate_limit``."""
+
+
+@frozen(kw_only=True)
+class AttemptEvent(AttemptStart):
+    """End of one attempt of a call. It has the attributes of `AttemptStart` as well.
+
+    Attributes:
+        error: Name of the error's class; ``None`` after a success.
+        phase: Stage at which the attempt ended; ``ANSWERED`` after a success.
+        http_status: HTTP status of the response; ``None`` without one.
+        code: ``code`` of the platform's response; ``None`` without one.
+        seconds: Duration in seconds, without the waits.
+    """
+
     error: str | None
     """Name of the error's class; ``None`` after a success."""
     phase: Phase
@@ -46,14 +83,8 @@ class AttemptEvent:
     """HTTP status of the response; ``None`` without one."""
     code: int | None
     """``code`` of the platform's response; ``None`` without one."""
-    offset: float
-    """Seconds from the beginning of the call to that of the attempt, its waits included."""
     seconds: float
     """Duration in seconds, without the waits."""
-    slot_wait: float
-    """Seconds waited for a slot of the session's ``concurrency``, and for its ``lane``."""
-    rate_limit_wait: float
-    """Seconds waited for the session's ``rate_limit``."""
 
 
 @frozen(kw_only=True)
@@ -101,18 +132,108 @@ class CallEvent:
     """The events of its attempts, in order."""
 
 
-class Hooks:
-    """Base class of hooks for `AsyncSession`: override what you need.
+class NotificationOutcome(StrEnum):
+    """Outcome of an incoming notification.
 
-    Hooks are plain functions, called in the event loop, so they must not block. What one raises is logged, and changes
-    nothing of the call.
+    Attributes:
+        HANDLED: The handler has returned, and the notification is marked as done.
+        REPEATED: It was done before: acknowledged without the handler.
+        REFUSED: Not authentic, malformed, or not now; the handler was not called.
+        FAILED: The handler raised or was cancelled, or the store failed before it.
+        IN_DOUBT: The handler is still running when the reply is due, and is reported again at its end; or it has run,
+            but the store failed, or it returned no awaitable.
     """
 
+    HANDLED = "handled"
+    """The handler has returned, and the notification is marked as done."""
+    REPEATED = "repeated"
+    """It was done before: acknowledged without the handler."""
+    REFUSED = "refused"
+    """Not authentic, malformed, or not now; the handler was not called."""
+    FAILED = "failed"
+    """The handler raised or was cancelled, or the store failed before it."""
+    IN_DOUBT = "in_doubt"
+    """The handler is still running when the reply is due, and is reported again at its end; or it has run, but the
+    store failed, or it returned no awaitable."""
+
+
+@frozen(kw_only=True)
+class NotificationEvent:
+    """Outcome of a notification that a `NotificationReceiver` was given.
+
+    Attributes:
+        kind: ``identity``, or ``contract`` for a contract event.
+        outcome: What became of it.
+        reason: `RejectionReason` if it was not acknowledged; ``None`` if it was.
+        error: Name of the class of what handler or store raised; ``None`` otherwise.
+        http_status: HTTP status of the reply.
+        client_request_id: ``clientRequestId`` of the request, carried by the URL; ``None`` without `CallbackUrls`, and
+            if the URL is not authentic.
+        order_no: ``orderNo`` of an identity notification; ``None`` if it was refused or has none.
+        contract_id: ``contractId`` of a contract event; ``None`` if it was refused.
+        status: ``orderStatus``, or ``callbackType`` of a contract event; ``None`` if it was refused or has none.
+        key: `NotificationDelivery.key`; ``None`` if it was refused before it was read.
+        seconds: Seconds since `NotificationReceiver.receive` was called; 0 if the body was not read.
+    """
+
+    kind: str
+    """``identity``, or ``contract`` for a contract event."""
+    outcome: NotificationOutcome
+    """What became of it."""
+    reason: str | None
+    """`RejectionReason` if it was not acknowledged; ``None`` if it was."""
+    error: str | None
+    """Name of the class of what handler or store raised; ``None`` otherwise."""
+    http_status: int
+    """HTTP status of the reply."""
+    client_request_id: str | None = None
+    """``clientRequestId`` of the request, carried by the URL; ``None`` without `CallbackUrls`, and if the URL is not
+    authentic."""
+    order_no: str | None = None
+    """``orderNo`` of an identity notification; ``None`` if it was refused or has none."""
+    contract_id: str | None = None
+    """``contractId`` of a contract event; ``None`` if it was refused."""
+    status: str | None = None
+    """``orderStatus``, or ``callbackType`` of a contract event; ``None`` if it was refused or has none."""
+    key: str | None = None
+    """`NotificationDelivery.key`; ``None`` if it was refused before it was read."""
+    seconds: float = 0.0
+    """Seconds since `NotificationReceiver.receive` was called; 0 if the body was not read."""
+
+
+class Hooks:
+    """Base class of hooks for `AsyncSession` and `NotificationReceiver`: override what you need.
+
+    Hooks are plain functions, called in the event loop, so they must not block. What one raises is logged, and changes
+    nothing of the call or the notification.
+    """
+
+    def on_attempt_start(self, event: AttemptStart) -> Mapping[str, str] | None:
+        """Called before each attempt is sent, in its task; returns headers to add, such as ``traceparent``.
+
+        Those of the session and of ``extra_headers`` take precedence.
+        """
+
     def on_attempt(self, event: AttemptEvent) -> None:
-        """Called at the end of each attempt."""
+        """Called at the end of each attempt, in the same task."""
 
     def on_call(self, event: CallEvent) -> None:
         """Called at the end of each call, before it returns or raises."""
+
+    def on_notification(self, event: NotificationEvent) -> None:
+        """Called when the outcome of a notification is known, before its reply is returned."""
+
+
+def call_hooks(hooks: Iterable[Hooks], name: str, event: object) -> list[Any]:
+    """Call a method of all hooks, and return the results; what one raises is logged."""
+    results = []
+    for each in hooks:
+        try:
+            results.append(getattr(each, name)(event))
+        except Exception as error:  # noqa: BLE001  # a hook must not change what it observes
+            # By the name of the exception alone: the message may hold what the hook knows.
+            _LOG.error("%s.%s raised %s", type(each).__name__, name, type(error).__name__)
+    return results
 
 
 def check_hooks(value: Any) -> tuple[Hooks, ...]:

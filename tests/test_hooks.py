@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from yarl import URL
 
 import kfq_async as kfq
 from calls import (
@@ -37,8 +39,13 @@ class Recorder(kfq.Hooks):
     """Keeps all events."""
 
     def __init__(self) -> None:
+        self.starts: list[kfq.AttemptStart] = []
         self.attempts: list[kfq.AttemptEvent] = []
         self.calls: list[kfq.CallEvent] = []
+
+    def on_attempt_start(self, event: kfq.AttemptStart) -> None:
+        """Keep an event."""
+        self.starts.append(event)
 
     def on_attempt(self, event: kfq.AttemptEvent) -> None:
         """Keep an event."""
@@ -67,9 +74,11 @@ async def test_call_with_a_retry() -> None:
         open_session(server, hooks=[kfq.Hooks(), hooks]) as session,
     ):
         response = await session.send(CORP_IDENT_LINK, REQUEST)
+        url = f"{server.base_url}/kaifangqian/openAPI/V2/auth/corp/ident/link"
     assert [facts(event) for event in hooks.attempts] == [
         {
             "operation": OPERATION,
+            "url": url,
             "attempt": 1,
             "error": "GatewayError",
             "phase": kfq.Phase.SENT,
@@ -78,6 +87,7 @@ async def test_call_with_a_retry() -> None:
         },
         {
             "operation": OPERATION,
+            "url": url,
             "attempt": 2,
             "error": None,
             "phase": kfq.Phase.ANSWERED,
@@ -98,6 +108,10 @@ async def test_call_with_a_retry() -> None:
     assert ids == {REQUEST.client_request_id}
     assert hooks.attempts[0].unique_code != hooks.attempts[1].unique_code == response.unique_code == call.unique_code
     assert call.attempt_events == tuple(hooks.attempts)
+    names = list(attrs.fields_dict(kfq.AttemptStart))
+    assert [attrs.asdict(start) for start in hooks.starts] == [
+        {name: getattr(event, name) for name in names} for event in hooks.attempts
+    ]
     first, second = hooks.attempts
     assert 0 <= first.offset <= first.offset + first.seconds <= second.offset
     assert call.seconds >= sum(event.seconds for event in hooks.attempts)
@@ -187,6 +201,9 @@ async def test_failing_hooks(caplog: pytest.LogCaptureFixture) -> None:
     """What a hook raises is logged by its name, and neither the call nor other hooks notice."""
 
     class Broken(kfq.Hooks):
+        def on_attempt_start(self, event: kfq.AttemptStart) -> None:
+            raise LookupError(event.unique_code)
+
         def on_attempt(self, event: kfq.AttemptEvent) -> None:
             raise ZeroDivisionError(event.unique_code)
 
@@ -201,8 +218,67 @@ async def test_failing_hooks(caplog: pytest.LogCaptureFixture) -> None:
         await session.auth.corp_ident_link(REQUEST)
     assert (len(hooks.attempts), len(hooks.calls)) == (1, 1)
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "Broken.on_attempt_start raised LookupError",
         "Broken.on_attempt raised ZeroDivisionError",
         "Broken.on_call raised KeyError",
+    ]
+
+
+class Adding(kfq.Hooks):
+    """Adds headers to each attempt."""
+
+    def __init__(self, headers: Any) -> None:
+        self._headers = headers
+
+    def on_attempt_start(self, event: kfq.AttemptStart) -> Any:
+        """Return the headers, with the number of the attempt."""
+        return {name: value.format(event.attempt) for name, value in self._headers.items()}
+
+
+async def test_headers_of_hooks() -> None:
+    """What hooks return is sent with each attempt; headers of the caller take precedence, whatever their spelling."""
+    hooks = [Adding({"X-Attempt": "first hooks {}", "X-Trace": "t{}"}), Adding({"X-Attempt": "{}", "x-own": "hooks"})]
+    async with (
+        ScriptedServer(respond(http_response({}, 503), success())) as server,
+        open_session(server, hooks=hooks) as session,
+    ):
+        await session.send(CORP_IDENT_LINK, REQUEST, extra_headers={"X-Own": "caller"})
+    assert [(seen.headers["X-Attempt"], seen.headers["X-Trace"]) for seen in server.requests] == [
+        ("1", "t1"),
+        ("2", "t2"),
+    ]
+    assert [seen.headers.getall("X-Own") for seen in server.requests] == [["caller"]] * 2
+
+
+async def test_headers_of_a_get() -> None:
+    """A request with its credentials in the query gets the headers as well, and its URL is reported without them."""
+    hooks = Recorder()
+    async with (
+        ScriptedServer(respond(success({"status": "1", "todoTaskList": []}))) as server,
+        open_session(server, hooks=[hooks, Adding({"X-Trace": "t{}"})]) as session,
+    ):
+        await session.contracts.tasks("C-1")
+        assert hooks.starts[0].url == f"{server.base_url}/kaifangqian/openAPI/V2/contract/tasks"
+    assert server.requests[0].headers["X-Trace"] == "t1"
+
+
+@pytest.mark.parametrize(
+    ("headers", "problem"),
+    [
+        ({"Host": "x"}, "extra_headers must not hold Host: reserved for the session"),
+        ({"X-Name": "张三"}, "extra_headers: the value of X-Name must be printable ASCII"),
+    ],
+)
+async def test_invalid_headers_of_hooks(headers: Any, problem: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Headers that cannot be sent are logged and left out."""
+    async with (
+        ScriptedServer(respond(success())) as server,
+        open_session(server, hooks=[Adding(headers), Adding({"X-Trace": "t{}"})]) as session,
+    ):
+        await session.auth.corp_ident_link(REQUEST)
+    assert (server.requests[0].headers.get("X-Name"), server.requests[0].headers["X-Trace"]) == (None, "t1")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        f"Adding.on_attempt_start returned no valid headers: {problem}"
     ]
 
 
@@ -234,7 +310,10 @@ async def test_log_of_a_call(caplog: pytest.LogCaptureFixture) -> None:
         await error_of(session, CORP_IDENT_LINK, REQUEST)
         response = await session.send(CORP_IDENT_LINK, attrs.evolve(REQUEST, client_request_id=None))
     failed, succeeded = [record for record in caplog.records if record.name == "kfq_async"]
-    assert failed.getMessage().startswith(f"{OPERATION}: CredentialsError (answered); attempts=1 seconds=")
+    assert failed.getMessage().startswith(
+        f"{OPERATION}: CredentialsError (answered): the platform reported error 41000"
+    )
+    assert "; attempts=1 seconds=" in failed.getMessage()
     assert f"client_request_id={REQUEST.client_request_id} unique_code=" in failed.getMessage()
     assert vars(failed)["client_request_id"] == REQUEST.client_request_id
     assert "attempt_events" not in vars(failed)
@@ -242,6 +321,56 @@ async def test_log_of_a_call(caplog: pytest.LogCaptureFixture) -> None:
     assert succeeded.getMessage().startswith(f"{OPERATION}: code {response.envelope.code}; attempts=1 seconds=")
     assert succeeded.getMessage().endswith(f" client_request_id=none unique_code={response.unique_code}")
     assert {failed.levelname, succeeded.levelname} == {"DEBUG"}
+
+
+async def test_log_of_a_cancelled_call(caplog: pytest.LogCaptureFixture) -> None:
+    """A call that was cancelled is logged by the name of the exception; a wait for a slot is told apart."""
+    caplog.set_level(logging.DEBUG, logger="kfq_async")
+    sent = asyncio.Event()
+
+    async def receive(number: int, seen: ReceivedRequest) -> bytes | None:
+        sent.set()
+        return await never_respond(number, seen)
+
+    async with ScriptedServer(receive) as server, open_session(server, concurrency=1) as session:
+        first = asyncio.create_task(session.auth.corp_ident_link(REQUEST))
+        await sent.wait()
+        await error_of(session.with_options(timeouts=kfq.Timeouts(total=0.05)))
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+    queued, cancelled = [record.getMessage() for record in caplog.records if record.name == "kfq_async"]
+    assert re.search(r"; attempts=0 seconds=0\.\d{3} slot_wait=0\.\d{3} client_request_id=", queued)
+    assert cancelled.startswith(f"{OPERATION}: CancelledError (sent); attempts=1 seconds=")
+
+
+async def test_every_unique_code_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The log tells of each attempt that arrived what became of it, whichever way it failed."""
+    caplog.set_level(logging.DEBUG, logger="kfq_async")
+    answers = [None, http_response({}, 503), refusal(41000), refusal(41002), success(), refusal(31000), b"HTTP/1.1 x"]
+    tokens = iter(["OLD", "NEW"])
+
+    async def provide() -> str:
+        return next(tokens)
+
+    async with ScriptedServer(respond(*answers)) as server:
+        retry = kfq.RetryPolicy(attempts=9, initial=0.001)
+        async with kfq.AsyncSession(provide, base_url=server.base_url, retry=retry) as session:
+            await session.auth.corp_ident_link(REQUEST)
+            await error_of(session)
+            await error_of(session.with_options(retry=NO_RETRY), DRAFT, {})
+    codes = [seen.headers.get("uniqueCode") or URL(seen.target).query["uniqueCode"] for seen in server.requests[:-1]]
+    lines = [record.getMessage() for record in caplog.records if record.name == "kfq_async"]
+    assert [next(line for line in lines if code in line).partition(": ")[2].partition(" (")[0] for code in codes] == [
+        "attempt 1 failed with ConnectionLost",
+        "attempt 2 failed with GatewayError",
+        "attempt 3 failed with CredentialsError",
+        "attempt 4 failed with NonceError",
+        f"code 10000; attempts=5 seconds={lines[4].partition('seconds=')[2]}",
+        "BusinessError",
+    ]
+    assert lines[-1].startswith(f"{DRAFT.name}: OutcomeUnknown (sent): it may have taken effect (")
+    assert len(lines) == len(server.requests)
 
 
 async def test_log_is_one_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,20 +1,25 @@
-"""The pytest fixture `kfq_sandbox`, in this suite and in a user's project."""
+"""The pytest plugin, in this suite and in a user's project."""
 
 from __future__ import annotations
 
 import asyncio
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kfq_async import AsyncSession, CorpIdentLinkRequest
-from kfq_async.sandbox import Fault
+import pytest
+
+from kfq_async import AsyncSession, ContractEvent, CorpIdentLinkRequest, IdentityNotification
+from kfq_async.sandbox import CapturedNotification, Fault
+from kfq_async.testing import DeliveryReply
 from output import quiet_environment
+from senders import SIGNED, make_body
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kfq_async.sandbox import Sandbox
+    from kfq_async.testing import DeliverNotification
 
 USER_TESTS = """
 import asyncio
@@ -57,6 +62,143 @@ def test_stopped():
 """
 
 
+SESSION_TESTS = """
+import asyncio
+
+import pytest
+
+import kfq_async as kfq
+
+REQUEST = kfq.CorpIdentLinkRequest(account_name="13800138000")
+ONCE = kfq.RetryPolicy(attempts=1)
+
+
+async def link(kfq_session, **options):
+    async with kfq_session(**options) as session:
+        return await session.send(kfq.CORP_IDENT_LINK, REQUEST)
+
+
+def test_synchronous(kfq_session, kfq_sandbox):
+    response = asyncio.run(link(kfq_session))
+    assert [order.order_no for order in kfq_sandbox.orders] == [response.result.order_no]
+
+
+MARK
+async def test_asynchronous(kfq_session, kfq_sandbox):
+    response = await link(kfq_session)
+    assert [order.order_no for order in kfq_sandbox.orders] == [response.result.order_no]
+
+
+MARK
+@pytest.mark.kfq_faults("lose-response*1")
+async def test_fault(kfq_session, kfq_sandbox):
+    with pytest.raises(kfq.ConnectionLost):
+        await link(kfq_session, retry=ONCE)
+    assert len(kfq_sandbox.orders) == 1
+    assert (await link(kfq_session)).attempts == 1
+
+
+@pytest.mark.kfq_faults("502*1")
+class TestFaults:
+    MARK
+    @pytest.mark.kfq_faults("503*1")
+    async def test_those_of_the_test_come_first(self, kfq_session):
+        statuses = []
+        for _ in range(2):
+            with pytest.raises(kfq.GatewayError) as caught:
+                await link(kfq_session, retry=ONCE)
+            statuses.append(caught.value.http_status)
+        assert statuses == [503, 502]
+
+
+MARK
+async def test_options(kfq_session):
+    with pytest.raises(kfq.CredentialsError):
+        await link(kfq_session, app_auth_token="OTHER")
+"""
+NOTIFICATION_TESTS = """
+from contextlib import asynccontextmanager
+
+import pytest
+from fastapi import FastAPI
+
+import kfq_async as kfq
+from kfq_async.integrations.fastapi import kfq_lifespan, notification_router
+
+URLS = kfq.CallbackUrls(
+    [b"a secret of 32 random bytes....."],
+    page="https://your-domain.com/done",
+    notify="https://your-domain.com/api/hooks/kfq",
+    public_path="/api",
+)
+
+
+@pytest.fixture
+def handled():
+    return []
+
+
+@pytest.fixture
+def app(handled, kfq_sandbox, kfq_session):
+    async def handler(delivery):
+        handled.append((delivery.client_request_id, delivery.notification.order_status))
+
+    verifier = kfq.CallbackVerifier([kfq_sandbox.public_key], app_id=kfq_sandbox.app_id, public_path="/api")
+    receiver = kfq.NotificationReceiver(handler, urls=URLS, verifier=verifier)
+    app = FastAPI(lifespan=kfq_lifespan(kfq_session, receivers=[receiver]))
+    app.include_router(notification_router(receiver, "/hooks/kfq"))
+    return app
+
+
+async def identify(kfq_session, kfq_sandbox):
+    request = URLS.bind(kfq.CorpIdentLinkRequest(account_name="13800138000"))
+    async with kfq_session() as session:
+        link = await session.auth.corp_ident_link(request)
+    kfq_sandbox.complete(link.order_no)
+    await kfq_sandbox.wait_for_notifications()
+    return request
+
+
+@pytest.mark.kfq_faults("callback-duplicate*1")
+async def test_notification(kfq_session, kfq_sandbox, kfq_notifications, kfq_deliver, app, handled):
+    request = await identify(kfq_session, kfq_sandbox)
+    first, copy = kfq_notifications
+    assert first.path.startswith("/api/hooks/kfq/")
+    assert first.notification.order_status is kfq.IdentityStatus.IDENTIFIED
+    assert first.headers["appId"] == kfq_sandbox.app_id
+    async with app.router.lifespan_context(app):
+        for notification in (first, copy):
+            reply = await kfq_deliver(app, notification, path=notification.path.removeprefix("/api"))
+            assert reply.acknowledged
+    assert handled == [(request.client_request_id, 1)]
+    assert kfq_sandbox.notifications[0].acknowledged
+
+
+@pytest.mark.kfq_faults("callback-corrupt*1")
+async def test_corrupted(kfq_session, kfq_sandbox, kfq_notifications, kfq_deliver, app, handled):
+    await identify(kfq_session, kfq_sandbox)
+    corrupted, retry = kfq_notifications
+    assert corrupted.headers["nonce"] != retry.headers["nonce"]
+    reply = await kfq_deliver(app, corrupted, path=corrupted.path.removeprefix("/api"))
+    assert (reply.status, reply.acknowledged, handled) == (401, False, [])
+    assert reply.headers["content-type"] == "application/json"
+
+
+async def test_sent(kfq_sandbox, kfq_session):
+    await identify(kfq_session, kfq_sandbox)
+    assert kfq_sandbox.notifications[0].attempts[0].error.startswith("your-domain.com is not this machine")
+"""
+
+
+def run_tests(folder: Path, tests: str, *arguments: str, imports: str = "") -> str:
+    """Run tests in a project that activates the plugin, which must pass; return the output."""
+    (folder / "conftest.py").write_text(ACTIVE + imports, encoding="utf-8")
+    (folder / "test_service.py").write_text(tests, encoding="utf-8")
+    status, output = run_pytest(folder, "-q", *arguments)
+    assert status == 0, output
+    return output
+
+
 def run_pytest(folder: Path, *arguments: str) -> tuple[int, str]:
     """Run pytest as a user does, with warnings as errors; return its exit status and its output."""
     settings = ["-p", "no:cacheprovider", "-W", "error", "-o", "asyncio_default_fixture_loop_scope=function"]
@@ -91,11 +233,98 @@ ACTIVE = 'pytest_plugins = ["kfq_async.testing"]\n'
 
 def test_fixture_in_a_users_project(tmp_path: Path) -> None:
     """A project that activates the plugin gets a new sandbox for each test."""
+    assert "5 passed" in run_tests(tmp_path, USER_TESTS)
+
+
+@pytest.mark.parametrize(
+    ("mark", "options", "passed"),
+    [
+        ("", ("-o", "asyncio_mode=auto"), 5),
+        ("@pytest.mark.asyncio", ("-o", "asyncio_mode=strict"), 5),
+        ("@pytest.mark.anyio", ("-p", "no:asyncio"), 5),
+        ("@pytest.mark.anyio", ("-o", "asyncio_mode=strict"), 5),
+    ],
+    ids=["auto", "strict", "anyio", "both"],
+)
+def test_sessions_in_a_users_project(tmp_path: Path, mark: str, options: tuple[str, ...], passed: int) -> None:
+    """Sessions and faults work under pytest-asyncio in each of its modes, and under anyio's plugin."""
+    tests = SESSION_TESTS.replace("MARK", mark)
+    if "no:asyncio" in options:
+        options = (*options, "-W", "ignore::pytest.PytestConfigWarning")
+    anyio = '\nimport pytest\n\n\n@pytest.fixture\ndef anyio_backend():\n    return "asyncio"\n'
+    output = run_tests(tmp_path, tests, "--strict-markers", *options, imports=anyio)
+    assert f"{passed} passed" in output
+
+
+def test_notifications_in_a_users_project(tmp_path: Path) -> None:
+    """Notifications to a public URL are captured, and delivered to an application without a port."""
+    output = run_tests(tmp_path, NOTIFICATION_TESTS, "-o", "asyncio_mode=auto", "--strict-markers")
+    assert "3 passed" in output
+
+
+def test_malformed_fault(tmp_path: Path) -> None:
+    """A fault that does not exist is an error of the test, which names it."""
     (tmp_path / "conftest.py").write_text(ACTIVE, encoding="utf-8")
-    (tmp_path / "test_service.py").write_text(USER_TESTS, encoding="utf-8")
+    tests = "import pytest\n\n\n@pytest.mark.kfq_faults('lose')\ndef test_it(kfq_sandbox):\n    pass\n"
+    (tmp_path / "test_service.py").write_text(tests, encoding="utf-8")
     status, output = run_pytest(tmp_path, "-q")
-    assert status == 0, output
-    assert "5 passed" in output
+    assert status == 1
+    assert "fault 'lose' does not exist" in output
+
+
+def captured(**changes: Any) -> CapturedNotification:
+    """Return a notification."""
+    values = {"url": "http://a.example:8000/n%20x", "path": "/n%20x", "headers": {"Sign": "S"}, "body": b"{}"}
+    return CapturedNotification(**{**values, **changes})
+
+
+async def test_scope(kfq_deliver: DeliverNotification) -> None:
+    """An application gets the request as from a server; it may send its response in parts, and wait for the end."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.extend([scope, await receive()])
+        waiting = asyncio.create_task(receive())
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"X-Name", b"v")]})
+        await send({"type": "http.response.body", "body": b"succ", "more_body": True})
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await send({"type": "http.response.body", "body": b"ess"})
+        seen.append(await waiting)
+
+    reply = await kfq_deliver(app, captured())
+    scope, request, end = seen
+    assert (scope["path"], scope["raw_path"], scope["query_string"]) == ("/n x", b"/n%20x", b"")
+    assert (scope["scheme"], scope["server"]) == ("http", ("a.example", 8000))
+    assert scope["headers"] == [(b"host", b"a.example:8000"), (b"content-length", b"2"), (b"sign", b"S")]
+    assert request == {"type": "http.request", "body": b"{}", "more_body": False}
+    assert end == {"type": "http.disconnect"}
+    assert reply == DeliveryReply(status=200, headers={"x-name": "v"}, body=b"success")
+    assert reply.acknowledged
+
+
+@pytest.mark.parametrize(("url", "port"), [("http://a.example/n", 80), ("https://a.example/n", 443)])
+async def test_port(kfq_deliver: DeliverNotification, url: str, port: int) -> None:
+    """Without a port the scope has that of the scheme; an application that sends no response is an error."""
+    ports: list[int] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        ports.append(scope["server"][1])
+
+    with pytest.raises(RuntimeError, match="without a complete response"):
+        await kfq_deliver(app, captured(url=url))
+    assert ports == [port]
+
+
+def test_captured_notifications_are_parsed() -> None:
+    """The notification in the body is an identity notification, or a contract event."""
+    identity, event = (
+        captured(body=make_body()).notification,
+        captured(body=make_body(SIGNED)).notification,
+    )
+    assert isinstance(identity, IdentityNotification)
+    assert isinstance(event, ContractEvent)
+    assert "13800138000" not in repr(captured(body=make_body()))
 
 
 def test_fixture_is_documented(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["AuthenticatedDelivery", "Authenticator", "NotificationDelivery", "make_authenticator"]
 
 NotificationT = TypeVar("NotificationT", IdentityNotification, ContractEvent)
+_IDENTITY, _CONTRACT = "identity", "contract"
+"""Kinds of notifications."""
 
 
 @frozen(kw_only=True)
@@ -76,6 +78,11 @@ class Authenticator(Protocol):
     """Authentication of one kind of notification, by URL, signature or both."""
 
     @property
+    def kind(self) -> str:
+        """Kind of notification: ``identity`` or ``contract``."""
+        ...
+
+    @property
     def max_body(self) -> int:
         """Default of the maximum size of a body in bytes."""
         ...
@@ -110,6 +117,7 @@ def make_authenticator(
 class _IdentityAuthenticator:
     """Authenticates identity notifications by URL, signature or both; every configured check must pass."""
 
+    kind = _IDENTITY
     max_body = 16_384
 
     def __init__(self, urls: CallbackUrls | None, verifier: CallbackVerifier | None) -> None:
@@ -141,7 +149,7 @@ def _identity_delivery(parsed: JsonBody, request_id: str | None, nonce: str | No
     key = ":".join(quote(part, safe="") for part in parts)
     return AuthenticatedDelivery(
         delivery=NotificationDelivery(notification=notification, key=key, client_request_id=request_id),
-        store_key=_namespaced_digest("identity", key),
+        store_key=_namespaced_digest(_IDENTITY, key),
         nonce=None if nonce is None else _namespaced_digest("nonce", nonce),
         content_digest=content,
     )
@@ -150,6 +158,7 @@ def _identity_delivery(parsed: JsonBody, request_id: str | None, nonce: str | No
 class _ContractEventAuthenticator:
     """Authenticates contract events by their signature, which covers the body alone."""
 
+    kind = _CONTRACT
     max_body = 65_536
     nonce_retention: float | None = None
 
@@ -163,7 +172,7 @@ class _ContractEventAuthenticator:
         parsed = self._verifier.authenticate(body, head.signature)
         event, key = parse_contract_event(parsed.data), parsed.digest.hex()
         return AuthenticatedDelivery(
-            delivery=NotificationDelivery(notification=event, key=key), store_key=_namespaced_digest("contract", key)
+            delivery=NotificationDelivery(notification=event, key=key), store_key=_namespaced_digest(_CONTRACT, key)
         )
 
 

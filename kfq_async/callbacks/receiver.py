@@ -9,19 +9,23 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, overload
 
+import attrs
 import orjson
-from attrs import frozen
+from attrs import define, frozen
 
 from kfq_async.callbacks.authentication import NotificationDelivery, make_authenticator
 from kfq_async.callbacks.handlers import require_coroutine_function
 from kfq_async.callbacks.stores import Claim, MemoryStore
 from kfq_async.errors import CallbackRejected, RejectionReason
-from kfq_async.models.fields import new_id
+from kfq_async.hooks import Hooks, NotificationEvent, NotificationOutcome, call_hooks, check_hooks
+from kfq_async.models.fields import MAX_KEY, new_id
 from kfq_async.models.functions import check_clock
 from kfq_async.models.masking import type_name
+from kfq_async.models.notifications import ContractEvent
+from kfq_async.redaction import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from types import TracebackType
 
     from kfq_async.callbacks.authentication import AuthenticatedDelivery
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from kfq_async.callbacks.signatures import CallbackVerifier, ContractEventVerifier
     from kfq_async.callbacks.stores import NotificationStore
     from kfq_async.callbacks.urls import CallbackUrls
-    from kfq_async.models.notifications import ContractEvent, IdentityNotification
+    from kfq_async.models.notifications import IdentityNotification
 
 __all__ = ["NotificationReceiver", "Reply"]
 
@@ -38,6 +42,7 @@ _SUCCESS = b"success"
 """The acknowledgement: this text and nothing else (protocol sections 5.5 and 6.6)."""
 _SERVICE_FAULTS = (RejectionReason.HANDLER_FAILED, RejectionReason.STORE_FAILED)
 """Reasons that are logged as errors."""
+_LOGGED_IDS = ("client_request_id", "order_no", "contract_id", "status")
 _STORE_METHODS = ("claim", "mark_done", "release", "register_nonce")
 _FOREVER = 1e9
 """Seconds, 31 years, from which on a wait has no limit; timers cannot take every number."""
@@ -85,6 +90,21 @@ class Reply:
         return {"Content-Type": self.content_type}
 
 
+@define(eq=False)
+class _Request:
+    """What is known of a request.
+
+    Attributes:
+        started: Time at which `NotificationReceiver.receive` was called, by the performance counter; ``None`` before.
+        client_request_id: Id carried by the URL.
+        delivery: Its notification, once it is authenticated.
+    """
+
+    started: float | None = None
+    client_request_id: str | None = None
+    delivery: AuthenticatedDelivery | None = None
+
+
 class NotificationReceiver:
     """Authenticates, deduplicates and acknowledges notifications.
 
@@ -117,6 +137,7 @@ class NotificationReceiver:
         body_timeout: Seconds within which a body must arrive; the integrations apply it.
         on_rejected: Called with every `CallbackRejected`; may be asynchronous, and is then cancelled after
             ``reply_timeout``. The handler's exception is its ``__cause__``. ``None`` to log only.
+        hooks: Observers, instances of `Hooks`: the outcome of each notification is reported to them.
         clock: Returns the time in seconds since the epoch, for the timestamps of replies; ``None`` for ``time.time``.
 
     Raises:
@@ -142,6 +163,7 @@ class NotificationReceiver:
         max_body: int | None = None,
         body_timeout: float = 10.0,
         on_rejected: Callable[[CallbackRejected], object] | None = None,
+        hooks: Sequence[Hooks] = (),
         clock: Callable[[], float] | None = None,
     ) -> None: ...
 
@@ -159,6 +181,7 @@ class NotificationReceiver:
         max_body: int | None = None,
         body_timeout: float = 10.0,
         on_rejected: Callable[[CallbackRejected], object] | None = None,
+        hooks: Sequence[Hooks] = (),
         clock: Callable[[], float] | None = None,
     ) -> None: ...
 
@@ -175,6 +198,7 @@ class NotificationReceiver:
         max_body: int | None = None,
         body_timeout: float = 10.0,
         on_rejected: Callable[[CallbackRejected], object] | None = None,
+        hooks: Sequence[Hooks] = (),
         clock: Callable[[], float] | None = None,
     ) -> None:
         require_coroutine_function("handler", handler)
@@ -207,9 +231,10 @@ class NotificationReceiver:
         self._max_body = max_body
         self._body_timeout = body_timeout
         self._on_rejected = on_rejected
+        self._hooks = check_hooks(hooks)
         self._clock = clock
         self._closing = False
-        self._tasks: set[asyncio.Task[CallbackRejected | None]] = set()
+        self._tasks: dict[asyncio.Task[CallbackRejected | None], _Request] = {}
         self._cancelled: set[asyncio.Task[Any]] = set()
         """Tasks whose handler was cancelled: another cancellation would interrupt what it does about that."""
         self._releasing: set[asyncio.Task[Any] | None] = set()
@@ -254,7 +279,7 @@ class NotificationReceiver:
         if not within >= 0:
             raise ValueError(f"within must be at least 0 seconds, or None, not {within}")
         self._closing = True
-        running = await _wait(self._tasks, within)
+        running = await _wait(set(self._tasks), within)
         for task in running - self._cancelled - self._releasing:
             self._cancelled.add(task)
             task.cancel()
@@ -263,9 +288,10 @@ class NotificationReceiver:
         for task in releasing:
             task.cancel()
         await _wait(releasing, _CANCELLATION_GRACE)
-        for _ in hanging - releasing:
+        for request in [request for task, request in self._tasks.items() if task in hanging - releasing]:
             detail = "it ignores its cancellation; the notification is released when the lease expires"
-            await self._report(CallbackRejected(RejectionReason.HANDLER_FAILED, detail))
+            rejection = CallbackRejected(RejectionReason.HANDLER_FAILED, detail)
+            await self._report(rejection, request, NotificationOutcome.IN_DOUBT)
 
     async def precheck(self, headers: Headers, path: str | bytes) -> Reply | None:
         """Check what can be checked before the body is read: path, signature headers, application and freshness.
@@ -284,7 +310,7 @@ class NotificationReceiver:
             rejection = error
         else:
             return None
-        return await self._report_and_reply(rejection)
+        return await self._report_and_reply(rejection, _Request())
 
     async def receive(self, body: bytes, headers: Headers, path: str | bytes) -> Reply:
         """Authenticate and handle one request, and return the reply to send.
@@ -296,67 +322,86 @@ class NotificationReceiver:
             headers: Mapping or pairs, names in any case.
             path: Undecoded path, without query.
         """
+        request = _Request(time.perf_counter())
         try:
-            delivery = self._authenticate(body, headers, path)
+            self._authenticate(body, headers, path, request)
         except CallbackRejected as error:
             rejection = error
         else:
-            return await self._handle_within_timeout(delivery)
-        return await self._report_and_reply(rejection)
+            return await self._handle_within_timeout(request)
+        return await self._report_and_reply(rejection, request)
 
     async def reject(self, reason: RejectionReason, detail: str = "") -> Reply:
         """Report a request that could not be read, such as one with too large a body, and return the reply to send."""
-        return await self._report_and_reply(CallbackRejected(reason, detail))
+        return await self._report_and_reply(CallbackRejected(reason, detail), _Request())
 
-    async def _report_and_reply(self, rejection: CallbackRejected) -> Reply:
-        await self._report(rejection)
+    async def _report_and_reply(self, rejection: CallbackRejected, request: _Request) -> Reply:
+        await self._report(rejection, request, NotificationOutcome.REFUSED)
         return self._rejection_reply(rejection)
 
     def _reject_if_closing(self) -> None:
         if self._closing:
             raise CallbackRejected(RejectionReason.CLOSING)
 
-    def _authenticate(self, body: bytes, headers: Headers, path: str | bytes) -> AuthenticatedDelivery:
+    def _authenticate(self, body: bytes, headers: Headers, path: str | bytes, request: _Request) -> None:
+        """Add the delivery, and the id that the URL carries, to what is known of a request."""
         self._reject_if_closing()
         if len(body) > self._max_body:
             raise CallbackRejected(RejectionReason.BODY_TOO_LARGE, f"{len(body)} bytes")
-        return self._authenticator.authenticate(body, self._authenticator.precheck(headers, path))
+        head = self._authenticator.precheck(headers, path)
+        request.client_request_id = head.client_request_id
+        request.delivery = self._authenticator.authenticate(body, head)
 
-    async def _handle_within_timeout(self, delivery: AuthenticatedDelivery) -> Reply:
+    async def _handle_within_timeout(self, request: _Request) -> Reply:
         """Handle a delivery in a separate task, which neither the reply timeout nor cancellation interrupts."""
-        task = asyncio.create_task(self._handle_and_report(delivery))
-        self._tasks.add(task)
+        task = asyncio.create_task(self._handle_and_report(request))
+        self._tasks[task] = request
         task.add_done_callback(self._forget)
         await asyncio.wait({task}, timeout=self._reply_timeout)
         if task.done() and not task.cancelled():
             rejection = task.result()
+        elif task.done():
+            rejection = CallbackRejected(RejectionReason.HANDLER_FAILED)
+            await self._report(rejection, request, NotificationOutcome.FAILED)
         else:
-            rejection = CallbackRejected(RejectionReason.HANDLER_FAILED if task.done() else RejectionReason.UNFINISHED)
-            await self._report(rejection)
-        return Reply(200, _SUCCESS) if rejection is None else self._rejection_reply(rejection)
+            rejection = CallbackRejected(RejectionReason.UNFINISHED)
+            await self._report(rejection, request, NotificationOutcome.IN_DOUBT)
+        return _ACKNOWLEDGED if rejection is None else self._rejection_reply(rejection)
 
     def _forget(self, task: asyncio.Task[CallbackRejected | None]) -> None:
-        for tasks in (self._tasks, self._cancelled, self._releasing):
-            tasks.discard(task)
+        del self._tasks[task]
+        self._cancelled.discard(task)
+        self._releasing.discard(task)
 
-    async def _handle_and_report(self, delivery: AuthenticatedDelivery) -> CallbackRejected | None:
-        """Handle a delivery, and return the rejection that was reported, or ``None``."""
+    async def _handle_and_report(self, request: _Request) -> CallbackRejected | None:
+        """Handle a delivery and report its outcome; return the rejection, or ``None`` if it is acknowledged."""
+        delivery = request.delivery
+        assert delivery is not None  # noqa: S101  # it is authenticated
         try:
-            await self._handle_once(delivery)
+            outcome = await self._handle_once(delivery)
         except CallbackRejected as error:
-            await self._report(error)
+            await self._report(error, request, self._outcome_of(error, delivery.store_key))
             return error
+        self._report_acknowledged(request, outcome)
         return None
 
-    async def _handle_once(self, delivery: AuthenticatedDelivery) -> None:
+    def _outcome_of(self, rejection: CallbackRejected, store_key: str) -> NotificationOutcome:
+        if rejection.reason not in _SERVICE_FAULTS:
+            return NotificationOutcome.REFUSED
+        has_run = store_key in self._unmarked or store_key in self._not_awaited
+        return NotificationOutcome.IN_DOUBT if has_run else NotificationOutcome.FAILED
+
+    async def _handle_once(self, delivery: AuthenticatedDelivery) -> NotificationOutcome:
         """Handle a delivery unless it is done; never concurrently here, even if the lease of a running one expires."""
         if delivery.store_key in self._in_progress:
             raise CallbackRejected(RejectionReason.BUSY)
         self._in_progress.add(delivery.store_key)
         try:
             await self._check_nonce(delivery)
-            if delivery.store_key in self._unmarked or await self._claim_and_handle(delivery):
+            handled = delivery.store_key not in self._unmarked and await self._claim_and_handle(delivery)
+            if handled or delivery.store_key in self._unmarked:
                 await self._mark_done(delivery.store_key)
+            return NotificationOutcome.HANDLED if handled else NotificationOutcome.REPEATED
         finally:
             self._in_progress.discard(delivery.store_key)
 
@@ -411,10 +456,47 @@ class NotificationReceiver:
             problem = type(rejection.__cause__).__name__
             _LOG.warning("could not release a claim, which now lasts until its lease expires: %s", problem)
 
-    async def _report(self, rejection: CallbackRejected) -> None:
+    def _report_acknowledged(self, request: _Request, outcome: NotificationOutcome) -> None:
+        """Report a notification that is done to the hooks, and to the log at level DEBUG."""
+        if self._hooks or _LOG.isEnabledFor(logging.DEBUG):
+            event = self._event(request, outcome, None)
+            _LOG.debug(
+                "notification %s in %.3f s%s", outcome, event.seconds, _describe(event), extra=attrs.asdict(event)
+            )
+            call_hooks(self._hooks, "on_notification", event)
+
+    def _event(
+        self, request: _Request, outcome: NotificationOutcome, rejection: CallbackRejected | None
+    ) -> NotificationEvent:
+        delivery = None if request.delivery is None else request.delivery.delivery
+        cause = None if rejection is None else rejection.__cause__
+        ids: dict[str, str | None] = {}
+        if delivery is not None:
+            notification = delivery.notification
+            if isinstance(notification, ContractEvent):
+                ids = {"contract_id": notification.contract_id, "status": str(notification.callback_type)}
+            else:
+                status = notification.order_status
+                ids = {"order_no": notification.order_no, "status": None if status is None else str(int(status))}
+            ids["key"] = delivery.key
+        return NotificationEvent(
+            kind=self._authenticator.kind,
+            outcome=outcome,
+            reason=None if rejection is None else rejection.reason,
+            error=None if cause is None else type(cause).__name__,
+            http_status=_ACKNOWLEDGED.status if rejection is None else rejection.http_status,
+            client_request_id=request.client_request_id,
+            seconds=0.0 if request.started is None else time.perf_counter() - request.started,
+            **ids,
+        )
+
+    async def _report(self, rejection: CallbackRejected, request: _Request, outcome: NotificationOutcome) -> None:
         rejection.with_traceback(None)  # its frames hold the body, and would be kept by it
+        event = self._event(request, outcome, rejection)
         level = logging.ERROR if rejection.reason in _SERVICE_FAULTS else logging.INFO
-        _LOG.log(level, "notification rejected: %s%s", rejection, _raised_at(rejection.__cause__))
+        place = _raised_at(rejection.__cause__)
+        _LOG.log(level, "notification rejected: %s%s%s", rejection, place, _describe(event), extra=attrs.asdict(event))
+        call_hooks(self._hooks, "on_notification", event)
         if self._on_rejected is None:
             return
         try:
@@ -440,6 +522,16 @@ class NotificationReceiver:
             "timestamp": round(clock() * 1000),
         }
         return Reply(rejection.http_status, orjson.dumps(envelope))
+
+
+_ACKNOWLEDGED = Reply(200, _SUCCESS)
+
+
+def _describe(event: NotificationEvent) -> str:
+    """Return the ids of a notification for the end of a line of the log."""
+    ids = [(name, getattr(event, name)) for name in _LOGGED_IDS]
+    described = " ".join(f"{name}={printable(value, MAX_KEY)}" for name, value in ids if value is not None)
+    return f"; {described}" if described else ""
 
 
 def _check_store(store: object) -> None:

@@ -18,7 +18,9 @@ from kfq_async.errors import (
     TotalTimeout,
 )
 from kfq_async.models.contracts import ContractTasks
+from kfq_async.models.fields import MAX_KEY
 from kfq_async.protocol.operation import Operation
+from kfq_async.redaction import printable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -140,6 +142,7 @@ class ContractChanges:
                 return _unknown(doubt, change.operation)
             verdict = change.effect.judge(tasks, outcome)
             if verdict is Verdict.DONE:
+                _log_doubt(change, outcome, "the contract shows its effect")
                 return Success(attempts=attempts, unique_code=outcome.unique_code, tasks=tasks)
             obstacle = change.effect.find_obstacle(change.contract_id, tasks)
             if obstacle is not None:
@@ -148,15 +151,31 @@ class ContractChanges:
                 return doubt if isinstance(doubt, OutcomeUnknown) else outcome
             if verdict is Verdict.UNCLEAR or _is_out_of_time(outcome):
                 return _unknown(doubt, change.operation)
-            _log.info(
-                "%s: attempt %d failed with %s, and the contract shows no effect; it is repeated",
-                change.operation.name,
-                attempts,
-                type(outcome).__name__,
-                extra={"unique_code": outcome.unique_code},
-            )
+            _log_doubt(change, outcome, "the contract shows no effect; retry")
         assert doubt is not None  # noqa: S101  # at least one attempt is made
         return doubt
+
+
+def _log_doubt(change: ContractChange, error: KfqError, conclusion: str) -> None:
+    """Log what a look at the contract has told of an attempt whose outcome was in doubt."""
+    _log.info(
+        "%s: attempt %d failed with %s (%s), and %s; contract_id=%s unique_code=%s",
+        change.operation.name,
+        error.attempts,
+        type(error).__name__,
+        error.phase,
+        conclusion,
+        printable(change.contract_id, MAX_KEY),
+        error.unique_code or "none",
+        extra={
+            "operation": change.operation.name,
+            "attempt": error.attempts,
+            "error": type(error).__name__,
+            "phase": error.phase,
+            "contract_id": change.contract_id,
+            "unique_code": error.unique_code,
+        },
+    )
 
 
 async def _catch(call: Awaitable[T]) -> T | KfqError:

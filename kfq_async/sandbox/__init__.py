@@ -1,5 +1,6 @@
 """Local stand-in for the platform, for development and tests: its protocol over real HTTP, on loopback only."""
 
+from kfq_async.sandbox.callback_client import CapturedNotification
 from kfq_async.sandbox.faults import Fault
 from kfq_async.sandbox.fixtures import Fixtures
 from kfq_async.sandbox.identity import SAMPLE_TOKEN
@@ -10,6 +11,7 @@ from kfq_async.sandbox.store import Contract, ContractNotification, DeliveryAtte
 __all__ = [
     "QUIRKS",
     "SAMPLE_TOKEN",
+    "CapturedNotification",
     "Contract",
     "ContractNotification",
     "DeliveryAttempt",

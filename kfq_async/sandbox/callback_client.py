@@ -1,28 +1,42 @@
-"""Delivery of callbacks over HTTP: targets, requests, and the responses that acknowledge."""
+"""Delivery of callbacks over HTTP, or to a function: targets, requests, and the responses that acknowledge."""
 
 from __future__ import annotations
 
 import math
 import secrets
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urljoin
 
 import aiohttp
+import orjson
 from aiohttp.abc import ResolveResult
 from attrs import field, frozen
 
+from kfq_async.models.fields import SECRET, repr_masked
 from kfq_async.models.hosts import is_loopback
+from kfq_async.models.masking import type_name
+from kfq_async.models.notifications import ContractEvent, IdentityNotification
+from kfq_async.protocol.conversion import from_dict
 from kfq_async.sandbox.addresses import web_address
 from kfq_async.sandbox.store import DeliveryAttempt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from yarl import URL
 
-__all__ = ["SENDS", "CallbackClient", "DeliveryPolicy", "DeliveryResult", "LoopbackResolver", "attempt_of"]
+__all__ = [
+    "SENDS",
+    "CallbackClient",
+    "CapturedNotification",
+    "DeliveryPolicy",
+    "DeliveryResult",
+    "LoopbackResolver",
+    "attempt_of",
+]
 
 MAX_RESPONSE = 4096
 """Maximum number of bytes read of a receiver's response."""
@@ -35,6 +49,40 @@ SENDS = 2
 
 
 @frozen(kw_only=True)
+class CapturedNotification:
+    """Request by which the sandbox would notify a service.
+
+    Attributes:
+        url: URL of the service; masked in ``repr``.
+        path: Its undecoded path, which a signature covers; masked in ``repr``.
+        headers: Headers, those of the signature included; left out of ``repr``.
+        body: Body; masked in ``repr``.
+        notification: The notification in the body, an `IdentityNotification` or a `ContractEvent`.
+    """
+
+    url: str = field(**SECRET)
+    """URL of the service; masked in ``repr``."""
+    path: str = field(**SECRET)
+    """Its undecoded path, which a signature covers; masked in ``repr``."""
+    headers: Mapping[str, str] = field(repr=False)
+    """Headers, those of the signature included; left out of ``repr``."""
+    body: bytes = field(repr=repr_masked)
+    """Body; masked in ``repr``."""
+
+    @property
+    def notification(self) -> IdentityNotification | ContractEvent:
+        """The notification in the body, an `IdentityNotification` or a `ContractEvent`."""
+        fields = orjson.loads(self.body)
+        if "callbackType" in fields:
+            return from_dict(ContractEvent, fields)
+        return from_dict(IdentityNotification, fields)
+
+
+Capture: TypeAlias = "Callable[[CapturedNotification], object]"
+"""Function that is given each notification in place of the service."""
+
+
+@frozen(kw_only=True)
 class DeliveryPolicy:
     """Settings for the delivery of notifications; raises `ValueError` that names the argument.
 
@@ -44,12 +92,14 @@ class DeliveryPolicy:
         timeout: Seconds that one attempt may take, or that the response to a contract event may keep silent; the
             argument ``callback_timeout`` of the sandbox.
         hosts: Hosts that may be notified besides this machine.
+        capture: Function that is given each notification in place of the service; ``None`` to send them.
     """
 
     app_id: str = field()
     retry_after: tuple[float, ...] = field()
     timeout: float = field()
     hosts: frozenset[str]
+    capture: Capture | None = field(default=None)
 
     @app_id.validator
     def _check_app_id(self, _attribute: object, value: str) -> None:
@@ -66,13 +116,18 @@ class DeliveryPolicy:
         if not 0 < value < math.inf:
             raise ValueError(f"callback_timeout must be finite and more than 0 seconds, not {value}")
 
+    @capture.validator
+    def _check_capture(self, _attribute: object, value: object) -> None:
+        if value is not None and not callable(value):
+            raise TypeError(f"capture must be a function of a CapturedNotification, or None, not {type_name(value)}")
+
     def target(self, text: str) -> URL | str:
         """Return the URL to which a notification is sent, or the reason for not sending it."""
         url = web_address(text)
         if url is None:
             return "not an http or https URL"
         host = url.raw_host or ""
-        if is_loopback(host) or host in self.hosts:
+        if self.capture is not None or is_loopback(host) or host in self.hosts:
             return url
         return f"{host} is not this machine: add it to callback_hosts if the sandbox may notify it"
 
@@ -122,11 +177,15 @@ class LoopbackResolver(aiohttp.ThreadedResolver):
 class CallbackClient:
     """HTTP client that sends one request over each connection, without cookies and without following redirects.
 
-    ``headers`` go with every request. Opens in a running event loop.
+    ``headers`` go with every request, or to ``capture`` in its place. Opens in a running event loop.
     """
 
-    def __init__(self, timeout: aiohttp.ClientTimeout, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, timeout: aiohttp.ClientTimeout, headers: Mapping[str, str], capture: Capture | None = None
+    ) -> None:
         self._timeout = timeout
+        self._headers = headers
+        self._capture = capture
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(force_close=True, limit=0, resolver=LoopbackResolver()),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -144,6 +203,15 @@ class CallbackClient:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
+
+    async def notify(self, url: URL, body: bytes, headers: Mapping[str, str]) -> DeliveryResult:
+        """Send a notification, or pass it to ``capture``, which acknowledges it."""
+        if self._capture is None:
+            return await self.request("POST", url, body, headers)
+        self._capture(
+            CapturedNotification(url=str(url), path=url.raw_path, headers={**self._headers, **headers}, body=body)
+        )
+        return DeliveryResult(200, b"success")
 
     async def request(
         self, method: str, url: URL, body: bytes | None = None, headers: Mapping[str, str] | None = None

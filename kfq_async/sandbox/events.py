@@ -78,6 +78,7 @@ class EventSender:
                 total=None, sock_connect=CONNECT_TIMEOUT, sock_read=policy.timeout, ceil_threshold=math.inf
             ),
             HEADERS,
+            policy.capture,
         )
 
     def open(self) -> None:
@@ -294,7 +295,7 @@ class EventSender:
     async def _post(self, url: URL, body: bytes) -> DeliveryResult:
         """Send a signed request, and follow redirects with GET; the last response counts."""
         headers = {"Content-Type": "application/json", "sign": sign(body, self._key)}
-        result = await self._client.request("POST", url, body, headers)
+        result = await self._client.notify(url, body, headers)
         for _ in range(MAX_REDIRECTS):
             if result.status not in REDIRECTS or result.location is None:
                 break

@@ -90,6 +90,7 @@ class NotificationSender:
         self._client = CallbackClient(
             aiohttp.ClientTimeout(total=policy.timeout, ceil_threshold=math.inf),
             {"Content-Type": "application/json", "Accept-Encoding": "identity"},
+            policy.capture,
         )
 
     def open(self) -> None:
@@ -236,7 +237,7 @@ class NotificationSender:
             sent = corrupt(signed) if kind == CORRUPT else signed
             for _ in range(SENDS):
                 sent_at, started = self._clock(), self._loop.time()
-                result = await self._client.request("POST", url, sent.body, sent.headers)
+                result = await self._client.notify(url, sent.body, sent.headers)
                 seconds, nonce = self._loop.time() - started, sent.headers["nonce"]
                 self._record(notification, kind, result, sent_at=sent_at, seconds=seconds, nonce=nonce)
                 if not result.dropped:

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kfq_async.protocol.signing import PrivateKey
+    from kfq_async.sandbox.callback_client import CapturedNotification
     from kfq_async.sandbox.store import Contract, ContractNotification, Notification, Order, StoredFile
 
 __all__ = ["Sandbox"]
@@ -153,6 +154,9 @@ class Sandbox:
         callback_timeout: Seconds that one attempt to deliver a notification may take, and that the response to a
             contract event may keep silent.
         callback_hosts: Hosts that may be notified besides this machine.
+        capture: Function that is given each notification and contract event as a `CapturedNotification`, whatever its
+            host, in place of sending it, which then counts as acknowledged; called in the sandbox's event loop.
+            ``None`` to send them.
         allowed_hosts: Hosts under which the sandbox can be reached besides the loopback ones, such as the name that a
             proxy has, without scheme and port.
 
@@ -192,6 +196,7 @@ class Sandbox:
         retry_speed: float | None = None,
         callback_timeout: float = CALLBACK_TIMEOUT,
         callback_hosts: Iterable[str] = (),
+        capture: Callable[[CapturedNotification], object] | None = None,
         allowed_hosts: Iterable[str] = (),
     ) -> None:
         # A name, localhost included, could resolve to another machine.
@@ -219,6 +224,7 @@ class Sandbox:
             retry_after=_retry_after(retry_after, retry_speed),
             timeout=callback_timeout,
             hosts=host_names(callback_hosts, "callback_hosts"),
+            capture=capture,
         )
         self._access = AccessPolicy(host_names(allowed_hosts, "allowed_hosts"))
         self._key = None if private_key is None else load_private_key(private_key)

@@ -33,7 +33,7 @@ from kfq_async.protocol.signing import Signer
 from kfq_async.transport.attempt import Attempt
 from kfq_async.transport.lane import acquire_lane, is_held, leave_lane, time_in_doubt
 from kfq_async.transport.observation import observe
-from kfq_async.transport.retry import RetryDecision, decide_retry, retry
+from kfq_async.transport.retry import RetryDecision, decide_retry, log_retry, retry
 from kfq_async.transport.tokens import TokenSource
 from kfq_async.transport.translation import SESSION_CLOSED
 
@@ -117,6 +117,11 @@ class Call:
     def operation(self) -> Operation[Any, Any]:
         """The operation of the call."""
         return self._prepared.operation
+
+    @property
+    def url(self) -> str:
+        """URL of the request, without its query."""
+        return str(self._prepared.url.with_query(None))
 
     @property
     def client_request_id(self) -> str | None:
@@ -238,6 +243,7 @@ class Call:
         if source.token == refused:
             return outcome
         self._settings = evolve(self._settings, app_auth_token=source.token)
+        log_retry(outcome, "retry with a new token")
         return await attempt()
 
     @property
@@ -246,16 +252,16 @@ class Call:
         return True
 
     async def _observed_attempt(self) -> Envelope | KfqError:
-        observer, before = self.observer, self.attempts
+        observer = self.observer
         assert observer is not None  # noqa: S101  # see `run`
         self.http_status = 0
         observer.begin_attempt()
         try:
             outcome = await self._attempt()
         except BaseException as problem:
-            observer.end_attempt(self, problem, sent=self.attempts > before)
+            observer.end_attempt(self, problem)
             raise
-        observer.end_attempt(self, outcome, sent=self.attempts > before)
+        observer.end_attempt(self, outcome)
         return outcome
 
     async def _attempt(self) -> Envelope | KfqError:
@@ -377,13 +383,19 @@ class Call:
         """Build the request of the next attempt, with a fresh nonce, timestamp, serial number and signature."""
         self.attempts += 1
         self.unique_code, nonce = new_id_pair()
-        return self._prepared.write(
+        observer = self.observer
+        if observer is not None:
+            observer.start_attempt(self)
+        request = self._prepared.write(
             self._settings.app_auth_token,
             nonce=nonce,
             timestamp=str(self._client.now_ms()),
             unique_code=self.unique_code,
             signer=self._settings.signer,
         )
+        if observer is not None:
+            observer.add_headers(request.headers)
+        return request
 
     def _texts_sent(self) -> Iterator[str]:
         """Yield the texts of the request, which a message of the platform may repeat."""

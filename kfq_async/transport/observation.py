@@ -10,12 +10,17 @@ import attrs
 
 from kfq_async.base_errors import KfqError, Phase
 from kfq_async.errors import ApiError
-from kfq_async.hooks import AttemptEvent, CallEvent, Hooks
+from kfq_async.hooks import AttemptEvent, AttemptStart, CallEvent, Hooks, call_hooks
 from kfq_async.models.fields import MAX_KEY
 from kfq_async.protocol.envelope import Envelope
+from kfq_async.protocol.requests import NOTHING, copy_additions
 from kfq_async.redaction import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from multidict import CIMultiDict
+
     from kfq_async.transport.call import Call
 
 __all__ = ["CallObserver", "describe_ids", "observe"]
@@ -33,42 +38,26 @@ def _is_scalar(_attribute: object, value: object) -> bool:
     return not isinstance(value, tuple)
 
 
-class _CallLog(Hooks):
-    """Logs one line per call at level DEBUG."""
-
-    def on_call(self, event: CallEvent) -> None:
-        """Log a call."""
-        _LOG.debug(
-            "%s: %s; attempts=%d seconds=%.3f %s",
-            event.operation,
-            f"code {event.code}" if event.error is None else f"{event.error} ({event.phase})",
-            event.attempts,
-            event.seconds,
-            describe_ids(event.client_request_id, event.unique_code),
-            extra=attrs.asdict(event, filter=_is_scalar),
-        )
-
-
-_CALL_LOG = _CallLog()
-
-
 def observe(hooks: tuple[Hooks, ...]) -> CallObserver | None:
     """Return the observer of a new call, or ``None`` if nothing wants to know of it."""
-    if _LOG.isEnabledFor(logging.DEBUG):
-        return CallObserver((*hooks, _CALL_LOG))
-    return CallObserver(hooks) if hooks else None
+    logs = _LOG.isEnabledFor(logging.DEBUG)
+    return CallObserver(hooks, logs=logs) if hooks or logs else None
 
 
 class CallObserver:
-    """Measures one call, whose waits it is told, and passes the events to hooks."""
+    """Measures one call, whose waits it is told, and passes the events to hooks and, with ``logs``, to the log."""
 
-    def __init__(self, hooks: tuple[Hooks, ...]) -> None:
+    def __init__(self, hooks: tuple[Hooks, ...], *, logs: bool) -> None:
         self._hooks = hooks
+        self._logs = logs
         self._started = self.now()
-        self._attempt_started = 0.0
         self._slot_wait = self._rate_limit_wait = 0.0
         self._total_slot_wait = self._total_rate_limit_wait = 0.0
         self._attempts: list[AttemptEvent] = []
+        self._attempt: AttemptStart | None = None
+        """The attempt under way, once it is about to be sent."""
+        self._headers: dict[str, str] = {}
+        """Headers that hooks add to it."""
 
     def now(self) -> float:
         """Return the time of the event loop."""
@@ -83,37 +72,49 @@ class CallObserver:
         self._rate_limit_wait += self.now() - since
 
     def begin_attempt(self) -> None:
-        """Start to measure an attempt."""
-        self._attempt_started = self.now()
+        """Start to measure the waits of an attempt."""
         self._slot_wait = self._rate_limit_wait = 0.0
 
-    def end_attempt(self, call: Call, outcome: object, *, sent: bool) -> None:
-        """Report an attempt, unless the call ended while it waited for it; ``outcome`` may be an exception."""
-        self._total_slot_wait += self._slot_wait
-        self._total_rate_limit_wait += self._rate_limit_wait
-        if not sent:
-            return
-        began = self._attempt_started + self._slot_wait + self._rate_limit_wait
-        event = AttemptEvent(
+    def start_attempt(self, call: Call) -> None:
+        """Report that an attempt, whose waits are over, is about to be sent."""
+        began = self.now()
+        self._attempt = AttemptStart(
             operation=call.operation.name,
+            url=call.url,
             attempt=call.attempts,
             client_request_id=call.client_request_id,
             unique_code=call.unique_code,
+            offset=began - self._started,
+            slot_wait=self._slot_wait,
+            rate_limit_wait=self._rate_limit_wait,
+        )
+        self._headers = {}
+        for hooks in self._hooks:
+            for headers in call_hooks((hooks,), "on_attempt_start", self._attempt):
+                self._headers |= _check_headers(hooks, headers)
+
+    def add_headers(self, headers: CIMultiDict[str]) -> None:
+        """Add the headers of the hooks to those of an attempt, which take precedence."""
+        for name, value in self._headers.items():
+            headers.setdefault(name, value)
+
+    def end_attempt(self, call: Call, outcome: object) -> None:
+        """Report the end of an attempt, if it began; ``outcome`` may be an exception."""
+        self._total_slot_wait += self._slot_wait
+        self._total_rate_limit_wait += self._rate_limit_wait
+        start, self._attempt = self._attempt, None
+        if start is None:
+            return
+        event = AttemptEvent(
+            **attrs.asdict(start),
             error=_error_of(outcome),
             phase=_phase_of(outcome, Phase.SENT),
             http_status=call.http_status or None,
             code=_code_of(outcome),
-            offset=began - self._started,
-            seconds=self.now() - began,
-            slot_wait=self._slot_wait,
-            rate_limit_wait=self._rate_limit_wait,
+            seconds=self.now() - self._started - start.offset,
         )
         self._attempts.append(event)
-        for hooks in self._hooks:
-            try:
-                hooks.on_attempt(event)
-            except Exception as error:  # noqa: BLE001  # a hook must not change the call
-                _log_failure(hooks, "on_attempt", error)
+        call_hooks(self._hooks, "on_attempt", event)
 
     def end_call(self, call: Call, outcome: object) -> None:
         """Report the call; ``outcome`` is its envelope or what it raised."""
@@ -131,16 +132,37 @@ class CallObserver:
             rate_limit_wait=self._total_rate_limit_wait,
             attempt_events=tuple(self._attempts),
         )
-        for hooks in self._hooks:
-            try:
-                hooks.on_call(event)
-            except Exception as error:  # noqa: BLE001  # as above
-                _log_failure(hooks, "on_call", error)
+        call_hooks(self._hooks, "on_call", event)
+        if self._logs:
+            _log_call(event, outcome)
 
 
-def _log_failure(hooks: Hooks, name: str, error: Exception) -> None:
-    """Log a failed hook, by the name of its exception alone: the message may hold what the hook knows."""
-    _LOG.error("%s.%s raised %s", type(hooks).__name__, name, type(error).__name__)
+def _log_call(event: CallEvent, outcome: object) -> None:
+    """Log a call at level DEBUG: one line, with what it raised."""
+    result = f"code {event.code}" if event.error is None else f"{event.error} ({event.phase})"
+    waits = {"slot_wait": event.slot_wait, "rate_limit_wait": event.rate_limit_wait}
+    _LOG.debug(
+        "%s: %s%s; attempts=%d seconds=%.3f%s %s",
+        event.operation,
+        result,
+        f": {outcome.args[0]}" if isinstance(outcome, KfqError) else "",
+        event.attempts,
+        event.seconds,
+        "".join(f" {name}={seconds:.3f}" for name, seconds in waits.items() if seconds),
+        describe_ids(event.client_request_id, event.unique_code),
+        extra=attrs.asdict(event, filter=_is_scalar),
+    )
+
+
+def _check_headers(hooks: Hooks, headers: object) -> Mapping[str, str]:
+    """Return the headers that hooks add; log those that cannot be sent, and return none."""
+    if headers is None:
+        return NOTHING
+    try:
+        return copy_additions(NOTHING, headers)[1]
+    except (TypeError, ValueError) as error:
+        _LOG.error("%s.on_attempt_start returned no valid headers: %s", type(hooks).__name__, error)
+    return NOTHING
 
 
 def _error_of(outcome: object) -> str | None:

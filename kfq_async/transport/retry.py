@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from kfq_async.config import RetryPolicy
 
-__all__ = ["FailureKind", "RetryDecision", "backoff", "classify_failure", "decide_retry", "retry"]
+__all__ = ["FailureKind", "RetryDecision", "backoff", "classify_failure", "decide_retry", "log_retry", "retry"]
 
 T = TypeVar("T")
 MAX_RETRY_AFTER = 30.0
@@ -229,20 +229,27 @@ def _error(state: RetryCallState) -> KfqError:
 
 
 def _log_retry(state: RetryCallState) -> None:
-    error = _error(state)
+    log_retry(_error(state), f"retry in {state.upcoming_sleep:.2f} s")
+
+
+def log_retry(error: KfqError, retry: str) -> None:
+    """Log an attempt that failed and is followed by another one; ``retry`` tells when or how."""
     _log.info(
-        "%s: attempt %d failed with %s (%s); retry in %.2f s; %s",
+        "%s: attempt %d failed with %s (%s): %s; %s; %s",
         error.operation,
-        state.attempt_number,
+        error.attempts,
         type(error).__name__,
         error.phase,
-        state.upcoming_sleep,
+        error.args[0],
+        retry,
         describe_ids(error.client_request_id, error.unique_code),
         extra={
             "operation": error.operation,
-            "attempt": state.attempt_number,
+            "attempt": error.attempts,
             "error": type(error).__name__,
             "phase": error.phase,
+            "http_status": getattr(error, "http_status", None),
+            "code": getattr(error, "code", None),
             "client_request_id": error.client_request_id,
             "unique_code": error.unique_code,
         },

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import logging
 import math
+import re
 import sys
 import time
 from contextlib import suppress
@@ -26,9 +27,11 @@ from kfq_async import (
     ContractEvent,
     ContractEventVerifier,
     CorpIdentLinkRequest,
+    Hooks,
     IdentityNotification,
     MemoryStore,
     NotificationDelivery,
+    NotificationEvent,
     NotificationReceiver,
     RejectionReason,
     Reply,
@@ -461,8 +464,8 @@ async def test_handler_that_ignores_cancellation(monkeypatch: pytest.MonkeyPatch
                 await gate.wait()
 
     rejected: list[CallbackRejected] = []
-    store = MemoryStore()
-    receiver = make_receiver(handler, store=store, on_rejected=rejected.append)
+    hooks, store = Recorder(), MemoryStore()
+    receiver = make_receiver(handler, store=store, on_rejected=rejected.append, hooks=[hooks])
     request = asyncio.create_task(deliver(receiver))
     await started.wait()
     await receiver.aclose(within=0)
@@ -472,6 +475,7 @@ async def test_handler_that_ignores_cancellation(monkeypatch: pytest.MonkeyPatch
     assert rejection(await deliver(make_receiver(handler, store=store)))[2] == "busy"
     gate.set()
     assert await request == SUCCESS
+    assert hooks.outcomes() == [("in_doubt", "handler_failed", None, 503), ("handled", None, None, 200)]
 
 
 async def test_aclose_during_a_store_operation() -> None:
@@ -1125,7 +1129,168 @@ async def test_log_records(caplog: pytest.LogCaptureFixture) -> None:
         f"notification rejected: the handler failed, retry later: LookupError at {__file__}:"
     )
     assert missing.getMessage() == "notification rejected: a header is missing or blank: appId"
-    assert [secret for secret in ("13800138000", "张三", "ORDER-1") if secret in caplog.text] == []
+    assert failed.getMessage().endswith("; order_no=ORDER-1 status=1")
+    assert [secret for secret in ("13800138000", "张三") if secret in caplog.text] == []
+
+
+async def test_log_records_at_level_debug(caplog: pytest.LogCaptureFixture) -> None:
+    """At level DEBUG each notification is one line with its ids, which are attributes of the record too."""
+    caplog.set_level(logging.DEBUG, "kfq_async")
+    receiver = NotificationReceiver(Handler(), urls=URLS)
+    path = notification_path("client-1")
+    for body in (BODY, BODY, b"{"):
+        await receiver.receive(body, {}, path)
+    handled, repeated, refused = package_records(caplog)
+    assert re.fullmatch(
+        r"notification handled in 0\.\d{3} s; client_request_id=client-1 order_no=ORDER-1 status=1",
+        handled.getMessage(),
+    )
+    assert repeated.getMessage().startswith("notification repeated in ")
+    assert refused.getMessage().endswith("; client_request_id=client-1")
+    assert [record.levelname for record in (handled, repeated, refused)] == ["DEBUG", "DEBUG", "INFO"]
+    assert vars(handled)["key"] == "client-1:ORDER-1:1"
+    assert (vars(refused)["outcome"], vars(refused)["reason"]) == ("refused", "body_malformed")
+    assert [
+        secret for secret in ("13800138000", "张三", path) if secret in str([vars(r) for r in caplog.records])
+    ] == []
+
+
+async def test_log_records_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    """An order number with a line break does not begin another line."""
+    caplog.set_level(logging.DEBUG, "kfq_async")
+    await deliver(make_receiver(Handler()), make_body(orderNo="a\nERROR forged"))
+    assert all("\n" not in record.getMessage() for record in package_records(caplog))
+
+
+class Recorder(Hooks):
+    """Keeps the events of notifications."""
+
+    def __init__(self) -> None:
+        self.events: list[NotificationEvent] = []
+
+    def on_notification(self, event: NotificationEvent) -> None:
+        """Keep an event."""
+        self.events.append(event)
+
+    def outcomes(self) -> list[tuple[str, str | None, str | None, int]]:
+        """Return outcome, reason, error and HTTP status of each event."""
+        return [(event.outcome, event.reason, event.error, event.http_status) for event in self.events]
+
+
+async def test_hooks() -> None:
+    """Each notification is reported with its outcome and its ids, and with nothing personal."""
+    hooks, handler = Recorder(), Handler(fails=1)
+    receiver = NotificationReceiver(handler, urls=URLS, hooks=[Hooks(), hooks])
+    path = notification_path("client-1")
+    for _ in range(3):
+        await receiver.receive(BODY, {}, path)
+    await receiver.receive(b"[]", {}, path)
+    await receiver.precheck({}, "/foreign")
+    await receiver.reject(RejectionReason.BODY_TOO_LARGE)
+    assert hooks.outcomes() == [
+        ("failed", "handler_failed", "LookupError", 503),
+        ("handled", None, None, 200),
+        ("repeated", None, None, 200),
+        ("refused", "body_malformed", None, 400),
+        ("refused", "unknown_path", None, 401),
+        ("refused", "body_too_large", None, 400),
+    ]
+    failed, handled, _, malformed, foreign, _ = hooks.events
+    assert (failed.client_request_id, failed.order_no, failed.status, failed.key) == (
+        "client-1",
+        "ORDER-1",
+        "1",
+        "client-1:ORDER-1:1",
+    )
+    assert (handled.kind, handled.contract_id) == ("identity", None)
+    assert (malformed.client_request_id, malformed.order_no, malformed.key) == ("client-1", None, None)
+    assert (foreign.client_request_id, foreign.seconds) == (None, 0)
+    assert handled.seconds > 0
+    assert [secret for secret in ("13800138000", "张三", "110101199001011234") if secret in repr(hooks.events)] == []
+
+
+async def test_hooks_of_contract_events() -> None:
+    """Contract events are reported with contract and kind of event."""
+    hooks = Recorder()
+    verifier = ContractEventVerifier([private_key().public_key()])
+    receiver = NotificationReceiver(Handler(), verifier=verifier, hooks=[hooks])
+    body = make_body(SIGNED)
+    await receiver.receive(body, signed_event_headers(body), "/")
+    await receiver.receive(body, {}, "/")
+    handled, refused = hooks.events
+    assert (handled.kind, handled.contract_id, handled.status, handled.order_no) == (
+        "contract",
+        "C1",
+        "SUBMIT_SIGN",
+        None,
+    )
+    assert (refused.kind, refused.contract_id, refused.reason) == ("contract", None, "header_missing")
+    assert "李四" not in repr(hooks.events)
+
+
+async def test_hooks_of_a_notification_without_order_and_status() -> None:
+    """Fields that were not sent are ``None``."""
+    hooks = Recorder()
+    await deliver(make_receiver(Handler(), hooks=[hooks]), b"{}")
+    (event,) = hooks.events
+    assert (event.outcome, event.order_no, event.status) == ("handled", None, None)
+
+
+async def test_hooks_of_a_slow_handler() -> None:
+    """A notification whose handler is still running is in doubt, and reported again when the handler has returned."""
+    hooks, handler = Recorder(), Handler()
+    handler.gate.clear()
+    receiver = make_receiver(handler, reply_timeout=0.01, hooks=[hooks])
+    await deliver(receiver)
+    await deliver(receiver)
+    handler.gate.set()
+    await receiver.aclose()
+    await deliver(receiver)
+    assert hooks.outcomes() == [
+        ("in_doubt", "unfinished", None, 503),
+        ("refused", "busy", None, 503),
+        ("handled", None, None, 200),
+        ("refused", "closing", None, 503),
+    ]
+
+
+async def test_hooks_of_a_failing_store() -> None:
+    """A store that fails after the handler leaves the notification in doubt; before it, the notification failed."""
+    hooks, store = Recorder(), FailingStore("mark_done")
+    receiver = make_receiver(Handler(), store=store, hooks=[hooks])
+    await deliver(receiver)
+    store.fails = {"register_nonce"}
+    await deliver(receiver, make_body(orderStatus=3), nonce="nonce-2")
+    store.fails.clear()
+    await deliver(receiver)
+    assert hooks.outcomes() == [
+        ("in_doubt", "store_failed", "ConnectionError", 503),
+        ("failed", "store_failed", "ConnectionError", 503),
+        ("repeated", None, None, 200),
+    ]
+
+
+async def test_hooks_of_a_handler_that_returns_no_awaitable() -> None:
+    """It has run, and whether it succeeded cannot be told."""
+    hooks = Recorder()
+
+    @functools.wraps(Handler.__call__)
+    def handler(_: NotificationDelivery[IdentityNotification]) -> None:
+        pass
+
+    await deliver(make_receiver(handler, hooks=[hooks]))
+    assert hooks.outcomes() == [("in_doubt", "handler_failed", None, 503)]
+
+
+async def test_failing_hooks(caplog: pytest.LogCaptureFixture) -> None:
+    """What a hook raises is logged by its name, and the notification is handled."""
+
+    class Broken(Hooks):
+        def on_notification(self, event: NotificationEvent) -> None:
+            raise LookupError(event.order_no)
+
+    assert await deliver(make_receiver(Handler(), hooks=[Broken()])) == SUCCESS
+    assert [record.getMessage() for record in package_records(caplog)] == ["Broken.on_notification raised LookupError"]
 
 
 async def test_repr_of_a_delivery_hides_personal_data() -> None:

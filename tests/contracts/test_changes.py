@@ -396,8 +396,22 @@ async def test_repetitions_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "kfq_async"):
         await outcome_of(platform, CHANGING["approve"].call)
     (record,) = caplog.records
-    assert record.getMessage().startswith("POST /contract/approval: attempt 1 failed with ServerError")
-    assert len(vars(record)["unique_code"]) == 32
+    unique_code = vars(record)["unique_code"]
+    assert record.getMessage() == (
+        "POST /contract/approval: attempt 1 failed with ServerError (answered), and the contract shows no effect; "
+        f"retry; contract_id=C-1 unique_code={unique_code}"
+    )
+    assert len(unique_code) == 32
+
+
+async def test_resolved_doubt_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """An operation whose response was lost, and whose effect the contract shows, is logged as such."""
+    platform = ChangingPlatform(APPROVAL, ("SIGNING", []), "lost after")
+    with caplog.at_level(logging.INFO, "kfq_async"):
+        await outcome_of(platform, lambda contracts: contracts.approve("C-1", signer=OPERATOR, auto_finish=True))
+    (record,) = caplog.records
+    assert ": attempt 1 failed with OutcomeUnknown (sent), and the contract shows its effect; " in record.getMessage()
+    assert vars(record)["contract_id"] == "C-1"
 
 
 @pytest.mark.parametrize("failures", [(), ("lost", "lost", "lost"), ("generic", "refused"), ("lost after",)])

@@ -10,6 +10,7 @@ from unittest.mock import patch
 import pytest
 from yarl import URL
 
+from kfq_async.sandbox import Sandbox
 from kfq_async.sandbox.callback_client import DeliveryResult, LoopbackResolver
 from receivers import policy
 
@@ -89,3 +90,17 @@ def test_invalid_target(url: str) -> None:
 def test_acknowledged(result: DeliveryResult, acknowledged: bool) -> None:  # noqa: FBT001
     """``success`` acknowledges in any case and without line breaks, with three statuses and no other."""
     assert result.acknowledged is acknowledged
+
+
+def test_target_that_is_captured() -> None:
+    """A notification that is captured may have any host, and must have a URL."""
+    capturing = policy(capture=print)
+    assert capturing.target("https://your-domain.com/n") == URL("https://your-domain.com/n")
+    assert capturing.target("your-domain.com/n") == "not an http or https URL"
+
+
+def test_invalid_capture() -> None:
+    """Anything but a function is a TypeError that names the argument."""
+    captured: Any = []
+    with pytest.raises(TypeError, match=r"^capture must be a function of a CapturedNotification, or None, not list$"):
+        Sandbox(capture=captured)

@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from contract_platform import call_sandbox, contract_fixtures, start_contract
-from kfq_async import ContractEventVerifier
-from kfq_async.sandbox import ContractNotification, Fault, Sandbox, events
+from kfq_async import ContractEvent, ContractEventVerifier, NotificationDelivery, NotificationReceiver
+from kfq_async.sandbox import CapturedNotification, ContractNotification, Fault, Sandbox, events
 from kfq_async.sandbox.events import EventSender
 from kfq_async.sandbox.faults import FaultPlan, InjectionPoint
 from kfq_async.sandbox.store import RecordTable, Store, process_key, public_text
@@ -89,6 +89,28 @@ async def sending(
                 yield Events(sender, receiver)
             finally:
                 await sender.close()
+
+
+async def test_captured_events() -> None:
+    """Events that are captured are not sent; they have the headers of those that are, and count as acknowledged."""
+    captured: list[CapturedNotification] = []
+    async with sending(capture=captured.append) as sent:
+        sent.publish(url="https://your-domain.com/events", reason=REFUSED)
+        (event,) = await sent.sent()
+    assert sent.receiver.requests == []
+    assert (event.acknowledged, event.due_at) == (True, None)
+    (notification,) = captured
+    assert (notification.url, notification.path) == ("https://your-domain.com/events", "/events")
+    assert notification.headers["User-Agent"] == "Java/17.0.15"
+    assert isinstance(notification.notification, ContractEvent)
+    delivered: list[object] = []
+
+    async def handle(delivery: NotificationDelivery[ContractEvent]) -> None:
+        delivered.append(delivery.notification)
+
+    receiver = NotificationReceiver(handle, verifier=ContractEventVerifier([public_text(process_key())]))
+    reply = await receiver.receive(notification.body, notification.headers, notification.path)
+    assert (reply.body, delivered) == (b"success", [notification.notification])
 
 
 async def test_request() -> None:

@@ -1,26 +1,64 @@
-"""The guide to the sandbox: the test that it shows passes."""
+"""The guide to the sandbox: the tests that it shows pass."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import kfq_async
+import pytest
+from fastapi import FastAPI
+
+import kfq_async as kfq
 from calls import REQUEST
 from guide_code import blocks, guide, run, section
-from kfq_async import AsyncSession, IdentityStatus
+from kfq_async.integrations.fastapi import notification_router
 
 if TYPE_CHECKING:
-    from kfq_async.sandbox import Sandbox
+    from kfq_async.sandbox import CapturedNotification, Sandbox
+    from kfq_async.testing import DeliverNotification, SessionFactory
 
 
-async def test_the_code_runs(kfq_sandbox: Sandbox) -> None:
-    """The shown test passes, and the order is completed without a browser."""
-    names: dict[str, Any] = {"kfq_sandbox": kfq_sandbox, "request": REQUEST}
-    shown_test, completion = blocks(section(guide("sandbox"), "## In your tests"), "python")
-    await run(shown_test, names)
-    await names["test_mine"](kfq_sandbox)
-    async with AsyncSession(kfq_sandbox.token, base_url=kfq_sandbox.base_url) as session:
-        names["link"] = await session.auth.corp_ident_link(REQUEST)
-    await run(completion, names)
-    assert names["order"].status is IdentityStatus.IDENTIFIED
-    assert isinstance(names["verifier"], kfq_async.CallbackVerifier)
+async def code(number: int, **names: Any) -> dict[str, Any]:
+    """Run the first blocks of the section on tests, up to this number, and return the names that they define."""
+    names |= {"__name__": "guide", "request": REQUEST}
+    for block in blocks(section(guide("sandbox"), "## In your tests"), "python")[:number]:
+        await run(block, names)
+    return names
+
+
+async def test_session(kfq_session: SessionFactory, kfq_sandbox: Sandbox) -> None:
+    """The shown test of a call passes."""
+    await (await code(1))["test_mine"](kfq_session, kfq_sandbox)
+
+
+@pytest.mark.kfq_faults("lose-response*1")
+async def test_lost_response(kfq_session: SessionFactory, kfq_sandbox: Sandbox) -> None:
+    """The shown test of a fault passes, with the fault that it shows."""
+    shown = (await code(2))["test_lost_response"]
+    assert shown.pytestmark == [pytest.mark.kfq_faults("lose-response*1").mark]
+    await shown(kfq_session, kfq_sandbox)
+
+
+@pytest.mark.kfq_faults("callback-duplicate*1")
+async def test_notification(
+    kfq_session: SessionFactory,
+    kfq_sandbox: Sandbox,
+    kfq_notifications: list[CapturedNotification],
+    kfq_deliver: DeliverNotification,
+) -> None:
+    """The shown test of a notification passes, with the fault that it shows: two copies are handled once."""
+    handled: list[str | None] = []
+
+    async def handler(delivery: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
+        handled.append(delivery.client_request_id)
+
+    urls = kfq.CallbackUrls(
+        [b"a secret of 32 random bytes....."],
+        page="https://your-domain.com/done",
+        notify="https://your-domain.com/hooks/kfq",
+    )
+    app = FastAPI()
+    app.include_router(notification_router(kfq.NotificationReceiver(handler, urls=urls), "/hooks/kfq"))
+    shown = (await code(3, urls=urls, app=app, handled=handled))["test_notification"]
+    assert shown.pytestmark == [pytest.mark.kfq_faults("callback-duplicate*1").mark]
+    await shown(kfq_session, kfq_sandbox, kfq_notifications, kfq_deliver)
+    assert len(kfq_notifications) == 2

@@ -323,14 +323,14 @@ async def test_retry_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """The log record of a retry names operation, error and wait, and its attributes are the ids of the request."""
     caplog.set_level(logging.INFO, logger="kfq_async")
     first = ConnectError("no connection to 127.0.0.1")
-    first.operation, first.client_request_id, first.unique_code = "POST /x", "id-1", "u-1"
+    first.operation, first.attempts, first.client_request_id, first.unique_code = "POST /x", 1, "id-1", "u-1"
 
     async def attempt() -> str:
         return "done"
 
     await retry(first, attempt, retryable=lambda _: True, policy=FAST_RETRY, remaining=lambda: inf)
     (record,) = package_records(caplog)
-    text = "POST /x: attempt 1 failed with ConnectError (not_sent); retry in 0.01 s"
+    text = "POST /x: attempt 1 failed with ConnectError (not_sent): no connection to 127.0.0.1; retry in 0.01 s"
     assert record.getMessage() == f"{text}; client_request_id=id-1 unique_code=u-1"
     assert (record.name, record.levelname) == ("kfq_async", "INFO")
     assert vars(record) | {"client_request_id": "id-1", "unique_code": "u-1"} == vars(record)

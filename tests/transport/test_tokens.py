@@ -12,6 +12,7 @@ import pytest
 import kfq_async as kfq
 from calls import DRAFT, FAST_RETRY, REQUEST, error_of, refusal
 from kfq_async.resources.auth import CORP_IDENT_LINK
+from output import package_records
 from servers import ReceivedRequest, ScriptedServer, success
 
 if TYPE_CHECKING:
@@ -60,6 +61,19 @@ async def test_asked_once() -> None:
         await session.with_options(retry=kfq.RetryPolicy()).send(CORP_IDENT_LINK, REQUEST)
     assert {token_of(seen) for seen in server.requests} == {"T1"}
     assert vault.asked == 1
+
+
+async def test_refused_token_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The attempt whose token was refused is logged, with its ``uniqueCode``, as one that is retried."""
+    caplog.set_level(logging.INFO, logger="kfq_async")
+    async with ScriptedServer(accept_new) as server, make_session(server, Vault("OLD", "NEW")) as session:
+        await session.auth.corp_ident_link(REQUEST)
+    (record,) = package_records(caplog)
+    assert record.getMessage().startswith("POST /auth/corp/ident/link: attempt 1 failed with CredentialsError")
+    assert (
+        f"; retry with a new token; client_request_id={REQUEST.client_request_id} unique_code=" in record.getMessage()
+    )
+    assert vars(record)["unique_code"] == server.requests[0].headers["uniqueCode"]
 
 
 async def test_refused_token() -> None:
