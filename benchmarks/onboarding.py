@@ -53,7 +53,7 @@ class Setting:
         return f"{self.links:,} links, {self.concurrency} in flight, {responds}"
 
 
-SETTINGS = (Setting(links=10_000, concurrency=50, delay=0.0), Setting(links=1000, concurrency=10, delay=0.05))
+SETTINGS = (Setting(links=10_000, concurrency=50, delay=0.0), Setting(links=2000, concurrency=10, delay=0.05))
 
 
 def main() -> int:
