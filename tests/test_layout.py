@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(kfq_async.__file__).parent
 LAYERS: dict[str, list[set[str]]] = {
     "": [
-        {"_version", "config", "logs", "redaction"},
+        {"_version", "config", "languages", "logs", "redaction"},
         {"base_errors"},
         {"hooks", "models"},
         {"errors"},
@@ -62,7 +62,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "cli": [
-        {"options", "terminal"},
+        {"help", "options", "terminal"},
         {"findings", "progress", "report", "request"},
         {"contract", "demo", "doctor", "link", "onboard", "sandbox", "sandbox_control", "verify_callback"},
         {"app"},

@@ -5,22 +5,25 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Literal
+from contextvars import copy_context
+from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from kfq_async._version import __version__
 from kfq_async.cli.contract import app as contract
 from kfq_async.cli.demo import demo
 from kfq_async.cli.doctor import doctor
+from kfq_async.cli.help import HELP_FORMAT, HelpFormatter
 from kfq_async.cli.link import link
 from kfq_async.cli.onboard import app as onboard
 from kfq_async.cli.options import UsageError
 from kfq_async.cli.sandbox import sandbox
 from kfq_async.cli.sandbox_control import COMMANDS
-from kfq_async.cli.terminal import print_json, print_line, replace_unencodable
+from kfq_async.cli.terminal import can_encode, print_json, print_line, replace_unencodable
 from kfq_async.cli.verify_callback import verify_callback
+from kfq_async.languages import Language, gettext, language_of_environment, set_language, translate
 from kfq_async.logs import LEVEL_VARIABLE, log_to_stderr
 
 __all__ = ["run"]
@@ -33,9 +36,13 @@ app = App(
     ones.
     """,
     version=__version__,
-    help_format="markdown",
+    help_format=HELP_FORMAT,
+    help_formatter=HelpFormatter(),
+    suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
+launcher = app.meta
+launcher.help_flags = launcher.version_flags = ()  # those of the command are meant
 app.command(contract)
 app.command(demo)
 app.command(doctor)
@@ -65,26 +72,45 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
     return 0
 
 
+@launcher.default
+def _launch(
+    *arguments: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    lang: Annotated[Language | None, Parameter(env_var="KFQ_LANG", show_default=False)] = None,
+) -> object:
+    """Set the language, and run the command that the other arguments name.
+
+    Parameters
+    ----------
+    lang
+        Language of texts, en or zh (default: that of the locale). JSON is always English.
+    """
+    if lang is not None and not _wants_json(arguments):
+        set_language(lang)
+    return app(arguments, exit_on_error=False, print_error=False)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
+    return copy_context().run(_run, sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     replace_unencodable()
     console = Console(stderr=True)
-    arguments = sys.argv[1:] if arguments is None else arguments
-    as_json = "--json" in arguments
-    if os.environ.get(LEVEL_VARIABLE):
-        try:
-            log_to_stderr()
-        except ValueError as error:
-            _print_error(console, "UsageError", str(error), as_json=as_json)
-            return 2
+    as_json = _wants_json(arguments)
+    set_language("en" if as_json or not can_encode("中文") else language_of_environment(os.environ))
     try:
-        status = app(arguments, exit_on_error=False, print_error=not as_json, error_console=console)
+        if os.environ.get(LEVEL_VARIABLE):
+            _start_logging()
+        status = launcher(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        if as_json:  # otherwise cyclopts has printed it
-            _print_error(console, "UsageError", str(error), as_json=True)
+        _print_error(console, translate(error), as_json=as_json)
+        if not as_json:
+            command = " ".join(["kfq", *(error.command_chain or ())])
+            print_line(console, gettext("Run {command} --help for its arguments and options.", command=command))
         return 2
     except UsageError as error:
-        _print_error(console, "UsageError", str(error), as_json=as_json)
+        _print_error(console, translate(error), as_json=as_json)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -92,13 +118,24 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()  # the reader of our output is gone; print nothing more
         return 1
     except OSError as error:  # such as a full disk behind our output
-        print_line(console, f"kfq: {error.strerror}", style="red")
+        print_line(console, f"kfq: {translate(error.strerror)}", style="red")
         return 1
     return status if isinstance(status, int) else 0
 
 
-def _print_error(console: Console, name: str, text: str, *, as_json: bool) -> None:
+def _wants_json(arguments: Sequence[str]) -> bool:
+    return "--json" in arguments
+
+
+def _start_logging() -> None:
+    try:
+        log_to_stderr()
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _print_error(console: Console, text: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"error": name, "text": text})
+        print_json({"error": "UsageError", "text": text})
     else:
         print_line(console, f"kfq: {text}", style="red")
