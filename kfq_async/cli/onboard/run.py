@@ -24,6 +24,7 @@ from kfq_async.cli.options import UsageError
 from kfq_async.cli.progress import ProgressReporter, format_counts
 from kfq_async.cli.terminal import print_line
 from kfq_async.errors import LedgerError, OnboardingError, SourceError
+from kfq_async.languages import current_language
 from kfq_async.onboarding import (
     FileSource,
     Onboarding,
@@ -233,7 +234,7 @@ class OnboardRun:
             decisions = asyncio.run_coroutine_threadsafe(planner.inspect(rows), loop).result()
             return [_to_result(outcome_from_decision(decision)) for decision in decisions]
 
-        await asyncio.to_thread(write_output, self.source, self.files.out, results)
+        await asyncio.to_thread(write_output, self.source, self.files.out, results, language=current_language())
         async for entry in ledger.entries():
             statistics.add(entry)
         page = report(statistics, made_at=time.time())
@@ -397,4 +398,5 @@ def _to_result(outcome: Outcome) -> Result:
         auth_url=outcome.auth_url,
         reason=printable(outcome.reason),
         client_request_id=outcome.entry.client_request_id if outcome.entry else None,
+        identity_status=outcome.entry.status if outcome.entry else None,
     )

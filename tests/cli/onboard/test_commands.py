@@ -83,14 +83,27 @@ def test_run(
     shown = capsys.readouterr().err
     assert "30 companies: 30 linked; 30 sent in" in shown
     rows = read(tmp_path / "companies.links.csv")
-    assert {row["订单号"] for row in rows} == {order.order_no for order in kfq_sandbox.orders}
+    assert {row["order_no"] for row in rows} == {order.order_no for order in kfq_sandbox.orders}
     assert [row["企业名称"] for row in rows] == [f"公司{number}" for number in range(30)]
-    assert all(row["认证链接"].startswith(kfq_sandbox.origin) for row in rows)
+    assert [row["row"] for row in rows] == [str(number) for number in range(2, 32)]
+    assert {row["identity_status"] for row in rows} == {"no notification"}
+    assert all(row["auth_url"].startswith(kfq_sandbox.origin) for row in rows)
     assert "<svg" in (tmp_path / "companies.report.html").read_text(encoding="utf-8")
     assert run(["onboard", str(source), *connection_options]) == 0
     assert "30 companies: 30 linked; 0 sent in" in capsys.readouterr().err
     assert read(tmp_path / "companies.links.csv") == rows
     assert len(kfq_sandbox.orders) == 30
+
+
+def test_chinese_output(connection_options: list[str], kfq_sandbox: Sandbox, tmp_path: Path) -> None:
+    """With --lang zh, headings and states of the output are Chinese, and the identification state is in it."""
+    source = write(tmp_path, 2)
+    assert run(["onboard", str(source), *connection_options, "--lang", "zh"]) == 0
+    _complete(tmp_path / "companies.ledger", kfq_sandbox.orders[0].client_request_id, 1)
+    assert run(["onboard", str(source), *connection_options, "--lang", "zh"]) == 0
+    rows = read(tmp_path / "companies.links.csv")
+    assert {row["申请状态"] for row in rows} == {"已获链接"}
+    assert sorted(row["认证状态"] for row in rows) == sorted(["已认证", "尚无通知"])
 
 
 def test_rows_without_a_link(
@@ -103,7 +116,7 @@ def test_rows_without_a_link(
     )
     assert run(["onboard", str(source), *connection_options, "--concurrency", "1"]) == 1
     shown = capsys.readouterr().err
-    states = [row["认证状态"] for row in read(tmp_path / "companies.links.csv")]
+    states = [row["state"] for row in read(tmp_path / "companies.links.csv")]
     assert states == ["refused", "invalid", "linked", "invalid"]
     assert "row 2: refused: the platform reported error 31000" in shown
     assert "row 3: invalid: " in shown
@@ -126,11 +139,11 @@ def test_warnings(connection_options: list[str], tmp_path: Path, capsys: pytest.
     source = write(tmp_path, 3, f"公司,91110000600037341L,{PERSONAL[2]},,,,")
     assert run(["onboard", str(source), *connection_options]) == 0
     assert "3 rows have warnings; the output lists them" in capsys.readouterr().err
-    reasons = [row["说明"] for row in read(tmp_path / "companies.links.csv")]
+    reasons = [row["reason"] for row in read(tmp_path / "companies.links.csv")]
     assert ["统一社会信用代码" in reason for reason in reasons] == [True, True, True, False]
     other = ["--ledger", str(tmp_path / "strict"), "--force"]
     assert run(["onboard", str(source), *connection_options, *other, "--strict"]) == 1
-    assert [row["认证状态"] for row in read(tmp_path / "companies.links.csv")] == ["invalid"] * 3 + ["linked"]
+    assert [row["state"] for row in read(tmp_path / "companies.links.csv")] == ["invalid"] * 3 + ["linked"]
 
 
 def test_repeated_company(connection_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,9 +152,9 @@ def test_repeated_company(connection_options: list[str], tmp_path: Path, capsys:
     source.write_text("企业名称,信用代码,经办人账号,备注\n" + "甲,C1,甲@example.com,\n" * 2, encoding="utf-8")
     assert run(["onboard", str(source), *connection_options]) == 0
     first, second = read(tmp_path / "companies.links.csv")
-    assert first["认证链接"] == second["认证链接"]
-    assert [row["认证状态"] for row in (first, second)] == ["linked", "linked"]
-    assert "row 2" in second["说明"]
+    assert first["auth_url"] == second["auth_url"]
+    assert [row["state"] for row in (first, second)] == ["linked", "linked"]
+    assert "row 2" in second["reason"]
     shown = capsys.readouterr().err
     assert "columns not used: 备注" in shown
     assert "2 companies: 1 linked, 1 " in shown
@@ -158,7 +171,7 @@ def test_pause(
     assert "paused: the platform reported error 41000" in shown
     assert "Check the token" in shown
     assert "Run the same command again to resume" in shown
-    assert {row["认证状态"] for row in read(tmp_path / "companies.links.csv")} == {"pending"}
+    assert {row["state"] for row in read(tmp_path / "companies.links.csv")} == {"pending"}
     assert run(["onboard", str(source), *connection_options]) == 0
     assert len(kfq_sandbox.orders) == 50
 
@@ -192,7 +205,7 @@ def test_paths(connection_options: list[str], tmp_path: Path) -> None:
     out, ledger, report = (elsewhere / name for name in ("links.jsonl", "l.db", "r.html"))
     files = ["--out", str(out), "--ledger", str(ledger), "--report", str(report)]
     assert run(["onboard", str(source), *connection_options, *files]) == 0
-    assert [json.loads(line)["认证状态"] for line in out.read_text(encoding="utf-8").splitlines()] == ["linked"] * 2
+    assert [json.loads(line)["state"] for line in out.read_text(encoding="utf-8").splitlines()] == ["linked"] * 2
     assert {path.name for path in elsewhere.iterdir()} >= {"links.jsonl", "l.db", "l.db.key", "r.html"}
     assert {path.name for path in tmp_path.iterdir()} == {"companies.csv", "elsewhere"}
 
@@ -536,7 +549,7 @@ def test_interrupt_before_the_run(
 
     monkeypatch.setattr(SqliteLedger, "_open", interrupted)
     assert run(["onboard", str(source), *connection_options]) == 130
-    assert {row["认证状态"] for row in read(tmp_path / "companies.links.csv")} == {"pending"}
+    assert {row["state"] for row in read(tmp_path / "companies.links.csv")} == {"pending"}
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -14,7 +14,7 @@ from kfq_async.models.identity import CorpIdentInfo, CorpIdentLinkRequest
 from kfq_async.onboarding.input.mapping import FIELDS
 from kfq_async.onboarding.input.source import FileSource, request_rows
 from kfq_async.onboarding.keys import default_key
-from kfq_async.onboarding.output.files import writer_for
+from kfq_async.onboarding.output.tables import Column, writer_for
 from kfq_async.onboarding.records import Row
 from workbooks import write_workbook
 
@@ -304,8 +304,8 @@ def test_problems_do_not_repeat_cells(suffix: str, tmp_path: Path) -> None:
     """Neither problems nor reprs of rows contain personal data."""
     headings = ["法人", "经办人", "证件号码", "手机号", "银行卡号", "账号", "跳转页", "企业类型", "证件类型"]
     file = tmp_path / f"a{suffix}"
-    with writer_for(file)(file, headings) as write_row:
-        write_row([*SECRETS, SECRETS[0], SECRETS[2]])
+    with writer_for(file)(file, list(map(Column, headings)), "Sheet") as table:
+        table.write_row([*SECRETS, SECRETS[0], SECRETS[2]])
     (row,) = FileSource(file, strict=True)
     assert {problem.column for problem in row.problems} == {
         "证件号码",
