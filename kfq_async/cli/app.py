@@ -43,6 +43,7 @@ app = App(
 )
 launcher = app.meta
 launcher.help_flags = launcher.version_flags = ()  # those of the command are meant
+launcher.suppress_keyboard_interrupt = False
 app.command(contract)
 app.command(demo)
 app.command(doctor)
