@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextvars import copy_context
 from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
@@ -18,12 +17,12 @@ from kfq_async.cli.doctor import doctor
 from kfq_async.cli.help import HELP_FORMAT, HelpFormatter
 from kfq_async.cli.link import link
 from kfq_async.cli.onboard import app as onboard
-from kfq_async.cli.options import UsageError
+from kfq_async.cli.options import JsonOutput, UsageError
 from kfq_async.cli.sandbox import sandbox
 from kfq_async.cli.sandbox_control import COMMANDS
 from kfq_async.cli.terminal import can_encode, print_json, print_line, replace_unencodable
 from kfq_async.cli.verify_callback import verify_callback
-from kfq_async.languages import Language, gettext, language_of_environment, set_language, translate
+from kfq_async.languages import Language, gettext, language_of_environment, set_language, translate, use_language
 from kfq_async.logs import LEVEL_VARIABLE, log_to_stderr
 
 __all__ = ["run"]
@@ -43,6 +42,7 @@ app = App(
 )
 launcher = app.meta
 launcher.help_flags = launcher.version_flags = ()  # those of the command are meant
+launcher.suppress_keyboard_interrupt = False
 app.command(contract)
 app.command(demo)
 app.command(doctor)
@@ -57,7 +57,7 @@ app.command(verify_callback)
 
 
 @app.command
-def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
+def completion(shell: Literal["bash", "zsh", "fish"], /, *, json_: JsonOutput = False) -> int:
     """Print the script that completes commands and options in a shell.
 
     Load it with `source <(kfq completion bash)` in `~/.bashrc`; write it to `_kfq` in a folder of zsh's `fpath`, or to
@@ -67,8 +67,14 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
     ----------
     shell
         Shell that the script is for.
+    json_
+        Print JSON instead of text.
     """
-    sys.stdout.write(app.generate_completion(shell=shell))
+    script = app.generate_completion(shell=shell)
+    if json_:
+        print_json({"shell": shell, "script": script})
+    else:
+        sys.stdout.write(script)
     return 0
 
 
@@ -91,14 +97,16 @@ def _launch(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
-    return copy_context().run(_run, sys.argv[1:] if arguments is None else arguments)
-
-
-def _run(arguments: Sequence[str]) -> int:
     replace_unencodable()
-    console = Console(stderr=True)
+    arguments = sys.argv[1:] if arguments is None else arguments
     as_json = _wants_json(arguments)
-    set_language("en" if as_json or not can_encode("中文") else language_of_environment(os.environ))
+    in_english = as_json or not can_encode("中文")
+    with use_language("en" if in_english else language_of_environment(os.environ)):
+        return _run(arguments, as_json=as_json)
+
+
+def _run(arguments: Sequence[str], *, as_json: bool) -> int:
+    console = Console(stderr=True)
     try:
         if os.environ.get(LEVEL_VARIABLE):
             _start_logging()

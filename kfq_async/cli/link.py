@@ -17,6 +17,7 @@ from kfq_async.cli.request import RequestOptions, read_request
 from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.config import Timeouts
 from kfq_async.errors import ApiError, KfqError, NonceError, ServerError, TooFrequentError
+from kfq_async.languages import gettext, translate
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
 from kfq_async.protocol.operation import ApiResponse
 from kfq_async.redaction import printable
@@ -102,7 +103,7 @@ def _print_error(error: KfqError, *, as_json: bool) -> None:
         }
         print_json(values)
         return
-    print_line(Console(stderr=True), f"{type(error).__name__}: {error}", style="red")
+    print_line(Console(stderr=True), f"{type(error).__name__}: {translate(error)}", style="red")
     if not _is_final(error):
         _print_retry_hint(error.client_request_id)
 
@@ -115,4 +116,5 @@ def _is_final(error: KfqError) -> bool:
 def _print_retry_hint(client_request_id: str | None) -> None:
     if client_request_id is not None:
         option = f"--client-request-id {shlex.quote(client_request_id)}"
-        print_line(Console(stderr=True), f"To retry the same request, run the command again with {option}")
+        hint = gettext("To retry the same request, run the command again with {option}", option=option)
+        print_line(Console(stderr=True), hint)

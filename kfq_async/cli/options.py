@@ -9,6 +9,7 @@ import cyclopts
 from attrs import field, frozen
 from cyclopts import Parameter
 
+from kfq_async.languages import gettext
 from kfq_async.models.fields import repr_masked
 from kfq_async.models.masking import MaskedStr
 from kfq_async.session import HOSTED
@@ -77,7 +78,7 @@ class ConnectionOptions:
     def require_token(self) -> str:
         """Return the token; raise `UsageError` if there is none."""
         if not self.token:
-            raise UsageError("the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN")
+            raise UsageError(gettext("the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN"))
         return self.token
 
 

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from kfq_async.cli.options import UsageError
 from kfq_async.errors import DecodeError
+from kfq_async.languages import gettext, translate
 from kfq_async.models.fields import SECRET, new_id
 from kfq_async.models.identity import CorpIdentLinkRequest
 from kfq_async.onboarding.input.mapping import build_request
@@ -88,10 +89,14 @@ def read_request(options: RequestOptions, file: Path | None) -> CorpIdentLinkReq
     """Return the request of the options or of the file; raises `UsageError` for neither, both, or an invalid file."""
     if file is None:
         if not options.given:
-            raise UsageError("name the company: give at least --company-name, or --file with the request as JSON")
+            raise UsageError(
+                gettext("name the company: give at least --company-name, or --file with the request as JSON")
+            )
         return build_request(attrs.asdict(options, recurse=False), client_request_id=new_id())
     if options.given:
-        raise UsageError(f"--file holds the whole request; leave out {', '.join(options.given)}")
+        raise UsageError(
+            gettext("--file holds the whole request; leave out {options}", options=", ".join(options.given))
+        )
     return _read_file(file)
 
 
@@ -100,11 +105,14 @@ def _read_file(file: Path) -> CorpIdentLinkRequest:
         content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         return decode(CorpIdentLinkRequest, json.loads(content), path="$")
     except OSError as error:
-        raise UsageError(f"--file {file}: {error.strerror}") from None
+        raise UsageError(f"--file {file}: {translate(error.strerror)}") from None
     except RecursionError:
-        raise UsageError(f"--file {file} is nested too deeply for a request") from None
+        raise UsageError(gettext("--file {file} is nested too deeply for a request", file=file)) from None
     except ValueError as error:
-        where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise UsageError(f"--file {file} is not JSON in UTF-8{where}") from None
+        if isinstance(error, json.JSONDecodeError):
+            text = gettext("--file {file} is not JSON in UTF-8, line {line}", file=file, line=error.lineno)
+        else:
+            text = gettext("--file {file} is not JSON in UTF-8", file=file)
+        raise UsageError(text) from None
     except DecodeError as error:
-        raise UsageError(f"--file {file}: {'; '.join(error.problems)}") from None
+        raise UsageError(f"--file {file}: {translate('; '.join(error.problems))}") from None

@@ -13,6 +13,7 @@ from kfq_async.languages.catalogue import (
     ngettext,
     set_language,
     translate,
+    use_language,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "ngettext",
     "set_language",
     "translate",
+    "use_language",
 ]

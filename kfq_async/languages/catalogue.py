@@ -6,6 +6,7 @@ Python mappings (``zh``, ``zh_help`` and ``zh_library``).
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from gettext import NullTranslations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = [
     "LANGUAGES",
@@ -28,6 +29,7 @@ __all__ = [
     "ngettext",
     "set_language",
     "translate",
+    "use_language",
 ]
 
 Language = Literal["en", "zh"]
@@ -127,8 +129,18 @@ _current: ContextVar[Language] = ContextVar("kfq_language", default="en")
 
 
 def set_language(language: Language) -> None:
-    """Set the language of the current context, such as the command that runs."""
+    """Set the language of the current context."""
     _current.set(language)
+
+
+@contextmanager
+def use_language(language: Language) -> Iterator[None]:
+    """Set the language of the current context for a block; what `set_language` sets in the block ends with it."""
+    token = _current.set(language)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 def current_language() -> Language:

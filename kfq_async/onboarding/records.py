@@ -297,12 +297,18 @@ class Outcome:
     @property
     def reason(self) -> str:
         """The reason why the row is not linked, or its warnings, without personal data; may be empty."""
-        reasons = [str(problem) for problem in sorted(self.problems, key=lambda problem: not problem.fatal)]
+        return "; ".join(f"{column}: {message}" if column else message for column, message in self.reasons)
+
+    @property
+    def reasons(self) -> list[tuple[str, str]]:
+        """The parts of ``reason``: the column, empty if the whole row is meant, and a message without it."""
+        fatal_first = sorted(self.problems, key=lambda problem: not problem.fatal)
+        reasons = [(problem.column, problem.message) for problem in fatal_first]
         if self.entry is not None and self.entry.reason and self.status is not OutcomeStatus.LINKED:
-            reasons.insert(0, self.entry.reason)
+            reasons.insert(0, ("", self.entry.reason))
         if self.entry is not None and self.entry.status in _ORDER_ENDED:
-            reasons.insert(0, _ORDER_ENDED[self.entry.status])
-        return "; ".join(reasons)
+            reasons.insert(0, ("", _ORDER_ENDED[self.entry.status]))
+        return reasons
 
 
 @define(eq=False, kw_only=True)

@@ -27,6 +27,7 @@ from kfq_async.cli.findings import Check, Status, print_check, print_checks_as_j
 from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Flag, UsageError
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import KfqError
+from kfq_async.languages import gettext
 from kfq_async.models.contracts import ContractTasksRequest
 from kfq_async.models.masking import MaskedStr
 from kfq_async.models.urls import parse_http_url
@@ -69,7 +70,7 @@ def doctor(
         Limit of each request in seconds, once for the connection and once for the response.
     """
     if not 0 < timeout < math.inf:
-        raise UsageError(f"--timeout must be more than 0 seconds, and finite, not {timeout:g}")
+        raise UsageError(gettext("--timeout must be more than 0 seconds, and finite, not {seconds:g}", seconds=timeout))
     timeouts = Timeouts(connect=timeout, attempt=timeout)
     network = Network(ssl=ssl.create_default_context(), timeouts=timeouts, trust_env=trust_env)
     try:
