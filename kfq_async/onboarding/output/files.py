@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-import glob
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -18,8 +18,8 @@ from attrs import field, frozen
 from kfq_async.errors import OnboardingError, SourceError
 from kfq_async.models.fields import SECRET
 from kfq_async.onboarding.output.tables import XLSX_ROWS, Column, check_columns, require_xlsx, writer_for
-from kfq_async.onboarding.output.texts import IDENTITY_STATUS_TEXTS, INVALID_TEXTS, STATE_TEXTS
-from kfq_async.onboarding.records import OutcomeStatus, State
+from kfq_async.onboarding.output.texts import identity_status_text, state_text
+from kfq_async.onboarding.records import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,6 +40,8 @@ __all__ = [
 
 _BATCH_SIZE = 500
 """Rows whose results are looked up together."""
+_TEMPORARY = re.compile(r"\..+\.kfq-(?P<process>[0-9]{1,9})-[a-z0-9_]{8}", re.DOTALL)
+"""Name of the folder in which a process writes a file, made by `tempfile`."""
 _ADVICE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
@@ -189,24 +191,10 @@ def _language_of(headings: Sequence[str]) -> Language:
 
 def _result_cells(result: Result, language: Language) -> list[str]:
     """Return the cells of a result, in the order of its columns."""
-    state = "" if result.state is None else _state_text(result.state, language)
+    state = "" if result.state is None else state_text(result.state, language)
+    status = identity_status_text(result.identity_status, language) if result.state == State.LINKED else ""
     values = (result.auth_url, result.reason, result.order_no, result.client_request_id)
-    return [state, _identity_status_text(result, language), *(value or "" for value in values)]
-
-
-def _state_text(state: str, language: Language) -> str:
-    """Return the name of a state; in English it is the state itself."""
-    if language == "en":
-        return state
-    return INVALID_TEXTS[0] if state == OutcomeStatus.INVALID else STATE_TEXTS[State(state)][0]
-
-
-def _identity_status_text(result: Result, language: Language) -> str:
-    """Return the name of the status of a linked row's identification, or the number that has none."""
-    if result.state != State.LINKED:
-        return ""
-    texts = IDENTITY_STATUS_TEXTS.get(result.identity_status)
-    return str(result.identity_status) if texts is None else texts[language == "en"]
+    return [state, status, *(value or "" for value in values)]
 
 
 class _Totals:
@@ -248,7 +236,7 @@ def atomic_write(out: Path) -> Iterator[Path]:
     """
     remove_leftovers(out)
     try:
-        with tempfile.TemporaryDirectory(prefix=f"{_temporary_prefix(out)}{os.getpid()}-", dir=out.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.kfq-{os.getpid()}-", dir=out.parent) as folder:
             file = Path(folder, out.name)
             file.touch(mode=0o600)
             yield file
@@ -263,16 +251,13 @@ def atomic_write(out: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(out: Path) -> None:
-    """Remove the temporary folders in which processes that were killed had begun to write ``out``."""
-    prefix = _temporary_prefix(out)
-    for folder in out.parent.glob(f"{glob.escape(prefix)}*"):
-        process = folder.name.removeprefix(prefix).partition("-")[0]
-        if process.isdecimal() and not _is_running(int(process)):
+    """Remove the temporary folders in which processes that were killed had begun to write ``out``, or a file beside it.
+
+    They hold data of people and links.
+    """
+    for folder in out.parent.glob(".*"):
+        if (found := _TEMPORARY.fullmatch(folder.name)) and not _is_running(int(found["process"])):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _temporary_prefix(out: Path) -> str:
-    return f".{out.name}.kfq-"
 
 
 def _is_running(process: int) -> bool:

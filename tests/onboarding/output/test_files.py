@@ -247,7 +247,7 @@ def test_write_that_fails_half_way(suffix: str, tmp_path: Path, request: pytest.
 
 def test_leftovers_of_other_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder of a process is kept while it runs, also as another user; this process has none yet."""
-    theirs, own = (tmp_path / f".out.csv.kfq-{process}-abc" for process in (999_999_999, os.getpid()))
+    theirs, own = (tmp_path / f".out.csv.kfq-{process}-abcd_123" for process in (999_999_999, os.getpid()))
     theirs.mkdir()
     own.mkdir()
 
@@ -260,6 +260,16 @@ def test_leftovers_of_other_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (theirs.exists(), own.exists()) == (True, False)
     remove_leftovers(tmp_path / "out.csv")
     assert not theirs.exists()
+
+
+def test_leftovers_of_other_outputs(tmp_path: Path) -> None:
+    """What was left of a file of another name is removed too, and no folder of another form."""
+    ended, others = "999999999", (".git", ".x.kfq-1x-abcdefgh", "out.csv.kfq-999999999-abcdefgh", ".x.kfq-999999999-a")
+    for name in (f".links.xlsx.kfq-{ended}-abcdefgh", f".c.report.html.kfq-{ended}-0123_xyz", *others):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "people").touch()
+    write_output(source(tmp_path), tmp_path / "out.csv", linked)
+    assert {path.name for path in tmp_path.iterdir()} == {"companies.csv", "out.csv", *others}
 
 
 def test_missing_folder(tmp_path: Path) -> None:
