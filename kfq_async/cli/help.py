@@ -20,6 +20,10 @@ __all__ = ["HELP_FORMAT", "HelpFormatter"]
 HELP_FORMAT: Literal["markdown"] = "markdown"
 
 
+_PLACEHOLDERS = frozenset({"COMMAND", "[OPTIONS]"})
+"""Words of the usage line that are no command, option or argument."""
+
+
 class _Description(DescriptionRenderer):
     """Description of an entry, with what follows it in brackets: choices, variables, the default, and required."""
 
@@ -45,7 +49,7 @@ class HelpFormatter(DefaultFormatter):
 
     def render_usage(self, console: Console, options: ConsoleOptions, usage: object) -> None:  # noqa: ARG002  # by protocol
         """Print the usage line."""
-        words = " ".join(map(_gettext, str(usage).split()))
+        words = " ".join(_gettext(word) if word in _PLACEHOLDERS else word for word in str(usage).split())
         console.print(Text(f"{_gettext('Usage: ')}{words}\n", style="bold"))
 
     def render_description(self, console: Console, options: ConsoleOptions, description: InlineText) -> None:

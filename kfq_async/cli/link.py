@@ -45,7 +45,7 @@ def link(
     Parameters
     ----------
     client_request_id
-        客户端请求唯一标识: your id for this request (default: a random one).
+        Your id for this request (客户端请求唯一标识; default: a random one).
     file
         The whole request as JSON, with the platform's field names, instead of the options above; - reads standard
         input.

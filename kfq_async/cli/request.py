@@ -30,35 +30,35 @@ class RequestOptions:
     Parameters
     ----------
     company_name
-        企业名称.
+        Name of the company (企业名称).
     credit_code
-        统一社会信用代码.
+        Its unified social credit code (统一社会信用代码).
     legal_rep_name
-        法定代表人.
+        Its legal representative (法定代表人).
     company_type
-        企业类型: 1 company, 2 sole trader, 3 other.
+        Type of the company (企业类型): 1 company, 2 sole trader, 3 other.
     account_name
-        经办人账号: the operator's mobile number or e-mail address.
+        Account of the operator (经办人账号): mobile number or e-mail address.
     client_user_id
-        经办人ID: the operator's id in your own system.
+        Id of the operator in your own system (经办人ID).
     operator_name
-        经办人姓名.
+        Name of the operator (经办人姓名).
     id_card
-        经办人证件号码.
+        Number of the operator's identity document (经办人证件号码).
     id_card_type
-        经办人证件类型.
+        Type of that document (经办人证件类型); 1 is a resident card.
     mobile
-        经办人手机号.
+        Mobile number of the operator (经办人手机号).
     bank_card
-        经办人银行卡号.
+        Bank card of the operator (经办人银行卡号).
     corp_verify_methods
-        企业验证方式, repeatable: legalRep, invite, letter.
+        Way to verify the company (企业验证方式), repeatable: legalRep, invite, letter.
     person_verify_methods
-        个人验证方式 of the operator, repeatable: face, mobile.
+        Way to verify the operator (个人验证方式), repeatable: face, mobile.
     callback_page
-        前端跳转页: page to which the browser is sent afterwards.
+        Page (前端跳转页) to which the browser is sent afterwards.
     auth_callback_url
-        异步回调地址: URL to which the platform sends notifications.
+        URL (异步回调地址) to which the platform sends notifications.
     """
 
     company_name: str | None = None

@@ -10,6 +10,210 @@ if TYPE_CHECKING:
 __all__ = ["MESSAGES"]
 
 MESSAGES: Mapping[str, str] = {
-    "Usage: ": "用法：",
+    # Shared
+    "Run {command} --help for its arguments and options.": "参数与选项见 {command} --help。",
+    "the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN": (
+        "缺少 appAuthToken；请用 --token 指定，或设置 KFQ_APP_AUTH_TOKEN"
+    ),
+    "To retry the same request, run the command again with {option}": (
+        "如需重试同一请求，请再次运行该命令并加上 {option}"
+    ),
+    "remedy: {remedy}": "处理办法：{remedy}",
+    "warning: {text}": "警告：{text}",
+    "row {row}: {reason}": "第 {row} 行：{reason}",
+    "{file} is not a file": "{file} 不是文件",
+    "it is not UTF-8": "不是 UTF-8",
+    "{name} must hold hexadecimal digits, two per byte": "{name} 必须为十六进制，每字节两位",
+    ", ": "，",
+    " or ": " 或 ",
+    "company": "企业",
+    "order": "订单号",
+    "link": "链接",
+    "attempts": "请求次数",
+    "companies": "企业",
+    "(no name)": "（无名称）",
+    # kfq link
+    "name the company: give at least --company-name, or --file with the request as JSON": (
+        "请指定企业：至少给出 --company-name，或用 --file 给出 JSON 格式的请求"
+    ),
+    "--file holds the whole request; leave out {options}": "--file 已包含整个请求；请去掉 {options}",
+    "--file {file} is nested too deeply for a request": "--file {file}：嵌套层数过多，不是合法请求",
+    "--file {file} is not JSON in UTF-8, line {line}": "--file {file}：第 {line} 行不是 UTF-8 编码的 JSON",
+    "--file {file} is not JSON in UTF-8": "--file {file}：不是 UTF-8 编码的 JSON",
+    # kfq contract
+    (
+        "{option} must be KEYWORD@last (or @first, @every; @last+60,-5 moves it right and down), or @PAGE:LEFT,TOP in "
+        "points, not {text!r}"
+    ): (
+        "{option} 应为 关键字@last（或 @first、@every；@last+60,-5 表示向右、向下偏移），或以点为单位的 @页码:左,上，"
+        "而不是 {text!r}"
+    ),
+    "{option} is missing; give it, or the whole request with --request": (
+        "缺少 {option}；请指定，或用 --request 给出整个请求"
+    ),
+    "each --sign needs a --signer: {places} were given, and {signers}": (
+        "每个 --sign 都需要对应的 --signer：现有 {places} 个 --sign、{signers} 个 --signer"
+    ),
+    "{option} must be NAME:CONTACT, such as 李四:13800138000": "{option} 的格式为 姓名:联系方式，例如 李四:13800138000",
+    "--request holds the whole request; leave out {options}": "--request 已包含整个请求；请去掉 {options}",
+    "--request {file} is not a file": "--request {file} 不是文件",
+    "--request {file} must define request(document), which returns a ContractDraftRequest": (
+        "--request {file} 必须定义 request(document)，并返回 ContractDraftRequest"
+    ),
+    "--expires must be a day, such as 2027-01-31, not {text!r}": "--expires 应为日期，例如 2027-01-31，而不是 {text!r}",
+    "--request {file} is not JSON in UTF-8": "--request {file}：不是 UTF-8 编码的 JSON",
+    "warning: no keyword can be found in {file}: {reason}": "警告：无法在 {file} 中查找关键字：{reason}",
+    "kept as a draft, which is started on the platform's pages only": "已保存为草稿，只能在平台页面上发起",
+    "1 page": "{count} 页",
+    "page {pages}": "第 {pages} 页",
+    "{place}: ": "{place}：",
+    "once": "{count} 次",
+    "{place}, line {line}": "{place}第 {line} 行",
+    "{kind} at x {x0:.1f} to {x1:.1f}, y {y0:.1f} to {y1:.1f} pt, y upwards": (
+        "{kind}：x {x0:.1f} 至 {x1:.1f}，y {y0:.1f} 至 {y1:.1f} 点（y 轴向上）"
+    ),
+    "{file}, {pages}: {keyword} is found {times} by the platform": "{file}，{pages}：平台可找到“{keyword}”{times}",
+    "{file}, {pages}: {keyword} is not found by the platform": "{file}，{pages}：平台找不到“{keyword}”",
+    "kfq contract draft finds the keyword here, and sends its own place as coordinates": (
+        "kfq contract draft 会在本机查找关键字，并以坐标提交其实际位置"
+    ),
+    "counts from the start of {run}, {shift:.1f} pt before the keyword": (
+        "从“{run}”的起点算起，位于关键字之前 {shift:.1f} 点"
+    ),
+    "signature": "签名",
+    "seal": "印章",
+    "date": "日期",
+    "cross-page seal": "骑缝章",
+    "--picture must be WIDTHxHEIGHT in pixels, such as 240x120, not {text!r}": (
+        "--picture 应为 宽x高（像素），例如 240x120，而不是 {text!r}"
+    ),
+    "{label} page {page}, line {line}: {text}": "{label} 第 {page} 页第 {line} 行：{text}",
+    "… and {count} more places; --json lists all of them": "……另有 {count} 处；用 --json 列出全部",
+    "… and {count} more warnings; --json lists all of them": "……另有 {count} 条警告；用 --json 列出全部",
+    "found instead: {parts}": "找到的近似内容：{parts}",
+    "likely a clause, and not a place to sign": "可能是条款正文，而非签署处",
+    "the mark jumps to the top of the page": "签章会跳到页面顶端",
+    "the platform moves the mark to keep it inside the page": "平台会移动签章，使其不超出页面",
+    "--{name} must be from {least:g} to {most:g} points, not {size:g}": (
+        "--{name} 应为 {least:g} 至 {most:g} 点，而不是 {size:g}"
+    ),
+    "--hours must be more than 0 and at most {most:g}, not {hours:g}": (
+        "--hours 应大于 0 且不超过 {most:g}，而不是 {hours:g}"
+    ),
+    "Mark": "签章",
+    "Kind": "类型",
+    "Page": "页码",
+    "Position in the request": "在请求中的位置",
+    "Page {number}": "第 {number} 页",
+    "{number}. {kind} on page {page}: {path}": "{number}. 第 {page} 页，{kind}：{path}",
+    "drawn in {file}": "已绘制到 {file}",
+    "Predicted by rules that were measured at one release of the platform; nothing was sent.": (
+        "按平台某一版本实测的规则推算；未发送任何请求。"
+    ),
+    "a preview needs pdfminer.six, pypdfium2 and Pillow; run pip install 'kfq-async[preview]'": (
+        "预览需要 pdfminer.six、pypdfium2 与 Pillow；请运行 pip install 'kfq-async[preview]'"
+    ),
+    "a part of the mark lies outside the page": "签章有一部分超出页面",
+    "open task: {task}": "待办任务：{task}",
+    "waiting for {states}": "等待状态变为 {states}",
+    # kfq demo
+    (
+        "faults: 6 % of responses delayed by 0.4 s, 6 % of requests executed but their responses lost, 4 % of "
+        "requests lost"
+    ): ("故障：6 % 的响应延迟 0.4 秒，6 % 的请求已执行但响应丢失，4 % 的请求丢失"),
+    "--file {file} names no company; fill in company_name, credit_code or account_name": (
+        "--file {file} 中没有企业；请填写 company_name、credit_code 或 account_name"
+    ),
+    "sandbox at {base_url}": "沙箱地址 {base_url}",
+    "--file {file}, row {row}: {reason}": "--file {file} 第 {row} 行：{reason}",
+    "its error message is above": "错误信息见上",
+    "the sandbox did not start: {reason}": "沙箱未能启动：{reason}",
+    "{done} of {total} companies, {rate:.0f}/s, {left:.0f} s left: {counts}": (
+        "企业 {done}/{total}，{rate:.0f}/s，剩余 {left:.0f} 秒：{counts}"
+    ),
+    "{done} companies, {rate:.0f}/s: {counts}": "企业 {done}，{rate:.0f}/s：{counts}",
+    "{done} of {total} companies, {rate:.0f}/s: {counts}": "企业 {done}/{total}，{rate:.0f}/s：{counts}",
+    (
+        "The sandbox of this demo has ended, so its links no longer open. To open one,\nrun kfq sandbox, and in "
+        "another terminal the kfq link command that it prints."
+    ): (
+        "本演示的沙箱已结束，链接无法再打开。如需打开链接，\n请运行 kfq sandbox，并在另一终端运行它打印的 kfq link 命"
+        "令。"
+    ),
+    "{companies} companies, {links} links, {retries} retries, {orders} orders, {duplicates} duplicates": (
+        "企业 {companies}，链接 {links}，重试 {retries}，订单 {orders}，重复 {duplicates}"
+    ),
+    (
+        "{companies} companies, {links} links, {retries} retries, {orders} orders in the sandbox, {duplicates} "
+        "duplicates"
+    ): ("企业 {companies}，链接 {links}，重试 {retries}，沙箱中的订单 {orders}，重复 {duplicates}"),
+    "{count} more got their link at the first attempt; show them with --all.": (
+        "另有 {count} 家首次请求即获得链接；用 --all 显示。"
+    ),
+    # kfq sandbox
+    "sandbox at {url} with token {token}; stop it with Ctrl-C": "沙箱地址 {url} ，令牌 {token}；按 Ctrl-C 停止",
+    "console at {url}": "控制台 {url}",
+    "notifications have appId {app_id}; verify them and contract events with the public key {key}": (
+        "通知的 appId 为 {app_id}；通知与合同事件用此公钥验签：{key}"
+    ),
+    "--port must be from 0 to 65535, not {port}": "--port 应为 0 至 65535，而不是 {port}",
+    "--token must be printable ASCII without spaces, and not empty": (
+        "--token 应为不含空格的可打印 ASCII 字符，且不能为空"
+    ),
+    "--token does not go with --fixtures: the file holds the tokens": (
+        "--token 不能与 --fixtures 同用：令牌由该文件给出"
+    ),
+    "--without-quirk must be {all} or one of {quirks}, not {unknown}": (
+        "--without-quirk 应为 {all} 或 {quirks} 之一，而不是 {unknown}"
+    ),
+    "default fixtures: every business line, account and seal is known; see --fixtures": (
+        "使用默认数据：任何业务线、账号与印章均视为已存在；参见 --fixtures"
+    ),
+    "try: {command}": "试一试：{command}",
+    # kfq doctor and kfq verify-callback
+    "--timeout must be more than 0 seconds, and finite, not {seconds:g}": (
+        "--timeout 应为大于 0 的有限秒数，而不是 {seconds:g}"
+    ),
+    "--path is missing: the headers have no request line": "缺少 --path：请求头文件中没有请求行",
+    "--public-key needs --app-id for an identity notification, or --event for a contract event": (
+        "使用 --public-key 时，认证通知需加 --app-id，合同事件需加 --event"
+    ),
+    "--tolerance must be at least 0 seconds, and finite, not {seconds:g}": (
+        "--tolerance 应为不小于 0 的有限秒数，而不是 {seconds:g}"
+    ),
+    "--received must be a number of seconds or milliseconds, or ISO 8601 with a zone": (
+        "--received 应为秒或毫秒时间戳，或带时区的 ISO 8601"
+    ),
+    "give --public-key, or --notify with {name} in the environment": (
+        "请指定 --public-key，或指定 --notify 并设置环境变量 {name}"
+    ),
+    "--notify or {name}: {error}": "--notify 或 {name}：{error}",
+    "--notify must be like https://your-domain.com/kfq/notify": (
+        "--notify 的格式应如 https://your-domain.com/kfq/notify"
+    ),
+    # Report
+    "Identification links: report of a run": "企业认证链接 · 批量申请报告",
+    "counts and row numbers only": "仅含数量与行号",
+    "Outcomes of one row": "结果：共 {count:,} 行",
+    "Throughput": "吞吐量",
+    "Latency": "耗时",
+    "throughput, {span}": "吞吐量，{span}",
+    "rows per {seconds}": "行 / {seconds}",
+    "time ({zone})": "时间（{zone}）",
+    "latency of calls": "单行耗时",
+    "median": "中位数",
+    "rows": "行",
+    "time per row (log scale)": "单行耗时（对数刻度）",
+    "Identification of linked rows": "认证进展",
+    "Attempts per row": "请求次数",
+    "1 attempt": "{count} 次请求",
+    "{count} attempts or more": "{count} 次及以上",
+    "Refused rows, by error code": "被平台拒绝的行（按错误码）",
+    "Unknown rows": "结果未知的行",
+    "run the same command again to retry with the same ids": "再次运行同一命令，将以相同的请求标识重试",
+    "Invalid rows": "数据无效的行",
+    "none": "无",
+    "other": "其他状态",
+    "and {count:,} more": "另有 {count:,} 行",
 }
 """Chinese by message; of a message with a plural, by its singular."""
