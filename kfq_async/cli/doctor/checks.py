@@ -67,8 +67,8 @@ CERTIFICATE_REMEDIES = {
 }
 """Remedies by a part of the reason why a certificate was refused, as OpenSSL words it."""
 OTHER_CERTIFICATE_REMEDY = (
-    "for a CA of your own, name its file in SSL_CERT_FILE, or pass AsyncSession(ssl=...); otherwise the server must "
-    "send its whole chain"
+    "for a CA of your own, name its file in --ca-file or SSL_CERT_FILE, or pass AsyncSession(ssl=...); otherwise the "
+    "server must send its whole chain"
 )
 WRONG_METHOD = 405
 """Code for a method that an existing path does not take (protocol section 1.5)."""

@@ -183,9 +183,7 @@ def parse_callback_secrets() -> list[bytes]:
     try:
         return [MaskedBytes(bytes.fromhex(secret)) for secret in text.split(",")]
     except ValueError:
-        raise UsageError(
-            gettext("{variable} must hold hexadecimal digits, two per byte", variable=SECRET_VARIABLE)
-        ) from None
+        raise UsageError(gettext("{name} must hold hexadecimal digits, two per byte", name=SECRET_VARIABLE)) from None
 
 
 def create_callback_urls(page: str, notify: str, secrets: Sequence[bytes]) -> CallbackUrls:

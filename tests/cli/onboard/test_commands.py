@@ -352,8 +352,6 @@ def test_reissue(
     assert run(["onboard", "reissue", ledger, *options]) == 0
     shown = f"a new generation: {'row' if len(rows) == 1 else 'rows'} {', '.join(map(str, rows))}."
     assert shown in capsys.readouterr().out
-    assert run(["onboard", "reissue", ledger, "--expired", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"reissued": 0, "rows": []}
     assert run(["onboard", str(source), *connection_options]) == 0
     made = [order for order in kfq_sandbox.orders if order.order_no not in first]
     assert sorted(order.company_name for order in made) == [f"公司{row - 2}" for row in rows]
@@ -369,6 +367,8 @@ def test_reissue_without_companies(
     run(["onboard", str(write(tmp_path, 1)), *connection_options])
     assert run(["onboard", "reissue", str(tmp_path / "companies.ledger"), "--expired"]) == 0
     assert capsys.readouterr().out == "no company was selected\n"
+    assert run(["onboard", "reissue", str(tmp_path / "companies.ledger"), "--expired", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"reissued": 0, "rows": []}
 
 
 def test_reissue_errors(
@@ -413,7 +413,7 @@ def test_purge(
     capsys.readouterr()
     assert run(["onboard", "purge", ledger, "--finished-before", "2001-01-31"]) == 0
     assert capsys.readouterr().out == "0 companies deleted\n"
-    assert run(["onboard", "purge", ledger, "--finished-before", "2011-01-31", "--dry-run"]) == 0
+    assert run(["onboard", "purge", ledger, "--finished-before", "2001-01-31", "--dry-run"]) == 0
     shown = capsys.readouterr()
     assert shown.out.splitlines() == []
     assert run(["onboard", "purge", ledger, "--finished-before", "2999-01-31", "--dry-run"]) == 0
@@ -629,3 +629,58 @@ def test_kill() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "300 companies, 300 links in the output, 300 orders, 0 companies with two" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_western_terminal(
+    encoding: str, connection_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No command fails where standard output and error lack the characters of a text."""
+    source, ledger = write(tmp_path, 2, "没有键,,,,,,"), str(tmp_path / "companies.ledger")
+    commands = [
+        ["--help"],
+        [str(source), *connection_options, "--dry-run"],
+        [str(source), *connection_options],
+        [str(source), *connection_options, "--lang", "zh", "--retry-refused"],
+        [str(tmp_path / "没有.csv"), *connection_options],
+        ["status", ledger, "--lang", "zh"],
+        ["links", ledger, "--source", str(source)],
+        ["links", ledger, "--source", str(source), "--json"],
+        ["links", ledger, "--source", str(source), "--out", str(tmp_path / "名单.csv")],
+        ["reissue", ledger, "--key", "没有"],
+        ["reissue", ledger, "--key", "没有", "--show-key", "--json"],
+        ["purge", ledger, "--finished-before", "2999-01-31", "--dry-run", "--lang", "zh"],
+        ["purge", ledger, "--finished-before", "2999-01-31", "--lang", "zh"],
+        ["没有"],
+    ]
+    expected = [0, 1, 1, 1, 2, 0, 0, 0, 0, 2, 2, 0, 0, 2]
+    for command, status in zip(commands, expected, strict=True):
+        streams = [io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict") for _ in range(2)]
+        for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+            monkeypatch.setattr(f"sys.{name}", stream)
+        assert run(["onboard", *command]) == status, command
+        for stream in streams:
+            stream.flush()
+        assert b"".join(stream.buffer.getvalue() for stream in streams), command
+
+
+def test_summary_as_json(connection_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json, the numbers of a run are on standard output, in English; messages are on standard error."""
+    source = write(tmp_path, 2, "没有键,,,,,,")
+    assert run(["onboard", str(source), *connection_options, "--dry-run", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == {"companies": 3, "to send": 2, "invalid": 1}
+    assert run(["onboard", str(source), *connection_options, "--json", "--lang", "zh"]) == 1
+    values = json.loads(capsys.readouterr().out)
+    assert {name: values[name] for name in ("companies", "linked", "invalid", "unknown", "sent", "error")} == {
+        "companies": 3,
+        "linked": 2,
+        "invalid": 1,
+        "unknown": 0,
+        "sent": 2,
+        "error": None,
+    }
+    assert [values[name] for name in ("out", "report", "ledger")] == [
+        str(tmp_path / name) for name in ("companies.links.csv", "companies.report.html", "companies.ledger")
+    ]
+    assert run(["onboard", str(source), "--token", "WRONG", *connection_options[2:], "--json", "--new-token"]) == 1
+    assert json.loads(capsys.readouterr().out)["sent"] == 0

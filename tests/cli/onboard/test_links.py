@@ -90,12 +90,12 @@ def test_text_is_no_formula(ledger: Path, source: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("suffix", "language", "headings"),
     [
-        (".csv", "zh", ("行号", "企业名称", "经办人", "联系方式", "标识", "订单号", "认证状态", "认证链接")),
+        (".csv", "zh", ("行号", "企业", "经办人", "联系方式", "标识", "订单号", "认证状态", "链接")),
         (".xlsx", "en", ("row", "company", "operator", "contact", "key", "order", "identification", "link")),
         (".jsonl", "zh", KEYS),
     ],
 )
-def test_list_in_a_file(  # noqa: PLR0913, PLR0917  # cases and fixtures
+def test_list_in_a_file(  # noqa: PLR0917  # cases and fixtures
     suffix: str,
     language: str,
     headings: tuple[str, ...],
@@ -112,7 +112,7 @@ def test_list_in_a_file(  # noqa: PLR0913, PLR0917  # cases and fixtures
         shown = capsys.readouterr()
         assert (shown.out, out.name in shown.err) == ("", True)
     table = open_table(out)
-    assert table.headings == headings
+    assert list(table.headings) == list(headings)
     assert [row.cells[:4] for row in table.rows()] == [
         ("2", "甲", "张三", "甲@example.com"),
         ("3", "=乙", "李四", "13800138000"),
