@@ -285,7 +285,7 @@ def test_the_protocol_has_neither_clock_nor_randomness(library: str) -> None:
         ("procrastinate", "onboarding/jobs/worker.py"),
         ("python_calamine", "onboarding/input/workbook_reader.py"),
         ("stdnum", "onboarding/input/validation.py"),
-        ("xlsxwriter", "onboarding/output/files.py"),
+        ("xlsxwriter", "onboarding/output/tables.py"),
     ],
 )
 def test_libraries_are_imported_once(library: str, place: str) -> None:

@@ -57,7 +57,7 @@ def link(
         request = attrs.evolve(request, client_request_id=client_request_id)
     token = connection.require_token()
     try:
-        session = AsyncSession(token, base_url=connection.base_url, timeouts=Timeouts(total=total))
+        session = connection.create_session(token, timeouts=Timeouts(total=total))
         response = asyncio.run(_send(session, request))
     except ValueError as error:  # invalid option, or EncodeError
         raise UsageError(str(error)) from None

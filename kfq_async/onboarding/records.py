@@ -77,7 +77,8 @@ class Entry:
         seconds: Duration of the last call, waits and retries included; ``None`` before the first call.
         ended_at: End of the last call, in seconds since the epoch; ``None`` before the first call.
         run: Number of the run that saw the row last; 0 if none did.
-        label: The part of the key that may be shown, such as the credit code; ``None`` if there is none.
+        label: The part of the key that may be shown: a valid credit code, or what the run was told to show; ``None`` if
+            there is none.
         opened_at: Time at which the generation was opened, in seconds since the epoch.
         status: An `IdentityStatus` from a notification, set by `Ledger.complete` only; ``None`` if there was none.
         status_at: Time of that notification, in seconds since the epoch.
@@ -192,7 +193,7 @@ class Row:
         key: Text that identifies the company between runs; ``None`` if the row has none, which makes it invalid.
         request: The request without its id, which the ledger assigns; ``None`` if the row cannot become a request,
             which makes it invalid.
-        label: The part of the key that is not personal data and may be shown, such as the credit code.
+        label: The part of the key that may be shown: a valid credit code, or what the source was told to show.
         problems: Defects and warnings found while reading the row.
         former_keys: Keys under which ledgers of earlier versions of the package may hold the company.
     """

@@ -103,11 +103,13 @@ def check_base_url(value: str) -> Check:
     return Check(name, Status.OK, base_url)
 
 
-def check_proxy(proxy: Proxy | None, *, trust_env: bool) -> Check:
-    """Report the proxy of the environment, and whether it is used."""
+def check_proxy(proxy: Proxy | None, *, given: bool, trust_env: bool) -> Check:
+    """Report the proxy, whether it is ``given`` or that of the environment, and whether it is used."""
     name = "proxy"
     if proxy is None:
         return Check(name, Status.OK, "none in the environment")
+    if given:
+        return Check(name, Status.OK, f"{proxy.url.origin()} is used")
     if trust_env:
         return Check(name, Status.OK, f"{proxy.url.origin()} of the environment is used")
     return Check(
