@@ -355,6 +355,30 @@ TEXTS: Mapping[str, str] = {
     "{file} is missing: restore it, since the ledger recognises no company without it": (
         "缺少 {file}：没有它台账无法识别任何企业，请恢复该文件"
     ),
+    # What a ledger is bound to
+    "{ledger} has the {name} {recorded}, not {value}: {advice}": (
+        "{ledger} 的{name}为 {recorded}，而不是 {value}：{advice}"
+    ),
+    "platform": "平台",
+    "key": "键",
+    "credit code and account": "统一社会信用代码与账号",
+    "name another --ledger for another platform": "换用其他平台时请用 --ledger 指定其他台账",
+    "give the same --key again, or name another --ledger": "请使用相同的 --key，或用 --ledger 指定其他台账",
+    (
+        "{ledger} belongs to another tenant (token #{recorded}, not #{fingerprint}): name another --ledger for "
+        "another enterprise, or add --new-token if the token is a new one of the same enterprise"
+    ): (
+        "{ledger} 属于另一租户（令牌 #{recorded}，而不是 #{fingerprint}）：换用其他企业时请用 --ledger 指定其他台账；"
+        "若为同一企业的新令牌，请加 --new-token"
+    ),
+    "{name} and {other} are the same file, {path}; choose another name": (
+        "{name} 与 {other} 是同一文件 {path}；请换一个文件名"
+    ),
+    "{name}: {path} cannot be written; choose a file in an existing, writable folder": (
+        "{name}：无法写入 {path}；请选择已有可写目录中的文件"
+    ),
+    "the input": "输入文件",
+    "the ledger's {suffix}": "台账的 {suffix}",
     # Output files
     "{out} is the input; choose another name with --out": "{out} 就是输入文件；请用 --out 指定其他文件名",
     "{out} cannot be written; choose a file in an existing, writable folder with --out": (
@@ -515,7 +539,8 @@ TEXTS: Mapping[str, str] = {
     "none was given": "未指定",
     "give --token, or set KFQ_APP_AUTH_TOKEN": "请用 --token 指定，或设置 KFQ_APP_AUTH_TOKEN",
     "copy it again from the administration pages": "请从管理后台重新复制",
-    "correct the variable of the environment": "请更正该环境变量",
+    "correct --proxy, or the variable of the environment": "请更正 --proxy 或该环境变量",
+    "{proxy} is used": "使用代理 {proxy}",
     "give --base-url, such as {url}": "请指定 --base-url，例如 {url}",
     "it holds the API path, which is added to it": "其中含有接口路径，该路径会自动追加",
     "give --base-url {url}": "请指定 --base-url {url}",
@@ -586,7 +611,6 @@ TEXTS: Mapping[str, str] = {
     "base-url": "接口地址",
     "proxy": "代理",
     "connection": "连接",
-    "platform": "平台",
     "edition": "平台版本",
     "clock": "时钟",
     "token": "令牌",
@@ -768,9 +792,9 @@ FOREIGN: Mapping[str, str] = {
     "bool": "布尔值",
     "datetime": "日期",
     "env": "环境变量",
-    'Command "{command}" parameter {name} requires an argument.': "命令“{command}”缺少 {name}。",
+    'Command "{command}" parameter {name} requires an argument.': "命令“{command}”的参数 {name} 缺少值。",
     'Command "{command}" parameter {name} requires an argument. Did you mean {other} instead of {given}?': (
-        "命令“{command}”缺少 {name}。是否将 {other} 写成了 {given}？"
+        "命令“{command}”的参数 {name} 缺少值。是否将 {other} 写成了 {given}？"
     ),
     "Parameter {name} requires an argument.": "{name} 需要一个值。",
     "Parameter {name} specified multiple times.": "{name} 重复指定。",

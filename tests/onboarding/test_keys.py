@@ -12,7 +12,14 @@ from companies import row
 from kfq_async import CorpIdentInfo, CorpIdentLinkRequest
 from kfq_async.onboarding.decisions import Decision, PendingRequest, SkipReason
 from kfq_async.onboarding.input.source import FileSource, request_rows
-from kfq_async.onboarding.keys import canonical_account, canonical_code, combine_key, default_key, displayable, former_keys
+from kfq_async.onboarding.keys import (
+    canonical_account,
+    canonical_code,
+    combine_key,
+    default_key,
+    displayable,
+    former_keys,
+)
 from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
 from kfq_async.onboarding.planner import Planner
 

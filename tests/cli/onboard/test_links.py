@@ -95,7 +95,7 @@ def test_text_is_no_formula(ledger: Path, source: Path, capsys: pytest.CaptureFi
         (".jsonl", "zh", KEYS),
     ],
 )
-def test_list_in_a_file(  # noqa: PLR0913, PLR0917  # cases and fixtures
+def test_list_in_a_file(  # noqa: PLR0917  # cases and fixtures
     suffix: str,
     language: str,
     headings: tuple[str, ...],
