@@ -20,7 +20,7 @@ from kfq_async.cli.onboard import app as onboard
 from kfq_async.cli.options import JsonOutput, UsageError
 from kfq_async.cli.sandbox import sandbox
 from kfq_async.cli.sandbox_control import COMMANDS
-from kfq_async.cli.terminal import can_encode, print_json, print_line, replace_unencodable
+from kfq_async.cli.terminal import can_encode, print_error, print_json, print_line, replace_unencodable
 from kfq_async.cli.verify_callback import verify_callback
 from kfq_async.languages import Language, gettext, language_of_environment, set_language, translate, use_language
 from kfq_async.logs import LEVEL_VARIABLE, log_to_stderr
@@ -92,7 +92,7 @@ def _launch(
     """
     if lang is not None and not _wants_json(arguments):
         set_language(lang)
-    return app(arguments, exit_on_error=False, print_error=False)
+    return app(arguments, console=Console(), exit_on_error=False, print_error=False)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -106,19 +106,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str], *, as_json: bool) -> int:
-    console = Console(stderr=True)
     try:
         if os.environ.get(LEVEL_VARIABLE):
             _start_logging()
         status = launcher(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        _print_error(console, translate(error), as_json=as_json)
+        _print_error(error, as_json=as_json)
         if not as_json:
             command = " ".join(["kfq", *(error.command_chain or ())])
-            print_line(console, gettext("Run {command} --help for its arguments and options.", command=command))
+            print_line(
+                Console(stderr=True), gettext("Run {command} --help for its arguments and options.", command=command)
+            )
         return 2
     except UsageError as error:
-        _print_error(console, translate(error), as_json=as_json)
+        _print_error(error, as_json=as_json)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -126,7 +127,7 @@ def _run(arguments: Sequence[str], *, as_json: bool) -> int:
         sys.stderr.close()  # the reader of our output is gone; print nothing more
         return 1
     except OSError as error:  # such as a full disk behind our output
-        print_line(console, f"kfq: {translate(error.strerror)}", style="red")
+        print_error(translate(error.strerror))
         return 1
     return status if isinstance(status, int) else 0
 
@@ -142,8 +143,8 @@ def _start_logging() -> None:
         raise UsageError(str(error)) from None
 
 
-def _print_error(console: Console, text: str, *, as_json: bool) -> None:
+def _print_error(error: UsageError | CycloptsError, *, as_json: bool) -> None:
     if as_json:
-        print_json({"error": "UsageError", "text": text})
+        print_json({"error": "UsageError", "text": str(error)})
     else:
-        print_line(console, f"kfq: {text}", style="red")
+        print_error(translate(error))

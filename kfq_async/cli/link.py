@@ -14,7 +14,7 @@ from rich.text import Text
 
 from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, UsageError
 from kfq_async.cli.request import RequestOptions, read_request
-from kfq_async.cli.terminal import print_json, print_line
+from kfq_async.cli.terminal import print_error, print_json, print_line
 from kfq_async.config import Timeouts
 from kfq_async.errors import ApiError, KfqError, NonceError, ServerError, TooFrequentError
 from kfq_async.languages import gettext, translate
@@ -103,7 +103,7 @@ def _print_error(error: KfqError, *, as_json: bool) -> None:
         }
         print_json(values)
         return
-    print_line(Console(stderr=True), f"{type(error).__name__}: {translate(error)}", style="red")
+    print_error(f"{type(error).__name__}: {translate(error)}")
     if not _is_final(error):
         _print_retry_hint(error.client_request_id)
 

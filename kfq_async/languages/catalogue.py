@@ -37,6 +37,10 @@ Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 _LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 """Variables of the locale of messages, the decisive one first (POSIX, section 8.2)."""
+_MAX_DEPTH = 6
+"""Texts within each other that are translated."""
+_JOINTS = {"; ": "；", ". ": "。"}
+"""What stands between texts in a row, in English and in Chinese."""
 
 
 @frozen
@@ -104,15 +108,32 @@ class Catalogue(NullTranslations):
         return self._messages.get(msgid1) or super().ngettext(msgid1, msgid2, n)
 
     def translate(self, text: str) -> str:
-        """Return the translation of a text of the library, values in it included."""
+        """Return the translation of a text of the library, its parts and the values in it included.
+
+        A text may also be a place with a text about it (``companies.xlsx: …``), or several texts in a row. If a part
+        has no translation, the text stays as it is, so that no sentence is of two languages.
+        """
+        return self._translate(text, _MAX_DEPTH) or text
+
+    def _translate(self, text: str, depth: int) -> str | None:
         if text in self._library:
             return self._library[text]
+        if not depth:
+            return None
         for template in self._templates:
             values = template.match(text)
             if values is not None:
-                translated = {name: self.translate(value) for name, value in values.items()}
+                translated = {name: self._translate(value, depth - 1) or value for name, value in values.items()}
                 return template.translation.format(**translated)
-        return text
+        for separator, joint in _JOINTS.items():
+            parts = [self._translate(part, depth - 1) for part in text.split(separator)] if separator in text else []
+            if parts and None not in parts:
+                return joint.join(filter(None, parts))
+        place, colon, rest = text.partition(": ")
+        if colon and (" " not in place or "/" in place):
+            translated_rest = self._translate(rest, depth - 1)
+            return translated_rest and f"{place}：{translated_rest}"
+        return None
 
 
 @cache
@@ -122,7 +143,8 @@ def catalogue_for(language: Language) -> Catalogue:
         return Catalogue("en")
     from kfq_async.languages import zh, zh_help, zh_library  # noqa: PLC0415  # see above
 
-    return Catalogue("zh", {**zh.MESSAGES, **zh_help.MESSAGES}, zh_library.TEXTS)
+    library = {**zh_library.TEXTS, **zh_library.COMPOSED, **zh_library.FOREIGN}
+    return Catalogue("zh", {**zh.MESSAGES, **zh_help.MESSAGES}, library)
 
 
 _current: ContextVar[Language] = ContextVar("kfq_language", default="en")

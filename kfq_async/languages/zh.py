@@ -310,5 +310,103 @@ MESSAGES: Mapping[str, str] = {
     "none": "无",
     "other": "其他状态",
     "and {count:,} more": "另有 {count:,} 行",
+    # kfq onboard
+    "the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN, or use --dry-run": (
+        "缺少 appAuthToken；请用 --token 指定、设置 KFQ_APP_AUTH_TOKEN，或使用 --dry-run"
+    ),
+    "--concurrency must be at least 1, not {value}": "--concurrency 至少为 1，而不是 {value}",
+    "--rate-limit must be like 5/s or 100/min, not {value}": "--rate-limit 的格式应如 5/s 或 100/min，而不是 {value}",
+    "--page and --notify go together, since both URLs carry the id of their request; give both": (
+        "--page 与 --notify 须同时指定，因为两个地址都带有请求标识"
+    ),
+    "--column must be field=heading, such as company_name=甲方, not {pair}": (
+        "--column 的格式应为 字段=表头，例如 company_name=甲方，而不是 {pair}"
+    ),
+    "{variable} must hold hexadecimal digits, two per byte": "{variable} 必须为十六进制，每字节两位",
+    "--page, --notify or {variable}: {error}": "--page、--notify 或 {variable}：{error}",
+    "the ledger's callback URLs need {variable}; {error}": "台账中的回调地址需要 {variable}；{error}",
+    "{folder} holds several ledgers ({names}); name one of them, or a new one, by --ledger": (
+        "{folder} 中有多个台账（{names}）；请用 --ledger 指定其一，或指定新台账"
+    ),
+    "{path} does not exist; give the ledger of kfq onboard": "{path} 不存在；请指定 kfq onboard 的台账",
+    "{path} was not written for {ledger}: choose another file with {option}, or add --force to replace it": (
+        "{path} 不是为 {ledger} 写出的：请用 {option} 指定其他文件，或加 --force 覆盖"
+    ),
+    "{out} is the input or the ledger; choose another name with --out": (
+        "{out} 就是输入文件或台账；请用 --out 指定其他文件名"
+    ),
+    "{out} is no list of {ledger}: choose another file with --out, or add --force to replace it": (
+        "{out} 不是 {ledger} 的清单：请用 --out 指定其他文件，或加 --force 覆盖"
+    ),
+    "--out needs --source, the file with the names of the companies": (
+        "使用 --out 须同时用 --source 指定含企业名称的文件"
+    ),
+    "no linked company of {ledger} is in {source}: give the file from which the ledger was made": (
+        "{source} 中没有 {ledger} 里已获链接的企业：请指定生成该台账的文件"
+    ),
+    "one linked company of the ledger is not in {source}": "台账中已获链接的企业有 {count} 家不在 {source} 中",
+    "name the companies; give --expired, --withdrawn or --key": "请指定企业：--expired、--withdrawn 或 --key",
+    "{option} matches the rows {rows}; add the account: --key CREDIT_CODE,ACCOUNT": (
+        "{option} 对应多行（{rows}）；请加上账号：--key 信用代码,账号"
+    ),
+    "{option} is not in the ledger; give CREDIT_CODE,ACCOUNT, or the cell of the key column, as in the input": (
+        "{option} 不在台账中；请给出 信用代码,账号，或输入文件中键列的单元格"
+    ),
+    (
+        "row {row}: the result of its request is unknown, and a new one could lead to a second order; run kfq onboard "
+        "again first, or add --even-unknown"
+    ): ("第 {row} 行：请求结果未知，重新申请可能产生第二个订单；请先再次运行 kfq onboard，或加 --even-unknown"),
+    "1 company has a new generation: row {rows}. Run kfq onboard again to request its order.": (
+        "已重新签发 {count} 家企业：第 {rows} 行。再次运行 kfq onboard 即可申请新订单。"
+    ),
+    "no company was selected": "没有选中任何企业",
+    "1 company deleted": "已删除 {count} 家企业",
+    "1 company would be deleted": "将删除 {count} 家企业",
+    "platform: {url}": "平台：{url}",
+    "tenant: {tenant}": "租户：{tenant}",
+    "ledger: {path}": "台账：{path}",
+    " (new)": "（新建）",
+    "columns: {columns}": "列：{columns}",
+    "no column fills {fields}": "没有列对应 {fields}",
+    " and ": " 与 ",
+    "Send the rows without {fields}? [y/N] ": "没有 {fields}，仍要发送吗？[y/N] ",
+    (
+        "nothing was sent, since no column fills {fields}: choose one with {example} (one column may fill two "
+        "fields), or add --yes to send without"
+    ): ("未发送任何请求，因为没有列对应 {fields}：请用 {example} 指定（一列可对应两个字段），或加 --yes 直接发送"),
+    "not checked, since no token is given": "未检查（没有令牌）",
+    "{token}, as in the last run": "{token}，与上次运行一致",
+    "{token}, new to the ledger": "{token}，首次用于该台账",
+    "to send": "待发送",
+    "{count} companies: {counts}": "企业 {count}：{counts}",
+    "{count} companies: {counts}; nothing was sent": "企业 {count}：{counts}；未发送任何请求",
+    "{count} companies: {counts}; {sent} sent in {seconds:.1f} s": (
+        "企业 {count}：{counts}；用时 {seconds:.1f} 秒，发送 {sent}"
+    ),
+    "linked companies: {counts}": "已获链接的企业：{counts}",
+    "last run: {began} to {ended}": "上次运行：{began} 至 {ended}",
+    "now (in progress, or killed)": "现在（进行中，或已被强制终止）",
+    "invalid rows, never sent: {rows}": "数据无效、从未发送的行：{rows}",
+    "links: {out}": "链接：{out}",
+    "report: {path}": "报告：{path}",
+    "row {row}: {state}: {reason}": "第 {row} 行：{state}：{reason}",
+    "1 row has warnings; the output lists them, and --strict refuses such rows": (
+        "有 {count} 行存在警告，详见输出文件；--strict 会拒绝这些行"
+    ),
+    "and {count} more rows with problems": "另有 {count} 行存在问题",
+    "and {count} more rows without a link; the output lists their reasons": "另有 {count} 行没有链接，原因见输出文件",
+    "Run the same command again to resume.": "再次运行同一命令即可续跑。",
+    "Interrupted. Run the same command again to resume.": "已中断。再次运行同一命令即可续跑。",
+    "Finishing the requests in progress. Press Ctrl-C again to stop at once; nothing is lost.": (
+        "正在等待进行中的请求完成。再按一次 Ctrl-C 立即停止，数据不会丢失。"
+    ),
+    "row": "行号",
+    "operator": "经办人",
+    "contact": "联系方式",
+    "key": "键",
+    "identification": "认证进展",
+    "To remind": "待提醒",
+    "--ca-file {path}: {reason}": "--ca-file {path}：{reason}",
+    "it holds no certificate (PEM)": "其中没有 PEM 证书",
 }
 """Chinese by message; of a message with a plural, by its singular."""

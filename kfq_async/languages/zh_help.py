@@ -31,6 +31,15 @@ MESSAGES: Mapping[str, str] = {
     "Base URL of the platform, including the context path; `kfq sandbox` prints its own.": (
         "平台的接口地址，含上下文路径；沙箱的地址由 `kfq sandbox` 打印。"
     ),
+    "HTTP proxy, such as http://host:3128; a password is safer in KFQ_PROXY than on the command line.": (
+        "HTTP 代理，例如 http://host:3128；密码放在 KFQ_PROXY 中比放在命令行更安全。"
+    ),
+    "File of certificates (PEM) that are trusted besides those of the system, such as that of your own CA.": (
+        "除系统证书外额外信任的证书文件（PEM），例如自建 CA 的证书。"
+    ),
+    "Use the proxy of the environment (https_proxy, http_proxy, all_proxy, no_proxy).": (
+        "使用环境变量中的代理（https_proxy、http_proxy、all_proxy、no_proxy）。"
+    ),
     "Contracts of 开放签 (Kaifangqian), identification links for one company or many, and a sandbox.": (
         "开放签（Kaifangqian）命令行：合同签署、单个或批量企业的认证链接，以及本地沙箱。"
     ),
@@ -387,6 +396,22 @@ MESSAGES: Mapping[str, str] = {
     ),
     "Accept a key even if the result of its last request is unknown: there may then be two orders.": (
         "即使上次请求的结果未知也接受该键：可能因此产生两个订单。"
+    ),
+    "Keep keys that are no credit code readable in the ledger, to find companies by them.": (
+        "在台账中以明文保留非统一社会信用代码的键，以便据此查找企业。"
+    ),
+    "With --source, each line also has company, operator and contact after the row: the list of whom to remind.": (
+        "使用 --source 时，每行在行号之后还有企业、经办人与联系方式，即需要提醒的名单。"
+    ),
+    "File of companies from which the names are taken; only its rows are listed.": (
+        "提供名称的企业文件；只列出其中的行。"
+    ),
+    "File to write, with --source: .xlsx, .csv or .jsonl.": "输出文件（须配合 --source）：.xlsx、.csv 或 .jsonl。",
+    "Replace a file at --out that is no list of this ledger.": "覆盖 --out 处并非此台账清单的文件。",
+    "Show keys that are no credit code, such as your own numbers.": "显示非统一社会信用代码的键，例如您自己的编号。",
+    "Show keys that are no credit code in messages.": "在消息中显示非统一社会信用代码的键。",
+    "List the companies, one per line: row, key, order, status. Delete nothing.": (
+        "列出企业，每行一家：行号、键、订单号、状态；不删除。"
     ),
     "First remove them from the spreadsheet: a deleted company that is still there would be requested again.": (
         "请先从表格中移除这些企业：已删除但仍在表格中的企业会被重新申请。"

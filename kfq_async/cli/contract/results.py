@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from rich.console import Console
 
-from kfq_async.cli.terminal import print_json, print_line
+from kfq_async.cli.terminal import print_error, print_json, print_line
 from kfq_async.errors import (
     ApiError,
     ContractStateError,
@@ -77,7 +77,7 @@ def print_failure(error: KfqError, *, as_json: bool) -> ContractExit:
             values["status"] = error.tasks.status
         print_json(values)
     else:
-        print_line(Console(stderr=True), f"{type(error).__name__}: {translate(error)}", style="red")
+        print_error(f"{type(error).__name__}: {translate(error)}")
     match error:
         case ContractStuck():
             return ContractExit.STUCK

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STYLE", "report"]
 
+_STATES = (State.LINKED, State.REFUSED, State.UNKNOWN, State.PENDING)
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"), (0.001, "ms"))
 _HTML_LANGUAGES = {"en": "en", "zh": "zh-CN"}
 _RANGE_DASH = "\N{NON-BREAKING HYPHEN}"
@@ -71,9 +72,9 @@ def _section(title: str, content: str) -> str:
 
 def _outcomes(statistics: Statistics) -> str:
     """Show all rows as one bar, and the count of each outcome."""
-    outcomes: list[tuple[int, State | OutcomeStatus]] = [(statistics.states[state], state) for state in State]
+    outcomes: list[tuple[int, str]] = [(statistics.states[state], state) for state in _STATES]
     outcomes.append((statistics.invalid.count, OutcomeStatus.INVALID))
-    chart = stacked_bar([Segment(count, state_text(state), str(state)) for count, state in outcomes])
+    chart = stacked_bar([Segment(count, state_text(state), state) for count, state in outcomes])
     legend = "".join(
         f'<li class="{state}"><b>{count:,}</b>{escape(state_text(state))}'
         f'<div class="soft">{_percentage(count, statistics.rows)}</div></li>'
