@@ -191,101 +191,6 @@ MESSAGES: Mapping[str, str] = {
     "--notify must be like https://your-domain.com/kfq/notify": (
         "--notify 的格式应如 https://your-domain.com/kfq/notify"
     ),
-    # kfq onboard
-    "the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN, or use --dry-run": (
-        "缺少 appAuthToken；请用 --token 指定，或设置 KFQ_APP_AUTH_TOKEN，或使用 --dry-run"
-    ),
-    "--concurrency must be at least 1, not {value}": "--concurrency 必须至少为 1，而不是 {value}",
-    "--rate-limit must be like 5/s or 100/min, not {value}": "--rate-limit 的格式应如 5/s 或 100/min，而不是 {value}",
-    "--page and --notify go together, since both URLs carry the id of their request; give both": (
-        "--page 与 --notify 须同时指定，两个地址都带有请求标识"
-    ),
-    "--column must be field=heading, such as company_name=甲方, not {pair}": (
-        "--column 的格式应为 字段=表头，例如 company_name=甲方，而不是 {pair}"
-    ),
-    "--page, --notify or {variable}: {error}": "--page、--notify 或 {variable}：{error}",
-    "the ledger's callback URLs need {variable}; {error}": "台账中的回调地址需要 {variable}；{error}",
-    "--ca-file {path}: {reason}": "--ca-file {path}：{reason}",
-    "it holds no certificate (PEM)": "其中没有 PEM 格式的证书",
-    "{folder} holds several ledgers ({names}); name one of them, or a new one, by --ledger": (
-        "{folder} 中有多个台账（{names}）；请用 --ledger 指定其中之一，或指定新的台账"
-    ),
-    "not checked, since no token is given": "未检查，因为没有指定令牌",
-    "{token}, as in the last run": "{token}，与上次运行相同",
-    "{token}, new to the ledger": "{token}，首次用于此台账",
-    "platform: {url}": "平台：{url}",
-    "ledger: {path}": "台账：{path}",
-    " (new)": "（新建）",
-    "tenant: {tenant}": "租户：{tenant}",
-    "columns: {columns}": "列与字段：{columns}",
-    " and ": " 与 ",
-    "no column fills {fields}": "没有列对应 {fields}",
-    "Send the rows without {fields}? [y/N] ": "不含 {fields} 也发送？[y/N] ",
-    (
-        "nothing was sent, since no column fills {fields}: choose one with {example} (one column may fill two "
-        "fields), or add --yes to send without"
-    ): "未发送任何请求：没有列对应 {fields}。请用 {example} 指定（一列可以对应两个字段），或加 --yes 直接发送",
-    "{path} was not written for {ledger}: choose another file with {option}, or add --force to replace it": (
-        "{path} 不是为 {ledger} 写出的文件：请用 {option} 指定其他文件，或加 --force 覆盖"
-    ),
-    "Finishing the requests in progress. Press Ctrl-C again to stop at once; nothing is lost.": (
-        "正在等待进行中的请求完成。再按一次 Ctrl-C 立即停止，不会丢失任何结果。"
-    ),
-    "Interrupted. Run the same command again to resume.": "已中断。再次运行同一命令即可续跑。",
-    "Run the same command again to resume.": "再次运行同一命令即可续跑。",
-    "row {row}: {state}: {reason}": "第 {row} 行：{state}：{reason}",
-    "and {count} more rows with problems": "另有 {count} 行存在问题",
-    "and {count} more rows without a link; the output lists their reasons": ("另有 {count} 行没有链接，原因见输出文件"),
-    "1 row has warnings; the output lists them, and --strict refuses such rows": (
-        "{count} 行有警告，详见输出文件；--strict 时这些行不发送"
-    ),
-    "{count} companies: {counts}; {sent} sent in {seconds:.1f} s": (
-        "共 {count} 家企业：{counts}；本次发送 {sent} 家，用时 {seconds:.1f} 秒"
-    ),
-    "{count} companies: {counts}; nothing was sent": "共 {count} 家企业：{counts}；未发送任何请求",
-    "to send": "待发送",
-    "links: {out}": "链接：{out}",
-    "report: {path}": "报告：{path}",
-    "{path} does not exist; give the ledger of kfq onboard": "{path} 不存在；请指定 kfq onboard 的台账",
-    "{count} companies: {counts}": "共 {count} 家企业：{counts}",
-    "linked companies: {counts}": "已获链接的企业：{counts}",
-    "last run: {began} to {ended}": "上次运行：{began} 至 {ended}",
-    "now (in progress, or killed)": "现在（运行中，或已被强制终止）",
-    "invalid rows, never sent: {rows}": "数据无效、从未发送的行：{rows}",
-    "name the companies; give --expired, --withdrawn or --key": "请用 --expired、--withdrawn 或 --key 指定企业",
-    "no company was selected": "没有符合条件的企业",
-    "1 company has a new generation: row {rows}. Run kfq onboard again to request its order.": (
-        "{count} 家企业已重新签发：第 {rows} 行。再次运行 kfq onboard 即可申请新订单。"
-    ),
-    "{option} matches the rows {rows}; add the account: --key CREDIT_CODE,ACCOUNT": (
-        "{option} 对应第 {rows} 行；请加上账号：--key 信用代码,账号"
-    ),
-    "{option} is not in the ledger; give CREDIT_CODE,ACCOUNT, or the cell of the key column, as in the input": (
-        "台账中没有 {option}；请按输入文件给出 信用代码,账号，或键列单元格的内容"
-    ),
-    (
-        "row {row}: the result of its request is unknown, and a new one could lead to a second order; run kfq onboard "
-        "again first, or add --even-unknown"
-    ): "第 {row} 行：请求的结果未知，重新签发可能产生第二个订单；请先再次运行 kfq onboard，或加 --even-unknown",
-    "1 company deleted": "已删除 {count} 家企业",
-    "1 company would be deleted": "将删除 {count} 家企业",
-    "--out needs --source, the file with the names of the companies": "--out 需要用 --source 指定含企业名称的文件",
-    "one linked company of the ledger is not in {source}": "台账中有 {count} 家已获链接的企业不在 {source} 中",
-    "no linked company of {ledger} is in {source}: give the file from which the ledger was made": (
-        "{source} 中没有 {ledger} 里已获链接的企业：请指定生成该台账的文件"
-    ),
-    "{out} is the input or the ledger; choose another name with --out": (
-        "{out} 是输入文件或台账；请用 --out 指定其他文件名"
-    ),
-    "{out} is no list of {ledger}: choose another file with --out, or add --force to replace it": (
-        "{out} 不是由 {ledger} 生成的列表：请用 --out 指定其他文件，或加 --force 覆盖"
-    ),
-    "row": "行号",
-    "operator": "经办人",
-    "contact": "联系方式",
-    "key": "标识",
-    "identification": "认证状态",
-    "To remind": "待提醒",
     # Report
     "Identification links: report of a run": "企业认证链接 · 批量申请报告",
     "counts and row numbers only": "仅含数量与行号",
@@ -322,7 +227,6 @@ MESSAGES: Mapping[str, str] = {
     "--column must be field=heading, such as company_name=甲方, not {pair}": (
         "--column 的格式应为 字段=表头，例如 company_name=甲方，而不是 {pair}"
     ),
-    "{variable} must hold hexadecimal digits, two per byte": "{variable} 必须为十六进制，每字节两位",
     "--page, --notify or {variable}: {error}": "--page、--notify 或 {variable}：{error}",
     "the ledger's callback URLs need {variable}; {error}": "台账中的回调地址需要 {variable}；{error}",
     "{folder} holds several ledgers ({names}); name one of them, or a new one, by --ledger": (
@@ -404,7 +308,7 @@ MESSAGES: Mapping[str, str] = {
     "operator": "经办人",
     "contact": "联系方式",
     "key": "键",
-    "identification": "认证进展",
+    "identification": "认证状态",
     "To remind": "待提醒",
     "--ca-file {path}: {reason}": "--ca-file {path}：{reason}",
     "it holds no certificate (PEM)": "其中没有 PEM 证书",

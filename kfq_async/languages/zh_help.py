@@ -417,33 +417,6 @@ MESSAGES: Mapping[str, str] = {
         "请先从表格中移除这些企业：已删除但仍在表格中的企业会被重新申请。"
     ),
     "Day such as 2026-01-31, in the time zone of this machine.": "日期，例如 2026-01-31，按本机时区。",
-    "Keep keys that are no credit code readable in the ledger, to find companies by them.": (
-        "在台账中以明文保存非信用代码的键，便于按键查找企业。"
-    ),
-    "HTTP proxy, such as http://host:3128; a password is safer in KFQ_PROXY than on the command line.": (
-        "HTTP 代理，例如 http://host:3128；密码放在 KFQ_PROXY 中比写在命令行上更安全。"
-    ),
-    "File of certificates (PEM) that are trusted besides those of the system, such as that of your own CA.": (
-        "除系统证书外还信任的证书文件（PEM），例如自建 CA 的证书。"
-    ),
-    "Use the proxy of the environment (https_proxy, http_proxy, all_proxy, no_proxy).": (
-        "使用环境变量中的代理（https_proxy、http_proxy、all_proxy、no_proxy）。"
-    ),
-    "With --source, each line also has company, operator and contact after the row: the list of whom to remind.": (
-        "使用 --source 时，行号之后还有企业、经办人和联系方式，即需要提醒的名单。"
-    ),
-    "File of companies from which the names are taken; only its rows are listed.": (
-        "提供名称的企业文件；只列出其中的行。"
-    ),
-    "File to write, with --source: .xlsx, .csv or .jsonl.": (
-        "要写入的文件，须同时使用 --source：.xlsx、.csv 或 .jsonl。"
-    ),
-    "Replace a file at --out that is no list of this ledger.": "覆盖 --out 处并非由此台账生成的文件。",
-    "Show keys that are no credit code, such as your own numbers.": "显示非信用代码的键，例如自编号。",
-    "Show keys that are no credit code in messages.": "在提示信息中显示非信用代码的键。",
-    "List the companies, one per line: row, key, order, status. Delete nothing.": (
-        "列出这些企业，每行一家：行号、键、订单号、状态。不删除任何内容。"
-    ),
     # kfq sandbox
     "Serve the protocol of the platform on loopback, for development and tests.": (
         "在本机回环地址上模拟平台接口，供开发与测试使用。"

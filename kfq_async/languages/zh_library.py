@@ -596,9 +596,12 @@ TEXTS: Mapping[str, str] = {
         "请检查主机与端口、域名解析与防火墙；若经代理访问，请加 --trust-env"
     ),
     (
-        "for a CA of your own, name its file in SSL_CERT_FILE, or pass AsyncSession(ssl=...); otherwise the server "
-        "must send its whole chain"
-    ): ("如使用自建 CA，请在 SSL_CERT_FILE 中指定其文件，或传入 AsyncSession(ssl=...)；否则服务端须发送完整证书链"),
+        "for a CA of your own, name its file in --ca-file or SSL_CERT_FILE, or pass AsyncSession(ssl=...); otherwise "
+        "the server must send its whole chain"
+    ): (
+        "如使用自建 CA，请用 --ca-file 或 SSL_CERT_FILE 指定其文件，或传入 AsyncSession(ssl=...)；否则服务端须发送完整"
+        "证书链"
+    ),
     "renew the certificate of the server; if it is valid, set the clock of this machine": (
         "请更新服务端证书；若证书有效，请校准本机时钟"
     ),

@@ -90,7 +90,7 @@ def test_text_is_no_formula(ledger: Path, source: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("suffix", "language", "headings"),
     [
-        (".csv", "zh", ("行号", "企业", "经办人", "联系方式", "标识", "订单号", "认证状态", "链接")),
+        (".csv", "zh", ("行号", "企业", "经办人", "联系方式", "键", "订单号", "认证状态", "链接")),
         (".xlsx", "en", ("row", "company", "operator", "contact", "key", "order", "identification", "link")),
         (".jsonl", "zh", KEYS),
     ],
