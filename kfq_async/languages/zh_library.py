@@ -457,6 +457,7 @@ TEXTS: Mapping[str, str] = {
     "the platform does not know this path": "平台没有此路径",
     "no error code": "无错误码",
     "signing is not possible in this state": "当前状态不可签署",
+    "framework error document, HTTP {status}": "框架的错误文档，HTTP {status}",
     "undocumented code": "未记载的错误码",
     "a gateway responded with HTTP {status} instead of the platform": "网关返回 HTTP {status}，而非平台响应",
     "it may have taken effect ({error}: {reason}); check the platform before retrying": (
@@ -533,6 +534,214 @@ TEXTS: Mapping[str, str] = {
         "the contract is {status} and not COMPLETED, with {tasks}; pass allow_unfinished=True to download its "
         "documents as they are"
     ): ("合同状态为 {status}，尚未完成（COMPLETED），还有 {tasks}；如需按现状下载，请传入 allow_unfinished=True"),
+    # PDF documents and drafts
+    "the PDF is tagged (an ActualText over several glyphs): the platform finds no keyword in it": (
+        "该 PDF 带有标签（ActualText 覆盖多个字形）：平台在其中找不到任何关键字"
+    ),
+    "stands in an annotation or form field, which the platform does not search": "位于批注或表单域中，平台不搜索该处",
+    "pages with pictures and without text, such as scans: no keyword is found there": (
+        "只有图片没有文字的页面（如扫描件）：找不到任何关键字"
+    ),
+    "is found at the left edge of the page (x = 0): the platform refuses the position": (
+        "位于页面左边缘（x = 0）：平台会拒绝该位置"
+    ),
+    "stands there as {text}": "该处实际为“{text}”",
+    "only {part}, before the comma, is searched": "只搜索逗号之前的“{part}”",
+    "only the text of a PDF is read": "只读取 PDF 的文字",
+    "install kfq-async[pdf] before the upload": "请在上传前安装 kfq-async[pdf]",
+    "install kfq-async[pdf]": "请安装 kfq-async[pdf]",
+    "the PDF is damaged ({reason}); save it again with another program": "PDF 已损坏（{reason}）；请用其他程序重新保存",
+    "the PDF is encrypted; save it without a password": "PDF 已加密；请去除密码后保存",
+    "the PDF is too large to be read: {what}": "PDF 过大，无法读取：{what}",
+    "the PDF has no pages": "PDF 没有页面",
+    "reading PDFs needs pdfminer.six; run pip install 'kfq-async[pdf]'": (
+        "读取 PDF 需要 pdfminer.six；请运行 pip install 'kfq-async[pdf]'"
+    ),
+    "“{keyword}” was not found": "未找到“{keyword}”",
+    "page {number} does not exist: the document has {count}": "第 {number} 页不存在：文件共 {count} 页",
+    "must have at most {limit} characters, not {length}": "最多 {limit} 个字符，而不是 {length} 个",
+    "must not hold characters beyond the basic multilingual plane, such as emoji and rare names": (
+        "不能含基本多文种平面之外的字符，例如表情符号与生僻字"
+    ),
+    "must be after today in China: the day itself is not included": "须晚于今天（中国时间）：不含当日",
+    "is missing: session.accounts.business_lines lists the business lines": (
+        "缺失：可用 session.accounts.business_lines 列出业务线"
+    ),
+    "is no account of the platform: a mobile number of 11 digits, or an e-mail address": (
+        "不是平台账号：应为 11 位手机号或邮箱"
+    ),
+    "is missing: the sender's seal is needed when the contract starts": "缺失：发起合同时需要发起方的印章",
+    "an automatic seal needs a place: pass seal=document.keyword(...)": (
+        "自动盖章需要指定位置：请传入 seal=document.keyword(...)"
+    ),
+    "must be one of {choices}": "应为 {choices} 之一",
+    "must not be empty": "不能为空",
+    "is missing": "缺失",
+    # Faults of the sandbox
+    "refuse new connections for SECONDS": "在 SECONDS 秒内拒绝新连接",
+    "reset the connection before a request is read": "读取请求前重置连接",
+    "reset the connection while the request is read": "读取请求时重置连接",
+    "read the request, do not act, reset the connection": "读取请求但不执行，随后重置连接",
+    "act, then reset the connection without a response": "执行后不响应，重置连接",
+    "close the connection without a response": "不响应，关闭连接",
+    "close a kept-alive connection at the moment of its reuse": "复用长连接的瞬间将其关闭",
+    "wait SECONDS before reading the request body": "等待 SECONDS 秒后再读取请求体",
+    "wait SECONDS before acting": "等待 SECONDS 秒后再执行",
+    "act, then wait SECONDS before responding": "执行后等待 SECONDS 秒再响应",
+    "send half of the response head, then close": "发送一半响应头后关闭",
+    "send half of the response body, then close": "发送一半响应体后关闭",
+    "announce more bytes than are sent, then close": "声明的字节数多于实际发送，随后关闭",
+    "announce fewer bytes than are sent": "声明的字节数少于实际发送",
+    "send one byte every SECONDS": "每 SECONDS 秒发送一个字节",
+    "send a body that never ends": "发送无尽的响应体",
+    "send 9 MiB of JSON": "发送 9 MiB 的 JSON",
+    "compress the response": "压缩响应",
+    "label an uncompressed response as gzip": "将未压缩的响应标为 gzip",
+    "send code and timestamp as strings of digits": "以数字字符串发送 code 与 timestamp",
+    "respond with an HTML page and HTTP 200": "以 HTTP 200 返回 HTML 页面",
+    "respond with malformed JSON and HTTP 200": "以 HTTP 200 返回格式错误的 JSON",
+    "respond with a JSON list and HTTP 200": "以 HTTP 200 返回 JSON 数组",
+    "redirect to another host": "重定向到其他主机",
+    "respond as a proxy does when the body is too large": "按代理在请求体过大时的方式响应",
+    "respond with HTTP 429, and Retry-After if SECONDS are given": "返回 HTTP 429；给出 SECONDS 时带 Retry-After",
+    "respond as a proxy does when the server is unreachable": "按代理在服务不可达时的方式响应",
+    "respond with HTTP 503, and Retry-After if SECONDS are given": "返回 HTTP 503；给出 SECONDS 时带 Retry-After",
+    "respond as a proxy does when the server times out": "按代理在服务超时时的方式响应",
+    "respond with the framework's error document for an unknown path": "返回框架对未知路径的错误文档",
+    "respond with the framework's error document and a stack trace": "返回框架的错误文档与堆栈",
+    "respond with the hidden error page: HTTP 401, success true beside code 401": (
+        "返回被隐藏的错误页：HTTP 401，success 为 true 而 code 为 401"
+    ),
+    "respond with the internal envelope and code 500": "返回内部响应体结构，code 为 500",
+    "respond with an error whose code is null": "返回 code 为 null 的错误",
+    "respond with code 31000, business failure": "返回 31000，业务处理失败",
+    "respond with code 41001, timestamp out of range": "返回 41001，时间戳超出范围",
+    "respond with code 41002, nonce repeated": "返回 41002，nonce 重复",
+    "respond with code 43000, call timed out": "返回 43000，调用超时",
+    "respond with code 91000, unknown server error": "返回 91000，服务端未知错误",
+    "rate limit: respond with code 999999": "触发限流：返回 999999",
+    "rate limit: respond with the internal envelope": "触发限流：返回内部响应体结构",
+    "rate limit: respond with the framework's error document": "触发限流：返回框架的错误文档",
+    "send the same notification twice, the second copy SECONDS later": "同一通知发送两次，第二次晚 SECONDS 秒",
+    "sign a notification, send it SECONDS later": "签名后晚 SECONDS 秒再发送通知",
+    "sign a notification, send it after the next one, or after SECONDS at the latest": (
+        "签名后在下一条通知之后发送，最迟 SECONDS 秒"
+    ),
+    "change a notification's orderStatus after signing": "签名后改动通知的 orderStatus",
+    "send a contract event never": "不发送合同事件",
+    "send a contract event again after its delivery, SECONDS later": "合同事件送达后，晚 SECONDS 秒再次发送",
+    "send a contract event SECONDS later": "晚 SECONDS 秒发送合同事件",
+    "hold a contract event back until it is released": "扣留合同事件，直至放行",
+    "send a contract event after the next one, or after SECONDS at the latest": (
+        "在下一个合同事件之后发送，最迟 SECONDS 秒"
+    ),
+    # Faults of the platform that the sandbox imitates
+    (
+        "Calls that drive contracts and overlap corrupt them, whatever contract or token. Of 90 starts sent at once, "
+        "26 were answered with success and 9 were sound; one at a time, 90 of 90 were."
+    ): (
+        "推动合同的调用在时间上重叠会损坏合同，无论属于哪份合同、哪个令牌。同时发起 90 份，26 份返回成功，其中 9 份完"
+        "好；逐份发起则 90 份全部完好。"
+    ),
+    (
+        "A contract with a SIGN_DATE starts, and its signature ends in envelope B, 500. With an automatic seal in the "
+        "same contract, the draft is refused with 31000."
+    ): (
+        "含 SIGN_DATE 的合同可以发起，但签署时返回响应体结构 B，500。同一合同若有自动盖章，则创建时被拒绝，返回 31000。"
+    ),
+    (
+        "With ORDER, a party that is added after the last signature is stored without a task. A finish then completes "
+        "the contract without it."
+    ): ("顺序签署时，在最后一个签署之后加入的签署方没有任务；此时结束合同会略过该签署方。"),
+    "With NO_ORDER, each addition gives all parties open tasks again. Those who have signed have to sign once more.": (
+        "无序签署时，每次加入签署方都会让各方重新获得任务，已签署者须再次签署。"
+    ),
+    (
+        "An addition puts a draft, a recalled or a refused contract that is kept open back to SIGNING. A finish then "
+        "completes an unsigned draft."
+    ): ("对保持打开的草稿、已撤回或已拒签的合同加入签署方，会使其回到 SIGNING；此时结束合同会完成一份未签署的草稿。"),
+    (
+        "A start that is refused leaves its draft, whose id is not told. Sending the request again makes another "
+        "contract."
+    ): ("发起被拒绝时会留下草稿且不告知其 ID；再次发送请求会产生另一份合同。"),
+    "An approval that is neither 1 nor 0, or absent, is answered with success. It changes nothing.": (
+        "审批值既不是 1 也不是 0，或缺失时，返回成功但没有任何效果。"
+    ),
+    (
+        "A finish does not look at the state of a contract that is kept open. On a COMPLETE one it is answered with "
+        "success, and the event COMPLETE is sent again."
+    ): ("结束合同时不检查保持打开的合同的状态：对已 COMPLETE 的合同也返回成功，并再次发送 COMPLETE 事件。"),
+    (
+        "Tasks, links, downloads and signatures by proxy do not look at the enterprise of the token. Who knows the id "
+        "of another enterprise's contract can read it."
+    ): ("查询任务、获取链接、下载与授权签署均不检查令牌所属企业：知道其他企业合同 ID 即可读取该合同。"),
+    "A party of an unknown signerType is dropped in free mode. The contract starts without it.": (
+        "自由模式下，signerType 未知的签署方会被丢弃，合同照常发起。"
+    ),
+    (
+        "A text that does not fit its column, such as a subject of more than 200 characters or with an emoji, ends in "
+        "envelope B, 500. The response does not tell the limit."
+    ): ("超出数据库列的文字（如超过 200 个字符或含表情符号的合同名称）返回响应体结构 B，500，且响应不说明上限。"),
+    "An expireDate that does not exist rolls over to a later day. Text after the date is ignored.": (
+        "不存在的 expireDate 会顺延为之后的日期；日期之后的文字被忽略。"
+    ),
+    "A contract expires at the beginning of the day that expireDate names. The day itself is not included.": (
+        "合同在 expireDate 当日零点到期，不含当日。"
+    ),
+    "EVEN_NUMBER marks pages 1, 3, 5 and ODD_NUMBER pages 2, 4, 6. A CHOP_STAMP is not affected.": (
+        "EVEN_NUMBER 标记第 1、3、5 页，ODD_NUMBER 标记第 2、4、6 页；CHOP_STAMP 不受影响。"
+    ),
+    (
+        "A position without relationDocList gets a document that the platform then cannot find. A draft or a "
+        "signature by proxy with one is refused with 31000."
+    ): ("缺少 relationDocList 的位置会被填入平台无法找到的文件；含此类位置的创建或授权签署被拒绝，返回 31000。"),
+    "The documented defaults of keywordType and signDateFormat do not exist. A position without them is refused.": (
+        "文档所述的 keywordType 与 signDateFormat 默认值并不存在；缺少它们的位置会被拒绝。"
+    ),
+    "A size of NaN is accepted by the draft. The contract cannot be signed.": "创建时接受 NaN 尺寸，但合同无法签署。",
+    (
+        "An upload skips characters outside the base64 alphabet and does not look into a damaged PDF. Only the draft "
+        "that uses the document fails."
+    ): ("上传时会跳过 base64 之外的字符，也不检查 PDF 是否损坏；直到创建合同使用该文件时才失败。"),
+    "A document whose header is %PDF-2.0 is refused with 31000. Only %PDF-1. at the first byte counts as a PDF.": (
+        "文件头为 %PDF-2.0 时被拒绝，返回 31000；只有首字节起为 %PDF-1. 才视为 PDF。"
+    ),
+    "Two documents of the same name cannot be packed into a ZIP file. The download is refused with 31000.": (
+        "两个同名文件无法打包为 ZIP，下载被拒绝，返回 31000。"
+    ),
+    (
+        "Values that the platform fails to handle, such as an order that is no number or a page beyond the document, "
+        "end in envelope B, 500. No code tells a missing or malformed field from a fault of the platform."
+    ): (
+        "平台无法处理的值（如非数字的顺序、超出文件的页码）返回响应体结构 B，500；错误码无法区分字段缺失、格式错误与平"
+        "台故障。"
+    ),
+    (
+        "A value of a wrong structure is answered with a message that repeats the whole request body. Token, names "
+        "and ID numbers are in it, up to 65,000 characters."
+    ): ("结构错误的值会使响应消息重复整个请求体，含令牌、姓名与证件号码，最长 65,000 个字符。"),
+    "Some faults are answered with HTTP 401 and a text about an expired token. It says nothing about the token.": (
+        "部分故障返回 HTTP 401 与令牌过期的说明，实际与令牌无关。"
+    ),
+    (
+        "A call without uniqueCode, or with one of more than 255 characters, takes effect and is answered with an "
+        "error. Sending it again does the same twice."
+    ): ("缺少 uniqueCode 或其超过 255 个字符的调用会生效，却返回错误；再次发送会执行两次。"),
+    (
+        "No event COMPLETE follows when the last signature was made by proxy, in 11 of 11 cases. Only SUBMIT_SIGN "
+        "tells that the contract is complete."
+    ): ("最后一个签署为授权签署时不会有 COMPLETE 事件（实测 11 次均如此）；只能由 SUBMIT_SIGN 得知合同已完成。"),
+    (
+        "The event COMPLETE is sent while a contract that is kept open is still SIGNING. It is sent again after the "
+        "finish."
+    ): ("保持打开的合同仍为 SIGNING 时就会发送 COMPLETE 事件，结束后再次发送。"),
+    (
+        "The event EXPIRED carries the status before, such as SIGNING. Only the event itself tells that the contract "
+        "has expired."
+    ): ("EXPIRED 事件携带的是此前的状态（如 SIGNING）；只能由事件本身得知合同已到期。"),
+    "Two statuses are spelled REFUSAL_WRIT and COMPLETE. The documentation calls them REFUSAL_WRITE and COMPLETED.": (
+        "两个状态实际拼写为 REFUSAL_WRIT 与 COMPLETE，文档中为 REFUSAL_WRITE 与 COMPLETED。"
+    ),
     # Findings of kfq doctor and kfq verify-callback
     "not checked: {reason}": "未检查：{reason}",
     "an earlier check failed": "前面的检查未通过",
@@ -738,7 +947,7 @@ COMPOSED: Mapping[str, str] = {
     "has a character that no credit code has; correct it": "含统一社会信用代码中不会出现的字符，请更正",
     "has a character that no identity document has; correct it": "含证件号码中不会出现的字符，请更正",
     "has a character that no bank card number has; correct it": "含银行卡号中不会出现的字符，请更正",
-    "must be a whole number, or 身份证": "应为整数或“身份证”",
+    "{problem}, or 身份证": "{problem}，或“身份证”",
     "the platform reported error {code}": "平台返回错误 {code}",
     "the platform reported error {code} ({meaning})": "平台返回错误 {code}（{meaning}）",
     "the platform reported error {code} ({meaning}) “{message}”": "平台返回错误 {code}（{meaning}）“{message}”",
@@ -749,6 +958,13 @@ COMPOSED: Mapping[str, str] = {
         "平台返回错误 {code}（{meaning}）"
     ),
     "the platform reported an error without a code ({meaning})": "平台返回错误（{meaning}）",
+    "the platform reported an error without a code ({meaning}) “{message}”": "平台返回错误（{meaning}）“{message}”",
+    "the platform reported an error without a code ({meaning}) “{message}”, in full in error.message.raw": (
+        "平台返回错误（{meaning}）“{message}”"
+    ),
+    "the platform reported an error without a code ({meaning}), whose message is in error.message.raw": (
+        "平台返回错误（{meaning}）"
+    ),
     "{operation}: {text} [{phase}, 1 attempt]": "{operation}：{text}［{phase}，请求 1 次］",
     "{operation}: {text} [{phase}, {count} attempts]": "{operation}：{text}［{phase}，请求 {count} 次］",
     "{operation}: {text} [{phase}, 1 attempt, uniqueCode {code}]": (
