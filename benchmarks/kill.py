@@ -187,7 +187,7 @@ def ordered_companies(base_url: str) -> list[str]:
 def judge(output: Path, orders: list[str], rows: int, status: int) -> int:
     """Compare orders and output with the rows; return the exit status."""
     with output.open(encoding="utf-8-sig", newline="") as file:
-        linked = sum(row["认证链接"].startswith("http") for row in csv.DictReader(file))
+        linked = sum(row["auth_url"].startswith("http") for row in csv.DictReader(file))
     doubled = [name for name, count in Counter(orders).items() if count > 1]
     print(f"{rows} companies, {linked} links in the output, {len(orders)} orders, {len(doubled)} companies with two")
     return int(status != 0 or linked != rows or len(orders) != rows or bool(doubled))

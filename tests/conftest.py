@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 settings.register_profile("kfq", deadline=None)
 settings.load_profile("kfq")
+os.environ.pop("KFQ_LANG", None)
+os.environ["LC_ALL"] = "C.UTF-8"  # the texts that tests compare are English, whatever the locale of the machine
 VECTORS = Path(__file__).parent / "wire" / "rsa2.json"
 
 

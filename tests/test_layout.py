@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(kfq_async.__file__).parent
 LAYERS: dict[str, list[set[str]]] = {
     "": [
-        {"_version", "config", "logs", "redaction"},
+        {"_version", "config", "languages", "logs", "redaction"},
         {"base_errors"},
         {"hooks", "models"},
         {"errors"},
@@ -62,7 +62,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "cli": [
-        {"options", "terminal"},
+        {"help", "options", "terminal"},
         {"findings", "progress", "report", "request"},
         {"contract", "demo", "doctor", "link", "onboard", "sandbox", "sandbox_control", "verify_callback"},
         {"app"},
@@ -285,7 +285,7 @@ def test_the_protocol_has_neither_clock_nor_randomness(library: str) -> None:
         ("procrastinate", "onboarding/jobs/worker.py"),
         ("python_calamine", "onboarding/input/workbook_reader.py"),
         ("stdnum", "onboarding/input/validation.py"),
-        ("xlsxwriter", "onboarding/output/files.py"),
+        ("xlsxwriter", "onboarding/output/tables.py"),
     ],
 )
 def test_libraries_are_imported_once(library: str, place: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
 import urllib.request
 from collections.abc import AsyncIterator, Sequence
@@ -17,25 +16,23 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from kfq_async.cli.options import Flag, UsageError
+from kfq_async.cli.options import Flag, JsonOutput, UsageError
 from kfq_async.cli.progress import ProgressReporter
-from kfq_async.cli.report import Counts, DemoCompany, print_report
-from kfq_async.cli.terminal import print_line
+from kfq_async.cli.report import Counts, DemoCompany, print_report, to_json
+from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.config import RetryPolicy
 from kfq_async.errors import OnboardingError, SourceError
+from kfq_async.languages import gettext, translate
 from kfq_async.models.identity import CorpIdentLinkRequest
 from kfq_async.onboarding import FileSource, Onboarding, Outcome, OutcomeStatus, Row, SqliteLedger
+from kfq_async.onboarding.output.texts import reason_text
 from kfq_async.sandbox import SAMPLE_TOKEN
 from kfq_async.session import AsyncSession
 
 __all__ = ["demo", "read_rows"]
 
-FAULTS = {
-    "delay:0.4@0.06": "6 % of responses delayed by 0.4 s",
-    "lose-response@0.06": "6 % of requests executed but their responses lost",
-    "lose-request@0.04": "4 % of requests lost",
-}
-"""Injected faults, in the syntax of the sandbox, and their descriptions."""
+FAULTS = ("delay:0.4@0.06", "lose-response@0.06", "lose-request@0.04")
+"""Injected faults, in the syntax of the sandbox."""
 RETRY = RetryPolicy()
 
 
@@ -45,6 +42,7 @@ def demo(
     concurrency: int = 20,
     seed: int = 7,
     all_: Annotated[Flag, Parameter(name="--all")] = False,
+    json_: JsonOutput = False,
 ) -> int:
     """Request identification links for a few hundred invented companies from a sandbox that injects faults.
 
@@ -63,11 +61,18 @@ def demo(
     all_
         Show every company. Otherwise a terminal shows the first ten and those that needed a retry or have no link;
         a file or a pipe always gets all.
+    json_
+        Print JSON instead of text.
     """
     rows = read_rows(file)
-    console = Console(highlight=False)
+    console = Console(highlight=False, stderr=json_)
     with TemporaryDirectory() as folder:
-        return asyncio.run(_run(rows, Path(folder, "ledger"), concurrency, seed, console, show_all=all_))
+        companies, counts = asyncio.run(_run(rows, Path(folder, "ledger"), concurrency, seed, console))
+    if json_:
+        print_json(to_json(companies, counts))
+    else:
+        print_report(companies, counts, console, show_all=all_)
+    return 0 if counts.passed else 1
 
 
 def read_rows(file: Path | None = None) -> list[Row]:
@@ -79,13 +84,20 @@ def read_rows(file: Path | None = None) -> list[Row]:
         try:
             rows = list(FileSource(file or shipped, key=_key, checks=False))
         except SourceError as error:
-            raise UsageError(f"--file {error}") from None
+            raise UsageError(f"--file {translate(error)}") from None
     for row in rows:
         if row.key is not None and row.invalid:
-            problems = "; ".join(str(problem) for problem in row.problems if problem.fatal)
-            raise UsageError(f"--file {file}, row {row.row_number}: {problems}")
+            outcome = Outcome(
+                row_number=row.row_number, status=OutcomeStatus.INVALID, sent=False, problems=row.problems
+            )
+            reason = reason_text(outcome)
+            raise UsageError(
+                gettext("--file {file}, row {row}: {reason}", file=file, row=row.row_number, reason=reason)
+            )
     if all(row.key is None for row in rows):
-        raise UsageError(f"--file {file} names no company; fill in company_name, credit_code or account_name")
+        raise UsageError(
+            gettext("--file {file} names no company; fill in company_name, credit_code or account_name", file=file)
+        )
     return rows
 
 
@@ -97,23 +109,28 @@ def _key(request: CorpIdentLinkRequest) -> str | None:
 
 
 async def _run(
-    rows: Sequence[Row], ledger: Path, concurrency: int, seed: int, console: Console, *, show_all: bool
-) -> int:
+    rows: Sequence[Row], ledger: Path, concurrency: int, seed: int, console: Console
+) -> tuple[list[DemoCompany], Counts]:
     async with _sandbox_process(seed) as base_url:
-        print_line(console, f"sandbox at {base_url}")
-        print_line(console, f"faults: {', '.join(FAULTS.values())}")
+        print_line(console, gettext("sandbox at {base_url}", base_url=base_url))
+        print_line(console, _describe_faults())
         try:
             session = AsyncSession(SAMPLE_TOKEN, base_url=base_url, concurrency=concurrency, retry=RETRY)
         except ValueError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(translate(error)) from None
         async with session, SqliteLedger(ledger) as opened:
             run = Onboarding(session, opened, rows, concurrency=concurrency)
             outcomes = await _outcomes(run, ProgressReporter(console, len(rows)))
         order_ids = await asyncio.to_thread(_order_ids, base_url)
     companies = _companies(rows, outcomes, console)
-    counts = Counts.of(companies, order_ids)
-    print_report(companies, counts, console, show_all=show_all)
-    return 0 if counts.passed else 1
+    return companies, Counts.of(companies, order_ids)
+
+
+def _describe_faults() -> str:
+    return gettext(
+        "faults: 6 % of responses delayed by 0.4 s, 6 % of requests executed but their responses lost, "
+        "4 % of requests lost"
+    )
 
 
 @asynccontextmanager
@@ -121,18 +138,18 @@ async def _sandbox_process(seed: int) -> AsyncIterator[str]:
     """Run ``kfq sandbox`` in a subprocess and yield its base URL; closing its standard input ends it in any case."""
     faults = [argument for fault in FAULTS for argument in ("--fault", fault)]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "kfq_async", "sandbox", "--port", "0", "--seed", str(seed), "--until-eof"),
+        *(sys.executable, "-m", "kfq_async", "sandbox", "--port", "0", "--seed", str(seed), "--until-eof", "--json"),
         *faults,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
     try:
         assert process.stdout is not None  # noqa: S101  # it is a pipe
-        line = (await process.stdout.readline()).decode()
-        found = re.search(r"http://\S+", line)
-        if found is None:
-            raise UsageError("the sandbox did not start; its error message is above")
-        yield found[0]
+        addresses = json.loads(await process.stdout.readline() or b"{}")
+        if "baseUrl" not in addresses:
+            reason = addresses.get("text") or gettext("its error message is above")
+            raise UsageError(gettext("the sandbox did not start: {reason}", reason=reason))
+        yield addresses["baseUrl"]
     finally:
         with suppress(ProcessLookupError):
             process.terminate()
@@ -149,7 +166,7 @@ async def _outcomes(run: Onboarding, progress: ProgressReporter) -> dict[int, Ou
                     progress.record(outcome)
                     outcomes[outcome.row_number] = outcome
     except OnboardingError as error:
-        progress.print_message(str(error))
+        progress.print_message(translate(error))
     return outcomes
 
 
@@ -163,7 +180,8 @@ def _companies(rows: Sequence[Row], outcomes: dict[int, Outcome], console: Conso
         outcome = outcomes.get(row.row_number, pending)
         request_id = outcome.entry.client_request_id if outcome.entry else None
         if outcome.status is OutcomeStatus.INVALID or (request_id and request_id in ids):
-            print_line(console, f"row {row.row_number}: {outcome.reason}", style="yellow")
+            text = gettext("row {row}: {reason}", row=row.row_number, reason=reason_text(outcome))
+            print_line(console, text, style="yellow")
             continue
         ids.add(request_id)
         info = row.request.corp_ident_info if row.request else None

@@ -14,9 +14,10 @@ from rich.text import Text
 
 from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, UsageError
 from kfq_async.cli.request import RequestOptions, read_request
-from kfq_async.cli.terminal import print_json, print_line
+from kfq_async.cli.terminal import print_error, print_json, print_line
 from kfq_async.config import Timeouts
 from kfq_async.errors import ApiError, KfqError, NonceError, ServerError, TooFrequentError
+from kfq_async.languages import gettext, translate
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
 from kfq_async.protocol.operation import ApiResponse
 from kfq_async.redaction import printable
@@ -44,7 +45,7 @@ def link(
     Parameters
     ----------
     client_request_id
-        客户端请求唯一标识: your id for this request (default: a random one).
+        Your id for this request (客户端请求唯一标识; default: a random one).
     file
         The whole request as JSON, with the platform's field names, instead of the options above; - reads standard
         input.
@@ -56,7 +57,7 @@ def link(
         request = attrs.evolve(request, client_request_id=client_request_id)
     token = connection.require_token()
     try:
-        session = AsyncSession(token, base_url=connection.base_url, timeouts=Timeouts(total=total))
+        session = connection.create_session(token, timeouts=Timeouts(total=total))
         response = asyncio.run(_send(session, request))
     except ValueError as error:  # invalid option, or EncodeError
         raise UsageError(str(error)) from None
@@ -102,7 +103,7 @@ def _print_error(error: KfqError, *, as_json: bool) -> None:
         }
         print_json(values)
         return
-    print_line(Console(stderr=True), f"{type(error).__name__}: {error}", style="red")
+    print_error(f"{type(error).__name__}: {translate(error)}")
     if not _is_final(error):
         _print_retry_hint(error.client_request_id)
 
@@ -115,4 +116,5 @@ def _is_final(error: KfqError) -> bool:
 def _print_retry_hint(client_request_id: str | None) -> None:
     if client_request_id is not None:
         option = f"--client-request-id {shlex.quote(client_request_id)}"
-        print_line(Console(stderr=True), f"To retry the same request, run the command again with {option}")
+        hint = gettext("To retry the same request, run the command again with {option}", option=option)
+        print_line(Console(stderr=True), hint)

@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from kfq_async.cli.terminal import print_line
+from kfq_async.languages import gettext
 from kfq_async.onboarding import Outcome, OutcomeStatus
+from kfq_async.onboarding.output.texts import state_text
 
 __all__ = ["ProgressReporter", "format_counts"]
 
@@ -23,7 +25,8 @@ REFRESH_INTERVAL = 0.2
 
 def format_counts(counts: Counter[OutcomeStatus]) -> str:
     """Return the counts as text, in the order of `OutcomeStatus`."""
-    return ", ".join(f"{counts[status]} {status}" for status in OutcomeStatus if counts[status])
+    separator = gettext(", ")
+    return separator.join(f"{counts[status]} {state_text(status)}" for status in OutcomeStatus if counts[status])
 
 
 class ProgressReporter:
@@ -39,7 +42,7 @@ class ProgressReporter:
         self._clock = clock
         self._started_at = self._shown_at = clock()
         self._progress = Progress(
-            TextColumn("companies"),
+            TextColumn(gettext("companies")),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -88,9 +91,13 @@ class ProgressReporter:
 
     def _line(self) -> str:
         done, total = self._done, self._total
-        of_total = "" if total is None else f" of {total}"
-        remaining = "" if total is None or not self._rate else f", {(total - done) / self._rate:.0f} s left"
-        return f"{done}{of_total} companies, {self._rate:.0f}/s{remaining}: {format_counts(self.counts)}"
+        values = {"done": done, "total": total, "rate": self._rate, "counts": format_counts(self.counts)}
+        if total is None:
+            return gettext("{done} companies, {rate:.0f}/s: {counts}", **values)
+        if not self._rate:
+            return gettext("{done} of {total} companies, {rate:.0f}/s: {counts}", **values)
+        left = (total - done) / self._rate
+        return gettext("{done} of {total} companies, {rate:.0f}/s, {left:.0f} s left: {counts}", left=left, **values)
 
     @property
     def _rate(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import asdict, frozen
 from rich.console import Console, Group, RenderableType
 from rich.measure import Measurement
 from rich.padding import Padding
@@ -12,10 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from kfq_async.cli.terminal import print_line
+from kfq_async.languages import gettext
 from kfq_async.onboarding import Outcome, OutcomeStatus
+from kfq_async.onboarding.output.texts import reason_text, state_text
 from kfq_async.redaction import printable
 
-__all__ = ["Counts", "DemoCompany", "print_report"]
+__all__ = ["Counts", "DemoCompany", "print_report", "to_json"]
 
 FIRST_COMPANIES = 10
 """Number of companies that a terminal always shows, besides those that needed a retry or have no link."""
@@ -26,11 +28,6 @@ MAX_STACKED_WIDTH = 80
 UNLIMITED_WIDTH = 1_000_000
 Cells = tuple[Text, Text, Text, Text]
 """Company, order, link or reason, attempts."""
-HEADINGS = ("company", "order", "link", "attempts")
-NOTICES = (
-    "The sandbox of this demo has ended, so its links no longer open. To open one,",
-    "run kfq sandbox, and in another terminal the kfq link command that it prints.",
-)
 
 
 @frozen
@@ -54,8 +51,13 @@ class DemoCompany:
     def cells(self) -> Cells:
         """Cells of its table row."""
         outcome = self.outcome
-        link = outcome.auth_url or outcome.reason or outcome.status
-        return _text(self.name or "（无名称）"), _text(outcome.order_no or "-"), _text(link), _text(str(self.attempts))
+        link = outcome.auth_url or reason_text(outcome) or state_text(outcome.status)
+        return (
+            _text(self.name or gettext("(no name)")),
+            _text(outcome.order_no or "-"),
+            _text(link),
+            _text(str(self.attempts)),
+        )
 
 
 def _text(value: str) -> Text:
@@ -98,11 +100,37 @@ class Counts:
 
     def line(self, width: int) -> str:
         """Return the summary line; up to 9,999 companies fit 80 columns."""
-        where = " in the sandbox" if width >= 100 else ""
-        return (
-            f"{self.companies} companies, {self.links} links, {self.retries} retries, "
-            f"{self.orders} orders{where}, {self.duplicates} duplicates"
+        counts = asdict(self)
+        if width >= 100:
+            return gettext(
+                "{companies} companies, {links} links, {retries} retries, {orders} orders in the sandbox, "
+                "{duplicates} duplicates",
+                **counts,
+            )
+        return gettext(
+            "{companies} companies, {links} links, {retries} retries, {orders} orders, {duplicates} duplicates",
+            **counts,
         )
+
+
+def to_json(companies: Sequence[DemoCompany], counts: Counts) -> dict[str, object]:
+    """Return counts and companies for JSON."""
+    return {
+        **asdict(counts),
+        "passed": counts.passed,
+        "results": [
+            {
+                "row": company.outcome.row_number,
+                "companyName": company.name,
+                "state": company.outcome.status,
+                "orderNo": company.outcome.order_no,
+                "authUrl": company.outcome.auth_url,
+                "reason": company.outcome.reason,
+                "attempts": company.attempts,
+            }
+            for company in companies
+        ],
+    }
 
 
 def print_report(companies: Sequence[DemoCompany], counts: Counts, console: Console, *, show_all: bool) -> None:
@@ -117,15 +145,21 @@ def print_report(companies: Sequence[DemoCompany], counts: Counts, console: Cons
     ]
     console.print(_table([company.cells for company in shown], console))
     if hidden := len(companies) - len(shown):
-        print_line(console, f"{hidden} more got their link at the first attempt; show them with --all.", style="dim")
-    for notice in NOTICES:
-        print_line(console, notice, style="yellow")
+        text = gettext("{count} more got their link at the first attempt; show them with --all.", count=hidden)
+        print_line(console, text, style="dim")
+    notice = gettext(
+        "The sandbox of this demo has ended, so its links no longer open. To open one,\n"
+        "run kfq sandbox, and in another terminal the kfq link command that it prints."
+    )
+    for line in notice.splitlines():
+        print_line(console, line, style="yellow")
     print_line(console, counts.line(console.width), style="bold green" if counts.passed else "bold red")
 
 
 def _table(rows: Sequence[Cells], console: Console) -> RenderableType:
     """Return a table if it fits the width, else a list with each link below its company; a file has any width."""
-    table = Table(*HEADINGS)
+    headings = (gettext("company"), gettext("order"), gettext("link"), gettext("attempts"))
+    table = Table(*headings)
     table.columns[-1].justify = "right"
     for row in rows:
         table.add_row(*row)
@@ -134,7 +168,7 @@ def _table(rows: Sequence[Cells], console: Console) -> RenderableType:
         console.width = max(MIN_FILE_WIDTH, width)
     if width <= console.width:
         return table
-    company, order, link, attempts = (Text(name, style="bold") for name in HEADINGS)
+    company, order, link, attempts = (Text(name, style="bold") for name in headings)
     stacked_width = min(MAX_STACKED_WIDTH, console.width)
     return Group(*(part for row in ((company, order, link, attempts), *rows) for part in _stack(row, stacked_width)))
 

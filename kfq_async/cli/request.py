@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from kfq_async.cli.options import UsageError
 from kfq_async.errors import DecodeError
+from kfq_async.languages import gettext, translate
 from kfq_async.models.fields import SECRET, new_id
 from kfq_async.models.identity import CorpIdentLinkRequest
 from kfq_async.onboarding.input.mapping import build_request
@@ -29,35 +30,35 @@ class RequestOptions:
     Parameters
     ----------
     company_name
-        企业名称.
+        Name of the company (企业名称).
     credit_code
-        统一社会信用代码.
+        Its unified social credit code (统一社会信用代码).
     legal_rep_name
-        法定代表人.
+        Its legal representative (法定代表人).
     company_type
-        企业类型: 1 company, 2 sole trader, 3 other.
+        Type of the company (企业类型): 1 company, 2 sole trader, 3 other.
     account_name
-        经办人账号: the operator's mobile number or e-mail address.
+        Account of the operator (经办人账号): mobile number or e-mail address.
     client_user_id
-        经办人ID: the operator's id in your own system.
+        Id of the operator in your own system (经办人ID).
     operator_name
-        经办人姓名.
+        Name of the operator (经办人姓名).
     id_card
-        经办人证件号码.
+        Number of the operator's identity document (经办人证件号码).
     id_card_type
-        经办人证件类型.
+        Type of that document (经办人证件类型); 1 is a resident card.
     mobile
-        经办人手机号.
+        Mobile number of the operator (经办人手机号).
     bank_card
-        经办人银行卡号.
+        Bank card of the operator (经办人银行卡号).
     corp_verify_methods
-        企业验证方式, repeatable: legalRep, invite, letter.
+        Way to verify the company (企业验证方式), repeatable: legalRep, invite, letter.
     person_verify_methods
-        个人验证方式 of the operator, repeatable: face, mobile.
+        Way to verify the operator (个人验证方式), repeatable: face, mobile.
     callback_page
-        前端跳转页: page to which the browser is sent afterwards.
+        Page (前端跳转页) to which the browser is sent afterwards.
     auth_callback_url
-        异步回调地址: URL to which the platform sends notifications.
+        URL (异步回调地址) to which the platform sends notifications.
     """
 
     company_name: str | None = None
@@ -88,10 +89,14 @@ def read_request(options: RequestOptions, file: Path | None) -> CorpIdentLinkReq
     """Return the request of the options or of the file; raises `UsageError` for neither, both, or an invalid file."""
     if file is None:
         if not options.given:
-            raise UsageError("name the company: give at least --company-name, or --file with the request as JSON")
+            raise UsageError(
+                gettext("name the company: give at least --company-name, or --file with the request as JSON")
+            )
         return build_request(attrs.asdict(options, recurse=False), client_request_id=new_id())
     if options.given:
-        raise UsageError(f"--file holds the whole request; leave out {', '.join(options.given)}")
+        raise UsageError(
+            gettext("--file holds the whole request; leave out {options}", options=", ".join(options.given))
+        )
     return _read_file(file)
 
 
@@ -100,11 +105,14 @@ def _read_file(file: Path) -> CorpIdentLinkRequest:
         content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         return decode(CorpIdentLinkRequest, json.loads(content), path="$")
     except OSError as error:
-        raise UsageError(f"--file {file}: {error.strerror}") from None
+        raise UsageError(f"--file {file}: {translate(error.strerror)}") from None
     except RecursionError:
-        raise UsageError(f"--file {file} is nested too deeply for a request") from None
+        raise UsageError(gettext("--file {file} is nested too deeply for a request", file=file)) from None
     except ValueError as error:
-        where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise UsageError(f"--file {file} is not JSON in UTF-8{where}") from None
+        if isinstance(error, json.JSONDecodeError):
+            text = gettext("--file {file} is not JSON in UTF-8, line {line}", file=file, line=error.lineno)
+        else:
+            text = gettext("--file {file} is not JSON in UTF-8", file=file)
+        raise UsageError(text) from None
     except DecodeError as error:
-        raise UsageError(f"--file {file}: {'; '.join(error.problems)}") from None
+        raise UsageError(f"--file {file}: {translate('; '.join(error.problems))}") from None

@@ -17,6 +17,7 @@ from cyclopts import Parameter
 
 from kfq_async.cli.options import Flag, JsonOutput, UsageError
 from kfq_async.cli.terminal import print_json
+from kfq_async.languages import gettext, translate
 from kfq_async.sandbox import Fault, Sandbox
 from kfq_async.sandbox.faults import FAULT_KINDS
 from kfq_async.sandbox.fixtures import DefaultFixtures
@@ -106,11 +107,11 @@ def sandbox(
     if quirks:
         return _list("quirks", {quirk.name: quirk.summary for quirk in QUIRKS.values()}, 27, as_json=json_)
     if not 0 <= port <= 65535:
-        raise UsageError(f"--port must be from 0 to 65535, not {port}")
+        raise UsageError(gettext("--port must be from 0 to 65535, not {port}", port=port))
     if not all(text and text.isascii() and text.isprintable() and " " not in text for text in token or []):
-        raise UsageError("--token must be printable ASCII without spaces, and not empty")
+        raise UsageError(gettext("--token must be printable ASCII without spaces, and not empty"))
     if token and fixtures:
-        raise UsageError("--token does not go with --fixtures: the file holds the tokens")
+        raise UsageError(gettext("--token does not go with --fixtures: the file holds the tokens"))
     try:
         box = Sandbox(
             port=port,
@@ -133,14 +134,15 @@ def sandbox(
         raise UsageError(str(error)) from None
     except OSError as error:
         where = error.filename or f"--port {port}"
-        raise UsageError(f"{where}: {error.strerror or error}") from None
+        raise UsageError(f"{where}: {translate(error.strerror or error)}") from None
     return 0
 
 
 def _quirks_without(names: list[str]) -> set[str]:
     unknown = sorted(set(names) - QUIRKS.keys() - {ALL})
     if unknown:
-        raise UsageError(f"--without-quirk must be {ALL} or one of {', '.join(QUIRKS)}, not {', '.join(unknown)}")
+        values = {"all": ALL, "quirks": ", ".join(QUIRKS), "unknown": ", ".join(unknown)}
+        raise UsageError(gettext("--without-quirk must be {all} or one of {quirks}, not {unknown}", **values))
     return set() if ALL in names else QUIRKS.keys() - set(names)
 
 
@@ -149,7 +151,7 @@ def _list(title: str, descriptions: dict[str, str], width: int, *, as_json: bool
         print_json({title: descriptions})
         return 0
     for name, description in descriptions.items():
-        sys.stdout.write(f"{name:{width}}{description}\n")
+        sys.stdout.write(f"{name:{width}}{translate(description)}\n")
     return 0
 
 
@@ -180,15 +182,21 @@ def _print_addresses(box: Sandbox, *, as_json: bool) -> None:
             }
         )
         return
-    sys.stdout.write(f"sandbox at {box.base_url} with token {box.token}; stop it with Ctrl-C\n")
-    sys.stdout.write(f"console at {console}\n")
-    verify = f"verify them and contract events with the public key {box.public_key}"
-    sys.stdout.write(f"notifications have appId {box.app_id}; {verify}\n")
+    lines = [
+        gettext("sandbox at {url} with token {token}; stop it with Ctrl-C", url=box.base_url, token=box.token),
+        gettext("console at {url}", url=console),
+        gettext(
+            "notifications have appId {app_id}; verify them and contract events with the public key {key}",
+            app_id=box.app_id,
+            key=box.public_key,
+        ),
+    ]
     if isinstance(box.fixtures, DefaultFixtures):
-        sys.stdout.write("default fixtures: every business line, account and seal is known; see --fixtures\n")
+        lines.append(gettext("default fixtures: every business line, account and seal is known; see --fixtures"))
     if box.fixtures.identification:
         options = f"--base-url {box.base_url} --token {shlex.quote(box.token)}"
-        sys.stdout.write(f"try: kfq link --company-name 某某科技有限公司 {options}\n")
+        lines.append(gettext("try: {command}", command=f"kfq link --company-name 某某科技有限公司 {options}"))
+    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def _wait_for_eof(callback: Callable[[], object]) -> None:

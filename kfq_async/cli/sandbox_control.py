@@ -14,7 +14,8 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from kfq_async.cli.options import JsonOutput, UsageError
-from kfq_async.cli.terminal import print_json, print_line
+from kfq_async.cli.terminal import print_error, print_json, print_line
+from kfq_async.languages import translate
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.models.urls import parse_http_url
 
@@ -150,7 +151,7 @@ def _print_error(error: SandboxError, *, as_json: bool) -> int:
     if as_json:
         print_json({"error": type(error).__name__, "text": str(error)})
     else:
-        print_line(Console(stderr=True), f"{type(error).__name__}: {error}", style="red")
+        print_error(f"{type(error).__name__}: {translate(error)}")
     return 1
 
 

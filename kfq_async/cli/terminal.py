@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from io import TextIOWrapper
-from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from kfq_async.redaction import printable
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-__all__ = ["can_encode", "print_json", "print_line", "replace_unencodable"]
+__all__ = ["can_encode", "print_error", "print_json", "print_line", "replace_unencodable"]
 
 
 def replace_unencodable() -> None:
@@ -25,6 +23,11 @@ def replace_unencodable() -> None:
 def print_line(console: Console, text: str, *, style: str = "") -> None:
     """Print text as one line that is not folded: without markup, emoji codes or highlighted numbers."""
     console.print(printable(text), style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def print_error(text: str) -> None:
+    """Print an error on standard error, in the form of all commands: ``kfq: TEXT``."""
+    print_line(Console(stderr=True), f"kfq: {text}", style="red")
 
 
 def print_json(values: object) -> None:

@@ -19,9 +19,8 @@ __all__ = [
     "former_keys",
 ]
 
-_CREDIT_CODE = re.compile(r"[159ANY][1-9][0-9]{6}[0-9A-Z]{10}")
-_SHORT_ID = re.compile(r"(?=.*[0-9])[A-Za-z0-9._/-]{1,40}")
-_MANY_DIGITS = re.compile("[0-9]{8}")
+_CODE_CHARACTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_CREDIT_CODE = re.compile(f"[159ANY][1-9][0-9]{{6}}[{_CODE_CHARACTERS}]{{10}}")
 # An ID number, 18 digits or the 15 digits of before 1999, a mobile number, or an e-mail address.
 _PERSONAL_DATA = re.compile(
     r"[0-9]{6}(18|19|20)[0-9]{2}(0[1-9]|1[0-2])([0-2][0-9]|3[01])[0-9]{3}[0-9Xx]"
@@ -72,7 +71,7 @@ def combine_key(code: str, account: str) -> str:
 
 
 def default_key(request: CorpIdentLinkRequest) -> tuple[str | None, str | None]:
-    """Return the default key, credit code and account together, and the credit code alone if it may be shown.
+    """Return the default key, credit code and account together, and the credit code alone if it is valid.
 
     The key is ``None`` if the request has neither.
     """
@@ -108,12 +107,16 @@ def former_keys(*spellings: tuple[str, str]) -> tuple[str, ...]:
 
 
 def displayable(key: str) -> str | None:
-    """Return a key if it may be shown, whatever its column: a credit code, or a short id with few digits.
+    """Return a key if it may be shown, whatever its column: a valid credit code, which is public.
 
-    Names have no digits, and the numbers of people, phones and cards have many.
+    Its last character is a check digit (GB 32100): the values of all, weighted by powers of 3, add up to a multiple of
+    31. An ID number can have the same form, and is never shown.
     """
-    shown = _CREDIT_CODE.fullmatch(key) or (_SHORT_ID.fullmatch(key) and not _MANY_DIGITS.search(key))
-    return key if shown and not _PERSONAL_DATA.fullmatch(key) else None
+    if not _CREDIT_CODE.fullmatch(key) or _PERSONAL_DATA.fullmatch(key):
+        return None
+    *values, check = map(_CODE_CHARACTERS.index, key)
+    total = sum(value * pow(3, index, 31) for index, value in enumerate(values))
+    return key if (total + check) % 31 == 0 else None
 
 
 def _join(code: str, account: str) -> str:

@@ -87,6 +87,12 @@ class Planner:
             decisions.append(decide(row, key, before, next_run if first else context))
         return decisions
 
+    async def find(self, rows: Sequence[Row]) -> list[Entry | None]:
+        """Return the ledger's entry of each row, ``None`` for a row that it lacks."""
+        keys = self._keys(rows)
+        found = await self._find(rows, keys)
+        return [None if key is None else found.get(key) for key in keys]
+
     def _keys(self, rows: Sequence[Row]) -> list[bytes | None]:
         return [None if row.key is None else self._hashes.key(row.key) for row in rows]
 

@@ -78,7 +78,8 @@ class Entry:
         seconds: Duration of the last call, waits and retries included; ``None`` before the first call.
         ended_at: End of the last call, in seconds since the epoch; ``None`` before the first call.
         run: Number of the run that saw the row last; 0 if none did.
-        label: The part of the key that may be shown, such as the credit code; ``None`` if there is none.
+        label: The part of the key that may be shown: a valid credit code, or what the run was told to show; ``None`` if
+            there is none.
         opened_at: Time at which the generation was opened, in seconds since the epoch.
         status: An `IdentityStatus` from a notification, set by `Ledger.complete` only; ``None`` if there was none.
         status_at: Time of that notification, in seconds since the epoch.
@@ -194,7 +195,7 @@ class Row:
         key: Text that identifies the company between runs; ``None`` if the row has none, which makes it invalid.
         request: The request without its id, which the ledger assigns; ``None`` if the row cannot become a request,
             which makes it invalid.
-        label: The part of the key that is not personal data and may be shown, such as the credit code.
+        label: The part of the key that may be shown: a valid credit code, or what the source was told to show.
         problems: Defects and warnings found while reading the row.
         former_keys: Keys under which ledgers of earlier versions of the package may hold the company.
         invalid: Whether the row must not be sent.
@@ -304,12 +305,18 @@ class Outcome:
     @property
     def reason(self) -> str:
         """The reason why the row is not linked, or its warnings, without personal data; may be empty."""
-        reasons = [str(problem) for problem in sorted(self.problems, key=lambda problem: not problem.fatal)]
+        return "; ".join(f"{column}: {message}" if column else message for column, message in self.reasons)
+
+    @property
+    def reasons(self) -> list[tuple[str, str]]:
+        """The parts of ``reason``: the column, empty if the whole row is meant, and a message without it."""
+        fatal_first = sorted(self.problems, key=lambda problem: not problem.fatal)
+        reasons = [(problem.column, problem.message) for problem in fatal_first]
         if self.entry is not None and self.entry.reason and self.status is not OutcomeStatus.LINKED:
-            reasons.insert(0, self.entry.reason)
+            reasons.insert(0, ("", self.entry.reason))
         if self.entry is not None and self.entry.status in _ORDER_ENDED:
-            reasons.insert(0, _ORDER_ENDED[self.entry.status])
-        return "; ".join(reasons)
+            reasons.insert(0, ("", _ORDER_ENDED[self.entry.status]))
+        return reasons
 
 
 @define(eq=False, kw_only=True)

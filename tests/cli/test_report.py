@@ -127,4 +127,4 @@ def test_names_are_printable() -> None:
     """Brackets are no markup, control characters become blanks, and a missing name has a placeholder."""
     shown = "\n".join(printed([company(1, name="[red]甲[/red]\x1b[2J\n乙"), company(2, name=None)], 200))
     assert "[red]甲[/red] [2J 乙" in shown
-    assert "（无名称）" in shown
+    assert "(no name)" in shown

@@ -116,7 +116,7 @@ async def test_access(capsys: pytest.CaptureFixture[str]) -> None:
 
     async with ScriptedServer(respond) as server:
         assert await asyncio.to_thread(run, ["sandbox", "orders", "--base-url", server.base_url]) == 1
-    assert capsys.readouterr().err == "SandboxError: 沙箱拒绝了该请求 \n"
+    assert capsys.readouterr().err == "kfq: SandboxError: 沙箱拒绝了该请求 \n"
 
 
 async def test_no_http(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,14 @@ from companies import row
 from kfq_async import CorpIdentInfo, CorpIdentLinkRequest
 from kfq_async.onboarding.decisions import Decision, PendingRequest, SkipReason
 from kfq_async.onboarding.input.source import FileSource, request_rows
-from kfq_async.onboarding.keys import canonical_account, canonical_code, combine_key, default_key, former_keys
+from kfq_async.onboarding.keys import (
+    canonical_account,
+    canonical_code,
+    combine_key,
+    default_key,
+    displayable,
+    former_keys,
+)
 from kfq_async.onboarding.ledgers.sqlite import SqliteLedger
 from kfq_async.onboarding.planner import Planner
 
@@ -185,3 +192,38 @@ def test_former_keys_are_masked() -> None:
     """A row shows none of its keys."""
     shown = repr(evolve(row(), former_keys=(f"{CODE}\x1f{MOBILE}",)))
     assert MOBILE not in shown
+
+
+@pytest.mark.parametrize("key", [CODE, "91350100M000100Y43"])
+def test_valid_credit_codes_are_shown(key: str) -> None:
+    """A credit code with the right check digit is public."""
+    assert displayable(key) == key
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "91110000600037341M",
+        CODE.lower(),
+        f"{CODE} ",
+        f"{CODE}\x1f{MOBILE}",
+        MOBILE,
+        "110101199001011237",
+        "EA1234567",
+        "A-1",
+        "甲有限公司",
+        "911100006000373I1L",
+        "",
+    ],
+)
+def test_other_keys_are_not_shown(key: str) -> None:
+    """Neither are a code with a wrong check digit, ids, names and accounts."""
+    assert displayable(key) is None
+
+
+def test_id_number_with_a_right_check_digit_is_not_shown() -> None:
+    """An ID number can also be a credit code, check digit included, and is not shown then."""
+    numbers = [f"11010119900101{number:03}{check}" for number in range(1000) for check in "0123456789X"]
+    assert [number for number in numbers if displayable(number)] == []
+    alike = [f"11010119901301{number:03}{check}" for number in range(1000) for check in "0123456789"]
+    assert any(displayable(number) for number in alike)

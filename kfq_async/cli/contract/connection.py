@@ -21,7 +21,7 @@ def run_call(connection: ConnectionOptions, call: Callable[[AsyncSession], Await
     """
     token = connection.require_token()
     try:
-        return asyncio.run(_within_session(token, connection.base_url, call))
+        return asyncio.run(_within_session(connection, token, call))
     except EncodeError as error:
         raise UsageError(str(error)) from None
     except KfqError as error:
@@ -30,6 +30,8 @@ def run_call(connection: ConnectionOptions, call: Callable[[AsyncSession], Await
         raise UsageError(str(error)) from None
 
 
-async def _within_session(token: str, base_url: str, call: Callable[[AsyncSession], Awaitable[int]]) -> int:
-    async with AsyncSession(token, base_url=base_url) as session:
+async def _within_session(
+    connection: ConnectionOptions, token: str, call: Callable[[AsyncSession], Awaitable[int]]
+) -> int:
+    async with connection.create_session(token) as session:
         return await call(session)

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from kfq_async.cli.options import Flag, UsageError
 from kfq_async.errors import DecodeError, DraftRefused
+from kfq_async.languages import gettext, translate
 from kfq_async.models.anchors import Anchor, Hit
 from kfq_async.models.contracts import ContractDraftRequest, SignDocument
 from kfq_async.models.drafts import check_draft
@@ -29,7 +30,6 @@ __all__ = ["DraftOptions", "build_request"]
 _KEYWORD = re.compile(r"(.+)@(first|last|every)(?:([+-]\d{1,4})(?:,([+-]?\d{1,4}))?)?", re.DOTALL)
 _PAGE = re.compile(r"@(\d{1,5}):(\d{1,5}(?:\.\d+)?),(\d{1,5}(?:\.\d+)?)")
 _HITS: dict[str, Hit] = {"first": "first", "last": "last", "every": "every"}
-_PLACES = "KEYWORD@last (or @first, @every; @last+60,-5 moves it right and down), or @PAGE:LEFT,TOP in points"
 Texts = Annotated[tuple[str, ...], Parameter(negative=())]
 
 
@@ -125,19 +125,20 @@ def _parse_day(text: str | None) -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"--expires must be a day, such as 2027-01-31, not {text!r}") from None
+        raise UsageError(gettext("--expires must be a day, such as 2027-01-31, not {text!r}", text=text)) from None
 
 
 def _require(option: str, value: str | None) -> str:
     if not value:
-        raise UsageError(f"{option} is missing; give it, or the whole request with --request")
+        raise UsageError(gettext("{option} is missing; give it, or the whole request with --request", option=option))
     return value
 
 
 def _parties(options: DraftOptions, document: UploadedDocument) -> list[ContractSigner]:
     """Return the sender, if it has a seal to apply, and the persons."""
     if len(options.sign) > len(options.signer):
-        raise UsageError(f"each --sign needs a --signer: {len(options.sign)} were given, and {len(options.signer)}")
+        counts = {"places": len(options.sign), "signers": len(options.signer)}
+        raise UsageError(gettext("each --sign needs a --signer: {places} were given, and {signers}", **counts))
     parties = []
     if options.seal or options.seal_id or options.chop is not None:
         chop = None if options.chop is None else document.at(page=1, left=0, top=options.chop)
@@ -154,7 +155,7 @@ def _parse_user(option: str, text: str) -> ContractUser:
     """Parse NAME:CONTACT."""
     name, _, contact = text.replace("：", ":").rpartition(":")  # Chinese keyboards have a wide colon
     if not name.strip() or not contact.strip():
-        raise UsageError(f"{option} must be NAME:CONTACT, such as 李四:13800138000")
+        raise UsageError(gettext("{option} must be NAME:CONTACT, such as 李四:13800138000", option=option))
     create = ContractUser.email if "@" in contact else ContractUser.mobile
     return create(name.strip(), contact.strip())
 
@@ -171,14 +172,23 @@ def _parse_place(option: str, text: str, document: UploadedDocument, options: Dr
             page, left, top = match.groups()
             return document.at(page=int(page), left=float(left), top=float(top))
     except DraftRefused as error:
-        raise UsageError(f"{option} {text}: {error}") from None
-    raise UsageError(f"{option} must be {_PLACES}, not {text!r}")
+        raise UsageError(f"{option} {text}: {translate(error)}") from None
+    raise UsageError(
+        gettext(
+            "{option} must be KEYWORD@last (or @first, @every; @last+60,-5 moves it right and down), or "
+            "@PAGE:LEFT,TOP in points, not {text!r}",
+            option=option,
+            text=text,
+        )
+    )
 
 
 def _read_request(options: DraftOptions, file: Path, document: UploadedDocument, *, send: bool) -> ContractDraftRequest:
     """Return the request of a file, with all positions on one document."""
     if options.given:
-        raise UsageError(f"--request holds the whole request; leave out {', '.join(options.given)}")
+        raise UsageError(
+            gettext("--request holds the whole request; leave out {options}", options=", ".join(options.given))
+        )
     doc_id = document.doc_id
     request = _run_request(file, document) if file.suffix.lower() == ".py" else _decode_request(file)
     request = evolve(
@@ -195,21 +205,23 @@ def _decode_request(file: Path) -> ContractDraftRequest:
     try:
         return decode(ContractDraftRequest, json.loads(file.read_bytes()), path="$")
     except OSError as error:
-        raise UsageError(f"--request {file}: {error.strerror}") from None
+        raise UsageError(f"--request {file}: {translate(error.strerror)}") from None
     except (ValueError, RecursionError):
-        raise UsageError(f"--request {file} is not JSON in UTF-8") from None
+        raise UsageError(gettext("--request {file} is not JSON in UTF-8", file=file)) from None
     except DecodeError as error:
-        raise UsageError(f"--request {file}: {'; '.join(error.problems)}") from None
+        raise UsageError(f"--request {file}: {translate('; '.join(error.problems))}") from None
 
 
 def _run_request(file: Path, document: UploadedDocument) -> ContractDraftRequest:
     """Call the function ``request`` of a Python file; what the file itself raises is not caught."""
     if not file.is_file():
-        raise UsageError(f"--request {file} is not a file")
+        raise UsageError(gettext("--request {file} is not a file", file=file))
     build = runpy.run_path(str(file)).get("request")
     request = build(document) if callable(build) else None
     if not isinstance(request, ContractDraftRequest):
-        raise UsageError(f"--request {file} must define request(document), which returns a ContractDraftRequest")
+        raise UsageError(
+            gettext("--request {file} must define request(document), which returns a ContractDraftRequest", file=file)
+        )
     return request
 
 

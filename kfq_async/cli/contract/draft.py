@@ -16,6 +16,7 @@ from kfq_async.cli.contract.transfers import TransferBar
 from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Flag, UsageError
 from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.documents import PdfError, PdfProblem, UnreadText, read_layout
+from kfq_async.languages import gettext, translate
 from kfq_async.models.anchors import DocumentLayout
 from kfq_async.models.files import UploadedDocument
 from kfq_async.protocol.codec import to_wire
@@ -66,7 +67,8 @@ def draft(
         if created.tasks is None:
             print_values({"contractId": created.contract_id, "status": "DRAFT"}, as_json=connection.json_)
             if not connection.json_:
-                print_line(Console(stderr=True), "kept as a draft, which is started on the platform's pages only")
+                text = gettext("kept as a draft, which is started on the platform's pages only")
+                print_line(Console(stderr=True), text)
         else:
             print_tasks(created.contract_id, created.tasks, as_json=connection.json_)
         return ContractExit.SUCCESS
@@ -77,17 +79,17 @@ def draft(
 def read_local(file: Path) -> UploadedDocument:
     """Return a document as it will be uploaded, with its layout if it is a PDF; raise `UsageError` if it is absent."""
     if not file.is_file():
-        raise UsageError(f"{file} is not a file")
+        raise UsageError(gettext("{file} is not a file", file=file))
     layout: DocumentLayout = UnreadText("only the text of a PDF is read")
     try:
         if file.suffix.lower() == ".pdf":
             layout = read_layout(file.read_bytes())
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from None
+        raise UsageError(f"{file}: {translate(error.strerror)}") from None
     except PdfError as error:
         if error.problem is PdfProblem.DAMAGED:  # the platform would store it, and refuse the draft without a reason
-            raise UsageError(f"{file}: {error}") from None
-        text = f"warning: no keyword can be found in {file}: {error}"
+            raise UsageError(f"{file}: {translate(error)}") from None
+        text = gettext("warning: no keyword can be found in {file}: {reason}", file=file, reason=translate(error))
         print_line(Console(stderr=True), text, style="yellow")
         layout = UnreadText(str(error))
     except ModuleNotFoundError:

@@ -28,9 +28,10 @@ from kfq_async.documents import (
     mark_of,
     open_pdf,
 )
+from kfq_async.languages import gettext, ngettext, translate
 from kfq_async.models.anchors import CONTROL_TYPES, MAX_SIZE, MIN_SIZE
 
-__all__ = ["MarkOptions", "find", "parse_picture"]
+__all__ = ["MarkOptions", "find", "kind_text", "parse_picture"]
 
 MAX_LISTED = 20
 """Number of hits, and of warnings, that are listed as text; JSON has all of them."""
@@ -67,7 +68,15 @@ class MarkOptions:
     def __attrs_post_init__(self) -> None:
         for name, size in (("width", self.width), ("height", self.height)):
             if size is not None and not MIN_SIZE <= size <= MAX_SIZE:
-                raise UsageError(f"--{name} must be from {MIN_SIZE:g} to {MAX_SIZE:g} points, not {size:g}")
+                bounds = {"least": MIN_SIZE, "most": MAX_SIZE}
+                raise UsageError(
+                    gettext(
+                        "--{name} must be from {least:g} to {most:g} points, not {size:g}",
+                        name=name,
+                        size=size,
+                        **bounds,
+                    )
+                )
         parse_picture(self.picture)
 
     def place(self, document: PdfDocument, occurrence: KeywordOccurrence) -> tuple[ControlBox, Mark]:
@@ -88,7 +97,7 @@ def parse_picture(text: str) -> tuple[int, int]:
     """Return width and height of ``240x120``, in pixels."""
     match = re.fullmatch("([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)
     if match is None:
-        raise UsageError(f"--picture must be WIDTHxHEIGHT in pixels, such as 240x120, not {text!r}")
+        raise UsageError(gettext("--picture must be WIDTHxHEIGHT in pixels, such as 240x120, not {text!r}", text=text))
     return int(match[1]), int(match[2])
 
 
@@ -124,9 +133,9 @@ def find(
         document = open_pdf(file.read_bytes())
         report = inspect_keyword(document, keyword)
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from None
+        raise UsageError(f"{file}: {translate(error.strerror)}") from None
     except PdfError as error:
-        raise UsageError(f"{file}: {error}") from None
+        raise UsageError(f"{file}: {translate(error)}") from None
     except (ModuleNotFoundError, PositionRefused) as error:
         raise UsageError(str(error)) from None
     if json_:
@@ -174,53 +183,76 @@ def _hit_values(document: PdfDocument, occurrence: KeywordOccurrence, options: M
 def _print_report(file: Path, document: PdfDocument, report: KeywordReport, options: MarkOptions) -> None:
     console = Console(highlight=False)
     count = len(report.hits)
-    times = "is not found by the platform" if not count else f"is found {_times(count)} by the platform"
-    pages = len(document.pages)
-    heading = f"{file}, {pages} {'page' if pages == 1 else 'pages'}: {report.searched} {times}"
+    pages = ngettext("1 page", "{count} pages", len(document.pages))
+    values = {"file": file, "pages": pages, "keyword": report.searched, "times": _times(count)}
+    if count:
+        heading = gettext("{file}, {pages}: {keyword} is found {times} by the platform", **values)
+    else:
+        heading = gettext("{file}, {pages}: {keyword} is not found by the platform", **values)
     print_line(console, heading, style="bold" if count else "bold red")
     for number, occurrence in enumerate(report.occurrences[:MAX_LISTED], 1):
         label = f"{number}." if count else "-"
-        print_line(console, f"{label} page {occurrence.hit.page}, line {occurrence.line}: {occurrence.line_text}")
+        place = {"page": occurrence.hit.page, "line": occurrence.line, "text": occurrence.line_text}
+        print_line(console, gettext("{label} page {page}, line {line}: {text}", label=label, **place))
         if count:
             _print_mark(console, document, occurrence, options)
-    _print_more(console, len(report.occurrences), "places")
+    if (more := len(report.occurrences) - MAX_LISTED) > 0:
+        print_line(console, gettext("… and {count} more places; --json lists all of them", count=more))
     for problem in report.problems[:MAX_LISTED]:
-        print_line(console, f"warning: {_locate(problem)}{problem.text}", style="yellow")
-    _print_more(console, len(report.problems), "warnings")
+        text = f"{_locate(problem)}{translate(problem.text)}"
+        print_line(console, gettext("warning: {text}", text=text), style="yellow")
+    if (more := len(report.problems) - MAX_LISTED) > 0:
+        print_line(console, gettext("… and {count} more warnings; --json lists all of them", count=more))
     if any(occurrence.shift for occurrence in report.occurrences) or (report.occurrences and not count):
-        print_line(console, "kfq contract draft finds the keyword here, and sends its own place as coordinates")
+        text = gettext("kfq contract draft finds the keyword here, and sends its own place as coordinates")
+        print_line(console, text)
     if report.parts:
-        parts = ", ".join(f"{part} ({_times(times)})" for part, times in report.parts)
-        print_line(console, f"found instead: {parts}")
+        parts = gettext(", ").join(f"{part} ({_times(times)})" for part, times in report.parts)
+        print_line(console, gettext("found instead: {parts}", parts=parts))
 
 
 def _print_mark(console: Console, document: PdfDocument, occurrence: KeywordOccurrence, options: MarkOptions) -> None:
     box, mark = options.place(document, occurrence)
     if occurrence.in_clause:
-        print_line(console, "   warning: likely a clause, and not a place to sign", style="yellow")
+        _print_warning(console, gettext("likely a clause, and not a place to sign"))
     if occurrence.shift:
-        run = occurrence.hit.run
-        print_line(console, f"   counts from the start of {run}, {occurrence.shift:.1f} pt before the keyword")
-    x0, y0, x1, y1 = mark.rect
-    print_line(console, f"   {options.kind} at x {x0:.1f} to {x1:.1f}, y {y0:.1f} to {y1:.1f} pt, y upwards")
+        run, shift = occurrence.hit.run, occurrence.shift
+        text = gettext("counts from the start of {run}, {shift:.1f} pt before the keyword", run=run, shift=shift)
+        print_line(console, f"   {text}")
+    edges = dict(zip(("x0", "y0", "x1", "y1"), mark.rect, strict=True))
+    kind = kind_text(CONTROL_TYPES[options.kind])
+    place = gettext("{kind} at x {x0:.1f} to {x1:.1f}, y {y0:.1f} to {y1:.1f} pt, y upwards", kind=kind, **edges)
+    print_line(console, f"   {place}")
     if not box.top:
-        print_line(console, "   warning: the mark jumps to the top of the page", style="yellow")
+        _print_warning(console, gettext("the mark jumps to the top of the page"))
     if box.left is not None and abs(box.left - occurrence.hit.x - options.right) > CLAMPED:
-        print_line(console, "   warning: the platform moves the mark to keep it inside the page", style="yellow")
+        _print_warning(console, gettext("the platform moves the mark to keep it inside the page"))
 
 
-def _print_more(console: Console, count: int, what: str) -> None:
-    if count > MAX_LISTED:
-        print_line(console, f"… and {count - MAX_LISTED} more {what}; --json lists all of them")
+def _print_warning(console: Console, text: str) -> None:
+    print_line(console, f"   {gettext('warning: {text}', text=text)}", style="yellow")
+
+
+def kind_text(control_type: str) -> str:
+    """Return the name of a kind of mark."""
+    names = {
+        "SIGNATURE": gettext("signature"),
+        "SEAL": gettext("seal"),
+        "SIGN_DATE": gettext("date"),
+        "CHOP_STAMP": gettext("cross-page seal"),
+    }
+    return names[control_type]
 
 
 def _locate(problem: KeywordProblem) -> str:
     if not problem.pages:
         return ""
     pages = ", ".join(map(str, problem.pages[:MAX_LISTED])) + (" …" if len(problem.pages) > MAX_LISTED else "")
-    line = "" if problem.line is None else f", line {problem.line}"
-    return f"{'page' if len(problem.pages) == 1 else 'pages'} {pages}{line}: "
+    place = ngettext("page {pages}", "pages {pages}", len(problem.pages), pages=pages)
+    if problem.line is not None:
+        place = gettext("{place}, line {line}", place=place, line=problem.line)
+    return gettext("{place}: ", place=place)
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+    return ngettext("once", "{count} times", count)

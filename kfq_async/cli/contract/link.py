@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.results import ContractExit, print_values
 from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Contact, Flag, UsageError
+from kfq_async.languages import gettext
 from kfq_async.session import AsyncSession
 
 __all__ = ["link"]
@@ -45,7 +46,8 @@ def link(
         Hours until a link without login expires, at most 72 (default: 72).
     """
     if hours is not None and not 0 < hours <= MAX_HOURS:
-        raise UsageError(f"--hours must be more than 0 and at most {MAX_HOURS:g}, not {hours:g}")
+        limits = {"most": MAX_HOURS, "hours": hours}
+        raise UsageError(gettext("--hours must be more than 0 and at most {most:g}, not {hours:g}", **limits))
 
     async def call(session: AsyncSession) -> int:
         expires_at = None if hours is None else datetime.now(UTC) + timedelta(hours=hours)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from kfq_async.cli.contract.description import DraftOptions, build_request
 from kfq_async.cli.contract.draft import read_local
-from kfq_async.cli.contract.find import parse_picture
+from kfq_async.cli.contract.find import kind_text, parse_picture
 from kfq_async.cli.contract.results import ContractExit, print_values
 from kfq_async.cli.options import Flag, JsonOutput, UsageError
 from kfq_async.cli.terminal import print_json, print_line
@@ -28,6 +28,7 @@ from kfq_async.documents import (
     open_pdf,
     predict_draft,
 )
+from kfq_async.languages import current_language, gettext, translate
 from kfq_async.sandbox.rendering import ShownBox, outline_boxes, render_page, shown_box, shown_size
 
 __all__ = ["preview"]
@@ -37,14 +38,13 @@ WIDTH = 1_000
 """Width of a page's picture in pixels."""
 TOLERANCE = 0.5
 """Points by which a mark may lie outside its page without a warning."""
-KINDS = {"SIGNATURE": "signature", "SEAL": "seal", "SIGN_DATE": "date", "CHOP_STAMP": "cross-page seal"}
 DOCUMENT = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>
 <style>body{{font:16px sans-serif;margin:2em auto;max-width:1000px}}img{{width:100%;border:1px solid #999}}\
 td,th{{padding:.2em .8em;text-align:left}}</style></head>
 <body><h1>{title}</h1>
-<p>Predicted by rules that were measured at one release of the platform; nothing was sent.</p>
-<table><tr><th>Mark</th><th>Kind</th><th>Page</th><th>Position in the request</th></tr>
+<p>{remark}</p>
+<table><tr>{headings}</tr>
 {rows}
 </table>
 {pages}
@@ -113,15 +113,15 @@ def preview(
         else:
             _write_pictures(target, file.stem, pictures)
     except PositionRefused as error:
-        print_values({"refused": str(error), "code": str(error.code)}, as_json=json_)
+        print_values({"refused": translate(error), "code": str(error.code)}, as_json=json_)
         return ContractExit.FAILED
     except PdfError as error:
-        raise UsageError(f"{file}: {error}") from None
+        raise UsageError(f"{file}: {translate(error)}") from None
     except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}") from None
+        raise UsageError(f"{error.filename}: {translate(error.strerror)}") from None
     except ModuleNotFoundError:
         raise UsageError(
-            "a preview needs pdfminer.six, pypdfium2 and Pillow; run pip install 'kfq-async[preview]'"
+            gettext("a preview needs pdfminer.six, pypdfium2 and Pillow; run pip install 'kfq-async[preview]'")
         ) from None
     _print_marks(target, marks, as_json=json_)
     if browser and target.is_file():
@@ -174,17 +174,26 @@ def _to_html(title: str, marks: Sequence[_NumberedMark], pictures: Mapping[int, 
         "".join(f"<td>{html.escape(str(cell))}</td>" for cell in (number, kind, page, path))
         for number, kind, page, path in _cells(marks)
     ]
-    pages = [
-        f'<h2>Page {number}</h2><img alt="Page {number}" src="data:image/png;base64,{base64.b64encode(one).decode()}">'
-        for number, one in pictures.items()
-    ]
-    table = "\n".join(f"<tr>{row}</tr>" for row in rows)
-    return DOCUMENT.format(title=html.escape(title), rows=table, pages="\n".join(pages))
+    pages = [_page_to_html(number, picture) for number, picture in pictures.items()]
+    headings = (gettext("Mark"), gettext("Kind"), gettext("Page"), gettext("Position in the request"))
+    return DOCUMENT.format(
+        language=current_language(),
+        title=html.escape(title),
+        remark=gettext("Predicted by rules that were measured at one release of the platform; nothing was sent."),
+        headings="".join(f"<th>{heading}</th>" for heading in headings),
+        rows="\n".join(f"<tr>{row}</tr>" for row in rows),
+        pages="\n".join(pages),
+    )
+
+
+def _page_to_html(number: int, picture: bytes) -> str:
+    title, data = gettext("Page {number}", number=number), base64.b64encode(picture).decode()
+    return f'<h2>{title}</h2><img alt="{title}" src="data:image/png;base64,{data}">'
 
 
 def _cells(marks: Sequence[_NumberedMark]) -> Iterator[tuple[int, str, int, str]]:
     for mark in marks:
-        yield mark.number, KINDS[mark.mark.control_type], mark.mark.page, mark.mark.path
+        yield mark.number, kind_text(mark.mark.control_type), mark.mark.page, mark.mark.path
 
 
 def _print_marks(target: Path, marks: Sequence[_NumberedMark], *, as_json: bool) -> None:
@@ -208,7 +217,9 @@ def _print_marks(target: Path, marks: Sequence[_NumberedMark], *, as_json: bool)
         return
     console = Console(highlight=False)
     for mark, (number, kind, page, path) in zip(marks, _cells(marks), strict=True):
-        print_line(console, f"{number}. {kind} on page {page}: {path}")
+        text = gettext("{number}. {kind} on page {page}: {path}", number=number, kind=kind, page=page, path=path)
+        print_line(console, text)
         if mark.is_outside:
-            print_line(console, "   warning: a part of the mark lies outside the page", style="yellow")
-    print_line(console, f"drawn in {target}")
+            warning = gettext("warning: {text}", text=gettext("a part of the mark lies outside the page"))
+            print_line(console, f"   {warning}", style="yellow")
+    print_line(console, gettext("drawn in {file}", file=target))

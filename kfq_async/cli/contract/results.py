@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from rich.console import Console
 
-from kfq_async.cli.terminal import print_json, print_line
+from kfq_async.cli.terminal import print_error, print_json, print_line
 from kfq_async.errors import (
     ApiError,
     ContractStateError,
@@ -18,6 +18,7 @@ from kfq_async.errors import (
     TasksUnavailable,
     TotalTimeout,
 )
+from kfq_async.languages import gettext, translate
 from kfq_async.models.contracts import ContractTask, ContractTasks
 from kfq_async.redaction import printable
 
@@ -48,7 +49,8 @@ def print_tasks(contract_id: str, tasks: ContractTasks, *, as_json: bool) -> Non
         party = task.party
         who = [task.party_name] if party is None else [party.name, party.contact]
         parts = [task.task_type, task.party_type, *who, f"({task.task_id})"]
-        print_line(console, f"open task: {' '.join(part for part in parts if part)}")
+        text = gettext("open task: {task}", task=" ".join(part for part in parts if part))
+        print_line(console, text)
 
 
 def print_values(values: Mapping[str, str], *, as_json: bool = False) -> None:
@@ -75,7 +77,7 @@ def print_failure(error: KfqError, *, as_json: bool) -> ContractExit:
             values["status"] = error.tasks.status
         print_json(values)
     else:
-        print_line(Console(stderr=True), f"{type(error).__name__}: {error}", style="red")
+        print_error(f"{type(error).__name__}: {translate(error)}")
     match error:
         case ContractStuck():
             return ContractExit.STUCK

@@ -10,6 +10,7 @@ from rich.console import Console
 from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.results import ContractExit, print_tasks
 from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Flag
+from kfq_async.languages import gettext
 from kfq_async.models.contracts import ContractStatus
 from kfq_async.session import AsyncSession
 
@@ -44,7 +45,8 @@ def wait(
     """
 
     async def call(session: AsyncSession) -> int:
-        with Console(stderr=True).status(f"waiting for {' or '.join(until)}"):
+        text = gettext("waiting for {states}", states=gettext(" or ").join(until))
+        with Console(stderr=True).status(text):
             tasks = await session.contracts.wait(contract_id, until=until, total=total, auto_finish=auto_finish)
         print_tasks(contract_id, tasks, as_json=connection.json_)
         return ContractExit.SUCCESS

@@ -67,8 +67,8 @@ CERTIFICATE_REMEDIES = {
 }
 """Remedies by a part of the reason why a certificate was refused, as OpenSSL words it."""
 OTHER_CERTIFICATE_REMEDY = (
-    "for a CA of your own, name its file in SSL_CERT_FILE, or pass AsyncSession(ssl=...); otherwise the server must "
-    "send its whole chain"
+    "for a CA of your own, name its file in --ca-file or SSL_CERT_FILE, or pass AsyncSession(ssl=...); otherwise the "
+    "server must send its whole chain"
 )
 WRONG_METHOD = 405
 """Code for a method that an existing path does not take (protocol section 1.5)."""
@@ -103,11 +103,13 @@ def check_base_url(value: str) -> Check:
     return Check(name, Status.OK, base_url)
 
 
-def check_proxy(proxy: Proxy | None, *, trust_env: bool) -> Check:
-    """Report the proxy of the environment, and whether it is used."""
+def check_proxy(proxy: Proxy | None, *, given: bool, trust_env: bool) -> Check:
+    """Report the proxy, whether it is ``given`` or that of the environment, and whether it is used."""
     name = "proxy"
     if proxy is None:
         return Check(name, Status.OK, "none in the environment")
+    if given:
+        return Check(name, Status.OK, f"{proxy.url.origin()} is used")
     if trust_env:
         return Check(name, Status.OK, f"{proxy.url.origin()} of the environment is used")
     return Check(

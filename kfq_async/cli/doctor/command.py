@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import ssl
 import time
 from collections.abc import AsyncIterator
 
@@ -24,9 +23,10 @@ from kfq_async.cli.doctor.checks import (
 )
 from kfq_async.cli.doctor.probe import Network, Probe
 from kfq_async.cli.findings import Check, Status, print_check, print_checks_as_json
-from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Flag, UsageError
+from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, UsageError
 from kfq_async.config import RetryPolicy, Timeouts
 from kfq_async.errors import KfqError
+from kfq_async.languages import gettext
 from kfq_async.models.contracts import ContractTasksRequest
 from kfq_async.models.masking import MaskedStr
 from kfq_async.models.urls import parse_http_url
@@ -43,13 +43,12 @@ NAMES = ("versions", "base-url", "proxy", "connection", "clock", "platform", "ed
 NO_CONTRACT = "kfq-doctor"
 """Id of no contract."""
 HOOK_EXAMPLE = "https://your-domain.com/kfq/notify"
-PROXY_REMEDY = "correct the variable of the environment"
+PROXY_REMEDY = "correct --proxy, or the variable of the environment"
 
 
 def doctor(
     *,
     hook: str | None = None,
-    trust_env: Flag = False,
     timeout: float = 10.0,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
@@ -63,15 +62,15 @@ def doctor(
     ----------
     hook
         URL of your own to which the platform sends notifications, to be tried from this machine with a GET.
-    trust_env
-        Use the proxy of the environment, as AsyncSession(trust_env=True) does.
     timeout
         Limit of each request in seconds, once for the connection and once for the response.
     """
     if not 0 < timeout < math.inf:
-        raise UsageError(f"--timeout must be more than 0 seconds, and finite, not {timeout:g}")
+        raise UsageError(gettext("--timeout must be more than 0 seconds, and finite, not {seconds:g}", seconds=timeout))
     timeouts = Timeouts(connect=timeout, attempt=timeout)
-    network = Network(ssl=ssl.create_default_context(), timeouts=timeouts, trust_env=trust_env)
+    network = Network(
+        ssl=connection.tls_context(), timeouts=timeouts, proxy=connection.proxy, trust_env=connection.trust_env
+    )
     try:
         hook_url = None if hook is None else parse_http_url("--hook", MaskedStr(hook), example=HOOK_EXAMPLE)
     except ValueError as error:
@@ -113,12 +112,13 @@ async def _platform_checks(base_url: str, token: str | None, network: Network) -
         return
     base_url = valid.finding
     try:
-        found = find_proxy(base_url, proxy=None, trust_env=True)
+        found = find_proxy(base_url, proxy=network.proxy, trust_env=True)
     except ValueError as error:
         yield Check("proxy", Status.FAILED, str(error), PROXY_REMEDY)
         return
-    yield check_proxy(found, trust_env=network.trust_env)
-    async with Probe.open(URL(base_url), network, found if network.trust_env else None) as probe:
+    used = network.trust_env or network.proxy is not None
+    yield check_proxy(found, given=network.proxy is not None, trust_env=network.trust_env)
+    async with Probe.open(URL(base_url), network, found if used else None) as probe:
         root = await probe.get(URL(f"{base_url}/"))
         connected = check_connection(base_url, root)
         yield connected
@@ -147,6 +147,7 @@ async def _check_token(token: str | None, base_url: str, network: Network) -> Ch
             timeouts=network.timeouts,
             retry=RetryPolicy(attempts=1),
             ssl=network.ssl,
+            proxy=network.proxy,
             trust_env=network.trust_env,
         )
     except ValueError as error:
@@ -162,7 +163,7 @@ async def _check_token(token: str | None, base_url: str, network: Network) -> Ch
 
 async def _check_hook(hook: URL, base_url: str, network: Network) -> Check:
     try:
-        proxy = find_proxy(str(hook), proxy=None, trust_env=network.trust_env)
+        proxy = find_proxy(str(hook), proxy=network.proxy, trust_env=network.trust_env)
     except ValueError as error:
         return Check("hook", Status.FAILED, str(error), PROXY_REMEDY)
     async with Probe.open(hook, network, proxy) as probe:

@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from ssl import SSLContext
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 from multidict import CIMultiDict
 from yarl import URL
 
 from kfq_async._version import __version__
 from kfq_async.config import Timeouts
 from kfq_async.errors import KfqError
+from kfq_async.models.fields import repr_masked
 from kfq_async.protocol.requests import HttpRequest
 from kfq_async.transport.attempt import Attempt
 from kfq_async.transport.client import Client
@@ -35,11 +36,13 @@ class Network:
     Attributes:
         ssl: TLS context.
         timeouts: Limits of each probe; each is a single attempt.
+        proxy: URL of a proxy; ``None``: that of the environment, if ``trust_env``.
         trust_env: Whether a proxy of the environment is used.
     """
 
     ssl: SSLContext
     timeouts: Timeouts
+    proxy: str | None = field(repr=repr_masked)
     trust_env: bool
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
+from typing import Protocol
 
 from attrs import field, frozen
 
@@ -11,11 +13,12 @@ from kfq_async.callbacks.urls import CallbackUrls
 from kfq_async.cli.onboard.options import SECRET_VARIABLE, create_callback_urls, parse_callback_secrets
 from kfq_async.cli.options import UsageError
 from kfq_async.errors import LedgerError
+from kfq_async.languages import gettext
 from kfq_async.models.fields import SECRET
-from kfq_async.onboarding import SqliteLedger, State
+from kfq_async.onboarding import Entry, State
 from kfq_async.onboarding.ledgers.base import Hashes
 
-__all__ = ["Binding", "Callbacks", "default_ledger"]
+__all__ = ["DEFAULT_KEY", "Binding", "BoundLedger", "Callbacks", "default_ledger"]
 
 LEDGER_SUFFIX = ".ledger"
 DEFAULT_KEY = "credit code and account"
@@ -35,9 +38,40 @@ def default_ledger(source: Path) -> Path:
     if len(others) > 1:
         names = ", ".join(path.name for path in others)
         raise UsageError(
-            f"{source.parent} holds several ledgers ({names}); name one of them, or a new one, by --ledger"
+            gettext(
+                "{folder} holds several ledgers ({names}); name one of them, or a new one, by --ledger",
+                folder=source.parent,
+                names=names,
+            )
         )
     return others[0]
+
+
+class BoundLedger(Protocol):
+    """The part of a ledger that remembers what it is bound to."""
+
+    path: Path
+
+    @property
+    def secret(self) -> bytes:
+        """The key of the hashes."""
+        ...
+
+    async def fact(self, name: str) -> str | None:
+        """Return the fact of this name, or ``None``."""
+        ...
+
+    async def record_fact(self, name: str, value: str) -> str:
+        """Store a fact unless there is one of this name; return the one that holds."""
+        ...
+
+    async def replace_fact(self, name: str, value: str) -> None:
+        """Store a fact in place of the one of this name."""
+        ...
+
+    def entries(self, states: Collection[State], /) -> AsyncIterator[Entry]:
+        """Iterate over the entries in these states."""
+        ...
 
 
 @frozen
@@ -62,7 +96,7 @@ class Binding:
     page: str | None
     notify: str | None
 
-    async def apply(self, ledger: SqliteLedger) -> tuple[str, Callbacks]:
+    async def apply(self, ledger: BoundLedger) -> tuple[str, Callbacks]:
         """Check the ledger, store what it does not know yet, and return a line on its tenant, and the callbacks.
 
         Raises `LedgerError` if it belongs to another platform, key or tenant: every row would be requested again, or
@@ -78,14 +112,14 @@ class Binding:
         tenant = await self._apply_tenant(ledger)
         return tenant, await self._apply_callbacks(ledger)
 
-    async def _apply_tenant(self, ledger: SqliteLedger) -> str:
+    async def _apply_tenant(self, ledger: BoundLedger) -> str:
         if self.token is None:
-            return "not checked, since no token is given"
+            return gettext("not checked, since no token is given")
         fingerprint = Hashes(ledger.secret).token(self.token).hex()
         shown = f"token #{fingerprint[:SHOWN_DIGITS]}"
         recorded = await ledger.fact("tenant")
         if recorded == fingerprint:
-            return f"{shown}, as in the last run"
+            return gettext("{token}, as in the last run", token=shown)
         if recorded is not None and not self.new_token and await _has_orders(ledger):
             raise LedgerError(
                 f"{ledger.path} belongs to another tenant (token #{recorded[:SHOWN_DIGITS]}, not "
@@ -93,9 +127,9 @@ class Binding:
                 "the token is a new one of the same enterprise"
             )
         await ledger.replace_fact("tenant", fingerprint)
-        return f"{shown}, new to the ledger"
+        return gettext("{token}, new to the ledger", token=shown)
 
-    async def _apply_callbacks(self, ledger: SqliteLedger) -> Callbacks:
+    async def _apply_callbacks(self, ledger: BoundLedger) -> Callbacks:
         """Remember the URLs that are given, or return those of the last run."""
         known = [(page, notify) for page, notify in json.loads(await ledger.fact("callbacks") or "[]")]
         if self.page is not None and self.notify is not None:
@@ -109,11 +143,13 @@ class Binding:
                 create_callback_urls(page, notify, [secret]) for page, notify in known for secret in secrets
             ]
         except UsageError as error:
-            raise UsageError(f"the ledger's callback URLs need {SECRET_VARIABLE}; {error}") from None
+            raise UsageError(
+                gettext("the ledger's callback URLs need {variable}; {error}", variable=SECRET_VARIABLE, error=error)
+            ) from None
         return Callbacks(first, tuple(earlier))
 
 
-async def _has_orders(ledger: SqliteLedger) -> bool:
+async def _has_orders(ledger: BoundLedger) -> bool:
     """Return whether the ledger holds links, or requests that may have led to one."""
     found = False
     async for _ in ledger.entries([State.LINKED, State.UNKNOWN]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -12,27 +12,31 @@ from typing import Annotated, TypeVar
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from kfq_async.cli.onboard.binding import Binding, default_ledger
-from kfq_async.cli.onboard.ledgers import Selection, list_links, read_status, reissue_selected
+from kfq_async.cli.onboard.binding import DEFAULT_KEY, Binding, default_ledger
+from kfq_async.cli.onboard.ledgers import Selection, finished_values, read_status, reissue_selected
+from kfq_async.cli.onboard.links import LinkList, list_links, write_links
 from kfq_async.cli.onboard.options import (
     OnboardOptions,
+    SourceOptions,
     check_callback_options,
-    parse_columns,
     parse_concurrency,
     parse_rate_limit,
 )
 from kfq_async.cli.onboard.run import INTERRUPTED, OnboardRun, RunFiles, dry_run
-from kfq_async.cli.options import DEFAULT_BASE_URL, BaseUrl, Flag, JsonOutput, Token, UsageError
+from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, ConnectionOptions, Flag, JsonOutput, UsageError
 from kfq_async.cli.terminal import print_json, print_line
-from kfq_async.errors import LedgerError, OnboardingError
+from kfq_async.errors import OnboardingError
+from kfq_async.languages import gettext, ngettext
 from kfq_async.onboarding import FileSource, SqliteLedger, default_output
+from kfq_async.onboarding.input.csv import escape_formula
 from kfq_async.redaction import printable
-from kfq_async.session import AsyncSession
 
 __all__ = ["app"]
 
 T = TypeVar("T")
 NO_OPTIONS = OnboardOptions()
+Reading = Annotated[SourceOptions, Parameter(name="*")]
+READ_AS_DETECTED = SourceOptions()
 MAX_LISTED_ROWS = 20
 
 app: App = App(name="onboard")
@@ -43,8 +47,8 @@ def onboard(
     source: Path,
     *,
     options: Annotated[OnboardOptions, Parameter(name="*")] = NO_OPTIONS,
-    token: Token = None,
-    base_url: BaseUrl = DEFAULT_BASE_URL,
+    reading: Reading = READ_AS_DETECTED,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Request links for the companies of a spreadsheet, and write them next to its columns.
 
@@ -56,13 +60,9 @@ def onboard(
     ----------
     source
         CSV, XLSX, XLS or JSON Lines, with Chinese or English headings.
-    token
-        appAuthToken of your enterprise.
-    base_url
-        Base URL of the platform, including the context path.
     """
     console = Console(stderr=True, highlight=False)
-    run = _configure(source, options, token, base_url, console)
+    run = _configure(source, options, reading, connection, console)
     for notice in run.source.notices:
         print_line(console, notice, style="dim")
     try:
@@ -70,28 +70,21 @@ def onboard(
     except OnboardingError as error:
         raise UsageError(str(error)) from None
     except asyncio.CancelledError:
-        print_line(console, "Interrupted. Run the same command again to resume.", style="yellow")
+        print_line(console, gettext("Interrupted. Run the same command again to resume."), style="yellow")
         return INTERRUPTED
 
 
-def _configure(source: Path, options: OnboardOptions, token: str | None, base_url: str, console: Console) -> OnboardRun:
-    if not token and not options.dry_run:
-        raise UsageError("the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN, or use --dry-run")
-    concurrency = parse_concurrency(options.concurrency, base_url)
-    check_callback_options(options.page, options.notify)
-    try:
-        rows = FileSource(
-            source,
-            key=options.key,
-            columns=parse_columns(options.column),
-            strict=options.strict,
-            sheet=options.sheet,
-            encoding=options.encoding,
-            header_row=options.header_row,
+def _configure(
+    source: Path, options: OnboardOptions, reading: SourceOptions, connection: ConnectionOptions, console: Console
+) -> OnboardRun:
+    if not connection.token and not options.dry_run:
+        raise UsageError(
+            gettext("the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN, or use --dry-run")
         )
-        session = AsyncSession(token or "none", base_url=base_url, concurrency=concurrency)
-    except ValueError as error:  # invalid file or option
-        raise UsageError(str(error)) from None
+    concurrency = parse_concurrency(options.concurrency, connection.base_url)
+    check_callback_options(options.page, options.notify)
+    rows = reading.open(source, key=options.key, strict=options.strict, show_key=options.show_key)
+    session = connection.create_session(connection.token or "none", concurrency=concurrency)
     return OnboardRun(
         files=RunFiles(
             source=source,
@@ -100,9 +93,9 @@ def _configure(source: Path, options: OnboardOptions, token: str | None, base_ur
             report=options.report or source.with_suffix(".report.html"),
         ),
         binding=Binding(
-            base_url=base_url,
+            base_url=connection.base_url,
             key=options.key,
-            token=token,
+            token=connection.token,
             new_token=options.new_token,
             page=options.page,
             notify=options.notify,
@@ -115,6 +108,7 @@ def _configure(source: Path, options: OnboardOptions, token: str | None, base_ur
         rate_limit=parse_rate_limit(options.rate_limit),
         retry_refused=options.retry_refused,
         strict=options.strict,
+        as_json=connection.json_,
         console=console,
     )
 
@@ -141,8 +135,20 @@ def status(ledger: Path, *, json_: JsonOutput = False) -> int:
 
 
 @app.command
-def links(ledger: Path, *, unfinished: Flag = False, json_: JsonOutput = False) -> int:
+def links(
+    ledger: Path,
+    *,
+    unfinished: Flag = False,
+    source: Path | None = None,
+    reading: Reading = READ_AS_DETECTED,
+    out: Path | None = None,
+    force: Flag = False,
+    show_key: Flag = False,
+    json_: JsonOutput = False,
+) -> int:
     """List the links of a ledger, one per line: row, key, order, status, link. Links are secrets.
+
+    With --source, each line also has company, operator and contact after the row: the list of whom to remind.
 
     Parameters
     ----------
@@ -150,15 +156,49 @@ def links(ledger: Path, *, unfinished: Flag = False, json_: JsonOutput = False) 
         Ledger of `kfq onboard`.
     unfinished
         Only companies to remind: those that have not finished, according to notifications.
+    source
+        File of companies from which the names are taken; only its rows are listed.
+    out
+        File to write, with --source: .xlsx, .csv or .jsonl.
+    force
+        Replace a file at --out that is no list of this ledger.
+    show_key
+        Show keys that are no credit code, such as your own numbers.
     json_
         Print JSON Lines instead of tab-separated text.
     """
-    for link in _with_ledger(ledger, lambda opened: list_links(opened, unfinished=unfinished), exclusive=False):
-        if json_:
-            print_json(link)
-        else:
-            sys.stdout.write("\t".join(map(_cell, link.values())) + "\n")
+    if out is not None and source is None:
+        raise UsageError(gettext("--out needs --source, the file with the names of the companies"))
+
+    async def work(opened: SqliteLedger) -> LinkList:
+        rows = None if source is None else await _open_source(opened, source, reading, show_key=show_key)
+        found = await list_links(opened, rows, unfinished=unfinished, show_key=show_key)
+        if out is not None and source is not None:
+            await write_links(opened, found.links, out, source=source, force=force)
+        return found
+
+    found = _with_ledger(ledger, work, exclusive=False)
+    console = Console(stderr=True, highlight=False)
+    if found.not_in_source:
+        notice = ngettext(
+            "one linked company of the ledger is not in {source}",
+            "{count} linked companies of the ledger are not in {source}",
+            found.not_in_source,
+            source=source,
+        )
+        print_line(console, notice, style="yellow")
+    if out is not None:
+        print_line(console, gettext("links: {out}", out=out))
+        return 0
+    for link in found.links:
+        _print_values(link.values(), as_json=json_)
     return 0
+
+
+async def _open_source(ledger: SqliteLedger, path: Path, reading: SourceOptions, *, show_key: bool) -> FileSource:
+    """Open a file of companies that are identified as in the ledger."""
+    key = await ledger.fact("key")
+    return await asyncio.to_thread(reading.open, path, key=None if key == DEFAULT_KEY else key, show_key=show_key)
 
 
 @app.command
@@ -169,6 +209,8 @@ def reissue(
     withdrawn: Flag = False,
     key: Annotated[list[str] | None, Parameter(negative=())] = None,
     even_unknown: Flag = False,
+    show_key: Flag = False,
+    json_: JsonOutput = False,
 ) -> int:
     """Open the next generation of companies, so that the next run requests a new order for each.
 
@@ -184,20 +226,41 @@ def reissue(
         One company, repeatable: its credit code, or CREDIT_CODE,ACCOUNT, or its cell in the key column.
     even_unknown
         Accept a key even if the result of its last request is unknown: there may then be two orders.
+    show_key
+        Show keys that are no credit code in messages.
+    json_
+        Print JSON instead of text.
     """
     if not (expired or withdrawn or key):
-        raise UsageError("name the companies; give --expired, --withdrawn or --key")
-    selection = Selection(expired=expired, withdrawn=withdrawn, keys=tuple(key or ()), even_unknown=even_unknown)
+        raise UsageError(gettext("name the companies; give --expired, --withdrawn or --key"))
+    selection = Selection(
+        expired=expired, withdrawn=withdrawn, keys=tuple(key or ()), even_unknown=even_unknown, show_key=show_key
+    )
     rows = _with_ledger(ledger, lambda opened: reissue_selected(opened, selection))
-    listed = ", ".join(map(str, rows[:MAX_LISTED_ROWS])) + (" …" if len(rows) > MAX_LISTED_ROWS else "")
-    subject = "1 company has" if len(rows) == 1 else f"{len(rows)} companies have"
-    place = f": {'row' if len(rows) == 1 else 'rows'} {listed}. Run kfq onboard again to request their orders"
-    print_line(Console(), f"{subject} a new generation{place if rows else ''}.")
+    if json_:
+        print_json({"reissued": len(rows), "rows": rows})
+        return 0
+    listed = ", ".join(map(str, rows[:MAX_LISTED_ROWS]))
+    more = " \N{HORIZONTAL ELLIPSIS}" if len(rows) > MAX_LISTED_ROWS else ""
+    text = ngettext(
+        "1 company has a new generation: row {rows}. Run kfq onboard again to request its order.",
+        "{count} companies have a new generation: rows {rows}. Run kfq onboard again to request their orders.",
+        len(rows),
+        rows=f"{listed}{more}",
+    )
+    print_line(Console(), text if rows else gettext("no company was selected"))
     return 0
 
 
 @app.command
-def purge(ledger: Path, *, finished_before: datetime) -> int:
+def purge(
+    ledger: Path,
+    *,
+    finished_before: datetime,
+    dry_run: Flag = False,
+    show_key: Flag = False,
+    json_: JsonOutput = False,
+) -> int:
     """Delete companies that finished before a day (identified, withdrawn, expired or refused), with all generations.
 
     First remove them from the spreadsheet: a deleted company that is still there would be requested again.
@@ -208,10 +271,26 @@ def purge(ledger: Path, *, finished_before: datetime) -> int:
         Ledger of `kfq onboard`.
     finished_before
         Day such as 2026-01-31, in the time zone of this machine.
+    dry_run
+        List the companies, one per line: row, key, order, status. Delete nothing.
+    show_key
+        Show keys that are no credit code, such as your own numbers.
+    json_
+        Print JSON instead of text.
     """
     moment = finished_before.astimezone().timestamp()
+    if dry_run:
+        found = _with_ledger(ledger, lambda opened: opened.finished(moment), exclusive=False)
+        for entry in found:
+            _print_values(finished_values(entry, show_key=show_key), as_json=json_)
+        text = ngettext("1 company would be deleted", "{count} companies would be deleted", len(found))
+        print_line(Console(stderr=True), text)
+        return 0
     count = _with_ledger(ledger, lambda opened: opened.purge(moment))
-    print_line(Console(), f"{count} {'company' if count == 1 else 'companies'} deleted")
+    if json_:
+        print_json({"deleted": count})
+    else:
+        print_line(Console(), ngettext("1 company deleted", "{count} companies deleted", count))
     return 0
 
 
@@ -223,12 +302,20 @@ def _with_ledger(path: Path, use: Callable[[SqliteLedger], Awaitable[T]], *, exc
             return await use(ledger)
 
     if not path.is_file():
-        raise UsageError(f"{path} does not exist; give the ledger of kfq onboard")
+        raise UsageError(gettext("{path} does not exist; give the ledger of kfq onboard", path=path))
     try:
         return asyncio.run(work())
-    except LedgerError as error:
+    except OnboardingError as error:
         raise UsageError(str(error)) from None
 
 
+def _print_values(values: Mapping[str, object], *, as_json: bool) -> None:
+    """Print a line of values, which may be opened in a spreadsheet program."""
+    if as_json:
+        print_json(values)
+    else:
+        sys.stdout.write("\t".join(map(_cell, values.values())) + "\n")
+
+
 def _cell(value: object) -> str:
-    return "-" if value is None else printable(str(value))
+    return "-" if value is None else escape_formula(printable(str(value)))

@@ -10,17 +10,17 @@ from typing import Any
 from attrs import frozen
 
 from kfq_async.cli.options import UsageError
+from kfq_async.languages import gettext
 from kfq_async.models.fields import new_id
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.onboarding import Entry, SqliteLedger, State
 from kfq_async.onboarding.decisions import next_generation
-from kfq_async.onboarding.keys import canonical_account, canonical_code, combine_key, former_keys
+from kfq_async.onboarding.keys import canonical_account, canonical_code, combine_key, displayable, former_keys
 from kfq_async.onboarding.ledgers.base import Hashes
-from kfq_async.onboarding.output.texts import identity_status_text
+from kfq_async.onboarding.output.texts import identity_status_text, state_text
 
-__all__ = ["LedgerStatus", "Selection", "list_links", "read_status", "reissue_selected"]
+__all__ = ["LedgerStatus", "Selection", "finished_values", "read_status", "reissue_selected", "shown_key"]
 
-FINAL_STATUSES = frozenset(status for status in IdentityStatus if status.final)
 MAX_LISTED_RANGES = 20
 
 
@@ -41,6 +41,12 @@ class Selection:
     keys: tuple[str, ...]
     even_unknown: bool
     """Whether a company whose last result is unknown may be among ``keys``."""
+    show_key: bool
+    """Whether messages name keys that are no credit code."""
+
+    def option(self, key: str) -> str:
+        """Return the option of a key for messages."""
+        return f"--key {key}" if self.show_key or displayable(canonical_code(key)) else "--key"
 
 
 async def read_status(ledger: SqliteLedger) -> LedgerStatus:
@@ -53,37 +59,41 @@ async def read_status(ledger: SqliteLedger) -> LedgerStatus:
             statuses[identity_status_text(entry.status)] += 1
     run = await ledger.last_run()
     last = None if run is None else {"began": _format(run.began_at), "ended": _format(run.ended_at), **run.counts}
+    names = Counter({state_text(state): count for state, count in states.items()})
     lines = [
-        f"{states.total()} companies: {_format_counts(states)}",
-        f"linked companies: {_format_counts(statuses)}",
+        gettext("{count} companies: {counts}", count=states.total(), counts=_format_counts(names)),
+        gettext("linked companies: {counts}", counts=_format_counts(statuses)),
         *([] if last is None else _last_run_lines(last)),
     ]
     return LedgerStatus({"companies": dict(states), "linked": dict(statuses), "last_run": last}, lines)
 
 
 def _last_run_lines(last: dict[str, Any]) -> list[str]:
-    lines = [f"last run: {last['began']} to {last['ended'] or 'now (in progress, or killed)'}"]
+    ended = last["ended"] or gettext("now (in progress, or killed)")
+    lines = [gettext("last run: {began} to {ended}", began=last["began"], ended=ended)]
     if ranges := last.get("invalid_rows"):
         listed = ", ".join(
             str(first) if first == end else f"{first}-{end}" for first, end in ranges[:MAX_LISTED_RANGES]
         )
-        lines.append(f"invalid rows, never sent: {listed}{' …' if len(ranges) > MAX_LISTED_RANGES else ''}")
+        more = " \N{HORIZONTAL ELLIPSIS}" if len(ranges) > MAX_LISTED_RANGES else ""
+        lines.append(gettext("invalid rows, never sent: {rows}", rows=f"{listed}{more}"))
     return lines
 
 
-async def list_links(ledger: SqliteLedger, *, unfinished: bool) -> list[dict[str, object]]:
-    """Return the links by row; with ``unfinished``, only those of companies without a final status."""
-    return [
-        {
-            "row": entry.row_number,
-            "key": entry.label,
-            "orderNo": entry.order_no,
-            "status": None if entry.status is None else identity_status_text(entry.status),
-            "authUrl": entry.auth_url,
-        }
-        async for entry in ledger.entries([State.LINKED])
-        if not (unfinished and entry.status in FINAL_STATUSES)
-    ]
+def shown_key(label: str | None, *, show_key: bool) -> str | None:
+    """Return what may be shown of a label; ledgers of earlier versions have others than credit codes."""
+    return label if show_key or label is None else displayable(label)
+
+
+def finished_values(entry: Entry, *, show_key: bool) -> dict[str, object]:
+    """Return the values of a finished company by their name in JSON."""
+    refused = entry.state is State.REFUSED
+    return {
+        "row": entry.row_number,
+        "key": shown_key(entry.label, show_key=show_key),
+        "orderNo": entry.order_no,
+        "status": state_text(entry.state) if refused else identity_status_text(entry.status),
+    }
 
 
 async def reissue_selected(ledger: SqliteLedger, selection: Selection) -> list[int]:
@@ -92,11 +102,14 @@ async def reissue_selected(ledger: SqliteLedger, selection: Selection) -> list[i
     statuses |= {IdentityStatus.WITHDRAWN} if selection.withdrawn else set()
     selected = {entry.key_hash: entry async for entry in ledger.entries([State.LINKED]) if entry.status in statuses}
     for key in selection.keys:
-        entry = await _find_by_key(ledger, key)
+        entry = await _find_by_key(ledger, key, selection.option(key))
         if entry.state is State.UNKNOWN and not selection.even_unknown:
             raise UsageError(
-                f"row {entry.row_number}: the result of its request is unknown, and a new one could lead to a second "
-                "order; run kfq onboard again first, or add --even-unknown"
+                gettext(
+                    "row {row}: the result of its request is unknown, and a new one could lead to a second order; run "
+                    "kfq onboard again first, or add --even-unknown",
+                    row=entry.row_number,
+                )
             )
         selected[entry.key_hash] = entry
     opened = [next_generation(entry, new_id=new_id(), now=time.time()) for entry in selected.values()]
@@ -104,13 +117,17 @@ async def reissue_selected(ledger: SqliteLedger, selection: Selection) -> list[i
     return sorted(entry.row_number for entry in opened)
 
 
-async def _find_by_key(ledger: SqliteLedger, text: str) -> Entry:
+async def _find_by_key(ledger: SqliteLedger, text: str, option: str) -> Entry:
     """Find a company by its label, or by its whole key."""
     labels = {text, canonical_code(text)}
     labelled = [entry async for entry in ledger.entries() if entry.label in labels]
     if len(labelled) > 1:
         rows = ", ".join(str(entry.row_number) for entry in labelled)
-        raise UsageError(f"--key {text} matches the rows {rows}; add the account: --key CREDIT_CODE,ACCOUNT")
+        raise UsageError(
+            gettext(
+                "{option} matches the rows {rows}; add the account: --key CREDIT_CODE,ACCOUNT", option=option, rows=rows
+            )
+        )
     if labelled:
         return labelled[0]
     hashes = Hashes(ledger.secret)
@@ -119,11 +136,16 @@ async def _find_by_key(ledger: SqliteLedger, text: str) -> Entry:
     keys = [hashes.key(key) for key in (text, canonical_code(text), canonical_account(text), *default)]
     for entry in (await ledger.find(keys)).values():
         return entry
-    raise UsageError(f"--key {text} is not in the ledger; list its keys with kfq onboard links LEDGER")
+    raise UsageError(
+        gettext(
+            "{option} is not in the ledger; give CREDIT_CODE,ACCOUNT, or the cell of the key column, as in the input",
+            option=option,
+        )
+    )
 
 
 def _format_counts(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "none"
+    return gettext(", ").join(f"{count} {name}" for name, count in counts.most_common()) or gettext("none")
 
 
 def _format(at: float | None) -> str | None:

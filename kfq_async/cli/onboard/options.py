@@ -14,13 +14,16 @@ from yarl import URL
 
 from kfq_async.callbacks.urls import CallbackUrls
 from kfq_async.cli.options import Flag, UsageError
+from kfq_async.languages import gettext, translate
 from kfq_async.models.hosts import is_loopback
 from kfq_async.models.masking import MaskedBytes, MaskedStr
+from kfq_async.onboarding import FileSource
 from kfq_async.onboarding.runner import CONCURRENCY
 
 __all__ = [
     "SECRET_VARIABLE",
     "OnboardOptions",
+    "SourceOptions",
     "check_callback_options",
     "create_callback_urls",
     "parse_callback_secrets",
@@ -33,6 +36,44 @@ SECRET_VARIABLE = "KFQ_CALLBACK_SECRET"  # noqa: S105  # name of an environment 
 LOOPBACK_CONCURRENCY = 50
 """Default concurrency for a sandbox on this machine, which has no other users."""
 _SECONDS = {"": 1, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
+
+
+@frozen(kw_only=True)
+class SourceOptions:
+    """Options for reading a file of companies.
+
+    Parameters
+    ----------
+    column
+        field=heading for a heading that is not recognised, such as company_name=甲方; repeatable.
+    sheet
+        Sheet of a workbook (default: the first visible one that is not empty).
+    encoding
+        Encoding of a text file: utf-8 or gb18030 (default: detected).
+    header_row
+        Row of the headings (default: the first one, or the one below a title).
+    """
+
+    column: Annotated[list[str] | None, Parameter(negative=())] = None
+    sheet: str | None = None
+    encoding: str | None = None
+    header_row: int | None = None
+
+    def open(self, path: Path, *, key: str | None, strict: bool = False, show_key: bool = False) -> FileSource:
+        """Open a file of companies; raise `UsageError` if it, or an option, cannot be used."""
+        try:
+            return FileSource(
+                path,
+                key=key,
+                columns=parse_columns(self.column),
+                strict=strict,
+                show_key=show_key,
+                sheet=self.sheet,
+                encoding=self.encoding,
+                header_row=self.header_row,
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
 
 @frozen(kw_only=True)
@@ -50,14 +91,8 @@ class OnboardOptions:
         HTML report (default: next to the input, NAME.report.html).
     key
         Heading of the column that identifies a company (default: credit code and account together).
-    column
-        field=heading for a heading that is not recognised, such as company_name=甲方; repeatable.
-    sheet
-        Sheet of a workbook (default: the first visible one that is not empty).
-    encoding
-        Encoding of a text file: utf-8 or gb18030 (default: detected).
-    header_row
-        Row of the headings (default: the first one, or the one below a title).
+    show_key
+        Keep keys that are no credit code readable in the ledger, to find companies by them.
     dry_run
         Check the rows and compare them with the ledger; send and write nothing.
     strict
@@ -86,10 +121,7 @@ class OnboardOptions:
     ledger: Path | None = None
     report: Path | None = None
     key: str | None = None
-    column: Annotated[list[str] | None, Parameter(negative=())] = None
-    sheet: str | None = None
-    encoding: str | None = None
-    header_row: int | None = None
+    show_key: Flag = False
     dry_run: Flag = False
     strict: Flag = False
     yes: Flag = False
@@ -108,7 +140,9 @@ def parse_columns(pairs: Sequence[str] | None) -> dict[str, str]:
     for pair in pairs or ():
         field, equals, heading = pair.partition("=")
         if not (field and equals and heading):
-            raise UsageError(f"--column must be field=heading, such as company_name=甲方, not {pair!r}")
+            raise UsageError(
+                gettext("--column must be field=heading, such as company_name=甲方, not {pair}", pair=repr(pair))
+            )
         columns[field.strip()] = heading
     return columns
 
@@ -118,7 +152,7 @@ def parse_concurrency(value: int | None, base_url: str) -> int:
     if value is None:
         return LOOPBACK_CONCURRENCY if is_loopback(URL(base_url).host or "") else CONCURRENCY
     if value < 1:
-        raise UsageError(f"--concurrency must be at least 1, not {value}")
+        raise UsageError(gettext("--concurrency must be at least 1, not {value}", value=value))
     return value
 
 
@@ -128,7 +162,7 @@ def parse_rate_limit(value: str | None) -> float | None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(?:/([a-z]*))?", value.strip())
     if match is None or (match[2] or "") not in _SECONDS or not float(match[1]):
-        raise UsageError(f"--rate-limit must be like 5/s or 100/min, not {value!r}")
+        raise UsageError(gettext("--rate-limit must be like 5/s or 100/min, not {value}", value=repr(value)))
     return float(match[1]) / _SECONDS[match[2] or ""]
 
 
@@ -137,7 +171,9 @@ def check_callback_options(page: str | None, notify: str | None) -> None:
     if page is None and notify is None:
         return
     if page is None or notify is None:
-        raise UsageError("--page and --notify go together, since both URLs carry the id of their request; give both")
+        raise UsageError(
+            gettext("--page and --notify go together, since both URLs carry the id of their request; give both")
+        )
     create_callback_urls(page, notify, parse_callback_secrets())
 
 
@@ -147,7 +183,7 @@ def parse_callback_secrets() -> list[bytes]:
     try:
         return [MaskedBytes(bytes.fromhex(secret)) for secret in text.split(",")]
     except ValueError:
-        raise UsageError(f"{SECRET_VARIABLE} must hold hexadecimal digits, two per byte") from None
+        raise UsageError(gettext("{name} must hold hexadecimal digits, two per byte", name=SECRET_VARIABLE)) from None
 
 
 def create_callback_urls(page: str, notify: str, secrets: Sequence[bytes]) -> CallbackUrls:
@@ -155,4 +191,6 @@ def create_callback_urls(page: str, notify: str, secrets: Sequence[bytes]) -> Ca
     try:
         return CallbackUrls(secrets, page=page, notify=notify)
     except ValueError as error:
-        raise UsageError(f"--page, --notify or {SECRET_VARIABLE}: {error}") from None
+        raise UsageError(
+            gettext("--page, --notify or {variable}: {error}", variable=SECRET_VARIABLE, error=translate(error))
+        ) from None

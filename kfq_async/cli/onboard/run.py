@@ -7,11 +7,10 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -20,10 +19,12 @@ from attrs import field, frozen
 from rich.console import Console
 
 from kfq_async.cli.onboard.binding import Binding, Callbacks
+from kfq_async.cli.onboard.rehearsal import DryRunLedger
 from kfq_async.cli.options import UsageError
 from kfq_async.cli.progress import ProgressReporter, format_counts
-from kfq_async.cli.terminal import print_line
+from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.errors import LedgerError, OnboardingError, SourceError
+from kfq_async.languages import current_language, gettext, ngettext, translate
 from kfq_async.onboarding import (
     FileSource,
     Onboarding,
@@ -38,6 +39,7 @@ from kfq_async.onboarding import (
 )
 from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
 from kfq_async.onboarding.output.files import atomic_write, check_output, remove_leftovers
+from kfq_async.onboarding.output.texts import reason_text, state_text
 from kfq_async.onboarding.planner import Planner
 from kfq_async.onboarding.runner import BATCH
 from kfq_async.redaction import printable
@@ -54,6 +56,8 @@ LEDGER_SUFFIXES = ("-wal", "-shm", ".key", ".lock")
 """Suffixes of the files next to a ledger."""
 IMPORTANT_FIELDS = {"company_name": "companyName", "account_name": "accountName"}
 """Fields without which nearly every order is a mistake, and their names on the wire."""
+TO_SEND = "to send"
+"""Row of a dry run that a run would send."""
 MAX_LISTED_ROWS = 20
 """Rows with a problem that are listed on the screen; the output has all of them."""
 
@@ -110,6 +114,8 @@ class OnboardRun:
     """Requests per second; ``None``: no limit."""
     retry_refused: bool
     strict: bool
+    as_json: bool
+    """Whether the summary is also printed as JSON on standard output."""
     console: Console = field(repr=False)
 
     def start(self) -> int:
@@ -129,7 +135,7 @@ class OnboardRun:
             self.session() as session,
         ):
             tenant, callbacks = await self.binding.apply(ledger)
-            print_line(self.console, f"tenant: {tenant}")
+            print_line(self.console, gettext("tenant: {tenant}", tenant=tenant))
             await self._claim_outputs(ledger)
             run = Onboarding(
                 session,
@@ -160,13 +166,14 @@ class OnboardRun:
         self.files.check(dry_run=dry_run)
         check_output(self.source, self.files.out)
         count = self.source.count()
-        new = "" if self.files.ledger.exists() else " (new)"
+        new = "" if self.files.ledger.exists() else gettext(" (new)")
         columns = ", ".join(f"{heading} \N{RIGHTWARDS ARROW} {field}" for field, heading in self.source.columns.items())
-        print_line(self.console, f"platform: {self.binding.base_url}")
-        print_line(self.console, f"ledger: {self.files.ledger}{new}")
-        print_line(self.console, f"columns: {columns}")
+        print_line(self.console, gettext("platform: {url}", url=self.binding.base_url))
+        print_line(self.console, gettext("ledger: {path}", path=f"{self.files.ledger}{new}"))
+        print_line(self.console, gettext("columns: {columns}", columns=columns))
         if missing := self._missing_columns():
-            print_line(self.console, f"no column fills {' and '.join(missing)}", style="yellow")
+            text = gettext("no column fills {fields}", fields=gettext(" and ").join(missing))
+            print_line(self.console, text, style="yellow")
         return count
 
     def confirm(self) -> None:
@@ -174,15 +181,20 @@ class OnboardRun:
         missing = self._missing_columns()
         if not missing or self.yes:
             return
-        names = " and ".join(missing)
+        names = gettext(" and ").join(missing)
         if sys.stdin.isatty() and self.console.is_terminal:
-            self.console.print(f"Send the rows without {names}? [y/N] ", end="", markup=False, highlight=False)
+            question = gettext("Send the rows without {fields}? [y/N] ", fields=names)
+            self.console.print(question, end="", markup=False, highlight=False)
             if sys.stdin.readline().strip().lower() in {"y", "yes"}:
                 return
         example = f"--column {missing[0].split()[0]}=HEADING"
         raise UsageError(
-            f"nothing was sent, since no column fills {names}: choose one with {example} (one column may fill two "
-            "fields), or add --yes to send without"
+            gettext(
+                "nothing was sent, since no column fills {fields}: choose one with {example} (one column may fill two "
+                "fields), or add --yes to send without",
+                fields=names,
+                example=example,
+            )
         )
 
     def _missing_columns(self) -> list[str]:
@@ -198,8 +210,13 @@ class OnboardRun:
         for option, path, name, exists in await asyncio.to_thread(self.files.outputs):
             if exists and name not in written and not (self.force or unrecorded):
                 raise UsageError(
-                    f"{path} was not written for {self.files.ledger}: choose another file with {option}, or add "
-                    "--force to replace it"
+                    gettext(
+                        "{path} was not written for {ledger}: choose another file with {option}, or add --force to "
+                        "replace it",
+                        path=path,
+                        ledger=self.files.ledger,
+                        option=option,
+                    )
                 )
             written.add(name)
         await ledger.replace_fact("outputs", json.dumps(sorted(written)))
@@ -219,8 +236,8 @@ class OnboardRun:
             await self._write_files(ledger, run, callbacks, messages.statistics)
         except OnboardingError as error:
             return error
-        for name, path in (("links", self.files.out), ("report", self.files.report)):
-            print_line(self.console, f"{name}: {path}")
+        print_line(self.console, gettext("links: {out}", out=self.files.out))
+        print_line(self.console, gettext("report: {path}", path=self.files.report))
         return None
 
     async def _write_files(self, ledger: SqliteLedger, run: int, callbacks: Callbacks, statistics: Statistics) -> None:
@@ -233,22 +250,42 @@ class OnboardRun:
             decisions = asyncio.run_coroutine_threadsafe(planner.inspect(rows), loop).result()
             return [_to_result(outcome_from_decision(decision)) for decision in decisions]
 
-        await asyncio.to_thread(write_output, self.source, self.files.out, results)
+        await asyncio.to_thread(write_output, self.source, self.files.out, results, language=current_language())
         async for entry in ledger.entries():
             statistics.add(entry)
-        page = report(statistics, made_at=time.time())
+        page = report(statistics, made_at=time.time(), language=current_language())
         await asyncio.to_thread(_write_text, self.files.report, page)
 
     def _print_summary(self, progress: ProgressReporter, messages: _RowMessages, error: OnboardingError | None) -> None:
         messages.print(self.console)
-        counts = format_counts(progress.counts) or "none"
-        summary = f"{progress.counts.total()} companies: {counts}; {progress.sent} sent in {progress.seconds:.1f} s"
+        summary = gettext(
+            "{count} companies: {counts}; {sent} sent in {seconds:.1f} s",
+            count=progress.counts.total(),
+            counts=format_counts(progress.counts) or gettext("none"),
+            sent=progress.sent,
+            seconds=progress.seconds,
+        )
         print_line(self.console, summary, style="bold")
+        if self.as_json:
+            self._print_json(progress, error)
         if error is not None:
-            print_line(self.console, f"kfq: {error}", style="red")
+            print_line(self.console, f"kfq: {translate(error)}", style="red")
         open_rows = progress.counts[OutcomeStatus.UNKNOWN] or progress.counts[OutcomeStatus.PENDING]
         if (error is not None or open_rows) and not isinstance(error, LedgerError):
-            print_line(self.console, "Run the same command again to resume.")
+            print_line(self.console, gettext("Run the same command again to resume."))
+
+    def _print_json(self, progress: ProgressReporter, error: OnboardingError | None) -> None:
+        values = {
+            "companies": progress.counts.total(),
+            **{str(status): progress.counts[status] for status in OutcomeStatus},
+            "sent": progress.sent,
+            "seconds": round(progress.seconds, 1),
+            "out": str(self.files.out),
+            "report": str(self.files.report),
+            "ledger": str(self.files.ledger),
+            "error": None if error is None else str(error),
+        }
+        print_json(values)
 
 
 async def _consume(run: Onboarding, progress: ProgressReporter, messages: _RowMessages) -> OnboardingError | None:
@@ -283,7 +320,14 @@ class _RowMessages:
         if without_link or (has_warning and self._list_warnings):
             self._listed += 1
             if len(self._lines) < MAX_LISTED_ROWS:
-                self._lines.append(f"row {outcome.row_number}: {outcome.status}: {outcome.reason}")
+                self._lines.append(
+                    gettext(
+                        "row {row}: {state}: {reason}",
+                        row=outcome.row_number,
+                        state=state_text(outcome.status),
+                        reason=reason_text(outcome),
+                    )
+                )
         elif has_warning:
             self._warned += 1
 
@@ -292,34 +336,49 @@ class _RowMessages:
         for line in self._lines:
             print_line(console, line, style="yellow")
         if (hidden := self._listed - MAX_LISTED_ROWS) > 0:
-            rest = "with problems" if self._list_warnings else "without a link; the output lists their reasons"
-            print_line(console, f"and {hidden} more rows {rest}", style="yellow")
+            if self._list_warnings:
+                text = gettext("and {count} more rows with problems", count=hidden)
+            else:
+                text = gettext("and {count} more rows without a link; the output lists their reasons", count=hidden)
+            print_line(console, text, style="yellow")
         if self._warned:
-            print_line(
-                console, f"{self._warned} rows have warnings; the output lists them, and --strict refuses such rows"
+            text = ngettext(
+                "1 row has warnings; the output lists them, and --strict refuses such rows",
+                "{count} rows have warnings; the output lists them, and --strict refuses such rows",
+                self._warned,
             )
+            print_line(console, text)
 
 
 def dry_run(run: OnboardRun) -> int:
-    """Check every row and compare it with a copy of the ledger; nothing is sent or written."""
+    """Check every row and compare it with the ledger; nothing is sent, or written anywhere."""
     messages = _RowMessages(list_warnings=True)
     run.preflight(dry_run=True)
-    with tempfile.TemporaryDirectory() as folder:
-        counts = asyncio.run(_count_decisions(run, Path(folder) / "ledger", messages))
+    counts = asyncio.run(_count_decisions(run, messages))
     messages.print(run.console)
-    text = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    print_line(run.console, f"{counts.total()} companies: {text or 'none'}; nothing was sent", style="bold")
+    text = gettext(", ").join(f"{count} {_decision_text(status)}" for status, count in sorted(counts.items()))
+    summary = gettext(
+        "{count} companies: {counts}; nothing was sent", count=counts.total(), counts=text or gettext("none")
+    )
+    print_line(run.console, summary, style="bold")
+    if run.as_json:
+        print_json({"companies": counts.total(), **counts})
     return 1 if counts[OutcomeStatus.INVALID] else 0
 
 
-async def _count_decisions(run: OnboardRun, copy: Path, messages: _RowMessages) -> Counter[str]:
+def _decision_text(status: str) -> str:
+    return gettext("to send") if status == TO_SEND else state_text(status)
+
+
+async def _count_decisions(run: OnboardRun, messages: _RowMessages) -> Counter[str]:
     counts: Counter[str] = Counter()
-    async with _ledger_copy(run.files.ledger, copy) as ledger:
+    path = run.files.ledger
+    async with DryRunLedger.open(path, exists=await asyncio.to_thread(path.exists)) as ledger:
         tenant, callbacks = await run.binding.apply(ledger)
-        print_line(run.console, f"tenant: {tenant}")
+        print_line(run.console, gettext("tenant: {tenant}", tenant=tenant))
         planner = Planner(
             ledger,
-            run=await ledger.begin_run(),
+            run=await ledger.next_run(),
             retry_refused=run.retry_refused,
             strict=run.strict,
             callbacks=callbacks.current,
@@ -329,20 +388,9 @@ async def _count_decisions(run: OnboardRun, copy: Path, messages: _RowMessages) 
         while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
             for decision in await planner.decide(batch):
                 outcome = outcome_from_decision(decision)
-                counts["to send" if isinstance(decision, PendingRequest) else outcome.status] += 1
+                counts[TO_SEND if isinstance(decision, PendingRequest) else outcome.status] += 1
                 messages.record(outcome)
     return counts
-
-
-@asynccontextmanager
-async def _ledger_copy(path: Path, copy: Path) -> AsyncIterator[SqliteLedger]:
-    secret = None
-    if await asyncio.to_thread(path.exists):
-        async with SqliteLedger(path, exclusive=False) as ledger:
-            secret = ledger.secret
-            await ledger.copy(copy)
-    async with SqliteLedger(copy, secret=secret) as ledger:
-        yield ledger
 
 
 class _InterruptHandler:
@@ -378,7 +426,7 @@ class _InterruptHandler:
         self.interrupted = True
         self._stop()
         self._progress.print_message(
-            "Finishing the requests in progress. Press Ctrl-C again to stop at once; nothing is lost."
+            gettext("Finishing the requests in progress. Press Ctrl-C again to stop at once; nothing is lost.")
         )
 
 
@@ -395,6 +443,7 @@ def _to_result(outcome: Outcome) -> Result:
         state=state,
         order_no=outcome.order_no and printable(outcome.order_no),
         auth_url=outcome.auth_url,
-        reason=printable(outcome.reason),
+        reason=printable(reason_text(outcome)),
         client_request_id=outcome.entry.client_request_id if outcome.entry else None,
+        identity_status=outcome.entry.status if outcome.entry else None,
     )

@@ -16,6 +16,7 @@ from kfq_async.cli.findings import Status, print_check, print_checks_as_json
 from kfq_async.cli.options import Flag, JsonOutput, UsageError
 from kfq_async.cli.verify_callback.diagnosis import Expectations, diagnose
 from kfq_async.cli.verify_callback.saved import SavedRequest, parse_head
+from kfq_async.languages import gettext, translate
 from kfq_async.models.masking import MaskedBytes, MaskedStr, mask_text
 from kfq_async.protocol.envelope import parse_timestamp
 from kfq_async.protocol.signing import load_public_key
@@ -71,7 +72,7 @@ def verify_callback(
     head, request_path = _read_head(headers)
     target = mask_text(path or request_path)
     if target is None and not event:
-        raise UsageError("--path is missing: the headers have no request line")
+        raise UsageError(gettext("--path is missing: the headers have no request line"))
     request = SavedRequest(body=_read(body, "--body"), headers=head, path=target or MaskedStr("/"))
     checks = list(diagnose(request, _expectations(public_key or [], app_id, notify, received, tolerance, event=event)))
     if json_:
@@ -92,22 +93,26 @@ def _expectations(
     event: bool,
 ) -> Expectations:
     if key_files and (app_id is None) is not event:
-        raise UsageError("--public-key needs --app-id for an identity notification, or --event for a contract event")
+        raise UsageError(
+            gettext("--public-key needs --app-id for an identity notification, or --event for a contract event")
+        )
     if not 0 <= tolerance < math.inf:
-        raise UsageError(f"--tolerance must be at least 0 seconds, and finite, not {tolerance:g}")
+        raise UsageError(
+            gettext("--tolerance must be at least 0 seconds, and finite, not {seconds:g}", seconds=tolerance)
+        )
     moment = None if received is None else parse_timestamp(received)
     if received is not None and moment is None:
-        raise UsageError("--received must be a number of seconds or milliseconds, or ISO 8601 with a zone")
+        raise UsageError(gettext("--received must be a number of seconds or milliseconds, or ISO 8601 with a zone"))
     urls = _bound_urls(notify) if notify is not None and os.environ.get(SECRET_VARIABLE) and not event else None
     if not key_files and urls is None:
-        raise UsageError(f"give --public-key, or --notify with {SECRET_VARIABLE} in the environment")
+        raise UsageError(gettext("give --public-key, or --notify with {name} in the environment", name=SECRET_VARIABLE))
     keys = []
     for file in key_files:
         try:
             keys.append(_read(file, "--public-key"))
             load_public_key(keys[-1])
         except ValueError as error:
-            raise UsageError(f"--public-key {file}: {error}") from None
+            raise UsageError(f"--public-key {file}: {translate(error)}") from None
     return Expectations(
         keys=tuple(keys),
         app_id=app_id if key_files else None,
@@ -123,25 +128,25 @@ def _bound_urls(notify: str) -> CallbackUrls:
     try:
         key = MaskedBytes(bytes.fromhex(secret))
     except ValueError:
-        raise UsageError(f"{SECRET_VARIABLE} must hold hexadecimal digits, two per byte") from None
+        raise UsageError(gettext("{name} must hold hexadecimal digits, two per byte", name=SECRET_VARIABLE)) from None
     try:
         return CallbackUrls([key], page=notify, notify=notify)
     except ValueError as error:
-        raise UsageError(f"--notify or {SECRET_VARIABLE}: {error}") from None
+        raise UsageError(gettext("--notify or {name}: {error}", name=SECRET_VARIABLE, error=translate(error))) from None
 
 
 def _path_of(notify: str) -> str:
     try:
         return URL(notify).raw_path.rstrip("/") or "/"
     except ValueError:
-        raise UsageError("--notify must be like https://your-domain.com/kfq/notify") from None
+        raise UsageError(gettext("--notify must be like https://your-domain.com/kfq/notify")) from None
 
 
 def _read_head(file: Path) -> tuple[tuple[tuple[str, str], ...], str | None]:
     try:
         return parse_head(_read(file, "--headers").decode())
     except ValueError as error:
-        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+        reason = gettext("it is not UTF-8") if isinstance(error, UnicodeDecodeError) else translate(error)
         raise UsageError(f"--headers {file}: {reason}") from None
 
 
@@ -149,4 +154,4 @@ def _read(file: Path, option: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
-        raise UsageError(f"{option} {file}: {error.strerror}") from None
+        raise UsageError(f"{option} {file}: {translate(error.strerror)}") from None

@@ -22,10 +22,11 @@ __all__ = ["escape_formula", "open_csv"]
 _DECLARATION = re.compile(r"sep=([,;\t|])\s*", re.IGNORECASE)
 _DELIMITERS = (",", ";", "\t")
 # Text that a spreadsheet program takes for a formula, at the start of a cell or behind a character at which it may
-# split the cell: after any number of apostrophes and of blanks that it trims. Writing adds one apostrophe there and
-# reading removes exactly one, so that every text survives the round trip.
+# split the cell: after any number of apostrophes, and of blanks, control and invisible characters, which it may drop.
+# Writing adds one apostrophe there and reading removes exactly one, so that every text survives the round trip.
 _START = r"(?:\A|(?<=[;\t\r\n]))"
-_FORMULA = "'*[ \u00a0\u200b\u3000\ufeff]*[-=+@\t\r\uff0d\uff1d\uff0b\uff20]"
+_IGNORED = "\0-\x08\x0b\x0c\x0e- \x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
+_FORMULA = f"'*[{_IGNORED}]*[-=+@\t\r\uff0d\uff1d\uff0b\uff20]"
 _ESCAPE = re.compile(f"{_START}(?={_FORMULA})")
 _UNESCAPE = re.compile(f"{_START}'(?={_FORMULA})")
 

@@ -62,6 +62,8 @@ class FileSource:
         key: Heading of the column that identifies a company, or a function that returns its key from the request
             (``None``: the row has no key and is invalid). Default: credit code and account together.
         columns: Heading of a field that is not recognised, such as ``{"company_name": "甲方名称"}``.
+        show_key: Whether the ledger stores keys, or codes, readably even if they are no valid credit code, which is
+            public. They are the ``label`` of a row.
         strict: Whether warnings of the checks are errors, so that such rows are not sent.
         checks: Whether numbers and URLs are checked (check digits and the like). ``False`` needs no python-stdnum.
         sheet: Sheet of a workbook. Default: the first visible one that is not empty.
@@ -84,6 +86,7 @@ class FileSource:
         *,
         key: str | Callable[[CorpIdentLinkRequest], str | None] | None = None,
         columns: Mapping[str, str] | None = None,
+        show_key: bool = False,
         strict: bool = False,
         checks: bool = True,
         sheet: str | None = None,
@@ -109,7 +112,7 @@ class FileSource:
             sheets = ", ".join(self._table.other_sheets)
             raise SourceError(f"{error}; or is it another sheet, {sheets}? choose it with --sheet") from None
         self._key_function = key if callable(key) else None
-        self._checks, self._strict = checks, strict
+        self._checks, self._strict, self._show_key = checks, strict, show_key
         used = {*self._columns.indexes.values(), *(() if self._key_column is None else (self._key_column,))}
         self._used_columns = {"", *(column_name(self.headings, index) for index in used)}
 
@@ -180,7 +183,8 @@ class FileSource:
             return self._key_function(request) or None, None
         if self._key_column is not None:
             return self._key_from_cell(self._key_column, cells, problems)
-        return default_key(request)
+        key, label = default_key(request)
+        return key, (canonical_code(code_and_account(request)[0]) or None) if self._show_key else label
 
     def _key_from_cell(
         self, index: int, cells: Sequence[str], problems: list[Problem]
@@ -194,7 +198,7 @@ class FileSource:
             return None, None
         canonical = _CANONICAL.get(field or "")
         key = MaskedStr(canonical(str(value)) if canonical else value)
-        return key, None if field in PERSONAL_FIELDS else displayable(key)
+        return key, key if self._show_key else None if field in PERSONAL_FIELDS else displayable(key)
 
     def _former_keys(self, cells: Sequence[str], request: CorpIdentLinkRequest, key: str | None) -> tuple[str, ...]:
         """Return the keys under which a ledger of an earlier version may hold the row's company."""

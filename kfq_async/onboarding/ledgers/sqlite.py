@@ -89,9 +89,7 @@ SET_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 NEXT_REVISION = "UPDATE facts SET value = value + 1 WHERE name = 'revision' RETURNING value"
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM entries"  # noqa: S608  # our own names
 CURRENT = f"{SELECT} AS it WHERE generation = (SELECT max(generation) FROM entries WHERE key_hash = it.key_hash)"  # noqa: S608
-FINISHED = f"""
-SELECT key_hash FROM ({CURRENT}) WHERE (state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?)
-"""  # noqa: S608
+FINISHED = f"{CURRENT} AND ((state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?))"
 STATUS = "SELECT status FROM entries WHERE client_request_id = ?"
 COMPLETE = "UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ?"
 
@@ -332,6 +330,10 @@ class SqliteLedger:
         query = f"{SELECT} WHERE key_hash = ? ORDER BY generation DESC"
         return await self._do(lambda: list(self._query(query, (key,))))
 
+    async def finished(self, before: float) -> list[Entry]:
+        """Return the companies that `purge` would delete, ordered by row number."""
+        return await self._do(lambda: self._finished(before))
+
     async def purge(self, before: float) -> int:
         """Delete the companies that were finished before this time, in seconds since the epoch; return their number.
 
@@ -339,12 +341,10 @@ class SqliteLedger:
         nothing of them stays readable in the files. Raises `LedgerError` if another process reads the ledger meanwhile,
         which keeps the files from being cleaned.
         """
-        final = tuple(status for status in IdentityStatus if status.final)
-        values = (State.REFUSED, before, *final, before)
 
         def work() -> int:
             with self._transaction(runner=True) as database:
-                found = self._run(FINISHED, values)
+                found = [(entry.key_hash,) for entry in self._finished(before)]
                 database.executemany("DELETE FROM entries WHERE key_hash = ?", found)
             self._run("VACUUM")
             ((busy, _, _),) = self._run("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -356,6 +356,11 @@ class SqliteLedger:
             return len(found)
 
         return await self._do(work)
+
+    def _finished(self, before: float) -> list[Entry]:
+        final = tuple(status for status in IdentityStatus if status.final)
+        query = f"{FINISHED} ORDER BY row_number, key_hash"
+        return list(self._query(query, (State.REFUSED, before, *final, before)))
 
     async def _do(self, work: Callable[[], T]) -> T:
         """Run ``work`` in the ledger's own thread, one call after the other."""

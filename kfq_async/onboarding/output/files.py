@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import errno
-import glob
-import json
 import os
 import re
 import shutil
@@ -14,43 +11,37 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
-from attrs import astuple, field, fields, frozen
+from attrs import field, frozen
 
 from kfq_async.errors import OnboardingError, SourceError
 from kfq_async.models.fields import SECRET
-from kfq_async.models.masking import MaskedStr
-from kfq_async.onboarding.input.csv import escape_formula
-from kfq_async.onboarding.input.table import column_name
+from kfq_async.onboarding.output.tables import XLSX_ROWS, Column, check_columns, require_xlsx, writer_for
+from kfq_async.onboarding.output.texts import identity_status_text, state_text
+from kfq_async.onboarding.records import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
 
-    from xlsxwriter.format import Format
-    from xlsxwriter.worksheet import Worksheet
-
+    from kfq_async.languages import Language
     from kfq_async.onboarding.input import TableRow
     from kfq_async.onboarding.input.source import FileSource
     from kfq_async.onboarding.records import Row
 
 __all__ = [
-    "XLSX_ROWS",
     "Result",
-    "RowWriter",
     "atomic_write",
     "check_output",
     "default_output",
     "remove_leftovers",
-    "require_xlsx",
     "write_output",
-    "writer_for",
 ]
 
-_CHINESE_HEADINGS = ("认证状态", "订单号", "认证链接", "说明", "请求标识")
 _BATCH_SIZE = 500
 """Rows whose results are looked up together."""
+_TEMPORARY = re.compile(r"\..+\.kfq-(?P<process>[0-9]{1,9})-[a-z0-9_]{8}", re.DOTALL)
+"""Name of the folder in which a process writes a file, made by `tempfile`."""
 _ADVICE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
@@ -58,25 +49,20 @@ _ADVICE = {
     errno.EACCES: "choose a writable folder, and close the file in other programs",
     errno.EPERM: "choose a writable folder, and close the file in other programs",
 }
-RowWriter: TypeAlias = "Callable[[Sequence[str]], None]"
-"""Function that writes one row."""
-XLSX_ROWS = 1_048_576
-"""Rows of a sheet, including the headings."""
-_XLSX_CELL_CHARACTERS = 32_767
-# Lone surrogates, and characters that XML cannot hold.
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @frozen
 class Result:
-    """Result of one row: each field is a column of the output, with a Chinese or an English heading.
+    """Result of one row: with the row's number, its fields are columns of the output, under the headings given here.
 
     Attributes:
-        state: 认证状态. ``linked``, ``refused``, ``invalid``, ``unknown`` or ``pending``.
+        state: 申请状态. ``linked``, ``refused``, ``invalid``, ``unknown`` or ``pending``; CSV and XLSX show its name in
+            their language.
         order_no: 订单号. Number of the identification order.
         auth_url: 认证链接. Page where the operator identifies the company. A secret: the link alone opens it.
         reason: 说明. Reason why there is no link, or a warning.
         client_request_id: 请求标识. ``clientRequestId`` of the request.
+        identity_status: 认证状态. `IdentityStatus` of the order, shown by its name; ``None``: no notification yet.
 
     ``None`` is a blank cell.
     """
@@ -86,9 +72,38 @@ class Result:
     auth_url: str | None = field(default=None, **SECRET)
     reason: str | None = None
     client_request_id: str | None = None
+    identity_status: int | None = None
 
 
-_ENGLISH_HEADINGS = tuple(attribute.name for attribute in fields(Result))
+_COLUMNS: dict[Language, tuple[Column, ...]] = {
+    "en": (
+        Column("row", "row", "number"),
+        Column("state", "state"),
+        Column("identity_status", "identity_status"),
+        Column("auth_url", "auth_url", "link"),
+        Column("reason", "reason"),
+        Column("order_no", "order_no"),
+        Column("client_request_id", "client_request_id"),
+    ),
+    "zh": (
+        Column("行号", "row", "number"),
+        Column("申请状态", "state"),
+        Column("认证状态", "identity_status"),
+        Column("认证链接", "auth_url", "link"),
+        Column("说明", "reason"),
+        Column("订单号", "order_no"),
+        Column("请求标识", "client_request_id"),
+    ),
+}
+"""Columns that follow those of the input."""
+_FORMER_HEADINGS = (
+    {"认证状态", "订单号", "认证链接", "说明", "请求标识"},
+    {"state", "order_no", "auth_url", "reason", "client_request_id"},
+)
+"""Headings of results in outputs of earlier versions of the package."""
+_SHEETS: dict[Language, tuple[str, str]] = {"en": ("Companies", "Totals"), "zh": ("企业", "汇总")}
+"""Names of the sheets of a workbook."""
+_TOTAL_TEXTS: dict[Language, tuple[str, str]] = {"en": ("rows", "total"), "zh": ("行数", "合计")}
 
 
 def default_output(path: Path) -> Path:
@@ -106,6 +121,7 @@ def check_output(source: FileSource, out: Path) -> None:
     Reads the whole input if the output is an XLSX, whose number of rows is limited.
     """
     writer_for(out)
+    check_columns(out, _columns(source.headings, "en")[1])
     if out.exists() and out.samefile(source.path):
         raise SourceError(f"{out} is the input; choose another name with --out")
     if out.is_dir() or not os.access(out.parent, os.W_OK):
@@ -118,36 +134,92 @@ def check_output(source: FileSource, out: Path) -> None:
             )
 
 
-def write_output(source: FileSource, out: Path, results: Callable[[Sequence[Row]], Sequence[Result]]) -> None:
-    """Write the columns of the source, followed by the `Result` of each row.
+def write_output(
+    source: FileSource,
+    out: Path,
+    results: Callable[[Sequence[Row]], Sequence[Result]],
+    *,
+    language: Language | None = None,
+) -> None:
+    """Write the columns of the source, followed by the number and the `Result` of each row.
 
     The file is written atomically and readable by its owner only. If the source is an earlier output, its results
-    are replaced.
+    are replaced. In an XLSX links can be clicked (the first 65,530 of up to 2,079 characters), and a second sheet has
+    the totals.
 
     Args:
         source: Input, read once.
         out: Path that ends in .csv, .jsonl or .xlsx.
         results: Function that returns the results of a batch of rows (up to 500), in their order.
+        language: Language of headings and states, ``"en"`` or ``"zh"``; those of JSON Lines are always English.
+            Default: Chinese if most headings of the source are.
 
     Raises `SourceError` for another suffix, and `OnboardingError` if the file cannot be written.
     """
-    kept, headings = _output_columns(source.headings)
-    with atomic_write(out) as file, writer_for(out)(file, headings) as write_row:
+    if out.suffix.lower() == ".jsonl":
+        language = "en"
+    elif language is None:
+        language = _language_of(source.headings)
+    kept, columns = _columns(source.headings, language)
+    sheet, totals_sheet = _SHEETS[language]
+    totals = _Totals(language)
+    with atomic_write(out) as file, writer_for(out)(file, columns, sheet) as table:
         for batch in _batches(source.with_cells()):
             found = results([row for _, row in batch])
             for (table_row, _), result in zip(batch, found, strict=True):
-                write_row([*(table_row.cells[index] for index in kept), *(cell or "" for cell in astuple(result))])
+                copied = [table_row.cells[index] for index in kept]
+                table.write_row([*copied, table_row.row_number, *_result_cells(result, language)])
+                totals.add(result)
+        table.write_totals(totals_sheet, totals.groups())
 
 
-def _output_columns(headings: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Return the indexes of the copied columns, and all headings; results of an earlier run are not copied."""
+def _columns(headings: Sequence[str], language: Language) -> tuple[list[int], list[Column]]:
+    """Return the indexes of the copied columns, and all columns; results of an earlier run are not copied."""
     names = [heading.strip() for heading in headings]
-    result_headings = (_CHINESE_HEADINGS, _ENGLISH_HEADINGS)
-    earlier = {name for group in result_headings if set(group) <= set(names) for name in group}
+    groups = [*({column.heading for column in columns} for columns in _COLUMNS.values()), *_FORMER_HEADINGS]
+    earlier = {name for group in groups if group <= set(names) for name in group}
     kept = [index for index, name in enumerate(names) if name not in earlier]
-    copied = [headings[index] for index in kept]
-    chinese = sum(any("\u4e00" <= character <= "\u9fff" for character in heading) for heading in copied)
-    return kept, [*copied, *(_CHINESE_HEADINGS if chinese * 2 > len(copied) else _ENGLISH_HEADINGS)]
+    return kept, [*(Column(headings[index]) for index in kept), *_COLUMNS[language]]
+
+
+def _language_of(headings: Sequence[str]) -> Language:
+    """Return the language of most headings, those of an earlier run aside."""
+    kept, _ = _columns(headings, "en")
+    chinese = sum(any("\u4e00" <= character <= "\u9fff" for character in headings[index]) for index in kept)
+    return "zh" if chinese * 2 > len(kept) else "en"
+
+
+def _result_cells(result: Result, language: Language) -> list[str]:
+    """Return the cells of a result, in the order of its columns."""
+    state = "" if result.state is None else state_text(result.state, language)
+    status = identity_status_text(result.identity_status, language) if result.state == State.LINKED else ""
+    values = (result.auth_url, result.reason, result.order_no, result.client_request_id)
+    return [state, status, *(value or "" for value in values)]
+
+
+class _Totals:
+    """Numbers of rows by state, and of linked rows by identification state."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+        self._states: Counter[str] = Counter()
+        self._statuses: Counter[str] = Counter()
+
+    def add(self, result: Result) -> None:
+        """Count a row."""
+        state, status, *_ = _result_cells(result, self._language)
+        self._states[state] += 1
+        if status:
+            self._statuses[status] += 1
+
+    def groups(self) -> dict[tuple[str, str], dict[str, int]]:
+        """Return the numbers by heading, the largest first, each group with its sum."""
+        state, status = (column.heading for column in _COLUMNS[self._language][1:3])
+        count, total = _TOTAL_TEXTS[self._language]
+        return {
+            (heading, count): {**dict(counts.most_common()), total: counts.total()}
+            for heading, counts in ((state, self._states), (status, self._statuses))
+        }
 
 
 def _batches(rows: Iterable[tuple[TableRow, Row]]) -> Iterator[list[tuple[TableRow, Row]]]:
@@ -164,7 +236,7 @@ def atomic_write(out: Path) -> Iterator[Path]:
     """
     remove_leftovers(out)
     try:
-        with tempfile.TemporaryDirectory(prefix=f"{_temporary_prefix(out)}{os.getpid()}-", dir=out.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.kfq-{os.getpid()}-", dir=out.parent) as folder:
             file = Path(folder, out.name)
             file.touch(mode=0o600)
             yield file
@@ -179,16 +251,13 @@ def atomic_write(out: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(out: Path) -> None:
-    """Remove the temporary folders in which processes that were killed had begun to write ``out``."""
-    prefix = _temporary_prefix(out)
-    for folder in out.parent.glob(f"{glob.escape(prefix)}*"):
-        process = folder.name.removeprefix(prefix).partition("-")[0]
-        if process.isdecimal() and not _is_running(int(process)):
+    """Remove the temporary folders in which processes that were killed had begun to write ``out``, or a file beside it.
+
+    They hold data of people and links.
+    """
+    for folder in out.parent.glob(".*"):
+        if (found := _TEMPORARY.fullmatch(folder.name)) and not _is_running(int(found["process"])):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _temporary_prefix(out: Path) -> str:
-    return f".{out.name}.kfq-"
 
 
 def _is_running(process: int) -> bool:
@@ -201,84 +270,3 @@ def _is_running(process: int) -> bool:
         except ProcessLookupError:
             return False
     return True
-
-
-def writer_for(file: Path) -> Callable[[Path, Sequence[str]], AbstractContextManager[RowWriter]]:
-    """Return the function that opens a writer for a file's suffix; raises `SourceError` for an unknown suffix."""
-    writer = {".csv": _csv, ".jsonl": _json_lines, ".xlsx": _xlsx}.get(file.suffix.lower())
-    if writer is None:
-        raise SourceError(f"{file}: the output must end in .csv, .jsonl or .xlsx")
-    return writer
-
-
-def require_xlsx() -> None:
-    """Raise `SourceError` if XlsxWriter is not installed."""
-    try:
-        import xlsxwriter  # noqa: F401
-    except ImportError:
-        raise SourceError("writing an XLSX needs XlsxWriter; run pip install 'kfq-async[onboarding]'") from None
-
-
-@contextmanager
-def _csv(file: Path, headings: Sequence[str]) -> Iterator[RowWriter]:
-    """Write UTF-8 with a BOM; without it, Excel assumes the encoding of the system."""
-    with file.open("w", encoding="utf-8-sig", newline="", errors="replace") as stream:
-        # Quoted, so that nothing in a cell is mistaken for a delimiter or for another format.
-        writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
-        writer.writerow([escape_formula(heading) for heading in headings])
-        yield lambda cells: writer.writerow([escape_formula(cell) for cell in cells])
-
-
-@contextmanager
-def _json_lines(file: Path, headings: Sequence[str]) -> Iterator[RowWriter]:
-    names = [column_name(headings, index) for index in range(len(headings))]
-    if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
-        raise SourceError(
-            f"JSON cannot hold two columns {', '.join(repeated)}; rename one, or choose a .csv or .xlsx with --out"
-        )
-    with file.open("w", encoding="utf-8", newline="\n", errors="replace") as stream:
-        yield lambda cells: print(json.dumps(dict(zip(names, cells, strict=True)), ensure_ascii=False), file=stream)
-
-
-@contextmanager
-def _xlsx(file: Path, headings: Sequence[str]) -> Iterator[RowWriter]:
-    """Write a streamed sheet; every cell is text, so there are no formulas and no hyperlinks, which Excel limits."""
-    require_xlsx()
-    import xlsxwriter
-    from xlsxwriter.exceptions import FileCreateError
-
-    # Its temporary files go next to the output, so that they are cleaned up with it.
-    options = {"constant_memory": True, "tmpdir": str(file.parent), "use_zip64": True}
-    book = xlsxwriter.Workbook(str(file), options)
-    sheet = book.add_worksheet()
-    try:
-        yield _row_writer(sheet, book.add_format({"num_format": "@"}), headings)
-        book.close()
-    except FileCreateError as error:
-        raise OSError(*error.args[0].args) from None
-    finally:
-        # XlsxWriter leaves its files open when the disk is full.
-        streams: set[Any] = {sheet.row_data_fh, sheet.fh}
-        for stream in streams - {None}:
-            with suppress(OSError):
-                stream.close()
-
-
-def _row_writer(sheet: Worksheet, text_format: Format, headings: Sequence[str]) -> RowWriter:
-    """Return a function that writes the next row; columns are formatted as text, for cells that are edited later."""
-    sheet.set_column(0, len(headings) - 1, 20, text_format)
-    sheet.freeze_panes(1, 0)
-    row_index = 0
-
-    def write_row(cells: Sequence[str]) -> None:
-        nonlocal row_index
-        if row_index == XLSX_ROWS:
-            raise SourceError(f"an XLSX holds {XLSX_ROWS:,} rows; choose a .csv with --out")
-        for column, cell in enumerate(cells):
-            if cell:
-                text = MaskedStr(_NOT_XML.sub("\ufffd", cell)[:_XLSX_CELL_CHARACTERS])
-                sheet.write_string(row_index, column, text, text_format)
-        row_index += 1
-
-    write_row(headings)
-    return write_row

@@ -6,10 +6,12 @@ from datetime import datetime, tzinfo
 from html import escape
 from typing import TYPE_CHECKING
 
+from kfq_async.languages import Language, current_language, gettext, ngettext, translate, use_language
 from kfq_async.models.zones import CHINA
 from kfq_async.onboarding.output.charts import Segment, column_chart, label_interval, stacked_bar
 from kfq_async.onboarding.output.statistics import MAX_ATTEMPTS
-from kfq_async.onboarding.output.texts import IDENTITY_STATUS_TEXTS, INVALID_TEXTS, STATE_TEXTS
+from kfq_async.onboarding.output.texts import IDENTITY_STATUS_TEXTS, identity_status_text, state_text
+from kfq_async.onboarding.records import OutcomeStatus, State
 from kfq_async.protocol.codes import classify_code
 from kfq_async.protocol.envelope import Envelope, EnvelopeKind
 
@@ -20,18 +22,26 @@ if TYPE_CHECKING:
 
 __all__ = ["STYLE", "report"]
 
+_STATES = (State.LINKED, State.REFUSED, State.UNKNOWN, State.PENDING)
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"), (0.001, "ms"))
+_HTML_LANGUAGES = {"en": "en", "zh": "zh-CN"}
 _RANGE_DASH = "\N{NON-BREAKING HYPHEN}"
 
 
-def report(statistics: Statistics, *, made_at: float, zone: tzinfo = CHINA) -> str:
-    """Return the HTML page of a run's statistics, in Chinese and English.
+def report(statistics: Statistics, *, made_at: float, zone: tzinfo = CHINA, language: Language = "zh") -> str:
+    """Return the HTML page of a run's statistics.
 
     Args:
         statistics: Statistics of all entries of the ledger and of the invalid rows.
         made_at: Time of the report, in seconds since the epoch.
         zone: Time zone in which times are shown. Default: UTC+8.
+        language: ``zh`` (default) or ``en``.
     """
+    with use_language(language):
+        return _page(statistics, made_at, zone)
+
+
+def _page(statistics: Statistics, made_at: float, zone: tzinfo) -> str:
     sections = [
         _outcomes(statistics),
         f'<div class="two">{_throughput(statistics, zone)}{_latency(statistics)}</div>',
@@ -40,48 +50,38 @@ def report(statistics: Statistics, *, made_at: float, zone: tzinfo = CHINA) -> s
         _unknown(statistics),
         _invalid(statistics),
     ]
+    title = escape(gettext("Identification links: report of a run"))
+    made = f"{_format_time(made_at, zone)} {_zone_name(made_at, zone)}"
     return (
-        '<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="{_HTML_LANGUAGES[current_language()]}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="robots" content="noindex"><meta name="referrer" content="no-referrer">'
-        f"<title>企业认证链接 · 批量申请报告</title><style>{STYLE}</style></head>\n<body><main>"
-        f"<h1>{_bilingual('企业认证链接 · 批量申请报告', 'Identification links: report of a run')}</h1>"
-        f'<p class="soft">{_format_time(made_at, zone)} {_zone_name(made_at, zone)} · '
-        f"{_bilingual('仅含数量与行号', 'counts and row numbers only')}</p>{''.join(sections)}</main></body></html>\n"
+        f"<title>{title}</title><style>{STYLE}</style></head>\n<body><main><h1>{title}</h1>"
+        f'<p class="soft">{made} · {escape(gettext("counts and row numbers only"))}</p>'
+        f"{''.join(sections)}</main></body></html>\n"
     )
-
-
-def _bilingual(chinese: str, english: str) -> str:
-    return f"{escape(chinese)} {_english(english)}"
-
-
-def _english(text: str) -> str:
-    return f'<span lang="en">{escape(text)}</span>'
 
 
 def _zone_name(at: float, zone: tzinfo) -> str:
     return datetime.fromtimestamp(at, zone).strftime("%Z")
 
 
-def _section(chinese: str, english: str, content: str) -> str:
-    return f"<section><h2>{_bilingual(chinese, english)}</h2>{content}</section>"
+def _section(title: str, content: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{content}</section>"
 
 
 def _outcomes(statistics: Statistics) -> str:
     """Show all rows as one bar, and the count of each outcome."""
-    outcomes = [(statistics.states[state], str(state), *texts) for state, texts in STATE_TEXTS.items()]
-    outcomes.append((statistics.invalid.count, "invalid", *INVALID_TEXTS))
-    chart = stacked_bar([Segment(count, f"{chinese} {english}", name) for count, name, chinese, english in outcomes])
+    outcomes: list[tuple[int, str]] = [(statistics.states[state], state) for state in _STATES]
+    outcomes.append((statistics.invalid.count, OutcomeStatus.INVALID))
+    chart = stacked_bar([Segment(count, state_text(state), state) for count, state in outcomes])
     legend = "".join(
-        f'<li class="{name}"><b>{count:,}</b>{_bilingual(chinese, english)}'
+        f'<li class="{state}"><b>{count:,}</b>{escape(state_text(state))}'
         f'<div class="soft">{_percentage(count, statistics.rows)}</div></li>'
-        for count, name, chinese, english in outcomes
+        for count, state in outcomes
     )
-    return _section(
-        f"结果：共 {statistics.rows:,} 行",
-        f"outcomes of {statistics.rows:,} rows",
-        f'{chart}<ul class="legend">{legend}</ul>',
-    )
+    title = ngettext("Outcomes of one row", "Outcomes of {count:,} rows", statistics.rows)
+    return _section(title, f'{chart}<ul class="legend">{legend}</ul>')
 
 
 def _percentage(count: int, total: int) -> str:
@@ -95,7 +95,7 @@ def _throughput(statistics: Statistics, zone: tzinfo) -> str:
     """Show calls by their end time."""
     buckets = statistics.throughput.buckets()
     if not buckets:
-        return _section("吞吐量", "throughput", _none())
+        return _section(gettext("Throughput"), _none())
     width = statistics.throughput.width
     first, last = buckets[0][0], buckets[-1][0] + width
     span = f"{_format_time(first, zone)} – {_format_time(last, zone)} {_zone_name(first, zone)}"
@@ -107,12 +107,12 @@ def _throughput(statistics: Statistics, zone: tzinfo) -> str:
     chart = column_chart(
         [count for _, count in buckets],
         ticks,
-        description=f"throughput, {span}",
-        y_label=f"行 / {_format_duration(width)} · rows per {_format_duration(width)}",
-        x_label=f"时间 time ({_zone_name(first, zone)})",
+        description=gettext("throughput, {span}", span=span),
+        y_label=gettext("rows per {seconds}", seconds=_format_duration(width)),
+        x_label=gettext("time ({zone})", zone=_zone_name(first, zone)),
         css_class="time",
     )
-    return _section("吞吐量", "throughput", f'{chart}<p class="soft">{escape(span)}</p>')
+    return _section(gettext("Throughput"), f'{chart}<p class="soft">{escape(span)}</p>')
 
 
 def _tick_format(width: float, span: float) -> str:
@@ -137,26 +137,26 @@ def _latency(statistics: Statistics) -> str:
     """Show calls by their duration, on a logarithmic scale."""
     doublings = statistics.latency.doublings()
     if not doublings:
-        return _section("耗时", "latency", _none())
+        return _section(gettext("Latency"), _none())
     interval = max(-(-len(doublings) // 5), 1)
     quantiles = " · ".join(
         f"{name} <b>{_format_duration(seconds)}</b>"
-        for name, fraction in (("中位数 median", 0.5), ("p90", 0.9), ("p99", 0.99))
+        for name, fraction in ((gettext("median"), 0.5), ("p90", 0.9), ("p99", 0.99))
         if (seconds := statistics.latency.quantile(fraction)) is not None
     )
     chart = column_chart(
         [count for _, count in doublings],
         [(index, _format_duration(doublings[index][0])) for index in range(0, len(doublings), interval)],
-        description="latency of calls",
-        y_label="行 rows",
-        x_label="单行耗时（对数刻度）· time per row (log scale)",
+        description=gettext("latency of calls"),
+        y_label=gettext("rows"),
+        x_label=gettext("time per row (log scale)"),
         css_class="linked",
     )
-    return _section("耗时", "latency", f"{chart}<p>{quantiles}</p>")
+    return _section(gettext("Latency"), f"{chart}<p>{quantiles}</p>")
 
 
 def _none() -> str:
-    return f'<p class="soft">{_bilingual("无", "none")}</p>'
+    return f'<p class="soft">{escape(gettext("none"))}</p>'
 
 
 def _table(rows: Iterable[tuple[str, int]]) -> str:
@@ -168,28 +168,31 @@ def _table(rows: Iterable[tuple[str, int]]) -> str:
 def _identity_statuses(statistics: Statistics) -> str:
     """Show linked rows by the status of the latest notification."""
     counts = dict(statistics.identity_statuses)
-    rows = [(_bilingual(*texts), counts.pop(status, 0)) for status, texts in IDENTITY_STATUS_TEXTS.items()]
+    rows = [(escape(identity_status_text(status)), counts.pop(status, 0)) for status in IDENTITY_STATUS_TEXTS]
     if counts:
-        rows.append((_bilingual("其他状态", "other"), sum(counts.values())))
-    return _section("认证进展", "identification of linked rows", _table(rows))
+        rows.append((escape(gettext("other")), sum(counts.values())))
+    return _section(gettext("Identification of linked rows"), _table(rows))
 
 
 def _attempts(statistics: Statistics) -> str:
     """Show calls by their number of attempts."""
     rows = []
     for attempts, count in sorted(statistics.attempts.items()):
-        chinese = f"{attempts}{'+' if attempts == MAX_ATTEMPTS else ''} 次请求"
-        rows.append((_bilingual(chinese, "requests" if attempts > 1 else "request"), count))
-    return _section("请求次数", "attempts per row", _table(rows) if rows else _none())
+        if attempts == MAX_ATTEMPTS:
+            label = gettext("{count} attempts or more", count=attempts)
+        else:
+            label = ngettext("1 attempt", "{count} attempts", attempts)
+        rows.append((escape(label), count))
+    return _section(gettext("Attempts per row"), _table(rows) if rows else _none())
 
 
 def _refused(statistics: Statistics) -> str:
     """Show refused rows by the platform's error code."""
     groups = [
-        (f"<b>{'–' if code is None else code}</b> {_english(_code_meaning(code))}", rows)
+        (f"<b>{'–' if code is None else code}</b> {escape(translate(_code_meaning(code)))}", rows)
         for code, rows in statistics.refused.items()
     ]
-    return _section("被平台拒绝的行", "refused rows, by error code", _row_groups(groups))
+    return _section(gettext("Refused rows, by error code"), _row_groups(groups))
 
 
 def _code_meaning(code: int | None) -> str:
@@ -198,18 +201,17 @@ def _code_meaning(code: int | None) -> str:
 
 def _unknown(statistics: Statistics) -> str:
     """Show the rows whose result is unknown."""
-    advice = _bilingual(
-        "再次运行同一命令，将以相同的请求标识重试", "run the same command again to retry with the same ids"
-    )
-    return _section("结果未知的行", "unknown rows", _row_groups([(advice, statistics.unknown)]))
+    advice = escape(gettext("run the same command again to retry with the same ids"))
+    return _section(gettext("Unknown rows"), _row_groups([(advice, statistics.unknown)]))
 
 
 def _invalid(statistics: Statistics) -> str:
     """Show the rows that were not sent, by problem."""
     groups = [
-        (f"<b>{escape(column)}</b> {escape(message)}", rows) for (column, message), rows in statistics.problems.items()
+        (f"<b>{escape(column)}</b> {escape(translate(message))}", rows)
+        for (column, message), rows in statistics.problems.items()
     ]
-    return _section("数据无效的行", "invalid rows", _row_groups(groups))
+    return _section(gettext("Invalid rows"), _row_groups(groups))
 
 
 def _row_groups(groups: Sequence[tuple[str, RowNumbers]]) -> str:
@@ -224,7 +226,7 @@ def _row_groups(groups: Sequence[tuple[str, RowNumbers]]) -> str:
 
 def _row_ranges(rows: RowNumbers) -> str:
     ranges = ", ".join(str(first) if first == last else f"{first}{_RANGE_DASH}{last}" for first, last in rows.ranges())
-    return f"{ranges} {_bilingual(f'另有 {rows.more:,} 行', f'and {rows.more:,} more')}" if rows.more else ranges
+    return f"{ranges} {escape(gettext('and {count:,} more', count=rows.more))}" if rows.more else ranges
 
 
 STYLE = """
@@ -240,7 +242,6 @@ body{font:16px/1.6 system-ui,-apple-system,"PingFang SC","Hiragino Sans GB","Mic
 sans-serif;margin:0;background:var(--page);color:var(--ink);overflow-wrap:anywhere}
 main{max-width:64rem;margin:0 auto;padding:2rem 1.2rem 3rem}
 h1{font-size:1.5rem;line-height:1.3;margin:0}h2{font-size:1.05rem;line-height:1.4;margin:0 0 .8rem}
-[lang=en]{color:var(--soft);font-weight:400;font-size:.85em}
 p{margin:.3rem 0}.soft{color:var(--soft);font-size:.85rem}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1.1rem 1.2rem;margin:1rem 0 0}
 .two{display:grid;grid-template-columns:1fr 1fr;gap:0 1rem}.two>section{min-width:0}
@@ -248,7 +249,6 @@ section{background:var(--card);border:1px solid var(--line);border-radius:12px;p
 .legend{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.8rem 1rem;list-style:none;padding:0;
 margin:1.1rem 0 0}
 .legend li{border-left:4px solid var(--none);padding-left:.7rem;line-height:1.35}
-.legend [lang=en]{display:block}
 .legend b{display:block;font-size:1.45rem;line-height:1.2;font-variant-numeric:tabular-nums}
 .chart{display:block;width:100%;height:auto}
 .chart text{fill:var(--soft);font-size:10.5px;text-anchor:start;font-variant-numeric:tabular-nums}

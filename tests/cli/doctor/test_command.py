@@ -224,7 +224,7 @@ def test_invalid_proxy(output: pytest.CaptureFixture[str], monkeypatch: pytest.M
     for name in ("proxy", "hook"):
         assert checks[name]["status"] == "failed"
         assert "all_proxy of the environment" in checks[name]["finding"]
-        assert checks[name]["remedy"] == "correct the variable of the environment"
+        assert checks[name]["remedy"] == "correct --proxy, or the variable of the environment"
 
 
 @pytest.mark.parametrize(

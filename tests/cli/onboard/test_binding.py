@@ -183,8 +183,8 @@ def test_leftovers(connection_options: list[str], tmp_path: Path) -> None:
     source = write(tmp_path / "companies.csv")
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    left = [tmp_path / f".{name}.kfq-{ended.pid}-abc" for name in ("companies.links.csv", "companies.report.html")]
-    kept = [tmp_path / f".companies.links.csv.{name}" for name in (f"kfq-{os.getppid()}-abc", "kfq-notes", "abc")]
+    left = [tmp_path / f".{name}.kfq-{ended.pid}-abcdefgh" for name in ("companies.links.csv", "companies.report.html")]
+    kept = [tmp_path / f".companies.links.csv.{name}" for name in (f"kfq-{os.getppid()}-abcdefgh", "kfq-notes", "abc")]
     for folder in (*left, *kept):
         folder.mkdir()
         (folder / "companies.links.csv").write_text("people")
@@ -234,7 +234,7 @@ def test_callbacks_are_remembered(
     source, ledger = tmp_path / "companies.csv", str(tmp_path / "companies.ledger")
     assert run(["onboard", write(source, 1), *connection_options, *URLS]) == 0
     assert run(["onboard", write(source, 2), *connection_options]) == 0
-    assert run(["onboard", "reissue", ledger, "--key", "C00000"]) == 0
+    assert run(["onboard", "reissue", ledger, "--key", "C00000,0@example.com"]) == 0
     assert run(["onboard", str(source), *connection_options]) == 0
     assert run(["onboard", write(source, 3), *connection_options, *OTHER_URLS]) == 0
     assert run(["onboard", write(source, 4), *connection_options]) == 0

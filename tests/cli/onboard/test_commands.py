@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[3]
+VALID_CODE = "91110000600037341L"
 HEADINGS = "企业名称,统一社会信用代码,经办人账号,经办人姓名,证件号码,手机号,银行卡号"
 
 
@@ -83,14 +84,27 @@ def test_run(
     shown = capsys.readouterr().err
     assert "30 companies: 30 linked; 30 sent in" in shown
     rows = read(tmp_path / "companies.links.csv")
-    assert {row["订单号"] for row in rows} == {order.order_no for order in kfq_sandbox.orders}
+    assert {row["order_no"] for row in rows} == {order.order_no for order in kfq_sandbox.orders}
     assert [row["企业名称"] for row in rows] == [f"公司{number}" for number in range(30)]
-    assert all(row["认证链接"].startswith(kfq_sandbox.origin) for row in rows)
+    assert [row["row"] for row in rows] == [str(number) for number in range(2, 32)]
+    assert {row["identity_status"] for row in rows} == {"no notification"}
+    assert all(row["auth_url"].startswith(kfq_sandbox.origin) for row in rows)
     assert "<svg" in (tmp_path / "companies.report.html").read_text(encoding="utf-8")
     assert run(["onboard", str(source), *connection_options]) == 0
     assert "30 companies: 30 linked; 0 sent in" in capsys.readouterr().err
     assert read(tmp_path / "companies.links.csv") == rows
     assert len(kfq_sandbox.orders) == 30
+
+
+def test_chinese_output(connection_options: list[str], kfq_sandbox: Sandbox, tmp_path: Path) -> None:
+    """With --lang zh, headings and states of the output are Chinese, and the identification state is in it."""
+    source = write(tmp_path, 2)
+    assert run(["onboard", str(source), *connection_options, "--lang", "zh"]) == 0
+    _complete(tmp_path / "companies.ledger", kfq_sandbox.orders[0].client_request_id, 1)
+    assert run(["onboard", str(source), *connection_options, "--lang", "zh"]) == 0
+    rows = read(tmp_path / "companies.links.csv")
+    assert {row["申请状态"] for row in rows} == {"已获链接"}
+    assert sorted(row["认证状态"] for row in rows) == sorted(["已认证", "尚无通知"])
 
 
 def test_rows_without_a_link(
@@ -103,7 +117,7 @@ def test_rows_without_a_link(
     )
     assert run(["onboard", str(source), *connection_options, "--concurrency", "1"]) == 1
     shown = capsys.readouterr().err
-    states = [row["认证状态"] for row in read(tmp_path / "companies.links.csv")]
+    states = [row["state"] for row in read(tmp_path / "companies.links.csv")]
     assert states == ["refused", "invalid", "linked", "invalid"]
     assert "row 2: refused: the platform reported error 31000" in shown
     assert "row 3: invalid: " in shown
@@ -119,6 +133,8 @@ def test_many_rows_with_problems(
     shown = capsys.readouterr().err
     assert shown.count("invalid: ") == 20
     assert "and 5 more rows without a link; the output lists their reasons" in shown
+    assert run(["onboard", str(source), *connection_options, "--dry-run"]) == 1
+    assert "and 5 more rows with problems" in capsys.readouterr().err
 
 
 def test_warnings(connection_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,11 +142,11 @@ def test_warnings(connection_options: list[str], tmp_path: Path, capsys: pytest.
     source = write(tmp_path, 3, f"公司,91110000600037341L,{PERSONAL[2]},,,,")
     assert run(["onboard", str(source), *connection_options]) == 0
     assert "3 rows have warnings; the output lists them" in capsys.readouterr().err
-    reasons = [row["说明"] for row in read(tmp_path / "companies.links.csv")]
+    reasons = [row["reason"] for row in read(tmp_path / "companies.links.csv")]
     assert ["统一社会信用代码" in reason for reason in reasons] == [True, True, True, False]
     other = ["--ledger", str(tmp_path / "strict"), "--force"]
     assert run(["onboard", str(source), *connection_options, *other, "--strict"]) == 1
-    assert [row["认证状态"] for row in read(tmp_path / "companies.links.csv")] == ["invalid"] * 3 + ["linked"]
+    assert [row["state"] for row in read(tmp_path / "companies.links.csv")] == ["invalid"] * 3 + ["linked"]
 
 
 def test_repeated_company(connection_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,9 +155,9 @@ def test_repeated_company(connection_options: list[str], tmp_path: Path, capsys:
     source.write_text("企业名称,信用代码,经办人账号,备注\n" + "甲,C1,甲@example.com,\n" * 2, encoding="utf-8")
     assert run(["onboard", str(source), *connection_options]) == 0
     first, second = read(tmp_path / "companies.links.csv")
-    assert first["认证链接"] == second["认证链接"]
-    assert [row["认证状态"] for row in (first, second)] == ["linked", "linked"]
-    assert "row 2" in second["说明"]
+    assert first["auth_url"] == second["auth_url"]
+    assert [row["state"] for row in (first, second)] == ["linked", "linked"]
+    assert "row 2" in second["reason"]
     shown = capsys.readouterr().err
     assert "columns not used: 备注" in shown
     assert "2 companies: 1 linked, 1 " in shown
@@ -158,7 +174,7 @@ def test_pause(
     assert "paused: the platform reported error 41000" in shown
     assert "Check the token" in shown
     assert "Run the same command again to resume" in shown
-    assert {row["认证状态"] for row in read(tmp_path / "companies.links.csv")} == {"pending"}
+    assert {row["state"] for row in read(tmp_path / "companies.links.csv")} == {"pending"}
     assert run(["onboard", str(source), *connection_options]) == 0
     assert len(kfq_sandbox.orders) == 50
 
@@ -192,7 +208,7 @@ def test_paths(connection_options: list[str], tmp_path: Path) -> None:
     out, ledger, report = (elsewhere / name for name in ("links.jsonl", "l.db", "r.html"))
     files = ["--out", str(out), "--ledger", str(ledger), "--report", str(report)]
     assert run(["onboard", str(source), *connection_options, *files]) == 0
-    assert [json.loads(line)["认证状态"] for line in out.read_text(encoding="utf-8").splitlines()] == ["linked"] * 2
+    assert [json.loads(line)["state"] for line in out.read_text(encoding="utf-8").splitlines()] == ["linked"] * 2
     assert {path.name for path in elsewhere.iterdir()} >= {"links.jsonl", "l.db", "l.db.key", "r.html"}
     assert {path.name for path in tmp_path.iterdir()} == {"companies.csv", "elsewhere"}
 
@@ -285,7 +301,7 @@ def test_status_and_links(
     assert run(["onboard", "links", ledger, "--unfinished", "--json"]) == 0
     left = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {link["orderNo"] for link in left} == {order.order_no for order in kfq_sandbox.orders[1:]}
-    assert {(link["status"], link["key"][0]) for link in left} == {(None, "C")}
+    assert {(link["status"], link["key"]) for link in left} == {(None, None)}
 
 
 def test_full_standard_output(
@@ -315,9 +331,8 @@ def test_empty_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     [
         (["--expired"], [2]),
         (["--withdrawn"], [3]),
-        (["--expired", "--withdrawn", "--key", "C00002"], [2, 3, 4]),
-        (["--key", f"C00003,{PERSONAL[2]}"], [5]),
-        (["--key", "C00000"], [2]),
+        (["--expired", "--withdrawn", "--key", f"C00002,{PERSONAL[2]}"], [2, 3, 4]),
+        (["--key", f"c00003,+86{PERSONAL[2]}"], [5]),
     ],
 )
 def test_reissue(
@@ -353,7 +368,9 @@ def test_reissue_without_companies(
     """If no order expired, no generation is opened."""
     run(["onboard", str(write(tmp_path, 1)), *connection_options])
     assert run(["onboard", "reissue", str(tmp_path / "companies.ledger"), "--expired"]) == 0
-    assert "0 companies have a new generation." in capsys.readouterr().out
+    assert capsys.readouterr().out == "no company was selected\n"
+    assert run(["onboard", "reissue", str(tmp_path / "companies.ledger"), "--expired", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"reissued": 0, "rows": []}
 
 
 def test_reissue_errors(
@@ -368,32 +385,74 @@ def test_reissue_errors(
     source = write(tmp_path, 1, "公司甲,C00000,甲@example.com,,,,", "公司乙,C00009,乙@example.com,,,,")
     ledger = str(tmp_path / "companies.ledger")
     kfq_sandbox.inject_faults(Fault("lose-response"))
-    assert run(["onboard", str(source), *connection_options, "--concurrency", "3"]) == 1
+    assert run(["onboard", str(source), *connection_options, "--concurrency", "3", "--show-key"]) == 1
     capsys.readouterr()
-    for key, message in (
-        ("C00000", "--key C00000 matches the rows 2, 3; add the account"),
-        ("C99999", "--key C99999 is not in the ledger; list its keys"),
-        ("C00009", "row 4: the result of its request is unknown"),
+    for key, text in (
+        ("C00000", "matches the rows 2, 3; add the account"),
+        ("C99999", "is not in the ledger; give CREDIT_CODE,ACCOUNT"),
     ):
-        assert run(["onboard", "reissue", ledger, "--key", key]) == 2
-        assert message in " ".join(capsys.readouterr().err.split())
+        for options, option in (([], "--key"), (["--show-key"], f"--key {key}")):
+            assert run(["onboard", "reissue", ledger, "--key", key, *options]) == 2
+            assert f"kfq: {option} {text}" in " ".join(capsys.readouterr().err.split())
+    assert run(["onboard", "reissue", ledger, "--key", VALID_CODE]) == 2
+    assert f"--key {VALID_CODE} is not in the ledger" in " ".join(capsys.readouterr().err.split())
+    assert run(["onboard", "reissue", ledger, "--key", "C00009"]) == 2
+    assert "row 4: the result of its request is unknown" in " ".join(capsys.readouterr().err.split())
     assert run(["onboard", "reissue", ledger, "--key", "C00009", "--even-unknown"]) == 0
 
 
 def test_purge(
     connection_options: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Companies that finished before the day are deleted, the others are not."""
-    run(["onboard", str(write(tmp_path, 3)), *connection_options])
+    """Companies that finished before the day are listed with --dry-run, and deleted without; the others are not."""
+    kfq_sandbox.inject_faults(Fault("code-31000", times=1))
+    companies = write(tmp_path, 3, f"公司,{VALID_CODE},{PERSONAL[2]},,,,")
+    run(["onboard", str(companies), *connection_options, "--concurrency", "1"])
     ledger = str(tmp_path / "companies.ledger")
-    _complete(tmp_path / "companies.ledger", kfq_sandbox.orders[0].client_request_id, 1)
+    first, last = kfq_sandbox.orders[0], kfq_sandbox.orders[2]
+    for order, status in ((first, 1), (last, 4)):
+        _complete(tmp_path / "companies.ledger", order.client_request_id, status)
     capsys.readouterr()
     assert run(["onboard", "purge", ledger, "--finished-before", "2001-01-31"]) == 0
     assert capsys.readouterr().out == "0 companies deleted\n"
+    assert run(["onboard", "purge", ledger, "--finished-before", "2001-01-31", "--dry-run"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == []
+    assert run(["onboard", "purge", ledger, "--finished-before", "2999-01-31", "--dry-run"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == [
+        "2\t-\t-\trefused",
+        f"3\t-\t{first.order_no}\tidentified",
+        f"5\t{VALID_CODE}\t{last.order_no}\texpired",
+    ]
+    assert shown.err == "3 companies would be deleted\n"
+    assert run(["onboard", "purge", ledger, "--finished-before", "2999-01-31", "--dry-run", "--json"]) == 0
+    listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert listed[0] == {"row": 2, "key": None, "orderNo": None, "status": "refused"}
     assert run(["onboard", "purge", ledger, "--finished-before", "2999-01-31"]) == 0
-    assert capsys.readouterr().out == "1 company deleted\n"
+    assert capsys.readouterr().out == "3 companies deleted\n"
     run(["onboard", "status", ledger])
-    assert "2 companies: 2 linked" in capsys.readouterr().out
+    assert "1 companies: 1 linked" in capsys.readouterr().out
+    assert run(["onboard", "purge", ledger, "--finished-before", "2999-01-31", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"deleted": 0}
+
+
+def test_keys_are_shown_on_demand(
+    connection_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ledger and listings have valid credit codes; other keys only with --show-key in the run, and in the listing."""
+    companies = write(tmp_path, 1, f"公司,{VALID_CODE},{PERSONAL[2]},,,,")
+    ledger = tmp_path / "companies.ledger"
+    run(["onboard", str(companies), *connection_options])
+    assert b"C00000" not in ledger.read_bytes()
+    ledger.unlink()
+    (tmp_path / "companies.ledger.key").unlink()
+    run(["onboard", str(companies), *connection_options, "--show-key", "--force"])
+    assert b"C00000" in ledger.read_bytes()
+    for options, keys in (([], [None, VALID_CODE]), (["--show-key"], ["C00000", VALID_CODE])):
+        capsys.readouterr()
+        assert run(["onboard", "links", str(ledger), "--json", *options]) == 0
+        assert [json.loads(line)["key"] for line in capsys.readouterr().out.splitlines()] == keys
 
 
 def test_no_personal_data(
@@ -401,10 +460,12 @@ def test_no_personal_data(
 ) -> None:
     """Ledger, report and messages hold no personal data; the output does, like the input."""
     kfq_sandbox.inject_faults(Fault("code-31000", probability=0.3))
-    run(["onboard", str(write(tmp_path, 50, "没有键,,," + ",".join(PERSONAL))), *connection_options])
+    companies = write(tmp_path, 50, "没有键,,," + ",".join(PERSONAL), f"公司,{VALID_CODE},{PERSONAL[2]},,,,")
+    run(["onboard", str(companies), *connection_options])
     shown = "".join(capsys.readouterr())
     kept = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.suffix != ".csv")
-    assert b"C00049" in kept
+    assert VALID_CODE.encode() in kept
+    assert b"C00049" not in kept
     for personal in PERSONAL:
         assert personal.encode() not in kept
         assert personal not in shown
@@ -536,7 +597,7 @@ def test_interrupt_before_the_run(
 
     monkeypatch.setattr(SqliteLedger, "_open", interrupted)
     assert run(["onboard", str(source), *connection_options]) == 130
-    assert {row["认证状态"] for row in read(tmp_path / "companies.links.csv")} == {"pending"}
+    assert {row["state"] for row in read(tmp_path / "companies.links.csv")} == {"pending"}
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -570,3 +631,58 @@ def test_kill() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "300 companies, 300 links in the output, 300 orders, 0 companies with two" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_western_terminal(
+    encoding: str, connection_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No command fails where standard output and error lack the characters of a text."""
+    source, ledger = write(tmp_path, 2, "没有键,,,,,,"), str(tmp_path / "companies.ledger")
+    commands = [
+        ["--help"],
+        [str(source), *connection_options, "--dry-run"],
+        [str(source), *connection_options],
+        [str(source), *connection_options, "--lang", "zh", "--retry-refused"],
+        [str(tmp_path / "没有.csv"), *connection_options],
+        ["status", ledger, "--lang", "zh"],
+        ["links", ledger, "--source", str(source)],
+        ["links", ledger, "--source", str(source), "--json"],
+        ["links", ledger, "--source", str(source), "--out", str(tmp_path / "名单.csv")],
+        ["reissue", ledger, "--key", "没有"],
+        ["reissue", ledger, "--key", "没有", "--show-key", "--json"],
+        ["purge", ledger, "--finished-before", "2999-01-31", "--dry-run", "--lang", "zh"],
+        ["purge", ledger, "--finished-before", "2999-01-31", "--lang", "zh"],
+        ["没有"],
+    ]
+    expected = [0, 1, 1, 1, 2, 0, 0, 0, 0, 2, 2, 0, 0, 2]
+    for command, status in zip(commands, expected, strict=True):
+        streams = [io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict") for _ in range(2)]
+        for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+            monkeypatch.setattr(f"sys.{name}", stream)
+        assert run(["onboard", *command]) == status, command
+        for stream in streams:
+            stream.flush()
+        assert b"".join(stream.buffer.getvalue() for stream in streams), command
+
+
+def test_summary_as_json(connection_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json, the numbers of a run are on standard output, in English; messages are on standard error."""
+    source = write(tmp_path, 2, "没有键,,,,,,")
+    assert run(["onboard", str(source), *connection_options, "--dry-run", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == {"companies": 3, "to send": 2, "invalid": 1}
+    assert run(["onboard", str(source), *connection_options, "--json", "--lang", "zh"]) == 1
+    values = json.loads(capsys.readouterr().out)
+    assert {name: values[name] for name in ("companies", "linked", "invalid", "unknown", "sent", "error")} == {
+        "companies": 3,
+        "linked": 2,
+        "invalid": 1,
+        "unknown": 0,
+        "sent": 2,
+        "error": None,
+    }
+    assert [values[name] for name in ("out", "report", "ledger")] == [
+        str(tmp_path / name) for name in ("companies.links.csv", "companies.report.html", "companies.ledger")
+    ]
+    assert run(["onboard", str(source), "--token", "WRONG", *connection_options[2:], "--json", "--new-token"]) == 1
+    assert json.loads(capsys.readouterr().out)["sent"] == 0

@@ -1,6 +1,7 @@
 """CSV and TSV tables."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,8 @@ def test_deleted_file(tmp_path: Path) -> None:
     [
         *(("=1+1", "'=1+1"), ("+86", "'+86"), ("-1", "'-1"), ("@a", "'@a"), ("\t1", "'\t1"), ("\r1", "'\r1")),
         *(("'=1", "''=1"), ("'a", "'a"), ("a=1", "a=1"), ("", ""), (" =1", "' =1"), ("\uff1d1", "'\uff1d1")),
+        *(("\u2003\x0b=1", "'\u2003\x0b=1"), ("\u200e\uff20a", "'\u200e\uff20a"), ("\u2060+1", "'\u2060+1")),
+        *(("\x1f-1", "'\x1f-1"), ("a\u00a0=1", "a\u00a0=1"), ("x\r\u3000=1", "x\r'\u3000=1")),
         *(("\n=1", "\n'=1"), ("\t=1", "'\t'=1"), ("x;=1", "x;'=1"), ("x; '@1", "x; '@1"), ("x;'@1", "x;''@1")),
     ],
 )
@@ -127,9 +130,27 @@ def test_formulas_are_escaped(cell: str, written: str, tmp_path: Path) -> None:
     assert row.cells == ("1", cell)
 
 
-@given(st.text(alphabet="a'=+-@;\t\r\n \u3000\uff1d"))
+@given(st.text(alphabet="a'=+-@;\t\r\n \u3000\uff1d\u2003\u200e\x1f"))
 def test_escaping_is_undone(cell: str) -> None:
     """Reading undoes what writing adds, and no part at which a program may split a cell is a formula."""
     written = escape_formula(cell)
     assert _unescape_formula(written) == cell
-    assert not any(part.lstrip(" \u3000")[:1] in set("=+-@\uff1d") for part in re.split(r"[;\t\r\n]", written))
+    assert not any(
+        part.lstrip(" \u3000\u2003\u200e\x1f")[:1] in set("=+-@\uff1d") for part in re.split(r"[;\t\r\n]", written)
+    )
+
+
+def test_characters_that_a_program_may_drop() -> None:
+    """A formula is recognised behind every blank, control and invisible character but line breaks, which end lines."""
+    dropped = [chr(code) for code in range(0x10000) if is_dropped(chr(code))]
+    assert len(dropped) > 100
+    assert [character for character in dropped if escape_formula(f"{character}=1") != f"'{character}=1"] == []
+
+
+def is_dropped(character: str) -> bool:
+    """Return whether a character is white space, or a control or format character without a glyph."""
+    bidi = unicodedata.bidirectional(character)
+    hidden = unicodedata.category(character) in {"Cc", "Zs", "Zl", "Zp"} or (
+        unicodedata.category(character) == "Cf" and bidi not in {"AL", "AN", "ON"}
+    )
+    return hidden and character not in "\t\r\n"

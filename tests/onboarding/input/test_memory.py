@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kfq_async.onboarding.output.files import writer_for
+from kfq_async.onboarding.output.tables import Column, writer_for
 
 HEADINGS = ["企业名称", "信用代码", "法人", "企业类型", "账号", "经办人", "证件号码", "手机号"]
 # Not ru_maxrss: a process inherits that of its parent, which would hide its own.
@@ -21,11 +21,11 @@ with open("/proc/self/status") as status:
 
 def peak(file: Path, rows: int) -> int:
     """Write a file of this many companies, read it in a process, and return its peak memory in KiB."""
-    with writer_for(file)(file, HEADINGS) as write_row:
+    with writer_for(file)(file, list(map(Column, HEADINGS)), "Sheet") as table:
         for number in range(rows):
             company = f"广州市天河区某某汽车维修服务部{number}"
             mobile = f"138{number:08}"
-            write_row(
+            table.write_row(
                 [
                     company,
                     f"92999999MA{number:08}",

@@ -14,7 +14,7 @@ from kfq_async.models.identity import CorpIdentInfo, CorpIdentLinkRequest
 from kfq_async.onboarding.input.mapping import FIELDS
 from kfq_async.onboarding.input.source import FileSource, request_rows
 from kfq_async.onboarding.keys import default_key
-from kfq_async.onboarding.output.files import writer_for
+from kfq_async.onboarding.output.tables import Column, writer_for
 from kfq_async.onboarding.records import Row
 from workbooks import write_workbook
 
@@ -117,7 +117,7 @@ def test_row_without_a_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "cells", "text", "label"),
     [
-        ("编号", "A-1,甲,张三", "A-1", "A-1"),
+        ("编号", "A-1,甲,张三", "A-1", None),
         ("企业名称", "A-1,甲,张三", "甲", None),
         ("company_name", "A-1,甲,张三", "甲", None),
         ("法人", "A-1,甲,张三", "张三", None),
@@ -125,15 +125,29 @@ def test_row_without_a_key(tmp_path: Path) -> None:
         ("编号", "13800138000,甲,张三", "13800138000", None),
         ("编号", "6222020200112233445,甲,张三", "6222020200112233445", None),
         ("编号", "王秘密,甲,张三", "王秘密", None),
-        ("编号", "91110000MA01234567,甲,张三", "91110000MA01234567", "91110000MA01234567"),
+        ("编号", "91110000MA01234567,甲,张三", "91110000MA01234567", None),
+        ("编号", "91110000600037341L,甲,张三", "91110000600037341L", "91110000600037341L"),
         ("编号", ",甲,张三", None, None),
     ],
 )
 def test_key_column(key: str, cells: str, text: str | None, label: str | None, tmp_path: Path) -> None:
-    """The key is shown as the label if it is a credit code or a short id, and no name or personal number."""
-    (row,) = FileSource(write(tmp_path, "编号,企业名称,法人", cells), key=key)
+    """The key is shown as the label if it is a valid credit code; any key is if the source is told to show it."""
+    file = write(tmp_path, "编号,企业名称,法人", cells)
+    (row,) = FileSource(file, key=key)
     assert (row.key, row.label) == (text, label)
     assert row.invalid is (text is None)
+    (row,) = FileSource(file, key=key, show_key=True)
+    assert (row.key, row.label) == (text, text)
+
+
+@pytest.mark.parametrize(("code", "label"), [("C1", None), ("91110000600037341l", "91110000600037341L"), ("", None)])
+def test_label_of_the_default_key(code: str, label: str | None, tmp_path: Path) -> None:
+    """Of code and account, the code is shown: a valid one always, and another if the source is told to show it."""
+    file = write(tmp_path, "信用代码,账号,企业名称", f"{code},13800138000,甲")
+    (row,) = FileSource(file, checks=False)
+    assert row.label == label
+    (row,) = FileSource(file, checks=False, show_key=True)
+    assert row.label == (code.upper() or None)
 
 
 def test_key_function(tmp_path: Path) -> None:
@@ -304,8 +318,8 @@ def test_problems_do_not_repeat_cells(suffix: str, tmp_path: Path) -> None:
     """Neither problems nor reprs of rows contain personal data."""
     headings = ["法人", "经办人", "证件号码", "手机号", "银行卡号", "账号", "跳转页", "企业类型", "证件类型"]
     file = tmp_path / f"a{suffix}"
-    with writer_for(file)(file, headings) as write_row:
-        write_row([*SECRETS, SECRETS[0], SECRETS[2]])
+    with writer_for(file)(file, list(map(Column, headings)), "Sheet") as table:
+        table.write_row([*SECRETS, SECRETS[0], SECRETS[2]])
     (row,) = FileSource(file, strict=True)
     assert {problem.column for problem in row.problems} == {
         "证件号码",

@@ -7,13 +7,11 @@ import json
 import os
 import resource
 import stat
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from python_calamine import CalamineWorkbook
 
 from kfq_async.errors import OnboardingError, SourceError
 from kfq_async.onboarding.input import open_table
@@ -24,19 +22,19 @@ from kfq_async.onboarding.output.files import (
     check_output,
     default_output,
     remove_leftovers,
-    require_xlsx,
     write_output,
-    writer_for,
 )
 from workbooks import write_workbook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from kfq_async.languages import Language
     from kfq_async.onboarding.records import Row
 
-CHINESE_HEADINGS = ("认证状态", "订单号", "认证链接", "说明", "请求标识")
-ENGLISH_HEADINGS = ("state", "order_no", "auth_url", "reason", "client_request_id")
+CHINESE_HEADINGS = ("行号", "申请状态", "认证状态", "认证链接", "说明", "订单号", "请求标识")
+ENGLISH_HEADINGS = ("row", "state", "identity_status", "auth_url", "reason", "order_no", "client_request_id")
+URL = "https://example.com/"
 
 
 def source(tmp_path: Path, text: str = "税号,备注\n1,=x\n\n2,乙\n") -> FileSource:
@@ -48,7 +46,7 @@ def source(tmp_path: Path, text: str = "税号,备注\n1,=x\n\n2,乙\n") -> File
 
 def linked(rows: Sequence[Row]) -> list[Result]:
     """Return a result for each row, with its row number in the order number."""
-    return [Result("linked", f"O{row.row_number}", "https://example.com/", client_request_id="id") for row in rows]
+    return [Result("linked", f"O{row.row_number}", URL, client_request_id="id", identity_status=1) for row in rows]
 
 
 def read(file: Path) -> list[tuple[str, ...]]:
@@ -57,18 +55,72 @@ def read(file: Path) -> list[tuple[str, ...]]:
     return [table.headings, *(row.cells for row in table.rows())]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".xlsx"])
-def test_results_follow_the_columns(suffix: str, tmp_path: Path) -> None:
-    """The columns are copied and followed by each row's result; no temporary file is left."""
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+@pytest.mark.parametrize(
+    ("language", "headings", "texts"),
+    [
+        ("zh", CHINESE_HEADINGS, ("已获链接", "已认证")),
+        ("en", ENGLISH_HEADINGS, ("linked", "identified")),
+        (None, CHINESE_HEADINGS, ("已获链接", "已认证")),
+    ],
+)
+def test_results_follow_the_columns(
+    suffix: str, language: Language | None, headings: tuple[str, ...], texts: tuple[str, ...], tmp_path: Path
+) -> None:
+    """The columns are copied and followed by row number and result in either language; no temporary file is left."""
     out = tmp_path / f"out{suffix}"
-    write_output(source(tmp_path), out, linked)
+    write_output(source(tmp_path), out, linked, language=language)
     assert read(out) == [
-        ("税号", "备注", *CHINESE_HEADINGS),
-        ("1", "=x", "linked", "O2", "https://example.com/", "", "id"),
-        ("2", "乙", "linked", "O4", "https://example.com/", "", "id"),
+        ("税号", "备注", *headings),
+        ("1", "=x", "2", *texts, URL, "", "O2", "id"),
+        ("2", "乙", "4", *texts, URL, "", "O4", "id"),
     ]
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert {file.name for file in tmp_path.iterdir()} == {"companies.csv", out.name}
+
+
+def test_json_lines_are_english(tmp_path: Path) -> None:
+    """Keys and states of JSON Lines are the same in every language, and the row is a number."""
+    out = tmp_path / "out.jsonl"
+    write_output(source(tmp_path, "税号\n1\n"), out, linked, language="zh")
+    values = ("1", 2, "linked", "identified", URL, "", "O2", "id")
+    assert json.loads(out.read_text(encoding="utf-8")) == dict(zip(("税号", *ENGLISH_HEADINGS), values, strict=True))
+    assert [row.request is not None for row in FileSource(out, checks=False)] == [True]
+
+
+RESULTS = [
+    (Result("linked", "O"), ("linked", "no notification"), ("已获链接", "尚无通知")),
+    (Result("linked", "O", identity_status=4), ("linked", "expired"), ("已获链接", "已失效")),
+    (Result("linked", "O", identity_status=77), ("linked", "77"), ("已获链接", "77")),
+    (Result("refused", reason="x", identity_status=1), ("refused", ""), ("被平台拒绝", "")),
+    (Result("invalid"), ("invalid", ""), ("数据无效", "")),
+    (Result("unknown"), ("unknown", ""), ("结果未知", "")),
+    (Result("pending"), ("pending", ""), ("待申请", "")),
+    (Result(), ("", ""), ("", "")),
+]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_states_and_totals(language: Language, tmp_path: Path) -> None:
+    """Each state has its name, and the second sheet of a workbook has the numbers of rows."""
+    out = tmp_path / "out.xlsx"
+    rows = "".join(f"{number}\n" for number in range(1, len(RESULTS) + 1))
+    write_output(
+        source(tmp_path, f"税号\n{rows}"), out, lambda batch: [result for result, _, _ in RESULTS], language=language
+    )
+    expected = [texts[language == "zh"] for _, *texts in RESULTS]
+    assert [row[2:4] for row in read(out)[1:]] == expected
+    book = CalamineWorkbook.from_path(out)
+    assert book.sheet_names == [["Companies", "Totals"], ["企业", "汇总"]][language == "zh"]
+    first, *rest = book.get_sheet_by_index(1).to_python()
+    assert first == [["state", "rows"], ["申请状态", "行数"]][language == "zh"]
+    total = ["total", "合计"][language == "zh"]
+    gap = rest.index(["", ""], 3)
+    states, statuses = rest[: rest.index([total, 8.0])], rest[gap + 2 :]
+    names = {name for name, _ in expected}
+    assert sorted(states) == sorted([name, 3.0 if name in {"linked", "已获链接"} else 1.0] for name in names)
+    assert statuses[-1] == [total, 3.0]
+    assert {name for name, _ in statuses[:-1]} == {status for _, status in expected if status}
 
 
 def test_existing_output_becomes_private(tmp_path: Path) -> None:
@@ -90,7 +142,7 @@ def test_existing_output_becomes_private(tmp_path: Path) -> None:
     ],
 )
 def test_language_of_the_headings(headings: str, added: tuple[str, ...], tmp_path: Path) -> None:
-    """The new headings are Chinese if most of the others are."""
+    """Without a language, the new headings are Chinese if most of the others are."""
     out = tmp_path / "out.csv"
     write_output(source(tmp_path, headings), out, linked)
     assert read(out) == [(*headings.split(","), *added)]
@@ -101,11 +153,25 @@ def test_output_as_input(headings: str, tmp_path: Path) -> None:
     """The results of an earlier run are replaced, and all other columns survive."""
     first, second = tmp_path / "first.xlsx", tmp_path / "second.xlsx"
     write_output(source(tmp_path, f"{headings},x,y\n1,'=y,z\n"), first, lambda rows: [Result("unknown")] * len(rows))
-    write_output(FileSource(first, checks=False), second, linked)
+    write_output(FileSource(first, checks=False), second, linked, language="en")
     assert read(second) == [
         (headings, "x", "y", *ENGLISH_HEADINGS),
-        ("1", "=y", "z", "linked", "O2", "https://example.com/", "", "id"),
+        ("1", "=y", "z", "2", "linked", "identified", URL, "", "O2", "id"),
     ]
+
+
+FORMER = ["state,order_no,auth_url,reason,client_request_id", "认证状态,订单号,认证链接,说明,请求标识"]
+
+
+@pytest.mark.parametrize("former", FORMER)
+def test_output_of_an_earlier_version_as_input(former: str, tmp_path: Path) -> None:
+    """Its results are replaced too; a column that it had beside them is kept, whatever its heading."""
+    out = tmp_path / "out.csv"
+    write_output(
+        source(tmp_path, f"credit_code,row,行号,{former}\n1,a,b,linked,O,{URL},,id\n"), out, linked, language="en"
+    )
+    assert read(out)[0] == ("credit_code", "row", "行号", *ENGLISH_HEADINGS)
+    assert read(out)[1][:4] == ("1", "a", "b", "2")
 
 
 def test_column_with_the_heading_of_a_result(tmp_path: Path) -> None:
@@ -113,7 +179,7 @@ def test_column_with_the_heading_of_a_result(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     write_output(source(tmp_path, "credit_code,state\n1,CA\n"), out, linked)
     assert read(out)[0] == ("credit_code", "state", *ENGLISH_HEADINGS)
-    assert read(out)[1][:3] == ("1", "CA", "linked")
+    assert read(out)[1][:4] == ("1", "CA", "2", "linked")
 
 
 def test_rows_are_looked_up_in_batches(tmp_path: Path) -> None:
@@ -127,7 +193,7 @@ def test_rows_are_looked_up_in_batches(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     write_output(source(tmp_path, "税号\n" + "1\n" * 1001), out, results)
     assert sizes == [500, 500, 1]
-    assert [row[2] for row in read(out)[1:]] == [f"O{number}" for number in range(2, 1003)]
+    assert [row[6] for row in read(out)[1:]] == [f"O{number}" for number in range(2, 1003)]
 
 
 def test_missing_results(tmp_path: Path) -> None:
@@ -181,7 +247,7 @@ def test_write_that_fails_half_way(suffix: str, tmp_path: Path, request: pytest.
 
 def test_leftovers_of_other_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder of a process is kept while it runs, also as another user; this process has none yet."""
-    theirs, own = (tmp_path / f".out.csv.kfq-{process}-abc" for process in (999_999_999, os.getpid()))
+    theirs, own = (tmp_path / f".out.csv.kfq-{process}-abcd_123" for process in (999_999_999, os.getpid()))
     theirs.mkdir()
     own.mkdir()
 
@@ -194,6 +260,16 @@ def test_leftovers_of_other_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (theirs.exists(), own.exists()) == (True, False)
     remove_leftovers(tmp_path / "out.csv")
     assert not theirs.exists()
+
+
+def test_leftovers_of_other_outputs(tmp_path: Path) -> None:
+    """What was left of a file of another name is removed too, and no folder of another form."""
+    ended, others = "999999999", (".git", ".x.kfq-1x-abcdefgh", "out.csv.kfq-999999999-abcdefgh", ".x.kfq-999999999-a")
+    for name in (f".links.xlsx.kfq-{ended}-abcdefgh", f".c.report.html.kfq-{ended}-0123_xyz", *others):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "people").touch()
+    write_output(source(tmp_path), tmp_path / "out.csv", linked)
+    assert {path.name for path in tmp_path.iterdir()} == {"companies.csv", "out.csv", *others}
 
 
 def test_missing_folder(tmp_path: Path) -> None:
@@ -225,6 +301,8 @@ def test_check_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "XLSX_ROWS", 2)
     with pytest.raises(SourceError, match=r"has more rows than an XLSX can hold \(2\); choose a .csv"):
         check_output(companies, tmp_path / "out.xlsx")
+    with pytest.raises(SourceError, match="JSON cannot hold two columns state; rename one"):
+        check_output(source(tmp_path, "税号,state\n"), tmp_path / "out.jsonl")
 
 
 def test_workbook(tmp_path: Path) -> None:
@@ -240,118 +318,3 @@ def test_workbook(tmp_path: Path) -> None:
 def test_repr_hides_the_link() -> None:
     """A link is a secret, since it alone opens the page."""
     assert "example.com" not in repr(Result("linked", "1", "https://example.com/"))
-
-
-HEADINGS = ("税号", "a;b\tc;d", "名")
-# Lone surrogates cannot be written, and a blank row is skipped on reading.
-CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
-TABLES = st.lists(st.tuples(st.text("0123456789", min_size=1), CELLS, CELLS), min_size=1)
-
-
-def write(file: Path, *rows: tuple[str, ...], headings: tuple[str, ...] = HEADINGS) -> Path:
-    """Write a table."""
-    with writer_for(file)(file, headings) as write_row:
-        for row in rows:
-            write_row(row)
-    return file
-
-
-def read_rows(file: Path) -> list[tuple[str, ...]]:
-    """Return the rows of a table."""
-    return [row.cells for row in open_table(file).rows()]
-
-
-@pytest.mark.parametrize("suffix", [".csv", ".CSV", ".jsonl", ".xlsx", ".XLSX"])
-def test_round_trip(suffix: str, tmp_path: Path) -> None:
-    """Formulas, links and long numbers survive a round trip as text."""
-    rows = [("=1+1", "+86", "'@x"), ("110101199001011237", "https://example.com/", '甲"\r\n，'), ("1", "", "{x}")]
-    file = write(tmp_path / f"a{suffix}", *rows)
-    assert open_table(file).headings == HEADINGS
-    assert read_rows(file) == rows
-
-
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-@given(rows=TABLES)
-def test_round_trip_of_any_text(
-    suffix: str, tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]]
-) -> None:
-    """Any text survives a round trip through CSV and JSON Lines."""
-    file = write(tmp_path_factory.mktemp("any") / f"a{suffix}", *rows)
-    assert read_rows(file) == rows
-
-
-@given(rows=TABLES)
-def test_no_formulas_in_a_csv(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]]) -> None:
-    """No cell of a CSV begins with a character that starts a formula."""
-    file = write(tmp_path_factory.mktemp("any") / "a.csv", *rows)
-    cells = [cell for _, *rest in csv_rows(file) for cell in rest]
-    assert {cell[:1] for cell in cells} & {*"=+-@\t\r"} == set()
-
-
-def csv_rows(file: Path) -> list[list[str]]:
-    """Return the cells as a spreadsheet program would read them."""
-    import csv
-
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        return [*csv.reader(stream)]
-
-
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".xlsx"])
-def test_lone_surrogates_are_replaced(suffix: str, tmp_path: Path) -> None:
-    """A lone surrogate, which no file can hold, is replaced."""
-    ((cell, other, _),) = read_rows(write(tmp_path / f"a{suffix}", ("a\udc80b", "x", "y")))
-    assert (cell[0], cell[2:], other) == ("a", "b", "x")
-
-
-def test_limits_of_a_sheet(tmp_path: Path) -> None:
-    """Control characters are replaced, and a text that is too long for a cell is cut."""
-    ((control, long, escape),) = read_rows(write(tmp_path / "a.xlsx", ("a\x01\x0b\ufffe\tb", "x" * 40_000, "_x0041_")))
-    assert control == "a\ufffd\ufffd\ufffd\tb"
-    assert long == "x" * 32_767
-    assert escape == "_x0041_"
-
-
-def test_many_links(tmp_path: Path) -> None:
-    """Links are written as text, so that the limit of 65,530 hyperlinks per sheet does not apply."""
-    rows = [(f"https://example.com/{number}", "", "") for number in range(65_600)]
-    assert read_rows(write(tmp_path / "a.xlsx", *rows)) == rows
-
-
-def test_full_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More rows than a sheet can hold are an error, and not dropped."""
-    monkeypatch.setattr(files, "XLSX_ROWS", 3)
-    write(tmp_path / "a.xlsx", *[("1", "", "")] * 2)
-    with pytest.raises(SourceError, match="an XLSX holds 3 rows; choose a"):
-        write(tmp_path / "a.xlsx", *[("1", "", "")] * 3)
-
-
-def test_json_keys(tmp_path: Path) -> None:
-    """A column without a heading gets its letters as the key; two columns with one heading are an error."""
-    file = write(tmp_path / "a.jsonl", ("1", "2"), headings=("税号", ""))
-    assert json.loads(file.read_text(encoding="utf-8")) == {"税号": "1", "column B": "2"}
-    with pytest.raises(SourceError, match="two columns 备注; rename one"):
-        write(file, headings=("备注", "税号", "备注 "))
-
-
-def test_unknown_suffix() -> None:
-    """A suffix of no known format is an error."""
-    with pytest.raises(SourceError, match=r"a.xls: the output must end in .csv, .jsonl or .xlsx"):
-        writer_for(Path("a.xls"))
-
-
-def test_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without XlsxWriter the error says how to install it."""
-    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
-    with pytest.raises(SourceError, match=r"pip install 'kfq-async\[onboarding\]'"):
-        require_xlsx()
-    with pytest.raises(SourceError, match="needs XlsxWriter"):
-        write(tmp_path / "a.xlsx")
-
-
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".xlsx"])
-def test_system_errors(suffix: str, tmp_path: Path) -> None:
-    """A file that cannot be created raises the system's error, whichever library writes it."""
-    file = tmp_path / f"a{suffix}"
-    file.mkdir()
-    with pytest.raises(IsADirectoryError):
-        write(file, ("1", "", ""))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from datetime import UTC
 from html import unescape
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kfq_async.onboarding.output.report import report
 from kfq_async.onboarding.output.statistics import Statistics
 from kfq_async.onboarding.records import Entry, Problem, State
+
+if TYPE_CHECKING:
+    from kfq_async.languages import Language
 
 NOON = 1_775_016_000.0
 """2026-04-01 12:00:00 in UTC+8."""
@@ -45,32 +49,43 @@ def statistics() -> Statistics:
     statistics.add(entry(11, State.REFUSED, code=None, attempts=1, seconds=2.0, ended_at=NOON))
     statistics.add(entry(12, State.UNKNOWN, attempts=2))
     statistics.add(entry(13, State.PENDING))
-    statistics.add_invalid(14, [Problem("手机号", "a mobile number has 11 digits")])
+    statistics.add_invalid(14, [Problem("手机号", "must be a whole number")])
     return statistics
 
 
 @pytest.mark.parametrize(
-    "expected",
+    ("chinese", "english"),
     [
-        "共 13 行",
-        "8 已获链接 linked 61.5 %",
-        "1 结果未知 unknown 7.7 %",
-        "2026-04-01 12:00:00 UTC+08:00",
-        "已认证 identified 1",
-        "尚无通知 no notification 1",
-        "2 次请求 requests 1",
-        "5+ 次请求 requests 1",
-        "31101 the enterprise's operator is not verified · 1 10",
-        "– no error code · 1 11",
-        "run the same command again to retry with the same ids · 1 12",
-        "手机号 a mobile number has 11 digits · 1 14",
-        "中位数 median 103 ms · p90 2 s · p99 2 s",  # right within 5 %
-        "11:59:02",
+        ("共 13 行", "Outcomes of 13 rows"),
+        ("8 已获链接 61.5 %", "8 linked 61.5 %"),
+        ("1 结果未知 7.7 %", "1 unknown 7.7 %"),
+        ("2026-04-01 12:00:00 UTC+08:00", "2026-04-01 12:00:00 UTC+08:00"),
+        ("已认证 1", "identified 1"),
+        ("尚无通知 1", "no notification 1"),
+        ("1 次请求 9 2 次请求 1", "1 attempt 9 2 attempts 1"),
+        ("5 次及以上 1", "5 attempts or more 1"),
+        ("31101 企业经办人未实名 · 1 10", "31101 the enterprise's operator is not verified · 1 10"),
+        ("– 无错误码 · 1 11", "– no error code · 1 11"),
+        ("将以相同的请求标识重试 · 1 12", "run the same command again to retry with the same ids · 1 12"),
+        ("手机号 应为整数 · 1 14", "手机号 must be a whole number · 1 14"),
+        ("中位数 103 ms · p90 2 s · p99 2 s", "median 103 ms · p90 2 s · p99 2 s"),  # right within 5 %
+        ("11:59:02", "11:59:02"),
     ],
 )
-def test_contents(statistics: Statistics, expected: str) -> None:
-    """Counts, row numbers and times are shown in both languages."""
-    assert expected in text(page(statistics))
+def test_contents(statistics: Statistics, chinese: str, english: str) -> None:
+    """Counts, row numbers and times are shown in either language."""
+    assert chinese in text(page(statistics))
+    assert english in text(report(statistics, made_at=NOON, language="en"))
+
+
+@pytest.mark.parametrize(("language", "tag"), [("en", "en"), ("zh", "zh-CN")])
+def test_language_of_the_page(statistics: Statistics, language: Language, tag: str) -> None:
+    """A page says its language, and its texts are of that one: the English one has only the headings in Chinese."""
+    html = report(statistics, made_at=NOON, language=language)
+    assert f'<html lang="{tag}">' in html
+    words = set(re.findall(r"[a-z]{5,}", text(html)))
+    assert not words if language == "zh" else words
+    assert re.findall("[\u4e00-\u9fff]+", text(html)) == ["手机号"] or language == "zh"
 
 
 def test_no_personal_data(statistics: Statistics) -> None:
@@ -99,22 +114,22 @@ def test_many_rows() -> None:
     statistics = Statistics()
     for number in range(2, 5004):
         statistics.add(entry(number, State.UNKNOWN))
-    assert "· 5,002 2‑5001 另有 2 行 and 2 more" in text(page(statistics))
+    assert "· 5,002 2‑5001 另有 2 行" in text(page(statistics))
 
 
 def test_empty_ledger() -> None:
     """A ledger without entries has a report too."""
     visible = text(page(Statistics()))
-    assert "吞吐量 throughput 无 none" in visible
-    assert "耗时 latency 无 none" in visible
-    assert "0 已获链接 linked 0 %" in visible
+    assert "吞吐量 无" in visible
+    assert "耗时 无" in visible
+    assert "0 已获链接 0 %" in visible
 
 
 def test_unknown_identity_status() -> None:
     """A status that this version does not know is counted separately."""
     statistics = Statistics()
     statistics.add(entry(2, status=9))
-    assert "其他状态 other 1" in text(page(statistics))
+    assert "其他状态 1" in text(page(statistics))
 
 
 @pytest.mark.parametrize(
@@ -126,8 +141,8 @@ def test_percentages(linked: int, refused: int, percentages: list[str]) -> None:
     statistics = Statistics()
     statistics.states.update({State.LINKED: linked, State.REFUSED: refused})
     visible = text(page(statistics))
-    assert f"已获链接 linked {percentages[0]}" in visible
-    assert f"被平台拒绝 refused {percentages[1]}" in visible
+    assert f"已获链接 {percentages[0]}" in visible
+    assert f"被平台拒绝 {percentages[1]}" in visible
 
 
 @pytest.mark.parametrize(

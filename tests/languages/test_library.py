@@ -1,0 +1,158 @@
+"""Chinese of texts as the library really makes them: codes, errors, problems of rows, faults of the sandbox."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from kfq_async.errors import ApiError, KfqError, RunPaused, SourceError
+from kfq_async.languages import catalogue_for
+from kfq_async.models.identity import CorpIdentInfo, CorpIdentLinkRequest, OprIdentInfo
+from kfq_async.onboarding.failures import systemic_failure_advice
+from kfq_async.onboarding.input.mapping import FIELDS, Columns
+from kfq_async.onboarding.input.remarks import remark_error
+from kfq_async.onboarding.input.validation import validate
+from kfq_async.protocol.codes import classify_code
+from kfq_async.protocol.envelope import Envelope, EnvelopeKind
+from kfq_async.sandbox.faults import FAULT_KINDS
+from kfq_async.sandbox.quirks import QUIRKS
+
+translate = catalogue_for("zh").translate
+ENGLISH = re.compile("[a-z]+ [a-z]+ [a-z]+")
+"""Three English words in a row."""
+
+
+@pytest.mark.parametrize("kind", list(EnvelopeKind))
+def test_codes(kind: EnvelopeKind) -> None:
+    """Each meaning of a code has its Chinese, and so has the error with that code."""
+    for code in (None, *range(400, 600), *range(20_000, 52_100), 91_000, 999_999):
+        meaning = classify_code(Envelope(kind=kind, code=code), 200)[1]
+        assert translate(meaning) != meaning
+        if code in {None, 23001}:
+            for message in (None, "手机号格式错误", "张三 手机号格式错误", "张三"):
+                text = str(ApiError(code, message, http_status=200, meaning=meaning))
+                assert not ENGLISH.search(translate(text)), text
+
+
+@pytest.mark.parametrize("description", [kind.description for kind in FAULT_KINDS.values()])
+def test_faults(description: str) -> None:
+    """Each fault that the sandbox can inject is described in Chinese."""
+    assert translate(description) != description
+
+
+def test_quirks() -> None:
+    """Each quirk that the sandbox imitates is described in Chinese."""
+    assert [quirk.name for quirk in QUIRKS.values() if translate(quirk.summary) == quirk.summary] == []
+
+
+BAD_REQUESTS = [
+    CorpIdentLinkRequest(
+        account_name="x",
+        callback_page="x",
+        auth_callback_url="https://h.example/" + "x" * 5000,
+        corp_ident_info=CorpIdentInfo(credit_code=code, company_type=9),
+        opr_ident_info=OprIdentInfo(id_card=card, mobile="1", bank_card="6222020000000000000"),
+    )
+    for code, card in (
+        ("1", "1"),
+        ("91110000MA0000000I", "110101199013011234"),
+        ("911100000000000000", "110101199001010000"),
+        ("9111XXXXMA01234567", "110101199001011"),
+        ("91110000MA01234567", "110101199001011234"),
+    )
+]
+
+
+@pytest.mark.parametrize("request_", BAD_REQUESTS)
+def test_problems_of_numbers(request_: CorpIdentLinkRequest) -> None:
+    """Each finding about a number has its Chinese."""
+    problems = validate(request_)
+    assert len(problems) > 6
+    assert [problem.message for problem in problems if translate(problem.message) == problem.message] == []
+
+
+CELLS = (
+    "1.38E+10",
+    "a\nb",
+    "#N/A",
+    "a\ufffd",
+    "a\ue000",
+    "&amp;",
+    "---",
+    "0000",
+    "a" * 1001,
+    "a" * 100_000,
+    "a\x00",
+    "张 三",
+    "１x",
+    "*",
+    "é",
+    "1.5",
+)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_problems_of_cells(field: str) -> None:
+    """Each error about a cell has its Chinese, whatever the field."""
+    errors = {FIELDS[field].parse(cell)[1] for cell in CELLS} - {""}
+    assert errors
+    assert [error for error in errors if translate(error) == error or ENGLISH.search(translate(error))] == []
+
+
+def test_rows_that_are_no_company() -> None:
+    """Remarks and repeated headings are refused in Chinese."""
+    columns = Columns.of(("企业名称", "账号"))
+    for cells in (("企业名称", "账号"), ("合计", "")):
+        error = remark_error(cells, columns)
+        assert error
+        assert translate(error) != error
+
+
+@pytest.mark.parametrize(
+    ("headings", "text"),
+    [
+        (("甲", "乙"), "没有对应 credit_code 或 account_name 的列；现有表头：甲, 乙"),
+        (("名单",), "没有对应 credit_code 或 account_name 的列；现有表头：名单；若这是标题，请用 --header-row"),
+        (("信用代马", "乙"), "没有对应 credit_code 或 account_name 的列；是否为“信用代马”？现有表头：信用代马, 乙"),
+        (("13800138000",), "没有对应 credit_code 或 account_name 的列；第一行像是数据，请在其上方加一行表头"),
+        (
+            ("账号", "经办人账号"),
+            "“账号”与“经办人账号”两列都对应 account_name；请将其中一列改名，或用 --column account",
+        ),
+    ],
+)
+def test_headings(headings: tuple[str, ...], text: str) -> None:
+    """What is composed of parts is translated as a whole."""
+    with pytest.raises(SourceError) as caught:
+        Columns.of(headings)
+    assert translate(str(caught.value)).startswith(text)
+
+
+@pytest.mark.parametrize(
+    "kwargs", [{"operation": "POST /x", "attempts": 1}, {"operation": "POST /x", "attempts": 3, "unique_code": "u"}]
+)
+def test_details_of_a_call(kwargs: dict[str, object]) -> None:
+    """The details of a call follow its text in Chinese, too."""
+    error = KfqError("total timeout (5 s) expired before an attempt")
+    for name, value in kwargs.items():
+        setattr(error, name, value)
+    text = translate(str(error))
+    assert text.startswith("POST /x：总超时（5 秒）在发出请求前已到［未发送，请求 ")
+    assert text.endswith("次］" if error.unique_code is None else "，uniqueCode u］")
+
+
+def test_pause() -> None:
+    """A pause names the error and its remedy."""
+    advice = systemic_failure_advice(ApiError(41003, None, http_status=200))
+    assert advice is not None
+    paused = RunPaused(ApiError(41003, "余额不足", http_status=200, meaning="no balance"), advice)
+    assert translate(str(paused)) == "已暂停：平台返回错误 41003（余额不足）“余额不足”。请为账户充值"
+
+
+@pytest.mark.parametrize(
+    "text", ["a: " * 3000, "a; " * 3000, "a. " * 3000, "[" * 9000, "{} {x} %s", "HTTP 1 with " * 500]
+)
+def test_any_text(text: str) -> None:
+    """Nested and long texts, and those with braces, stay as they are."""
+    assert translate(text) == text
