@@ -46,7 +46,7 @@ LAYERS: dict[str, list[set[str]]] = {
     "sandbox": [
         {"quirks"},
         {"addresses", "binding", "checks", "dates", "faults", "fixtures", "fonts", "store"},
-        {"callback_client", "directory", "documents", "fault_injection", "lifecycle", "orders", "seals"},
+        {"callback_client", "directory", "documents", "fault_injection", "lifecycle", "orders", "seals", "values"},
         {"collisions"},
         {"contract_files", "gateway", "positions", "rendering", "signing"},
         {"stamps"},

@@ -13,6 +13,7 @@ from kfq_async.protocol.requests import API_PATH
 from kfq_async.sandbox import Fault, Sandbox
 from kfq_async.sandbox.faults import FAULT_KINDS, FaultPlan
 
+BODY = b'{"accountName":"13800138000"}'
 PATH = f"/resrun-paas{API_PATH}/auth/corp/ident/link"
 
 
@@ -21,11 +22,11 @@ async def post(sandbox: Sandbox, path: str = PATH) -> bytes:
     host, port = sandbox.origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\nContent-Length: 2\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\nContent-Length: {len(BODY)}\r\n"
         f"appAuthToken: {sandbox.token}\r\nnonce: {uuid4()}\r\ntimestamp: {round(time.time() * 1000)}\r\n\r\n"
     )
     try:
-        writer.write(head.encode() + b"{}")
+        writer.write(head.encode() + BODY)
         return await reader.read()
     finally:
         writer.close()

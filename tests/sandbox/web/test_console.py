@@ -149,7 +149,7 @@ async def test_lists(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: Sc
     await completed(sandbox, f"{receiver.origin}/hook")
     draft = {
         "send": "0",
-        "operator": {"name": "a", "contactType": "MOBILE", "contact": "1"},
+        "operator": {"name": "a", "contactType": "MOBILE", "contact": "13800138000"},
         "signReId": "l",
         "signerList": [],
         "appAuthToken": sandbox.token,
@@ -175,7 +175,7 @@ async def test_lists(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: Sc
 async def test_newest_hundred(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
     """At most the newest hundred records of a kind are listed, beside their total number."""
     for number in range(102):
-        await completed(sandbox, "nowhere", f"公司{number:03}")
+        await completed(sandbox, "https://your-domain.com/", f"公司{number:03}")
     _, page = await show(http, sandbox)
     assert page.count("最新 100 / 共 102") == 2
     assert "公司101" in page
