@@ -269,7 +269,7 @@ def test_codes() -> None:
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
-        ("/contract/draft", {}),
+        ("/contract/draft", {"expireDate": "2030-01-31", "operator": user(OPERATOR)}),
         ("/contract/approval", {"approval": 0}),
         (
             "/contract/pageUrl",
