@@ -74,10 +74,32 @@ _SEPARATORS = r"""[\s,;:!?()\[\]"'，。、；：！？（）【】《》“”�
 _CLAUSES = re.compile(f"({_SEPARATORS})")
 _REPEATED = re.compile(f"{_HIDDEN}(?:{_SEPARATORS}{_HIDDEN})+")
 _KEY = "[A-Za-z_]{1,40}"
+_VALUES = "|".join(
+    _words(
+        """
+        -1 0 1 2 3 4 5 6 7 legalRep invite letter face mobile MOBILE EMAIL SENDER RECEIVER_ENT RECEIVER_PERSONAL
+        ENTERPRISE_SEAL AGENT_SIGN LEGAL_PERSON_SIGN PERSONAL_SIGN APPROVER_CHECK AUTO_SIGN FACE CAPTCHA PASSWORD DOUBLE
+        required allowed not_required NOLIMIT TEMPLATE HAND SIGNATURE SEAL SIGN_DATE CHOP_STAMP POSITION KEYWORD
+        YEAR_MONTH_DAY LINE BACK_SLASH ALL EVEN_NUMBER ODD_NUMBER ORDER NO_ORDER NECESSARY_NO_ADD NECESSARY_AND_ADD
+        NOT_NECESSARY PERSON EMPLOYEE h5 pc companyName creditCode legalRepName companyType license name idCard
+        idCardType bankCard
+        """
+    )
+)
+"""Values that are documented (protocol sections 3 and 4), and names of fields that a request can lock."""
+_IMPROPER = (
+    rf"(?:must be one of (?:{_VALUES})(?:, (?:{_VALUES}))*|must be a mobile number or an e-mail address"
+    "|must be a complete http or https URL|must be a URL without fragment|must be an existing day yyyy-MM-dd"
+    "|must be a number|must be padded base64|must be an account of contactType (?:MOBILE|EMAIL)|required key missing"
+    "|is for ENTERPRISE_SEAL of the SENDER only|is not for ENTERPRISE_SEAL|needs noLogin"
+    "|the request is empty: it needs corpIdentInfo or accountName)"
+    "(?:: the platform would (?:answer with success, and )?silently drop (?:it|this party|other characters))?"
+)
+"""What the sandbox says of an improper value, before its path."""
 _FIELD = re.compile(
     r"(?<![^\s:：;；“])"
-    rf"((?:unknown key {_KEY}(?:, {_KEY})* )?@ \$(?:\.{_KEY}|\[[0-9]{{1,4}}\])*"
-    r"|item [0-9]{1,4}(?=: expected ))"
+    rf"((?:unknown key {_KEY}(?:, {_KEY})* |{_IMPROPER} )?@ \$(?:\.{_KEY}|\[[0-9]{{1,4}}\])*"
+    r"|item [0-9]{1,4}(?=: expected )|the platform would silently drop it)"
     r"(?![^\s:;；,，。”])"
 )
 """Where a problem is: a JSON path, with the unknown keys before it, or the number of an item.

@@ -10,7 +10,9 @@ import orjson
 from kfq_async.sandbox import Contract, ContractNotification, DeliveryAttempt, Notification
 from kfq_async.sandbox.web import frame
 from kfq_async.sandbox.web.console import ConsoleInfo, console_page
+from kfq_async.sandbox.web.console_texts import ConsoleTexts
 from kfq_async.sandbox.web.operator_page import not_found_page, operator_page
+from kfq_async.sandbox.web.search import Search
 from orders import COMPANY, HOSTILE, NOW, OPERATOR, order_of
 
 REQUEST: dict[str, Any] = {
@@ -123,6 +125,7 @@ def console_of(
     name: str = "某某科技有限公司",
     retry_after: tuple[float, ...] = (0.5, 2),
     events: tuple[ContractNotification, ...] = (),
+    lang: str = "zh",
 ) -> str:
     """Return the console with an order, a contract, and these notifications and events."""
     contract = Contract(
@@ -131,6 +134,8 @@ def console_of(
     return console_page(
         ConsoleInfo(app_id=name, public_key="MIIB", retry_after=retry_after),
         "form-token",
+        ConsoleTexts(lang),
+        Search(),
         orders=[order_of({"corpIdentInfo": {"companyName": name}})],
         contracts=[contract],
         notifications=notifications,

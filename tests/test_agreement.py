@@ -312,7 +312,7 @@ async def test_long_token(operation: kfq.Operation[Any, Any], platform: Platform
 async def test_identification_links(platform: Platform) -> None:
     """A self-hosted platform offers none, and says so by the hidden error page."""
     with pytest.raises(kfq.HiddenErrorPage, match="does not offer identification links") as caught:
-        await platform.session.auth.corp_ident_link(kfq.CorpIdentLinkRequest())
+        await platform.session.auth.corp_ident_link(kfq.CorpIdentLinkRequest(account_name="13800138000"))
     assert (caught.value.code, caught.value.http_status, caught.value.attempts) == (401, 401, 1)
 
 

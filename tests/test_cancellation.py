@@ -19,14 +19,16 @@ CANCELLED = 4000
 async def call(session: AsyncSession) -> None:
     """Make one call, and ignore its failure."""
     with suppress(KfqError):
-        await session.auth.corp_ident_link(CorpIdentLinkRequest())
+        await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
 
 
 async def check_concurrency(session: AsyncSession, server: BarrierServer) -> None:
     """Check that as many calls as the session has slots run at a time: the server responds to all or none."""
     server.at_barrier = True
     async with asyncio.timeout(20):
-        calls = (session.auth.corp_ident_link(CorpIdentLinkRequest()) for _ in range(CONCURRENCY))
+        calls = (
+            session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000")) for _ in range(CONCURRENCY)
+        )
         assert len(await asyncio.gather(*calls)) == CONCURRENCY
 
 
@@ -81,12 +83,15 @@ async def test_cancellation_by_asyncio(kind: str, sandbox: Sandbox) -> None:
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, timeouts=timeouts, retry=retry) as session:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
-                await session.auth.corp_ident_link(CorpIdentLinkRequest())
+                await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(session.auth.corp_ident_link(CorpIdentLinkRequest()), 0.1)
+            await asyncio.wait_for(session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000")), 0.1)
         with pytest.raises(ExceptionGroup, match="unhandled") as caught:  # noqa: PT012  # the block is what is tested
             async with asyncio.TaskGroup() as group:
-                calls = [group.create_task(session.auth.corp_ident_link(CorpIdentLinkRequest())) for _ in range(5)]
+                calls = [
+                    group.create_task(session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000")))
+                    for _ in range(5)
+                ]
                 await asyncio.sleep(0.1)
                 raise RuntimeError
         assert caught.group_contains(RuntimeError)
@@ -98,7 +103,7 @@ async def test_cancellation_at_the_moment_of_the_attempt_timeout(sandbox: Sandbo
     sandbox.inject_faults(Fault("delay", seconds=5.0))
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, timeouts=Timeouts(attempt=0.05)) as session:
         for moment in range(30):
-            task = asyncio.create_task(session.auth.corp_ident_link(CorpIdentLinkRequest()))
+            task = asyncio.create_task(session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000")))
             await asyncio.sleep(0.1 + moment / 500)
             cancelled = task.cancel()
             (end,) = await asyncio.gather(task, return_exceptions=True)

@@ -60,12 +60,14 @@ async def test_total_holds_under_every_fault(kind: str, sandbox: Sandbox) -> Non
     timeouts = Timeouts(connect=5, attempt=30, total=0.3)
     retry = RetryPolicy(attempts=50, initial=0.05, maximum=0.1)
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, timeouts=timeouts, retry=retry) as session:
-        await session.with_options(timeouts=Timeouts()).auth.corp_ident_link(CorpIdentLinkRequest())
+        await session.with_options(timeouts=Timeouts()).auth.corp_ident_link(
+            CorpIdentLinkRequest(account_name="13800138000")
+        )
         sandbox.inject_faults(Fault(kind, seconds=seconds))
         await asyncio.sleep(0.02)
         async with run_ticks() as ticks:
             try:
-                await session.auth.corp_ident_link(CorpIdentLinkRequest())
+                await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
             except KfqError as error:
                 assert error.phase in {"sent", "answered", "not_sent"}  # noqa: PT017
             assert ticks.count <= 0.3 / TICK + MAX_TICKS
@@ -83,7 +85,7 @@ async def test_total_holds_in_the_queue(sandbox: Sandbox) -> None:
         async def call() -> tuple[str, int]:
             before = ticks.count
             with pytest.raises(KfqError) as caught:
-                await session.auth.corp_ident_link(CorpIdentLinkRequest())
+                await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
             return type(caught.value).__name__, ticks.count - before
 
         ended = await asyncio.gather(*(call() for _ in range(1000)))
@@ -96,6 +98,6 @@ async def test_queueing_is_no_connect_or_attempt_time(sandbox: Sandbox) -> None:
     sandbox.inject_faults(Fault("delay", seconds=0.1))
     timeouts = Timeouts(connect=0.5, attempt=0.5)
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, concurrency=2, timeouts=timeouts) as session:
-        calls = (session.auth.corp_ident_link(CorpIdentLinkRequest()) for _ in range(20))
+        calls = (session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000")) for _ in range(20))
         assert len(await asyncio.gather(*calls)) == 20
     assert len(sandbox.orders) == 20

@@ -85,7 +85,7 @@ def test_any_bytes_on_the_wire(responses: list[bytes]) -> None:
             AsyncSession("T", base_url=server.base_url, timeouts=timeouts, retry=retry) as session,
         ):
             try:
-                link = await session.auth.corp_ident_link(CorpIdentLinkRequest())
+                link = await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
                 assert link.order_no
             except KfqError as error:
                 assert str(error)  # noqa: PT017  # both ends are valid

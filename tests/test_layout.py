@@ -46,7 +46,7 @@ LAYERS: dict[str, list[set[str]]] = {
     "sandbox": [
         {"quirks"},
         {"addresses", "binding", "checks", "dates", "faults", "fixtures", "fonts", "store"},
-        {"callback_client", "directory", "documents", "fault_injection", "lifecycle", "orders", "seals"},
+        {"callback_client", "directory", "documents", "fault_injection", "lifecycle", "orders", "seals", "values"},
         {"collisions"},
         {"contract_files", "gateway", "positions", "rendering", "signing"},
         {"stamps"},
@@ -85,7 +85,7 @@ onboarding/: rows sealing sources sqlite_sql statistics streams waiting watching
 onboarding/tables/: __init__ delimited encodings jsonlines opening table unseen workbooks
 sandbox/: accidents console delivery desk forms keys listener operator_page records sender sheet state thread
 sandbox/pages/: __init__ console frame identify words
-sandbox/web/: addresses sheet words
+sandbox/web/: addresses contract_texts sheet words
 transport/: deadlines pacing retrying settings slots verdicts
 """
 """Modules that were renamed, or merged into others."""

@@ -29,7 +29,7 @@ async def test_tls_through_a_tunnel_trusts_the_given_authority(authority: trustm
         AsyncSession("T", base_url=server.base_url, proxy=proxy.url, ssl=client_context(authority)) as session,
     ):
         for _ in range(3):
-            await session.auth.corp_ident_link(CorpIdentLinkRequest())
+            await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
         assert proxy.tunnels == [server.origin.removeprefix("https://")]
         assert [seen.method for seen in server.requests] == ["POST"] * 3
         assert "Proxy-Authorization" not in server.requests[0].headers
@@ -46,7 +46,7 @@ async def test_a_certificate_for_another_host_is_refused(authority: trustme.CA, 
         ) as session,
     ):
         with pytest.raises(CertificateError, match=r"TLS handshake with 127\.0\.0\.1:\d+ failed") as caught:
-            await session.auth.corp_ident_link(CorpIdentLinkRequest())
+            await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
         assert server.requests == []
     assert (caught.value.attempts, caught.value.phase) == (1, Phase.NOT_SENT)
 
@@ -58,5 +58,5 @@ async def test_an_unknown_authority_is_refused_by_default(authority: trustme.CA)
         AsyncSession("T", base_url=server.base_url) as session,
     ):
         with pytest.raises(CertificateError, match=r"127\.0\.0\.1 .*certificate verify failed|unable to get"):
-            await session.auth.corp_ident_link(CorpIdentLinkRequest())
+            await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
         assert server.requests == []

@@ -17,7 +17,7 @@ warmed = [kfq.CorpIdentLinkRequest().client_request_id for _ in range(10)]
 
 async def request_links(base_url):
     async with kfq.AsyncSession("PV9LQWZA", base_url=base_url) as session:
-        requests = [kfq.CorpIdentLinkRequest() for _ in range(50)]
+        requests = [kfq.CorpIdentLinkRequest(account_name="13800138000") for _ in range(50)]
         await asyncio.gather(*(session.auth.corp_ident_link(request) for request in requests))
 
 children = []

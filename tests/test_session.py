@@ -136,7 +136,7 @@ import asyncio, os, sys
 from kfq_async import AsyncSession, CorpIdentLinkRequest, SessionError
 
 def call(session):
-    link = asyncio.run(session.auth.corp_ident_link(CorpIdentLinkRequest()))
+    link = asyncio.run(session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000")))
     return link.order_no
 
 used = AsyncSession("PV9LQWZA", base_url=sys.argv[1])

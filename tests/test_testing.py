@@ -214,7 +214,7 @@ def test_fixture_in_a_plain_test(kfq_sandbox: Sandbox) -> None:
 
     async def link() -> str:
         async with AsyncSession(kfq_sandbox.token, base_url=kfq_sandbox.base_url) as session:
-            return (await session.auth.corp_ident_link(CorpIdentLinkRequest())).order_no
+            return (await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))).order_no
 
     number = asyncio.run(link())
     assert [order.order_no for order in kfq_sandbox.orders] == [number]
@@ -224,7 +224,7 @@ async def test_fixture_in_an_asynchronous_test(kfq_sandbox: Sandbox) -> None:
     """The fixture serves an asynchronous test, and `inject_faults` applies to its requests."""
     kfq_sandbox.inject_faults(Fault("lose-request", times=1))
     async with AsyncSession(kfq_sandbox.token, base_url=kfq_sandbox.base_url) as session:
-        link = await session.auth.corp_ident_link(CorpIdentLinkRequest())
+        link = await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
     assert [order.order_no for order in kfq_sandbox.orders] == [link.order_no]
 
 

@@ -65,15 +65,19 @@ def sandbox(
         Accepted appAuthToken, repeatable (default: PV9LQWZA, the token of the published sample).
     fault
         Fault to inject, repeatable: `KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]`, such as
-        `delay:0.3@0.05`, `lose-response*2` or `502/acted`. --faults lists the kinds.
+        `delay:0.3@0.05`, `lose-response*2`, `502/acted` or `503:2*1@0.5`. --faults lists the kinds; `code-41003` and
+        `internal-510` stand for any error code of 3 to 6, and of 3 digits. Some kinds allow neither /acted nor
+        /unacted. SECONDS is 0 or more, TIMES a whole number from 0 on, PROBABILITY from 0 to 1. Faults with TIMES and
+        no PROBABILITY take turns; all others are drawn independently, and a request can meet several.
     seed
         Seed of the faults and of the quirk `collisions`, which are drawn in the order in which requests arrive.
     fixtures
         JSON file with the enterprises, tokens, accounts, seals and business lines of a self-hosted platform (default:
         every business line, account and seal is taken for known).
     strict
-        Refuse undocumented fields and mistyped values, so that a typo fails here first (default: only without
-        --fixtures; otherwise they are ignored and converted, as the platform does).
+        Refuse undocumented fields and values, malformed URLs and accounts, and what the platform would silently
+        drop, so that a mistake fails here first (default: only without --fixtures; otherwise the answer is that of
+        the platform, which ignores and converts).
     rate_limit_form
         Response to a call beyond the rate limit: `internal` (envelope B, 500), `api` (envelope A, 999999), or
         `hidden` (the hidden error page; with operatorAccount as `api`). The packaging of a platform decides. `none`

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,10 @@ from kfq_async.sandbox.binding import PERSON, Shape
 from kfq_async.sandbox.checks import Refused, check_column, success
 from kfq_async.sandbox.gateway import ApiOperation
 from kfq_async.sandbox.store import RegisteredAccount
+from kfq_async.sandbox.values import EMAIL, MOBILE
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Mapping
 
     from kfq_async.sandbox.checks import PlatformResponse
@@ -38,9 +39,7 @@ _PERSON: Mapping[str, Shape] = {
     "mobile": str,
     "bankCard": str,
 }
-_MOBILE = re.compile(r"1[3-9][0-9]{9}")
-_EMAIL = re.compile(r"[A-Za-z0-9+_.-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
-_FORMATS = {"MOBILE": _MOBILE, "EMAIL": _EMAIL}
+_FORMATS = {"MOBILE": MOBILE, "EMAIL": EMAIL}
 
 
 class AccountService:
@@ -82,7 +81,7 @@ class AccountService:
         account = _checked_account(call)
         _check_format("account.contact", account.get("contact", ""), _FORMATS[account["contactType"]])
         if call.fields.get("mobile"):
-            _check_format("mobile", call.fields["mobile"], _MOBILE)
+            _check_format("mobile", call.fields["mobile"], MOBILE)
         return self._register(call, account, None)
 
     def _register(self, call: ApiCall, account: Mapping[str, Any], company_name: str | None) -> PlatformResponse:

@@ -299,11 +299,11 @@ class _FaultMiddleware:
         self._handling.add(task)
         task.add_done_callback(self._handling.discard)
         reused = self._is_reused(request)
-        fault = self._faults.draw(reused=reused) if request.path.startswith(API) else None
+        faults = self._faults.draw_for_request(reused=reused) if request.path.startswith(API) else ()
         try:
-            if fault is None:
+            if not faults:
                 return await handler(request)
-            return await self._injector.inject(fault, request, lambda: handler(request))
+            return await self._injector.inject(faults, request, lambda: handler(request))
         except web.HTTPRequestEntityTooLarge:
             return html(frame.too_large(), frame.headers(), 413)
 

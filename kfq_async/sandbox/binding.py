@@ -34,7 +34,7 @@ _NAMES = {NoneType: "null", bool: "a boolean", dict: "an object", list: "a list"
 
 
 class BindingError(ValueError):
-    """A value that does not fit the shape; the text ends in its JSON path."""
+    """A value that does not fit the shape; the text has its JSON path."""
 
 
 def bind(
@@ -49,7 +49,7 @@ def bind(
     Raises `BindingError`.
     """
     if strict and (unknown := sorted(fields.keys() - shape.keys())):
-        raise BindingError(f"unknown key {', '.join(unknown)} @ {path}")
+        raise BindingError(f"unknown key {', '.join(unknown)} @ {path}; the platform would silently drop it")
     return {
         name: _bound(fields[name], inner, strict=strict, convert=query or not strict, path=f"{path}.{name}")
         for name, inner in shape.items()

@@ -14,10 +14,10 @@ from attrs import frozen
 
 from kfq_async.protocol.codes import TOO_FREQUENT, TOO_FREQUENT_MESSAGE
 from kfq_async.sandbox.checks import HIDDEN_ERROR_PAGE
-from kfq_async.sandbox.faults import InjectionPoint
+from kfq_async.sandbox.faults import WAITS, InjectionPoint
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from kfq_async.sandbox.faults import Fault, FaultPlan
 
@@ -37,21 +37,25 @@ class FaultInjector:
         self._now_ms = now_ms
 
     async def inject(
-        self, fault: Fault, request: web.Request, handle: Callable[[], Awaitable[web.StreamResponse]]
+        self, faults: Sequence[Fault], request: web.Request, handle: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Respond as the fault demands; ``handle`` lets the platform act and returns its own response."""
-        if fault.kind == "reset-reading":
+        """Respond as the faults demand: delays, and at most one other.
+
+        ``handle`` lets the platform act and returns its own response.
+        """
+        fault = next((fault for fault in faults if fault.kind not in WAITS), None)
+        if fault is not None and fault.kind == "reset-reading":
             return _reset(request)
-        if fault.kind == "delay-reading":
-            await asyncio.sleep(fault.seconds)
+        await _wait(faults, "delay-reading")
         await request.read()
-        if fault.kind == "delay-acting":
-            await asyncio.sleep(fault.seconds)
+        await _wait(faults, "delay-acting")
         response: web.StreamResponse = web.json_response({})
-        if fault.acted:
+        if fault is None or fault.acted:
             response = await handle()
-        if fault.kind == "delay":
-            await asyncio.sleep(fault.seconds)
+        await _wait(faults, "delay")
+        return response if fault is None else await self._respond(fault, request, response)
+
+    async def _respond(self, fault: Fault, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
         if fault.kind in {"lose-request", "lose-response"}:
             return _reset(request)
         error = _ERRORS.get(fault.kind) or _error_with_code(fault.kind)
@@ -62,7 +66,7 @@ class FaultInjector:
             return _write_and_close(request, _RAW[fault.kind](body))
         if fault.kind in _STREAMED:
             return await _STREAMED[fault.kind](request, body, fault.seconds)
-        return _ALTERED[fault.kind](body) if fault.kind in _ALTERED else response
+        return _ALTERED[fault.kind](body)
 
     def _error_response(self, fault: Fault, error: _Error) -> web.Response:
         headers = {"Location": "https://elsewhere.example/login?token=SECRET"} if fault.kind == "redirect" else {}
@@ -74,6 +78,13 @@ class FaultInjector:
         if isinstance(document, dict):
             document = {"timestamp": self._now_ms(), **document}
         return web.Response(body=orjson.dumps(document), status=error.status, content_type=_JSON, headers=headers)
+
+
+async def _wait(faults: Sequence[Fault], kind: str) -> None:
+    """Wait for all delays of a kind."""
+    for fault in faults:
+        if fault.kind == kind:
+            await asyncio.sleep(fault.seconds)
 
 
 STEPS_OF_A_CONNECTION = 3

@@ -8,12 +8,12 @@ import re
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Self
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["FAULT_KINDS", "Fault", "FaultKind", "FaultPlan", "InjectionPoint", "fault_kind"]
+__all__ = ["FAULT_KINDS", "WAITS", "Fault", "FaultKind", "FaultPlan", "InjectionPoint", "fault_kind"]
 
 
 class InjectionPoint(Enum):
@@ -188,7 +188,8 @@ class Fault:
         kind: Name of one of the kinds above.
         seconds: Duration in seconds, 0 or more. The default depends on the kind, as shown in parentheses; otherwise 0.
         times: Number of requests (connections, delivery attempts, events) to affect, 0 or more. ``None`` sets no limit.
-        probability: Share of the requests to affect, from 0 to 1 (default 1). The sandbox's ``seed`` decides which.
+        probability: Share of the requests to affect, from 0 to 1 (default 1). The sandbox's ``seed`` decides which,
+            for each fault independently of the others.
         acted: Whether the platform acts on the request. The default depends on the kind, and some kinds allow no
             other value.
 
@@ -265,36 +266,82 @@ class Fault:
         raise ValueError(f"{text!r} is not a fault such as 'delay:0.2@0.1' or 'lose-response*2': {reason}")
 
 
-class FaultPlan:
-    """Faults that remain to be injected, in the order given. ``seed`` makes the random choice repeatable.
+WAITS = frozenset({"delay-reading", "delay-acting", "delay"})
+"""Kinds that can be injected into a request together with others."""
 
-    Each injection point has a choice of its own, so that what happens at one does not change that at another.
+
+@define
+class _Entry:
+    """A fault of a plan, how often it remains, and its own random choice."""
+
+    fault: Fault
+    remaining: int | None
+    choice: random.Random
+
+    @property
+    def scripted(self) -> bool:
+        """Whether the fault takes its turn: it has a number of times, and no probability."""
+        return self.fault.times is not None and self.fault.probability == 1
+
+
+class FaultPlan:
+    """Faults that remain to be injected. ``seed`` makes the random choice repeatable.
+
+    Faults with ``times`` and no ``probability`` are a script: each takes its turn after the one before it is used up.
+    All others are drawn independently: the choice of each depends on the seed, on its kind, and on how many of the same
+    kind stand before it. If several apply to one request, it waits for all delays, and of the other
+    faults the first one given is injected. Of a notification or a contract event, only the first one is.
     """
 
     def __init__(self, faults: Iterable[Fault] = (), seed: int = 0) -> None:
-        self._remaining: list[tuple[Fault, int | None]] = []
-        self._random: dict[InjectionPoint, random.Random] = {}
+        self._entries: list[_Entry] = []
         self.replace(faults, seed)
 
     def replace(self, faults: Iterable[Fault], seed: int) -> None:
         """Replace all faults, and restart the random choice."""
-        self._remaining = [(fault, fault.times) for fault in faults]
-        self._random = {point: random.Random(seed) for point in InjectionPoint}  # noqa: S311  # no secret
+        entries: list[_Entry] = []
+        for fault in faults:
+            same = sum(entry.fault.kind == fault.kind for entry in entries)
+            choice = random.Random(f"{seed} {fault.kind} {same}")  # noqa: S311  # no secret
+            entries.append(_Entry(fault, fault.times, choice))
+        self._entries = entries
 
     def remaining(self) -> list[Fault]:
         """Return the faults that are not used up; ``times`` holds the remaining number."""
-        return [evolve(fault, times=times) for fault, times in self._remaining if times != 0]
+        return [evolve(entry.fault, times=entry.remaining) for entry in self._entries if entry.remaining != 0]
 
-    def draw(self, point: InjectionPoint = InjectionPoint.REQUEST, *, reused: bool = True) -> Fault | None:
-        """Return the fault to inject now, if any; ``reused`` tells whether the connection was used before."""
-        remaining = self._remaining  # another thread may replace it
-        for index, (fault, times) in enumerate(remaining):
-            if times == 0 or fault_kind(fault.kind).point is not point:
+    def draw(self, point: InjectionPoint = InjectionPoint.REQUEST) -> Fault | None:
+        """Return the first fault to inject now, if any."""
+        return next(iter(_use(self._hits(point, reused=True)[:1])), None)
+
+    def draw_for_request(self, *, reused: bool) -> tuple[Fault, ...]:
+        """Return the faults to inject into a request: delays, and at most one other.
+
+        ``reused`` tells whether the connection was used before.
+        """
+        hits = self._hits(InjectionPoint.REQUEST, reused=reused)
+        waits = [entry for entry in hits if entry.fault.kind in WAITS]
+        return _use(waits + [entry for entry in hits if entry.fault.kind not in WAITS][:1])
+
+    def _hits(self, point: InjectionPoint, *, reused: bool) -> list[_Entry]:
+        """Draw each fault of an injection point once."""
+        hits = []
+        has_turn = False
+        for entry in self._entries:  # another thread may replace the list
+            if entry.remaining == 0 or fault_kind(entry.fault.kind).point is not point:
                 continue
-            if fault.kind == "close-idle" and not reused:
+            hit = entry.choice.random() < entry.fault.probability
+            if entry.fault.kind == "close-idle" and not reused:
                 continue
-            if self._random[point].random() >= fault.probability:
-                continue
-            remaining[index] = fault, None if times is None else times - 1
-            return fault
-        return None
+            if hit and not (entry.scripted and has_turn):
+                hits.append(entry)
+                has_turn = has_turn or entry.scripted
+        return hits
+
+
+def _use(entries: list[_Entry]) -> tuple[Fault, ...]:
+    """Count an injection of each fault."""
+    for entry in entries:
+        if entry.remaining is not None:
+            entry.remaining -= 1
+    return tuple(entry.fault for entry in entries)

@@ -29,6 +29,7 @@ from kfq_async.sandbox.checks import (
 from kfq_async.sandbox.collisions import Collision
 from kfq_async.sandbox.fixtures import MAX_TOKEN, Account, Developer, Enterprise
 from kfq_async.sandbox.quirks import GENERIC_FAILURES, HIDDEN_ERRORS, LATE_AUDIT, REPEATED_REQUEST
+from kfq_async.sandbox.values import check_values
 
 if TYPE_CHECKING:
     from kfq_async.sandbox.directory import Directory
@@ -138,7 +139,7 @@ class AdmittedCall:
 class Gateway:
     """Performs the calls of the open API. Thread-safe.
 
-    ``rate_limit_form`` is one of `RATE_LIMIT_FORMS`; ``strict`` refuses unknown fields, and values of another type;
+    ``rate_limit_form`` is one of `RATE_LIMIT_FORMS`; ``strict`` refuses unknown fields, and improper values;
     ``quirks`` are the names of those that are imitated.
     """
 
@@ -199,8 +200,11 @@ class Gateway:
             too_frequent = PlatformResponse(TOO_FREQUENT, TOO_FREQUENT_MESSAGE)
             return too_frequent if self._rate_limit_form == "api" else self._audited(too_frequent, common)
         own = {name: value for name, value in fields.items() if name not in COMMON}
+        bound = self._bind(request, own, operation.shape, query=operation.method == "GET")
+        if self._strict:
+            check_values(operation.path, bound)
         call = ApiCall(
-            fields=self._bind(request, own, operation.shape, query=operation.method == "GET"),
+            fields=bound,
             token=developer.app_auth_token,
             enterprise=enterprise,
             developer=developer,

@@ -1,8 +1,8 @@
 """Identification orders: the operation that creates them, and the actions of the operator and the platform on them.
 
 Assumed, because no source documents it: that the auth family checks timestamp and nonce at all, in this order and with
-these codes; the treatment of ``clientRequestId``; that an unknown key is refused (so that a typo fails here first); and
-the wording of all messages.
+these codes; the treatment of ``clientRequestId``; that unknown keys and improper values are refused (so that a mistake
+fails here first); and the wording of all messages.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from kfq_async.protocol.requests import REQUEST_ID
 from kfq_async.sandbox.checks import PlatformResponse, Refused, check_fields, check_token, json_object, success
 from kfq_async.sandbox.orders import perform
 from kfq_async.sandbox.store import Order
+from kfq_async.sandbox.values import check_identity_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -81,6 +82,8 @@ class IdentityService:
         """Return the order of this ``clientRequestId``, or a new one."""
         fields = json_object(body)
         check_fields(fields, CorpIdentLinkRequest, strict=self._strict)
+        if self._strict:
+            check_identity_values(fields)
         key = fields.get(REQUEST_ID)
         body_hash = hashlib.sha256(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)).hexdigest()
         existing = self._store.orders.one("token = ? AND client_request_id = ?", token, key) if key else None

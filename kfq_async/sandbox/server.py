@@ -129,8 +129,10 @@ class Sandbox:
         fixtures: What a self-hosted platform holds: enterprises with their tokens, accounts, seals and business
             lines. A fixtures file, its JSON data, or `Fixtures`. ``None`` takes every business line, account and seal
             for known and granted, and offers identification links, which a self-hosted platform does not.
-        strict: Whether to refuse undocumented fields and mistyped values, naming the field. ``False`` answers as the
-            platform does: it ignores and converts. ``None`` is ``True`` without fixtures, ``False`` with them.
+        strict: Whether to refuse undocumented fields, mistyped values, values outside the documented lists, malformed
+            URLs, accounts that are neither a mobile number nor an e-mail address, an empty request for identification,
+            and what the platform would silently drop, each with the field's path. ``False`` answers as the platform
+            does: it ignores and converts. ``None`` is ``True`` without fixtures, ``False`` with them.
         rate_limit_form: Form of the response to a call beyond the rate limit, which depends on how a platform was
             packaged: ``internal`` (envelope B, 500), ``api`` (envelope A, 999999), or ``hidden`` (the hidden error
             page, or envelope A, 999999 if the request names an ``operatorAccount``). ``none`` sets no limit.

@@ -347,14 +347,14 @@ class RecordTable(Generic[T]):
         """Return all records that meet an SQL condition, oldest first."""
         return self._select(f"WHERE {condition} ORDER BY rowid", values)
 
-    def newest(self, count: int) -> list[T]:
-        """Return at most ``count`` records, newest first."""
-        return self._select(f"ORDER BY rowid DESC LIMIT {count}", ())
+    def newest(self, count: int, condition: str = "1", *values: str) -> list[T]:
+        """Return at most ``count`` records that meet an SQL condition, newest first."""
+        return self._select(f"WHERE {condition} ORDER BY rowid DESC LIMIT {count}", values)
 
-    def count(self) -> int:
-        """Return the number of records."""
-        query = f"SELECT count(*) FROM {self._name}"  # noqa: S608  # our own names
-        ((number,),) = self._run(query)
+    def count(self, condition: str = "1", *values: str) -> int:
+        """Return the number of records that meet an SQL condition."""
+        query = f"SELECT count(*) FROM {self._name} WHERE {condition}"  # noqa: S608  # our own names
+        ((number,),) = self._run(query, values)
         return int(number)
 
     def _select(self, clauses: str, values: tuple[str, ...]) -> list[T]:

@@ -57,7 +57,7 @@ async def page(request: pytest.FixtureRequest, chromium: Browser) -> AsyncIterat
     violation of the Content-Security-Policy, or the last page was wider than the window.
     """
     width, height = request.param
-    context = await chromium.new_context(viewport={"width": width, "height": height})
+    context = await chromium.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
     page = await context.new_page()
     messages: list[str] = []
     page.on("console", lambda message: messages.append(message.text))

@@ -131,7 +131,7 @@ async def test_scripts_of_other_sites(visited: Page, sandbox: Sandbox, site: Scr
     assert sandbox.contracts == ()
     assert [order.status for order in sandbox.orders] == [None]
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
-        again = await session.send(CORP_IDENT_LINK, CorpIdentLinkRequest())
+        again = await session.send(CORP_IDENT_LINK, CorpIdentLinkRequest(account_name="13800138000"))
     assert again.attempts == 2
 
 

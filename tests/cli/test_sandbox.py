@@ -1,6 +1,7 @@
 """`kfq sandbox` as a process."""
 
 import json
+import re
 import shlex
 import signal
 import socket
@@ -18,7 +19,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from kfq_async.cli.app import run
-from kfq_async.sandbox import Sandbox
+from kfq_async.cli.sandbox import sandbox
+from kfq_async.sandbox import Fault, Sandbox
 from kfq_async.sandbox.faults import FAULT_KINDS
 from kfq_async.sandbox.quirks import QUIRKS
 from self_hosted import TOKEN, fixtures_document
@@ -234,6 +236,36 @@ def test_foreign_state_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert run(["sandbox", "--state", str(state)]) == 2
     assert "letter.txt is not a state file" in capsys.readouterr().err.replace("\n", " ")
     assert state.read_text().startswith("Dear Sir")
+
+
+HELP = (sandbox.__doc__ or "").partition("    fault\n")[2].partition("    seed\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("example", "fault"),
+    [
+        ("delay:0.3@0.05", Fault("delay", seconds=0.3, probability=0.05)),
+        ("lose-response*2", Fault("lose-response", times=2)),
+        ("502/acted", Fault("502", acted=True)),
+        ("503:2*1@0.5", Fault("503", seconds=2.0, times=1, probability=0.5)),
+        ("code-41003", Fault("code-41003")),
+        ("internal-510", Fault("internal-510")),
+    ],
+)
+def test_examples_of_the_help(example: str, fault: Fault) -> None:
+    """Each example of a fault in the help is parsed."""
+    assert example in re.findall("`([^`]+)`", HELP)
+    assert Fault.parse(example) == fault
+
+
+def test_help_names_no_other_example() -> None:
+    """The help has no example that is not tried, and the form that it names is that of the parser."""
+    form, *examples = re.findall("`([^`]+)`", HELP)
+    assert len(examples) == 6
+    assert form == "KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]"
+    for acted in ("", "/acted", "/unacted"):
+        for rest in ("", ":0.5", "*3", "@0.25", ":0.5*3", ":0.5@0.25", "*3@0.25", ":0.5*3@0.25"):
+            assert str(Fault.parse(f"502{acted}{rest}")).endswith(rest)
 
 
 def test_faults_option(capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,7 +56,9 @@ def fastapi_app(service: Service, factory: Callable[[], kfq.AsyncSession]) -> Fa
 
     @app.get("/link")
     async def link(session: fastapi_integration.KfqSession) -> str:
-        return (await session.auth.corp_ident_link(URLS.bind(kfq.CorpIdentLinkRequest()))).order_no
+        return (
+            await session.auth.corp_ident_link(URLS.bind(kfq.CorpIdentLinkRequest(account_name="13800138000")))
+        ).order_no
 
     @app.get("/errors/{name}")
     async def raise_error(name: str) -> None:
@@ -78,7 +80,7 @@ def sanic_app(service: Service, factory: Callable[[], kfq.AsyncSession]) -> Sani
     @app.get("/link")
     async def link_order(request: sanic.Request[Any, Any]) -> sanic.HTTPResponse:
         session = sanic_integration.kfq_session(request)
-        link = await session.auth.corp_ident_link(URLS.bind(kfq.CorpIdentLinkRequest()))
+        link = await session.auth.corp_ident_link(URLS.bind(kfq.CorpIdentLinkRequest(account_name="13800138000")))
         return sanic.json(link.order_no)
 
     @app.get("/errors/<name>")
@@ -98,7 +100,7 @@ def aiohttp_app(service: Service, factory: Callable[[], kfq.AsyncSession]) -> we
 
     async def link(request: web.Request) -> web.Response:
         session = aiohttp_integration.kfq_session(request)
-        link = await session.auth.corp_ident_link(URLS.bind(kfq.CorpIdentLinkRequest()))
+        link = await session.auth.corp_ident_link(URLS.bind(kfq.CorpIdentLinkRequest(account_name="13800138000")))
         return web.json_response(link.order_no)
 
     async def raise_error(request: web.Request) -> web.Response:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from attrs import evolve
 
 from kfq_async import (
     CORP_IDENT_LINK,
@@ -187,7 +188,7 @@ async def test_same_id_for_another_request(session: AsyncSession, sandbox: Sandb
     """The sandbox refuses an id that was used with another body."""
     await session.auth.corp_ident_link(SAMPLE)
     with pytest.raises(BusinessError):
-        await session.auth.corp_ident_link(CorpIdentLinkRequest(client_request_id=SAMPLE.client_request_id))
+        await session.auth.corp_ident_link(evolve(SAMPLE, account_name="13900139000"))
     assert len(sandbox.orders) == 1
 
 

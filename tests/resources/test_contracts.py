@@ -174,9 +174,14 @@ async def test_refused_drafts(
 
 
 async def test_deadline_with_trailing_text(session: AsyncSession) -> None:
-    """A deadline may have trailing text, which the platform ignores."""
-    draft = await session.contracts.draft(evolve(KEPT, expire_date="2999-12-31 00:00"))
-    assert draft.contract_id
+    """A deadline may have trailing text, which the platform ignores and a strict sandbox refuses."""
+    request = evolve(KEPT, expire_date="2999-12-31 00:00")
+    with pytest.raises(
+        ParameterError, match=r"existing day yyyy-MM-dd: the platform would silently drop it @ \$\.expireDate"
+    ):
+        await session.contracts.draft(request)
+    async with Sandbox(strict=False) as sandbox, AsyncSession(sandbox.token, base_url=sandbox.base_url) as lenient:
+        assert (await lenient.contracts.draft(request)).contract_id
 
 
 @pytest.mark.parametrize(("contract_id", "error"), [("", ParameterError), ("nobody", BusinessError)])
@@ -245,7 +250,7 @@ async def test_without_rate_limit(sandbox: Sandbox) -> None:
 async def test_missing_unique_code(sandbox: Sandbox) -> None:
     """Without ``uniqueCode`` the platform drafts the contract and then responds with an error."""
     body: dict[str, Any] = {"appAuthToken": sandbox.token, "send": "0", "signReId": "x", "signerList": []}
-    body["operator"] = {"name": "a", "contactType": "MOBILE", "contact": "1"}
+    body["operator"] = {"name": "a", "contactType": "MOBILE", "contact": "13800138000"}
     url = f"{sandbox.base_url}/kaifangqian/openAPI/V2/contract/draft"
     async with ClientSession() as http, http.post(url, json=body) as response:
         document = await response.json()
@@ -262,7 +267,7 @@ async def test_unknown_fields(*, strict: bool) -> None:
         "typo": 1,
         "signerList": [{"signerType": "WITNESS", "typo": 1}],
     }
-    fields["operator"] = {"name": "a", "contactType": "MOBILE", "contact": "1"}
+    fields["operator"] = {"name": "a", "contactType": "MOBILE", "contact": "13800138000"}
     async with Sandbox(strict=strict) as sandbox:
         async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
             if strict:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 API = f"/resrun-paas{API_PATH}"
 PATH = f"{API}/auth/corp/ident/link"
 NOW = 1_775_010_802.0
+ACCOUNT = {"accountName": "13800138000"}
+BODY = orjson.dumps(ACCOUNT)
 NONE: Mapping[str, bytes | None] = MappingProxyType({})
 
 
@@ -48,9 +50,9 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def post(http: aiohttp.ClientSession, sandbox: Sandbox, body: object = (), **options: Any) -> dict[str, Any]:
+async def post(http: aiohttp.ClientSession, sandbox: Sandbox, body: object = BODY, **options: Any) -> dict[str, Any]:
     """Request a link and return the envelope, which is always form A with HTTP 200."""
-    data = io.BytesIO(body if isinstance(body, bytes) else orjson.dumps(body or {}))
+    data = io.BytesIO(body if isinstance(body, bytes) else orjson.dumps(body))
     headers = options.pop("headers", None) or credentials(**options)
     async with http.post(sandbox.origin + PATH, data=data, headers=headers) as response:
         assert response.status == 200
@@ -74,7 +76,7 @@ async def raw(sandbox: Sandbox, data: bytes) -> bytes:
 
 
 def request(
-    method: str = "POST", path: bytes = PATH.encode(), body: bytes = b"{}", changes: Mapping[str, bytes | None] = NONE
+    method: str = "POST", path: bytes = PATH.encode(), body: bytes = BODY, changes: Mapping[str, bytes | None] = NONE
 ) -> bytes:
     """Return the bytes of a request with valid headers but for the ``changes``; ``None`` leaves one out."""
     headers: dict[str, bytes | None] = {name: value.encode() for name, value in credentials().items()}
@@ -134,9 +136,9 @@ async def test_header_names_are_case_insensitive(http: aiohttp.ClientSession, sa
         ({"appAuthToken": "ANOTHER"}, {}, 41000),
         ({"timestamp": ""}, {}, 21000),
         ({"timestamp": "yesterday"}, {}, 23000),
-        ({"timestamp": f"{round(NOW * 1000) - 300_000}"}, {}, 10000),
+        ({"timestamp": f"{round(NOW * 1000) - 300_000}"}, BODY, 10000),
         ({"timestamp": f"{round(NOW * 1000) - 300_001}"}, {}, 41001),
-        ({"timestamp": f"{round(NOW * 1000) + 300_000}"}, {}, 10000),
+        ({"timestamp": f"{round(NOW * 1000) + 300_000}"}, BODY, 10000),
         ({"timestamp": f"{round(NOW * 1000) + 300_001}"}, {}, 41001),
         ({"nonce": ""}, {}, 21000),
         ({}, b"", 25000),
@@ -146,7 +148,8 @@ async def test_header_names_are_case_insensitive(http: aiohttp.ClientSession, sa
         ({}, {"corpIdentInfo": {"company": "a"}}, 23000),
         ({}, {"accountName": 1}, 23000),
         ({}, {"corpIdentInfo": {"companyName": 1}}, 23000),
-        ({}, {"accountName": None, "corpIdentInfo": {"companyName": None}}, 10000),
+        ({}, {"accountName": None, "corpIdentInfo": {"companyName": "a"}}, 10000),
+        ({}, {"accountName": None, "corpIdentInfo": {"companyName": None}}, 23000),
     ],
 )
 async def test_responses_use_envelope_a(
@@ -188,11 +191,11 @@ async def test_nonce(http: aiohttp.ClientSession) -> None:
 async def test_client_request_id(http: aiohttp.ClientSession) -> None:
     """Same id and body, in any key order: same order and URL; other body: refused; other token: another order."""
     async with Sandbox(tokens=["A", "B"]) as sandbox:
-        body = {"clientRequestId": "row-1", "accountName": "a"}
+        body = {"clientRequestId": "row-1", "accountName": "a@example.com"}
         first = await post(http, sandbox, body, appAuthToken="A")
         repeated = await post(http, sandbox, dict(reversed(body.items())), appAuthToken="A")
-        other = await post(http, sandbox, body | {"accountName": "b"}, appAuthToken="A")
-        other_token = await post(http, sandbox, body | {"accountName": "b"}, appAuthToken="B")
+        other = await post(http, sandbox, body | {"accountName": "b@example.com"}, appAuthToken="A")
+        other_token = await post(http, sandbox, body | {"accountName": "b@example.com"}, appAuthToken="B")
         assert repeated["result"] == first["result"]
         assert (other["code"], other["result"]) == (31000, None)
         assert other_token["result"]["orderNo"] != first["result"]["orderNo"]
@@ -204,14 +207,14 @@ async def test_no_id_makes_new_orders(
     http: aiohttp.ClientSession, sandbox: Sandbox, body: dict[str, str | None]
 ) -> None:
     """Without an id every request makes a new order."""
-    numbers = {(await post(http, sandbox, body))["result"]["orderNo"] for _ in range(3)}
+    numbers = {(await post(http, sandbox, body | ACCOUNT))["result"]["orderNo"] for _ in range(3)}
     assert {order.order_no for order in sandbox.orders} == numbers
     assert len(numbers) == 3
 
 
 async def test_concurrent_requests_with_one_id(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
     """Concurrent requests with one id make one order, and all of them return it."""
-    envelopes = await asyncio.gather(*(post(http, sandbox, {"clientRequestId": "row-1"}) for _ in range(100)))
+    envelopes = await asyncio.gather(*(post(http, sandbox, ACCOUNT | {"clientRequestId": "row-1"}) for _ in range(100)))
     assert {envelope["result"]["orderNo"] for envelope in envelopes} == {order.order_no for order in sandbox.orders}
     assert len(sandbox.orders) == 1
 

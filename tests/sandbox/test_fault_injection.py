@@ -40,7 +40,7 @@ async def test_faults_over_http(sandbox: Sandbox) -> None:
     assert (status, document["faults"]) == (200, ["502/acted:0*2", "delay:0.01@0.5"])
     assert set(document["kinds"]) == set(FAULT_KINDS)
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
-        await session.auth.corp_ident_link(CorpIdentLinkRequest())
+        await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
     async with aiohttp.ClientSession() as http, http.get(f"{sandbox.origin}/sandbox/faults") as response:
         assert (await response.json())["faults"] == ["delay:0.01@0.5"]
     assert (await put(sandbox, {"faults": []}))[1]["faults"] == []
@@ -86,9 +86,9 @@ async def test_refuse(sandbox: Sandbox) -> None:
     await asyncio.sleep(0.05)
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=ONCE) as session:
         with pytest.raises(ConnectError, match="ECONNREFUSED"):
-            await session.auth.corp_ident_link(CorpIdentLinkRequest())
+            await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
         await asyncio.sleep(0.5)
-        assert (await session.auth.corp_ident_link(CorpIdentLinkRequest())).order_no
+        assert (await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))).order_no
 
 
 async def test_refuse_from_the_start() -> None:
@@ -106,7 +106,7 @@ def test_faults_from_another_thread(kfq_sandbox: Sandbox) -> None:
         await asyncio.sleep(0.05)
         async with AsyncSession(kfq_sandbox.token, base_url=kfq_sandbox.base_url, retry=ONCE) as session:
             with pytest.raises(ConnectError):
-                await session.auth.corp_ident_link(CorpIdentLinkRequest())
+                await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
 
     kfq_sandbox.inject_faults(Fault("refuse", seconds=30.0))
     asyncio.run(refused())
@@ -148,7 +148,7 @@ async def test_any_error_code(
     """Any error code can be injected, in the platform's envelope and in the internal one."""
     sandbox.inject_faults(kind)
     with pytest.raises(error) as caught:
-        await session.auth.corp_ident_link(CorpIdentLinkRequest())
+        await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))
     assert (type(caught.value), caught.value.code) == (error, code)
     assert str(Fault.parse(f"{kind}/acted")) == f"{kind}/acted:0"
 

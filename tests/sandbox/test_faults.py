@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
@@ -12,6 +14,10 @@ import pytest
 from kfq_async.protocol.requests import API_PATH
 from kfq_async.sandbox import Fault, Sandbox
 from kfq_async.sandbox.faults import FAULT_KINDS, FaultPlan
+
+BODY = b'{"accountName":"13800138000"}'
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PATH = f"/resrun-paas{API_PATH}/auth/corp/ident/link"
 
@@ -21,11 +27,11 @@ async def post(sandbox: Sandbox, path: str = PATH) -> bytes:
     host, port = sandbox.origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\nContent-Length: 2\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\nContent-Length: {len(BODY)}\r\n"
         f"appAuthToken: {sandbox.token}\r\nnonce: {uuid4()}\r\ntimestamp: {round(time.time() * 1000)}\r\n\r\n"
     )
     try:
-        writer.write(head.encode() + b"{}")
+        writer.write(head.encode() + BODY)
         return await reader.read()
     finally:
         writer.close()
@@ -154,6 +160,81 @@ def test_times_count_affected_requests() -> None:
     drawn = [plan.draw() for _ in range(1000)]
     assert sum(fault is not None for fault in drawn) == 5
     assert drawn[:5] != [Fault("lose-request", times=5, probability=0.2)] * 5
+
+
+HALF = ("delay@0.5", "502@0.5", "lose-response@0.5", "delay-acting@0.5")
+
+
+def drawn(faults: Iterable[str], seed: int, count: int = 4000) -> list[tuple[str, ...]]:
+    """Return the kinds of fault that so many requests meet."""
+    plan = FaultPlan(map(Fault.parse, faults), seed)
+    return [tuple(fault.kind for fault in plan.draw_for_request(reused=True)) for _ in range(count)]
+
+
+def test_faults_are_drawn_independently() -> None:
+    """Of two faults with probability 0.5 each, a quarter of the requests meets both, and a quarter neither."""
+    counts = Counter(drawn(("delay@0.5", "502@0.5"), seed=1))
+    assert counts.keys() == {(), ("delay",), ("502",), ("delay", "502")}
+    assert all(900 < count < 1100 for count in counts.values())
+
+
+def test_one_damage_and_all_delays() -> None:
+    """A request meets all delays that are drawn, and the first of the other faults."""
+    counts = Counter(drawn(HALF, seed=1))
+    assert not [kinds for kinds in counts if {"502", "lose-response"} <= set(kinds)]
+    assert all(200 < counts[kinds] < 300 for kinds in ((), ("delay",), ("delay", "delay-acting")))
+    assert all(400 < counts[kinds] < 600 for kinds in (("502",), ("delay", "delay-acting", "502")))
+    assert all(200 < counts[kinds] < 300 for kinds in (("lose-response",), ("delay", "lose-response")))
+
+
+def test_choice_of_a_fault_does_not_depend_on_others() -> None:
+    """The seed fixes the choice of a fault, whatever other faults there are; another seed makes another choice."""
+
+    def hits(faults: Iterable[str], seed: int) -> list[bool]:
+        return ["delay" in kinds for kinds in drawn(faults, seed, 200)]
+
+    assert hits(HALF, 1) == hits(["delay@0.5"], 1) == hits(["503", "code-31000*3", "delay@0.5"], 1)
+    assert hits(HALF, 2) != hits(HALF, 1)
+
+
+def test_faults_of_one_kind_are_drawn_independently() -> None:
+    """Two faults of one kind do not make the same choice."""
+    assert {len(kinds) for kinds in drawn(["delay@0.5", "delay@0.5"], seed=1)} == {0, 1, 2}
+
+
+def test_script_beside_independent_faults() -> None:
+    """Faults with a number of times take turns; those without meet every request besides."""
+    assert drawn(["delay*1", "502*2", "delay-acting", "lose-response*1"], seed=0, count=5) == [
+        ("delay", "delay-acting"),
+        ("delay-acting", "502"),
+        ("delay-acting", "502"),
+        ("delay-acting", "lose-response"),
+        ("delay-acting",),
+    ]
+
+
+def test_a_fault_that_gives_way_is_not_used_up() -> None:
+    """A fault that another one keeps from being injected keeps its number of times."""
+    plan = FaultPlan((Fault("502"), Fault("lose-response", times=1)))
+    assert [plan.draw_for_request(reused=True) for _ in range(2)] == [(Fault("502"),)] * 2
+    assert plan.remaining() == [Fault("502"), Fault("lose-response", times=1)]
+
+
+def test_idle_connections() -> None:
+    """`close-idle` spares a new connection, and lets the next fault take its turn."""
+    plan = FaultPlan((Fault("close-idle", times=1), Fault("502", times=1)))
+    assert plan.draw_for_request(reused=False) == (Fault("502", times=1),)
+    assert plan.draw_for_request(reused=True) == (Fault("close-idle", times=1),)
+
+
+async def test_delay_and_damage() -> None:
+    """A request that meets a delay and a lost response is acted on, waits, and is then reset."""
+    async with Sandbox(faults=["lose-response", "delay:0.2"]) as sandbox:
+        request = asyncio.create_task(post(sandbox))
+        await wait_for_order(sandbox)
+        assert not request.done()
+        with pytest.raises(ConnectionResetError):
+            await request
 
 
 async def test_lose_response_acts() -> None:

@@ -86,7 +86,7 @@ async def test_each_change_is_notified(action: str, order_status: int) -> None:
 @pytest.mark.parametrize("url", [None, ""])
 async def test_no_callback_url(url: str | None) -> None:
     """Without ``authCallbackUrl`` there is no notification."""
-    async with receiving() as (sandbox, _):
+    async with receiving(strict=False) as (sandbox, _):
         sandbox.complete(await order(sandbox, url))
         assert await sandbox.wait_for_notifications() == ()
 
@@ -100,7 +100,7 @@ async def test_no_callback_url(url: str | None) -> None:
 )
 async def test_disallowed_url(url: str, error: str) -> None:
     """An invalid URL, or one on another machine, is not called, and one attempt records the reason."""
-    async with receiving() as (sandbox, _):
+    async with receiving(strict=False) as (sandbox, _):
         sandbox.complete(await order(sandbox, url))
         (notification,) = await sandbox.wait_for_notifications()
     assert [attempt.http_status for attempt in notification.attempts] == [None]

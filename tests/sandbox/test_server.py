@@ -50,7 +50,8 @@ def loopbacks() -> Iterator[str]:
 async def link(sandbox: Sandbox, key: str = "row-1") -> str:
     """Request a link once, and return the order's number."""
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=RetryPolicy(attempts=1)) as session:
-        return (await session.auth.corp_ident_link(CorpIdentLinkRequest(client_request_id=key))).order_no
+        request = CorpIdentLinkRequest(account_name="13800138000", client_request_id=key)
+        return (await session.auth.corp_ident_link(request)).order_no
 
 
 def threads() -> list[str]:
@@ -493,7 +494,7 @@ async def test_state_survives_a_kill(tmp_path: Path) -> None:
 
     async def worker(session: AsyncSession, name: str) -> None:
         for number in range(100_000):
-            request = CorpIdentLinkRequest(client_request_id=f"{name}-{number}")
+            request = CorpIdentLinkRequest(account_name="13800138000", client_request_id=f"{name}-{number}")
             confirmed[f"{name}-{number}"] = (await session.auth.corp_ident_link(request)).order_no
             if len(confirmed) == 200:
                 process.kill()

@@ -10,23 +10,27 @@ import secrets
 from hmac import compare_digest
 from html import escape
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import orjson
 from aiohttp import web
-from attrs import frozen
+from attrs import field, frozen
 
+from kfq_async.models.fields import SECRET
 from kfq_async.sandbox.faults import Fault
 from kfq_async.sandbox.identity import page_url
-from kfq_async.sandbox.lifecycle import STATUS_NAMES
 from kfq_async.sandbox.orders import china_time, request_of
-from kfq_async.sandbox.web.contract_page import CONTRACT_PATH
+from kfq_async.sandbox.web.console_texts import ConsoleTexts
+from kfq_async.sandbox.web.contract_page import contract_url
 from kfq_async.sandbox.web.deliveries import act_on_event, delivery, delivery_state, event_buttons
 from kfq_async.sandbox.web.forms import html, read_form, see_other
 from kfq_async.sandbox.web.frame import headers, page, refused
-from kfq_async.sandbox.web.texts import status_pill
+from kfq_async.sandbox.web.languages import choose_language, remember_language
+from kfq_async.sandbox.web.search import CONTRACT_STATES, ORDER_STATES, Search
+from kfq_async.sandbox.web.texts import contract_pill, language_switch, status_pill
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
     from kfq_async.sandbox.events import EventSender
@@ -78,35 +82,39 @@ class Console:
     async def _redirect(self, _: web.Request) -> web.Response:
         return see_other(PATH, headers())
 
-    async def _show(self, _: web.Request) -> web.Response:
+    async def _show(self, request: web.Request) -> web.Response:
+        texts, search = ConsoleTexts(choose_language(request)), Search.of(request.query)
         store = self._order_service.store
         shown = console_page(
             self._info,
             self._token,
-            orders=store.orders.newest(LISTED),
-            contracts=store.contracts.newest(LISTED),
-            notifications=store.with_attempts(store.notifications.newest(LISTED)),
-            events=store.with_attempts(store.contract_notifications.newest(LISTED)),
+            texts,
+            search,
+            orders=store.orders.newest(LISTED, search.orders, *search.values),
+            contracts=store.contracts.newest(LISTED, search.contracts, *search.values),
+            notifications=store.with_attempts(store.notifications.newest(LISTED, search.notifications, *search.values)),
+            events=store.with_attempts(store.contract_notifications.newest(LISTED, search.events, *search.values)),
             counts=(
-                store.orders.count(),
-                store.contracts.count(),
-                store.notifications.count(),
-                store.contract_notifications.count(),
+                store.orders.count(search.orders, *search.values),
+                store.contracts.count(search.contracts, *search.values),
+                store.notifications.count(search.notifications, *search.values),
+                store.contract_notifications.count(search.events, *search.values),
             ),
         )
-        return html(shown, headers("'self'"))
+        return remember_language(request, html(shown, headers("'self'")))
 
     async def _submit(self, request: web.Request) -> web.Response:
         form = await read_form(request)
+        texts = ConsoleTexts(choose_language(request))
         if not compare_digest(form.get("token", "").encode(), self._token.encode()):
-            return html(refused("拒绝操作", "表单已失效，请重新打开控制台。"), headers(), 403)
+            return html(refused(texts("stale_title"), texts("stale_console"), lang=texts.html_lang), headers(), 403)
         try:
             sent = self._resend(form)
         except (LookupError, ValueError):
-            return html(refused("操作无效", "通知不存在、操作未知，或秒数无效。"), headers(), 400)
+            return html(refused(texts("invalid_title"), texts("invalid_action"), lang=texts.html_lang), headers(), 400)
         if sent is not None:
             await asyncio.wait([asyncio.wrap_future(sent)], timeout=RESPONSE_WAIT)
-        return see_other(PATH, headers("'self'"))
+        return see_other(_url(Search.of(request.query), texts), headers("'self'"))
 
     def _resend(self, form: Mapping[str, str]) -> Future[None] | None:
         """Act according to the pressed button, and return a future if something is sent.
@@ -128,6 +136,8 @@ class Console:
 def console_page(
     info: ConsoleInfo,
     token: str,
+    texts: ConsoleTexts,
+    search: Search,
     *,
     orders: Sequence[Order],
     contracts: Sequence[Contract],
@@ -138,93 +148,142 @@ def console_page(
     """Return the page.
 
     ``token`` goes into its forms. The records are listed in the order given; ``counts`` are the numbers of all orders,
-    contracts, notifications and events.
+    contracts, notifications and events that are found.
     """
-    schedule = "、".join(f"{seconds:g}" for seconds in info.retry_after) or "不重试"
-    reorder = _form(token, _button("reorder", "倒序重发最新两条")) if len(notifications) > 1 else ""
+    url = _url(search, texts)
+    forms = _Forms(url, token)
     all_orders, all_contracts, all_notifications, all_events = counts
+    reorder = forms.form(_button("reorder", texts)) if len(notifications) > 1 and not search.fields else ""
     return page(
-        "kfq_async 沙箱控制台",
-        '<h1>沙箱控制台</h1><p class="soft">时间均为北京时间（UTC+8）。<a href="/sandbox/">刷新</a></p>'
-        f"<dl><dt>通知签名 appId</dt><dd><code>{escape(info.app_id)}</code></dd>"
-        f"<dt>重试间隔（秒）</dt><dd>{schedule}</dd></dl>"
-        f"<details><summary>通知验签公钥</summary><pre>{escape(info.public_key)}</pre></details>"
-        '<p class="soft">通知的格式、签名、响应约定和重试间隔均为沙箱的假设：开放签未公开 authCallbackUrl 的通知规范。'
-        "响应约定和重试次数取自平台对合同事件的实测行为：连续发送三次，对方断开连接时每次再补发一次，之后按间隔重试。</p>"
-        f"{_heading('通知', notifications, all_notifications, reorder)}"
-        f"{''.join(_notification(each, token) for each in notifications)}"
-        f"{_heading('认证订单', orders, all_orders)}{''.join(map(_order, orders))}"
-        f"{_heading('合同', contracts, all_contracts)}{''.join(map(_contract, contracts))}"
-        f"{_heading('合同事件', events, all_events)}{''.join(_event(each, token) for each in events)}",
+        texts("console_title"),
+        f"{language_switch(_url(search, texts, lang=texts.other), texts)}<h1>{texts('console')}</h1>"
+        f'<p class="soft">{texts("zone")}{texts("space")}<a href="{escape(url)}">{texts("refresh")}</a></p>'
+        f"{_search_form(search, texts)}{_settings(info, texts)}"
+        f"{_heading('notifications', len(notifications), all_notifications, texts, reorder)}"
+        f"{''.join(_notification(each, forms, texts) for each in notifications)}"
+        f"{_heading('orders', len(orders), all_orders, texts)}{''.join(_order(each, texts) for each in orders)}"
+        f"{_heading('contracts', len(contracts), all_contracts, texts)}"
+        f"{''.join(_contract(each, texts) for each in contracts)}"
+        f"{_heading('events', len(events), all_events, texts)}"
+        f"{''.join(_event(each, forms, texts) for each in events)}",
         wide=True,
+        lang=texts.html_lang,
     )
 
 
-def _heading(title: str, listed: Sequence[object], count: int, more: str = "") -> str:
-    shown = f"最新 {len(listed)} / 共 {count}" if count > len(listed) else f"{count}"
-    empty = "" if listed else '<p class="soft">暂无记录。</p>'
-    return f'<h2>{title}<span class="pill">{shown}</span>{more}</h2>{empty}'
+def _url(search: Search, texts: ConsoleTexts, *, lang: str = "") -> str:
+    """Return the URL of a search; Chinese needs no ``lang``, unless it is asked for."""
+    language = lang or ("en" if texts.lang == "en" else "")
+    fields = {**({"lang": language} if language else {}), **search.fields}
+    return f"{PATH}?{urlencode(fields)}" if fields else PATH
 
 
-def _order(order: Order) -> str:
-    request = request_of(order)
-    callback = "" if request.get("authCallbackUrl") else " · 未设置 authCallbackUrl，不发送通知"
+def _search_form(search: Search, texts: ConsoleTexts) -> str:
+    language = '<input type="hidden" name="lang" value="en">' if texts.lang == "en" else ""
+    orders = _options(((state, texts(f"order_{state}")) for state in ORDER_STATES), search.state)
+    contracts = _options(((state, texts(f"status_{state}")) for state in CONTRACT_STATES), search.state)
+    clear = f'<a href="{escape(_url(Search(), texts))}">{texts("clear")}</a>' if search.fields else ""
     return (
-        f'<article class="card"><h3><span>{escape(order.company_name)}</span>{status_pill(order.status)}</h3>'
-        f'<p class="soft"><code>{escape(order.order_no)}</code> · {_time(order.created_at)}{callback}</p>'
-        f'<p><a href="{escape(page_url("", order))}">打开认证页面</a></p></article>'
+        f'<form method="get" action="{PATH}" class="search" role="search">{language}'
+        f'<label>{texts("search_for")}<input type="search" name="q" value="{escape(search.text)}"></label>'
+        f'<label>{texts("state")}<select name="state"><option value="">{texts("any_state")}</option>'
+        f'<optgroup label="{texts("orders")}">{orders}</optgroup>'
+        f'<optgroup label="{texts("contracts")}">{contracts}</optgroup></select></label>'
+        f'<button class="main">{texts("search")}</button>{clear}</form>'
     )
 
 
-def _contract(contract: Contract) -> str:
+def _options(options: Iterable[tuple[str, str]], chosen: str) -> str:
+    return "".join(
+        f'<option value="{value}"{" selected" if value == chosen else ""}>{text}</option>' for value, text in options
+    )
+
+
+def _settings(info: ConsoleInfo, texts: ConsoleTexts) -> str:
+    schedule = texts("separator").join(f"{seconds:g}" for seconds in info.retry_after) or texts("no_retries")
+    return (
+        f"<dl><dt>{texts('app_id')}</dt><dd><code>{escape(info.app_id)}</code></dd>"
+        f"<dt>{texts('schedule')}</dt><dd>{schedule}</dd></dl>"
+        f"<details><summary>{texts('public_key')}</summary><pre>{escape(info.public_key)}</pre></details>"
+        f'<p class="soft">{texts("assumed_form")}{texts("space")}{texts("measured_schedule")}</p>'
+    )
+
+
+def _heading(title: str, listed: int, count: int, texts: ConsoleTexts, more: str = "") -> str:
+    shown = texts("listed", listed=listed, count=count) if count > listed else f"{count}"
+    empty = "" if listed else f'<p class="soft">{texts("none")}</p>'
+    return f'<h2>{texts(title)}<span class="pill">{shown}</span>{more}</h2>{empty}'
+
+
+def _order(order: Order, texts: ConsoleTexts) -> str:
+    request = request_of(order)
+    callback = "" if request.get("authCallbackUrl") else f" · {texts('no_callback')}"
+    key = f" · <code>{escape(order.client_request_id)}</code>" if order.client_request_id else ""
+    return (
+        f'<article class="card"><h3><span>{escape(order.company_name)}</span>{status_pill(order.status, texts)}</h3>'
+        f'<p class="soft"><code>{escape(order.order_no)}</code>{key} · {_time(order.created_at)}{callback}</p>'
+        f'<p><a href="{escape(page_url("", order))}">{texts("open_order")}</a></p></article>'
+    )
+
+
+def _contract(contract: Contract, texts: ConsoleTexts) -> str:
     subject = str(orjson.loads(contract.request).get("subject") or contract.contract_id)
     return (
-        f'<article class="card"><h3><a href="{CONTRACT_PATH}{escape(contract.contract_id)}">{escape(subject)}</a>'
-        f'<span class="pill">{STATUS_NAMES.get(contract.status, escape(contract.status))}</span></h3>'
+        f'<article class="card"><h3><a href="{escape(contract_url(contract.contract_id, texts))}">{escape(subject)}</a>'
+        f"{contract_pill(contract.status, texts)}</h3>"
         f'<p class="soft"><code>{escape(contract.contract_id)}</code> · {escape(contract.enterprise)} · '
         f"{_time(contract.created_at)}</p></article>"
     )
 
 
-def _event(event: ContractNotification, token: str) -> str:
+def _event(event: ContractNotification, forms: _Forms, texts: ConsoleTexts) -> str:
     return (
-        f'<article class="card"><h3><code>{escape(event.callback_type)}</code>{delivery_state(event)}</h3>'
+        f'<article class="card"><h3><code>{escape(event.callback_type)}</code>{delivery_state(event, texts)}</h3>'
         f'<p class="soft"><code>{escape(event.contract_id)}</code> · {_time(event.created_at)}</p>'
-        f"{delivery(event)}"
-        f"{_form(token, event_buttons(event), event)}</article>"
+        f"{delivery(event, texts)}"
+        f"{forms.form(event_buttons(event, texts), event)}</article>"
     )
 
 
-def _notification(notification: Notification, token: str) -> str:
+def _notification(notification: Notification, forms: _Forms, texts: ConsoleTexts) -> str:
     company = orjson.loads(notification.body).get("companyName", "")
-    buttons = _button("resend", "重发") + _button("duplicate", "重复发送") + _button("corrupt", "篡改后发送")
+    buttons = "".join(_button(action, texts) for action in ("resend", "duplicate", "corrupt"))
     delay = (
-        '<label>延迟<input class="short" type="number" name="seconds" value="5" min="0" step="any">秒</label>'
-        + _button("delay", "延迟发送")
+        f'<label>{texts("delay")}<input class="short" type="number" name="seconds" value="5" min="0" step="any">'
+        f"{texts('seconds')}</label>"
+        f'<button name="action" value="delay">{texts("send_delayed")}</button>'
     )
     return (
-        f'<article class="card"><h3><span>{status_pill(notification.order_status)} {escape(company)}</span>'
-        f"{delivery_state(notification)}</h3>"
+        f'<article class="card"><h3><span>{status_pill(notification.order_status, texts)} {escape(company)}</span>'
+        f"{delivery_state(notification, texts)}</h3>"
         f'<p class="soft"><code>{escape(notification.order_no)}</code> · {_time(notification.created_at)}</p>'
-        f"{delivery(notification)}"
-        f'<div class="row">{_form(token, buttons, notification)}{_form(token, delay, notification)}</div></article>'
+        f"{delivery(notification, texts)}"
+        f'<div class="row">{forms.form(buttons, notification)}{forms.form(delay, notification)}</div></article>'
     )
 
 
-def _form(token: str, content: str, notification: Notification | ContractNotification | None = None) -> str:
-    target = (
-        f'<input type="hidden" name="notification" value="{escape(notification.notification_id)}">'
-        if notification
-        else ""
-    )
-    return (
-        f'<form method="post" action="/sandbox/" class="row"><input type="hidden" name="token" value="{escape(token)}">'
-        f"{target}{content}</form>"
-    )
+@frozen
+class _Forms:
+    """Forms of the page: their target, and the token that they carry."""
+
+    url: str
+    token: str = field(**SECRET)
+
+    def form(self, content: str, notification: Notification | ContractNotification | None = None) -> str:
+        """Return a form with buttons, for a notification or for all of them."""
+        target = (
+            f'<input type="hidden" name="notification" value="{escape(notification.notification_id)}">'
+            if notification
+            else ""
+        )
+        return (
+            f'<form method="post" action="{escape(self.url)}" class="row">'
+            f'<input type="hidden" name="token" value="{escape(self.token)}">{target}{content}</form>'
+        )
 
 
-def _button(action: str, text: str) -> str:
-    return f'<button name="action" value="{action}">{text}</button>'
+def _button(action: str, texts: ConsoleTexts) -> str:
+    return f'<button name="action" value="{action}">{texts(action)}</button>'
 
 
 def _time(seconds: float) -> str:

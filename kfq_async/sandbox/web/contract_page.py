@@ -22,10 +22,12 @@ from kfq_async.sandbox.contract_repository import state_of
 from kfq_async.sandbox.links import task_link
 from kfq_async.sandbox.orders import china_time
 from kfq_async.sandbox.rendering import page_sizes, render_page
-from kfq_async.sandbox.web.contract_texts import LANGUAGES, STATUSES, TEXTS
+from kfq_async.sandbox.web.console_texts import ConsoleTexts
 from kfq_async.sandbox.web.deliveries import act_on_event, delivery, delivery_state, event_buttons
 from kfq_async.sandbox.web.forms import html, read_form, see_other
 from kfq_async.sandbox.web.frame import headers, page, refused
+from kfq_async.sandbox.web.languages import choose_language, remember_language
+from kfq_async.sandbox.web.texts import contract_pill, language_switch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,15 +38,13 @@ if TYPE_CHECKING:
     from kfq_async.sandbox.lifecycle import ContractState, Party, Step
     from kfq_async.sandbox.store import Contract, ContractNotification, Store
 
-__all__ = ["CONTRACT_PATH", "ContractPage"]
+__all__ = ["ContractPage", "contract_url"]
 
 CONTRACT_PATH = "/sandbox/contract/"
 RESPONSE_WAIT = 1.0
 """Seconds to wait for the receiver's response, so that the page shows it at once."""
 PICTURE_WIDTH = 600
 """Width of the picture of a page, in pixels."""
-_FINAL_STYLES = {"COMPLETE": "good", "SIGNING": "busy", "WRITING": "busy", "DRAFT": ""}
-"""Style of the label of a status; others are ends without a signed contract."""
 STYLE = """
 .flow{list-style:none;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:1rem;border:0;font-size:1rem}
 .flow>li{display:block;flex:1 1 14rem;border:1px solid var(--line);border-radius:10px;padding:.8rem 1rem;min-width:0}
@@ -88,10 +88,9 @@ class ContractPage:
 
     async def _submit(self, request: web.Request) -> web.Response:
         form = await read_form(request)
-        language = _language(request)
-        texts = TEXTS[language]
+        texts = ConsoleTexts(choose_language(request))
         if not compare_digest(form.get("token", "").encode(), self._token.encode()):
-            return html(refused(texts["stale title"], texts["stale"]), headers(), 403)
+            return html(refused(texts("stale_title"), texts("stale"), lang=texts.html_lang), headers(), 403)
         contract = await asyncio.to_thread(self._administration.find, request.match_info["contract_id"])
         if contract is None:
             return _missing(texts)
@@ -103,8 +102,8 @@ class ContractPage:
         except (Refused, AuditedRefusal) as problem:
             return await self._respond(request, str(problem))
         except (LookupError, ValueError):
-            return await self._respond(request, texts["invalid"])
-        return see_other(_url(contract.contract_id, language), headers("'self'"))
+            return await self._respond(request, texts("invalid"))
+        return see_other(contract_url(contract.contract_id, texts), headers("'self'"))
 
     async def _act_on_event(self, contract: Contract, form: Mapping[str, str]) -> None:
         """Do what a button of an event says; the page shows the response to what is sent."""
@@ -142,85 +141,83 @@ class ContractPage:
         return web.Response(body=picture, content_type="image/png", headers={**headers(), **caching})
 
     async def _respond(self, request: web.Request, problem: str = "") -> web.Response:
-        language = _language(request)
+        texts = ConsoleTexts(choose_language(request))
         contract = await asyncio.to_thread(self._administration.find, request.match_info["contract_id"])
         if contract is None:
-            return _missing(TEXTS[language])
-        documents = await asyncio.to_thread(self._documents, contract, TEXTS[language])
-        shown = self._page(contract, documents, language, problem)
-        return html(shown, headers("'self'", style=STYLE, images=True), 409 if problem else 200)
+            return _missing(texts)
+        documents = await asyncio.to_thread(self._documents, contract, texts)
+        shown = self._page(contract, documents, texts, problem)
+        response = html(shown, headers("'self'", style=STYLE, images=True), 409 if problem else 200)
+        return remember_language(request, response)
 
-    def _page(self, contract: Contract, documents: str, language: str, problem: str) -> str:
-        texts, state = TEXTS[language], state_of(contract)
-        subject = str(orjson.loads(contract.request).get("subject") or texts["untitled"])
-        other = next(each for each in LANGUAGES if each != language)
-        status = STATUSES[language].get(contract.status, contract.status)
+    def _page(self, contract: Contract, documents: str, texts: ConsoleTexts, problem: str) -> str:
+        state = state_of(contract)
+        subject = str(orjson.loads(contract.request).get("subject") or texts("untitled"))
+        switch = f"{CONTRACT_PATH}{contract.contract_id}?lang={texts.other}"
         notice = f'<p class="notice" role="alert">{escape(problem)}</p>' if problem else ""
         return page(
-            f"{subject} · {texts['console']}",
-            f'<nav class="languages"><a href="{escape(_url(contract.contract_id, other))}" lang="{other}">'
-            f"{TEXTS[other]['language']}</a></nav>"
-            f'<p class="soft"><a href="/sandbox/">{texts["console"]}</a></p><h1>{escape(subject)}</h1>'
-            f'<p><span class="pill {_FINAL_STYLES.get(contract.status, "bad")}">{escape(status)}</span></p>{notice}'
+            f"{subject} · {texts('console')}",
+            f"{language_switch(switch, texts)}"
+            f'<p class="soft"><a href="/sandbox/{_lang(texts)}">{texts("console")}</a></p><h1>{escape(subject)}</h1>'
+            f"<p>{contract_pill(contract.status, texts)}</p>{notice}"
             f"<dl>{_facts(contract, state, texts)}</dl>"
-            f"<h2>{texts['flow']}</h2>{self._flow(contract, state, language)}"
-            f"{self._sender(contract, state, language)}"
-            f"<h2>{texts['documents']}</h2>{documents}"
-            f"<h2>{texts['events']}</h2>{self._events(contract, language)}"
-            f'<p class="note">{texts["assumption"]}</p>',
+            f"<h2>{texts('flow')}</h2>{self._flow(contract, state, texts)}"
+            f"{self._sender(contract, state, texts)}"
+            f"<h2>{texts('documents')}</h2>{documents}"
+            f"<h2>{texts('events')}</h2>{self._events(contract, texts)}"
+            f'<p class="note">{texts("assumption")}</p>',
             wide=True,
-            lang=language,
+            lang=texts.html_lang,
             style=STYLE,
         )
 
-    def _flow(self, contract: Contract, state: ContractState, language: str) -> str:
+    def _flow(self, contract: Contract, state: ContractState, texts: ConsoleTexts) -> str:
         """Draw the parties in their sequence, each with its steps."""
-        texts = TEXTS[language]
         if not state.parties:
-            return f'<p class="soft">{texts["no parties"]}</p>'
+            return f'<p class="soft">{texts("no_parties")}</p>'
         parties = "".join(
-            f'<li><h3><span class="soft">{party.order} · {texts[party.party_type]}</span><br>'
-            f"{escape(_party_name(party) or texts['unnamed'])}</h3>"
-            f'<ol class="steps">{self._steps(contract, party, language)}</ol></li>'
+            f'<li><h3><span class="soft">{party.order} · {texts(party.party_type)}</span><br>'
+            f"{escape(_party_name(party) or texts('unnamed'))}</h3>"
+            f'<ol class="steps">{self._steps(contract, party, texts)}</ol></li>'
             for party in state.sequence
         )
         return f'<ol class="flow {"ordered" if state.ordered else "parallel"}">{parties}</ol>'
 
-    def _steps(self, contract: Contract, party: Party, language: str) -> str:
-        return "".join(self._step(contract, party, step, language) for step in party.steps)
+    def _steps(self, contract: Contract, party: Party, texts: ConsoleTexts) -> str:
+        return "".join(self._step(contract, party, step, texts) for step in party.steps)
 
-    def _step(self, contract: Contract, party: Party, step: Step, language: str) -> str:
-        texts, person = TEXTS[language], step.person
-        who = texts["automatic"] if step.automatic or person is None else " ".join(filter(None, _names(party, person)))
-        more = f" · {texts['positions'].format(count=len(step.positions))}" if step.positions else ""
+    def _step(self, contract: Contract, party: Party, step: Step, texts: ConsoleTexts) -> str:
+        person = step.person
+        who = texts("automatic") if step.automatic or person is None else " ".join(filter(None, _names(party, person)))
+        more = f" · {texts('positions', count=len(step.positions))}" if step.positions else ""
         link = ""
         if step.state == "open" and person is not None:
-            url = escape(f"{task_link(contract.contract_id, step)}&lang={language}")
-            link = f'<br><a href="{url}">{texts["act"]}</a>'
+            url = escape(f"{task_link(contract.contract_id, step)}&lang={texts.lang}")
+            link = f'<br><a href="{url}">{texts("act")}</a>'
         return (
             f'<li class="{step.state}"><span class="dot" aria-hidden="true">{_DOTS[step.state]}</span>'
-            f"<span><strong>{texts[_step_kind(step)]}</strong> · {texts[step.state]}<br>"
+            f"<span><strong>{texts.find(_step_kind(step), _step_kind(step))}</strong> · {texts(step.state)}<br>"
             f'<span class="soft">{escape(who)}{more}</span>{link}</span></li>'
         )
 
-    def _sender(self, contract: Contract, state: ContractState, language: str) -> str:
-        texts, actions = TEXTS[language], possible_actions(state)
+    def _sender(self, contract: Contract, state: ContractState, texts: ConsoleTexts) -> str:
+        actions = possible_actions(state)
         if not actions:
             return ""
         fields = {
-            "withdraw": f'<label>{texts["reason"]}<input name="reason" maxlength="200"></label>',
-            "deadline": f'<label>{texts["day"]}<input type="date" name="day"></label>',
+            "withdraw": f'<label>{texts("reason")}<input name="reason" maxlength="200"></label>',
+            "deadline": f'<label>{texts("day")}<input type="date" name="day"></label>',
         }
         names = {"deadline": "set"}
         forms = "".join(
-            f'<form method="post" action="{escape(_url(contract.contract_id, language))}">'
+            f'<form method="post" action="{escape(contract_url(contract.contract_id, texts))}">'
             f'<input type="hidden" name="token" value="{escape(self._token)}">{fields.get(action, "")}'
-            f'<button name="action" value="{action}">{texts[names.get(action, action)]}</button></form>'
+            f'<button name="action" value="{action}">{texts(names.get(action, action))}</button></form>'
             for action in actions
         )
-        return f'<h2>{texts["actions"]}</h2><div class="sender">{forms}</div>'
+        return f'<h2>{texts("actions")}</h2><div class="sender">{forms}</div>'
 
-    def _documents(self, contract: Contract, texts: Mapping[str, str]) -> str:
+    def _documents(self, contract: Contract, texts: ConsoleTexts) -> str:
         try:
             files = self._administration.files.current(contract)
             drawn = [
@@ -229,56 +226,56 @@ class ContractPage:
                 for figure in _figures(contract, index, f"{file.name}{file.suffix}", file.content, texts)
             ]
         except Refused as problem:
-            return f'<p class="soft">{texts["not shown"].format(problem=escape(str(problem)))}</p>'
+            return f'<p class="soft">{texts("not_shown", problem=escape(str(problem)))}</p>'
         except ModuleNotFoundError:
-            return f'<p class="soft">{texts["not shown"].format(problem=texts["extra"])}</p>'
+            return f'<p class="soft">{texts("not_shown", problem=texts("extra"))}</p>'
         return f'<div class="pages">{"".join(drawn)}</div>'
 
-    def _events(self, contract: Contract, language: str) -> str:
+    def _events(self, contract: Contract, texts: ConsoleTexts) -> str:
         found = self._store.contract_notifications.all("contract_id = ?", contract.contract_id)
         events: Sequence[ContractNotification] = self._store.with_attempts(found)
-        shown = "".join(self._event(event, language) for event in events)
-        return shown or f'<p class="soft">{TEXTS[language]["no events"]}</p>'
+        shown = "".join(self._event(event, texts) for event in events)
+        return shown or f'<p class="soft">{texts("no_events")}</p>'
 
-    def _event(self, event: ContractNotification, language: str) -> str:
-        state = delivery_state(event, language)
+    def _event(self, event: ContractNotification, texts: ConsoleTexts) -> str:
+        state = delivery_state(event, texts)
         return (
             f'<article class="card"><h3><code>{escape(event.callback_type)}</code>{state}</h3>'
-            f'<p class="soft">{_time(event.created_at)}</p>{delivery(event, language)}'
-            f'<form class="row" method="post" action="{escape(_url(event.contract_id, language))}">'
+            f'<p class="soft">{_time(event.created_at)}</p>{delivery(event, texts)}'
+            f'<form class="row" method="post" action="{escape(contract_url(event.contract_id, texts))}">'
             f'<input type="hidden" name="token" value="{escape(self._token)}">'
             f'<input type="hidden" name="notification" value="{escape(event.notification_id)}">'
-            f"{event_buttons(event, language)}</form></article>"
+            f"{event_buttons(event, texts)}</form></article>"
         )
 
 
 _DOTS = {"waiting": "…", "open": "●", "done": "✓", "closed": "×"}
 
 
-def _language(request: web.Request) -> str:
-    language = request.query.get("lang", "")
-    return language if language in LANGUAGES else LANGUAGES[0]
+def contract_url(contract_id: str, texts: ConsoleTexts) -> str:
+    """Return the URL of the page; Chinese needs no ``lang``."""
+    return f"{CONTRACT_PATH}{contract_id}{_lang(texts)}"
 
 
-def _url(contract_id: str, language: str) -> str:
-    return f"{CONTRACT_PATH}{contract_id}{'' if language == LANGUAGES[0] else f'?lang={language}'}"
+def _lang(texts: ConsoleTexts) -> str:
+    return "?lang=en" if texts.lang == "en" else ""
 
 
-def _missing(texts: Mapping[str, str]) -> web.Response:
-    return html(refused(texts["missing title"], texts["missing"]), headers(), 404)
+def _missing(texts: ConsoleTexts) -> web.Response:
+    return html(refused(texts("missing_title"), texts("missing"), lang=texts.html_lang), headers(), 404)
 
 
-def _facts(contract: Contract, state: ContractState, texts: Mapping[str, str]) -> str:
-    deadline = texts["no deadline"] if state.deadline_ms is None else _time(state.deadline_ms / 1000)
+def _facts(contract: Contract, state: ContractState, texts: ConsoleTexts) -> str:
+    deadline = texts("no_deadline") if state.deadline_ms is None else _time(state.deadline_ms / 1000)
     facts = {
         "id": f"<code>{escape(contract.contract_id)}</code>",
         "sender": escape(contract.enterprise),
         "created": _time(contract.created_at),
         "deadline": deadline,
-        "order": texts["ordered" if state.ordered else "unordered"],
-        "ends": texts["ends itself" if state.auto_finish else "kept open"],
+        "order": texts("ordered" if state.ordered else "unordered"),
+        "ends": texts("ends_itself" if state.auto_finish else "kept_open"),
     }
-    return "".join(f"<dt>{texts[name]}</dt><dd>{value}</dd>" for name, value in facts.items())
+    return "".join(f"<dt>{texts(name)}</dt><dd>{value}</dd>" for name, value in facts.items())
 
 
 def _party_name(party: Party) -> str | None:
@@ -293,18 +290,18 @@ def _names(party: Party, person: ContractUser) -> tuple[str | None, ...]:
 
 
 def _step_kind(step: Step) -> str:
-    return "fill in" if step.fills_in else step.node_type or "signature"
+    return "fill_in" if step.fills_in else step.node_type or "signature"
 
 
-def _figures(contract: Contract, index: int, name: str, content: bytes, texts: Mapping[str, str]) -> list[str]:
+def _figures(contract: Contract, index: int, name: str, content: bytes, texts: ConsoleTexts) -> list[str]:
     try:
         sizes = page_sizes(content)
     except PdfError as problem:
-        return [f"<p>{escape(name)}<br>{texts['not shown'].format(problem=escape(str(problem)))}</p>"]
+        return [f"<p>{escape(name)}<br>{texts('not_shown', problem=escape(str(problem)))}</p>"]
     figures = []
     for number, (width, height) in enumerate(sizes):
         query = urlencode({"document": index, "number": number, "version": len(content)})
-        caption = escape(texts["page"].format(name=name, number=number + 1, count=len(sizes)))
+        caption = escape(texts("page", name=name, number=number + 1, count=len(sizes)))
         figures.append(
             f'<figure><img src="{CONTRACT_PATH}{contract.contract_id}/page?{escape(query)}" loading="lazy" '
             f'width="{PICTURE_WIDTH}" height="{round(PICTURE_WIDTH * height / width)}" alt="{caption}">'

@@ -1,7 +1,4 @@
-"""Deliveries on the console's pages: their state, body and attempts, and the buttons of contract events.
-
-In Chinese, and on the page of a contract in English as well.
-"""
+"""Deliveries on the console's pages: their state, body and attempts, and the buttons of contract events."""
 
 from __future__ import annotations
 
@@ -11,98 +8,49 @@ from typing import TYPE_CHECKING
 from kfq_async.sandbox.orders import china_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from concurrent.futures import Future
 
     from kfq_async.sandbox.events import EventSender
     from kfq_async.sandbox.store import ContractNotification, DeliveryAttempt, Notification
+    from kfq_async.sandbox.web.console_texts import ConsoleTexts
 
 __all__ = ["act_on_event", "delivery", "delivery_state", "event_buttons"]
 
-_CHINESE = {
-    "acknowledged": "已确认",
-    "stopped": "已停止",
-    "lost": "已丢弃",
-    "held": "已暂停",
-    "next": "下次发送 {time}",
-    "body": "请求体",
-    "not sent": "尚未发送",
-    "no response": "无响应",
-    "corrupt accepted": "接收方接受了被篡改的通知！",
-    "other status": "按平台对合同事件的规则视为已确认；请只返回 HTTP 200。",
-    "callback-duplicate": "重复",
-    "callback-delay": "延迟",
-    "callback-reorder": "乱序",
-    "callback-corrupt": "篡改",
-    "event-duplicate": "重复",
-    "event-delay": "延迟",
-    "event-reorder": "乱序",
-    "resend": "重发",
-    "hold": "暂停",
-    "release": "恢复发送",
-    "discard": "丢弃",
-}
-_ENGLISH = {
-    "acknowledged": "acknowledged",
-    "stopped": "given up",
-    "lost": "lost",
-    "held": "held",
-    "next": "next attempt {time}",
-    "body": "Body",
-    "not sent": "not sent yet",
-    "no response": "no response",
-    "corrupt accepted": "The receiver accepted a notification that was changed!",
-    "other status": "Acknowledged by the platform's rule for contract events; respond with HTTP 200 only.",
-    "callback-duplicate": "duplicated",
-    "callback-delay": "delayed",
-    "callback-reorder": "reordered",
-    "callback-corrupt": "changed",
-    "event-duplicate": "duplicated",
-    "event-delay": "delayed",
-    "event-reorder": "reordered",
-    "resend": "Resend",
-    "hold": "Hold",
-    "release": "Release",
-    "discard": "Lose",
-}
-_TEXTS: Mapping[str, Mapping[str, str]] = {"zh-CN": _CHINESE, "en": _ENGLISH}
 _LOST, _HELD = "event-lose", "event-hold"
 """Faults that the state of the event shows."""
 
 
-def delivery_state(notification: Notification | ContractNotification, lang: str = "zh-CN") -> str:
+def delivery_state(notification: Notification | ContractNotification, texts: ConsoleTexts) -> str:
     """Return labels for the state of a delivery, as HTML."""
-    texts = _TEXTS[lang]
     fault = getattr(notification, "fault", "")
-    label = f'<span class="pill busy">{texts[fault]}</span> ' if fault and fault not in {_LOST, _HELD} else ""
+    label = f'<span class="pill busy">{texts(fault)}</span> ' if fault and fault not in {_LOST, _HELD} else ""
     if notification.acknowledged:
-        return f'<span>{label}<span class="pill good">{texts["acknowledged"]}</span></span>'
+        return f'<span>{label}<span class="pill good">{texts("acknowledged")}</span></span>'
     if notification.due_at is None:
-        return f'<span>{label}<span class="pill bad">{texts["lost" if fault == _LOST else "stopped"]}</span></span>'
+        return f'<span>{label}<span class="pill bad">{texts("lost" if fault == _LOST else "stopped")}</span></span>'
     if getattr(notification, "held", False):
-        return f'<span>{label}<span class="pill">{texts["held"]}</span></span>'
-    due = texts["next"].format(time=china_time(notification.due_at, "%H:%M:%S"))
+        return f'<span>{label}<span class="pill">{texts("held")}</span></span>'
+    due = texts("next", time=china_time(notification.due_at, "%H:%M:%S"))
     return f'<span>{label}<span class="pill busy">{due}</span></span>'
 
 
-def delivery(notification: Notification | ContractNotification, lang: str = "zh-CN") -> str:
+def delivery(notification: Notification | ContractNotification, texts: ConsoleTexts) -> str:
     """Return target, body and attempts of a delivery, as HTML."""
-    texts = _TEXTS[lang]
     attempts = "".join(_attempt(attempt, texts) for attempt in notification.attempts)
-    not_sent = f"<li>{texts['not sent']}</li>"
+    not_sent = f"<li>{texts('not_sent')}</li>"
     return (
         f'<p class="soft"><code>POST {escape(notification.url)}</code></p>'
-        f"<details><summary>{texts['body']}</summary><pre>{escape(notification.body)}</pre></details>"
+        f"<details><summary>{texts('body')}</summary><pre>{escape(notification.body)}</pre></details>"
         f"<ol>{attempts or not_sent}</ol>"
     )
 
 
-def event_buttons(event: ContractNotification, lang: str = "zh-CN") -> str:
+def event_buttons(event: ContractNotification, texts: ConsoleTexts) -> str:
     """Return the buttons of an event: those that are possible in its state."""
     actions = ["resend"]
     if event.due_at is not None:
         actions += ["release" if event.held else "hold", "discard"]
-    return "".join(f'<button name="action" value="{action}">{_TEXTS[lang][action]}</button>' for action in actions)
+    return "".join(f'<button name="action" value="{action}">{texts(action)}</button>' for action in actions)
 
 
 def act_on_event(sender: EventSender, event: ContractNotification, action: str) -> Future[None] | None:
@@ -116,15 +64,15 @@ def act_on_event(sender: EventSender, event: ContractNotification, action: str) 
     return None
 
 
-def _attempt(attempt: DeliveryAttempt, texts: Mapping[str, str]) -> str:
-    fault = f'<span class="pill busy">{texts[attempt.fault]}</span>' if attempt.fault else ""
-    status = texts["no response"] if attempt.http_status is None else f"HTTP {attempt.http_status}"
+def _attempt(attempt: DeliveryAttempt, texts: ConsoleTexts) -> str:
+    fault = f'<span class="pill busy">{texts(attempt.fault)}</span>' if attempt.fault else ""
+    status = texts("no_response") if attempt.http_status is None else f"HTTP {attempt.http_status}"
     style = "good" if attempt.acknowledged else "bad"
     details = " ".join(f"<code>{escape(text)}</code>" for text in (attempt.response_body, attempt.error) if text)
     if attempt.acknowledged and attempt.fault == "callback-corrupt":
-        style, details = "bad", f"{details} {texts['corrupt accepted']}"
+        style, details = "bad", f"{details} {texts('corrupt_accepted')}"
     elif attempt.acknowledged and attempt.http_status != 200:
-        style, details = "busy", f"{details} {texts['other status']}"
+        style, details = "busy", f"{details} {texts('other_status')}"
     return (
         f"<li><span>{china_time(attempt.sent_at, '%Y-%m-%d %H:%M:%S')}</span><span>"
         f'<span class="pill {style}">{status}</span> {fault}</span>'

@@ -27,7 +27,7 @@ from kfq_async.sandbox.orders import (
 from kfq_async.sandbox.web.forms import html, read_form, see_other
 from kfq_async.sandbox.web.frame import headers, page, policy_sources, refused
 from kfq_async.sandbox.web.order_form import order_form
-from kfq_async.sandbox.web.texts import STATUS_TEXTS, status_pill
+from kfq_async.sandbox.web.texts import Texts, status_pill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["OperatorPage", "not_found_page", "operator_page"]
 
 PATH = f"{PAGES}{{order_no}}"
+_CHINESE = Texts("zh")
 
 
 class OperatorPage:
@@ -111,7 +112,7 @@ def _form(order: Order, form: OrderForm) -> str:
     return page(
         f"企业实名认证 · {order.company_name}",
         f"<h1>企业实名认证</h1><p>请经办人核对以下信息，选择认证方式后提交。</p>{notice}"
-        f"<dl><dt>认证订单</dt><dd><code>{escape(order.order_no)}</code> {status_pill(order.status)}</dd>"
+        f"<dl><dt>认证订单</dt><dd><code>{escape(order.order_no)}</code> {status_pill(order.status, _CHINESE)}</dd>"
         f"{account}<dt>营业执照</dt><dd>{license_text}</dd></dl>"
         f'<form method="post" action="{PAGES}{escape(order.order_no)}" autocomplete="off">'
         f'<input type="hidden" name="code" value="{escape(order.code)}">'
@@ -169,22 +170,22 @@ def _button(action: str, text: str, style: str = "plain") -> str:
     return f'<button class="{style}" name="action" value="{action}">{text}</button>'
 
 
-_RESULTS: dict[IdentityStatus | None, tuple[str, str, str]] = {
-    IdentityStatus.IDENTIFIED: ("good", "✓", "企业已完成实名认证。"),
-    IdentityStatus.WITHDRAWN: ("bad", "×", "经办人已放弃认证，订单已撤销。"),
-    IdentityStatus.EXPIRED: ("bad", "!", "订单已失效，此链接不能再用于认证。"),
+_RESULTS: dict[IdentityStatus | None, tuple[str, str, str, str]] = {
+    IdentityStatus.IDENTIFIED: ("good", "✓", "已认证", "企业已完成实名认证。"),
+    IdentityStatus.WITHDRAWN: ("bad", "×", "已撤销", "经办人已放弃认证，订单已撤销。"),
+    IdentityStatus.EXPIRED: ("bad", "!", "已失效", "订单已失效，此链接不能再用于认证。"),
 }
-"""Style, sign and sentence of each final status."""
+"""Style, sign, name and sentence of each final status."""
 
 
 def _result(order: Order) -> str:
-    style, sign, sentence = _RESULTS[order.status]
+    style, sign, status, sentence = _RESULTS[order.status]
     verified = (
         f"<dt>认证时间</dt><dd>{china_time(order.verified_at, '%Y-%m-%d %H:%M:%S')}</dd>" if order.verified_at else ""
     )
     return page(
-        f"{STATUS_TEXTS[order.status]} · {order.company_name}",
-        f'<div class="result"><div class="sign {style}">{sign}</div><h1>{STATUS_TEXTS[order.status]}</h1>'
+        f"{status} · {order.company_name}",
+        f'<div class="result"><div class="sign {style}">{sign}</div><h1>{status}</h1>'
         f"<p>{sentence}</p></div>"
         f"<dl><dt>企业名称</dt><dd>{escape(order.company_name)}</dd>"
         f"<dt>认证订单</dt><dd><code>{escape(order.order_no)}</code></dd>{verified}</dl>"

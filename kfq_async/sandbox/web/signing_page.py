@@ -38,7 +38,7 @@ from kfq_async.sandbox.positions import PlacedMark
 from kfq_async.sandbox.rendering import page_sizes, render_page, shown_box
 from kfq_async.sandbox.web.forms import html, read_form, see_other
 from kfq_async.sandbox.web.frame import headers, policy_sources
-from kfq_async.sandbox.web.signing_texts import Texts
+from kfq_async.sandbox.web.signing_texts import SigningTexts
 from kfq_async.sandbox.web.signing_view import (
     PLACES,
     STYLE,
@@ -150,7 +150,7 @@ class SigningPage:
     async def _continue_short_link(self, request: web.Request) -> web.Response:
         form = await read_form(request)
         if not self._has_token(form):
-            return _message("stale", Texts(form.get("lang", "")), 403)
+            return _message("stale", SigningTexts(form.get("lang", "")), 403)
         return await asyncio.to_thread(self._short_link, form, logged_in=True)
 
     async def _open_task_link(self, request: web.Request) -> web.Response:
@@ -160,13 +160,13 @@ class SigningPage:
     async def _continue_task_link(self, request: web.Request) -> web.Response:
         form = await read_form(request)
         if not self._has_token(form):
-            return _message("stale", Texts(form.get("lang", "")), 403)
+            return _message("stale", SigningTexts(form.get("lang", "")), 403)
         return await asyncio.to_thread(self._task_link, form, logged_in=True)
 
     async def _show(self, request: web.Request) -> web.Response:
         """Show the page of a task if the URL contains its key."""
         ticket = self._tickets.read(request.query, self._clock())
-        texts = Texts(request.query.get("lang", ""))
+        texts = SigningTexts(request.query.get("lang", ""))
         if ticket is None:
             return _message("invalid", texts, 404)
         return await asyncio.to_thread(self._task, ticket, request.query, texts)
@@ -175,7 +175,7 @@ class SigningPage:
         """Perform or refuse the task. A repeated form has no effect, and leads to the same page."""
         form = await read_form(request)
         ticket = self._tickets.read(form, self._clock())
-        texts = Texts(form.get("lang", ""))
+        texts = SigningTexts(form.get("lang", ""))
         if ticket is None:
             return _message("invalid", texts, 403)
         if self._collisions is None:
@@ -202,7 +202,7 @@ class SigningPage:
         return round(self._clock() * 1000)
 
     def _short_link(self, fields: Mapping[str, str], *, logged_in: bool) -> web.Response:
-        texts = Texts(fields.get("lang", ""))
+        texts = SigningTexts(fields.get("lang", ""))
         link = self._store.links.one("code = ?", fields.get("code", ""))
         if link is None:
             return _message("invalid", texts, 404)
@@ -220,7 +220,7 @@ class SigningPage:
         return html(tasks_page(_summary(contract), urls, switch, texts), headers(style=STYLE))
 
     def _task_link(self, fields: Mapping[str, str], *, logged_in: bool) -> web.Response:
-        texts = Texts(fields.get("lang", ""))
+        texts = SigningTexts(fields.get("lang", ""))
         try:
             contract = self._repository.find(fields.get("contractId"), self._now_ms())
         except Refused:
@@ -237,7 +237,12 @@ class SigningPage:
         return self._login(contract, person, LOGIN, kept, texts)
 
     def _login(
-        self, contract: Contract, person: tuple[str, str, str], path: str, fields: Mapping[str, str], texts: Texts
+        self,
+        contract: Contract,
+        person: tuple[str, str, str],
+        path: str,
+        fields: Mapping[str, str],
+        texts: SigningTexts,
     ) -> web.Response:
         name, contact, party = person
         login = Login(
@@ -250,7 +255,7 @@ class SigningPage:
         )
         return html(login_page(_summary(contract), login, texts), headers("'self'", style=STYLE))
 
-    def _page(self, contract: Contract, step: Step, callback: str, texts: Texts) -> str:
+    def _page(self, contract: Contract, step: Step, callback: str, texts: SigningTexts) -> str:
         """Return the URL of the page of a task, with a new ticket."""
         ticket = Ticket(
             contract_id=contract.contract_id,
@@ -260,10 +265,10 @@ class SigningPage:
         )
         return self._page_of(ticket, texts)
 
-    def _page_of(self, ticket: Ticket, texts: Texts) -> str:
+    def _page_of(self, ticket: Ticket, texts: SigningTexts) -> str:
         return f"{SIGNING_PAGE}?{urlencode(self._fields(ticket, texts))}"
 
-    def _fields(self, ticket: Ticket, texts: Texts) -> dict[str, str]:
+    def _fields(self, ticket: Ticket, texts: SigningTexts) -> dict[str, str]:
         return {**self._tickets.fields(ticket), "lang": texts.lang}
 
     def _found(self, ticket: Ticket) -> tuple[Contract, Party, Step] | None:
@@ -272,7 +277,7 @@ class SigningPage:
         found = _find(state_of(contract), ticket.task_id)
         return None if found is None else (contract, *found)
 
-    def _task(self, ticket: Ticket, query: Mapping[str, str], texts: Texts) -> web.Response:
+    def _task(self, ticket: Ticket, query: Mapping[str, str], texts: SigningTexts) -> web.Response:
         found = self._found(ticket)
         if found is None:
             return _message("closed", texts, 410)
@@ -321,7 +326,7 @@ class SigningPage:
         return choice, marks, problems
 
     def _documents(
-        self, contract: Contract, ticket: Ticket, marks: Sequence[PlacedMark], texts: Texts
+        self, contract: Contract, ticket: Ticket, marks: Sequence[PlacedMark], texts: SigningTexts
     ) -> list[DocumentView]:
         """Return the documents as signed so far, with the marks that the task will leave."""
         documents = []
@@ -368,12 +373,12 @@ class SigningPage:
             positions = (_position(_choice(form, uploads), step, uploads, self._stamper.owner_of(party, step).seal),)
         return lambda state: sign(state, step.task_id, by_proxy=False, positions=positions)
 
-    def _leave(self, ticket: Ticket, step: Step, action: str, texts: Texts) -> web.Response:
+    def _leave(self, ticket: Ticket, step: Step, action: str, texts: SigningTexts) -> web.Response:
         """Lead a form that came too late to where the first one led, or to the page, which tells what happened."""
         repeated = step.state == DONE and action == COMPLETE_TASK
         return see_other(self._target(ticket, texts) if repeated else self._page_of(ticket, texts), headers("'self'"))
 
-    def _target(self, ticket: Ticket, texts: Texts) -> str:
+    def _target(self, ticket: Ticket, texts: SigningTexts) -> str:
         """Return the page that follows a task: ``callbackPage``, or the page of the task, which shows the result."""
         callback = web_address(ticket.callback_page)
         return self._page_of(ticket, texts) if callback is None else str(callback)
@@ -386,7 +391,7 @@ class SigningPage:
         return render_page(documents[int(query["document"])].content, int(query["page"]) - 1, PICTURE_WIDTH)
 
     def _perform(
-        self, ticket: Ticket, form: Mapping[str, str], texts: Texts, collision: Collision | None
+        self, ticket: Ticket, form: Mapping[str, str], texts: SigningTexts, collision: Collision | None
     ) -> web.Response:
         found = self._found(ticket)
         if found is None:
@@ -417,7 +422,7 @@ class SigningPage:
         return see_other(self._target(ticket, texts), headers("'self'"))
 
 
-def _message(name: str, texts: Texts, status: int, *, more: str = "", **values: object) -> web.Response:
+def _message(name: str, texts: SigningTexts, status: int, *, more: str = "", **values: object) -> web.Response:
     return html(message_page(name, texts, more=more, **values), headers(style=STYLE), status)
 
 

@@ -19,7 +19,7 @@ from kfq_async.sandbox.web.frame import page
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kfq_async.sandbox.web.signing_texts import Texts
+    from kfq_async.sandbox.web.signing_texts import SigningTexts
 
 __all__ = [
     "PLACES",
@@ -233,7 +233,7 @@ def action_of(step: Step) -> str:
     return "SEAL" if step.task_type == "SIGN" and step.node_type == ENTERPRISE_SEAL else step.task_type
 
 
-def task_page(view: TaskView, texts: Texts) -> str:
+def task_page(view: TaskView, texts: SigningTexts) -> str:
     """Return the page of a task: its form or, if it cannot be performed, the reason; and the documents."""
     kind = action_of(view.step)
     title = view.contract.subject or texts("untitled")
@@ -258,13 +258,13 @@ def task_page(view: TaskView, texts: Texts) -> str:
     )
 
 
-def message_page(name: str, texts: Texts, *, more: str = "", **values: object) -> str:
+def message_page(name: str, texts: SigningTexts, *, more: str = "", **values: object) -> str:
     """Return a page of one message; ``more`` is HTML below it, ``values`` go into the message."""
     text = escape(texts(f"{name}_text", **values))
     return _page(texts(name), f"<h1>{texts(name)}</h1><p>{text}</p>{more}", texts)
 
 
-def login_page(contract: ContractSummary, login: Login, texts: Texts) -> str:
+def login_page(contract: ContractSummary, login: Login, texts: SigningTexts) -> str:
     """Return the page of a link that needs login."""
     party = f"<dt>{texts('party')}</dt><dd>{escape(login.party)}</dd>" if login.party else ""
     return _page(
@@ -280,7 +280,9 @@ def login_page(contract: ContractSummary, login: Login, texts: Texts) -> str:
     )
 
 
-def tasks_page(contract: ContractSummary, tasks: Iterable[tuple[Party, Step, str]], switch: str, texts: Texts) -> str:
+def tasks_page(
+    contract: ContractSummary, tasks: Iterable[tuple[Party, Step, str]], switch: str, texts: SigningTexts
+) -> str:
     """Return the page of a link to several tasks, or to none; each with the URL of its page.
 
     ``switch`` is the URL of the page in the other language.
@@ -299,18 +301,18 @@ def tasks_page(contract: ContractSummary, tasks: Iterable[tuple[Party, Step, str
     return _page(title, f"{_head(title, switch, texts)}{content}{_progress(contract.state, '', texts)}", texts)
 
 
-def _page(title: str, content: str, texts: Texts, *, wide: bool = False) -> str:
+def _page(title: str, content: str, texts: SigningTexts, *, wide: bool = False) -> str:
     return page(title, content, wide=wide, lang=texts.html_lang, style=STYLE)
 
 
-def _head(title: str, switch: str, texts: Texts) -> str:
+def _head(title: str, switch: str, texts: SigningTexts) -> str:
     return (
         f'<div class="head"><h1>{escape(title)}</h1>'
         f'<a href="{escape(switch)}" hreflang="{texts.other}" lang="{texts.other}">{texts("other_language")}</a></div>'
     )
 
 
-def _facts(view: TaskView, texts: Texts) -> str:
+def _facts(view: TaskView, texts: SigningTexts) -> str:
     contract, step = view.contract, view.step
     contact = (step.person.contact or "") if step.person else ""
     kind, node = texts(f"task_{action_of(step)}"), _node(step, texts)
@@ -330,7 +332,7 @@ def _facts(view: TaskView, texts: Texts) -> str:
     )
 
 
-def _document(index: int, document: DocumentView, texts: Texts) -> str:
+def _document(index: int, document: DocumentView, texts: SigningTexts) -> str:
     if document.problem is not None:
         problem = escape(texts("not_drawn", reason=document.problem))
         return f'<h3>{escape(document.name)}</h3><p class="notice">{problem}</p>'
@@ -339,7 +341,7 @@ def _document(index: int, document: DocumentView, texts: Texts) -> str:
     return f'<h3>{escape(document.name)} <span class="pill">{count}</span></h3>{pages}'
 
 
-def _page_figure(index: int, number: int, document: DocumentView, texts: Texts) -> str:
+def _page_figure(index: int, number: int, document: DocumentView, texts: SigningTexts) -> str:
     """Return a page: its picture, and frames where marks will be, in the coordinates of the page as shown."""
     shown = document.pages[number - 1]
     caption = texts("page", number=number, count=len(document.pages))
@@ -359,7 +361,7 @@ def _page_figure(index: int, number: int, document: DocumentView, texts: Texts) 
     )
 
 
-def _mark(mark: MarkView, texts: Texts) -> str:
+def _mark(mark: MarkView, texts: SigningTexts) -> str:
     box = mark.box
     label = texts(f"mark_{mark.control_type}")
     text = (
@@ -373,7 +375,7 @@ def _mark(mark: MarkView, texts: Texts) -> str:
     )
 
 
-def _my_marks(view: TaskView, texts: Texts) -> str:
+def _my_marks(view: TaskView, texts: SigningTexts) -> str:
     problems = "".join(
         f'<p class="notice">{escape(texts("not_placed", reason=reason))}</p>' for reason in view.problems
     )
@@ -389,7 +391,7 @@ def _my_marks(view: TaskView, texts: Texts) -> str:
     return f'<section class="panel"><h2>{texts("my_marks")}</h2>{problems}<ul class="plain">{links}</ul></section>'
 
 
-def _progress(state: ContractState, task_id: str, texts: Texts) -> str:
+def _progress(state: ContractState, task_id: str, texts: SigningTexts) -> str:
     order = texts("in_order" if state.ordered else "any_order")
     parties = "".join(
         f"<li>{escape(_party_name(party))}<ul class='plain'>"
@@ -405,7 +407,7 @@ def _progress(state: ContractState, task_id: str, texts: Texts) -> str:
 _STEP_STYLES = {"open": "busy", "done": "good", "waiting": "plain", "closed": "bad"}
 
 
-def _step(step: Step, task_id: str, texts: Texts) -> str:
+def _step(step: Step, task_id: str, texts: SigningTexts) -> str:
     person = texts("automatic") if step.automatic or step.person is None else escape(step.person.name or "")
     now = ' class="now" aria-current="step"' if step.task_id == task_id else ""
     return (
@@ -414,7 +416,7 @@ def _step(step: Step, task_id: str, texts: Texts) -> str:
     )
 
 
-def _forms(view: TaskView, texts: Texts) -> str:
+def _forms(view: TaskView, texts: SigningTexts) -> str:
     kind = action_of(view.step)
     start = f'<form method="post" action="{view.action}">{_hidden(view.fields)}'
     main = f'<button class="main" name="action" value="complete">{texts(f"do_{kind}")}</button>'
@@ -438,7 +440,7 @@ def _forms(view: TaskView, texts: Texts) -> str:
     )
 
 
-def _place(view: TaskView, texts: Texts) -> str:
+def _place(view: TaskView, texts: SigningTexts) -> str:
     """Return the fields for the place of a mark, if the contract names none; the preview is a GET of the same form."""
     choice = view.choice
     if choice is None:
@@ -463,14 +465,14 @@ def _select(name: str, options: Mapping[str, str], chosen: str, label: str) -> s
     return f'<label>{label}<select name="{name}">{items}</select></label>'
 
 
-def _textarea(name: str, texts: Texts) -> str:
+def _textarea(name: str, texts: SigningTexts) -> str:
     return (
         f'<label>{texts(name)}<textarea name="comment" maxlength="200" rows="3"></textarea></label>'
         f'<p class="soft">{texts(f"{name}_hint")}</p>'
     )
 
 
-def _result(view: TaskView, result: TaskResult, texts: Texts) -> str:
+def _result(view: TaskView, result: TaskResult, texts: SigningTexts) -> str:
     reason = view.contract.state.reason
     given = f"<p>{texts('given_reason')} · <q>{escape(reason)}</q></p>" if reason else ""
     back = f'<p><a href="{escape(str(view.callback))}">{texts("back")}</a></p>' if view.callback else ""
@@ -485,7 +487,7 @@ def _hidden(fields: Mapping[str, str]) -> str:
     return "".join(f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in fields.items())
 
 
-def _node(step: Step, texts: Texts) -> str:
+def _node(step: Step, texts: SigningTexts) -> str:
     return escape(texts.node("WRITE" if step.fills_in else step.node_type or ""))
 
 

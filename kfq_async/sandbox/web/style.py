@@ -88,9 +88,13 @@ summary{cursor:pointer;color:var(--blue);font-size:.9rem}
 details{margin:.5rem 0 0}
 textarea{resize:vertical}
 .languages{float:right;font-size:.9rem}
+.search{display:flex;gap:.8rem;align-items:end;margin:1.4rem 0 0}
+.search label{flex:0 0 12rem}.search label:first-of-type{flex:1 1 16rem}
+.search a{line-height:2.75rem}
 @media(max-width:40rem){main,main.wide{margin:0;padding:1.3rem 1rem 2rem;border-radius:0;box-shadow:none;
 min-height:calc(100vh - 2.3rem)}
-.grid,.actions{grid-template-columns:1fr}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}
+.grid,.actions{grid-template-columns:1fr}.search{display:grid}.search a{line-height:1.6}
+dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}
 .card{padding:.8rem}.card button,h2 button,.card input.short{min-height:2.75rem}
 ol li{grid-template-columns:1fr auto;border-bottom:1px solid var(--line);padding:.4rem 0}ol li:last-child{border:0}
 ol li :nth-child(3){grid-column:1/-1}}

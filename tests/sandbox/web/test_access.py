@@ -271,7 +271,7 @@ async def test_refused_requests_do_nothing(
         "uniqueCode": "u",
         "send": "1",
         "signReId": "l",
-        "operator": {"name": "a", "contactType": "MOBILE", "contact": "1"},
+        "operator": {"name": "a", "contactType": "MOBILE", "contact": "13800138000"},
         "signerList": [],
     }
     url = f"{sandbox.base_url}{API_PATH}/contract/draft"

@@ -18,7 +18,7 @@ from pages import ParsedPage, attempt, console_of, event, notification
 from servers import ReceivedRequest, ScriptedServer, http_response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from kfq_async.sandbox import DeliveryAttempt
 
@@ -134,7 +134,7 @@ async def test_empty(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
     assert sandbox.app_id in page
     assert sandbox.public_key in page
     assert page.count("暂无记录。") == 4
-    assert "<form" not in page
+    assert 'method="post"' not in page
 
 
 async def test_path_without_a_slash(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
@@ -149,7 +149,7 @@ async def test_lists(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: Sc
     await completed(sandbox, f"{receiver.origin}/hook")
     draft = {
         "send": "0",
-        "operator": {"name": "a", "contactType": "MOBILE", "contact": "1"},
+        "operator": {"name": "a", "contactType": "MOBILE", "contact": "13800138000"},
         "signReId": "l",
         "signerList": [],
         "appAuthToken": sandbox.token,
@@ -175,7 +175,7 @@ async def test_lists(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: Sc
 async def test_newest_hundred(http: aiohttp.ClientSession, sandbox: Sandbox) -> None:
     """At most the newest hundred records of a kind are listed, beside their total number."""
     for number in range(102):
-        await completed(sandbox, "nowhere", f"公司{number:03}")
+        await completed(sandbox, "https://your-domain.com/", f"公司{number:03}")
     _, page = await show(http, sandbox)
     assert page.count("最新 100 / 共 102") == 2
     assert "公司101" in page
@@ -293,6 +293,165 @@ def test_states_of_events(attempts: tuple[DeliveryAttempt, ...], due_at: float |
         assert text in page
     buttons = ["resend"] if due_at is None else ["resend", "hold", "discard"]
     assert [button for button in ParsedPage(page).buttons if button] == buttons
+
+
+async def platform_with_records(sandbox: Sandbox) -> None:
+    """Make three orders, the last of them completed, and start a contract."""
+    async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
+        for name, account, key in (
+            ("甲公司", "13800000001", "row-1"),
+            ("乙公司", "li@example.org", "row_2"),
+            ("Third Ltd", "13900000003", "row%3"),
+        ):
+            info = CorpIdentInfo(company_name=name)
+            request = CorpIdentLinkRequest(account_name=account, corp_ident_info=info, client_request_id=key)
+            link = await session.auth.corp_ident_link(request)
+    sandbox.complete(link.order_no)
+    await start_contract(sandbox)
+
+
+def cards(page: str) -> list[str]:
+    """Return the titles of the cards of a page."""
+    return [re.sub("<[^>]+>", "", title) for title in re.findall("<h3>(.*?)</h3>", page)]
+
+
+@pytest.fixture(scope="module")
+def filled() -> Iterator[Sandbox]:
+    """A sandbox with orders and a contract."""
+    fixtures = contract_fixtures() | {"identification": True}
+    fixtures["enterprises"][0]["developers"][0]["callbackUrl"] = None
+    with Sandbox(fixtures=fixtures) as sandbox:
+        asyncio.run(platform_with_records(sandbox))
+        yield sandbox
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"q": "甲公司"}, ["甲公司待认证"]),
+        ({"q": "公司"}, ["乙公司待认证", "甲公司待认证", "框架合同签署中"]),
+        ({"q": "third"}, ["Third Ltd已认证"]),
+        ({"q": " 13900000003 "}, ["Third Ltd已认证"]),
+        ({"q": "LI@example"}, ["乙公司待认证"]),
+        ({"q": "row-1"}, ["甲公司待认证"]),
+        ({"q": "row_2"}, ["乙公司待认证"]),
+        ({"q": "row%3"}, ["Third Ltd已认证"]),
+        ({"q": "%"}, ["Third Ltd已认证"]),
+        ({"q": "_2"}, ["乙公司待认证"]),
+        ({"q": "!"}, []),
+        ({"q": "' OR 1=1 --"}, []),
+        ({"q": "accountName"}, []),
+        ({"state": "1"}, ["Third Ltd已认证"]),
+        ({"state": "new"}, ["乙公司待认证", "甲公司待认证"]),
+        ({"state": "new", "q": "row"}, ["乙公司待认证", "甲公司待认证"]),
+        ({"state": "3"}, []),
+        ({"state": "COMPLETE"}, []),
+        ({"state": "SIGNING", "q": "甲公司"}, []),
+    ],
+)
+async def test_search_for_orders(
+    http: aiohttp.ClientSession, filled: Sandbox, query: dict[str, str], found: list[str]
+) -> None:
+    """Orders are found by number, company, account, clientRequestId and state; wildcards stand for themselves."""
+    _, page = await show(http, filled, params=query)
+    assert cards(page) == found
+
+
+async def test_search_for_ids(http: aiohttp.ClientSession, filled: Sandbox) -> None:
+    """An order and a contract are found by their ids, also by a part in another letter case."""
+    order, contract = filled.orders[0], filled.contracts[0]
+    assert cards((await show(http, filled, params={"q": order.order_no[2:].lower()}))[1]) == ["甲公司待认证"]
+    (card,) = cards((await show(http, filled, params={"q": contract.contract_id}))[1])
+    assert card.endswith("签署中")
+
+
+@pytest.mark.parametrize(
+    "query", [{"q": "陈一"}, {"q": "13900000001"}, {"q": "东方示例"}, {"q": "框架"}, {"state": "SIGNING"}]
+)
+async def test_search_for_contracts(http: aiohttp.ClientSession, filled: Sandbox, query: dict[str, str]) -> None:
+    """A contract is found by its enterprise, its people, their accounts and its state."""
+    (card,) = cards((await show(http, filled, params=query))[1])
+    assert card.endswith("签署中")
+
+
+async def test_form_of_the_search(http: aiohttp.ClientSession, filled: Sandbox) -> None:
+    """The form keeps what was searched for, and offers to clear it; an unknown state is none."""
+    _, page = await show(http, filled, params={"q": '"><script>', "state": "SIGNING", "lang": "en"})
+    assert 'name="q" value="&quot;&gt;&lt;script&gt;"' in page
+    assert '<option value="SIGNING" selected>being signed</option>' in page
+    assert '<a href="/sandbox/?lang=en">Clear</a>' in page
+    assert "<script" not in page
+    _, page = await show(http, filled, params={"state": "NEW"})
+    assert " selected" not in page
+    assert "清除条件" not in page
+    assert len(cards(page)) == 4
+
+
+async def test_search_shows_notifications(
+    http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer
+) -> None:
+    """A search lists the notifications of the orders that it finds; their buttons lead back to it."""
+    await completed(sandbox, receiver.origin, "甲公司")
+    notification_id = await completed(sandbox, receiver.origin, "乙公司")
+    _, page = await show(http, sandbox, params={"q": "乙公司"})
+    assert cards(page) == ["已认证 乙公司已确认", "乙公司已认证"]
+    assert "reorder" not in page
+    (action,) = set(re.findall('<form method="post" action="([^"]+)"', page))
+    form = {"token": await form_token(http, sandbox), "action": "resend", "notification": notification_id}
+    async with http.post(sandbox.origin + action, data=form, allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (303, action)
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "lang"),
+    [
+        ("", {}, "zh-CN"),
+        ("", {"Accept-Language": "en-GB,en;q=0.9"}, "en"),
+        ("", {"Accept-Language": "fr-FR, zh-TW;q=0.5, en;q=0.8"}, "en"),
+        ("", {"Accept-Language": "en;q=0, zh"}, "zh-CN"),
+        ("", {"Accept-Language": "de, *;q=0.5, ;;, en;q=x"}, "zh-CN"),
+        ("?lang=en", {}, "en"),
+        ("?lang=zh-CN", {"Accept-Language": "en"}, "zh-CN"),
+        ("?lang=fr", {"Accept-Language": "en"}, "en"),
+        ("", {"Cookie": "kfq_lang=en"}, "en"),
+        ("", {"Cookie": "kfq_lang=zh", "Accept-Language": "en"}, "zh-CN"),
+        ("?lang=zh", {"Cookie": "kfq_lang=en"}, "zh-CN"),
+        ("", {"Cookie": "kfq_lang=fr"}, "zh-CN"),
+    ],
+)
+async def test_language(
+    http: aiohttp.ClientSession, sandbox: Sandbox, query: str, headers: dict[str, str], lang: str
+) -> None:
+    """The language is that of the URL, else the one chosen before, else the browser's."""
+    async with http.get(f"{sandbox.origin}/sandbox/{query}", headers=headers) as response:
+        page = await response.text()
+        assert f'<html lang="{lang}">' in page
+        assert ("kfq_lang" in response.cookies) == (query not in {"", "?lang=fr"})
+    assert ("Sandbox console" in page) == (lang == "en")
+
+
+async def test_language_is_remembered(sandbox: Sandbox) -> None:
+    """The language of a URL stays chosen on pages without one, and the cookie is for the console alone."""
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar) as http:
+        async with http.get(f"{sandbox.origin}/sandbox/?lang=en") as response:
+            cookie = response.cookies["kfq_lang"]
+            assert (cookie["path"], cookie["samesite"], cookie["httponly"]) == ("/sandbox/", "Lax", True)
+        assert "Sandbox console" in (await show(http, sandbox))[1]
+        async with http.get(f"{sandbox.origin}/sandbox/contract/none") as response:
+            assert "No such contract" in await response.text()
+        async with http.post(f"{sandbox.origin}/sandbox/", data={"token": "x"}) as response:
+            assert (response.status, "open the console again" in await response.text()) == (403, True)
+
+
+async def test_english_has_no_chinese(http: aiohttp.ClientSession, sandbox: Sandbox, receiver: ScriptedServer) -> None:
+    """In English no Chinese is left but the link to it, and links and forms keep the language."""
+    await completed(sandbox, receiver.origin, "Example Ltd")
+    await completed(sandbox, receiver.origin, "Example Ltd")
+    _, page = await show(http, sandbox, params={"lang": "en"})
+    assert re.findall("[一-鿿]+", page.replace(">中文</a>", "")) == []
+    assert '<a href="/sandbox/?lang=zh" hreflang="zh" lang="zh">中文</a>' in page
+    assert set(re.findall('<form method="post" action="([^"]+)"', page)) == {"/sandbox/?lang=en"}
 
 
 @pytest.mark.parametrize(("action", "status", "requests"), [("resend", 303, 1), ("hold", 400, 0), ("corrupt", 400, 0)])

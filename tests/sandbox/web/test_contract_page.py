@@ -30,7 +30,7 @@ from kfq_async.documents import PdfError
 from kfq_async.sandbox import Sandbox
 from kfq_async.sandbox.checks import Refused
 from kfq_async.sandbox.contract_files import ContractFiles
-from kfq_async.sandbox.web import contract_page, contract_texts
+from kfq_async.sandbox.web import contract_page
 from orders import HOSTILE
 from pages import ParsedPage
 from receivers import acknowledge, fail_first
@@ -448,10 +448,3 @@ async def test_a_document_that_cannot_be_drawn(console: Console, monkeypatch: py
 
         monkeypatch.setattr(contract_page, "page_sizes", fail)
         assert text in text_of((await console.show(contract_id))[1])
-
-
-def test_languages() -> None:
-    """Both languages have the same texts."""
-    for table in (contract_texts.TEXTS, contract_texts.STATUSES):
-        chinese, english = (table[language] for language in contract_texts.LANGUAGES)
-        assert chinese.keys() == english.keys()
