@@ -1,6 +1,7 @@
 """Cost of a ledger, and memory of many rows: ``python -m benchmarks.onboarding``.
 
-Each measurement runs in its own process against the fast server; the contestants take turns.
+Each measurement runs in its own process against the minimal server; the contestants take turns. Ratios of links per
+second are taken within each round, and shown as their median and quartiles.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import sys
 import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+
+from attrs import frozen
 
 import kfq_async as kfq
 from kfq_async.onboarding import FileSource, Onboarding, Row, SqliteLedger
@@ -28,49 +31,70 @@ if TYPE_CHECKING:
 
     from kfq_async.onboarding import Entry, Ledger, State
 
-CONCURRENCY = 50
 HEADINGS = ("企业名称", "统一社会信用代码", "经办人账号")
-
-
-def main() -> int:
-    """Measure, and print two tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--many", type=int, default=100_000)
-    parser.add_argument("--child", nargs=3, metavar=("KIND", "ROWS", "URL"))
-    found = parser.parse_args()
-    if found.child:
-        kind, rows, url = found.child
-        print(json.dumps(asyncio.run(child(kind, int(rows), url))))
-        return 0
-    with server() as url:
-        costs(found.rows, found.rounds, url)
-        memory(found.many, url)
-    return 0
-
-
 CONTESTANTS = {
     "plain": "plain workers, no ledger",
-    "null": "Onboarding, a ledger that stores nothing",
-    "ledger": "Onboarding, `SqliteLedger`",
+    "null": "`Onboarding`, a ledger that stores nothing",
+    "ledger": "`Onboarding`, `SqliteLedger`",
 }
 
 
-def costs(rows: int, rounds: int, url: str) -> None:
-    """Compare a run with a ledger, the same run without one, and a plain pool of workers."""
-    measured = [{kind: measure(kind, rows, url) for kind in CONTESTANTS} for _ in range(rounds)]
-    print(
-        f"| {rows} links, {CONCURRENCY} concurrent, medians of {rounds} | links/s | CPU per link | ratio of links/s |"
-    )
-    print("|---|---:|---:|---:|")
+@frozen(kw_only=True)
+class Setting:
+    """What the contestants are compared under."""
+
+    links: int
+    concurrency: int
+    delay: float
+    """Seconds after which the server responds."""
+
+    def __str__(self) -> str:
+        responds = f"responses after {self.delay * 1000:.0f} ms" if self.delay else "responses at once"
+        return f"{self.links:,} links, {self.concurrency} in flight, {responds}"
+
+
+SETTINGS = (Setting(links=10_000, concurrency=50, delay=0.0), Setting(links=2000, concurrency=10, delay=0.05))
+
+
+def main() -> int:
+    """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--many", type=int, default=100_000, help="rows whose memory is measured; 0 for none")
+    parser.add_argument("--child", nargs=4, metavar=("KIND", "LINKS", "CONCURRENCY", "URL"))
+    found = parser.parse_args()
+    if found.child:
+        kind, links, concurrency, url = found.child
+        print(json.dumps(asyncio.run(child(kind, int(links), int(concurrency), url))))
+        return 0
+    for setting in SETTINGS:
+        with server(setting.delay) as url:
+            costs(setting, found.rounds, url)
+    if found.many:
+        with server() as url:
+            memory(found.many, url)
+    return 0
+
+
+def costs(setting: Setting, rounds: int, url: str) -> None:
+    """Compare a run with a ledger, the same run without one, and a plain pool of workers, in turn."""
+    measured = []
+    for number in range(rounds):
+        kinds = list(CONTESTANTS)[:: -1 if number % 2 else 1]  # load that comes or goes meets each of them
+        measured.append({kind: measure(kind, setting.links, setting.concurrency, url) for kind in kinds})
+
+    def ratios(kind: str, other: str) -> str:
+        found = [each[other]["seconds"] / each[kind]["seconds"] for each in measured]
+        low, middle, high = quantiles(found)
+        return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+    print(f"| {setting}; {rounds} rounds | links/s | CPU per link | to plain workers | to a run without ledger |")
+    print("|---|---:|---:|---:|---:|")
     for kind, name in CONTESTANTS.items():
-        rate = median(rows / each[kind]["seconds"] for each in measured)
-        cpu = median(each[kind]["cpu"] for each in measured) / rows * 1e6
-        ratio = median(each["plain"]["seconds"] / each[kind]["seconds"] for each in measured)
-        print(f"| {name} | {rate:.0f} | {cpu:.0f} µs | {ratio:.2f} |")
-    ratio = median(each["null"]["seconds"] / each["ledger"]["seconds"] for each in measured)
-    print(f"\nThe same run with the ledger makes {ratio:.2f} of the links per second that it makes without.")
+        rate = median(setting.links / each[kind]["seconds"] for each in measured)
+        cpu = median(each[kind]["cpu"] for each in measured) / setting.links * 1e6
+        print(f"| {name} | {rate:.0f} | {cpu:.0f} µs | {ratios(kind, 'plain')} | {ratios(kind, 'null')} |")
+    print()
 
 
 class NullLedger:
@@ -105,23 +129,23 @@ class NullLedger:
 
 def memory(many: int, url: str) -> None:
     """Compare peak memory of many rows with that of a thousand, for each format."""
-    print(f"\n| peak of the process | 1,000 rows | {many:,} rows | difference | a row |\n|---|---:|---:|---:|---:|")
+    print(f"| peak of the process | 1,000 rows | {many:,} rows | difference | a row |\n|---|---:|---:|---:|---:|")
     for kind in ("csv", "jsonl", "xlsx"):
-        few, more = (measure(kind, rows, url)["peak"] for rows in (1000, many))
+        few, more = (measure(kind, rows, 50, url)["peak"] for rows in (1000, many))
         print(
             f"| {kind} | {few / 2**20:.1f} MiB | {more / 2**20:.1f} MiB | {(more - few) / 2**20:.1f} MiB "
             f"| {(more - few) / (many - 1000):.0f} B |"
         )
 
 
-def measure(kind: str, rows: int, url: str) -> dict[str, float]:
+def measure(kind: str, links: int, concurrency: int, url: str) -> dict[str, float]:
     """Run one measurement in its own process."""
-    command = [sys.executable, "-m", "benchmarks.onboarding", "--child", kind, str(rows), url]
+    command = [sys.executable, "-m", "benchmarks.onboarding", "--child", kind, str(links), str(concurrency), url]
     measured: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return measured
 
 
-async def child(kind: str, count: int, url: str) -> dict[str, float]:
+async def child(kind: str, count: int, concurrency: int, url: str) -> dict[str, float]:
     """Request the links; return seconds, CPU seconds and peak bytes."""
     with TemporaryDirectory() as folder:
         rows: Iterable[Row] = invented_rows(count)
@@ -129,14 +153,14 @@ async def child(kind: str, count: int, url: str) -> dict[str, float]:
             path = Path(folder) / f"companies.{kind}"
             await asyncio.to_thread(write_in_another_process, path, count)
             rows = FileSource(path)
-        async with kfq.AsyncSession("PV9LQWZA", base_url=url, concurrency=CONCURRENCY) as session:
+        async with kfq.AsyncSession("PV9LQWZA", base_url=url, concurrency=concurrency) as session:
             began, cpu = time.perf_counter(), time.process_time()
             if kind == "plain":
-                await plain_workers(session, iter(rows))
+                await plain_workers(session, iter(rows), concurrency)
             else:
                 opened: AbstractAsyncContextManager[Ledger]
                 opened = nullcontext(NullLedger()) if kind == "null" else SqliteLedger(Path(folder) / "ledger")
-                async with opened as ledger, Onboarding(session, ledger, rows, concurrency=CONCURRENCY) as run:
+                async with opened as ledger, Onboarding(session, ledger, rows, concurrency=concurrency) as run:
                     async for outcome in run:
                         assert outcome.order_no
             return {
@@ -153,7 +177,7 @@ def peak() -> int:
     return int(found[1]) * 1024
 
 
-async def plain_workers(session: kfq.AsyncSession, rows: Iterator[Row]) -> None:
+async def plain_workers(session: kfq.AsyncSession, rows: Iterator[Row], concurrency: int) -> None:
     """Request the links from a pool of workers over the rows."""
 
     async def worker() -> None:
@@ -161,7 +185,7 @@ async def plain_workers(session: kfq.AsyncSession, rows: Iterator[Row]) -> None:
             assert row.request is not None
             await session.auth.corp_ident_link(row.request)
 
-    await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
+    await asyncio.gather(*(worker() for _ in range(concurrency)))
 
 
 def invented_rows(count: int) -> Iterator[Row]:
@@ -207,9 +231,9 @@ def write(path: Path, count: int) -> None:
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Run the fast server in its own process, and yield its base URL."""
-    command = [sys.executable, "-m", "benchmarks.server"]
+def server(delay: float = 0.0) -> Iterator[str]:
+    """Run the server in its own process, and yield its base URL."""
+    command = [sys.executable, "-m", "benchmarks.server", f"--delay={delay}"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}/resrun-paas"

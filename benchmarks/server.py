@@ -1,12 +1,17 @@
-"""Minimal HTTP server in its own process that sends every request the same successful response."""
+"""Minimal HTTP server in its own process that sends every request the same successful response.
+
+``python -m benchmarks.server [--delay SECONDS] [CERTIFICATE]``; the port is the first line of its output.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import ssl
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -27,11 +32,16 @@ RESPONSE = (
 
 
 class StaticServer(asyncio.Protocol):
-    """Parses requests just enough to find where they end."""
+    """Parses requests just enough to find where they end; responds at once, or after ``delay`` seconds."""
+
+    def __init__(self, delay: float = 0.0) -> None:
+        self._delay = delay
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport = cast("asyncio.Transport", transport)
+        """Keep what sends the response."""
+        write = partial(cast("asyncio.Transport", transport).write, RESPONSE)
+        loop = asyncio.get_running_loop()
+        self._respond = partial(loop.call_later, self._delay, write) if self._delay else write
         self._buffer = b""
 
     def data_received(self, data: bytes) -> None:
@@ -44,17 +54,17 @@ class StaticServer(asyncio.Protocol):
             if len(self._buffer) < end + 4 + length:
                 return
             self._buffer = self._buffer[end + 4 + length :]
-            self._transport.write(RESPONSE)
+            self._respond()
 
 
-async def main(certificate: str | None) -> None:
+async def main(certificate: Path | None, delay: float) -> None:
     """Serve until standard input ends."""
     context = None
     if certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(Path(certificate))
+        context.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(StaticServer, "127.0.0.1", 0, ssl=context, backlog=4096)
+    server = await loop.create_server(partial(StaticServer, delay), "127.0.0.1", 0, ssl=context, backlog=4096)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)
@@ -67,4 +77,8 @@ if __name__ == "__main__":
         import uvloop
 
         uvloop.install()
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else None))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("certificate", type=Path, nargs="?")
+    parser.add_argument("--delay", type=float, default=0.0)
+    found = parser.parse_args()
+    asyncio.run(main(found.certificate, found.delay))

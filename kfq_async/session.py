@@ -137,7 +137,7 @@ class AsyncSession:
         contracts: Contracts: `Contracts.draft`, `Contracts.tasks`, `Contracts.add_signers`, `Contracts.approve`,
             `Contracts.refuse`, `Contracts.finish`, `Contracts.recall`, `Contracts.sign_for_person`,
             `Contracts.task_url`, `Contracts.page_url`, `Contracts.wait`, `Contracts.watch`, `Contracts.download`,
-            `Contracts.download_stream`.
+            `Contracts.download_stream`, `Contracts.find_lost`.
         files: Files: `Files.upload_document`, `Files.upload_attachment`.
         closed: Whether the session was closed.
 

@@ -49,9 +49,9 @@ def blockbuster() -> BlockBuster:
     """Detector of blocking calls of the package, activated by each test.
 
     The sandbox's SQLite may block: it takes microseconds, and no production service runs in it. So may operations that
-    a test calls without HTTP. redis-py may read its own version from the disk for each new connection, which the
-    package cannot prevent. Coverage may block too: its tracer, which has no frame of its own, waits for a lock before a
-    function's first line.
+    a test calls without HTTP, and the stacks that are printed of a test that takes too long. redis-py may read its own
+    version from the disk for each new connection, which the package cannot prevent. Coverage may block too: its tracer,
+    which has no frame of its own, waits for a lock before a function's first line.
     """
     blockbuster = BlockBuster("kfq_async")
     acquire = blockbuster.functions["threading.Lock.acquire"]
@@ -61,6 +61,7 @@ def blockbuster() -> BlockBuster:
     )
     for name, function in blockbuster.functions.items():
         function.can_block_in("redis/utils.py", {"get_lib_version"})
+        function.can_block_in("pytest_timeout.py", {"dump_stacks"})
         if name.startswith("sqlite3"):
             function.can_block_in("kfq_async/sandbox/store.py", {"_run"})
         function.can_block_in("tests/self_hosted.py", {"__init__", "respond"})

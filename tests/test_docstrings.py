@@ -7,12 +7,19 @@ import importlib
 import inspect
 import itertools
 import pkgutil
+import pydoc
 import re
 import textwrap
 
 import pytest
 
 import kfq_async
+from kfq_async.resources.accounts import Accounts
+from kfq_async.resources.auth import Auth
+from kfq_async.resources.contracts import Contracts
+from kfq_async.resources.files import Files
+
+SESSION = kfq_async.AsyncSession.__doc__ or ""
 
 
 def public_modules() -> list[str]:
@@ -107,6 +114,24 @@ def test_attributes_are_documented(cls: type) -> None:
     arguments = documented_attributes(cls, "Args").keys() & attributes(cls)
     assert documented.keys() | arguments == attributes(cls)
     assert {name: documented.get(name) for name in attribute_docstrings(cls)} == attribute_docstrings(cls)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_help(cls: type) -> None:
+    """``help()`` shows the docstring of each class."""
+    shown = pydoc.plain(pydoc.render_doc(cls))
+    assert inspect.cleandoc(cls.__doc__ or "").splitlines()[0] in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "resource"), [("auth", Auth), ("accounts", Accounts), ("contracts", Contracts), ("files", Files)]
+)
+def test_the_session_names_every_call(name: str, resource: type) -> None:
+    """The docstrings of the session, and of the property, name each method of a resource."""
+    methods = public(set(vars(resource)))
+    assert {method for method in methods if f"`{resource.__name__}.{method}`" not in inspect.cleandoc(SESSION)} == set()
+    hover = inspect.getdoc(vars(kfq_async.AsyncSession)[name]) or ""
+    assert {method for method in methods if f"{method}(" not in hover} == set()
 
 
 @pytest.mark.parametrize("cls", public_classes(["kfq_async"]), ids=lambda cls: cls.__name__)

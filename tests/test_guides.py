@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import kfq_async
-from guide_code import check_same_code
+from guide_code import blocks, check_same_code
+from guide_modules import write_modules
 
 PACKAGE = Path(kfq_async.__file__).parent
 ROOT = PACKAGE.parent
@@ -59,3 +60,14 @@ def test_each_guide_has_a_chinese_page() -> None:
     chinese = {page.parent for page in PAGES if page.name == "README.zh-CN.md"}
     assert english == chinese
     assert {ROOT, PACKAGE, PACKAGE / "protocol"} <= english
+
+
+def test_code_as_modules(tmp_path: Path) -> None:
+    """The code of each guide is a module for type checkers, whose blocks see the names of those before."""
+    modules = {path.stem: path.read_text("utf-8") for path in write_modules(tmp_path)}
+    with_code = [page for page in PAGES if page.name == "README.md" and blocks(page.read_text("utf-8"), "python")]
+    assert len(modules) == len(with_code)
+    assert {"guide", "guide_kfq_async_contracts"} <= modules.keys()
+    for name, code in modules.items():
+        compile(code, name, "exec")
+    assert "        async def block_2() -> None:\n" in modules["guide_kfq_async_contracts"]

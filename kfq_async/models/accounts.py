@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from attrs import field, frozen
 
@@ -76,7 +77,7 @@ class RegisterCompanyRequest(Model):
     """Name of the legal representative."""
     identity: str | None = field(default=None, **SECRET_TEXT)
     """Number of the legal representative's identity document."""
-    is_make_seal: int | None = field(default=None, validator=integer)
+    is_make_seal: Literal[1] | int | None = field(default=None, validator=integer)
     """1 asks for a seal; at present without effect on the platform."""
     operator_account: str | None = field(default=None, **SECRET_TEXT)
     """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
@@ -104,7 +105,7 @@ class RegisterPersonRequest(Model):
 
     account: ContractUser | None = field(default=None, validator=model(ContractUser), metadata={MODEL: ContractUser})
     """Account of the person."""
-    id_card_type: int | None = field(default=None, validator=integer)
+    id_card_type: Literal[1, 2, 3, 4, 5, 6, 7] | int | None = field(default=None, validator=integer)
     """Kind of identity document: 1 mainland ID card, 2 residence permit for Hong Kong and Macao residents, 3 for Taiwan
     residents, 4 mainland travel permit for Hong Kong and Macao residents, 5 for Taiwan residents, 6 foreigner's
     permanent residence card, 7 passport."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from attrs import has
+
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema, SchemaSerializer
@@ -15,6 +17,8 @@ class _Serializer:
     """Attribute that pydantic asks for where the type of a value is not declared, such as in ``dict[str, Any]``."""
 
     def __get__(self, _instance: object, owner: type) -> SchemaSerializer:
+        if not has(owner):  # `help` reads every attribute of the base classes, too
+            raise AttributeError(f"{owner.__name__} has no fields, so no serializer")
         try:
             from kfq_async.models.pydantic import model_serializer  # noqa: PLC0415  # as below
         except ImportError as error:

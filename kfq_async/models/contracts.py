@@ -24,7 +24,7 @@ from kfq_async.models.fields import (
     models,
     text,
 )
-from kfq_async.models.parties import ContractSigner, ContractUser, InternalNode, PositionParam
+from kfq_async.models.parties import ContactType, ContractSigner, ContractUser, InternalNode, PositionParam
 
 if TYPE_CHECKING:
     from datetime import date
@@ -121,7 +121,7 @@ class ContractDraftRequest(Model):
             ``None`` leaves it to the session.
     """
 
-    send: str | None = field(default=None, validator=text)
+    send: Literal["1", "0"] | str | None = field(default=None, validator=text)
     """``"1"`` starts the contract at once, any other text such as ``"0"`` keeps a draft."""
     operator: ContractUser | None = field(default=None, validator=model(ContractUser), metadata={MODEL: ContractUser})
     """Employee of the token's enterprise who initiates the contract."""
@@ -149,11 +149,13 @@ class ContractDraftRequest(Model):
         default=None, converter=as_tuple, validator=models(ContractSigner), metadata={MODEL: ContractSigner}
     )
     """Signing parties, the sender among them; of a business line with set parties only the receivers."""
-    sign_order_type: str | None = field(default=None, validator=text)
+    sign_order_type: Literal["ORDER", "NO_ORDER"] | str | None = field(default=None, validator=text)
     """Signing in sequence: ``ORDER`` or ``NO_ORDER``; ``None`` takes that of the business line."""
-    control_change_flag: str | None = field(default=None, validator=text)
+    control_change_flag: Literal["NECESSARY_NO_ADD", "NECESSARY_AND_ADD", "NOT_NECESSARY"] | str | None = field(
+        default=None, validator=text
+    )
     """Whether signers may move or add positions: ``NECESSARY_NO_ADD``, ``NECESSARY_AND_ADD`` or ``NOT_NECESSARY``."""
-    auto_finish: int | None = field(default=None, validator=integer)
+    auto_finish: Literal[1, 0] | int | None = field(default=None, validator=integer)
     """1, also meant by ``None``, finishes the contract after the last signature; 0 keeps it open for
     ``session.contracts.add_signers`` and ``finish``."""
     enterprise_name: str | None = field(default=None, validator=text)
@@ -333,7 +335,7 @@ class ContractApprovalRequest(Model):
     """Id of the contract, at most 64 characters."""
     signer: ContractUser | None = field(default=None, validator=model(ContractUser), metadata={MODEL: ContractUser})
     """Approver, an employee of the token's enterprise."""
-    approval: int | None = field(default=None, validator=integer)
+    approval: Literal[1, 0] | int | None = field(default=None, validator=integer)
     """1 approves, 0 refuses; with any other value, or ``None``, the platform reports success and changes nothing."""
     comment: str | None = field(default=None, **SECRET_TEXT)
     """Reason of the decision, for the record."""
@@ -398,7 +400,7 @@ class ContractProxySignRequest(Model):
 
     contract_id: str | None = field(default=None, validator=text)
     """Id of the contract, at most 64 characters."""
-    signature_subject_type: str | None = field(default=None, validator=text)
+    signature_subject_type: Literal["PERSON", "EMPLOYEE"] | str | None = field(default=None, validator=text)
     """Whose signature: ``PERSON``, a personal receiver, or ``EMPLOYEE``, a person of the initiating enterprise."""
     signer: ContractUser | None = field(default=None, validator=model(ContractUser), metadata={MODEL: ContractUser})
     """Person whose signature it is."""
@@ -432,7 +434,7 @@ class ContractTaskUrlRequest(Model):
     """Id of the task, from `ContractTasks`."""
     callback_page: str | None = field(default=None, **SECRET_TEXT)
     """URL that the browser is sent to afterwards, at most 500 characters."""
-    link_type: str | None = field(default=None, validator=text)
+    link_type: Literal["h5", "pc"] | str | None = field(default=None, validator=text)
     """``h5`` or ``pc``; the platform ignores it."""
     operator_account: str | None = field(default=None, **SECRET_TEXT)
     """Account to act as, if the platform has linked it to the token; without effect otherwise. ``None`` leaves it to
@@ -550,9 +552,9 @@ class ContractStatus(StrEnum):
         return {"REFUSAL_WRIT": cls.REFUSAL_WRITE, "COMPLETE": cls.COMPLETED}.get(str(value))
 
 
-def known_contract_status(value: str) -> str:
+def known_contract_status(value: str) -> ContractStatus | str:
     """Return the `ContractStatus`, or ``value`` if this version does not know it."""
-    status: str = known_member(ContractStatus, value)
+    status: ContractStatus | str = known_member(ContractStatus, value)
     return status
 
 
@@ -569,7 +571,7 @@ class TaskParty(Model):
 
     name: str | None = field(default=None, **SECRET)
     """Name of the person."""
-    contact_type: str | None = None
+    contact_type: ContactType | None = None
     """Kind of ``contact``: ``MOBILE`` or ``EMAIL``."""
     contact: str | None = field(default=None, **SECRET)
     """Mobile number or e-mail address of the account."""
@@ -594,9 +596,9 @@ class ContractTask(Model):
 
     task_id: str
     """Id of the task."""
-    task_type: str
+    task_type: Literal["WRITE", "SIGN", "APPROVE"] | str
     """Kind of task: ``WRITE``, ``SIGN`` or ``APPROVE``."""
-    party_type: str | None = None
+    party_type: Literal["SENDER", "PERSONAL", "ENTERPRISE"] | str | None = None
     """Kind of party: ``SENDER``, ``PERSONAL`` or ``ENTERPRISE``."""
     party_name: str | None = field(default=None, **SECRET)
     """Name of the person or enterprise on the platform: the mobile number of a person who is not identified, ``None``
@@ -619,7 +621,7 @@ class ContractTasks(Model):
         extra: Unknown keys of the result, as received.
     """
 
-    status: str = field(converter=known_contract_status)
+    status: ContractStatus | str = field(converter=known_contract_status)
     """A `ContractStatus`, or the text received if this version does not know it."""
     todo_task_list: tuple[ContractTask, ...]
     """Open tasks; empty in final states."""

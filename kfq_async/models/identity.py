@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from attrs import field, frozen
 
@@ -41,7 +42,7 @@ class CorpIdentInfo(Model):
     """统一社会信用代码, unified social credit code."""
     legal_rep_name: str | None = field(default=None, **SECRET_TEXT)
     """法定代表人, name of the legal representative."""
-    company_type: int | None = field(default=None, validator=integer)
+    company_type: Literal[1, 2, 3] | int | None = field(default=None, validator=integer)
     """企业类型, kind of enterprise; 1 company, 2 sole trader (个体工商户), 3 other."""
     license: str | None = field(default=None, **SECRET_TEXT)
     """营业执照, business licence; its encoding is not documented."""
@@ -58,7 +59,9 @@ class CorpIdentConfig(Model):
         unmodifiable_params: 不可编辑字段, wire names of the pre-filled fields that are locked, such as ``companyName``.
     """
 
-    corp_verify_methods: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
+    corp_verify_methods: tuple[Literal["legalRep", "invite", "letter"] | str, ...] | None = field(
+        default=None, converter=as_texts, validator=texts
+    )
     """企业验证方式, allowed methods, any of ``legalRep``, ``invite`` and ``letter``."""
     unmodifiable_params: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
     """不可编辑字段, wire names of the pre-filled fields that are locked, such as ``companyName``."""
@@ -101,7 +104,9 @@ class OprIdentConfig(Model):
         unmodifiable_params: Wire names of the pre-filled fields that are locked, such as ``idCard``.
     """
 
-    person_verify_methods: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
+    person_verify_methods: tuple[Literal["face", "mobile"] | str, ...] | None = field(
+        default=None, converter=as_texts, validator=texts
+    )
     """Allowed methods; the documented example is ``face`` and ``mobile``."""
     unmodifiable_params: tuple[str, ...] | None = field(default=None, converter=as_texts, validator=texts)
     """Wire names of the pre-filled fields that are locked, such as ``idCard``."""

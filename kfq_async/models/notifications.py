@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
-from typing import Self
+from typing import Literal, Self
 
 from attrs import field, frozen
 
 from kfq_async.models.base import Model
-from kfq_async.models.contracts import known_contract_status
+from kfq_async.models.contracts import ContractStatus, known_contract_status
 from kfq_async.models.fields import SECRET, UNKNOWN_KEYS, known_member
+from kfq_async.models.parties import NodeType
 
 __all__ = ["CallbackType", "ContractEvent", "EventSigner", "IdentityNotification", "IdentityStatus", "supersedes"]
 
@@ -68,9 +69,9 @@ def supersedes(new: int | None, old: int | None) -> bool:
 _FINAL_STATUSES = frozenset(status for status in IdentityStatus if status.final)
 
 
-def known_identity_status(value: int | None) -> int | None:
+def known_identity_status(value: int | None) -> IdentityStatus | int | None:
     """Return the `IdentityStatus`, or ``value`` if this version does not know it."""
-    status: int | None = known_member(IdentityStatus, value)
+    status: IdentityStatus | int | None = known_member(IdentityStatus, value)
     return status
 
 
@@ -108,19 +109,19 @@ class IdentityNotification(Model):
     """Kind of notification; its values are not documented."""
     order_no: str | None = None
     """Number of the identification order."""
-    order_status: int | None = field(default=None, converter=known_identity_status)
+    order_status: IdentityStatus | int | None = field(default=None, converter=known_identity_status)
     """An `IdentityStatus`, or the number received if this version does not know it."""
     union_id: str | None = None
     """Id of the person or enterprise at the sender."""
     contact_union_id: str | None = None
     """Id of the enterprise's operator at the sender."""
-    user_type: int | None = None
+    user_type: Literal[1, 2] | int | None = None
     """Kind of subject: 1 person, 2 enterprise."""
-    biz_type: int | None = None
+    biz_type: Literal[1, 2] | int | None = None
     """Kind of order: 1 first identification, 2 change of an existing one."""
-    person_verify_method: str | None = None
+    person_verify_method: Literal["mobile", "bank", "offline", "face"] | str | None = None
     """Method for the person: ``mobile``, ``bank`` or ``offline``; probably ``face`` too."""
-    company_verify_method: str | None = None
+    company_verify_method: Literal["legalRep", "invite", "letter"] | str | None = None
     """Method for the enterprise: ``legalRep``, ``invite`` or ``letter``."""
     name: str | None = field(default=None, **SECRET)
     """姓名, name of the person."""
@@ -202,9 +203,9 @@ class CallbackType(StrEnum):
         return {"REFUSAL_WRIT": cls.REFUSAL_WRITE, "COMPLETED": cls.COMPLETE}.get(str(value))
 
 
-def known_callback_type(value: str) -> str:
+def known_callback_type(value: str) -> CallbackType | str:
     """Return the `CallbackType`, or ``value`` if this version does not know it."""
-    kind: str = known_member(CallbackType, value)
+    kind: CallbackType | str = known_member(CallbackType, value)
     return kind
 
 
@@ -221,7 +222,7 @@ class EventSigner(Model):
 
     name: str | None = field(default=None, **SECRET)
     """Name of the account: the mobile number until the person is identified, not the name in the draft."""
-    contact_type: str | None = None
+    contact_type: Literal["MOBILE"] | str | None = None
     """Kind of ``contact``: ``MOBILE``, also for an account with an e-mail address."""
     contact: str | None = field(default=None, **SECRET)
     """Mobile number of the account; may be absent for accounts without one."""
@@ -247,7 +248,8 @@ class ContractEvent(Model):
             ``tasks``.
         signer_type: Kind of party, for events of a task: ``PERSONAL`` or ``ENTERPRISE``.
         signer_name: Name of the enterprise, if the party is one.
-        node_type: Step inside an enterprise, as in `InternalNode`, if it was signed or refused there.
+        node_type: Step inside an enterprise, if it was signed or refused there: ``ENTERPRISE_SEAL``, ``AGENT_SIGN``,
+            ``LEGAL_PERSON_SIGN``, ``PERSONAL_SIGN`` or ``APPROVER_CHECK``.
         signer: Person who performed the task; ``None`` if it was done automatically.
         reason: First reason recorded for the contract, not necessarily that of this event; ``None`` for
             ``REFUSAL_APPROVE``.
@@ -256,19 +258,20 @@ class ContractEvent(Model):
 
     contract_id: str
     """Id of the contract."""
-    contract_status: str = field(converter=known_contract_status)
+    contract_status: ContractStatus | str = field(converter=known_contract_status)
     """State when the platform stored the event, since when it may have changed: a `ContractStatus`, or the text
     received if this version does not know it."""
-    callback_type: str = field(converter=known_callback_type)
+    callback_type: CallbackType | str = field(converter=known_callback_type)
     """Event: a `CallbackType`, or the text received if this version does not know it."""
     task_id: str | None = None
     """Id of the task, for events of a task; empty for ``RECALLED``. That of an automatic seal is never in ``tasks``."""
-    signer_type: str | None = None
+    signer_type: Literal["PERSONAL", "ENTERPRISE"] | str | None = None
     """Kind of party, for events of a task: ``PERSONAL`` or ``ENTERPRISE``."""
     signer_name: str | None = field(default=None, **SECRET)
     """Name of the enterprise, if the party is one."""
-    node_type: str | None = None
-    """Step inside an enterprise, as in `InternalNode`, if it was signed or refused there."""
+    node_type: NodeType | None = None
+    """Step inside an enterprise, if it was signed or refused there: ``ENTERPRISE_SEAL``, ``AGENT_SIGN``,
+    ``LEGAL_PERSON_SIGN``, ``PERSONAL_SIGN`` or ``APPROVER_CHECK``."""
     signer: EventSigner | None = None
     """Person who performed the task; ``None`` if it was done automatically."""
     reason: str | None = field(default=None, **SECRET)

@@ -17,9 +17,11 @@ from kfq_async.models.masking import type_name
 
 __all__ = [
     "Anchors",
+    "ContactType",
     "ContractSigner",
     "ContractUser",
     "InternalNode",
+    "NodeType",
     "PlatformFaultWarning",
     "PositionParam",
     "RelationDoc",
@@ -27,6 +29,18 @@ __all__ = [
 
 Anchors: TypeAlias = Anchor | Sequence[Anchor]
 """One place of a mark, or several."""
+ContactType: TypeAlias = Literal["MOBILE", "EMAIL"] | str
+"""Kind of account of a person."""
+NodeType: TypeAlias = (
+    Literal["ENTERPRISE_SEAL", "AGENT_SIGN", "LEGAL_PERSON_SIGN", "PERSONAL_SIGN", "APPROVER_CHECK"] | str
+)
+"""Step inside an enterprise."""
+VerifyType: TypeAlias = Literal["CAPTCHA", "PASSWORD", "DOUBLE", "FACE"] | str
+"""Intent check."""
+PersonalSignAuth: TypeAlias = Literal["required", "allowed", "not_required"] | str
+"""Identification of a person who signs."""
+SealType: TypeAlias = Literal["NOLIMIT", "TEMPLATE", "HAND"] | str
+"""Kind of signature."""
 
 
 class PlatformFaultWarning(UserWarning):
@@ -45,7 +59,7 @@ class ContractUser(Model):
 
     name: str | None = field(default=None, **SECRET_TEXT)
     """Name of the person: up to 50 characters for a receiver, 20 for a step of a receiving enterprise."""
-    contact_type: str | None = field(default=None, validator=text)
+    contact_type: ContactType | None = field(default=None, validator=text)
     """Kind of ``contact``: ``MOBILE`` or ``EMAIL``."""
     contact: str | None = field(default=None, **SECRET_TEXT)
     """Mobile number or e-mail address of the account, up to 255 characters."""
@@ -70,7 +84,7 @@ class RelationDoc(Model):
         doc_id: Id of the uploaded file or of the template.
     """
 
-    doc_type: str | None = field(default=None, validator=text)
+    doc_type: Literal["1", "2"] | str | None = field(default=None, validator=text)
     """Kind of document: ``"1"`` uploaded file, ``"2"`` template."""
     doc_id: str | None = field(default=None, validator=text)
     """Id of the uploaded file or of the template."""
@@ -110,26 +124,28 @@ class PositionParam(Model):
             120 for a seal.
     """
 
-    control_type: str | None = field(default=None, validator=text)
+    control_type: Literal["SIGNATURE", "SEAL", "SIGN_DATE", "CHOP_STAMP"] | str | None = field(
+        default=None, validator=text
+    )
     """Kind of mark: ``SIGNATURE``, ``SEAL`` (of an enterprise only), ``SIGN_DATE`` or ``CHOP_STAMP`` (cross-page seal
     of an enterprise, 骑缝签)."""
-    sign_position_type: str | None = field(default=None, validator=text)
+    sign_position_type: Literal["POSITION", "KEYWORD"] | str | None = field(default=None, validator=text)
     """How the place is given: ``POSITION`` (coordinates) or ``KEYWORD``."""
     relation_doc_list: tuple[RelationDoc, ...] | None = field(
         default=None, converter=as_tuple, validator=models(RelationDoc), metadata={MODEL: RelationDoc}
     )
     """Documents to mark."""
-    sign_date_format: str | None = field(default=None, validator=text)
+    sign_date_format: DateFormat | str | None = field(default=None, validator=text)
     """Format of the date: ``YEAR_MONTH_DAY`` (yyyy年MM月dd日), ``LINE`` (yyyy-MM-dd) or ``BACK_SLASH`` (yyyy/MM/dd);
     required for ``SIGN_DATE``, although it is documented to have a default."""
-    page_config: str | None = field(default=None, validator=text)
+    page_config: Literal["ALL"] | str | None = field(default=None, validator=text)
     """Pages to mark, for ``POSITION``: ``ALL``, or a list counted from 1 such as ``1,2,7-10``, of digits, commas and
     hyphens only. A page that stands twice is marked twice; ``CHOP_STAMP`` reads any list as ``ALL``."""
     keyword: str | None = field(default=None, validator=text)
     """Text to find, for ``KEYWORD``: in one piece, without blanks and ``: . ( ) / ; ! ? [ ]``; of a text with a comma
     the part before it is looked for. The mark is placed at the beginning of the text without blanks that holds the
     keyword, in Chinese usually that of the line."""
-    keyword_type: str | None = field(default=None, validator=text)
+    keyword_type: Literal["1", "0", "-1"] | str | None = field(default=None, validator=text)
     """Hits to mark: ``"1"`` the first, ``"0"`` every, ``"-1"`` the last; required for ``KEYWORD``, although it is
     documented to have a default."""
     offset_x: str | None = field(default=None, validator=text)
@@ -167,13 +183,13 @@ class InternalNode(Model):
         seal_type: Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten).
     """
 
-    node_type: str | None = field(default=None, validator=text)
+    node_type: NodeType | None = field(default=None, validator=text)
     """Step: ``ENTERPRISE_SEAL``, ``AGENT_SIGN``, ``LEGAL_PERSON_SIGN``, ``PERSONAL_SIGN`` or ``APPROVER_CHECK``."""
     signer_order: str | None = field(default=None, validator=text)
     """Order inside the enterprise: a decimal integer as text."""
     signer: ContractUser | None = field(default=None, validator=model(ContractUser), metadata={MODEL: ContractUser})
     """Person who performs the step."""
-    auto_sign: str | None = field(default=None, validator=text)
+    auto_sign: Literal["AUTO_SIGN"] | str | None = field(default=None, validator=text)
     """``AUTO_SIGN`` applies the seal automatically; only for the sender's ``ENTERPRISE_SEAL``."""
     seal_id: str | None = field(default=None, validator=text)
     """Id of the enterprise seal."""
@@ -181,15 +197,15 @@ class InternalNode(Model):
         default=None, converter=as_tuple, validator=models(PositionParam), metadata={MODEL: PositionParam}
     )
     """Sign positions."""
-    sign_confirm: str | None = field(default=None, validator=text)
+    sign_confirm: Literal["FACE"] | str | None = field(default=None, validator=text)
     """``FACE`` forces a face check, whatever ``verify_type``; ``None`` does not."""
-    verify_type: str | None = field(default=None, validator=text)
+    verify_type: VerifyType | None = field(default=None, validator=text)
     """Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; ``None`` lets the signer choose."""
-    agree_skip_willingness: int | None = field(default=None, validator=integer)
+    agree_skip_willingness: Literal[1] | int | None = field(default=None, validator=integer)
     """1 signs without an intent check where that service is enabled."""
-    personal_sign_auth: str | None = field(default=None, validator=text)
+    personal_sign_auth: PersonalSignAuth | None = field(default=None, validator=text)
     """Identification of the person: ``required``, ``allowed`` or ``not_required``."""
-    seal_type: str | None = field(default=None, validator=text)
+    seal_type: SealType | None = field(default=None, validator=text)
     """Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten)."""
 
     @classmethod
@@ -286,7 +302,9 @@ class ContractSigner(Model):
         seal_type: Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten).
     """
 
-    signer_type: str | None = field(default=None, validator=text)
+    signer_type: Literal["SENDER", "RECEIVER_ENT", "RECEIVER_PERSONAL"] | str | None = field(
+        default=None, validator=text
+    )
     """``SENDER``, ``RECEIVER_ENT`` or ``RECEIVER_PERSONAL``; the platform silently drops a party of any other type."""
     signer_name: str | None = field(default=None, **SECRET_TEXT)
     """Name of the enterprise, at most 50 characters, or of the person, which the platform does not store; the sender's
@@ -304,15 +322,15 @@ class ContractSigner(Model):
         default=None, converter=as_tuple, validator=models(PositionParam), metadata={MODEL: PositionParam}
     )
     """Sign positions, for ``RECEIVER_PERSONAL``."""
-    sign_confirm: str | None = field(default=None, validator=text)
+    sign_confirm: Literal["FACE"] | str | None = field(default=None, validator=text)
     """``FACE`` forces a face check, whatever ``verify_type``; ``None`` does not."""
-    verify_type: str | None = field(default=None, validator=text)
+    verify_type: VerifyType | None = field(default=None, validator=text)
     """Intent check: ``CAPTCHA``, ``PASSWORD``, ``DOUBLE`` (both) or ``FACE``; ``None`` lets the signer choose."""
-    agree_skip_willingness: int | None = field(default=None, validator=integer)
+    agree_skip_willingness: Literal[1] | int | None = field(default=None, validator=integer)
     """1 signs without an intent check where that service is enabled."""
-    personal_sign_auth: str | None = field(default=None, validator=text)
+    personal_sign_auth: PersonalSignAuth | None = field(default=None, validator=text)
     """Identification of the person: ``required``, ``allowed`` or ``not_required``."""
-    seal_type: str | None = field(default=None, validator=text)
+    seal_type: SealType | None = field(default=None, validator=text)
     """Kind of signature: ``NOLIMIT``, ``TEMPLATE`` (generated) or ``HAND`` (handwritten)."""
 
     @classmethod

@@ -65,6 +65,7 @@ def model_schema(cls: type, handler: GetCoreSchemaHandler) -> CoreSchema:
             values["extra"] = {name: values.pop(name) for name in values.keys() - fields.keys()}
         return cls(**values)
 
+    validate.__name__ = cls.__name__  # the path of a problem in a union tells it
     return core_schema.no_info_wrap_validator_function(
         validate,
         inner,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["EXTRA", "camel", "has_extra", "item_type", "json_fields", "non_optional", "plain_fields"]
+__all__ = ["EXTRA", "camel", "has_extra", "item_type", "json_fields", "lists_values", "plain_fields", "plain_type"]
 
 EXTRA = "extra"
 """Field of a result that keeps unknown keys; requests have no such field and refuse unknown keys."""
@@ -22,23 +23,37 @@ def camel(name: str) -> str:
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
 
 
-def non_optional(kind: Any) -> Any:
-    """Return ``X`` for ``X | None``, and any other type unchanged."""
-    if get_origin(kind) in (Union, UnionType):
-        (kind,) = (part for part in get_args(kind) if part is not NoneType)
-    return kind
+def plain_type(kind: Any) -> Any:
+    """Return ``X`` for ``X | None`` and for ``Literal[...] | X | None``, and any other type unchanged.
+
+    Literals and enumerations beside a type list the values that are documented; others are valid, too.
+    """
+    if get_origin(kind) not in (Union, UnionType):
+        return kind
+    parts = [part for part in get_args(kind) if part is not NoneType]
+    plain = parts if len(parts) == 1 else [part for part in parts if not _lists_values(part)]
+    return plain[0] if len(plain) == 1 else kind
+
+
+def lists_values(kind: Any) -> bool:
+    """Return whether a type lists values beside the type of all, as ``Literal[...] | str`` does."""
+    return plain_type(kind) in (str, int) and any(_lists_values(part) for part in get_args(kind))
+
+
+def _lists_values(kind: Any) -> bool:
+    return get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, Enum))
 
 
 def item_type(kind: Any) -> Any:
-    """Return ``X`` for ``tuple[X, ...]``, and ``None`` for any other type."""
-    return get_args(kind)[0] if get_origin(kind) is tuple else None
+    """Return the plain type ``X`` for ``tuple[X, ...]``, and ``None`` for any other type."""
+    return plain_type(get_args(kind)[0]) if get_origin(kind) is tuple else None
 
 
 def json_fields(cls: Any) -> Iterator[tuple[attrs.Attribute[Any], Any]]:
     """Yield the fields of a model that JSON can hold, without ``extra``, each with its type, ``None`` left out."""
     attrs.resolve_types(cls)
     for field in attrs.fields(cls):
-        kind = non_optional(field.type)
+        kind = plain_type(field.type)
         item = item_type(kind) or kind
         if field.name != EXTRA and (item in (str, int, bool) or attrs.has(item)):
             yield field, kind

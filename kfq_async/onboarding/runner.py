@@ -182,6 +182,7 @@ class Onboarding:
         self._in_doubt = 0
         """Requests that the ledger holds as unknown, and whose result has not been taken for a commit."""
         self._commit_due = asyncio.Event()
+        self._commit_timer: asyncio.TimerHandle | None = None
         self._outcomes: BatchQueue[Outcome] = BatchQueue(MAX_OUTCOMES)
         self._batch: deque[Outcome] = deque()
         self._main: asyncio.Task[None]
@@ -262,6 +263,8 @@ class Onboarding:
             self._commit_due.clear()
             if self._stopping.is_set():
                 await self._outcomes.put(_outcome_unsent(each) for each in self._planned.take_now())
+            if self._commit_timer is not None:
+                self._commit_timer.cancel()
             results, self._results = self._results, []
             self._in_doubt -= len(results)
             group = self._planned.take_now(min(self._concurrency, self._room))
@@ -300,7 +303,7 @@ class Onboarding:
         if 2 * count >= self._concurrency or count == self._in_doubt:
             self._commit_due.set()
         elif count == 1:
-            asyncio.get_running_loop().call_later(COMMIT_WAIT, self._commit_due.set)
+            self._commit_timer = asyncio.get_running_loop().call_later(COMMIT_WAIT, self._commit_due.set)
 
     async def _wait_for_rate_limit(self) -> None:
         """Wait until the next request may begin, or the run is stopped."""

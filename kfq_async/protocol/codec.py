@@ -23,7 +23,7 @@ from cattrs.v import format_exception
 from kfq_async.errors import DecodeError, EncodeError
 from kfq_async.models.fields import ADDED, MAX_KEY
 from kfq_async.models.masking import MaskedStr
-from kfq_async.models.shapes import EXTRA, camel, json_fields, non_optional
+from kfq_async.models.shapes import EXTRA, camel, json_fields, lists_values, plain_type
 from kfq_async.redaction import printable
 
 __all__ = ["camel", "decode", "encode", "find_invalid_key", "structure", "to_wire"]
@@ -219,12 +219,19 @@ def _is_tuple(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
 
+def _open_hook(kind: Any, converter: Converter) -> Callable[[object, object], object]:
+    hook = converter.get_structure_hook(plain_type(kind))
+    if NoneType not in get_args(kind):
+        return hook
+    return lambda value, _: None if value is None else hook(value, None)
+
+
 def _unstructure_hook(cls: type, converter: Converter) -> Callable[[Any], dict[str, object]]:
     """Return a hook that writes the fields that are not ``None``, in order."""
     attrs.resolve_types(cls)
     fields = attrs.fields(cls)
     renamed: dict[str, Any] = {
-        field.name: override(rename=camel(field.name), unstruct_hook=_item_hook(non_optional(field.type), converter))
+        field.name: override(rename=camel(field.name), unstruct_hook=_item_hook(plain_type(field.type), converter))
         for field in fields
     }
     omitted_if_none = [field.evolve(default=None, converter=None) for field in fields]
@@ -278,6 +285,7 @@ def _create_converter(*, stored: bool) -> Converter:
     converter.register_structure_hook(int, _integer)
     converter.register_structure_hook(bool, _boolean)
     converter.register_structure_hook_factory(_is_tuple)(_tuple_hook)
+    converter.register_structure_hook_factory(lists_values)(_open_hook)
     converter.register_structure_hook_factory(attrs.has)(_stored_structure_hook if stored else _structure_hook)
     return converter
 

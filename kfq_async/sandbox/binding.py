@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import NoneType
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeAlias, get_type_hints
 
 import attrs
 
-from kfq_async.protocol.codec import camel
+from kfq_async.models.shapes import camel, item_type, plain_type
 
 if TYPE_CHECKING:
     from attrs import AttrsInstance
@@ -65,10 +65,8 @@ def shape_of(model: type[AttrsInstance]) -> dict[str, Shape]:
 
 
 def _shape_of_type(kind: Any) -> Shape:
-    (kind,) = (part for part in get_args(kind) if part is not NoneType)  # every field of a request is optional
-    if get_origin(kind) is tuple:
-        return [_shape_of_model(get_args(kind)[0])]
-    return _shape_of_model(kind)
+    item = item_type(plain_type(kind))
+    return _shape_of_model(plain_type(kind)) if item is None else [_shape_of_model(item)]
 
 
 def _shape_of_model(kind: Any) -> Shape:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,9 @@ def commands(page: str) -> list[str]:
     return [line[2:] for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ kfq ")]
 
 
-COMMANDS = [command for page in sorted(PACKAGE.rglob("README.md")) for command in commands(page.read_text("utf-8"))]
+PAGES = [page.read_text("utf-8") for page in sorted(PACKAGE.rglob("README.md"))]
+COMMANDS = [command for page in PAGES for command in commands(page)]
+SANDBOXES = {command: page for page in PAGES for command in commands(page) if command.startswith("kfq sandbox")}
 
 
 def test_it_names_every_command() -> None:
@@ -50,6 +54,24 @@ def test_the_shown_commands_exist(command: str) -> None:
     function, _, unused = app.app.parse_args(tokens, exit_on_error=False)[:3]
     assert callable(function)
     assert not unused
+
+
+@pytest.mark.parametrize("command", SANDBOXES)
+def test_the_sandboxes_start(command: str, tmp_path: Path) -> None:
+    """Each sandbox of a guide serves, with the fixtures of the page, until its input ends."""
+    page = SANDBOXES[command]
+    if "platform.json" in command:
+        (tmp_path / "platform.json").write_text(blocks(page, "json")[0], encoding="utf-8")
+    arguments = shlex.split(re.sub(r" --port \d+", "", command))[1:]
+    ran = subprocess.run(
+        [sys.executable, "-m", "kfq_async", *arguments, "--port", "0", "--until-eof"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.startswith("sandbox at http://127.0.0.1:")
 
 
 def test_the_commands_of_onboarding_run(

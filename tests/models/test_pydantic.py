@@ -146,3 +146,15 @@ def test_json_schema_without_docstrings(monkeypatch: pytest.MonkeyPatch, docstri
     schema = TypeAdapter(kfq.CorpIdentLink).json_schema()
     assert "description" not in schema
     assert schema["properties"]["orderNo"].get("description") == (docstring and "Number.")
+
+
+def test_union_of_models() -> None:
+    """In a union, the path of a problem names the model that was tried."""
+    adapter = TypeAdapter(kfq.ContractUser | kfq.CorpIdentInfo)
+    assert adapter.validate_python({"companyName": "某某"}) == kfq.CorpIdentInfo(company_name="某某")
+    with pytest.raises(ValidationError) as caught:
+        adapter.validate_python({"name": 1})
+    assert [error["loc"] for error in caught.value.errors()] == [
+        ("function-wrap[ContractUser()]", "name"),
+        ("function-wrap[CorpIdentInfo()]", "name"),
+    ]

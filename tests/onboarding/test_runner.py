@@ -6,11 +6,14 @@ import asyncio
 import threading
 from collections import Counter
 from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
+from unittest.mock import AsyncMock
 
 import attrs
 import pytest
 
+from clocks import VirtualLoop
 from companies import PERSONAL, request, row, rows
 from kfq_async import (
     AsyncSession,
@@ -435,6 +438,29 @@ async def test_results_are_committed_after_a_while(
     session.send = send_first_quickly  # type: ignore[method-assign, assignment]
     async with asyncio.timeout(55), Onboarding(session, ledger, rows(20), concurrency=10) as run:
         assert (await anext(run)).status is OutcomeStatus.LINKED
+
+
+def test_full_commits() -> None:
+    """Results that come steadily are committed by half a group; the wait for the first of them does not outlive it."""
+    committed: list[int] = []
+    numbers = count(1)
+
+    async def put(entries: Sequence[Entry]) -> None:
+        committed.append(sum(entry.state is State.LINKED for entry in entries))
+
+    async def send_steadily(*_: object) -> SimpleNamespace:
+        await asyncio.sleep(0.015 * next(numbers) - asyncio.get_running_loop().time())
+        return SimpleNamespace(result=CorpIdentLink(order_no="X", auth_url="https://x"), attempts=1)
+
+    async def main() -> None:
+        session = AsyncMock(AsyncSession, send=send_steadily)
+        ledger = AsyncMock(SqliteLedger, secret=bytes(32), put=put, record=put)
+        ledger.find.return_value = {}
+        await outcomes_of(Onboarding(session, ledger, asynchronously([*rows(40)]), concurrency=10))  # type: ignore[arg-type]
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(main())
+    assert [number for number in committed if number] == [5] * 8
 
 
 async def test_rate_limit(session: AsyncSession, ledger: SqliteLedger) -> None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import attrs
 import orjson
@@ -67,10 +67,14 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
     """Return a strategy for the values of a field's type."""
     if get_origin(kind) is tuple:
         return st.lists(values_of(get_args(kind)[0]), max_size=2).map(tuple)
+    if get_origin(kind) is Literal:
+        return st.sampled_from(get_args(kind))
     if args := get_args(kind):
         return st.one_of(*(st.none() if part is type(None) else values_of(part) for part in args))
     if attrs.has(kind):
         return instances_of(kind)
+    if issubclass(kind, Enum):
+        return st.sampled_from(kind)
     return {str: st.text(max_size=8), int: st.integers(-(2**63), 2**64 - 1), bool: st.booleans()}[kind]
 
 

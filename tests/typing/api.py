@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_type
+from typing import TYPE_CHECKING, Any, Literal, assert_type
 
 import kfq_async as kfq
 
@@ -38,8 +38,19 @@ async def corp_ident_link(session: kfq.AsyncSession) -> None:
     assert_type(link.order_no, str)
     assert_type(link.auth_url, str)
     assert_type(link.extra["cost"], object)
-    assert_type(kfq.CorpIdentConfig().corp_verify_methods, tuple[str, ...] | None)
+    methods: tuple[str, ...] | None = kfq.CorpIdentConfig().corp_verify_methods
+    assert methods is None
     assert_type(request.client_request_id, str | None)
+
+
+def open_values(value: str, number: int) -> None:
+    """Types list the values that are documented, and take any other."""
+    assert_type(kfq.ContractUser(contact_type="MOBILE").contact_type, Literal["MOBILE", "EMAIL"] | str | None)
+    kfq.ContractUser(contact_type="FAX")
+    kfq.ContractUser(contact_type=value)
+    kfq.ContractUser(contact_type=1)  # type: ignore[arg-type]
+    kfq.CorpIdentInfo(company_type=number)
+    kfq.CorpIdentConfig(corp_verify_methods=["invite", value])
 
 
 async def contracts(session: kfq.AsyncSession, moment: dt.datetime) -> None:
@@ -233,14 +244,14 @@ def error_attributes(error: kfq.KfqError) -> None:
 
 async def handle_identity(delivery: kfq.NotificationDelivery[kfq.IdentityNotification]) -> None:
     """A handler of identity notifications."""
-    assert_type(delivery.notification.order_status, int | None)
+    assert_type(delivery.notification.order_status, kfq.IdentityStatus | int | None)
     assert_type(delivery.key, str)
     assert_type(delivery.client_request_id, str | None)
 
 
 async def handle_event(delivery: kfq.NotificationDelivery[kfq.ContractEvent]) -> None:
     """A handler of contract events."""
-    assert_type(delivery.notification.contract_status, str)
+    assert_type(delivery.notification.contract_status, kfq.ContractStatus | str)
 
 
 async def notifications(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kfq_async.onboarding.decisions import PendingRequest
     from kfq_async.onboarding.ledgers.postgres import PostgresLedger, PostgresTransaction
-    from kfq_async.onboarding.records import CallResult
+    from kfq_async.onboarding.records import CallResult, Entry
 
 __all__ = ["Outbox", "RequestCipher"]
 
@@ -67,16 +67,22 @@ class Outbox:
             entry = await transaction.find_request(client_request_id)
             if entry is None or entry.state in FINAL_STATES:
                 return None
-            async for (sealed,) in await transaction.connection.execute(_GET, (client_request_id,)):
-                request = self._cipher.decrypt(sealed, client_request_id)
-                if self._hashes.body(request.body) != entry.body_hash[:HASH_BYTES]:
-                    raise LedgerError(
-                        f"request {client_request_id} is not the one that was enqueued last, since the database was "
-                        "changed: enqueue its row again"
-                    )
-                await transaction.put([evolve(entry, state=State.UNKNOWN)])
-                return request, entry.state is State.UNKNOWN
-        return None
+            found = await (await transaction.connection.execute(_GET, (client_request_id,))).fetchone()
+            if found is None:
+                return None
+            await transaction.put([evolve(entry, state=State.UNKNOWN)])
+            return self._open(found[0], entry), entry.state is State.UNKNOWN
+
+    def _open(self, sealed: bytes, entry: Entry) -> EncodedRequest:
+        """Return the request of an entry; no traceback of an error has it among its variables."""
+        request = self._cipher.decrypt(sealed, entry.client_request_id)
+        if self._hashes.body(request.body) == entry.body_hash[:HASH_BYTES]:
+            return request
+        del request
+        raise LedgerError(
+            f"request {entry.client_request_id} is not the one that was enqueued last, since the database was changed: "
+            "enqueue its row again"
+        )
 
     async def record(self, client_request_id: str, call: CallResult, *, in_doubt: bool) -> State | None:
         """Record the result of a call; return the state of its entry, or ``None`` if it was purged.

@@ -14,7 +14,7 @@ from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, 
 from procrastinate.jobs import Job
 from procrastinate.schema import SchemaManager
 
-from kfq_async.errors import KfqError, LedgerError
+from kfq_async.errors import KfqError, LedgerError, SessionError
 from kfq_async.models.masking import MaskedBytes, MaskedStr
 from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
 from kfq_async.onboarding.failures import CircuitBreaker, systemic_failure_advice
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from kfq_async.callbacks.urls import CallbackUrls
     from kfq_async.onboarding.ledgers.postgres import PostgresTransaction
-    from kfq_async.onboarding.records import Row
+    from kfq_async.onboarding.records import CallResult, Row
     from kfq_async.session import AsyncSession
 
 __all__ = ["OnboardingJobs"]
@@ -63,6 +63,7 @@ class OnboardingJobs:
         earlier_callbacks: As in `Onboarding`.
         stalled_after: Seconds without a heartbeat, 1 to 59, after which a worker's jobs are given to others.
         connections: As in `PostgresLedger`.
+        timeout: As in `PostgresLedger`.
         clock: Returns the time in seconds since the epoch.
 
     Attributes:
@@ -79,13 +80,14 @@ class OnboardingJobs:
         earlier_callbacks: Sequence[CallbackUrls] = (),
         stalled_after: int = 30,
         connections: int = 10,
+        timeout: float = 20.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not 1 <= stalled_after <= 59:
             raise ValueError(f"stalled_after must be from 1 to 59 seconds, not {stalled_after}")
         conninfo, secret = MaskedStr(conninfo), MaskedBytes(secret)  # the names stand in tracebacks
         self.ledger: PostgresLedger = PostgresLedger(
-            conninfo, secret=secret, schema=schema, exclusive=False, connections=connections
+            conninfo, secret=secret, schema=schema, exclusive=False, connections=connections, timeout=timeout
         )
         """The ledger, with each company's state."""
         self._outbox = Outbox(self.ledger, clock=clock)
@@ -221,23 +223,35 @@ class OnboardingJobs:
     async def _request_link(self, context: JobContext, client_request_id: str) -> None:
         """Send one request and record its result; an error after which it is to be retried is raised.
 
-        Raised here, where no variable holds the request: procrastinate logs the traceback.
+        No function that may fail holds the request in a variable: procrastinate logs the traceback, and error trackers
+        capture the variables in it.
         """
         await self._circuit_breaker.wait_until_closed()
-        error = await self._send(context.additional_context["session"], client_request_id)
+        error = await self._process(context.additional_context["session"], client_request_id)
         if error is not None:
             raise error
 
-    async def _send(self, session: AsyncSession, client_request_id: str) -> KfqError | None:
+    async def _process(self, session: AsyncSession, client_request_id: str) -> KfqError | None:
         """Send one request and record its result; return the error after which it is to be retried, if any."""
+        sent = await self._send(session, client_request_id)
+        if sent is None:
+            return None
+        call, in_doubt = sent
+        self._circuit_breaker.record(call.result)
+        state = await self._outbox.record(client_request_id, call, in_doubt=in_doubt)
+        return call.result if isinstance(call.result, KfqError) and state in {State.UNKNOWN, State.PENDING} else None
+
+    async def _send(self, session: AsyncSession, client_request_id: str) -> tuple[CallResult, bool] | None:
+        """Send one request; return the result, and whether the request may have been sent before."""
         started = await self._outbox.start(client_request_id)
         if started is None:
             return None
         request, in_doubt = started
-        call = await request_link(session, request)
-        self._circuit_breaker.record(call.result)
-        state = await self._outbox.record(client_request_id, call, in_doubt=in_doubt)
-        return call.result if isinstance(call.result, KfqError) and state in {State.UNKNOWN, State.PENDING} else None
+        try:
+            return await request_link(session, request), in_doubt
+        except SessionError as error:
+            del started, request
+            raise error.with_traceback(None) from None
 
     async def _recover(self, timestamp: int) -> None:  # noqa: ARG002  # procrastinate passes it to periodic tasks
         """Give the jobs of workers without a heartbeat to others."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -100,10 +101,14 @@ STATUS = "SELECT status FROM entries WHERE client_request_id = %s FOR UPDATE"
 COMPLETE = "UPDATE entries SET status = %s, status_at = %s WHERE client_request_id = %s"
 CONFIGURE = """
 SELECT set_config('search_path', %s, false), set_config('application_name', 'kfq_async onboarding', false),
+    set_config('lock_timeout', %s, false), set_config('idle_in_transaction_session_timeout', %s, false),
     set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
         ELSE current_setting('synchronous_commit') END, false)
 """
-"""Settings of each connection; a commit must survive a power cut, whatever the database's default is."""
+"""Settings of each connection; a commit must survive a power cut, whatever the database's default is.
+
+A transaction that stands still ends before others give up waiting for its locks.
+"""
 SET_FACT = "INSERT INTO facts VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 HOLDER = "SELECT value FROM facts WHERE name = 'holder'"
 FENCE = "SELECT value FROM facts WHERE name = 'fence' FOR SHARE"
@@ -153,7 +158,8 @@ class PostgresLedger:
     transaction, unless a runner is using the ledger. The lock is a session-level advisory lock, so connect directly
     and not through a PgBouncer that pools transactions.
 
-    Every method raises `LedgerError` if the database or another process prevents it.
+    Every method raises `LedgerError` if the database or another process prevents it. None waits without bound for a
+    process that is suspended in a transaction: the server rolls that back.
 
     Args:
         conninfo: A connection string, ``host=db.internal dbname=companies user=kfq`` or a ``postgresql://`` URL.
@@ -162,6 +168,8 @@ class PostgresLedger:
         exclusive: Whether to take the lock, which runs need. ``False`` is for processes that receive notifications or
             only read, and for workers.
         connections: Maximum number of pooled connections of this process.
+        timeout: Seconds for which a statement waits for another process's lock. The server ends a transaction that
+            stands still for half as long.
 
     Attributes:
         pool: The pool; its connections have the schema as their search path.
@@ -169,14 +177,24 @@ class PostgresLedger:
     """
 
     def __init__(
-        self, conninfo: str, *, secret: bytes, schema: str = SCHEMA, exclusive: bool = True, connections: int = 10
+        self,
+        conninfo: str,
+        *,
+        secret: bytes,
+        schema: str = SCHEMA,
+        exclusive: bool = True,
+        connections: int = 10,
+        timeout: float = 20.0,
     ) -> None:
         conninfo, secret = MaskedStr(conninfo), MaskedBytes(secret)  # the names stand in tracebacks
+        if not timeout > 0:
+            raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
         self._hashes = Hashes(secret)
         self._secret = secret
         self._conninfo = _checked(conninfo)
         self._schema = schema
         self._exclusive = exclusive
+        self._timeout = timeout
         self._fence: str | None = None
         self._open = AsyncExitStack()
         self._closing: asyncio.Task[None] | None = None
@@ -353,7 +371,8 @@ class PostgresLedger:
                 yield connection
 
     async def _configure(self, connection: Connection) -> None:
-        await connection.execute(CONFIGURE, (Identifier(self._schema).as_string(),))
+        timeouts = (_milliseconds(self._timeout), _milliseconds(self._timeout / 2))
+        await connection.execute(CONFIGURE, (Identifier(self._schema).as_string(), *timeouts))
         await connection.commit()
 
 
@@ -376,6 +395,10 @@ def _storable_text(text: str) -> str:
     return type(text)(text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
+def _milliseconds(seconds: float) -> str:
+    return f"{math.ceil(seconds * 1000)}ms"  # 0 would be without end
+
+
 def _checked(conninfo: str) -> str:
     """Refuse an invalid connection string without repeating it, since it may hold a password."""
     try:
@@ -392,6 +415,17 @@ def advisory_lock_id(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 
 
+_REMEDIES = {
+    None: "check that the server runs and can be reached, and try again",
+    "25P03": "this process stood still within a transaction, of which nothing is stored; try again",
+    "55P03": (
+        "another process keeps rows of the ledger locked, since it was suspended or left a transaction open; find it "
+        "in pg_stat_activity, end it, and try again"
+    ),
+}
+"""Remedies by SQLSTATE; a connection that failed or was lost has none."""
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     """Turn errors of the database into `LedgerError`, without details, which may repeat values.
@@ -402,4 +436,5 @@ def _translated() -> Iterator[None]:
         yield
     except psycopg.Error as problem:
         text = problem.diag.message_primary or str(problem).partition("\n")[0]
-        raise LedgerError(f"PostgreSQL: {text}") from None
+        remedy = _REMEDIES.get(problem.sqlstate)
+        raise LedgerError(f"PostgreSQL: {text}; {remedy}" if remedy else f"PostgreSQL: {text}") from None

@@ -566,7 +566,7 @@ def test_interrupt(times: int, kfq_sandbox: Sandbox, tmp_path: Path) -> None:
 
 def test_kill() -> None:
     """After repeated kills among faults, each company has one order and its link."""
-    command = [sys.executable, "-m", "benchmarks.kill", "--rows", "300", "--kills", "4"]
+    command = [sys.executable, "-m", "benchmarks.kill", "--rows", "300", "--kills", "4", "--delay", "0"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "300 companies, 300 links in the output, 300 orders, 0 companies with two" in done.stdout

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
 from procrastinate.jobs import Job
 
-from companies import PERSONAL, request, row, rows
+from companies import MOBILE, PERSONAL, request, row, rows
 from kfq_async import (
     AsyncSession,
     BusinessError,
     CallbackUrls,
     ConnectionLost,
+    CorpIdentInfo,
+    CorpIdentLinkRequest,
     CredentialsError,
     LedgerError,
     RetryPolicy,
@@ -24,8 +31,9 @@ from kfq_async.onboarding.jobs.worker import MAX_ATTEMPTS, MAX_WAIT, TASK, Onboa
 from kfq_async.onboarding.ledgers.postgres import PostgresLedger
 from kfq_async.onboarding.records import Entry, OutcomeStatus, State
 from kfq_async.onboarding.runner import BATCH
+from kfq_async.protocol.requests import EncodedRequest
 from kfq_async.sandbox import Fault, Sandbox
-from tracebacks import render
+from tracebacks import render, variables
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
 
 SECRET = b"s" * 32
 ONCE = RetryPolicy(attempts=1)
+SUSPENDED = str(Path(__file__).parents[2] / "suspended_process.py")
 
 
 @pytest.fixture
@@ -191,6 +200,27 @@ async def test_unknown_is_retried(jobs: OnboardingJobs, sandbox: Sandbox, caplog
     assert [each for each in PERSONAL if each in caplog.text] == []
 
 
+CODE = "91110000MA01234567"
+
+
+def coded_row() -> Row:
+    """Return the row of a company with a credit code, which may be shown as its label, but not by an error."""
+    coded = attrs.evolve(request(), corp_ident_info=CorpIdentInfo(company_name="公司0", credit_code=CODE))
+    return attrs.evolve(row(), request=coded, key=f"{CODE}\x1f{MOBILE}", label=CODE)
+
+
+def logged_errors(caplog: pytest.LogCaptureFixture) -> list[BaseException]:
+    """Return the exceptions that were logged, once each."""
+    logged = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    return list({id(error): error for error in logged if error is not None}.values())
+
+
+def requests_in_tracebacks(caplog: pytest.LogCaptureFixture) -> list[object]:
+    """Return the requests among the variables of the exceptions that were logged."""
+    held = [value for error in logged_errors(caplog) for value in variables(error)]
+    return [value for value in held if isinstance(value, CorpIdentLinkRequest | EncodedRequest)]
+
+
 REFUSE_LINKS = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$;
 CREATE TRIGGER refuse BEFORE UPDATE ON entries FOR EACH ROW WHEN (NEW.state = 'linked') EXECUTE FUNCTION refuse()
@@ -205,6 +235,7 @@ REFUSE_REQUESTS = REFUSE_LINKS.replace("'linked'", "'unknown'")
         (None, REFUSE_LINKS),
         (None, REFUSE_REQUESTS),
         (None, "UPDATE requests SET sealed = sealed || 'x'"),
+        (None, "UPDATE entries SET body_hash = sha256('another body')"),
     ],
 )
 async def test_failed_job_shows_no_secrets(
@@ -213,16 +244,18 @@ async def test_failed_job_shows_no_secrets(
     """The tracebacks that procrastinate logs for a failed job show no request, no link and no key."""
     if fault is not None:
         sandbox.inject_faults(Fault(fault))
-    await jobs.enqueue(rows(1))
+    await jobs.enqueue([coded_row()])
     await rows_of(jobs, statement)
     async with AsyncSession(sandbox.token, base_url=sandbox.base_url, retry=ONCE) as session:
         with caplog.at_level("DEBUG"):
             await run_all(jobs, session)
-    errors = {id(record.exc_info[1]): record.exc_info[1] for record in caplog.records if record.exc_info}
-    assert (ConnectionLost if fault else LedgerError) in {type(each) for each in errors.values()}
-    shown = "\n".join(render(each) for each in errors.values() if each is not None)
+    errors = logged_errors(caplog)
+    assert (ConnectionLost if fault else LedgerError) in set(map(type, errors))
+    assert requests_in_tracebacks(caplog) == []
+    shown = "\n".join([*(repr(value) for each in errors for value in variables(each)), *map(render, errors)])
     assert "client_request_id" in shown
-    assert [each for each in (*PERSONAL, "?code=", SECRET.decode(), SECRET.hex()) if each in shown + caplog.text] == []
+    secrets = (*PERSONAL, "公司0", CODE, "?code=", sandbox.token, SECRET.decode(), SECRET.hex())
+    assert [each for each in secrets if each in shown + caplog.text] == []
 
 
 async def test_data_changed_while_pending(jobs: OnboardingJobs, session: AsyncSession, sandbox: Sandbox) -> None:
@@ -276,12 +309,15 @@ async def test_closing_that_fails(postgres: str, monkeypatch: pytest.MonkeyPatch
     assert jobs.ledger.pool.closed
 
 
-async def test_closed_session(jobs: OnboardingJobs, sandbox: Sandbox) -> None:
+async def test_closed_session(jobs: OnboardingJobs, sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """A closed session is a programming error: the job stays, and the entry gets no result."""
     await jobs.enqueue(rows(1))
     session = AsyncSession(sandbox.token, base_url=sandbox.base_url)
     await session.aclose()
-    await run_all(jobs, session)
+    with caplog.at_level("INFO"):
+        await run_all(jobs, session)
+    assert "SessionError" in {type(error).__name__ for error in logged_errors(caplog)}
+    assert requests_in_tracebacks(caplog) == []
     (entry,) = await entries_of(jobs)
     assert (entry.state, entry.reason, await statuses(jobs)) == (State.UNKNOWN, None, ["todo"])
 
@@ -331,6 +367,28 @@ async def test_concurrent_enqueue(jobs: OnboardingJobs, postgres: str) -> None:
     async with PostgresLedger(postgres, secret=SECRET):
         with pytest.raises(LedgerError, match=r"in use by process \d+"):
             await jobs.enqueue(rows(1))
+
+
+def start_suspended(postgres: str, sandbox: Sandbox) -> subprocess.Popen[str]:
+    """Start a worker that suspends itself when it records its first result."""
+    command = [sys.executable, SUSPENDED, postgres, sandbox.base_url, sandbox.token]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+async def test_suspended_worker(jobs: OnboardingJobs, postgres: str, session: AsyncSession, sandbox: Sandbox) -> None:
+    """A worker that is suspended within a transaction does not block `enqueue`, and loses nothing but its result."""
+    await jobs.enqueue(rows(1))
+    with start_suspended(postgres, sandbox) as process:
+        _, status = await asyncio.to_thread(os.waitpid, process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        assert await jobs.enqueue(rows(2)) == {OutcomeStatus.UNKNOWN: 1, OutcomeStatus.PENDING: 1}
+        process.send_signal(signal.SIGCONT)
+        shown, _ = await asyncio.to_thread(process.communicate)
+    assert "check that the server runs and can be reached, and try again" in shown
+    await make_ready(jobs)
+    await run_all(jobs, session)
+    assert [entry.state for entry in await entries_of(jobs)] == [State.LINKED] * 2
+    assert len(sandbox.orders) == 2
 
 
 async def test_fetching_a_job_uses_the_index(jobs: OnboardingJobs) -> None:

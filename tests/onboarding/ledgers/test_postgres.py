@@ -170,6 +170,49 @@ async def test_synchronous_commit(postgres: str) -> None:
             await connection.execute("ALTER ROLE postgres RESET synchronous_commit")
 
 
+async def test_timeouts(postgres: str) -> None:
+    """Every connection waits for a lock, or stands still within a transaction, only so long."""
+    async with PostgresLedger(postgres, secret=SECRET, timeout=5.0) as ledger, ledger.pool.connection() as inside:
+        assert await (await inside.execute("SHOW lock_timeout")).fetchone() == ("5s",)
+        assert await (await inside.execute("SHOW idle_in_transaction_session_timeout")).fetchone() == ("2500ms",)
+    with pytest.raises(ValueError, match="timeout must be more than 0 seconds, not 0"):
+        PostgresLedger(postgres, secret=SECRET, timeout=0)
+
+
+async def test_locked_rows(ledger: PostgresLedger, postgres: str) -> None:
+    """Waiting for rows that another process keeps locked ends with the remedy, and can be repeated."""
+    await ledger.put([entry(1)])
+    async with await psycopg.AsyncConnection.connect(postgres) as other:
+        await other.execute("SELECT * FROM kfq_onboarding.entries FOR UPDATE")
+        with pytest.raises(LedgerError, match=r"keeps rows of the ledger locked, .* pg_stat_activity, end it, and try"):
+            await _put_at_once(ledger, entry(1))
+    await _put_at_once(ledger, entry(1))
+
+
+async def _put_at_once(ledger: PostgresLedger, changed: Entry) -> None:
+    async with ledger.transaction() as transaction:
+        await transaction.connection.execute("SET LOCAL lock_timeout = '1ms'")
+        await transaction.put([changed])
+
+
+async def test_standing_still(ledger: PostgresLedger, postgres: str) -> None:
+    """A transaction that stands still is ended by the server, which releases its locks; the error says so."""
+    await ledger.put([entry(1)])
+    with pytest.raises(LedgerError, match="stood still within a transaction, of which nothing is stored; try again"):
+        await _put_too_slowly(ledger, entry(1, reason="not stored"), postgres)
+    assert await all_of(ledger) == [entry(1)]
+
+
+async def _put_too_slowly(ledger: PostgresLedger, changed: Entry, postgres: str) -> None:
+    """Write an entry and stand still until another process can lock it."""
+    async with ledger.transaction() as transaction:
+        await transaction.put([changed])
+        await transaction.connection.execute("SET idle_in_transaction_session_timeout = '1ms'")
+        async with await psycopg.AsyncConnection.connect(postgres) as other:
+            await other.execute("SELECT * FROM kfq_onboarding.entries FOR UPDATE")
+        await transaction.find([changed.key_hash])
+
+
 async def test_onboarding(ledger: PostgresLedger, session: AsyncSession, sandbox: Sandbox) -> None:
     """A run uses it, no company is sent twice, and no personal data is in the database."""
     for sent in (300, 0):
