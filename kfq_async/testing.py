@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -14,7 +15,7 @@ import pytest
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import AsyncIterator, Iterator, MutableMapping
     from typing import Unpack
 
     from kfq_async.sandbox import CapturedNotification, Sandbox
@@ -24,6 +25,7 @@ __all__ = [
     "DeliverNotification",
     "DeliveryReply",
     "SessionFactory",
+    "asgi_lifespan",
     "kfq_deliver",
     "kfq_notifications",
     "kfq_sandbox",
@@ -127,7 +129,7 @@ def kfq_deliver() -> DeliverNotification:
 
     Write ``reply = await kfq_deliver(app, notification)``: the `DeliveryReply` of the application. ``path=`` is the
     path that the application sees, if a proxy in front of it rewrites that of the notification. The lifespan of the
-    application does not run: enter it around the deliveries if a handler needs it.
+    application does not run: enter `asgi_lifespan` around the deliveries.
     """
     return _deliver
 
@@ -174,3 +176,36 @@ async def _deliver(app: Any, notification: CapturedNotification, *, path: str | 
         headers={name.decode().lower(): value.decode() for name, value in start["headers"]},
         body=b"".join(part.get("body", b"") for part in parts),
     )
+
+
+@asynccontextmanager
+async def asgi_lifespan(app: Any) -> AsyncIterator[None]:
+    """Start an ASGI application, and shut it down afterwards, as a server does.
+
+    Raises `RuntimeError` if startup or shutdown fails, or what the application raises.
+    """
+    requests: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+    responses: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+    scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
+    running = asyncio.ensure_future(app(scope, requests.get, responses.put))
+
+    async def perform(phase: str) -> None:
+        requests.put_nowait({"type": f"lifespan.{phase}"})
+        responding = asyncio.ensure_future(responses.get())
+        await asyncio.wait({running, responding}, return_when=asyncio.FIRST_COMPLETED)
+        if responding.cancel():  # the application has ended without a response
+            await running
+            raise RuntimeError(f"the application ended before its {phase} was complete")
+        response = responding.result()
+        if response["type"] != f"lifespan.{phase}.complete":
+            raise RuntimeError(f"the {phase} of the application failed: {response.get('message', '')}")
+
+    try:
+        await perform("startup")
+        try:
+            yield
+        finally:
+            await perform("shutdown")
+    finally:
+        running.cancel()
+        await asyncio.wait({running})

@@ -11,7 +11,7 @@ import pytest
 
 from kfq_async import AsyncSession, ContractEvent, CorpIdentLinkRequest, IdentityNotification
 from kfq_async.sandbox import CapturedNotification, Fault
-from kfq_async.testing import DeliveryReply
+from kfq_async.testing import DeliveryReply, asgi_lifespan
 from output import quiet_environment
 from senders import SIGNED, make_body
 
@@ -121,9 +121,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 from fastapi import FastAPI
+from sanic import Sanic
 
 import kfq_async as kfq
 from kfq_async.integrations.fastapi import kfq_lifespan, notification_router
+from kfq_async.integrations.sanic import notification_blueprint, setup_kfq
+from kfq_async.testing import asgi_lifespan
 
 URLS = kfq.CallbackUrls(
     [b"a secret of 32 random bytes....."],
@@ -166,7 +169,7 @@ async def test_notification(kfq_session, kfq_sandbox, kfq_notifications, kfq_del
     assert first.path.startswith("/api/hooks/kfq/")
     assert first.notification.order_status is kfq.IdentityStatus.IDENTIFIED
     assert first.headers["appId"] == kfq_sandbox.app_id
-    async with app.router.lifespan_context(app):
+    async with asgi_lifespan(app):
         for notification in (first, copy):
             reply = await kfq_deliver(app, notification, path=notification.path.removeprefix("/api"))
             assert reply.acknowledged
@@ -182,6 +185,22 @@ async def test_corrupted(kfq_session, kfq_sandbox, kfq_notifications, kfq_delive
     reply = await kfq_deliver(app, corrupted, path=corrupted.path.removeprefix("/api"))
     assert (reply.status, reply.acknowledged, handled) == (401, False, [])
     assert reply.headers["content-type"] == "application/json"
+
+
+async def test_sanic(kfq_session, kfq_sandbox, kfq_notifications, kfq_deliver):
+    async def handler(delivery):
+        pass
+
+    receiver = kfq.NotificationReceiver(handler, urls=URLS)
+    app = Sanic("service", configure_logging=False)
+    setup_kfq(app, kfq_session, receivers=[receiver])
+    app.blueprint(notification_blueprint(receiver, "/hooks/kfq"))
+    await identify(kfq_session, kfq_sandbox)
+    (notification,) = kfq_notifications
+    async with asgi_lifespan(app):
+        reply = await kfq_deliver(app, notification, path=notification.path.removeprefix("/api"))
+    assert reply.acknowledged
+    assert app.ctx.kfq_session.closed
 
 
 async def test_sent(kfq_sandbox, kfq_session):
@@ -259,7 +278,7 @@ def test_sessions_in_a_users_project(tmp_path: Path, mark: str, options: tuple[s
 def test_notifications_in_a_users_project(tmp_path: Path) -> None:
     """Notifications to a public URL are captured, and delivered to an application without a port."""
     output = run_tests(tmp_path, NOTIFICATION_TESTS, "-o", "asyncio_mode=auto", "--strict-markers")
-    assert "3 passed" in output
+    assert "4 passed" in output
 
 
 def test_malformed_fault(tmp_path: Path) -> None:
@@ -344,3 +363,52 @@ def test_the_plugin_is_cheap() -> None:
     code = "import sys, pytest, kfq_async.testing; print(*(name for name in sys.modules if 'kfq_async.' in name))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "kfq_async.sandbox" not in done.stdout
+
+
+async def failing_lifespan(scope: Any, receive: Any, send: Any) -> None:
+    """Fail to start."""
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "no database"})
+    raise LookupError("logged by servers")
+
+
+async def test_failing_startup() -> None:
+    """A startup that fails is an error with the application's message."""
+    with pytest.raises(RuntimeError, match=r"^the startup of the application failed: no database$"):
+        async with asgi_lifespan(failing_lifespan):
+            raise AssertionError
+
+
+async def raising(scope: Any, receive: Any, send: Any) -> None:
+    """Raise at once, as an application without a lifespan does."""
+    raise LookupError(scope["type"])
+
+
+async def returning(scope: Any, receive: Any, send: Any) -> None:
+    """Return at once."""
+
+
+async def test_application_without_a_lifespan() -> None:
+    """What an application raises in place of a response is raised; one that returns is an error too."""
+    with pytest.raises(LookupError, match=r"^lifespan$"):
+        async with asgi_lifespan(raising):
+            raise AssertionError
+    with pytest.raises(RuntimeError, match=r"^the application ended before its startup was complete$"):
+        async with asgi_lifespan(returning):
+            raise AssertionError
+
+
+async def test_shutdown_after_an_error() -> None:
+    """The application is shut down if the body fails, and the error of the body is raised."""
+    seen: list[str] = []
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        for _ in range(2):
+            message = await receive()
+            seen.append(message["type"])
+            await send({"type": f"{message['type']}.complete"})
+
+    with pytest.raises(ZeroDivisionError):
+        async with asgi_lifespan(app):
+            raise ZeroDivisionError
+    assert seen == ["lifespan.startup", "lifespan.shutdown"]

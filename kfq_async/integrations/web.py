@@ -224,7 +224,7 @@ def http_error(error: KfqError) -> ErrorResponse:
     ==================================================  ======  =====================================================
     """
     status = _status(error)
-    _LOG.log(logging.INFO if status < 500 else logging.ERROR, "responded with %d: %s", status, error)
+    _LOG.log(logging.INFO if status < 500 else logging.ERROR, "responded with %d: %s", status, error, extra=_ids(error))
     body = {
         "error": re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower(),
         "phase": error.phase.value,
@@ -232,6 +232,17 @@ def http_error(error: KfqError) -> ErrorResponse:
         "uniqueCode": error.unique_code,
     }
     return ErrorResponse(status, body, _retry_headers(error))
+
+
+def _ids(error: KfqError) -> dict[str, object]:
+    """Return what a record of the log tells of an error besides its text."""
+    return {
+        "operation": error.operation,
+        "error": type(error).__name__,
+        "phase": error.phase,
+        "client_request_id": error.client_request_id,
+        "unique_code": error.unique_code,
+    }
 
 
 def _retry_headers(error: KfqError) -> dict[str, str]:

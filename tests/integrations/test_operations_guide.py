@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -56,4 +57,10 @@ async def test_code(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> Non
     assert "identified: row-1\nstatus: 2\n" in output.out
     (line,) = [json.loads(line) for line in output.err.splitlines() if "unique_code" in line]
     assert (line["level"], line["operation"], line["attempts"]) == ("DEBUG", "POST /auth/corp/ident/link", 1)
+    handled = [json.loads(line) for line in output.err.splitlines() if "notification handled" in line]
+    assert [(line["client_request_id"], line["status"], line["outcome"]) for line in handled] == [
+        ("row-1", "1", "handled"),
+        ("row-1", "2", "handled"),
+    ]
+    assert {datetime.fromisoformat(line["time"]).tzinfo for line in handled} == {UTC}
     await names["session"].aclose()

@@ -80,12 +80,19 @@ def test_retry_after(retry_after: float | None, expected: str) -> None:
 
 def test_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """The error is logged on one line with its code and without personal data."""
-    http_error(kfq.ServerError(91000, "\x1b[2J手机号13800138000\r\nERROR forged", http_status=500))
+    error = kfq.ServerError(91000, "\x1b[2J手机号13800138000\r\nERROR forged", http_status=500)
+    error.client_request_id, error.unique_code = "row-1", "u-1"
+    http_error(error)
     (record,) = package_records(caplog)
     assert (record.name, record.levelno) == ("kfq_async", logging.ERROR)
     assert "error 91000" in record.message
     assert record.message.isprintable()
     assert not any(word in record.message for word in ("138", "forged"))
+    assert (vars(record)["error"], vars(record)["client_request_id"], vars(record)["unique_code"]) == (
+        "ServerError",
+        "row-1",
+        "u-1",
+    )
 
 
 async def test_read_limited() -> None:
