@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import median, quantiles
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -70,10 +71,25 @@ def main() -> int:
     for setting in SETTINGS:
         with server(setting.delay) as url:
             costs(setting, found.rounds, url)
+        print(f"A sync of the disk takes {sync_times()}.\n")
     if found.many:
         with server() as url:
             memory(found.many, url)
     return 0
+
+
+def sync_times(count: int = 100) -> str:
+    """Return how long the disk of the temporary folder takes to sync a page; each commit waits for that."""
+    times = []
+    with TemporaryFile() as file:
+        for _ in range(count):
+            file.write(bytes(4096))
+            file.flush()
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            times.append((time.perf_counter() - began) * 1000)
+    low, middle, high = quantiles(times)
+    return f"{middle:.1f} ms ({low:.1f} to {high:.1f})"
 
 
 def costs(setting: Setting, rounds: int, url: str) -> None:
