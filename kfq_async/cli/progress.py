@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Self
 
 from rich.console import Console
@@ -15,7 +15,7 @@ from kfq_async.languages import gettext
 from kfq_async.onboarding import Outcome, OutcomeStatus
 from kfq_async.onboarding.output.texts import state_text
 
-__all__ = ["ProgressReporter", "format_counts"]
+__all__ = ["ProgressReporter", "format_counts", "join_counts"]
 
 LINE_INTERVAL = 30.0
 """Seconds between two lines if the output is not a terminal."""
@@ -25,8 +25,12 @@ REFRESH_INTERVAL = 0.2
 
 def format_counts(counts: Counter[OutcomeStatus]) -> str:
     """Return the counts as text, in the order of `OutcomeStatus`."""
-    separator = gettext(", ")
-    return separator.join(f"{counts[status]} {state_text(status)}" for status in OutcomeStatus if counts[status])
+    return join_counts((state_text(status), counts[status]) for status in OutcomeStatus if counts[status])
+
+
+def join_counts(counts: Iterable[tuple[str, int]]) -> str:
+    """Return names with their counts as text."""
+    return gettext(", ").join(gettext("{count} {name}", count=count, name=name) for name, count in counts)
 
 
 class ProgressReporter:

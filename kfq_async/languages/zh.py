@@ -25,6 +25,7 @@ MESSAGES: Mapping[str, str] = {
     "it is not UTF-8": "不是 UTF-8",
     "{name} must hold hexadecimal digits, two per byte": "{name} 必须为十六进制，每字节两位",
     ", ": "，",
+    "{count} {name}": "{name} {count}",
     " or ": " 或 ",
     "company": "企业",
     "order": "订单号",
@@ -279,13 +280,14 @@ MESSAGES: Mapping[str, str] = {
         "fields), or add --yes to send without"
     ): ("未发送任何请求，因为没有列对应 {fields}：请用 {example} 指定（一列可对应两个字段），或加 --yes 直接发送"),
     "not checked, since no token is given": "未检查（没有令牌）",
+    "token #{digits}": "令牌 #{digits}",
     "{token}, as in the last run": "{token}，与上次运行一致",
     "{token}, new to the ledger": "{token}，首次用于该台账",
     "to send": "待发送",
-    "{count} companies: {counts}": "企业 {count}：{counts}",
-    "{count} companies: {counts}; nothing was sent": "企业 {count}：{counts}；未发送任何请求",
+    "{count} companies: {counts}": "企业 {count} 家：{counts}",
+    "{count} companies: {counts}; nothing was sent": "企业 {count} 家：{counts}；未发送任何请求",
     "{count} companies: {counts}; {sent} sent in {seconds:.1f} s": (
-        "企业 {count}：{counts}；用时 {seconds:.1f} 秒，发送 {sent}"
+        "企业 {count} 家：{counts}；用时 {seconds:.1f} 秒，发送 {sent} 个请求"
     ),
     "linked companies: {counts}": "已获链接的企业：{counts}",
     "last run: {began} to {ended}": "上次运行：{began} 至 {ended}",

@@ -577,7 +577,12 @@ TEXTS: Mapping[str, str] = {
     "must be one of {choices}": "应为 {choices} 之一",
     "must not be empty": "不能为空",
     "is missing": "缺失",
-    # Faults of the sandbox
+    # The sandbox, and its faults
+    "order {order} does not exist": "订单 {order} 不存在",
+    "order {order} does not exist, or has no notification yet": "订单 {order} 不存在，或尚无通知",
+    "cannot {action} order {order}: it already has orderStatus {status}": (
+        "无法对订单 {order} 执行 {action}：其 orderStatus 已为 {status}"
+    ),
     "refuse new connections for SECONDS": "在 SECONDS 秒内拒绝新连接",
     "reset the connection before a request is read": "读取请求前重置连接",
     "reset the connection while the request is read": "读取请求时重置连接",
@@ -1026,5 +1031,10 @@ FOREIGN: Mapping[str, str] = {
     "Read-only file system": "文件系统为只读",
     "Address already in use": "地址已被占用",
     "Connection refused": "连接被拒绝",
+    "error while attempting to bind on address {address}: {reason}": "无法监听地址 {address}：{reason}",
+    "address already in use": "地址已被占用",
+    "[errno {number}] {reason}": "{reason}",
+    "[Errno {number}] {reason}": "{reason}",
+    "File exists": "文件已存在",
 }
 """Chinese of texts of the option parser (cyclopts) and of the operating system."""

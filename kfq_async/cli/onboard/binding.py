@@ -116,7 +116,7 @@ class Binding:
         if self.token is None:
             return gettext("not checked, since no token is given")
         fingerprint = Hashes(ledger.secret).token(self.token).hex()
-        shown = f"token #{fingerprint[:SHOWN_DIGITS]}"
+        shown = gettext("token #{digits}", digits=fingerprint[:SHOWN_DIGITS])
         recorded = await ledger.fact("tenant")
         if recorded == fingerprint:
             return gettext("{token}, as in the last run", token=shown)

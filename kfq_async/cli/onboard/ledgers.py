@@ -10,6 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from kfq_async.cli.options import UsageError
+from kfq_async.cli.progress import join_counts
 from kfq_async.languages import gettext
 from kfq_async.models.fields import new_id
 from kfq_async.models.notifications import IdentityStatus
@@ -145,7 +146,7 @@ async def _find_by_key(ledger: SqliteLedger, text: str, option: str) -> Entry:
 
 
 def _format_counts(counts: Counter[str]) -> str:
-    return gettext(", ").join(f"{count} {name}" for name, count in counts.most_common()) or gettext("none")
+    return join_counts(counts.most_common()) or gettext("none")
 
 
 def _format(at: float | None) -> str | None:

@@ -21,7 +21,7 @@ from rich.console import Console
 from kfq_async.cli.onboard.binding import Binding, Callbacks
 from kfq_async.cli.onboard.rehearsal import DryRunLedger
 from kfq_async.cli.options import UsageError
-from kfq_async.cli.progress import ProgressReporter, format_counts
+from kfq_async.cli.progress import ProgressReporter, format_counts, join_counts
 from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.errors import LedgerError, OnboardingError, SourceError
 from kfq_async.languages import current_language, gettext, ngettext, translate
@@ -361,7 +361,7 @@ def dry_run(run: OnboardRun) -> int:
     run.preflight(dry_run=True)
     counts = asyncio.run(_count_decisions(run, messages))
     messages.print(run.console)
-    text = gettext(", ").join(f"{count} {_decision_text(status)}" for status, count in sorted(counts.items()))
+    text = join_counts((_decision_text(status), count) for status, count in sorted(counts.items()))
     summary = gettext(
         "{count} companies: {counts}; nothing was sent", count=counts.total(), counts=text or gettext("none")
     )

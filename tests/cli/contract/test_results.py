@@ -84,7 +84,7 @@ def test_exit_statuses(error: KfqError, status: ContractExit, capsys: pytest.Cap
     """Each kind of error has its exit status, and is shown as text or JSON."""
     assert print_failure(error, as_json=False) is status
     captured = capsys.readouterr()
-    assert (captured.out, captured.err.rstrip("\n")) == ("", f"{type(error).__name__}: {error}")
+    assert (captured.out, captured.err.rstrip("\n")) == ("", f"kfq: {type(error).__name__}: {error}")
     assert print_failure(error, as_json=True) is status
     shown = json.loads(capsys.readouterr().out)
     state = {} if getattr(error, "tasks", None) is None else {"status": ContractStatus.SIGNING}
