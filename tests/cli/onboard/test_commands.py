@@ -133,6 +133,8 @@ def test_many_rows_with_problems(
     shown = capsys.readouterr().err
     assert shown.count("invalid: ") == 20
     assert "and 5 more rows without a link; the output lists their reasons" in shown
+    assert run(["onboard", str(source), *connection_options, "--dry-run"]) == 1
+    assert "and 5 more rows with problems" in capsys.readouterr().err
 
 
 def test_warnings(connection_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
