@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -122,8 +122,6 @@ class OnboardRun:
         """Show what the run is for, ask where that is needed, run, and return the exit status."""
         total = self.preflight()
         self.confirm()
-        for path in (self.files.out, self.files.report):
-            remove_leftovers(path)
         return asyncio.run(self._run(total))
 
     async def _run(self, total: int) -> int:
@@ -201,12 +199,19 @@ class OnboardRun:
         columns = self.source.columns
         return [f"{name} ({wire})" for name, wire in IMPORTANT_FIELDS.items() if name not in columns]
 
+    def _remove_leftovers(self, written: Iterable[str]) -> None:
+        """Remove what killed runs had begun to write, also beside outputs that this run does not write."""
+        folder = self.files.ledger.resolve().parent
+        for path in {self.files.out, self.files.report, *(folder / name for name in written)}:
+            remove_leftovers(path)
+
     async def _claim_outputs(self, ledger: SqliteLedger) -> None:
         """Record the files that are written for the ledger; raise `UsageError` if one of them is a foreign file."""
         recorded = await ledger.fact("outputs")
         # A ledger of an earlier version has runs, and has recorded none of its files.
         unrecorded = recorded is None and await ledger.last_run() is not None
         written = set(json.loads(recorded or "[]"))
+        await asyncio.to_thread(self._remove_leftovers, written)
         for option, path, name, exists in await asyncio.to_thread(self.files.outputs):
             if exists and name not in written and not (self.force or unrecorded):
                 raise UsageError(

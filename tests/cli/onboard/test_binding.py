@@ -193,6 +193,17 @@ def test_leftovers(connection_options: list[str], tmp_path: Path) -> None:
     assert [folder.exists() for folder in kept] == [True, True, True]
 
 
+def test_leftovers_beside_former_outputs(connection_options: list[str], tmp_path: Path) -> None:
+    """A run removes what a killed one left beside an output that the ledger remembers, wherever that is."""
+    source = write(tmp_path / "companies.csv")
+    (tmp_path / "elsewhere").mkdir()
+    assert run(["onboard", source, *connection_options, "--out", str(tmp_path / "elsewhere" / "o.csv")]) == 0
+    left = tmp_path / "elsewhere" / ".o.csv.kfq-999999999-abcdefgh"
+    left.mkdir()
+    assert run(["onboard", source, *connection_options]) == 0
+    assert not left.exists()
+
+
 def test_another_tenant(
     connection_options: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
