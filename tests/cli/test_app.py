@@ -71,6 +71,14 @@ def test_completion_in_bash(
     assert offered <= set(ran.stdout.split())
 
 
+def test_completion_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json the script is a string."""
+    assert app.run(["completion", "fish", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["shell"] == "fish"
+    assert shown["script"].startswith("# Fish completion for kfq")
+
+
 @pytest.mark.parametrize(("shell", "start"), [("zsh", "#compdef kfq"), ("fish", "# Fish completion for kfq")])
 def test_completion_in_other_shells(shell: str, start: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each shell has a script of its own, with the commands."""

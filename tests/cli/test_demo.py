@@ -1,5 +1,6 @@
 """`kfq demo`: every company ends with exactly one order."""
 
+import json
 import os
 import signal
 import subprocess
@@ -75,6 +76,19 @@ def test_file_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     shown = capsys.readouterr().out
     assert "6 % of responses delayed by 0.4 s, 6 % of requests executed but their responses lost, 4 %" in shown
     assert "2 companies, 2 links" in shown
+
+
+@pytest.mark.usefixtures("in_process")
+def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--json prints counts and companies on standard output, and the progress on standard error."""
+    assert run(["demo", "--file", str(write(tmp_path, "甲,,,,,,,")), "--json", "--lang", "zh"]) == 0
+    captured = capsys.readouterr()
+    shown = json.loads(captured.out)
+    assert (shown["companies"], shown["links"], shown["passed"]) == (1, 1, True)
+    (result,) = shown["results"]
+    assert (result["companyName"], result["state"], result["row"]) == ("甲", "linked", 2)
+    assert result["authUrl"].startswith("http://127.0.0.1:")
+    assert "sandbox at" in captured.err
 
 
 @pytest.mark.usefixtures("in_process")
@@ -182,9 +196,9 @@ def test_sandbox_that_does_not_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """If the sandbox cannot start, the demo ends with an error instead of waiting."""
-    monkeypatch.setattr(command, "FAULTS", {"nonsense": "unknown"})
+    monkeypatch.setattr(command, "FAULTS", ("nonsense",))
     assert run(["demo", "--file", str(write(tmp_path, "甲,,,,,,,"))]) == 2
-    assert "the sandbox did not start" in capsys.readouterr().err
+    assert "the sandbox did not start: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -7,6 +7,7 @@ import io
 from rich.console import Console
 
 from kfq_async.cli.progress import ProgressReporter
+from kfq_async.languages import use_language
 from kfq_async.onboarding import Outcome, OutcomeStatus
 
 
@@ -45,6 +46,15 @@ def test_without_a_total() -> None:
         progress.record(outcome(OutcomeStatus.INVALID, sent=False))
     assert file.getvalue() == "1 companies, 0/s: 1 invalid\n"
     assert progress.sent == 0
+
+
+def test_nothing_sent() -> None:
+    """While nothing was sent, the remaining time is not known."""
+    file, clock = io.StringIO(), Clock()
+    with ProgressReporter(Console(file=file, width=40), total=3, clock=clock) as progress, use_language("zh"):
+        clock.now = 40
+        progress.record(outcome(OutcomeStatus.INVALID, sent=False))
+    assert file.getvalue() == "企业 1/3，0/s：数据无效 1\n"
 
 
 def test_bar_on_a_terminal() -> None:

@@ -52,6 +52,13 @@ def test_messages() -> None:
         ("unknown {text}", "unknown {text}"),
         ("has no ", "缺少"),
         ("", ""),
+        ("wrong; try again", "有误；请重试"),
+        ("wrong. try again", "有误。请重试"),
+        ("wrong; and more", "wrong; and more"),
+        ("a.csv: wrong", "a.csv：有误"),
+        ("/my files/a.csv: wrong", "/my files/a.csv：有误"),
+        ("one thing: wrong", "one thing: wrong"),
+        ("a.csv: unknown", "a.csv: unknown"),
     ],
 )
 def test_translate(text: str, translated: str) -> None:
