@@ -162,7 +162,7 @@ class OnboardRun:
     def preflight(self, *, dry_run: bool = False) -> int:
         """Check the files and show what the run is for, before anything is sent; return the number of rows."""
         self.files.check(dry_run=dry_run)
-        check_output(self.source, self.files.out)
+        check_output(self.source, self.files.out, dry_run=dry_run)
         count = self.source.count()
         new = "" if self.files.ledger.exists() else gettext(" (new)")
         columns = ", ".join(f"{heading} \N{RIGHTWARDS ARROW} {field}" for field, heading in self.source.columns.items())

@@ -115,16 +115,17 @@ def default_output(path: Path) -> Path:
     return path.with_name(f"{path.stem}.links{suffixes.get(path.suffix.lower(), '.csv')}")
 
 
-def check_output(source: FileSource, out: Path) -> None:
+def check_output(source: FileSource, out: Path, *, dry_run: bool = False) -> None:
     """Raise `SourceError` if `write_output` would fail; call it before anything is sent.
 
-    Reads the whole input if the output is an XLSX, whose number of rows is limited.
+    Reads the whole input if the output is an XLSX, whose number of rows is limited. A ``dry_run`` writes nothing, so
+    the folder may be one that can only be read.
     """
     writer_for(out)
     check_columns(out, _columns(source.headings, "en")[1])
     if out.exists() and out.samefile(source.path):
         raise SourceError(f"{out} is the input; choose another name with --out")
-    if out.is_dir() or not os.access(out.parent, os.W_OK):
+    if out.is_dir() or not os.access(out.parent, os.F_OK if dry_run else os.W_OK):
         raise SourceError(f"{out} cannot be written; choose a file in an existing, writable folder with --out")
     if out.suffix.lower() == ".xlsx":
         require_xlsx()

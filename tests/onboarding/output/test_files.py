@@ -298,6 +298,11 @@ def test_check_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for out in (tmp_path / "folder.csv", tmp_path / "none" / "out.csv"):
         with pytest.raises(SourceError, match="choose a file in an existing, writable folder"):
             check_output(companies, out)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "access", lambda _, mode: mode == os.F_OK)  # a folder that can only be read
+        check_output(companies, tmp_path / "out.csv", dry_run=True)
+        with pytest.raises(SourceError, match="writable folder"):
+            check_output(companies, tmp_path / "out.csv")
     monkeypatch.setattr(files, "XLSX_ROWS", 2)
     with pytest.raises(SourceError, match=r"has more rows than an XLSX can hold \(2\); choose a .csv"):
         check_output(companies, tmp_path / "out.xlsx")
