@@ -64,7 +64,9 @@ margin-top:.2rem;background:var(--pill);color:var(--pill-ink)}
 .sender{display:flex;flex-wrap:wrap;gap:1rem;align-items:end}
 .sender form{margin:0;display:flex;gap:.6rem;align-items:end;flex-wrap:wrap}
 .sender label{flex:1 1 14rem}
-@media(max-width:40rem){.flow{flex-direction:column}.flow>li{flex:none}.flow.ordered>li:not(:last-child)::after{content:"↓";right:auto;
+@media(max-width:40rem){.flow{flex-direction:column}
+.flow>li:nth-child(n){flex:none;border:1px solid var(--line);padding:.8rem 1rem}
+.flow.ordered>li:not(:last-child)::after{content:"↓";right:auto;
 left:1rem;top:auto;bottom:-1.15rem}.sender form,.sender button{width:100%}}
 """
 
