@@ -39,6 +39,7 @@ from kfq_async.onboarding.ledgers.files import (
     check_private,
     connect,
     create_private,
+    is_in_place,
     next_to,
     register,
     unregister,
@@ -561,6 +562,11 @@ class SqliteLedger:
         database = self._opened()
         database.execute("BEGIN IMMEDIATE")
         try:
+            if self._opening is not None and not is_in_place(self._opening):
+                raise LedgerError(  # SQLite goes on with the file that it opened, which no later run would find
+                    f"{self.path} was moved, deleted or replaced while it was open: put the latest one back, with its "
+                    "-wal and .key, and run again"
+                )
             if runner:
                 self._check_fence()
             yield database
