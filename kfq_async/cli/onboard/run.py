@@ -215,8 +215,9 @@ class OnboardRun:
         """Write output and report from the ledger, and return the error that prevented it."""
         counts = {str(status): count for status, count in progress.counts.items()}
         try:
-            await ledger.end_run(run, {**counts, "invalid_rows": messages.statistics.invalid.ranges()})
             await self._write_files(ledger, run, callbacks, messages.statistics)
+            # Last, since it fails if the ledger was deleted meanwhile: the links are in the output then.
+            await ledger.end_run(run, {**counts, "invalid_rows": messages.statistics.invalid.ranges()})
         except OnboardingError as error:
             return error
         for name, path in (("links", self.files.out), ("report", self.files.report)):

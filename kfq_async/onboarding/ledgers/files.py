@@ -124,13 +124,16 @@ def unregister(opening: Opening) -> None:
             del _openings[opening.file_id]
 
 
-def is_in_place(opening: Opening) -> bool:
-    """Return whether the path of an opening still leads to the file that was opened."""
+def is_in_place(opening: Opening, *, missing: bool = False) -> bool:
+    """Return whether the path of an opening still leads to the file that was opened.
+
+    ``missing`` is the answer if it leads to none, or to an empty file, such as a runner leaves that was refused.
+    """
     try:
         found = opening.path.stat()
     except FileNotFoundError:
-        return False
-    return (found.st_dev, found.st_ino) == opening.file_id
+        return missing
+    return (found.st_dev, found.st_ino) == opening.file_id or (missing and not found.st_size)
 
 
 @define
