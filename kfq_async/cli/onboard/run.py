@@ -237,8 +237,9 @@ class OnboardRun:
         """Write output and report from the ledger, and return the error that prevented it."""
         counts = {str(status): count for status, count in progress.counts.items()}
         try:
-            await ledger.end_run(run, {**counts, "invalid_rows": messages.statistics.invalid.ranges()})
             await self._write_files(ledger, run, callbacks, messages.statistics)
+            # Last, since it fails if the ledger was deleted meanwhile: the links are in the output then.
+            await ledger.end_run(run, {**counts, "invalid_rows": messages.statistics.invalid.ranges()})
         except OnboardingError as error:
             return error
         print_line(self.console, gettext("links: {out}", out=self.files.out))

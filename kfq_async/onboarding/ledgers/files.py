@@ -16,9 +16,20 @@ from kfq_async.errors import LedgerError
 from kfq_async.models.masking import MaskedBytes
 from kfq_async.onboarding.ledgers.base import SECRET_BYTES
 
-__all__ = ["Key", "Opening", "check_private", "connect", "create_private", "next_to", "register", "unregister"]
+__all__ = [
+    "Key",
+    "Opening",
+    "check_private",
+    "connect",
+    "create_private",
+    "is_in_place",
+    "next_to",
+    "register",
+    "unregister",
+]
 
 _PRIVATE = 0o600
+_MISSING = "is missing: restore it, since the ledger recognises no company without it"
 
 
 @frozen(eq=False)
@@ -113,6 +124,18 @@ def unregister(opening: Opening) -> None:
             del _openings[opening.file_id]
 
 
+def is_in_place(opening: Opening, *, missing: bool = False) -> bool:
+    """Return whether the path of an opening still leads to the file that was opened.
+
+    ``missing`` is the answer if it leads to none, or to an empty file, such as a runner leaves that was refused.
+    """
+    try:
+        found = opening.path.stat()
+    except FileNotFoundError:
+        return missing
+    return (found.st_dev, found.st_ino) == opening.file_id or (missing and not found.st_size)
+
+
 @define
 class Key:
     """Content of ``PATH.key``: the ledger's secret, and the revision that the ledger had at least reached.
@@ -140,9 +163,7 @@ class Key:
             first, _, second = path.read_text(encoding="ascii").partition("\n")
             key = cls(path, bytes.fromhex(first), int(second or 0))
         except FileNotFoundError:
-            raise LedgerError(
-                f"{path} is missing: restore it, since the ledger recognises no company without it"
-            ) from None
+            raise LedgerError(f"{path} {_MISSING}") from None
         except ValueError:
             key = cls(path, b"")
         if len(key.secret) != SECRET_BYTES:
@@ -150,9 +171,19 @@ class Key:
         return key
 
     def write(self, revision: int) -> None:
-        """Write a revision, on the disk when this returns; only its digits change."""
-        with self.path.open("r+b") as file:
-            file.write(f"{self.secret.hex()}\n{revision:020d}\n".encode("ascii"))
-            file.flush()
-            os.fsync(file.fileno())
+        """Write a revision, on the disk when this returns; only its digits change.
+
+        Raises `LedgerError` if the file is missing, or holds another secret.
+        """
+        secret = self.secret.hex().encode("ascii")
+        try:
+            with self.path.open("r+b") as file:
+                if file.read(len(secret)) not in {b"", secret}:
+                    raise LedgerError(f"{self.path} was replaced by the key of another ledger: restore it")
+                file.seek(0)
+                file.write(b"%b\n%020d\n" % (secret, revision))
+                file.flush()
+                os.fsync(file.fileno())
+        except FileNotFoundError:
+            raise LedgerError(f"{self.path} {_MISSING}") from None
         self.revision = revision

@@ -39,6 +39,7 @@ from kfq_async.onboarding.ledgers.files import (
     check_private,
     connect,
     create_private,
+    is_in_place,
     next_to,
     register,
     unregister,
@@ -250,12 +251,16 @@ class SqliteLedger:
         return await self._do(work)
 
     async def end_run(self, run: int, counts: Mapping[str, Any]) -> None:
-        """Record the end of a run and its counts, which must be JSON and free of personal data."""
+        """Record the end of a run and its counts, which must be JSON and free of personal data.
+
+        Raises `LedgerError` also if the file was moved or deleted during the run.
+        """
         values = (time.time(), json.dumps(counts), run)
 
         def work() -> None:
             with self._transaction(runner=True):
                 self._run("UPDATE runs SET ended_at = ?, counts = ? WHERE run = ?", values)
+            self._check_place()
 
         await self._do(work)
 
@@ -566,6 +571,7 @@ class SqliteLedger:
         database = self._opened()
         database.execute("BEGIN IMMEDIATE")
         try:
+            self._check_place(missing=runner)
             if runner:
                 self._check_fence()
             yield database
@@ -573,6 +579,17 @@ class SqliteLedger:
             database.rollback()
             raise
         database.commit()
+
+    def _check_place(self, *, missing: bool = False) -> None:
+        """Fail if another file is in this one's place, or none unless ``missing``: no later run would find this one.
+
+        A run goes on in a file that was moved or deleted, as SQLite does, so that its links reach the output.
+        """
+        if self._opening is not None and not is_in_place(self._opening, missing=missing):
+            raise LedgerError(
+                f"{self.path} was moved, deleted or replaced while it was open: put the latest one back, with its -wal "
+                "and .key, and run again"
+            )
 
     def _check_fence(self) -> None:
         """Fail unless this is the ledger's runner; the lock can be lost if the files are renamed or deleted."""

@@ -15,6 +15,7 @@ from kfq_async.onboarding.ledgers.files import (
     check_private,
     connect,
     create_private,
+    is_in_place,
     next_to,
     register,
     unregister,
@@ -81,6 +82,27 @@ def test_registry(tmp_path: Path) -> None:
     unregister(again)
 
 
+def test_in_place(tmp_path: Path) -> None:
+    """A file that was moved, deleted or replaced is not in its place."""
+    file = tmp_path / "a"
+    file.touch()
+    opening = register(file, exclusive=False)
+    assert is_in_place(opening)
+    file.write_text("content")
+    assert is_in_place(opening)
+    file.rename(tmp_path / "b")
+    assert not is_in_place(opening)
+    assert is_in_place(opening, missing=True)
+    file.touch()
+    assert not is_in_place(opening)
+    assert is_in_place(opening, missing=True)
+    file.write_text("content")
+    assert not is_in_place(opening, missing=True)
+    (tmp_path / "b").rename(file)
+    assert is_in_place(opening)
+    unregister(opening)
+
+
 def test_key(tmp_path: Path) -> None:
     """A key is made once, and its revision is written beside it; the secret is masked."""
     file = tmp_path / "a.key"
@@ -92,6 +114,20 @@ def test_key(tmp_path: Path) -> None:
     assert Key.read(file, create=False) == made == Key(file, made.secret, 12)
     assert file.read_text() == f"{made.secret.hex()}\n{12:020d}\n"
     assert repr(made) == f"Key(path={file!r}, secret=b'***', revision=12)"
+
+
+def test_key_changed_meanwhile(tmp_path: Path) -> None:
+    """A key that is deleted or replaced is not written; the other one stays."""
+    made = Key.read(tmp_path / "a.key", create=True)
+    other = Key.read(tmp_path / "b.key", create=True)
+    other.path.replace(made.path)
+    with pytest.raises(LedgerError, match=r"a\.key was replaced by the key of another ledger: restore it"):
+        made.write(1)
+    assert Key.read(made.path, create=False).secret == other.secret
+    made.path.unlink()
+    with pytest.raises(LedgerError, match=r"a\.key is missing: restore it"):
+        made.write(1)
+    assert made.revision == 0
 
 
 @pytest.mark.parametrize("text", ["", "\n", "ab", "x" * 64, f"{'ab' * 32}\nx\n", f"{'ab' * 33}\n", "é" * 32])

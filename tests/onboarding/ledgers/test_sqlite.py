@@ -369,6 +369,36 @@ async def test_lost_lock(path: Path, ledger: SqliteLedger) -> None:
     assert await all_of(ledger) == [entry(1)]
 
 
+async def test_replaced_while_open(path: Path, ledger: SqliteLedger) -> None:
+    """A ledger that is replaced while it is open takes no more writes, also none of a receiver."""
+    await ledger.put([entry(1)])
+    async with SqliteLedger(path, exclusive=False) as receiver:
+        for file in path.parent.iterdir():
+            file.unlink()
+        await _create(path)
+        for write in (ledger.put([entry(2)]), ledger.record([entry(1)]), receiver.complete("id-1-1", 1, 1.0)):
+            with pytest.raises(LedgerError, match=r"was moved, deleted or replaced while it was open: put the latest"):
+                await write
+        assert await all_of(ledger) == [entry(1)]
+    async with SqliteLedger(path) as other:
+        assert await all_of(other) == []
+
+
+async def test_moved_while_open(path: Path, ledger: SqliteLedger) -> None:
+    """A run goes on in a ledger that was moved, which its end reports; a receiver's statuses are refused."""
+    run = await ledger.begin_run()
+    async with SqliteLedger(path, exclusive=False) as receiver:
+        moved = await asyncio.to_thread(path.rename, path.with_name("moved"))
+        await ledger.put([entry(1)])
+        for write in (ledger.end_run(run, {}), receiver.complete("id-1-1", 1, 1.0)):
+            with pytest.raises(LedgerError, match=r"was moved, deleted or replaced"):
+                await write
+        moved.rename(path)
+        assert await receiver.complete("id-1-1", 1, 1.0)
+    await ledger.end_run(run, {})
+    assert [each.status for each in await all_of(ledger)] == [1]
+
+
 async def test_run_without_the_lock(path: Path) -> None:
     """A ledger that was opened to read takes no run, and no ids."""
     async with SqliteLedger(path, exclusive=False) as reader:
