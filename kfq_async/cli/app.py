@@ -40,7 +40,7 @@ app: App = App(
     suppress_keyboard_interrupt=False,
     result_action="return_value",
 )
-launcher = app.meta
+launcher: App = app.meta
 launcher.help_flags = launcher.version_flags = ()  # those of the command are meant
 launcher.suppress_keyboard_interrupt = False
 app.command(contract)

@@ -24,7 +24,7 @@ class DryRunLedger:
 
     def __init__(self, path: Path, ledger: SqliteLedger | None) -> None:
         self.path = path
-        self.secret = MaskedBytes(ledger.secret if ledger else secrets.token_bytes(SECRET_BYTES))
+        self.secret: MaskedBytes = MaskedBytes(ledger.secret if ledger else secrets.token_bytes(SECRET_BYTES))
         self._ledger = ledger
         self._entries: dict[bytes, Entry] = {}
         self._facts: dict[str, str] = {}

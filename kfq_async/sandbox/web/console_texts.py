@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 from kfq_async.sandbox.web.texts import Texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["ConsoleTexts"]
 
@@ -10,7 +15,7 @@ __all__ = ["ConsoleTexts"]
 class ConsoleTexts(Texts):
     """Texts of the console in one language."""
 
-    entries = {  # noqa: RUF012  # annotated in the base class
+    entries: ClassVar[Mapping[str, tuple[str, str]]] = {
         **Texts.entries,
         # Console.
         "console": ("沙箱控制台", "Sandbox console"),

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 from kfq_async.sandbox.web.texts import Texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["SigningTexts"]
 
@@ -10,7 +15,7 @@ __all__ = ["SigningTexts"]
 class SigningTexts(Texts):
     """Texts of the signing page in one language."""
 
-    entries = {  # noqa: RUF012  # annotated in the base class
+    entries: ClassVar[Mapping[str, tuple[str, str]]] = {
         **Texts.entries,
         # Frame of the page.
         "untitled": ("未命名合同", "Untitled contract"),

@@ -57,7 +57,7 @@ class Texts:
     entries: ClassVar[Mapping[str, tuple[str, str]]] = _COMMON
 
     def __init__(self, lang: str = "") -> None:
-        self.lang = lang if lang in LANGUAGES else next(iter(LANGUAGES))
+        self.lang: str = lang if lang in LANGUAGES else next(iter(LANGUAGES))
         self._column = list(LANGUAGES).index(self.lang)
 
     @property
