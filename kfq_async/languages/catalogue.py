@@ -79,7 +79,11 @@ class _Template:
 
 
 class Catalogue(NullTranslations):
-    """Translations into one language; what has none stays English."""
+    """Translations into one language; what has none stays English.
+
+    Attributes:
+        language: The language.
+    """
 
     def __init__(
         self, language: Language, messages: Mapping[str, str] | None = None, library: Mapping[str, str] | None = None

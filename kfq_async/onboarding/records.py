@@ -115,7 +115,8 @@ class Entry:
     run: int = 0
     """Number of the run that saw the row last; 0 if none did."""
     label: str | None = field(default=None, converter=as_masked)
-    """The part of the key that may be shown, such as the credit code; ``None`` if there is none."""
+    """The part of the key that may be shown: a valid credit code, or what the run was told to show; ``None`` if there
+    is none."""
     opened_at: float = 0.0
     """Time at which the generation was opened, in seconds since the epoch."""
     status: int | None = None
@@ -209,7 +210,7 @@ class Row:
     """The request without its id, which the ledger assigns; ``None`` if the row cannot become a request, which makes it
     invalid."""
     label: str | None = field(default=None, converter=as_masked)
-    """The part of the key that is not personal data and may be shown, such as the credit code."""
+    """The part of the key that may be shown: a valid credit code, or what the source was told to show."""
     problems: tuple[Problem, ...] = ()
     """Defects and warnings found while reading the row."""
     former_keys: tuple[str, ...] = field(default=(), converter=_as_masked_texts, repr=repr_masked)
@@ -279,6 +280,7 @@ class Outcome:
         order_no: Number of the identification order; ``None`` if there is none.
         auth_url: The link, a secret; ``None`` if there is none.
         reason: The reason why the row is not linked, or its warnings, without personal data; may be empty.
+        reasons: The parts of ``reason``: the column, empty if the whole row is meant, and a message without it.
     """
 
     row_number: int
