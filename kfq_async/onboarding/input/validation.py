@@ -112,7 +112,10 @@ def _resident_id(value: str | None) -> str:
         ric.get_birth_date(number)
     except InvalidComponent:
         return "has no valid date of birth in its digits 7 to 14"
-    return "" if number[-1] == ric.calc_check_digit(number) else _wrong_check_digit(number)
+    if number[-1] == ric.calc_check_digit(number):
+        return ""
+    # A spreadsheet keeps the 15th digit: where that is zero, too, the number is rather a placeholder.
+    return _WRONG_CHECK_DIGIT if number.endswith("0000") else _wrong_check_digit(number)
 
 
 def _bank_card(value: str | None) -> str:

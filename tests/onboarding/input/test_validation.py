@@ -65,6 +65,7 @@ def test_valid_requests(request_: CorpIdentLinkRequest) -> None:
         (corp(company_type=4), "company_type", "1, 2 or 3"),
         (operator("110101199001011238"), "id_card", "check digit"),
         (operator("110101199001011238", kind=1), "id_card", "check digit"),
+        (operator("110101199001010000"), "id_card", "check digit"),
         (operator("110101199013011237"), "id_card", "date of birth"),
         (operator("11010119900101"), "id_card", "17 digits"),
         (operator(mobile="12800138000"), "mobile", "11 digits"),
