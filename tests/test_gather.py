@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 COUNT = 300
 CONNECTIONS = 50
-LEASE = 8.0
+LEASE = 16.0
+"""Seconds; an attempt has a quarter of it each for connecting and responding, which a busy machine may need."""
 PROCESS = Path(__file__).parent / "gather_process.py"
 SOUND = [*EXPECTED.values()]
 STUCK: list[tuple[str, list[str]]] = [("SIGNING", []), ("START", [])]

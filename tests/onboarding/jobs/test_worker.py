@@ -379,11 +379,14 @@ async def test_suspended_worker(jobs: OnboardingJobs, postgres: str, session: As
     """A worker that is suspended within a transaction does not block `enqueue`, and loses nothing but its result."""
     await jobs.enqueue(rows(1))
     with start_suspended(postgres, sandbox) as process:
-        _, status = await asyncio.to_thread(os.waitpid, process.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status)
-        assert await jobs.enqueue(rows(2)) == {OutcomeStatus.UNKNOWN: 1, OutcomeStatus.PENDING: 1}
-        process.send_signal(signal.SIGCONT)
-        shown, _ = await asyncio.to_thread(process.communicate)
+        try:
+            _, status = await asyncio.to_thread(os.waitpid, process.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status)
+            assert await jobs.enqueue(rows(2)) == {OutcomeStatus.UNKNOWN: 1, OutcomeStatus.PENDING: 1}
+            process.send_signal(signal.SIGCONT)
+            shown, _ = await asyncio.to_thread(process.communicate, timeout=60)
+        finally:
+            process.kill()
     assert "check that the server runs and can be reached, and try again" in shown
     await make_ready(jobs)
     await run_all(jobs, session)
