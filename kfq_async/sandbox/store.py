@@ -18,7 +18,7 @@ from kfq_async.models.notifications import IdentityStatus
 from kfq_async.protocol.signing import load_private_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -347,17 +347,17 @@ class RecordTable(Generic[T]):
         """Return all records that meet an SQL condition, oldest first."""
         return self._select(f"WHERE {condition} ORDER BY rowid", values)
 
-    def newest(self, count: int, condition: str = "1", *values: str) -> list[T]:
-        """Return at most ``count`` records that meet an SQL condition, newest first."""
+    def newest(self, count: int, condition: str = "1", **values: str) -> list[T]:
+        """Return at most ``count`` records that meet an SQL condition with named values, newest first."""
         return self._select(f"WHERE {condition} ORDER BY rowid DESC LIMIT {count}", values)
 
-    def count(self, condition: str = "1", *values: str) -> int:
-        """Return the number of records that meet an SQL condition."""
+    def count(self, condition: str = "1", **values: str) -> int:
+        """Return the number of records that meet an SQL condition with named values."""
         query = f"SELECT count(*) FROM {self._name} WHERE {condition}"  # noqa: S608  # our own names
         ((number,),) = self._run(query, values)
         return int(number)
 
-    def _select(self, clauses: str, values: tuple[str, ...]) -> list[T]:
+    def _select(self, clauses: str, values: Sequence[str] | Mapping[str, str]) -> list[T]:
         query = f"SELECT {', '.join(self._columns)} FROM {self._name} {clauses}"  # noqa: S608  # our own names
         rows = self._run(query, values)
         return [self._record_class(**dict(zip(self._columns, row, strict=True))) for row in rows]
@@ -369,7 +369,7 @@ class RecordTable(Generic[T]):
         """Run a statement that returns a row if it changed one; a row count could be another thread's."""
         return bool(self._run(statement, values))
 
-    def _run(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+    def _run(self, statement: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         """Run one statement at a time: threads share the connection and its prepared statements."""
         with self._lock:
             return self._database.execute(statement, values).fetchall()

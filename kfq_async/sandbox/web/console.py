@@ -84,21 +84,21 @@ class Console:
 
     async def _show(self, request: web.Request) -> web.Response:
         texts, search = ConsoleTexts(choose_language(request)), Search.of(request.query)
-        store = self._order_service.store
+        store, values = self._order_service.store, search.values
         shown = console_page(
             self._info,
             self._token,
             texts,
             search,
-            orders=store.orders.newest(LISTED, search.orders, *search.values),
-            contracts=store.contracts.newest(LISTED, search.contracts, *search.values),
-            notifications=store.with_attempts(store.notifications.newest(LISTED, search.notifications, *search.values)),
-            events=store.with_attempts(store.contract_notifications.newest(LISTED, search.events, *search.values)),
+            orders=store.orders.newest(LISTED, search.orders, **values),
+            contracts=store.contracts.newest(LISTED, search.contracts, **values),
+            notifications=store.with_attempts(store.notifications.newest(LISTED, search.notifications, **values)),
+            events=store.with_attempts(store.contract_notifications.newest(LISTED, search.events, **values)),
             counts=(
-                store.orders.count(search.orders, *search.values),
-                store.contracts.count(search.contracts, *search.values),
-                store.notifications.count(search.notifications, *search.values),
-                store.contract_notifications.count(search.events, *search.values),
+                store.orders.count(search.orders, **values),
+                store.contracts.count(search.contracts, **values),
+                store.notifications.count(search.notifications, **values),
+                store.contract_notifications.count(search.events, **values),
             ),
         )
         return remember_language(request, html(shown, headers("'self'")))

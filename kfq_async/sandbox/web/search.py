@@ -22,10 +22,10 @@ CONTRACT_STATES = tuple(STATUS_NAMES)
 """States of a contract as on the wire."""
 _KEYS = ("accountName", "companyName", "contact", "enterpriseName", "mobile", "name", "signerName", "sn", "subject")
 """Keys of a request whose values are searched: accounts, names and titles."""
-_LIKE = "LIKE ?1 ESCAPE '!'"
+_LIKE = "LIKE :pattern ESCAPE '!'"
 _IN_REQUEST = f"EXISTS (SELECT 1 FROM json_tree(request) WHERE key IN ({', '.join(map(repr, _KEYS))}) AND atom {_LIKE})"  # noqa: S608  # our own names
 _ORDER_TEXT = f"(order_no {_LIKE} OR client_request_id {_LIKE} OR company_name {_LIKE} OR {_IN_REQUEST})"
-_NOTHING = "?1 <> ?1 AND ?2 <> ?2"
+_NOTHING = "0"
 _CONTRACT_TEXT = f"(contract_id {_LIKE} OR enterprise {_LIKE} OR {_IN_REQUEST})"
 
 
@@ -55,19 +55,19 @@ class Search:
         return {name: value for name, value in (("q", self.text), ("state", self.state)) if value}
 
     @property
-    def values(self) -> tuple[str, str]:
-        """Values of the conditions: a pattern, and a state."""
+    def values(self) -> dict[str, str]:
+        """Values of the conditions by their names."""
         escaped = self.text
         for character in "!%_":
             escaped = escaped.replace(character, f"!{character}")
-        return f"%{escaped}%", self.state
+        return {"pattern": f"%{escaped}%", "state": self.state}
 
     @property
     def orders(self) -> str:
         """SQL condition for the orders that are found."""
         if self.state in CONTRACT_STATES:
             return _NOTHING
-        state = {"": "?2 = ?2", "new": "status IS NULL AND ?2 = ?2"}.get(self.state, "status = CAST(?2 AS INTEGER)")
+        state = {"": "1", "new": "status IS NULL"}.get(self.state, "status = CAST(:state AS INTEGER)")
         return f"{_ORDER_TEXT} AND {state}"
 
     @property
@@ -75,7 +75,7 @@ class Search:
         """SQL condition for the contracts that are found."""
         if self.state in ORDER_STATES:
             return _NOTHING
-        return f"{_CONTRACT_TEXT} AND {'status = ?2' if self.state else '?2 = ?2'}"
+        return f"{_CONTRACT_TEXT} AND {'status = :state' if self.state else '1'}"
 
     @property
     def notifications(self) -> str:
