@@ -246,10 +246,24 @@ MESSAGES: Mapping[str, str] = {
     "--out needs --source, the file with the names of the companies": (
         "使用 --out 须同时用 --source 指定含企业名称的文件"
     ),
-    "no linked company of {ledger} is in {source}: give the file from which the ledger was made": (
-        "{source} 中没有 {ledger} 里已获链接的企业：请指定生成该台账的文件"
+    (
+        "no linked company of {ledger} is in {source}: give the file from which the ledger was made, and read it as "
+        "the run did (--column, --sheet, --header-row, --encoding)"
+    ): (
+        "{source} 中没有 {ledger} 里已获链接的企业：请指定生成该台账的文件，读取选项须与运行时一致（--column、--sheet、"
+        "--header-row、--encoding）"
     ),
-    "one linked company of the ledger is not in {source}": "台账中已获链接的企业有 {count} 家不在 {source} 中",
+    (
+        "one linked company of the ledger is not in {source}; if the file has it, read it as the run did: --column, "
+        "--sheet, --header-row, --encoding"
+    ): (
+        "台账中已获链接的企业有 {count} 家不在 {source} 中；若文件中确有这些企业，读取选项须与运行时一致：--column、"
+        "--sheet、--header-row、--encoding"
+    ),
+    "as in the ledger's last run: {options}": "沿用台账上次运行的选项：{options}",
+    "{options} of the ledger's last run not used, since {path} does not fit": (
+        "未沿用台账上次运行的选项 {options}，因为与 {path} 不符"
+    ),
     "name the companies; give --expired, --withdrawn or --key": "请指定企业：--expired、--withdrawn 或 --key",
     "{option} matches the rows {rows}; add the account: --key CREDIT_CODE,ACCOUNT": (
         "{option} 对应多行（{rows}）；请加上账号：--key 信用代码,账号"

@@ -1017,8 +1017,9 @@ FOREIGN: Mapping[str, str] = {
     "datetime": "日期",
     "env": "环境变量",
     'Command "{command}" parameter {name} requires an argument.': "命令“{command}”的参数 {name} 缺少值。",
-    'Command "{command}" parameter {name} requires an argument. Did you mean {other} instead of {given}?': (
-        "命令“{command}”的参数 {name} 缺少值。是否将 {other} 写成了 {given}？"
+    'Command "{command}" requires {name}.': "命令“{command}”必须指定 {name}。",
+    'Command "{command}" requires {name}. Did you mean {other} instead of {given}?': (
+        "命令“{command}”必须指定 {name}。是否将 {other} 写成了 {given}？"
     ),
     "Parameter {name} requires an argument.": "{name} 需要一个值。",
     "Parameter {name} specified multiple times.": "{name} 重复指定。",

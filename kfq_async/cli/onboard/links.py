@@ -77,7 +77,8 @@ async def list_links(ledger: SqliteLedger, source: FileSource | None, *, unfinis
     if entries and not links:
         raise UsageError(
             gettext(
-                "no linked company of {ledger} is in {source}: give the file from which the ledger was made",
+                "no linked company of {ledger} is in {source}: give the file from which the ledger was made, and read "
+                "it as the run did (--column, --sheet, --header-row, --encoding)",
                 ledger=ledger.path,
                 source=source.path,
             )
