@@ -11,6 +11,8 @@ __all__ = ["COMPOSED", "FOREIGN", "TEXTS"]
 
 TEXTS: Mapping[str, str] = {
     # Problems of rows
+    "is blank: the request has no companyName": "未填写：请求中没有 companyName",
+    "is blank: the request has no accountName": "未填写：请求中没有 accountName",
     "is not a mainland mobile number (11 digits, starting with 13 to 19)": (
         "不是中国大陆手机号（11 位，以 13 至 19 开头）"
     ),

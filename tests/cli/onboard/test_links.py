@@ -90,8 +90,8 @@ def test_text_is_no_formula(ledger: Path, source: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("suffix", "language", "headings"),
     [
-        (".csv", "zh", ("行号", "企业", "经办人", "联系方式", "键", "订单号", "认证状态", "链接")),
-        (".xlsx", "en", ("row", "company", "operator", "contact", "key", "order", "identification", "link")),
+        (".csv", "zh", ("行号", "企业", "经办人", "联系方式", "键", "订单号", "认证状态", "认证链接")),
+        (".xlsx", "en", ("row", "company", "operator", "contact", "key", "order_no", "identity_status", "auth_url")),
         (".jsonl", "zh", KEYS),
     ],
 )
