@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 from rich.console import Console
 
 from kfq_async._version import __version__
@@ -144,7 +144,13 @@ def _start_logging() -> None:
 
 
 def _print_error(error: UsageError | CycloptsError, *, as_json: bool) -> None:
+    text = str(error)
+    if isinstance(error, MissingArgumentError) and error.keyword is None and error.argument is not None:
+        # cyclopts has one text for an option without its value, and for one that is not given at all.
+        name = error.argument.name
+        required = name.lstrip("-").upper() if error.argument.field_info.is_positional else name
+        text = text.replace(f" parameter {name} requires an argument.", f" requires {required}.")
     if as_json:
-        print_json({"error": "UsageError", "text": str(error)})
+        print_json({"error": "UsageError", "text": text})
     else:
-        print_error(translate(error))
+        print_error(translate(text))

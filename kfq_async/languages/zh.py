@@ -213,6 +213,7 @@ MESSAGES: Mapping[str, str] = {
     "Unknown rows": "结果未知的行",
     "run the same command again to retry with the same ids": "再次运行同一命令，将以相同的请求标识重试",
     "Invalid rows": "数据无效的行",
+    "Rows with warnings": "有警告的行",
     "none": "无",
     "other": "其他状态",
     "and {count:,} more": "另有 {count:,} 行",
@@ -246,10 +247,24 @@ MESSAGES: Mapping[str, str] = {
     "--out needs --source, the file with the names of the companies": (
         "使用 --out 须同时用 --source 指定含企业名称的文件"
     ),
-    "no linked company of {ledger} is in {source}: give the file from which the ledger was made": (
-        "{source} 中没有 {ledger} 里已获链接的企业：请指定生成该台账的文件"
+    (
+        "no linked company of {ledger} is in {source}: give the file from which the ledger was made, and read it as "
+        "the run did (--column, --sheet, --header-row, --encoding)"
+    ): (
+        "{source} 中没有 {ledger} 里已获链接的企业：请指定生成该台账的文件，读取选项须与运行时一致（--column、--sheet、"
+        "--header-row、--encoding）"
     ),
-    "one linked company of the ledger is not in {source}": "台账中已获链接的企业有 {count} 家不在 {source} 中",
+    (
+        "one linked company of the ledger is not in {source}; if the file has it, read it as the run did: --column, "
+        "--sheet, --header-row, --encoding"
+    ): (
+        "台账中已获链接的企业有 {count} 家不在 {source} 中；若文件中确有这些企业，读取选项须与运行时一致：--column、"
+        "--sheet、--header-row、--encoding"
+    ),
+    "as in the ledger's last run: {options}": "沿用台账上次运行的选项：{options}",
+    "{options} of the ledger's last run not used, since {path} does not fit": (
+        "未沿用台账上次运行的选项 {options}，因为与 {path} 不符"
+    ),
     "name the companies; give --expired, --withdrawn or --key": "请指定企业：--expired、--withdrawn 或 --key",
     "{option} matches the rows {rows}; add the account: --key CREDIT_CODE,ACCOUNT": (
         "{option} 对应多行（{rows}）；请加上账号：--key 信用代码,账号"
@@ -279,6 +294,14 @@ MESSAGES: Mapping[str, str] = {
         "nothing was sent, since no column fills {fields}: choose one with {example} (one column may fill two "
         "fields), or add --yes to send without"
     ): ("未发送任何请求，因为没有列对应 {fields}：请用 {example} 指定（一列可对应两个字段），或加 --yes 直接发送"),
+    (
+        "a run would send nothing, since no column fills {fields}: choose one with {example} (one column may fill two "
+        "fields), or add --yes to send without"
+    ): (
+        "正式运行时不会发送任何请求，因为没有列对应 {fields}：请用 {example} 指定（一列可对应两个字段），或加 --yes 直"
+        "接发送"
+    ),
+    "HEADING": "表头",
     "not checked, since no token is given": "未检查（没有令牌）",
     "token #{digits}": "令牌 #{digits}",
     "{token}, as in the last run": "{token}，与上次运行一致",
@@ -296,8 +319,8 @@ MESSAGES: Mapping[str, str] = {
     "links: {out}": "链接：{out}",
     "report: {path}": "报告：{path}",
     "row {row}: {state}: {reason}": "第 {row} 行：{state}：{reason}",
-    "1 row has warnings; the output lists them, and --strict refuses such rows": (
-        "有 {count} 行存在警告，详见输出文件；--strict 会拒绝这些行"
+    "1 row has warnings ({rows}); the output lists them, and --strict refuses such rows": (
+        "有 {count} 行存在警告（第 {rows} 行），详见输出文件；--strict 会拒绝这些行"
     ),
     "and {count} more rows with problems": "另有 {count} 行存在问题",
     "and {count} more rows without a link; the output lists their reasons": "另有 {count} 行没有链接，原因见输出文件",
@@ -310,7 +333,9 @@ MESSAGES: Mapping[str, str] = {
     "operator": "经办人",
     "contact": "联系方式",
     "key": "键",
-    "identification": "认证状态",
+    "order_no": "订单号",
+    "identity_status": "认证状态",
+    "auth_url": "认证链接",
     "To remind": "待提醒",
     "--ca-file {path}: {reason}": "--ca-file {path}：{reason}",
     "it holds no certificate (PEM)": "其中没有 PEM 证书",

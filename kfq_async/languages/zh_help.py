@@ -336,20 +336,22 @@ MESSAGES: Mapping[str, str] = {
         "识别）。"
     ),
     "HTML report (default: next to the input, NAME.report.html).": "HTML 报告（默认：输入文件旁的 NAME.report.html）。",
-    "Heading of the column that identifies a company (default: credit code and account together).": (
-        "用于标识企业的列的表头（默认：统一社会信用代码与账号的组合）。"
+    (
+        "Heading of the column that identifies a company (default: as in the ledger's last run, or credit code and "
+        "account together)."
+    ): ("用于标识企业的列的表头（默认：沿用台账上次运行的设置，否则为统一社会信用代码与账号的组合）。"),
+    (
+        "field=heading for a heading that is not recognised, such as company_name=甲方; repeatable (default: as in the "
+        "ledger's last run)."
+    ): ("为无法识别的表头指定字段，格式为 字段=表头，例如 company_name=甲方；可重复（默认：沿用台账上次运行的设置）。"),
+    "Sheet of a workbook (default: as in the ledger's last run, or the first visible one that is not empty).": (
+        "工作簿中的工作表（默认：沿用台账上次运行的设置，否则为第一个可见且非空的工作表）。"
     ),
-    "field=heading for a heading that is not recognised, such as company_name=甲方; repeatable.": (
-        "为无法识别的表头指定字段，格式为 字段=表头，例如 company_name=甲方；可重复。"
+    "Encoding of a text file: utf-8 or gb18030 (default: as in the ledger's last run, or detected).": (
+        "文本文件的编码：utf-8 或 gb18030（默认：沿用台账上次运行的设置，否则自动识别）。"
     ),
-    "Sheet of a workbook (default: the first visible one that is not empty).": (
-        "工作簿中的工作表（默认：第一个可见且非空的工作表）。"
-    ),
-    "Encoding of a text file: utf-8 or gb18030 (default: detected).": (
-        "文本文件的编码：utf-8 或 gb18030（默认自动识别）。"
-    ),
-    "Row of the headings (default: the first one, or the one below a title).": (
-        "表头所在行（默认：第一行，或标题之下的一行）。"
+    "Row of the headings (default: as in the ledger's last run, or the first one, or the one below a title).": (
+        "表头所在行（默认：沿用台账上次运行的设置，否则为第一行，或标题之下的一行）。"
     ),
     "Check the rows and compare them with the ledger; send and write nothing.": (
         "检查各行并与台账比对；不发送也不写入任何内容。"
@@ -400,8 +402,12 @@ MESSAGES: Mapping[str, str] = {
     "Keep keys that are no credit code readable in the ledger, to find companies by them.": (
         "在台账中以明文保留非统一社会信用代码的键，以便据此查找企业。"
     ),
-    "With --source, each line also has company, operator and contact after the row: the list of whom to remind.": (
-        "使用 --source 时，每行在行号之后还有企业、经办人与联系方式，即需要提醒的名单。"
+    (
+        "With --source, each line also has company, operator and contact after the row: the list of whom to remind. "
+        "Exit status: 0, or 1 if the source lacks some of the companies."
+    ): (
+        "使用 --source 时，每行在行号之后还有企业、经办人与联系方式，即需要提醒的名单。退出码：0；若文件中缺少部分企业"
+        "，则为 1。"
     ),
     "File of companies from which the names are taken; only its rows are listed.": (
         "提供名称的企业文件；只列出其中的行。"

@@ -11,6 +11,8 @@ __all__ = ["COMPOSED", "FOREIGN", "TEXTS"]
 
 TEXTS: Mapping[str, str] = {
     # Problems of rows
+    "is blank: the request has no companyName": "未填写：请求中没有 companyName",
+    "is blank: the request has no accountName": "未填写：请求中没有 accountName",
     "is not a mainland mobile number (11 digits, starting with 13 to 19)": (
         "不是中国大陆手机号（11 位，以 13 至 19 开头）"
     ),
@@ -1017,8 +1019,9 @@ FOREIGN: Mapping[str, str] = {
     "datetime": "日期",
     "env": "环境变量",
     'Command "{command}" parameter {name} requires an argument.': "命令“{command}”的参数 {name} 缺少值。",
-    'Command "{command}" parameter {name} requires an argument. Did you mean {other} instead of {given}?': (
-        "命令“{command}”的参数 {name} 缺少值。是否将 {other} 写成了 {given}？"
+    'Command "{command}" requires {name}.': "命令“{command}”必须指定 {name}。",
+    'Command "{command}" requires {name}. Did you mean {other} instead of {given}?': (
+        "命令“{command}”必须指定 {name}。是否将 {other} 写成了 {given}？"
     ),
     "Parameter {name} requires an argument.": "{name} 需要一个值。",
     "Parameter {name} specified multiple times.": "{name} 重复指定。",

@@ -66,6 +66,30 @@ def test_options_of_every_command(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["onboard", "purge", "x.ledger", "--dry-run"], 'Command "onboard purge" requires --finished-before.'),
+        (["onboard", "purge", "--finished-before", "2026-01-31"], 'Command "onboard purge" requires LEDGER.'),
+        (
+            ["onboard", "purge", "x.ledger", "--finished-befor", "2026-01-31"],
+            (
+                'Command "onboard purge" requires --finished-before. '
+                "Did you mean --finished-before instead of --finished-befor?"
+            ),
+        ),
+        (
+            ["onboard", "purge", "x.ledger", "--finished-before"],
+            'Command "onboard purge" parameter --finished-before requires an argument.',
+        ),
+    ],
+)
+def test_missing_options(arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A required option that is not given is told apart from an option without its value."""
+    assert app.run([*arguments, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out) == {"error": "UsageError", "text": text}
+
+
+@pytest.mark.parametrize(
     ("arguments", "status", "text"),
     [
         (["nonsense"], 2, "未知命令“nonsense”。可用命令：contract, "),
@@ -74,7 +98,13 @@ def test_options_of_every_command(
         (["sandbox", "--zzzz"], 2, "未知选项：--zzzz。"),
         (["sandbox", "--port", "x"], 2, "--port 的值“x”无效，应为整数。"),
         (["sandbox", "--port", "99999"], 2, "--port 应为 0 至 65535，而不是 99999"),
-        (["sandbox", "complete"], 2, "命令“sandbox complete”的参数 ORDER 缺少值。"),
+        (["sandbox", "complete"], 2, "命令“sandbox complete”必须指定 ORDER。"),
+        (["onboard", "purge", "x.ledger", "--dry-run"], 2, "命令“onboard purge”必须指定 --finished-before。"),
+        (
+            ["onboard", "purge", "x.ledger", "--finished-before"],
+            2,
+            "命令“onboard purge”的参数 --finished-before 缺少值。",
+        ),
         (["completion", "tcsh"], 2, "SHELL 的值“tcsh”无效。可选值："),
         (["contract", "wait", "a", "b"], 2, "多余的参数：['b']。"),
         (["link", "--company-name", "a", "--company-name", "b"], 2, "--company-name 重复指定。"),

@@ -10,7 +10,13 @@ from typing import Protocol
 from attrs import field, frozen
 
 from kfq_async.callbacks.urls import CallbackUrls
-from kfq_async.cli.onboard.options import SECRET_VARIABLE, create_callback_urls, parse_callback_secrets
+from kfq_async.cli.onboard.options import (
+    READ_AS_DETECTED,
+    SECRET_VARIABLE,
+    SourceOptions,
+    create_callback_urls,
+    parse_callback_secrets,
+)
 from kfq_async.cli.options import UsageError
 from kfq_async.errors import LedgerError
 from kfq_async.languages import gettext
@@ -18,10 +24,12 @@ from kfq_async.models.fields import SECRET
 from kfq_async.onboarding import Entry, State
 from kfq_async.onboarding.ledgers.base import Hashes
 
-__all__ = ["DEFAULT_KEY", "Binding", "BoundLedger", "Callbacks", "default_ledger"]
+__all__ = ["DEFAULT_KEY", "READING_FACT", "Binding", "BoundLedger", "Callbacks", "default_ledger"]
 
 LEDGER_SUFFIX = ".ledger"
 DEFAULT_KEY = "credit code and account"
+READING_FACT = "reading"
+"""Name of the fact with the options for reading the input."""
 SHOWN_DIGITS = 8
 """Hexadecimal digits of a token's hash that are shown."""
 
@@ -95,6 +103,8 @@ class Binding:
     """Whether another token than the ledger's is a new one of the same enterprise."""
     page: str | None
     notify: str | None
+    reading: SourceOptions = READ_AS_DETECTED
+    """Options with which the input was opened."""
 
     async def apply(self, ledger: BoundLedger) -> tuple[str, Callbacks]:
         """Check the ledger, store what it does not know yet, and return a line on its tenant, and the callbacks.
@@ -110,6 +120,8 @@ class Binding:
             if (recorded := await ledger.record_fact(name, value)) != value:
                 raise LedgerError(f"{ledger.path} has the {name} {recorded}, not {value}: {advice}")
         tenant = await self._apply_tenant(ledger)
+        if self.reading != READ_AS_DETECTED:
+            await ledger.replace_fact(READING_FACT, self.reading.to_fact())
         return tenant, await self._apply_callbacks(ledger)
 
     async def _apply_tenant(self, ledger: BoundLedger) -> str:

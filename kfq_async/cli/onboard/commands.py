@@ -12,22 +12,24 @@ from typing import Annotated, TypeVar
 from cyclopts import App, Parameter
 from rich.console import Console
 
-from kfq_async.cli.onboard.binding import DEFAULT_KEY, Binding, default_ledger
+from kfq_async.cli.onboard.binding import Binding, default_ledger
 from kfq_async.cli.onboard.ledgers import Selection, finished_values, read_status, reissue_selected
 from kfq_async.cli.onboard.links import LinkList, list_links, write_links
 from kfq_async.cli.onboard.options import (
+    READ_AS_DETECTED,
     OnboardOptions,
     SourceOptions,
     check_callback_options,
     parse_concurrency,
     parse_rate_limit,
 )
+from kfq_async.cli.onboard.reading import OpenedSource, RememberedReading, open_source
 from kfq_async.cli.onboard.run import INTERRUPTED, OnboardRun, RunFiles, dry_run
 from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, ConnectionOptions, Flag, JsonOutput, UsageError
 from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.errors import OnboardingError
 from kfq_async.languages import gettext, ngettext
-from kfq_async.onboarding import FileSource, SqliteLedger, default_output
+from kfq_async.onboarding import SqliteLedger, default_output
 from kfq_async.onboarding.input.csv import escape_formula
 from kfq_async.redaction import printable
 
@@ -36,7 +38,6 @@ __all__ = ["app"]
 T = TypeVar("T")
 NO_OPTIONS = OnboardOptions()
 Reading = Annotated[SourceOptions, Parameter(name="*")]
-READ_AS_DETECTED = SourceOptions()
 MAX_LISTED_ROWS = 20
 
 app: App = App(name="onboard")
@@ -83,24 +84,35 @@ def _configure(
         )
     concurrency = parse_concurrency(options.concurrency, connection.base_url)
     check_callback_options(options.page, options.notify)
-    rows = reading.open(source, key=options.key, strict=options.strict, show_key=options.show_key)
+    ledger = options.ledger or default_ledger(source)
+    opened = open_source(
+        source,
+        reading,
+        RememberedReading.load(ledger),
+        key=options.key,
+        strict=options.strict,
+        show_key=options.show_key,
+    )
+    if opened.notice:
+        print_line(console, opened.notice, style="dim")
     session = connection.create_session(connection.token or "none", concurrency=concurrency)
     return OnboardRun(
         files=RunFiles(
             source=source,
             out=options.out or default_output(source),
-            ledger=options.ledger or default_ledger(source),
+            ledger=ledger,
             report=options.report or source.with_suffix(".report.html"),
         ),
         binding=Binding(
             base_url=connection.base_url,
-            key=options.key,
+            key=opened.key,
             token=connection.token,
             new_token=options.new_token,
             page=options.page,
             notify=options.notify,
+            reading=opened.options,
         ),
-        source=rows,
+        source=opened.rows,
         yes=options.yes,
         force=options.force,
         session=lambda: session,
@@ -148,7 +160,8 @@ def links(
 ) -> int:
     """List the links of a ledger, one per line: row, key, order, status, link. Links are secrets.
 
-    With --source, each line also has company, operator and contact after the row: the list of whom to remind.
+    With --source, each line also has company, operator and contact after the row: the list of whom to remind. Exit
+    status: 0, or 1 if the source lacks some of the companies.
 
     Parameters
     ----------
@@ -171,34 +184,39 @@ def links(
         raise UsageError(gettext("--out needs --source, the file with the names of the companies"))
 
     async def work(opened: SqliteLedger) -> LinkList:
-        rows = None if source is None else await _open_source(opened, source, reading, show_key=show_key)
+        named = None if source is None else await _open_source(opened, source, reading, show_key=show_key)
+        if named is not None and named.notice:
+            print_line(console, named.notice, style="dim")
+        rows = None if named is None else named.rows
         found = await list_links(opened, rows, unfinished=unfinished, show_key=show_key)
         if out is not None and source is not None:
             await write_links(opened, found.links, out, source=source, force=force)
         return found
 
-    found = _with_ledger(ledger, work, exclusive=False)
     console = Console(stderr=True, highlight=False)
+    found = _with_ledger(ledger, work, exclusive=False)
     if found.not_in_source:
         notice = ngettext(
-            "one linked company of the ledger is not in {source}",
-            "{count} linked companies of the ledger are not in {source}",
+            "one linked company of the ledger is not in {source}; if the file has it, read it as the run did: "
+            "--column, --sheet, --header-row, --encoding",
+            "{count} linked companies of the ledger are not in {source}; if the file has them, read it as the run did: "
+            "--column, --sheet, --header-row, --encoding",
             found.not_in_source,
             source=source,
         )
         print_line(console, notice, style="yellow")
     if out is not None:
         print_line(console, gettext("links: {out}", out=out))
-        return 0
-    for link in found.links:
-        _print_values(link.values(), as_json=json_)
-    return 0
+    else:
+        for link in found.links:
+            _print_values(link.values(), as_json=json_)
+    return 1 if found.not_in_source else 0
 
 
-async def _open_source(ledger: SqliteLedger, path: Path, reading: SourceOptions, *, show_key: bool) -> FileSource:
+async def _open_source(ledger: SqliteLedger, path: Path, reading: SourceOptions, *, show_key: bool) -> OpenedSource:
     """Open a file of companies that are identified as in the ledger."""
-    key = await ledger.fact("key")
-    return await asyncio.to_thread(reading.open, path, key=None if key == DEFAULT_KEY else key, show_key=show_key)
+    remembered = await RememberedReading.of(ledger)
+    return await asyncio.to_thread(open_source, path, reading, remembered, key=remembered.key, show_key=show_key)
 
 
 @app.command

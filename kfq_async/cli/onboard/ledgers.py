@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from attrs import frozen
@@ -18,9 +19,18 @@ from kfq_async.onboarding import Entry, SqliteLedger, State
 from kfq_async.onboarding.decisions import next_generation
 from kfq_async.onboarding.keys import canonical_account, canonical_code, combine_key, displayable, former_keys
 from kfq_async.onboarding.ledgers.base import Hashes
+from kfq_async.onboarding.ledgers.sqlite import Run
 from kfq_async.onboarding.output.texts import identity_status_text, state_text
 
-__all__ = ["LedgerStatus", "Selection", "finished_values", "read_status", "reissue_selected", "shown_key"]
+__all__ = [
+    "LedgerStatus",
+    "Selection",
+    "finished_values",
+    "format_ranges",
+    "read_status",
+    "reissue_selected",
+    "shown_key",
+]
 
 MAX_LISTED_RANGES = 20
 
@@ -59,26 +69,36 @@ async def read_status(ledger: SqliteLedger) -> LedgerStatus:
         if entry.state is State.LINKED:
             statuses[identity_status_text(entry.status)] += 1
     run = await ledger.last_run()
-    last = None if run is None else {"began": _format(run.began_at), "ended": _format(run.ended_at), **run.counts}
     names = Counter({state_text(state): count for state, count in states.items()})
     lines = [
         gettext("{count} companies: {counts}", count=states.total(), counts=_format_counts(names)),
         gettext("linked companies: {counts}", counts=_format_counts(statuses)),
-        *([] if last is None else _last_run_lines(last)),
+        *([] if run is None else _last_run_lines(run)),
     ]
-    return LedgerStatus({"companies": dict(states), "linked": dict(statuses), "last_run": last}, lines)
+    return LedgerStatus(
+        {
+            "companies": dict(states),
+            "linked": dict(statuses),
+            "last_run": None if run is None else _last_run_values(run),
+        },
+        lines,
+    )
 
 
-def _last_run_lines(last: dict[str, Any]) -> list[str]:
-    ended = last["ended"] or gettext("now (in progress, or killed)")
-    lines = [gettext("last run: {began} to {ended}", began=last["began"], ended=ended)]
-    if ranges := last.get("invalid_rows"):
-        listed = ", ".join(
-            str(first) if first == end else f"{first}-{end}" for first, end in ranges[:MAX_LISTED_RANGES]
-        )
-        more = " \N{HORIZONTAL ELLIPSIS}" if len(ranges) > MAX_LISTED_RANGES else ""
-        lines.append(gettext("invalid rows, never sent: {rows}", rows=f"{listed}{more}"))
+def _last_run_lines(last: Run) -> list[str]:
+    began, ended = _local(last.began_at), gettext("now (in progress, or killed)")
+    if last.ended_at is not None:
+        ended = _format_time(_local(last.ended_at))
+    lines = [gettext("last run: {began} to {ended}", began=_format_time(began), ended=ended)]
+    if ranges := last.counts.get("invalid_rows"):
+        lines.append(gettext("invalid rows, never sent: {rows}", rows=format_ranges(ranges)))
     return lines
+
+
+def format_ranges(ranges: Sequence[tuple[int, int]]) -> str:
+    """Return the first ranges of row numbers as text."""
+    listed = ", ".join(str(first) if first == end else f"{first}-{end}" for first, end in ranges[:MAX_LISTED_RANGES])
+    return f"{listed} \N{HORIZONTAL ELLIPSIS}" if len(ranges) > MAX_LISTED_RANGES else listed
 
 
 def shown_key(label: str | None, *, show_key: bool) -> str | None:
@@ -149,5 +169,16 @@ def _format_counts(counts: Counter[str]) -> str:
     return join_counts(counts.most_common()) or gettext("none")
 
 
-def _format(at: float | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at).astimezone().isoformat(sep=" ", timespec="seconds")
+def _last_run_values(last: Run) -> dict[str, Any]:
+    ended = None if last.ended_at is None else _local(last.ended_at).isoformat(timespec="seconds")
+    return {"began": _local(last.began_at).isoformat(timespec="seconds"), "ended": ended, **last.counts}
+
+
+def _local(at: float) -> datetime:
+    """Return a time in the zone of this machine."""
+    return datetime.fromtimestamp(at).astimezone()
+
+
+def _format_time(at: datetime) -> str:
+    """Return a time with its zone, such as ``2026-01-31 09:30:00 UTC+08:00``; names of zones are ambiguous."""
+    return f"{at:%Y-%m-%d %H:%M:%S} {timezone(at.utcoffset() or timedelta())}"

@@ -77,7 +77,8 @@ async def list_links(ledger: SqliteLedger, source: FileSource | None, *, unfinis
     if entries and not links:
         raise UsageError(
             gettext(
-                "no linked company of {ledger} is in {source}: give the file from which the ledger was made",
+                "no linked company of {ledger} is in {source}: give the file from which the ledger was made, and read "
+                "it as the run did (--column, --sheet, --header-row, --encoding)",
                 ledger=ledger.path,
                 source=source.path,
             )
@@ -141,10 +142,11 @@ def _write(links: Sequence[Link], out: Path) -> None:
             Column(gettext("operator"), "operator"),
             Column(gettext("contact"), "contact"),
             Column(gettext("key"), "key"),
-            Column(gettext("order"), "orderNo"),
-            Column(gettext("identification"), "status"),
-            Column(gettext("link"), "authUrl", "link"),
+            Column(gettext("order_no"), "orderNo"),
+            Column(gettext("identity_status"), "status"),
+            Column(gettext("auth_url"), "authUrl", "link"),
         ]
         with atomic_write(out) as file, writer_for(out)(file, columns, gettext("To remind")) as table:
             for link in links:
-                table.write_row(["" if value is None else value for value in link.values().values()])
+                values = {**link.values(), "status": identity_status_text(link.entry.status)}
+                table.write_row(["" if value is None else value for value in values.values()])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from attrs import frozen
+from attrs import asdict, evolve, frozen
 from cyclopts import Parameter
 from yarl import URL
 
@@ -21,11 +23,14 @@ from kfq_async.onboarding import FileSource
 from kfq_async.onboarding.runner import CONCURRENCY
 
 __all__ = [
+    "READ_AS_DETECTED",
     "SECRET_VARIABLE",
     "OnboardOptions",
     "SourceOptions",
     "check_callback_options",
+    "column_option",
     "create_callback_urls",
+    "option_text",
     "parse_callback_secrets",
     "parse_columns",
     "parse_concurrency",
@@ -35,6 +40,8 @@ __all__ = [
 SECRET_VARIABLE = "KFQ_CALLBACK_SECRET"  # noqa: S105  # name of an environment variable
 LOOPBACK_CONCURRENCY = 50
 """Default concurrency for a sandbox on this machine, which has no other users."""
+_UNQUOTED = re.compile(r"[\w=.-]+")
+"""Values that mean the same to a shell without quotes."""
 _SECONDS = {"": 1, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
 
 
@@ -45,19 +52,42 @@ class SourceOptions:
     Parameters
     ----------
     column
-        field=heading for a heading that is not recognised, such as company_name=甲方; repeatable.
+        field=heading for a heading that is not recognised, such as company_name=甲方; repeatable (default: as in the
+        ledger's last run).
     sheet
-        Sheet of a workbook (default: the first visible one that is not empty).
+        Sheet of a workbook (default: as in the ledger's last run, or the first visible one that is not empty).
     encoding
-        Encoding of a text file: utf-8 or gb18030 (default: detected).
+        Encoding of a text file: utf-8 or gb18030 (default: as in the ledger's last run, or detected).
     header_row
-        Row of the headings (default: the first one, or the one below a title).
+        Row of the headings (default: as in the ledger's last run, or the first one, or the one below a title).
     """
 
     column: Annotated[list[str] | None, Parameter(negative=())] = None
     sheet: str | None = None
     encoding: str | None = None
     header_row: int | None = None
+
+    @classmethod
+    def from_fact(cls, fact: str | None) -> Self:
+        """Return the options that a ledger remembers."""
+        return cls(**json.loads(fact or "{}"))
+
+    def to_fact(self) -> str:
+        """Return the options as a ledger remembers them."""
+        return json.dumps(self._given(), ensure_ascii=False)
+
+    def or_else(self, others: Self) -> Self:
+        """Return these options, and the others in place of those that are not given."""
+        return evolve(others, **self._given())
+
+    def arguments(self) -> Iterator[str]:
+        """Iterate over the options as on a command line."""
+        for name, value in self._given().items():
+            for each in value if isinstance(value, list) else [value]:
+                yield option_text(f"--{name.replace('_', '-')}", str(each))
+
+    def _given(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def open(self, path: Path, *, key: str | None, strict: bool = False, show_key: bool = False) -> FileSource:
         """Open a file of companies; raise `UsageError` if it, or an option, cannot be used."""
@@ -76,6 +106,10 @@ class SourceOptions:
             raise UsageError(str(error)) from None
 
 
+READ_AS_DETECTED = SourceOptions()
+"""No option given."""
+
+
 @frozen(kw_only=True)
 class OnboardOptions:
     """Options for the files and the requests.
@@ -90,7 +124,8 @@ class OnboardOptions:
     report
         HTML report (default: next to the input, NAME.report.html).
     key
-        Heading of the column that identifies a company (default: credit code and account together).
+        Heading of the column that identifies a company (default: as in the ledger's last run, or credit code and
+        account together).
     show_key
         Keep keys that are no credit code readable in the ledger, to find companies by them.
     dry_run
@@ -132,6 +167,16 @@ class OnboardOptions:
     rate_limit: str | None = None
     page: str | None = None
     notify: str | None = None
+
+
+def column_option(field: str, heading: str) -> str:
+    """Return the option that fills a field from a column, as on a command line."""
+    return option_text("--column", f"{field}={heading}")
+
+
+def option_text(option: str, value: str) -> str:
+    """Return an option as on a command line; a value with other signs than letters of any language is quoted."""
+    return f"{option} {value if _UNQUOTED.fullmatch(value) else shlex.quote(value)}"
 
 
 def parse_columns(pairs: Sequence[str] | None) -> dict[str, str]:

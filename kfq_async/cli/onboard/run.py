@@ -19,6 +19,8 @@ from attrs import field, frozen
 from rich.console import Console
 
 from kfq_async.cli.onboard.binding import Binding, Callbacks
+from kfq_async.cli.onboard.ledgers import format_ranges
+from kfq_async.cli.onboard.options import column_option
 from kfq_async.cli.onboard.rehearsal import DryRunLedger
 from kfq_async.cli.options import UsageError
 from kfq_async.cli.progress import ProgressReporter, format_counts, join_counts
@@ -39,6 +41,7 @@ from kfq_async.onboarding import (
 )
 from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
 from kfq_async.onboarding.output.files import atomic_write, check_output, remove_leftovers
+from kfq_async.onboarding.output.statistics import RowNumbers
 from kfq_async.onboarding.output.texts import reason_text, state_text
 from kfq_async.onboarding.planner import Planner
 from kfq_async.onboarding.runner import BATCH
@@ -185,19 +188,40 @@ class OnboardRun:
             self.console.print(question, end="", markup=False, highlight=False)
             if sys.stdin.readline().strip().lower() in {"y", "yes"}:
                 return
-        example = f"--column {missing[0].split()[0]}=HEADING"
         raise UsageError(
             gettext(
                 "nothing was sent, since no column fills {fields}: choose one with {example} (one column may fill two "
                 "fields), or add --yes to send without",
                 fields=names,
-                example=example,
+                example=self._example_columns(),
             )
+        )
+
+    def missing_columns_advice(self) -> str:
+        """Return what a dry run says if a run would not send for lack of a column; empty if it would."""
+        missing = self._missing_columns()
+        if not missing or self.yes:
+            return ""
+        return gettext(
+            "a run would send nothing, since no column fills {fields}: choose one with {example} (one column may fill "
+            "two fields), or add --yes to send without",
+            fields=gettext(" and ").join(missing),
+            example=self._example_columns(),
         )
 
     def _missing_columns(self) -> list[str]:
         columns = self.source.columns
         return [f"{name} ({wire})" for name, wire in IMPORTANT_FIELDS.items() if name not in columns]
+
+    def _example_columns(self) -> str:
+        """Return the options that fill the missing fields; the account, which may be a mobile number, from that."""
+        columns = self.source.columns
+        candidates = {"account_name": columns.get("mobile")}
+        return " ".join(
+            column_option(name, candidates.get(name) or gettext("HEADING"))
+            for name in IMPORTANT_FIELDS
+            if name not in columns
+        )
 
     def _remove_leftovers(self, written: Iterable[str]) -> None:
         """Remove what killed runs had begun to write, also beside outputs that this run does not write."""
@@ -315,7 +339,7 @@ class _RowMessages:
         self._list_warnings = list_warnings
         self._lines: list[str] = []
         self._listed = 0
-        self._warned = 0
+        self._warned = RowNumbers()
 
     def record(self, outcome: Outcome) -> None:
         """Keep the message of a row."""
@@ -335,7 +359,8 @@ class _RowMessages:
                     )
                 )
         elif has_warning:
-            self._warned += 1
+            self._warned.add(outcome.row_number)
+            self.statistics.add_warnings(outcome.row_number, outcome.problems)
 
     def print(self, console: Console) -> None:
         """Print the first messages, and the number of the others."""
@@ -347,11 +372,12 @@ class _RowMessages:
             else:
                 text = gettext("and {count} more rows without a link; the output lists their reasons", count=hidden)
             print_line(console, text, style="yellow")
-        if self._warned:
+        if self._warned.count:
             text = ngettext(
-                "1 row has warnings; the output lists them, and --strict refuses such rows",
-                "{count} rows have warnings; the output lists them, and --strict refuses such rows",
-                self._warned,
+                "1 row has warnings ({rows}); the output lists them, and --strict refuses such rows",
+                "{count} rows have warnings ({rows}); the output lists them, and --strict refuses such rows",
+                self._warned.count,
+                rows=format_ranges(self._warned.ranges()),
             )
             print_line(console, text)
 
@@ -369,6 +395,9 @@ def dry_run(run: OnboardRun) -> int:
     print_line(run.console, summary, style="bold")
     if run.as_json:
         print_json({"companies": counts.total(), **counts})
+    if advice := run.missing_columns_advice():
+        print_line(run.console, advice, style="red")
+        return 2
     return 1 if counts[OutcomeStatus.INVALID] else 0
 
 

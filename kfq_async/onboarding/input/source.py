@@ -37,6 +37,11 @@ __all__ = ["FileSource", "request_rows"]
 
 _NO_KEY = "has neither a credit code nor an account to identify it; fill one in, or name another column with --key"
 _NO_COMPANY = "has neither a company's name nor a credit code; fill one in, or delete the row"
+_BLANK = {
+    "company_name": "is blank: the request has no companyName",
+    "account_name": "is blank: the request has no accountName",
+}
+"""Warnings about blank cells, by field."""
 _COMPANY_FIELDS = ("company_name", "credit_code")
 _NO_CUSTOM_KEY = "has none of the data that identifies a company; fill it in"
 _PLATFORM_KEYS = {"corpIdentInfo", "corpIdentConfig", "oprIdentInfo", "oprIdentConfig"}
@@ -157,6 +162,7 @@ class FileSource:
         elif not problems and self._lacks_company(request):
             problems.append(Problem("", _NO_COMPANY))
         if self._checks:
+            problems += self._blank_fields(request, problems)
             found = validate(request, strict=self._strict)
             problems += [evolve(problem, column=self._columns.heading(problem.column)) for problem in found]
         former = self._former_keys(table_row.cells, request, key)
@@ -168,6 +174,18 @@ class FileSource:
             problems=tuple(problems),
             former_keys=former,
         )
+
+    def _blank_fields(self, request: CorpIdentLinkRequest, problems: Sequence[Problem]) -> list[Problem]:
+        """Return warnings about blank cells in columns without which nearly every order is a mistake."""
+        if any(problem.fatal for problem in problems):
+            return []
+        info = request.corp_ident_info
+        values = {"company_name": info and info.company_name, "account_name": request.account_name}
+        return [
+            Problem(self._columns.heading(field), message, self._strict)
+            for field, message in _BLANK.items()
+            if field in self._columns.indexes and not values[field]
+        ]
 
     def _lacks_company(self, request: CorpIdentLinkRequest) -> bool:
         """Return whether a row has neither name nor code of a company, although there are columns for them."""

@@ -16,7 +16,7 @@ from kfq_async.protocol.codes import classify_code
 from kfq_async.protocol.envelope import Envelope, EnvelopeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kfq_async.onboarding.output.statistics import RowNumbers, Statistics
 
@@ -48,7 +48,8 @@ def _page(statistics: Statistics, made_at: float, zone: tzinfo) -> str:
         f'<div class="two">{_identity_statuses(statistics)}{_attempts(statistics)}</div>',
         _refused(statistics),
         _unknown(statistics),
-        _invalid(statistics),
+        _section(gettext("Invalid rows"), _problems(statistics.problems)),
+        _section(gettext("Rows with warnings"), _problems(statistics.warnings)),
     ]
     title = escape(gettext("Identification links: report of a run"))
     made = f"{_format_time(made_at, zone)} {_zone_name(made_at, zone)}"
@@ -205,13 +206,14 @@ def _unknown(statistics: Statistics) -> str:
     return _section(gettext("Unknown rows"), _row_groups([(advice, statistics.unknown)]))
 
 
-def _invalid(statistics: Statistics) -> str:
-    """Show the rows that were not sent, by problem."""
-    groups = [
-        (f"<b>{escape(column)}</b> {escape(translate(message))}", rows)
-        for (column, message), rows in statistics.problems.items()
-    ]
-    return _section(gettext("Invalid rows"), _row_groups(groups))
+def _problems(kinds: Mapping[tuple[str, str], RowNumbers]) -> str:
+    """Show rows by problem."""
+    return _row_groups(
+        [
+            (f"{f'<b>{escape(column)}</b> ' if column else ''}{escape(translate(message))}", rows)
+            for (column, message), rows in kinds.items()
+        ]
+    )
 
 
 def _row_groups(groups: Sequence[tuple[str, RowNumbers]]) -> str:

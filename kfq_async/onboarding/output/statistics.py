@@ -151,6 +151,7 @@ class Statistics:
         refused: Refused rows by the platform's error code; ``None``: a refusal without a code.
         unknown: Rows whose result is unknown.
         problems: Invalid rows by column and message of each fatal problem.
+        warnings: Other rows by column and message of each warning.
         invalid: Invalid rows, which were never sent.
         throughput: End times of the last calls.
         latency: Durations of the last calls, with waits and retries.
@@ -164,6 +165,7 @@ class Statistics:
         self.refused: dict[int | None, RowNumbers] = {}
         self.unknown: RowNumbers = RowNumbers()
         self.problems: dict[tuple[str, str], RowNumbers] = {}
+        self.warnings: dict[tuple[str, str], RowNumbers] = {}
         self.invalid: RowNumbers = RowNumbers()
         self.throughput: ThroughputHistogram = ThroughputHistogram()
         self.latency: LatencyHistogram = LatencyHistogram()
@@ -189,7 +191,12 @@ class Statistics:
         self.invalid.add(row_number)
         for problem in problems:
             if problem.fatal:
-                self._rows_with(problem.column, problem.message).add(row_number)
+                _rows_with(self.problems, problem).add(row_number)
+
+    def add_warnings(self, row_number: int, problems: Iterable[Problem]) -> None:
+        """Count the warnings about a row that is not invalid."""
+        for problem in problems:
+            _rows_with(self.warnings, problem).add(row_number)
 
     def _add_call(self, entry: Entry) -> None:
         if entry.attempts:
@@ -199,8 +206,9 @@ class Statistics:
         if entry.ended_at is not None:
             self.throughput.add(entry.ended_at)
 
-    def _rows_with(self, column: str, message: str) -> RowNumbers:
-        kind = (column, message)
-        if kind not in self.problems and len(self.problems) >= MAX_PROBLEM_KINDS:
-            kind = OTHER_PROBLEMS
-        return self.problems.setdefault(kind, RowNumbers())
+
+def _rows_with(kinds: dict[tuple[str, str], RowNumbers], problem: Problem) -> RowNumbers:
+    kind = (problem.column, problem.message)
+    if kind not in kinds and len(kinds) >= MAX_PROBLEM_KINDS:
+        kind = OTHER_PROBLEMS
+    return kinds.setdefault(kind, RowNumbers())

@@ -70,17 +70,23 @@ def test_shown_first(connection_options: list[str], tmp_path: Path, capsys: pyte
 
 
 @pytest.mark.parametrize(
-    ("headings", "missing"),
+    ("headings", "missing", "options"),
     [
-        ("企业名称,信用代码,联系电话,甲", "account_name (accountName)"),
-        ("甲,信用代码,联系电话,账号", "company_name (companyName)"),
-        ("甲,信用代码,联系电话,乙", "company_name (companyName) and account_name (accountName)"),
+        ("企业名称,信用代码,联系电话,甲", "account_name (accountName)", "--column account_name=联系电话"),
+        ("企业名称,信用代码,乙,甲", "account_name (accountName)", "--column account_name=HEADING"),
+        ("甲,信用代码,联系电话,账号", "company_name (companyName)", "--column company_name=HEADING"),
+        (
+            "甲,信用代码,联系 电话,乙",
+            "company_name (companyName) and account_name (accountName)",
+            "--column company_name=HEADING --column 'account_name=联系 电话'",
+        ),
     ],
 )
 def test_important_columns(
     *,
     headings: str,
     missing: str,
+    options: str,
     connection_options: list[str],
     kfq_sandbox: Sandbox,
     tmp_path: Path,
@@ -92,8 +98,17 @@ def test_important_columns(
     shown = " ".join(capsys.readouterr().err.split())
     assert f"nothing was sent, since no column fills {missing}: choose one with --column " in shown
     assert {path.name for path in tmp_path.iterdir()} == {"companies.csv"}
-    run(["onboard", source, *connection_options, "--dry-run"])
-    assert f"no column fills {missing}\n" in capsys.readouterr().err
+    assert run(["onboard", source, *connection_options, "--dry-run"]) == 2
+    shown = " ".join(capsys.readouterr().err.split())
+    assert f"no column fills {missing} " in shown
+    assert shown.endswith(
+        f"a run would send nothing, since no column fills {missing}: choose one with {options} (one column may fill "
+        "two fields), or add --yes to send without"
+    )
+    assert run(["onboard", source, *connection_options, "--dry-run", "--yes"]) == 0
+    capsys.readouterr()
+    assert run(["onboard", source, *connection_options, "--dry-run", "--lang", "zh"]) == 2
+    assert f"请用 {options.replace('HEADING', '表头')} 指定" in capsys.readouterr().err
     assert not kfq_sandbox.orders
     assert run(["onboard", source, *connection_options, "--yes"]) == 0
     assert len(kfq_sandbox.orders) == 2

@@ -8,10 +8,12 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[3]
+TIME = r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC(?:[+-]\d\d:\d\d)?"
 VALID_CODE = "91110000600037341L"
 HEADINGS = "企业名称,统一社会信用代码,经办人账号,经办人姓名,证件号码,手机号,银行卡号"
 
@@ -141,12 +144,33 @@ def test_warnings(connection_options: list[str], tmp_path: Path, capsys: pytest.
     """A row with a warning is sent, counted on the screen and explained in the output; --strict refuses it."""
     source = write(tmp_path, 3, f"公司,91110000600037341L,{PERSONAL[2]},,,,")
     assert run(["onboard", str(source), *connection_options]) == 0
-    assert "3 rows have warnings; the output lists them" in capsys.readouterr().err
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "3 rows have warnings (2-4); the output lists them" in shown
+    page = (tmp_path / "companies.report.html").read_text(encoding="utf-8")
+    assert "<dt><b>统一社会信用代码</b> must have 18 characters · 3</dt><dd>2\N{NON-BREAKING HYPHEN}4</dd>" in page
     reasons = [row["reason"] for row in read(tmp_path / "companies.links.csv")]
     assert ["统一社会信用代码" in reason for reason in reasons] == [True, True, True, False]
     other = ["--ledger", str(tmp_path / "strict"), "--force"]
     assert run(["onboard", str(source), *connection_options, *other, "--strict"]) == 1
     assert [row["state"] for row in read(tmp_path / "companies.links.csv")] == ["invalid"] * 3 + ["linked"]
+
+
+def test_blank_cells(connection_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A row without an account or a name, although there are columns for them, has a warning; --strict refuses it."""
+    source = write(tmp_path, 0, f"公司,{VALID_CODE},,,,,", f",{VALID_CODE},甲@example.com,,,,", ",,,,,13800138000,")
+    assert run(["onboard", str(source), *connection_options, "--dry-run"]) == 1
+    shown = capsys.readouterr().err
+    assert "row 2: pending: 经办人账号: is blank: the request has no accountName\n" in shown
+    assert "row 3: pending: 企业名称: is blank: the request has no companyName\n" in shown
+    assert "row 4: invalid: has neither a credit code nor an account" in " ".join(shown.split())
+    assert shown.count("is blank") == 2
+    assert run(["onboard", str(source), *connection_options]) == 1
+    assert "2 rows have warnings (2-3); " in capsys.readouterr().err
+    reasons = [row["reason"] for row in read(tmp_path / "companies.links.csv")]
+    assert [": is blank: " in reason for reason in reasons] == [True, True, False]
+    strict = ["--dry-run", "--strict", "--ledger", str(tmp_path / "new.ledger"), "--lang", "zh"]
+    assert run(["onboard", str(source), *connection_options, *strict]) == 1
+    assert "第 2 行：数据无效：经办人账号：未填写：请求中没有 accountName" in capsys.readouterr().err
 
 
 def test_repeated_company(connection_options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -289,13 +313,15 @@ def test_status_and_links(
     assert run(["onboard", "status", ledger]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[:2] == ["4 companies: 3 linked, 1 refused", "linked companies: 2 no notification, 1 identified"]
-    assert shown[2].startswith("last run: 20")
+    assert re.fullmatch(rf"last run: {TIME} to {TIME}", shown[2])
     assert shown[3] == "invalid rows, never sent: 6-7"
     assert run(["onboard", "status", ledger, "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["companies"] == {"linked": 3, "refused": 1}
     assert values["linked"] == {"no notification": 2, "identified": 1}
     assert values["last_run"]["invalid"] == 2
+    times = [datetime.fromisoformat(values["last_run"][name]) for name in ("began", "ended")]
+    assert [values["last_run"][name] for name in ("began", "ended")] == [time.isoformat() for time in times]
     assert run(["onboard", "links", ledger]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
     assert run(["onboard", "links", ledger, "--unfinished", "--json"]) == 0

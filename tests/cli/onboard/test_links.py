@@ -90,8 +90,8 @@ def test_text_is_no_formula(ledger: Path, source: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("suffix", "language", "headings"),
     [
-        (".csv", "zh", ("行号", "企业", "经办人", "联系方式", "键", "订单号", "认证状态", "链接")),
-        (".xlsx", "en", ("row", "company", "operator", "contact", "key", "order", "identification", "link")),
+        (".csv", "zh", ("行号", "企业", "经办人", "联系方式", "键", "订单号", "认证状态", "认证链接")),
+        (".xlsx", "en", ("row", "company", "operator", "contact", "key", "order_no", "identity_status", "auth_url")),
         (".jsonl", "zh", KEYS),
     ],
 )
@@ -170,15 +170,18 @@ def test_usage_errors(
 
 
 def test_companies_that_the_source_lacks(ledger: Path, source: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The number of linked companies that are not in the source is shown."""
+    """The number of linked companies that are not in the source is shown with the remedy; the others are listed."""
     for rows, text in (
         ((ROWS[0], "无,,,,"), "2 linked companies of the ledger are not in"),
         (ROWS[:2], "one linked company of the ledger is not in"),
     ):
         write(source, *rows)
         capsys.readouterr()
-        assert run(["onboard", "links", str(ledger), "--source", str(source)]) == 0
-        assert text in " ".join(capsys.readouterr().err.split())
+        assert run(["onboard", "links", str(ledger), "--source", str(source)]) == 1
+        listed = capsys.readouterr()
+        assert text in " ".join(listed.err.split())
+        assert "read it as the run did: --column, " in " ".join(listed.err.split())
+        assert listed.out.startswith("2\t甲\t")
 
 
 def test_empty_ledger(tmp_path: Path, source: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -231,7 +231,9 @@ def test_rows_that_are_no_company(tmp_path: Path) -> None:
         "is a total, a signature, a note, an instruction or an example, not a company; delete the row"
     ]
     assert messages(nameless) == ["has neither a company's name nor a credit code; fill one in, or delete the row"]
-    assert (coded.problems, named.problems) == ((), ())
+    assert messages(coded) == ["企业名称: is blank: the request has no companyName"]
+    assert not coded.invalid
+    assert named.problems == ()
     (row,) = FileSource(write(tmp_path, "账号", "13800138000"))
     assert not row.invalid
 

@@ -70,6 +70,18 @@ def test_entries_without_a_call() -> None:
     assert sum(count for _, count in statistics.latency.doublings()) == 2
 
 
+def test_warnings() -> None:
+    """Warnings are counted by column and message, apart from the problems of invalid rows."""
+    statistics = Statistics()
+    statistics.add_warnings(3, [Problem("mobile", "short", fatal=False), Problem("code", "odd", fatal=False)])
+    statistics.add_warnings(4, [Problem("mobile", "short", fatal=False)])
+    assert {kind: rows.ranges() for kind, rows in statistics.warnings.items()} == {
+        ("mobile", "short"): [(3, 4)],
+        ("code", "odd"): [(3, 3)],
+    }
+    assert (statistics.problems, statistics.rows) == ({}, 0)
+
+
 def test_problems_of_an_invalid_row() -> None:
     """A row counts once per fatal problem, and once as an invalid row; warnings do not count."""
     statistics = Statistics()
