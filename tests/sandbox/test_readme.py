@@ -25,6 +25,21 @@ async def code(number: int, **names: Any) -> dict[str, Any]:
     return names
 
 
+@pytest.mark.kfq_faults("lose-response*1")
+async def test_fastapi_application(
+    kfq_environment: None,
+    kfq_sandbox: Sandbox,
+    kfq_notifications: list[CapturedNotification],
+    kfq_deliver: DeliverNotification,
+) -> None:
+    """The shown test of a FastAPI application passes, with the fault that it shows: the retry makes no second order."""
+    shown = (await code(5))["test_service"]
+    assert shown.pytestmark == [pytest.mark.kfq_faults("lose-response*1").mark]
+    await shown(kfq_environment, kfq_sandbox, kfq_notifications, kfq_deliver)
+    assert [order.client_request_id for order in kfq_sandbox.orders] == ["row-1"]
+    assert len(kfq_notifications) == 1
+
+
 async def test_session(kfq_session: SessionFactory, kfq_sandbox: Sandbox) -> None:
     """The shown test of a call passes."""
     await (await code(1))["test_mine"](kfq_session, kfq_sandbox)
