@@ -27,6 +27,7 @@ __all__ = [
     "SessionFactory",
     "asgi_lifespan",
     "kfq_deliver",
+    "kfq_environment",
     "kfq_notifications",
     "kfq_sandbox",
     "kfq_session",
@@ -111,6 +112,17 @@ def kfq_session(kfq_sandbox: Sandbox) -> SessionFactory:
         return AsyncSession(**settings)
 
     return make_session
+
+
+@pytest.fixture
+def kfq_environment(kfq_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environment variables of `AsyncSession.from_env` for the test: an application under test calls the sandbox.
+
+    ``KFQ_APP_AUTH_TOKEN`` and ``KFQ_BASE_URL`` have the sandbox's values, and ``KFQ_PRIVATE_KEY`` is unset.
+    """
+    monkeypatch.setenv("KFQ_APP_AUTH_TOKEN", kfq_sandbox.token)
+    monkeypatch.setenv("KFQ_BASE_URL", kfq_sandbox.base_url)
+    monkeypatch.delenv("KFQ_PRIVATE_KEY", raising=False)
 
 
 @pytest.fixture

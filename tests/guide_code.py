@@ -38,7 +38,7 @@ async def run(code: str, names: dict[str, Any]) -> None:
 
 def check_same_code(page: str, other: str) -> None:
     """Check that two pages have the same blocks of each language but for their comments."""
-    for language in ("json", "console", "sh", "nginx", "text"):
+    for language in ("json", "toml", "console", "sh", "nginx", "text"):
         assert [_uncommented(code) for code in blocks(page, language)] == [
             _uncommented(code) for code in blocks(other, language)
         ]

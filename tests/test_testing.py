@@ -247,6 +247,21 @@ async def test_fixture_in_an_asynchronous_test(kfq_sandbox: Sandbox) -> None:
     assert [order.order_no for order in kfq_sandbox.orders] == [link.order_no]
 
 
+def test_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session of the environment calls the sandbox, whatever the environment was before."""
+    monkeypatch.setenv("KFQ_BASE_URL", "https://platform.example")
+    monkeypatch.setenv("KFQ_PRIVATE_KEY", "no key")
+    request.getfixturevalue("kfq_environment")
+
+    async def link() -> str:
+        async with AsyncSession.from_env() as session:
+            return (await session.auth.corp_ident_link(CorpIdentLinkRequest(account_name="13800138000"))).order_no
+
+    number = asyncio.run(link())
+    sandbox: Sandbox = request.getfixturevalue("kfq_sandbox")
+    assert [order.order_no for order in sandbox.orders] == [number]
+
+
 ACTIVE = 'pytest_plugins = ["kfq_async.testing"]\n'
 
 

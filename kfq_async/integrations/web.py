@@ -58,6 +58,8 @@ _SERVER_LOGGERS = ("uvicorn.access", "sanic.access", "sanic.error", "sanic.root"
 """Loggers of uvicorn, Sanic and aiohttp whose records hold the URLs of requests."""
 # A segment of `CallbackUrls`: encoded id, dot, and 43 characters of HMAC; proxies may percent-encode any of them.
 _CHARACTER = "(?:[A-Za-z0-9_-]|%[0-9A-Fa-f]{2})"
+# A whole path in a redacted message, where it consists of names of fields and of indexes.
+_JSON_PATH = re.compile(r"@ \$\.([A-Za-z0-9_.\[\]]+)(?=[\s:;；,，。]|$)")
 _SEGMENT = re.compile(rf"(?<=/)({_CHARACTER}+?(?:\.|%2[Ee])){_CHARACTER}{{43}}(?!{_CHARACTER})")
 
 
@@ -222,16 +224,28 @@ def http_error(error: KfqError) -> ErrorResponse:
     `SessionError`                                      500     programming error in this service
     others, such as `OutcomeUnknown`                    502     no usable response
     ==================================================  ======  =====================================================
+
+    The body has ``error``, ``phase``, ``code`` and ``uniqueCode``; of a `ParameterError` whose redacted message names
+    fields, also their paths as ``fields``, such as ``["corpIdentInfo.companyType"]``.
     """
     status = _status(error)
     _LOG.log(logging.INFO if status < 500 else logging.ERROR, "responded with %d: %s", status, error, extra=_ids(error))
-    body = {
+    body: dict[str, object] = {
         "error": re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower(),
         "phase": error.phase.value,
         "code": error.code if isinstance(error, ApiError) else None,
         "uniqueCode": error.unique_code,
     }
+    if fields := _refused_fields(error):
+        body["fields"] = fields
     return ErrorResponse(status, body, _retry_headers(error))
+
+
+def _refused_fields(error: KfqError) -> list[str]:
+    """Return the paths of the fields that the platform refused, as far as its redacted message names them."""
+    if not isinstance(error, ParameterError) or error.message is None:
+        return []
+    return list(dict.fromkeys(_JSON_PATH.findall(str(error.message))))
 
 
 def _ids(error: KfqError) -> dict[str, object]:

@@ -35,6 +35,8 @@ _DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _ORIGIN = re.compile(r"(?:[^/?#]*//)?[^/?#]*")
 _UNSAFE = re.compile(r"[ \\]|%(?![0-9A-Fa-f]{2})")
 """What no URL holds: spaces, backslashes, and percent signs that begin no escape."""
+_NOT_THE_REQUEST = {REQUEST_ID, "callbackPage", "authCallbackUrl"}
+"""Fields that name no company and no operator; the client, and `CallbackUrls.bind`, add them to every request."""
 _BAD_FORMAT, _UNSUPPORTED = 23000, 31000
 # `kfq_async.redaction` knows these sentences, and shows no others.
 _NO_ACCOUNT = "must be a mobile number or an e-mail address"
@@ -67,7 +69,7 @@ def check_values(path: str, fields: Mapping[str, Any]) -> None:
 def check_identity_values(fields: Mapping[str, Any]) -> None:
     """Raise `Refused`, with the path of every improper value, for a request for an identification link."""
     problems = list(_find_problems(fields, "$"))
-    if all(_is_empty(value) for name, value in fields.items() if name != REQUEST_ID):
+    if all(_is_empty(value) for name, value in fields.items() if name not in _NOT_THE_REQUEST):
         problems.append(_Problem("$", "the request is empty: it needs corpIdentInfo or accountName"))
     _refuse(problems)
 

@@ -31,6 +31,8 @@ from senders import make_body
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from kfq_async.sandbox import Sandbox
+
 MAC = BOUND_PATH.rpartition(".")[2]
 MASKED_PATH = BOUND_PATH.replace(MAC, "***")
 
@@ -68,6 +70,38 @@ def test_statuses(error: KfqError, status: int) -> None:
     assert response.status == status
     assert response.body["error"]
     assert response.body["phase"] == error.phase
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        ("请求字段校验失败：must be one of 1, 2, 3 @ $.corpIdentInfo.companyType", ["corpIdentInfo.companyType"]),
+        (
+            "needs noLogin @ $.signerList[0].width；required key missing @ $.approval；must be a number @ $.approval",
+            ["signerList[0].width", "approval"],
+        ),
+        ("the request is empty: it needs corpIdentInfo or accountName @ $", None),
+        ("must be one of 1, 2 @ $.张三.companyType", None),
+        ("must be one of 1, 2 @ $.a13800138000", None),
+        (f"{'企业，' * 96}参数，，@ $.namesake", None),  # the text of the error ends inside the path
+        ("参数错误", None),
+        (None, None),
+    ],
+)
+def test_refused_fields(message: str | None, fields: list[str] | None) -> None:
+    """The body has the paths of the fields that the platform refused, as far as the error's text shows them."""
+    assert http_error(kfq.ParameterError(23000, message, http_status=200)).body.get("fields") == fields
+    assert "fields" not in http_error(kfq.BusinessError(51000, message, http_status=200)).body
+
+
+async def test_refused_field_of_a_call(kfq_sandbox: Sandbox) -> None:
+    """A field that the platform refuses is named."""
+    request = kfq.CorpIdentLinkRequest(account_name="zhangsan")
+    async with kfq.AsyncSession(kfq_sandbox.token, base_url=kfq_sandbox.base_url) as session:
+        with pytest.raises(kfq.ParameterError) as caught:
+            await session.auth.corp_ident_link(request)
+    response = http_error(caught.value)
+    assert (response.status, response.body["fields"]) == (422, ["accountName"])
 
 
 @pytest.mark.parametrize(("retry_after", "expected"), [(None, "1"), (2.1, "3")])

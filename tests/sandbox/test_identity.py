@@ -120,6 +120,7 @@ def test_published_sample(strict: Client) -> None:
     [
         {},
         {"clientRequestId": "row-1"},
+        {"callbackPage": "https://service.example/done", "authCallbackUrl": "https://service.example/hooks"},
         {"accountName": None},
         {"corpIdentInfo": {"companyName": "", "license": None}, "oprIdentConfig": {"personVerifyMethods": []}},
     ],

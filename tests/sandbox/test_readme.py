@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 from fastapi import FastAPI
 
@@ -11,9 +12,11 @@ import kfq_async as kfq
 from calls import REQUEST
 from guide_code import blocks, guide, run, section
 from kfq_async.integrations.fastapi import notification_router
+from kfq_async.sandbox import Sandbox
+from pdfs import A4, pdf
 
 if TYPE_CHECKING:
-    from kfq_async.sandbox import CapturedNotification, Sandbox
+    from kfq_async.sandbox import CapturedNotification
     from kfq_async.testing import DeliverNotification, SessionFactory
 
 
@@ -23,6 +26,21 @@ async def code(number: int, **names: Any) -> dict[str, Any]:
     for block in blocks(section(guide("sandbox"), "## In your tests"), "python")[:number]:
         await run(block, names)
     return names
+
+
+@pytest.mark.kfq_faults("lose-response*1")
+async def test_fastapi_application(
+    kfq_environment: None,
+    kfq_sandbox: Sandbox,
+    kfq_notifications: list[CapturedNotification],
+    kfq_deliver: DeliverNotification,
+) -> None:
+    """The shown test of a FastAPI application passes, with the fault that it shows: the retry makes no second order."""
+    shown = (await code(5))["test_service"]
+    assert shown.pytestmark == [pytest.mark.kfq_faults("lose-response*1").mark]
+    await shown(kfq_environment, kfq_sandbox, kfq_notifications, kfq_deliver)
+    assert [order.client_request_id for order in kfq_sandbox.orders] == ["row-1"]
+    assert len(kfq_notifications) == 1
 
 
 async def test_session(kfq_session: SessionFactory, kfq_sandbox: Sandbox) -> None:
@@ -62,3 +80,37 @@ async def test_notification(
     assert shown.pytestmark == [pytest.mark.kfq_faults("callback-duplicate*1").mark]
     await shown(kfq_session, kfq_sandbox, kfq_notifications, kfq_deliver)
     assert len(kfq_notifications) == 2
+
+
+@pytest.mark.parametrize(("action", "status"), [("complete", "COMPLETE"), ("refuse", "REFUSAL_SIGN")])
+async def test_signature_without_a_browser(action: str, status: str) -> None:
+    """The shown function signs on the page of a contract, or refuses to."""
+    laptop = section(guide("sandbox"), "# A contract on a laptop")
+    [platform] = blocks(laptop, "json")
+    [shown] = [block for block in blocks(laptop, "python") if "async def act(" in block]
+    names: dict[str, Any] = {}
+    await run(shown, names)
+    employee = kfq.ContractUser(name="陈一", contact_type="MOBILE", contact="13900000001")
+    person = kfq.ContractUser(name="林二", contact_type="MOBILE", contact="13900000002")
+    async with (
+        Sandbox(fixtures=orjson.loads(platform), quirks=(), capture=bool) as sandbox,
+        kfq.AsyncSession(sandbox.token, base_url=sandbox.base_url) as session,
+    ):
+        document = await session.files.upload_document(pdf(A4), name="contract.pdf")
+        draft = await session.contracts.draft(
+            kfq.ContractDraftRequest(
+                send="1",
+                operator=employee,
+                sign_re_id="purchase",
+                subject="采购合同",
+                sign_document_list=[kfq.SignDocument(doc_id=document.doc_id)],
+                signer_list=[
+                    kfq.ContractSigner(
+                        signer_type="RECEIVER_PERSONAL", signer_order="1", signer_name="林二", receiver=person
+                    )
+                ],
+            )
+        )
+        link = await session.contracts.page_url(draft.contract_id, "13900000002", no_login=True)
+        await names["act"](link.page_url, action)
+        assert sandbox.contracts[0].status == status

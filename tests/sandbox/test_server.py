@@ -217,7 +217,7 @@ async def test_actions(action: str, status: int) -> None:
 def test_actions_from_another_thread() -> None:
     """Actions and `wait_for_notifications` work from another thread, with and without a loop."""
     with Sandbox(retry_after=()) as sandbox:
-        request = CorpIdentLinkRequest(auth_callback_url="http://127.0.0.1:1/")
+        request = CorpIdentLinkRequest(account_name="13800138000", auth_callback_url="http://127.0.0.1:1/")
 
         async def order() -> str:
             async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:

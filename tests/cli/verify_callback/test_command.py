@@ -378,7 +378,7 @@ def run_with_errors(arguments: list[str]) -> str:
 async def notify() -> tuple[ReceivedRequest, str]:
     """Return a notification as a server received it from a sandbox, and the sandbox's key."""
     async with ScriptedServer(acknowledge) as server, Sandbox(app_id=APP_ID, retry_after=[]) as sandbox:
-        request = CorpIdentLinkRequest(auth_callback_url=f"{server.origin}{PATH}")
+        request = CorpIdentLinkRequest(account_name="13800138000", auth_callback_url=f"{server.origin}{PATH}")
         async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
             sandbox.complete((await session.auth.corp_ident_link(request)).order_no)
         await sandbox.wait_for_notifications()

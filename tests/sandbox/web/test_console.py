@@ -216,7 +216,7 @@ async def test_unacknowledged_notification(http: aiohttp.ClientSession, retry_af
     """A notification without an acknowledgement is shown as given up, or with the time of its next attempt."""
     async with Sandbox(retry_after=retry_after) as sandbox:
         async with AsyncSession(sandbox.token, base_url=sandbox.base_url) as session:
-            request = CorpIdentLinkRequest(auth_callback_url="http://127.0.0.1:1/")
+            request = CorpIdentLinkRequest(account_name="13800138000", auth_callback_url="http://127.0.0.1:1/")
             link = await session.auth.corp_ident_link(request)
         sandbox.complete(link.order_no)
         assert "尚未发送" in (await show(http, sandbox))[1] or sandbox.notifications[0].attempts
