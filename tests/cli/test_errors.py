@@ -76,7 +76,7 @@ def test_options_of_every_command(
         (["sandbox", "--port", "99999"], 2, "--port 应为 0 至 65535，而不是 99999"),
         (["sandbox", "complete"], 2, "命令“sandbox complete”的参数 ORDER 缺少值。"),
         (["completion", "tcsh"], 2, "SHELL 的值“tcsh”无效。可选值："),
-        (["contract", "wait", "a", "b"], 2, "多余的参数：['b']。"),
+        (["contract", "wait", "a", "b"], 2, "多余的参数：b"),
         (["link", "--company-name", "a", "--company-name", "b"], 2, "--company-name 重复指定。"),
         (["link"], 2, "请指定企业：至少给出 --company-name，"),
         (["link", "--file", "no-such-file"], 2, "--file no-such-file: 文件或目录不存在"),
