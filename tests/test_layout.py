@@ -63,7 +63,7 @@ LAYERS: dict[str, list[set[str]]] = {
     ],
     "cli": [
         {"help", "options", "terminal"},
-        {"findings", "progress", "report", "request"},
+        {"failures", "findings", "progress", "report", "request"},
         {"contract", "demo", "doctor", "link", "onboard", "sandbox", "sandbox_control", "verify_callback"},
         {"app"},
         {"__init__"},

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnusedCliTokensError
 from rich.console import Console
 
 from kfq_async._version import __version__
@@ -110,6 +111,10 @@ def _run(arguments: Sequence[str], *, as_json: bool) -> int:
         if os.environ.get(LEVEL_VARIABLE):
             _start_logging()
         status = launcher(arguments, exit_on_error=False, print_error=False)
+    except UnusedCliTokensError as error:
+        arguments = " ".join(map(shlex.quote, error.unused_tokens or ()))
+        _print_error(UsageError(gettext("unexpected arguments: {arguments}", arguments=arguments)), as_json=as_json)
+        return 2
     except CycloptsError as error:
         _print_error(error, as_json=as_json)
         if not as_json:

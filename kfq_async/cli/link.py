@@ -12,12 +12,13 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, UsageError
+from kfq_async.cli.failures import print_call_error
+from kfq_async.cli.options import DEFAULT_CALL, CallConnection, CallOptions, UsageError
 from kfq_async.cli.request import RequestOptions, read_request
-from kfq_async.cli.terminal import print_error, print_json, print_line
+from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.config import Timeouts
 from kfq_async.errors import ApiError, KfqError, NonceError, ServerError, TooFrequentError
-from kfq_async.languages import gettext, translate
+from kfq_async.languages import gettext
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
 from kfq_async.protocol.operation import ApiResponse
 from kfq_async.redaction import printable
@@ -35,7 +36,7 @@ def link(
     client_request_id: str | None = None,
     file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     total: float = 60.0,
-    connection: Connection = DEFAULT_CONNECTION,
+    connection: CallConnection = DEFAULT_CALL,
 ) -> int:
     """Request the link of the page where a company's operator identifies the company.
 
@@ -62,7 +63,7 @@ def link(
     except ValueError as error:  # invalid option, or EncodeError
         raise UsageError(str(error)) from None
     except KfqError as error:
-        _print_error(error, as_json=connection.json_)
+        _print_error(error, connection)
         return 1
     except KeyboardInterrupt:
         _print_retry_hint(request.client_request_id)
@@ -91,8 +92,8 @@ def _print_response(response: ApiResponse[CorpIdentLink], request: CorpIdentLink
         console.print(Text.assemble((f"{name}:", "bold"), f" {printable(str(value))}"))
 
 
-def _print_error(error: KfqError, *, as_json: bool) -> None:
-    if as_json:
+def _print_error(error: KfqError, connection: CallOptions) -> None:
+    if connection.json_:
         values = {
             "error": type(error).__name__,
             "code": error.code if isinstance(error, ApiError) else None,
@@ -103,7 +104,7 @@ def _print_error(error: KfqError, *, as_json: bool) -> None:
         }
         print_json(values)
         return
-    print_error(f"{type(error).__name__}: {translate(error)}")
+    print_call_error(error, show_message=connection.show_message)
     if not _is_final(error):
         _print_retry_hint(error.client_request_id)
 

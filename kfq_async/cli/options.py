@@ -19,8 +19,11 @@ from kfq_async.session import HOSTED, AsyncSession
 
 __all__ = [
     "DEFAULT_BASE_URL",
+    "DEFAULT_CALL",
     "DEFAULT_CONNECTION",
     "BaseUrl",
+    "CallConnection",
+    "CallOptions",
     "Connection",
     "ConnectionOptions",
     "Contact",
@@ -133,6 +136,22 @@ class ConnectionOptions:
             raise UsageError(str(error)) from None
 
 
+@frozen(kw_only=True)
+class CallOptions(ConnectionOptions):
+    """Options of the commands that print the error of a call.
+
+    Parameters
+    ----------
+    show_message
+        If the platform reports an error, print its whole message, which may hold personal data. JSON never has it.
+    """
+
+    show_message: Flag = False
+
+
 Connection = Annotated[ConnectionOptions, Parameter(name="*")]
 """Options of a command that calls the platform."""
 DEFAULT_CONNECTION = ConnectionOptions()
+CallConnection = Annotated[CallOptions, Parameter(name="*")]
+"""Options of a command that prints the error of a call."""
+DEFAULT_CALL = CallOptions()

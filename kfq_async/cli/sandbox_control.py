@@ -144,7 +144,7 @@ def _act(options: ControlOptions, order: str, action: str, body: object) -> int:
 
 def _state(order: dict[str, Any]) -> str:
     status = order["orderStatus"]
-    return "NEW" if status is None else f"{IdentityStatus(status).name} ({status})"
+    return translate("NEW" if status is None else f"{IdentityStatus(status).name} ({status})")
 
 
 def _print_error(error: SandboxError, *, as_json: bool) -> int:

@@ -6,6 +6,7 @@ Python mappings (``zh``, ``zh_help`` and ``zh_library``).
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = [
     "LANGUAGES",
@@ -41,6 +42,15 @@ _MAX_DEPTH = 6
 """Texts within each other that are translated."""
 _JOINTS = {"; ": "；", ". ": "。"}
 """What stands between texts in a row, in English and in Chinese."""
+_DATA = frozenset(
+    {"cell", "choices", "column", "columns", "command", "commands", "detail", "field", "fields", "file", "first"}
+    | {"given", "heading", "headings", "holder", "key", "keys", "keyword", "ledger", "message", "name", "names"}
+    | {"option", "other", "others", "out", "path", "proxy", "recorded", "same", "second", "sheet", "sheets", "shown"}
+    | {"source", "url", "value"}
+)
+"""Placeholders of the library's texts that stand for data, such as a file's name, which may be English in any case."""
+_ENGLISH = re.compile("[A-Za-z]+ [A-Za-z]+")
+"""Two English words in a row."""
 
 
 @frozen
@@ -64,18 +74,40 @@ class _Template:
                 literals.append("")
         return cls(tuple(literals), tuple(names), translation)
 
-    def match(self, text: str) -> dict[str, str] | None:
-        """Return the values of a text, or ``None`` if it was not made of this message. Takes linear time."""
+    def match(self, text: str) -> list[dict[str, str]]:
+        """Return the values that a text can have been made of; none if it was not made of this message.
+
+        A value may hold what stands behind it, so there are two readings: each literal at its first place, and at its
+        last one. Takes linear time.
+        """
         first, *between, last = self.literals
         if len(text) < len(first) + len(last) or not (text.startswith(first) and text.endswith(last)):
+            return []
+        middle = text[len(first) : len(text) - len(last)]
+        readings = (_split(middle, between), _split_from_end(middle, between))
+        return [dict(zip(self.names, values, strict=True)) for values in dict.fromkeys(readings) if values is not None]
+
+
+def _split(text: str, literals: Sequence[str]) -> tuple[str, ...] | None:
+    """Return what stands between the literals, each at its first place, or ``None`` if one is missing."""
+    values = []
+    for literal in literals:
+        value, found, text = text.partition(literal)
+        if not found:
             return None
-        values, rest = [], text[len(first) : len(text) - len(last)]
-        for literal in between:
-            value, found, rest = rest.partition(literal)
-            if not found:
-                return None
-            values.append(value)
-        return dict(zip(self.names, (*values, rest), strict=True))
+        values.append(value)
+    return (*values, text)
+
+
+def _split_from_end(text: str, literals: Sequence[str]) -> tuple[str, ...] | None:
+    """Return what stands between the literals, each at its last place, or ``None`` if one is missing."""
+    values: list[str] = []
+    for literal in reversed(literals):
+        text, found, value = text.rpartition(literal)
+        if not found:
+            return None
+        values.insert(0, value)
+    return (text, *values)
 
 
 class Catalogue(NullTranslations):
@@ -115,7 +147,7 @@ class Catalogue(NullTranslations):
         """Return the translation of a text of the library, its parts and the values in it included.
 
         A text may also be a place with a text about it (``companies.xlsx: …``), or several texts in a row. If a part
-        has no translation, the text stays as it is, so that no sentence is of two languages.
+        has no translation, such as the reason in it, the text stays as it is, so that no sentence is of two languages.
         """
         return self._translate(text, _MAX_DEPTH) or text
 
@@ -125,10 +157,10 @@ class Catalogue(NullTranslations):
         if not depth:
             return None
         for template in self._templates:
-            values = template.match(text)
-            if values is not None:
-                translated = {name: self._translate(value, depth - 1) or value for name, value in values.items()}
-                return template.translation.format(**translated)
+            for values in template.match(text):
+                translated = {name: self._translate_value(name, value, depth - 1) for name, value in values.items()}
+                if None not in translated.values():
+                    return template.translation.format(**translated)
         for separator, joint in _JOINTS.items():
             parts = [self._translate(part, depth - 1) for part in text.split(separator)] if separator in text else []
             if parts and None not in parts:
@@ -138,6 +170,13 @@ class Catalogue(NullTranslations):
             translated_rest = self._translate(rest, depth - 1)
             return translated_rest and f"{place}：{translated_rest}"
         return None
+
+    def _translate_value(self, name: str, value: str, depth: int) -> str | None:
+        """Return the translation of a value, the value itself if it is data, or ``None`` if it is an English text."""
+        translated = self._translate(value, depth)
+        if translated is None and (name in _DATA or not _ENGLISH.search(value)):
+            return value
+        return translated
 
 
 @cache

@@ -18,6 +18,7 @@ MESSAGES: Mapping[str, str] = {
     "To retry the same request, run the command again with {option}": (
         "如需重试同一请求，请再次运行该命令并加上 {option}"
     ),
+    "message of the platform: {message}": "平台消息：{message}",
     "remedy: {remedy}": "处理办法：{remedy}",
     "warning: {text}": "警告：{text}",
     "row {row}: {reason}": "第 {row} 行：{reason}",
@@ -115,6 +116,9 @@ MESSAGES: Mapping[str, str] = {
         "预览需要 pdfminer.six、pypdfium2 与 Pillow；请运行 pip install 'kfq-async[preview]'"
     ),
     "a part of the mark lies outside the page": "签章有一部分超出页面",
+    "contractId": "合同 ID（contractId）",
+    "status": "状态（status）",
+    "unexpected arguments: {arguments}": "多余的参数：{arguments}",
     "open task: {task}": "待办任务：{task}",
     "waiting for {states}": "等待状态变为 {states}",
     # kfq demo

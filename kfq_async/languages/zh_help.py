@@ -26,6 +26,9 @@ MESSAGES: Mapping[str, str] = {
     "Language of texts, en or zh (default: that of the locale). JSON is always English.": (
         "界面语言，en 或 zh（默认取自系统区域设置）。JSON 始终为英文。"
     ),
+    ("If the platform reports an error, print its whole message, which may hold personal data. JSON never has it."): (
+        "平台返回错误时打印其完整消息（可能含个人信息）。JSON 中始终没有。"
+    ),
     "Print JSON instead of text.": "输出 JSON，而非文本。",
     "appAuthToken of your enterprise.": "本企业的 appAuthToken。",
     "Base URL of the platform, including the context path; `kfq sandbox` prints its own.": (
@@ -439,10 +442,16 @@ MESSAGES: Mapping[str, str] = {
     ),
     (
         "Fault to inject, repeatable: `KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]`, such as "
-        "`delay:0.3@0.05`, `lose-response*2` or `502/acted`. --faults lists the kinds."
+        "`delay:0.3@0.05`, `lose-response*2`, `502/acted` or `503:2*1@0.5`. --faults lists the kinds; `code-41003` and "
+        "`internal-510` stand for any error code of 3 to 6, and of 3 digits. Some kinds allow neither /acted nor "
+        "/unacted. SECONDS is 0 or more, TIMES a whole number from 0 on, PROBABILITY from 0 to 1. Faults with TIMES "
+        "and no PROBABILITY take turns; all others are drawn independently, and a request can meet several."
     ): (
         "要注入的故障，可重复：`KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]`，例如 `delay:0.3@0.05`、"
-        "`lose-response*2` 或 `502/acted`。可用 --faults 列出全部类型。"
+        "`lose-response*2`、`502/acted` 或 `503:2*1@0.5`。可用 --faults 列出全部类型；`code-41003` 与 `internal-510` 分"
+        "别代表任意 3 至 6 位与 3 位错误码。部分类型不支持 /acted 与 /unacted。SECONDS 不小于 0，TIMES 为不小于 0 的整"
+        "数，PROBABILITY 为 0 至 1。指定 TIMES 而未指定 PROBABILITY 的故障依次生效，其余独立随机抽取，一个请求可能遇到"
+        "多个故障。"
     ),
     "Seed of the faults and of the quirk `collisions`, which are drawn in the order in which requests arrive.": (
         "故障与 `collisions` 缺陷的随机种子，按请求到达顺序抽取。"
@@ -452,11 +461,12 @@ MESSAGES: Mapping[str, str] = {
         "(default: every business line, account and seal is taken for known)."
     ): ("描述私有化部署平台的企业、令牌、账号、印章与业务线的 JSON 文件（默认：任何业务线、账号与印章均视为已存在）。"),
     (
-        "Refuse undocumented fields and mistyped values, so that a typo fails here first (default: only without "
-        "--fixtures; otherwise they are ignored and converted, as the platform does)."
+        "Refuse undocumented fields and values, malformed URLs and accounts, and what the platform would silently "
+        "drop, so that a mistake fails here first (default: only without --fixtures; otherwise the answer is that of "
+        "the platform, which ignores and converts)."
     ): (
-        "拒绝未记载的字段与类型错误的值，使拼写错误先在此暴露（默认：仅在不使用 --fixtures 时；否则与平台一样忽略或转"
-        "换）。"
+        "拒绝未记载的字段与取值、格式错误的网址与账号，以及平台会默默丢弃的内容，使错误先在此暴露（默认：仅在不使用 "
+        "--fixtures 时；否则与平台一样忽略或转换）。"
     ),
     (
         "Response to a call beyond the rate limit: `internal` (envelope B, 500), `api` (envelope A, 999999), or "

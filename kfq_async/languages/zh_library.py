@@ -216,8 +216,8 @@ TEXTS: Mapping[str, str] = {
         "{file} holds requests in the platform's format ({names}); write a column per field, such as company_name, or "
         "use request_rows"
     ): ("{file} 是平台格式的请求（{names}）；请每个字段写一列，例如 company_name，或使用 request_rows"),
-    "{error}; or is it another sheet, {sheets}? choose it with --sheet": (
-        "{error}；或者应使用其他工作表（{sheets}）？请用 --sheet 指定"
+    "{problem}; or is it another sheet, {sheets}? choose it with --sheet": (
+        "{problem}；或者应使用其他工作表（{sheets}）？请用 --sheet 指定"
     ),
     "columns not used: {columns}": "未使用的列：{columns}",
     "row {row} holds the headings, and the title above it is skipped; or choose --header-row": (
@@ -266,10 +266,10 @@ TEXTS: Mapping[str, str] = {
     "{file} says that its texts are in the code page {code_page}; {advice}": (
         "{file} 标明其文本的代码页为 {code_page}；{advice}"
     ),
-    "{file}: its XML cannot be read ({error}); {advice}": "{file}：无法读取其中的 XML（{error}）；{advice}",
-    "{file}, sheet {sheet}: {error}": "{file}，工作表“{sheet}”：{error}",
-    "{file}: the XML of the sheet {sheet} cannot be read ({error}); {advice}": (
-        "{file}：无法读取工作表“{sheet}”的 XML（{error}）；{advice}"
+    "{file}: its XML cannot be read ({detail}); {advice}": "{file}：无法读取其中的 XML（{detail}）；{advice}",
+    "{file}, sheet {sheet}: {problem}": "{file}，工作表“{sheet}”：{problem}",
+    "{file}: the XML of the sheet {sheet} cannot be read ({detail}); {advice}": (
+        "{file}：无法读取工作表“{sheet}”的 XML（{detail}）；{advice}"
     ),
     "row {row} has a cell with a reference that no sheet has; {advice}": "第 {row} 行有引用无效的单元格；{advice}",
     (
@@ -354,6 +354,11 @@ TEXTS: Mapping[str, str] = {
     "{file} does not hold {count} bytes as hexadecimal digits: restore it": (
         "{file} 的内容不是 {count} 字节的十六进制数：请恢复该文件"
     ),
+    "{file} was replaced by the key of another ledger: restore it": "{file} 被替换成了另一台账的密钥：请恢复该文件",
+    (
+        "{ledger} was moved, deleted or replaced while it was open: put the latest one back, with its -wal and .key, "
+        "and run again"
+    ): ("{ledger} 在使用中被移动、删除或替换：请将最新的台账连同 -wal 与 .key 放回原处，然后再次运行"),
     # What a ledger is bound to
     "{ledger} has the {name} {recorded}, not {value}: {advice}": (
         "{ledger} 的{name}为 {recorded}，而不是 {value}：{advice}"
@@ -455,6 +460,58 @@ TEXTS: Mapping[str, str] = {
     "no permission": "无权限",
     "the platform does not know this path": "平台没有此路径",
     "no error code": "无错误码",
+    "It hides the platform's error page and says nothing about the token: {possible}": (
+        "该响应替代了平台的错误页，与令牌无关：{possible}"
+    ),
+    (
+        "this platform does not offer identification links, as platforms built from the open source do not; use the "
+        "hosted platform, or check base_url"
+    ): ("该平台不提供认证链接（私有化部署的开源版均不提供）；请使用 SaaS 版，或检查接口地址"),
+    (
+        "the rate limit, a token of more than 64 characters, or a fault inside the operation, may be behind it; send "
+        "fewer calls per second (rate_limit), and set operator_account, if it is not set, with which the platform "
+        "reports the cause"
+    ): (
+        "可能是触发限流、令牌超过 64 个字符，或接口内部故障；请降低每秒请求数（rate_limit），并设置 operator_account（"
+        "如尚未设置），平台便会说明原因"
+    ),
+    (
+        "the operation does not exist on this platform or its path is mistyped, the token has more than 64 "
+        "characters, or the operation failed inside; check the path, and set operator_account, if it is not set, with "
+        "which the platform reports such failures"
+    ): (
+        "可能是该平台没有此接口或路径有误、令牌超过 64 个字符，或接口内部故障；请检查路径，并设置 operator_account（如"
+        "尚未设置），平台便会说明此类故障"
+    ),
+    "A self-hosted platform built from the open source does not have this operation": (
+        "私有化部署的开源版不提供此接口"
+    ),
+    "the response was cut short": "响应不完整",
+    "the file was cut short after {count} bytes": "文件在 {count} 字节后中断",
+    "success was reported without a file": "平台返回成功，但没有文件",
+    "success was reported before the whole file was sent": "文件尚未发送完毕，平台已返回成功",
+    "no byte of the file was sent or received for {seconds} s (Timeouts.stall)": (
+        "{seconds} 秒内没有收发文件的任何字节（Timeouts.stall）"
+    ),
+    "no byte of the file could be read for {seconds} s (Timeouts.stall)": (
+        "{seconds} 秒内没有读到文件的任何字节（Timeouts.stall）"
+    ),
+    "total timeout ({total} s) expired while the file was being read": "总超时（{total} 秒）在读取文件时已到",
+    "the connection to {host}:{port} could not be used ({error})": "与 {host}:{port} 的连接不可用（{error}）",
+    (
+        "HTTP 413: the platform, or a proxy in between, refused a body of {size} bytes, for a file of {file_size}: "
+        "raise its limit, or set max_upload to refuse such files before they are sent"
+    ): (
+        "HTTP 413：平台或中间的代理拒绝了 {size} 字节的请求体（文件 {file_size} 字节）：请提高其上限，或设置 "
+        "max_upload 在发送前拒绝此类文件"
+    ),
+    "it became shorter while it was being sent": "文件在发送过程中变短",
+    "it became longer while it was being sent": "文件在发送过程中变长",
+    "its contents changed before it was sent": "文件内容在发送前有改动",
+    "it was written to while it was waiting or being sent": "文件在等待或发送过程中被写入",
+    "its contents changed between two attempts": "文件内容在两次请求之间有改动",
+    "{path} cannot be written: {reason}": "无法写入 {path}：{reason}",
+    "the system gives no reason": "系统未说明原因",
     "signing is not possible in this state": "当前状态不可签署",
     "framework error document, HTTP {status}": "框架的错误文档，HTTP {status}",
     "undocumented code": "未记载的错误码",
@@ -484,13 +541,14 @@ TEXTS: Mapping[str, str] = {
     ),
     "the proxy {host}:{port} responded with HTTP {status}": "代理 {host}:{port} 返回 HTTP {status}",
     "the response exceeds {count} bytes": "响应超过 {count} 字节",
-    "the response is not valid HTTP{reason}": "响应不是合法的 HTTP{reason}",
+    "the response is not valid HTTP{detail}": "响应不是合法的 HTTP{detail}",
     "HTTP {status} redirects to {host}; redirects are not followed, set base_url to the final address": (
         "HTTP {status} 重定向到 {host}；不会跟随重定向，请将 base_url 设为最终地址"
     ),
     "HTTP {status} with {count} bytes of {kind} is not a response from the platform": (
         "HTTP {status}、{count} 字节的 {kind} 不是平台响应"
     ),
+    "; base_url lacks the context path, did you mean {url} ?": "；base_url 缺少上下文路径，是否应为 {url} ？",
     "; it is an HTML page, check base_url and any proxy in between": "；这是 HTML 页面，请检查 base_url 与中间的代理",
     "no content type": "无类型内容",
     "an unreadable content type": "类型不可读的内容",
@@ -528,11 +586,65 @@ TEXTS: Mapping[str, str] = {
     "no sandbox responds at {url} ({reason}); start it with `kfq sandbox`, or give its --base-url": (
         "{url} 没有沙箱响应（{reason}）；请用 `kfq sandbox` 启动，或指定其 --base-url"
     ),
+    "{url} does not respond as a sandbox: check --base-url": "{url} 的响应不是沙箱的响应：请检查 --base-url",
+    # States of contracts
+    "DRAFT": "草稿（DRAFT）",
+    "APPROVING": "审批中（APPROVING）",
+    "APPROVE_FAILED": "审批未通过（APPROVE_FAILED）",
+    "START": "已发起（START）",
+    "WRITING": "填写中（WRITING）",
+    "REFUSAL_WRITE": "已拒填（REFUSAL_WRITE）",
+    "SIGNING": "签署中（SIGNING）",
+    "REFUSAL_SIGN": "已拒签（REFUSAL_SIGN）",
+    "EXPIRED": "已过期（EXPIRED）",
+    "RECALLED": "已撤回（RECALLED）",
+    "COMPLETED": "已完成（COMPLETED）",
+    "DELETED": "已删除（DELETED）",
+    "CLEAN_UP": "已清除（CLEAN_UP）",
+    "SIGN": "签署（SIGN）",
+    "WRITE": "填写（WRITE）",
+    "APPROVE": "审批（APPROVE）",
+    "SENDER": "发起方（SENDER）",
+    "PERSONAL": "个人（PERSONAL）",
+    "ENTERPRISE": "企业（ENTERPRISE）",
+    "in an unknown state": "未知状态",
     "the contract has ended as {status}": "合同已结束，状态为 {status}",
     (
         "the contract is {status} and not COMPLETED, with {tasks}; pass allow_unfinished=True to download its "
         "documents as they are"
     ): ("合同状态为 {status}，尚未完成（COMPLETED），还有 {tasks}；如需按现状下载，请传入 allow_unfinished=True"),
+    "the contract is COMPLETED: it is valid, and can no longer be changed, withdrawn or refused": (
+        "合同已完成（COMPLETED）：已生效，不能再修改、撤回或拒签"
+    ),
+    "the contract is COMPLETED as soon as it was started, although a party had to act": (
+        "合同一发起即为已完成（COMPLETED），而签署方尚未操作"
+    ),
+    "the contract was started, and is {status} without an open task, so that nobody can act": (
+        "合同已发起，状态为 {status}，但没有待办任务，任何人都无法操作"
+    ),
+    "the contract is {status} without an open task, so that it cannot go on": (
+        "合同状态为 {status}，但没有待办任务，无法继续"
+    ),
+    "the contract stays in START": "合同停留在 START 状态",
+    "the added party has no task, and session.contracts.finish would complete the contract without it": (
+        "追加的签署方没有任务，此时调用 session.contracts.finish 会略过该签署方而完成合同"
+    ),
+    "the contract is a DRAFT: {advice}": "合同是草稿（DRAFT）：{advice}",
+    "adding parties would put it back to SIGNING; pass revive=True if that is meant": (
+        "追加签署方会使其回到 SIGNING；如确需如此，请传入 revive=True"
+    ),
+    "withdraw it with session.contracts.recall, and draft it again": (
+        "请用 session.contracts.recall 撤回，然后重新创建"
+    ),
+    "no call changes that: draft it again, and have this one removed by the platform's administrator": (
+        "任何调用都无法改变该状态：请重新创建，并请平台管理员删除此合同"
+    ),
+    "before the contract could be looked at": "尚未能查询合同",
+    "while the contract was {status} with {tasks}": "当时合同状态为 {status}，还有 {tasks}",
+    (
+        "it took effect, but the contract's tasks could not be read afterwards ({error}: {reason}); call "
+        "session.contracts.tasks instead of repeating it"
+    ): ("操作已生效，但随后未能读取合同的任务（{error}：{reason}）；请调用 session.contracts.tasks，不要重复该操作"),
     # PDF documents and drafts
     "the PDF is tagged (an ActualText over several glyphs): the platform finds no keyword in it": (
         "该 PDF 带有标签（ActualText 覆盖多个字形）：平台在其中找不到任何关键字"
@@ -544,14 +656,15 @@ TEXTS: Mapping[str, str] = {
     "is found at the left edge of the page (x = 0): the platform refuses the position": (
         "位于页面左边缘（x = 0）：平台会拒绝该位置"
     ),
-    "stands there as {text}": "该处实际为“{text}”",
+    "stands there as {shown}": "该处实际为“{shown}”",
     "only {part}, before the comma, is searched": "只搜索逗号之前的“{part}”",
     "only the text of a PDF is read": "只读取 PDF 的文字",
     "install kfq-async[pdf] before the upload": "请在上传前安装 kfq-async[pdf]",
     "install kfq-async[pdf]": "请安装 kfq-async[pdf]",
-    "the PDF is damaged ({reason}); save it again with another program": "PDF 已损坏（{reason}）；请用其他程序重新保存",
+    "the PDF is damaged ({error}); save it again with another program": "PDF 已损坏（{error}）；请用其他程序重新保存",
     "the PDF is encrypted; save it without a password": "PDF 已加密；请去除密码后保存",
     "the PDF is too large to be read: {what}": "PDF 过大，无法读取：{what}",
+    "reading took longer than {seconds} s": "读取超过 {seconds} 秒",
     "the PDF has no pages": "PDF 没有页面",
     "reading PDFs needs pdfminer.six; run pip install 'kfq-async[pdf]'": (
         "读取 PDF 需要 pdfminer.six；请运行 pip install 'kfq-async[pdf]'"
@@ -947,7 +1060,57 @@ TEXTS: Mapping[str, str] = {
 }
 """Chinese by English text, as it stands in the source; placeholders stand for values, which are translated in turn."""
 
+_REPORTED: Mapping[str, str] = {
+    "the platform reported error {code}": "平台返回错误 {code}",
+    "the platform reported an error without a code": "平台返回错误",
+    "the platform reported an error with an unknown code": "平台返回错误（未知错误码）",
+    "the platform reported an error with an unknown code, see error.code": "平台返回错误（未知错误码）",
+}
+"""Chinese of the beginning of an error that the platform reported."""
+_MESSAGES: Mapping[str, str] = {
+    "": "",
+    " “{message}”": "“{message}”",
+    " “{message}”, in full in error.message.raw": "“{message}”",
+    ", whose message is in error.message.raw": "",
+    " “{message}”, in full with --show-message": "“{message}”（完整内容请加 --show-message）",
+    ", whose message --show-message prints": "（消息内容请加 --show-message）",
+}
+"""Chinese of the message of such an error, as the library and as the commands show it."""
+
 COMPOSED: Mapping[str, str] = {
+    **{
+        f"{text}{meaning}{message}": f"{chinese}{bracketed}{shown}"
+        for text, chinese in _REPORTED.items()
+        for message, shown in _MESSAGES.items()
+        for meaning, bracketed in (("", ""), (" ({meaning})", "（{meaning}）"))
+    },
+    "{problem} @ {place}": "{problem} @ {place}",
+    # States of an order of the sandbox
+    "NEW": "待认证（NEW）",
+    "IDENTIFIED ({status})": "已认证（IDENTIFIED，{status}）",
+    "IN_PROGRESS ({status})": "认证中（IN_PROGRESS，{status}）",
+    "WITHDRAWN ({status})": "已撤销（WITHDRAWN，{status}）",
+    "EXPIRED ({status})": "已失效（EXPIRED，{status}）",
+    # Texts of the library as the commands show them
+    (
+        "the contract is {status} and not COMPLETED, with {tasks}; add --allow-unfinished to download its documents "
+        "as they are"
+    ): "合同状态为 {status}，尚未完成（COMPLETED），还有 {tasks}；如需按现状下载，请加 --allow-unfinished",
+    "withdraw it with `kfq contract recall`, and draft it again": ("请用 `kfq contract recall` 撤回，然后重新创建"),
+    (
+        "it took effect, but the contract's tasks could not be read afterwards ({error}: {reason}); run `kfq contract "
+        "status` instead of repeating it"
+    ): ("操作已生效，但随后未能读取合同的任务（{error}：{reason}）；请运行 `kfq contract status`，不要重复该操作"),
+    "the contract has ended as {status}: {advice}": "合同已结束，状态为 {status}：{advice}",
+    "total timeout ({total} s) expired {moment}": "总超时（{total} 秒）已到：{moment}",
+    "total timeout ({total} s) expired {moment}; the last look failed ({error}: {reason})": (
+        "总超时（{total} 秒）已到：{moment}；最近一次查询失败（{error}：{reason}）"
+    ),
+    "1 open task": "1 个待办任务",
+    "{count} open tasks": "{count} 个待办任务",
+    "HTTP {status} with {count} bytes of {kind} is not a response from the platform{hint}": (
+        "HTTP {status}、{count} 字节的 {kind} 不是平台响应{hint}"
+    ),
     "{file} is missing: restore it, since the ledger recognises no company without it": (
         "缺少 {file}：没有它台账无法识别任何企业，请恢复该文件"
     ),
@@ -955,23 +1118,6 @@ COMPOSED: Mapping[str, str] = {
     "has a character that no identity document has; correct it": "含证件号码中不会出现的字符，请更正",
     "has a character that no bank card number has; correct it": "含银行卡号中不会出现的字符，请更正",
     "{problem}, or 身份证": "{problem}，或“身份证”",
-    "the platform reported error {code}": "平台返回错误 {code}",
-    "the platform reported error {code} ({meaning})": "平台返回错误 {code}（{meaning}）",
-    "the platform reported error {code} ({meaning}) “{message}”": "平台返回错误 {code}（{meaning}）“{message}”",
-    "the platform reported error {code} ({meaning}) “{message}”, in full in error.message.raw": (
-        "平台返回错误 {code}（{meaning}）“{message}”"
-    ),
-    "the platform reported error {code} ({meaning}), whose message is in error.message.raw": (
-        "平台返回错误 {code}（{meaning}）"
-    ),
-    "the platform reported an error without a code ({meaning})": "平台返回错误（{meaning}）",
-    "the platform reported an error without a code ({meaning}) “{message}”": "平台返回错误（{meaning}）“{message}”",
-    "the platform reported an error without a code ({meaning}) “{message}”, in full in error.message.raw": (
-        "平台返回错误（{meaning}）“{message}”"
-    ),
-    "the platform reported an error without a code ({meaning}), whose message is in error.message.raw": (
-        "平台返回错误（{meaning}）"
-    ),
     "{operation}: {text} [{phase}, 1 attempt]": "{operation}：{text}［{phase}，请求 1 次］",
     "{operation}: {text} [{phase}, {count} attempts]": "{operation}：{text}［{phase}，请求 {count} 次］",
     "{operation}: {text} [{phase}, 1 attempt, uniqueCode {code}]": (
@@ -1001,7 +1147,6 @@ FOREIGN: Mapping[str, str] = {
     'Unknown command "{command}". Did you mean "{other}"? Available commands: {commands}.': (
         "未知命令“{command}”。是否为“{other}”？可用命令：{commands}。"
     ),
-    "Unused Tokens: {tokens}.": "多余的参数：{tokens}。",
     'Invalid value "{value}" for {name}. Choose from: {choices}.': "{name} 的值“{value}”无效。可选值：{choices}。",
     'Invalid value "{value}" for {name}. Choose from: {choices}. Did you mean "{other}"?': (
         "{name} 的值“{value}”无效。可选值：{choices}。是否为“{other}”？"

@@ -42,17 +42,17 @@ _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,60}", re.IGNORECASE | re.ASCII)
 _IDENTIFICATION = "/auth/"
 """Beginning of the paths of the auth family, which only the hosted platform has (protocol section 3)."""
 _NOT_THE_TOKEN = "It hides the platform's error page and says nothing about the token: "  # noqa: S105  # a sentence
-_NO_IDENTIFICATION = (
-    f"{_NOT_THE_TOKEN}this platform does not offer identification links, as platforms built from the open source do "
+_NO_IDENTIFICATION = _NOT_THE_TOKEN + (
+    "this platform does not offer identification links, as platforms built from the open source do "
     "not; use the hosted platform, or check base_url"
 )
-_LIMITED = (
-    f"{_NOT_THE_TOKEN}the rate limit, a token of more than 64 characters, or a fault inside the operation, may be "
+_LIMITED = _NOT_THE_TOKEN + (
+    "the rate limit, a token of more than 64 characters, or a fault inside the operation, may be "
     "behind it; send fewer calls per second (rate_limit), and set operator_account, if it is not set, with which the "
     "platform reports the cause"
 )
-_UNKNOWN_OPERATION = (
-    f"{_NOT_THE_TOKEN}the operation does not exist on this platform or its path is mistyped, the token has more than "
+_UNKNOWN_OPERATION = _NOT_THE_TOKEN + (
+    "the operation does not exist on this platform or its path is mistyped, the token has more than "
     "64 characters, or the operation failed inside; check the path, and set operator_account, if it is not set, with "
     "which the platform reports such failures"
 )

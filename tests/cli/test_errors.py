@@ -106,7 +106,7 @@ def test_missing_options(arguments: list[str], text: str, capsys: pytest.Capture
             "命令“onboard purge”的参数 --finished-before 缺少值。",
         ),
         (["completion", "tcsh"], 2, "SHELL 的值“tcsh”无效。可选值："),
-        (["contract", "wait", "a", "b"], 2, "多余的参数：['b']。"),
+        (["contract", "wait", "a", "b"], 2, "多余的参数：b"),
         (["link", "--company-name", "a", "--company-name", "b"], 2, "--company-name 重复指定。"),
         (["link"], 2, "请指定企业：至少给出 --company-name，"),
         (["link", "--file", "no-such-file"], 2, "--file no-such-file: 文件或目录不存在"),

@@ -66,6 +66,15 @@ def test_orders(order: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert [each["orderStatus"] for each in json.loads(document)["orders"]] == [1]
 
 
+def test_orders_in_chinese(order: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """States have their Chinese, with the value of the platform in brackets."""
+    assert run(["sandbox", "orders", "--lang", "zh"]) == 0
+    assert run(["sandbox", "complete", order, "--lang", "zh"]) == 0
+    listed, changed = capsys.readouterr().out.splitlines()
+    assert listed.split() == [order, "待认证（NEW）", "row-1", "甲"]
+    assert changed.split() == [order, "已认证（IDENTIFIED，1）"]
+
+
 def test_resend(order: str, running: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """The newest notification is sent once more, with a fault on request."""
     assert run(["sandbox", "resend", order]) == 1

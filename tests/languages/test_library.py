@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 
-from kfq_async.errors import ApiError, KfqError, RunPaused, SourceError
+from kfq_async.contracts.lifecycle import find_addition_obstacle, find_stuck
+from kfq_async.errors import (
+    ApiError,
+    ContractCompleted,
+    ContractStuck,
+    ContractUnfinished,
+    HiddenErrorPage,
+    KfqError,
+    OutcomeUnknown,
+    RunPaused,
+    SourceError,
+    TasksUnavailable,
+    TotalTimeout,
+)
 from kfq_async.languages import catalogue_for
+from kfq_async.models.contracts import ContractStatus, ContractTask, ContractTasks
 from kfq_async.models.identity import CorpIdentInfo, CorpIdentLinkRequest, OprIdentInfo
 from kfq_async.onboarding.failures import systemic_failure_advice
 from kfq_async.onboarding.input.mapping import FIELDS, Columns
@@ -15,8 +31,14 @@ from kfq_async.onboarding.input.remarks import remark_error
 from kfq_async.onboarding.input.validation import validate
 from kfq_async.protocol.codes import classify_code
 from kfq_async.protocol.envelope import Envelope, EnvelopeKind
+from kfq_async.protocol.responses import HttpResponse, read_response
+from kfq_async.resources.auth import CORP_IDENT_LINK
+from kfq_async.resources.contracts import CONTRACT_TASKS
 from kfq_async.sandbox.faults import FAULT_KINDS
 from kfq_async.sandbox.quirks import QUIRKS
+
+if TYPE_CHECKING:
+    from kfq_async.protocol.operation import Operation
 
 translate = catalogue_for("zh").translate
 ENGLISH = re.compile("[a-z]+ [a-z]+ [a-z]+")
@@ -156,3 +178,52 @@ def test_pause() -> None:
 def test_any_text(text: str) -> None:
     """Nested and long texts, and those with braces, stay as they are."""
     assert translate(text) == text
+
+
+HIDDEN_PAGE = '{"code": 401, "message": "应用Token失效，请重新获取", "success": true}'.encode()
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [CORP_IDENT_LINK, CONTRACT_TASKS, evolve(CONTRACT_TASKS, rate_limited=not CONTRACT_TASKS.rate_limited)],
+    ids=lambda each: each.path,
+)
+def test_hidden_error_page(operation: Operation[Any, Any]) -> None:
+    """The hidden error page is explained in Chinese, also in a pause and where the outcome is unknown."""
+    error = read_response(HttpResponse(401, {}, HIDDEN_PAGE), operation, "https://h.example/resrun-paas")
+    assert isinstance(error, HiddenErrorPage)
+    advice = systemic_failure_advice(error)
+    assert advice is not None
+    for shown in (error, OutcomeUnknown(error), RunPaused(error, advice), TasksUnavailable("1", error)):
+        text = translate(str(shown))
+        assert "与令牌无关：" in text
+        assert not ENGLISH.search(text)
+
+
+def contract_tasks(status: ContractStatus, count: int = 0) -> ContractTasks:
+    """Return the tasks of a contract in a state, with a number of open ones."""
+    task = ContractTask(task_id="1", task_type="SIGN", party_type="PERSONAL")
+    return ContractTasks(status=status, todo_task_list=(task,) * count)
+
+
+@pytest.mark.parametrize("status", list(ContractStatus))
+def test_states_of_contracts(status: ContractStatus) -> None:
+    """Each error about the state of a contract has its Chinese."""
+    tasks = contract_tasks(status)
+    found = [
+        find_stuck("1", tasks),
+        find_addition_obstacle("1", tasks, revive=False),
+        ContractCompleted("1", tasks),
+        ContractStuck("the contract stays in START", contract_id="1", tasks=tasks),
+        *(ContractUnfinished("1", contract_tasks(status, count)) for count in (0, 1, 2)),
+        TotalTimeout.of_wait(5.0, tasks, None),
+        TotalTimeout.of_wait(5.0, None, KfqError("the response was cut short")),
+    ]
+    errors = [error for error in found if error is not None]
+    assert [text for error in errors if ENGLISH.search(text := translate(str(error)))] == []
+
+
+def test_problems_of_results() -> None:
+    """Each problem of a result is translated, with its path."""
+    text = "required key missing @ $.result.a; expected a string, not a number @ $.result.b"
+    assert translate(text) == "缺少必填字段 @ $.result.a；应为字符串，而不是数字 @ $.result.b"

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from kfq_async.cli.contract.results import print_failure
-from kfq_async.cli.options import ConnectionOptions, UsageError
+from kfq_async.cli.options import CallOptions, UsageError
 from kfq_async.errors import EncodeError, KfqError
 from kfq_async.session import AsyncSession
 
 __all__ = ["run_call"]
 
 
-def run_call(connection: ConnectionOptions, call: Callable[[AsyncSession], Awaitable[int]]) -> int:
+def run_call(connection: CallOptions, call: Callable[[AsyncSession], Awaitable[int]]) -> int:
     """Call the platform with a session, and return the exit status of ``call``, or that of its error.
 
     Raises:
@@ -25,13 +25,11 @@ def run_call(connection: ConnectionOptions, call: Callable[[AsyncSession], Await
     except EncodeError as error:
         raise UsageError(str(error)) from None
     except KfqError as error:
-        return print_failure(error, as_json=connection.json_)
+        return print_failure(error, as_json=connection.json_, show_message=connection.show_message)
     except ValueError as error:  # invalid option
         raise UsageError(str(error)) from None
 
 
-async def _within_session(
-    connection: ConnectionOptions, token: str, call: Callable[[AsyncSession], Awaitable[int]]
-) -> int:
+async def _within_session(connection: CallOptions, token: str, call: Callable[[AsyncSession], Awaitable[int]]) -> int:
     async with connection.create_session(token) as session:
         return await call(session)

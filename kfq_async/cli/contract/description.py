@@ -30,7 +30,7 @@ __all__ = ["DraftOptions", "build_request"]
 _KEYWORD = re.compile(r"(.+)@(first|last|every)(?:([+-]\d{1,4})(?:,([+-]?\d{1,4}))?)?", re.DOTALL)
 _PAGE = re.compile(r"@(\d{1,5}):(\d{1,5}(?:\.\d+)?),(\d{1,5}(?:\.\d+)?)")
 _HITS: dict[str, Hit] = {"first": "first", "last": "last", "every": "every"}
-Texts = Annotated[tuple[str, ...], Parameter(negative=())]
+Texts = Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)]
 
 
 def _as_masked(values: Texts) -> tuple[str, ...]:  # attrs takes the annotation for the field

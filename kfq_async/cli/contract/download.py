@@ -9,7 +9,7 @@ from rich.console import Console
 from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.results import ContractExit, print_values
 from kfq_async.cli.contract.transfers import TransferBar
-from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Contact, Flag
+from kfq_async.cli.options import DEFAULT_CALL, CallConnection, Contact, Flag
 from kfq_async.session import AsyncSession
 
 __all__ = ["download"]
@@ -22,7 +22,7 @@ def download(
     contact: Contact,
     to: str = ".",
     allow_unfinished: Flag = False,
-    connection: Connection = DEFAULT_CONNECTION,
+    connection: CallConnection = DEFAULT_CALL,
 ) -> int:
     """Download the documents of a complete contract: a PDF, or a ZIP of several.
 

@@ -13,7 +13,7 @@ from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.description import DraftOptions, build_request
 from kfq_async.cli.contract.results import ContractExit, print_tasks, print_values
 from kfq_async.cli.contract.transfers import TransferBar
-from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Flag, UsageError
+from kfq_async.cli.options import DEFAULT_CALL, CallConnection, Flag, UsageError
 from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.documents import PdfError, PdfProblem, UnreadText, read_layout
 from kfq_async.languages import gettext, translate
@@ -36,7 +36,7 @@ def draft(
     options: Annotated[DraftOptions, Parameter(name="*")] = DEFAULT_DRAFT,
     send: Flag = False,
     dry_run: Flag = False,
-    connection: Connection = DEFAULT_CONNECTION,
+    connection: CallConnection = DEFAULT_CALL,
 ) -> int:
     """Upload a document, and create a contract of it; with --send, start it.
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.results import ContractExit, print_values
-from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Contact, Flag, UsageError
+from kfq_async.cli.options import DEFAULT_CALL, CallConnection, Contact, Flag, UsageError
 from kfq_async.languages import gettext
 from kfq_async.session import AsyncSession
 
@@ -24,7 +24,7 @@ def link(
     party_name: str | None = None,
     no_login: Flag = False,
     hours: float | None = None,
-    connection: Connection = DEFAULT_CONNECTION,
+    connection: CallConnection = DEFAULT_CALL,
 ) -> int:
     """Print a link to a contract for one person.
 

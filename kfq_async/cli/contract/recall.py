@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.results import ContractExit, print_tasks
-from kfq_async.cli.options import DEFAULT_CONNECTION, Connection
+from kfq_async.cli.options import DEFAULT_CALL, CallConnection
 from kfq_async.session import AsyncSession
 
 __all__ = ["recall"]
 
 
-def recall(contract_id: str, /, *, connection: Connection = DEFAULT_CONNECTION) -> int:
+def recall(contract_id: str, /, *, connection: CallConnection = DEFAULT_CALL) -> int:
     """Withdraw a contract that is being signed, filled in or approved, and print its state afterwards.
 
     Exit status 5: the contract has become complete, or ended otherwise, in the same moment. One that had ended before

@@ -7,7 +7,8 @@ from enum import IntEnum
 
 from rich.console import Console
 
-from kfq_async.cli.terminal import print_error, print_json, print_line
+from kfq_async.cli.failures import print_call_error
+from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.errors import (
     ApiError,
     ContractStateError,
@@ -43,12 +44,13 @@ def print_tasks(contract_id: str, tasks: ContractTasks, *, as_json: bool) -> Non
         open_tasks = [_task_values(task) for task in tasks.todo_task_list]
         print_json({"contractId": contract_id, "status": tasks.status, "tasks": open_tasks})
         return
-    print_values({"contractId": contract_id, "status": tasks.status})
+    print_values({gettext("contractId"): contract_id, gettext("status"): translate(tasks.status)})
     console = Console(highlight=False)
     for task in tasks.todo_task_list:
         party = task.party
+        kind = [name for name in (task.task_type, task.party_type) if name]
         who = [task.party_name] if party is None else [party.name, party.contact]
-        parts = [task.task_type, task.party_type, *who, f"({task.task_id})"]
+        parts = [*map(translate, kind), *who, f"({task.task_id})"]
         text = gettext("open task: {task}", task=" ".join(part for part in parts if part))
         print_line(console, text)
 
@@ -63,7 +65,7 @@ def print_values(values: Mapping[str, str], *, as_json: bool = False) -> None:
         print_line(console, f"{name}: {printable(value)}")
 
 
-def print_failure(error: KfqError, *, as_json: bool) -> ContractExit:
+def print_failure(error: KfqError, *, as_json: bool, show_message: bool = False) -> ContractExit:
     """Print an error, and return the exit status for it."""
     if as_json:
         values: dict[str, object] = {
@@ -77,7 +79,7 @@ def print_failure(error: KfqError, *, as_json: bool) -> ContractExit:
             values["status"] = error.tasks.status
         print_json(values)
     else:
-        print_error(f"{type(error).__name__}: {translate(error)}")
+        print_call_error(error, show_message=show_message)
     match error:
         case ContractStuck():
             return ContractExit.STUCK

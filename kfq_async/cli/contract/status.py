@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.results import ContractExit, print_tasks
-from kfq_async.cli.options import DEFAULT_CONNECTION, Connection
+from kfq_async.cli.options import DEFAULT_CALL, CallConnection
 from kfq_async.session import AsyncSession
 
 __all__ = ["status"]
 
 
-def status(contract_id: str, /, *, connection: Connection = DEFAULT_CONNECTION) -> int:
+def status(contract_id: str, /, *, connection: CallConnection = DEFAULT_CALL) -> int:
     """Print the state of a contract and its open tasks.
 
     Parameters

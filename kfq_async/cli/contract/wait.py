@@ -9,7 +9,7 @@ from rich.console import Console
 
 from kfq_async.cli.contract.connection import run_call
 from kfq_async.cli.contract.results import ContractExit, print_tasks
-from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, Flag
+from kfq_async.cli.options import DEFAULT_CALL, CallConnection, Flag
 from kfq_async.languages import gettext
 from kfq_async.models.contracts import ContractStatus
 from kfq_async.session import AsyncSession
@@ -24,7 +24,7 @@ def wait(
     until: Annotated[tuple[ContractStatus, ...], Parameter(negative=())] = (ContractStatus.COMPLETED,),
     total: float | None = None,
     auto_finish: Flag = False,
-    connection: Connection = DEFAULT_CONNECTION,
+    connection: CallConnection = DEFAULT_CALL,
 ) -> int:
     """Wait until a contract is complete, and print its state.
 

@@ -6,7 +6,9 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator
+from typing import Annotated
 
+from cyclopts import Parameter
 from yarl import URL
 
 from kfq_async.cli.doctor.checks import (
@@ -48,7 +50,7 @@ PROXY_REMEDY = "correct --proxy, or the variable of the environment"
 
 def doctor(
     *,
-    hook: str | None = None,
+    hook: Annotated[str | None, Parameter(name=("--hook", "--callback-url"))] = None,
     timeout: float = 10.0,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:

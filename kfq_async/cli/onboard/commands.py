@@ -28,7 +28,7 @@ from kfq_async.cli.onboard.run import INTERRUPTED, OnboardRun, RunFiles, dry_run
 from kfq_async.cli.options import DEFAULT_CONNECTION, Connection, ConnectionOptions, Flag, JsonOutput, UsageError
 from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.errors import OnboardingError
-from kfq_async.languages import gettext, ngettext
+from kfq_async.languages import gettext, ngettext, translate
 from kfq_async.onboarding import SqliteLedger, default_output
 from kfq_async.onboarding.input.csv import escape_formula
 from kfq_async.redaction import printable
@@ -65,7 +65,7 @@ def onboard(
     console = Console(stderr=True, highlight=False)
     run = _configure(source, options, reading, connection, console)
     for notice in run.source.notices:
-        print_line(console, notice, style="dim")
+        print_line(console, translate(notice), style="dim")
     try:
         return dry_run(run) if options.dry_run else run.start()
     except OnboardingError as error:

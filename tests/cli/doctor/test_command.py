@@ -132,7 +132,7 @@ def test_wrong_paths(
 
 def test_no_connection(output: pytest.CaptureFixture[str]) -> None:
     """A server that does not listen fails with the cause and a remedy, and so does a hook."""
-    checks = diagnose(output, "--base-url", NOWHERE, "--hook", "http://127.0.0.1:1/hook")
+    checks = diagnose(output, "--base-url", NOWHERE, "--callback-url", "http://127.0.0.1:1/hook")
     assert "ECONNREFUSED" in checks["connection"]["finding"]
     assert "--trust-env" in checks["connection"]["remedy"]
     assert statuses(checks)["clock"] == "unknown"
