@@ -433,10 +433,16 @@ MESSAGES: Mapping[str, str] = {
     ),
     (
         "Fault to inject, repeatable: `KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]`, such as "
-        "`delay:0.3@0.05`, `lose-response*2` or `502/acted`. --faults lists the kinds."
+        "`delay:0.3@0.05`, `lose-response*2`, `502/acted` or `503:2*1@0.5`. --faults lists the kinds; `code-41003` "
+        "and `internal-510` stand for any error code of 3 to 6, and of 3 digits. Some kinds allow neither /acted nor "
+        "/unacted. SECONDS is 0 or more, TIMES a whole number from 0 on, PROBABILITY from 0 to 1. Faults with TIMES "
+        "and no PROBABILITY take turns; all others are drawn independently, and a request can meet several."
     ): (
         "要注入的故障，可重复：`KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]`，例如 `delay:0.3@0.05`、"
-        "`lose-response*2` 或 `502/acted`。可用 --faults 列出全部类型。"
+        "`lose-response*2`、`502/acted` 或 `503:2*1@0.5`。可用 --faults 列出全部类型；`code-41003` 与 `internal-510` "
+        "代表任意错误码，前者 3 至 6 位，后者 3 位。部分类型不允许 /acted 与 /unacted。SECONDS 为不小于 0 的秒数，"
+        "TIMES 为不小于 0 的整数，PROBABILITY 为 0 至 1 的概率。带 TIMES 而不带 PROBABILITY 的故障依次生效，其余各自独"
+        "立抽取，一个请求可能遇到多个故障。"
     ),
     "Seed of the faults and of the quirk `collisions`, which are drawn in the order in which requests arrive.": (
         "故障与 `collisions` 缺陷的随机种子，按请求到达顺序抽取。"
@@ -446,11 +452,12 @@ MESSAGES: Mapping[str, str] = {
         "(default: every business line, account and seal is taken for known)."
     ): ("描述私有化部署平台的企业、令牌、账号、印章与业务线的 JSON 文件（默认：任何业务线、账号与印章均视为已存在）。"),
     (
-        "Refuse undocumented fields and mistyped values, so that a typo fails here first (default: only without "
-        "--fixtures; otherwise they are ignored and converted, as the platform does)."
+        "Refuse undocumented fields and values, malformed URLs and accounts, and what the platform would silently "
+        "drop, so that a mistake fails here first (default: only without --fixtures; otherwise the answer is that of "
+        "the platform, which ignores and converts)."
     ): (
-        "拒绝未记载的字段与类型错误的值，使拼写错误先在此暴露（默认：仅在不使用 --fixtures 时；否则与平台一样忽略或转"
-        "换）。"
+        "拒绝未记载的字段与取值、格式错误的网址与账号，以及平台会静默丢弃的内容，使错误先在此暴露（默认：仅在不使用 "
+        "--fixtures 时；否则与平台的响应一致，即忽略或转换）。"
     ),
     (
         "Response to a call beyond the rate limit: `internal` (envelope B, 500), `api` (envelope A, 999999), or "

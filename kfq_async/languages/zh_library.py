@@ -352,9 +352,6 @@ TEXTS: Mapping[str, str] = {
     "{file} does not hold {count} bytes as hexadecimal digits: restore it": (
         "{file} 的内容不是 {count} 字节的十六进制数：请恢复该文件"
     ),
-    "{file} is missing: restore it, since the ledger recognises no company without it": (
-        "缺少 {file}：没有它台账无法识别任何企业，请恢复该文件"
-    ),
     # What a ledger is bound to
     "{ledger} has the {name} {recorded}, not {value}: {advice}": (
         "{ledger} 的{name}为 {recorded}，而不是 {value}：{advice}"
@@ -949,6 +946,9 @@ TEXTS: Mapping[str, str] = {
 """Chinese by English text, as it stands in the source; placeholders stand for values, which are translated in turn."""
 
 COMPOSED: Mapping[str, str] = {
+    "{file} is missing: restore it, since the ledger recognises no company without it": (
+        "缺少 {file}：没有它台账无法识别任何企业，请恢复该文件"
+    ),
     "has a character that no credit code has; correct it": "含统一社会信用代码中不会出现的字符，请更正",
     "has a character that no identity document has; correct it": "含证件号码中不会出现的字符，请更正",
     "has a character that no bank card number has; correct it": "含银行卡号中不会出现的字符，请更正",
