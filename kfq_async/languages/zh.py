@@ -21,6 +21,7 @@ MESSAGES: Mapping[str, str] = {
     "remedy: {remedy}": "处理办法：{remedy}",
     "warning: {text}": "警告：{text}",
     "row {row}: {reason}": "第 {row} 行：{reason}",
+    "{option} {value}: {problem}": "{option} {value}：{problem}",
     "{file} is not a file": "{file} 不是文件",
     "it is not UTF-8": "不是 UTF-8",
     "{name} must hold hexadecimal digits, two per byte": "{name} 必须为十六进制，每字节两位",
@@ -229,6 +230,12 @@ MESSAGES: Mapping[str, str] = {
         "--column 的格式应为 字段=表头，例如 company_name=甲方，而不是 {pair}"
     ),
     "--page, --notify or {variable}: {error}": "--page、--notify 或 {variable}：{error}",
+    "{name} is not set: generate a secret with {command}, and keep it, since later runs need the same one": (
+        "未设置 {name}：请用 {command} 生成密钥并妥善保存，之后的运行须使用同一密钥"
+    ),
+    "the ledger's callback URLs need {variable}, which is not set: set it as in the last run": (
+        "台账中的回调地址需要 {variable}，但未设置：请设为与上次运行相同的值"
+    ),
     "the ledger's callback URLs need {variable}; {error}": "台账中的回调地址需要 {variable}；{error}",
     "{folder} holds several ledgers ({names}); name one of them, or a new one, by --ledger": (
         "{folder} 中有多个台账（{names}）；请用 --ledger 指定其一，或指定新台账"
@@ -292,7 +299,7 @@ MESSAGES: Mapping[str, str] = {
     "linked companies: {counts}": "已获链接的企业：{counts}",
     "last run: {began} to {ended}": "上次运行：{began} 至 {ended}",
     "now (in progress, or killed)": "现在（进行中，或已被强制终止）",
-    "invalid rows, never sent: {rows}": "数据无效、从未发送的行：{rows}",
+    "invalid, never sent: row {rows}": "数据无效、从未发送：第 {rows} 行",
     "links: {out}": "链接：{out}",
     "report: {path}": "报告：{path}",
     "row {row}: {state}: {reason}": "第 {row} 行：{state}：{reason}",

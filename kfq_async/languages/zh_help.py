@@ -433,16 +433,16 @@ MESSAGES: Mapping[str, str] = {
     ),
     (
         "Fault to inject, repeatable: `KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]`, such as "
-        "`delay:0.3@0.05`, `lose-response*2`, `502/acted` or `503:2*1@0.5`. --faults lists the kinds; `code-41003` "
-        "and `internal-510` stand for any error code of 3 to 6, and of 3 digits. Some kinds allow neither /acted nor "
+        "`delay:0.3@0.05`, `lose-response*2`, `502/acted` or `503:2*1@0.5`. --faults lists the kinds; `code-41003` and "
+        "`internal-510` stand for any error code of 3 to 6, and of 3 digits. Some kinds allow neither /acted nor "
         "/unacted. SECONDS is 0 or more, TIMES a whole number from 0 on, PROBABILITY from 0 to 1. Faults with TIMES "
         "and no PROBABILITY take turns; all others are drawn independently, and a request can meet several."
     ): (
         "要注入的故障，可重复：`KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]`，例如 `delay:0.3@0.05`、"
-        "`lose-response*2`、`502/acted` 或 `503:2*1@0.5`。可用 --faults 列出全部类型；`code-41003` 与 `internal-510` "
-        "代表任意错误码，前者 3 至 6 位，后者 3 位。部分类型不允许 /acted 与 /unacted。SECONDS 为不小于 0 的秒数，"
-        "TIMES 为不小于 0 的整数，PROBABILITY 为 0 至 1 的概率。带 TIMES 而不带 PROBABILITY 的故障依次生效，其余各自独"
-        "立抽取，一个请求可能遇到多个故障。"
+        "`lose-response*2`、`502/acted` 或 `503:2*1@0.5`。可用 --faults 列出全部类型；`code-41003` 与 `internal-510` 分"
+        "别代表任意 3 至 6 位与 3 位错误码。部分类型不支持 /acted 与 /unacted。SECONDS 不小于 0，TIMES 为不小于 0 的整"
+        "数，PROBABILITY 为 0 至 1。指定 TIMES 而未指定 PROBABILITY 的故障依次生效，其余独立随机抽取，一个请求可能遇到"
+        "多个故障。"
     ),
     "Seed of the faults and of the quirk `collisions`, which are drawn in the order in which requests arrive.": (
         "故障与 `collisions` 缺陷的随机种子，按请求到达顺序抽取。"

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from kfq_async.cli.options import UsageError
 from kfq_async.cli.progress import join_counts
-from kfq_async.languages import gettext
+from kfq_async.languages import gettext, ngettext
 from kfq_async.models.fields import new_id
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.onboarding import Entry, SqliteLedger, State
@@ -77,7 +77,13 @@ def _last_run_lines(last: dict[str, Any]) -> list[str]:
             str(first) if first == end else f"{first}-{end}" for first, end in ranges[:MAX_LISTED_RANGES]
         )
         more = " \N{HORIZONTAL ELLIPSIS}" if len(ranges) > MAX_LISTED_RANGES else ""
-        lines.append(gettext("invalid rows, never sent: {rows}", rows=f"{listed}{more}"))
+        text = ngettext(
+            "invalid, never sent: row {rows}",
+            "invalid, never sent: rows {rows}",
+            sum(end - first + 1 for first, end in ranges),
+            rows=f"{listed}{more}",
+        )
+        lines.append(text)
     return lines
 
 

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 SECRET_VARIABLE = "KFQ_CALLBACK_SECRET"  # noqa: S105  # name of an environment variable
+SECRET_COMMAND = 'python3 -c "import secrets; print(secrets.token_hex(32))"'  # noqa: S105  # generates one
 LOOPBACK_CONCURRENCY = 50
 """Default concurrency for a sandbox on this machine, which has no other users."""
 _SECONDS = {"": 1, "s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
@@ -180,6 +181,14 @@ def check_callback_options(page: str | None, notify: str | None) -> None:
 def parse_callback_secrets() -> list[bytes]:
     """Return the secrets of the environment, hexadecimal and separated by commas; the first one signs."""
     text = MaskedStr(os.environ.get(SECRET_VARIABLE, ""))
+    if not text:
+        raise UsageError(
+            gettext(
+                "{name} is not set: generate a secret with {command}, and keep it, since later runs need the same one",
+                name=SECRET_VARIABLE,
+                command=SECRET_COMMAND,
+            )
+        )
     try:
         return [MaskedBytes(bytes.fromhex(secret)) for secret in text.split(",")]
     except ValueError:
