@@ -826,6 +826,7 @@ TEXTS: Mapping[str, str] = {
         "提供合同，不提供认证链接，与私有化部署的开源版一致"
     ),
     "no response tells the platform's time": "没有响应带平台时间",
+    "the platform's clock agrees with that of this machine": "平台时钟与本机一致",
     "the platform's clock is {seconds} s {direction}": "平台时钟{direction} {seconds} 秒",
     "ahead": "快",
     "behind": "慢",
