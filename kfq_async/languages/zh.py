@@ -82,7 +82,7 @@ MESSAGES: Mapping[str, str] = {
     "counts from the start of {run}, {shift:.1f} pt before the keyword": (
         "从“{run}”的起点算起，位于关键字之前 {shift:.1f} 点"
     ),
-    "signature": "签名",
+    "signature": "签字",
     "seal": "印章",
     "date": "日期",
     "cross-page seal": "骑缝章",

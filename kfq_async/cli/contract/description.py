@@ -67,7 +67,7 @@ class DraftOptions:
     manual_seal
         Let the operator apply the seal on the signing page, and not the platform at once.
     chop
-        Cross-page seal (骑缝签) of your company: its distance in points from the top of the pages.
+        Cross-page seal (骑缝章) of your company: its distance in points from the top of the pages.
     signer
         Person who signs, as NAME:CONTACT, repeatable; they sign in this sequence, after your company.
     sign
