@@ -292,6 +292,13 @@ MESSAGES: Mapping[str, str] = {
     "{token}, new to the ledger": "{token}，首次用于该台账",
     "to send": "待发送",
     "{count} companies: {counts}": "企业 {count} 家：{counts}",
+    (
+        "1 company got its link without the callback URLs, so no notification about it will come; for a new order "
+        "with them, run kfq onboard reissue {ledger} --key KEY, then run the same command again"
+    ): (
+        "有 {count} 家企业获得链接时未带回调地址，不会收到其通知；如需带上，请运行 kfq onboard reissue {ledger} --key "
+        "KEY，然后再次运行同一命令申请新订单"
+    ),
     "{count} companies: {counts}; nothing was sent": "企业 {count} 家：{counts}；未发送任何请求",
     "{count} companies: {counts}; {sent} sent in {seconds:.1f} s": (
         "企业 {count} 家：{counts}；用时 {seconds:.1f} 秒，发送 {sent} 个请求"

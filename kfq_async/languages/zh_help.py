@@ -13,6 +13,7 @@ MESSAGES: Mapping[str, str] = {
     # General
     "Usage: ": "用法：",
     "COMMAND": "命令",
+    "[COMMAND]": "[命令]",
     "[OPTIONS]": "[选项]",
     "Commands": "命令",
     "Arguments": "参数",

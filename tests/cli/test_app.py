@@ -25,7 +25,7 @@ def test_help_keeps_asterisks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert app.run(["sandbox", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "KIND[/acted|/unacted][:SECONDS][*TIMES][@PROBABILITY]" in shown
-    assert "such as delay:0.3@0.05, lose-response*2 or 502/acted. --faults " in shown
+    assert "such as delay:0.3@0.05, lose-response*2, 502/acted or 503:2*1@0.5. --faults " in shown
     assert app.run(["demo", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "loses the responses of others that it has executed." in shown

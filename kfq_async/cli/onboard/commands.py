@@ -39,7 +39,7 @@ Reading = Annotated[SourceOptions, Parameter(name="*")]
 READ_AS_DETECTED = SourceOptions()
 MAX_LISTED_ROWS = 20
 
-app: App = App(name="onboard")
+app: App = App(name="onboard", usage="kfq onboard [COMMAND] [OPTIONS] SOURCE")
 
 
 @app.default
