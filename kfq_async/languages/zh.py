@@ -216,6 +216,7 @@ MESSAGES: Mapping[str, str] = {
     "Invalid rows": "数据无效的行",
     "none": "无",
     "other": "其他状态",
+    "row {rows}": "第 {rows} 行",
     "and {count:,} more": "另有 {count:,} 行",
     # kfq onboard
     "the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN, or use --dry-run": (
