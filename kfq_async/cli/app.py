@@ -49,7 +49,7 @@ app.command(demo)
 app.command(doctor)
 app.command(link)
 app.command(onboard)
-sandbox_app: App = App(name="sandbox")
+sandbox_app: App = App(name="sandbox", usage="kfq sandbox [COMMAND] [OPTIONS]")
 sandbox_app.default(sandbox)
 for _command in COMMANDS:
     sandbox_app.command(_command)

@@ -20,7 +20,7 @@ __all__ = ["HELP_FORMAT", "HelpFormatter"]
 HELP_FORMAT: Literal["markdown"] = "markdown"
 
 
-_PLACEHOLDERS = frozenset({"COMMAND", "[OPTIONS]"})
+_PLACEHOLDERS = frozenset({"COMMAND", "[COMMAND]", "[OPTIONS]"})
 """Words of the usage line that are no command, option or argument."""
 
 

@@ -12,13 +12,13 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 from urllib.parse import parse_qs
 
 from attrs import field, frozen
-from redis.asyncio import Redis
 
 import kfq_async as kfq
 from kfq_async.callbacks import Purpose
@@ -159,6 +159,8 @@ class CompanyService:
     def _make_store(self) -> kfq.MemoryStore | RedisStore:
         if self._redis_url is None:
             return kfq.MemoryStore()
+        from redis.asyncio import Redis  # noqa: PLC0415  # not installed without the extra
+
         client = Redis.from_url(self._redis_url, socket_timeout=2, socket_connect_timeout=2)
         self._stack.push_async_callback(client.aclose)
         return RedisStore(client)
@@ -262,6 +264,8 @@ def parse_arguments(framework: str) -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.workers > 1 and not arguments.redis:
         parser.error("--workers needs --redis: without a shared store, duplicates reach several workers")
+    if arguments.redis and find_spec("redis") is None:
+        parser.error("--redis needs the package redis: run pip install 'kfq-async[redis]'")
     return arguments
 
 

@@ -22,6 +22,7 @@ MESSAGES: Mapping[str, str] = {
     "remedy: {remedy}": "处理办法：{remedy}",
     "warning: {text}": "警告：{text}",
     "row {row}: {reason}": "第 {row} 行：{reason}",
+    "{option} {value}: {problem}": "{option} {value}：{problem}",
     "{file} is not a file": "{file} 不是文件",
     "it is not UTF-8": "不是 UTF-8",
     "{name} must hold hexadecimal digits, two per byte": "{name} 必须为十六进制，每字节两位",
@@ -82,7 +83,7 @@ MESSAGES: Mapping[str, str] = {
     "counts from the start of {run}, {shift:.1f} pt before the keyword": (
         "从“{run}”的起点算起，位于关键字之前 {shift:.1f} 点"
     ),
-    "signature": "签名",
+    "signature": "签字",
     "seal": "印章",
     "date": "日期",
     "cross-page seal": "骑缝章",
@@ -220,6 +221,7 @@ MESSAGES: Mapping[str, str] = {
     "Rows with warnings": "有警告的行",
     "none": "无",
     "other": "其他状态",
+    "row {rows}": "第 {rows} 行",
     "and {count:,} more": "另有 {count:,} 行",
     # kfq onboard
     "the appAuthToken is missing; give --token or set KFQ_APP_AUTH_TOKEN, or use --dry-run": (
@@ -234,6 +236,12 @@ MESSAGES: Mapping[str, str] = {
         "--column 的格式应为 字段=表头，例如 company_name=甲方，而不是 {pair}"
     ),
     "--page, --notify or {variable}: {error}": "--page、--notify 或 {variable}：{error}",
+    "{name} is not set: generate a secret with {command}, and keep it, since later runs need the same one": (
+        "未设置 {name}：请用 {command} 生成密钥并妥善保存，之后的运行须使用同一密钥"
+    ),
+    "the ledger's callback URLs need {variable}, which is not set: set it as in the last run": (
+        "台账中的回调地址需要 {variable}，但未设置：请设为与上次运行相同的值"
+    ),
     "the ledger's callback URLs need {variable}; {error}": "台账中的回调地址需要 {variable}；{error}",
     "{folder} holds several ledgers ({names}); name one of them, or a new one, by --ledger": (
         "{folder} 中有多个台账（{names}）；请用 --ledger 指定其一，或指定新台账"
@@ -312,6 +320,13 @@ MESSAGES: Mapping[str, str] = {
     "{token}, new to the ledger": "{token}，首次用于该台账",
     "to send": "待发送",
     "{count} companies: {counts}": "企业 {count} 家：{counts}",
+    (
+        "1 company got its link without the callback URLs, so no notification about it will come; for a new order "
+        "with them, run kfq onboard reissue {ledger} --key KEY, then run the same command again"
+    ): (
+        "有 {count} 家企业获得链接时未带回调地址，不会收到其通知；如需带上，请运行 kfq onboard reissue {ledger} --key "
+        "KEY，然后再次运行同一命令申请新订单"
+    ),
     "{count} companies: {counts}; nothing was sent": "企业 {count} 家：{counts}；未发送任何请求",
     "{count} companies: {counts}; {sent} sent in {seconds:.1f} s": (
         "企业 {count} 家：{counts}；用时 {seconds:.1f} 秒，发送 {sent} 个请求"
@@ -319,7 +334,7 @@ MESSAGES: Mapping[str, str] = {
     "linked companies: {counts}": "已获链接的企业：{counts}",
     "last run: {began} to {ended}": "上次运行：{began} 至 {ended}",
     "now (in progress, or killed)": "现在（进行中，或已被强制终止）",
-    "invalid rows, never sent: {rows}": "数据无效、从未发送的行：{rows}",
+    "invalid, never sent: row {rows}": "数据无效、从未发送：第 {rows} 行",
     "links: {out}": "链接：{out}",
     "report: {path}": "报告：{path}",
     "row {row}: {state}: {reason}": "第 {row} 行：{state}：{reason}",

@@ -13,6 +13,7 @@ MESSAGES: Mapping[str, str] = {
     # General
     "Usage: ": "用法：",
     "COMMAND": "命令",
+    "[COMMAND]": "[命令]",
     "[OPTIONS]": "[选项]",
     "Commands": "命令",
     "Arguments": "参数",
@@ -100,20 +101,20 @@ MESSAGES: Mapping[str, str] = {
     "The PDF.": "PDF 文件。",
     "Text to find; letter case and width count.": "要查找的文字，区分大小写与全角半角。",
     "Kind of mark: seal, sign (signature), date, or chop (cross-page seal).": (
-        "签章类型：seal 印章、sign 签名、date 日期、chop 骑缝章。"
+        "签章类型：seal 印章、sign 签字、date 日期、chop 骑缝章。"
     ),
     "Points to the right of the hit.": "相对命中位置向右偏移的点数。",
     "Points below the hit.": "相对命中位置向下偏移的点数。",
     "Width of the box in points, 10 to 120 (default: 112 for a signature, else 120).": (
-        "控件宽度，10 至 120 点（默认：签名 112，其余 120）。"
+        "控件宽度，10 至 120 点（默认：签字 112，其余 120）。"
     ),
     "Height of the box in points, 10 to 120 (default: 52 for a signature, 30 for a date, else 120).": (
-        "控件高度，10 至 120 点（默认：签名 52，日期 30，其余 120）。"
+        "控件高度，10 至 120 点（默认：签字 52，日期 30，其余 120）。"
     ),
     (
         "Size of the seal's or signature's picture in pixels, such as 240x120, whose proportions the mark keeps "
         "(default: a square one)."
-    ): ("印章或签名图片的像素尺寸，例如 240x120；签章保持其宽高比（默认按正方形）。"),
+    ): ("印章或签字图片的像素尺寸，例如 240x120；签章保持其宽高比（默认按正方形）。"),
     "Needs the extra preview. Exit status 1: the platform would refuse a position.": (
         "需安装可选依赖 preview。退出码 1：平台会拒绝某个签章位置。"
     ),
@@ -133,14 +134,14 @@ MESSAGES: Mapping[str, str] = {
     "Let the operator apply the seal on the signing page, and not the platform at once.": (
         "由经办人在签署页盖章，而非平台自动盖章。"
     ),
-    "Cross-page seal (骑缝签) of your company: its distance in points from the top of the pages.": (
-        "本企业的骑缝签：距页面顶端的点数。"
+    "Cross-page seal (骑缝章) of your company: its distance in points from the top of the pages.": (
+        "本企业的骑缝章：距页面顶端的点数。"
     ),
     "Person who signs, as NAME:CONTACT, repeatable; they sign in this sequence, after your company.": (
         "个人签署人，格式为 姓名:联系方式，可重复；在本企业之后按此顺序签署。"
     ),
     "Place of a signature, as for --seal: the first is that of the first signer, the second that of the second.": (
-        "签名位置，写法同 --seal：第一个对应第一位签署人，第二个对应第二位。"
+        "签字位置，写法同 --seal：第一个对应第一位签署人，第二个对应第二位。"
     ),
     "Whether keywords are found here, and sent as coordinates, or by the platform, as kfq contract find shows.": (
         "关键字由本机查找并以坐标提交（here），或交由平台查找（platform，结果见 kfq contract find）。"
@@ -159,7 +160,7 @@ MESSAGES: Mapping[str, str] = {
         "request(document) 返回 ContractDraftRequest。"
     ),
     "Size of the seals' and signatures' pictures in pixels, such as 240x120, whose proportions the marks keep.": (
-        "印章与签名图片的像素尺寸，例如 240x120；签章保持其宽高比。"
+        "印章与签字图片的像素尺寸，例如 240x120；签章保持其宽高比。"
     ),
     "HTML page to write, or a folder for one PNG a page (default: next to the PDF, NAME.preview.html).": (
         "输出的 HTML 文件，或存放每页 PNG 的目录（默认：PDF 旁的 NAME.preview.html）。"
@@ -220,7 +221,7 @@ MESSAGES: Mapping[str, str] = {
         "已存在或以 / 结尾时视为目录；否则视为文件，已存在则覆盖。"
     ),
     "Download a contract that is not complete, with the signatures made so far.": (
-        "允许下载未完成的合同，含目前已有的签名。"
+        "允许下载未完成的合同，含目前已有的签字与印章。"
     ),
     # kfq demo
     "Request identification links for a few hundred invented companies from a sandbox that injects faults.": (
@@ -312,7 +313,7 @@ MESSAGES: Mapping[str, str] = {
         "retried with the same id, and the others are sent for the first time. Exit status: 0 all linked, 1 some rows "
         "not linked, 2 usage error, 3 paused by a systemic failure (such as a refused token), 130 interrupted."
     ): (
-        "再次运行同一命令即可续传：已有链接的企业保留链接，可能已发出的请求以相同的请求标识重试，其余首次发送。退出码"
+        "再次运行同一命令即可续跑：已有链接的企业保留链接，可能已发出的请求以相同的请求标识重试，其余首次发送。退出码"
         "：0 全部获得链接，1 部分行没有链接，2 用法错误，3 因全局性故障暂停（如令牌失效），130 被中断。"
     ),
     "List the links of a ledger, one per line: row, key, order, status, link. Links are secrets.": (
@@ -465,8 +466,8 @@ MESSAGES: Mapping[str, str] = {
         "drop, so that a mistake fails here first (default: only without --fixtures; otherwise the answer is that of "
         "the platform, which ignores and converts)."
     ): (
-        "拒绝未记载的字段与取值、格式错误的网址与账号，以及平台会默默丢弃的内容，使错误先在此暴露（默认：仅在不使用 "
-        "--fixtures 时；否则与平台一样忽略或转换）。"
+        "拒绝未记载的字段与取值、格式错误的网址与账号，以及平台会静默丢弃的内容，使错误先在此暴露（默认：仅在不使用 "
+        "--fixtures 时；否则与平台的响应一致，即忽略或转换）。"
     ),
     (
         "Response to a call beyond the rate limit: `internal` (envelope B, 500), `api` (envelope A, 999999), or "

@@ -670,12 +670,15 @@ TEXTS: Mapping[str, str] = {
         "读取 PDF 需要 pdfminer.six；请运行 pip install 'kfq-async[pdf]'"
     ),
     "“{keyword}” was not found": "未找到“{keyword}”",
+    "{problem} in one line: on page {page} it is broken over two, so pass a part of it": (
+        "{problem}：它在第 {page} 页跨了两行，请改用其中一部分"
+    ),
     "page {number} does not exist: the document has {count}": "第 {number} 页不存在：文件共 {count} 页",
     "must have at most {limit} characters, not {length}": "最多 {limit} 个字符，而不是 {length} 个",
     "must not hold characters beyond the basic multilingual plane, such as emoji and rare names": (
         "不能含基本多文种平面之外的字符，例如表情符号与生僻字"
     ),
-    "must be after today in China: the day itself is not included": "须晚于今天（中国时间）：不含当日",
+    "must be after today in China: the day itself is not included": "须晚于今天（中国时间），不含当日",
     "is missing: session.accounts.business_lines lists the business lines": (
         "缺失：可用 session.accounts.business_lines 列出业务线"
     ),
@@ -686,10 +689,50 @@ TEXTS: Mapping[str, str] = {
     "an automatic seal needs a place: pass seal=document.keyword(...)": (
         "自动盖章需要指定位置：请传入 seal=document.keyword(...)"
     ),
+    "must name a party; with mode='rule' the business line prescribes the sender": (
+        "须至少指定一个签署方；mode='rule' 时发起方由业务线规定"
+    ),
     "must be one of {choices}": "应为 {choices} 之一",
     "must not be empty": "不能为空",
     "is missing": "缺失",
     # The sandbox, and its faults
+    "{fault} is not a fault such as 'delay:0.2@0.1' or 'lose-response*2': {reason}": (
+        "{fault} 不是有效的故障，格式应如 'delay:0.2@0.1' 或 'lose-response*2'：{reason}"
+    ),
+    "fault {fault} does not exist; the kinds are {kinds}": "没有故障 {fault}；可用类型：{kinds}",
+    "fault {fault} does not apply to notifications; those that do are {kinds}": (
+        "故障 {fault} 不适用于通知；适用的有 {kinds}"
+    ),
+    "fault {fault} is always {acted}": "故障 {fault} {acted}",
+    "acted on": "总是在执行之后发生",
+    "not acted on": "总是在不执行的情况下发生",
+    "{text} is neither 'acted' nor 'unacted'": "{text} 既不是 'acted' 也不是 'unacted'",
+    "seconds must be finite and 0 or more, not {seconds}": "SECONDS 应为不小于 0 的有限秒数，而不是 {seconds}",
+    "times must be 0 or more, not {times}": "TIMES 应不小于 0，而不是 {times}",
+    "probability must be between 0 and 1, not {probability}": "PROBABILITY 应为 0 至 1，而不是 {probability}",
+    "fixtures: {file} is not JSON: {error}": "--fixtures {file} 不是 JSON：{error}",
+    "fixtures: {file} does not have the form of fixtures: {problems}": (
+        "--fixtures {file} 的内容不符合要求：{problems}"
+    ),
+    "is already used at {path}": "与 {path} 重复",
+    "names a token that no developer has": "所指令牌不属于任何开发者",
+    "is the id of no business line": "不是任何业务线的 ID",
+    "is the id of no seal of this person": "不是该个人任何印章的 ID",
+    "is the contact of no member of this enterprise": "不是该企业任何成员的联系方式",
+    "is the id of no seal of this enterprise": "不是该企业任何印章的 ID",
+    "must be a day as yyyy-MM-dd": "应为 yyyy-MM-dd 格式的日期",
+    "must be a decimal integer as text": "应为以文本表示的十进制整数",
+    'applies to "mode": "rule" only': '仅适用于 "mode": "rule"',
+    "the public key is not an RSA key": "公钥不是 RSA 公钥",
+    "the public key has {count} bits; at least 1024 are required": "公钥为 {count} 位，至少应为 1024 位",
+    "a secret has {count} bytes, fewer than {least}: generate one with os.urandom(32)": (
+        "密钥只有 {count} 字节，少于 {least} 字节：请用 os.urandom(32) 生成"
+    ),
+    "{name} must be like https://your-domain.com/kfq/{same}": "{name} 的格式应如 https://your-domain.com/kfq/{same}",
+    "{name} must have neither query nor fragment: the platform's treatment of them is not documented": (
+        "{name} 不能含查询参数或片段：平台如何处理它们没有文档依据"
+    ),
+    "{name} must not hold a user name or password": "{name} 不能含用户名或密码",
     "order {order} does not exist": "订单 {order} 不存在",
     "order {order} does not exist, or has no notification yet": "订单 {order} 不存在，或尚无通知",
     "cannot {action} order {order}: it already has orderStatus {status}": (
@@ -898,6 +941,7 @@ TEXTS: Mapping[str, str] = {
         "提供合同，不提供认证链接，与私有化部署的开源版一致"
     ),
     "no response tells the platform's time": "没有响应带平台时间",
+    "the platform's clock agrees with that of this machine": "平台时钟与本机一致",
     "the platform's clock is {seconds} s {direction}": "平台时钟{direction} {seconds} 秒",
     "ahead": "快",
     "behind": "慢",
@@ -1118,14 +1162,34 @@ COMPOSED: Mapping[str, str] = {
     "has a character that no identity document has; correct it": "含证件号码中不会出现的字符，请更正",
     "has a character that no bank card number has; correct it": "含银行卡号中不会出现的字符，请更正",
     "{problem}, or 身份证": "{problem}，或“身份证”",
-    "{operation}: {text} [{phase}, 1 attempt]": "{operation}：{text}［{phase}，请求 1 次］",
-    "{operation}: {text} [{phase}, {count} attempts]": "{operation}：{text}［{phase}，请求 {count} 次］",
+    "{operation}: {text} [{phase}, 1 attempt]": "{operation}：{text}［{phase}，尝试 1 次］",
+    "{operation}: {text} [{phase}, 0 attempts]": "{operation}：{text}［{phase}］",
+    "{operation}: {text} [{phase}, {count} attempts]": "{operation}：{text}［{phase}，尝试 {count} 次］",
     "{operation}: {text} [{phase}, 1 attempt, uniqueCode {code}]": (
-        "{operation}：{text}［{phase}，请求 1 次，uniqueCode {code}］"
+        "{operation}：{text}［{phase}，尝试 1 次，uniqueCode {code}］"
     ),
     "{operation}: {text} [{phase}, {count} attempts, uniqueCode {code}]": (
-        "{operation}：{text}［{phase}，请求 {count} 次，uniqueCode {code}］"
+        "{operation}：{text}［{phase}，尝试 {count} 次，uniqueCode {code}］"
     ),
+    "the public key is protected by a password: decrypt it first": "公钥有密码保护：请先解密",
+    "the public key is neither PEM, nor bare base64 of DER, nor DER, of an RSA public key": (
+        "公钥不是 PEM、DER 的纯 base64 或 DER 格式的 RSA 公钥"
+    ),
+    "the private key is protected by a password: decrypt it first": "私钥有密码保护：请先解密",
+    "the private key is neither PEM, nor bare base64 of DER, nor DER, of an RSA private key": (
+        "私钥不是 PEM、DER 的纯 base64 或 DER 格式的 RSA 私钥"
+    ),
+    "{problem}; found instead: “{first}” on page {page}": "{problem}；近似内容：第 {page} 页“{first}”",
+    "{problem}; found instead: “{first}” on page {page}, “{second}” on page {page_2}": (
+        "{problem}；近似内容：第 {page} 页“{first}”，第 {page_2} 页“{second}”"
+    ),
+    "{problem}; found instead: “{first}” on page {page}, “{second}” on page {page_2}, “{third}” on page {page_3}": (
+        "{problem}；近似内容：第 {page} 页“{first}”，第 {page_2} 页“{second}”，第 {page_3} 页“{third}”"
+    ),
+    "page {pages} has no text, as a scanned page: pass document.at(...)": (
+        "第 {pages} 页没有文字（如扫描件），请用坐标指定位置：document.at(...)"
+    ),
+    "keyword: “{keyword}” was not found": "未找到关键字“{keyword}”",
     "not_sent": "未发送",
     "sent": "已发送",
     "answered": "平台已响应",
@@ -1170,6 +1234,8 @@ FOREIGN: Mapping[str, str] = {
     ),
     "Parameter {name} requires an argument.": "{name} 需要一个值。",
     "Parameter {name} specified multiple times.": "{name} 重复指定。",
+    "could not convert string to float: {value}": "{value} 不是数字",
+    "invalid literal for int() with base 10: {value}": "{value} 不是整数",
     "No such file or directory": "文件或目录不存在",
     "Permission denied": "权限不足",
     "Is a directory": "是目录",

@@ -103,7 +103,7 @@ class PositionParam(Model):
 
     Attributes:
         control_type: Kind of mark: ``SIGNATURE``, ``SEAL`` (of an enterprise only), ``SIGN_DATE`` or ``CHOP_STAMP``
-            (cross-page seal of an enterprise, 骑缝签).
+            (cross-page seal of an enterprise, 骑缝章).
         sign_position_type: How the place is given: ``POSITION`` (coordinates) or ``KEYWORD``.
         relation_doc_list: Documents to mark.
         sign_date_format: Format of the date: ``YEAR_MONTH_DAY`` (yyyy年MM月dd日), ``LINE`` (yyyy-MM-dd) or
@@ -128,7 +128,7 @@ class PositionParam(Model):
         default=None, validator=text
     )
     """Kind of mark: ``SIGNATURE``, ``SEAL`` (of an enterprise only), ``SIGN_DATE`` or ``CHOP_STAMP`` (cross-page seal
-    of an enterprise, 骑缝签)."""
+    of an enterprise, 骑缝章)."""
     sign_position_type: Literal["POSITION", "KEYWORD"] | str | None = field(default=None, validator=text)
     """How the place is given: ``POSITION`` (coordinates) or ``KEYWORD``."""
     relation_doc_list: tuple[RelationDoc, ...] | None = field(
@@ -227,7 +227,7 @@ class InternalNode(Model):
             seal_id: Id of the seal; the sender's must have one.
             by: Person who applies it; ``None`` for an automatic seal, and for the sender's operator.
             auto: Whether the platform applies it by itself; only for the sender.
-            chop: Height of a cross-page seal (骑缝签), on all pages.
+            chop: Height of a cross-page seal (骑缝章), on all pages.
             date: Places of a date; see `ContractSigner.person`.
             date_format: Format of the date.
 
@@ -354,7 +354,7 @@ class ContractSigner(Model):
             seal_id: Id of the seal.
             auto: Whether the platform applies the seal by itself.
             by: Person who applies it; ``None`` for the operator of the draft.
-            chop: Height of a cross-page seal (骑缝签), on all pages.
+            chop: Height of a cross-page seal (骑缝章), on all pages.
             date: Places of a date; see `person`.
             date_format: Format of the date.
             nodes: Several steps, in place of all this: `InternalNode.seal`, ``sign`` and ``approve``.
@@ -396,7 +396,7 @@ class ContractSigner(Model):
             by: Person who signs and applies the seal.
             seal: Places of the seal.
             sign: Places of the agent's signature, which comes first.
-            chop: Height of a cross-page seal (骑缝签), on all pages.
+            chop: Height of a cross-page seal (骑缝章), on all pages.
             date: Places of a date, beside the seal or else the signature; see `person`.
             date_format: Format of the date.
             nodes: Several steps, in place of all this: `InternalNode.seal` and ``sign``.

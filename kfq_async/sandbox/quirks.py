@@ -118,7 +118,7 @@ QUIRKS = {
             FOREIGN_CONTRACTS,
             "Tasks, links, downloads and signatures by proxy do not look at the enterprise of the token. Who knows "
             "the id of another enterprise's contract can read it.",
-            "查询任务、获取链接、下载文档和授权签署不检查令牌所属企业。知道其他企业的合同编号即可读取该合同。",
+            "查询任务、获取链接、下载文档和授权签署不检查令牌所属企业。知道其他企业的合同 ID 即可读取该合同。",
         ),
         Quirk(
             DROPPED_PARTIES,

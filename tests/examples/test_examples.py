@@ -14,7 +14,14 @@ import pytest
 
 import kfq_async as kfq
 from example_process import PageResponse, example, fetch, form_key
-from kfq_async.examples.companies import Company, CompanyForm, CompanyService, ServiceSettings, parse_form
+from kfq_async.examples.companies import (
+    Company,
+    CompanyForm,
+    CompanyService,
+    ServiceSettings,
+    parse_arguments,
+    parse_form,
+)
 from kfq_async.examples.pages import status_page
 from kfq_async.sandbox import Fault, Sandbox
 from senders import IDENTIFIED, make_body
@@ -199,6 +206,17 @@ def test_workers_without_redis(framework: str) -> None:
     command = [sys.executable, "-m", f"kfq_async.examples.{framework}_app", "--workers", "2"]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (process.returncode, "--workers needs --redis" in process.stderr) == (2, True)
+
+
+def test_redis_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The examples need Redis for --redis only, and name the command that installs its client."""
+    code = "import sys; sys.modules['redis'] = None; import kfq_async.examples.companies"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.setattr(sys, "argv", ["example", "--redis", "redis://127.0.0.1/0"])
+    with pytest.raises(SystemExit):
+        parse_arguments("FastAPI")
+    assert "run pip install 'kfq-async[redis]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("body", [None, b"", b"\xff", b"key=%FF", b"a=1&" * 20])

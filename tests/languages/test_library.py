@@ -34,7 +34,7 @@ from kfq_async.protocol.envelope import Envelope, EnvelopeKind
 from kfq_async.protocol.responses import HttpResponse, read_response
 from kfq_async.resources.auth import CORP_IDENT_LINK
 from kfq_async.resources.contracts import CONTRACT_TASKS
-from kfq_async.sandbox.faults import FAULT_KINDS
+from kfq_async.sandbox.faults import FAULT_KINDS, Fault
 from kfq_async.sandbox.quirks import QUIRKS
 
 if TYPE_CHECKING:
@@ -55,6 +55,38 @@ def test_codes(kind: EnvelopeKind) -> None:
         for message in (None, "手机号格式错误", "张三 手机号格式错误", "张三"):
             text = str(ApiError(code, message, http_status=200, meaning=meaning))
             assert not ENGLISH.search(translate(text)), text
+
+
+@pytest.mark.parametrize(
+    ("text", "translated"),
+    [
+        (
+            "foo",
+            "'foo' 不是有效的故障，格式应如 'delay:0.2@0.1' 或 'lose-response*2'：没有故障 'foo'；可用类型：refuse, ",
+        ),
+        ("502/maybe", "'maybe' 既不是 'acted' 也不是 'unacted'"),
+        ("refuse/acted", "：故障 'refuse' 总是在不执行的情况下发生"),
+        ("delay:soon", "：'soon' 不是数字"),
+        ("delay:-1", "：SECONDS 应为不小于 0 的有限秒数，而不是 -1.0"),
+        ("delay*often", "：'often' 不是整数"),
+        ("delay*-1", "：TIMES 应不小于 0，而不是 -1"),
+        ("delay@2", "：PROBABILITY 应为 0 至 1，而不是 2.0"),
+    ],
+)
+def test_texts_that_are_no_fault(text: str, translated: str) -> None:
+    """What is wrong with the text of a fault is told in Chinese."""
+    with pytest.raises(ValueError, match="is not a fault such as") as caught:
+        Fault.parse(text)
+    assert translated in translate(str(caught.value))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_keywords_that_are_not_found(count: int) -> None:
+    """Similar texts of a document are listed in Chinese."""
+    found = ", ".join(f"“乙方; {number}” on page {number}" for number in range(1, count + 1))
+    shown = "，".join(f"第 {number} 页“乙方; {number}”" for number in range(1, count + 1))
+    text = f"keyword: “乙方盖章” was not found; found instead: {found}"
+    assert translate(text) == f"未找到关键字“乙方盖章”；近似内容：{shown}"
 
 
 @pytest.mark.parametrize("description", [kind.description for kind in FAULT_KINDS.values()])
@@ -160,7 +192,7 @@ def test_details_of_a_call(kwargs: dict[str, object]) -> None:
     for name, value in kwargs.items():
         setattr(error, name, value)
     text = translate(str(error))
-    assert text.startswith("POST /x：总超时（5 秒）在发出请求前已到［未发送，请求 ")
+    assert text.startswith("POST /x：总超时（5 秒）在发出请求前已到［未发送，尝试 ")
     assert text.endswith("次］" if error.unique_code is None else "，uniqueCode u］")
 
 

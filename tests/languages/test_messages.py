@@ -120,14 +120,15 @@ def test_help_is_translated(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
     def record(text: str) -> str:
         shown.add(text)
-        return zh_help.MESSAGES[text]
+        return zh_help.MESSAGES.get(text, text)
 
     monkeypatch.setattr(help_pages, "_gettext", record)
     every = list(commands())
     assert len(every) > 20
     for chain in every:
         assert app.run([*chain, "--help", "--lang", "zh"]) == 0
-    assert zh_help.MESSAGES.keys() == shown
+    assert sorted(shown - zh_help.MESSAGES.keys()) == []
+    assert sorted(zh_help.MESSAGES.keys() - shown) == []
     assert capsys.readouterr().err == ""
 
 

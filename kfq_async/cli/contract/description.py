@@ -30,6 +30,16 @@ __all__ = ["DraftOptions", "build_request"]
 _KEYWORD = re.compile(r"(.+)@(first|last|every)(?:([+-]\d{1,4})(?:,([+-]?\d{1,4}))?)?", re.DOTALL)
 _PAGE = re.compile(r"@(\d{1,5}):(\d{1,5}(?:\.\d+)?),(\d{1,5}(?:\.\d+)?)")
 _HITS: dict[str, Hit] = {"first": "first", "last": "last", "every": "every"}
+_OPTIONS = {
+    "subject": "--subject",
+    "sign_re_id": "--line",
+    "operator": "--operator",
+    "signers": "--signer",
+    "expire_date": "--expires",
+}
+"""Options of the arguments of a draft."""
+_ARGUMENT = re.compile(rf"(?:(?<=; )|\A)(?:{'|'.join(_OPTIONS)})(?=: )")
+"""Argument with which a problem of a draft begins."""
 Texts = Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)]
 
 
@@ -57,7 +67,7 @@ class DraftOptions:
     manual_seal
         Let the operator apply the seal on the signing page, and not the platform at once.
     chop
-        Cross-page seal (骑缝签) of your company: its distance in points from the top of the pages.
+        Cross-page seal (骑缝章) of your company: its distance in points from the top of the pages.
     signer
         Person who signs, as NAME:CONTACT, repeatable; they sign in this sequence, after your company.
     sign
@@ -118,7 +128,10 @@ def build_request(options: DraftOptions, document: UploadedDocument, *, send: bo
             together=options.together,
         )
     except DraftRefused as error:
-        raise UsageError(str(error)) from None
+        text = str(error)
+        if options.request is None:
+            text = _ARGUMENT.sub(lambda match: _OPTIONS[match[0]], text)
+        raise UsageError(text) from None
 
 
 def _parse_day(text: str | None) -> date | None:
@@ -172,7 +185,9 @@ def _parse_place(option: str, text: str, document: UploadedDocument, options: Dr
             page, left, top = match.groups()
             return document.at(page=int(page), left=float(left), top=float(top))
     except DraftRefused as error:
-        raise UsageError(f"{option} {text}: {translate(error)}") from None
+        raise UsageError(
+            gettext("{option} {value}: {problem}", option=option, value=text, problem=translate(error))
+        ) from None
     raise UsageError(
         gettext(
             "{option} must be KEYWORD@last (or @first, @every; @last+60,-5 moves it right and down), or "

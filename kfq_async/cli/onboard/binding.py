@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Protocol
@@ -149,6 +150,13 @@ class Binding:
             await ledger.replace_fact("callbacks", json.dumps(known))
         if not known:
             return Callbacks()
+        if not os.environ.get(SECRET_VARIABLE):
+            raise UsageError(
+                gettext(
+                    "the ledger's callback URLs need {variable}, which is not set: set it as in the last run",
+                    variable=SECRET_VARIABLE,
+                )
+            )
         try:
             secrets = parse_callback_secrets()
             first, *earlier = [

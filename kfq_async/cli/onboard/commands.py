@@ -40,7 +40,7 @@ NO_OPTIONS = OnboardOptions()
 Reading = Annotated[SourceOptions, Parameter(name="*")]
 MAX_LISTED_ROWS = 20
 
-app: App = App(name="onboard")
+app: App = App(name="onboard", usage="kfq onboard [COMMAND] [OPTIONS] SOURCE")
 
 
 @app.default

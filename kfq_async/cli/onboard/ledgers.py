@@ -12,7 +12,7 @@ from attrs import frozen
 
 from kfq_async.cli.options import UsageError
 from kfq_async.cli.progress import join_counts
-from kfq_async.languages import gettext
+from kfq_async.languages import gettext, ngettext
 from kfq_async.models.fields import new_id
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.onboarding import Entry, SqliteLedger, State
@@ -91,7 +91,13 @@ def _last_run_lines(last: Run) -> list[str]:
         ended = _format_time(_local(last.ended_at))
     lines = [gettext("last run: {began} to {ended}", began=_format_time(began), ended=ended)]
     if ranges := last.counts.get("invalid_rows"):
-        lines.append(gettext("invalid rows, never sent: {rows}", rows=format_ranges(ranges)))
+        text = ngettext(
+            "invalid, never sent: row {rows}",
+            "invalid, never sent: rows {rows}",
+            sum(end - first + 1 for first, end in ranges),
+            rows=format_ranges(ranges),
+        )
+        lines.append(text)
     return lines
 
 

@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 SECRET_VARIABLE = "KFQ_CALLBACK_SECRET"  # noqa: S105  # name of an environment variable
+SECRET_COMMAND = 'python3 -c "import secrets; print(secrets.token_hex(32))"'  # noqa: S105  # generates one
 LOOPBACK_CONCURRENCY = 50
 """Default concurrency for a sandbox on this machine, which has no other users."""
 _UNQUOTED = re.compile(r"[\w=.-]+")
@@ -225,6 +226,14 @@ def check_callback_options(page: str | None, notify: str | None) -> None:
 def parse_callback_secrets() -> list[bytes]:
     """Return the secrets of the environment, hexadecimal and separated by commas; the first one signs."""
     text = MaskedStr(os.environ.get(SECRET_VARIABLE, ""))
+    if not text:
+        raise UsageError(
+            gettext(
+                "{name} is not set: generate a secret with {command}, and keep it, since later runs need the same one",
+                name=SECRET_VARIABLE,
+                command=SECRET_COMMAND,
+            )
+        )
     try:
         return [MaskedBytes(bytes.fromhex(secret)) for secret in text.split(",")]
     except ValueError:

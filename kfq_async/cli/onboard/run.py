@@ -28,6 +28,7 @@ from kfq_async.cli.terminal import print_json, print_line
 from kfq_async.errors import LedgerError, OnboardingError, SourceError
 from kfq_async.languages import current_language, gettext, ngettext, translate
 from kfq_async.onboarding import (
+    Entry,
     FileSource,
     Onboarding,
     Outcome,
@@ -35,11 +36,13 @@ from kfq_async.onboarding import (
     Result,
     Row,
     SqliteLedger,
+    State,
     Statistics,
     report,
     write_output,
 )
 from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
+from kfq_async.onboarding.ledgers.base import HASH_BYTES
 from kfq_async.onboarding.output.files import atomic_write, check_output, remove_leftovers
 from kfq_async.onboarding.output.statistics import RowNumbers
 from kfq_async.onboarding.output.texts import reason_text, state_text
@@ -261,7 +264,7 @@ class OnboardRun:
         """Write output and report from the ledger, and return the error that prevented it."""
         counts = {str(status): count for status, count in progress.counts.items()}
         try:
-            await self._write_files(ledger, run, callbacks, messages.statistics)
+            await self._write_files(ledger, run, callbacks, messages)
             # Last, since it fails if the ledger was deleted meanwhile: the links are in the output then.
             await ledger.end_run(run, {**counts, "invalid_rows": messages.statistics.invalid.ranges()})
         except OnboardingError as error:
@@ -270,7 +273,8 @@ class OnboardRun:
         print_line(self.console, gettext("report: {path}", path=self.files.report))
         return None
 
-    async def _write_files(self, ledger: SqliteLedger, run: int, callbacks: Callbacks, statistics: Statistics) -> None:
+    async def _write_files(self, ledger: SqliteLedger, run: int, callbacks: Callbacks, messages: _RowMessages) -> None:
+        statistics = messages.statistics
         loop = asyncio.get_running_loop()
         planner = Planner(
             ledger, run=run, strict=self.strict, callbacks=callbacks.current, earlier_callbacks=callbacks.earlier
@@ -283,6 +287,7 @@ class OnboardRun:
         await asyncio.to_thread(write_output, self.source, self.files.out, results, language=current_language())
         async for entry in ledger.entries():
             statistics.add(entry)
+            messages.unreported += callbacks.current is not None and _is_unreported(entry)
         page = report(statistics, made_at=time.time(), language=current_language())
         await asyncio.to_thread(_write_text, self.files.report, page)
 
@@ -296,6 +301,8 @@ class OnboardRun:
             seconds=progress.seconds,
         )
         print_line(self.console, summary, style="bold")
+        if messages.unreported:
+            print_line(self.console, self._describe_unreported(messages.unreported), style="yellow")
         if self.as_json:
             self._print_json(progress, error)
         if error is not None:
@@ -303,6 +310,16 @@ class OnboardRun:
         open_rows = progress.counts[OutcomeStatus.UNKNOWN] or progress.counts[OutcomeStatus.PENDING]
         if (error is not None or open_rows) and not isinstance(error, LedgerError):
             print_line(self.console, gettext("Run the same command again to resume."))
+
+    def _describe_unreported(self, count: int) -> str:
+        return ngettext(
+            "1 company got its link without the callback URLs, so no notification about it will come; for a new order "
+            "with them, run kfq onboard reissue {ledger} --key KEY, then run the same command again",
+            "{count} companies got their links without the callback URLs, so no notifications about them will come; "
+            "for new orders with them, run kfq onboard reissue {ledger} --key KEY, then run the same command again",
+            count,
+            ledger=self.files.ledger,
+        )
 
     def _print_json(self, progress: ProgressReporter, error: OnboardingError | None) -> None:
         values = {
@@ -316,6 +333,11 @@ class OnboardRun:
             "error": None if error is None else str(error),
         }
         print_json(values)
+
+
+def _is_unreported(entry: Entry) -> bool:
+    """Return whether a company has a link that was requested without callback URLs; see `Entry.body_hash`."""
+    return entry.state is State.LINKED and entry.status is None and len(entry.body_hash) == HASH_BYTES
 
 
 async def _consume(run: Onboarding, progress: ProgressReporter, messages: _RowMessages) -> OnboardingError | None:
@@ -336,6 +358,7 @@ class _RowMessages:
 
     def __init__(self, *, list_warnings: bool = False) -> None:
         self.statistics = Statistics()
+        self.unreported = 0
         self._list_warnings = list_warnings
         self._lines: list[str] = []
         self._listed = 0

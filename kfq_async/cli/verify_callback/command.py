@@ -112,7 +112,9 @@ def _expectations(
             keys.append(_read(file, "--public-key"))
             load_public_key(keys[-1])
         except ValueError as error:
-            raise UsageError(f"--public-key {file}: {translate(error)}") from None
+            raise UsageError(
+                gettext("{option} {value}: {problem}", option="--public-key", value=file, problem=translate(error))
+            ) from None
     return Expectations(
         keys=tuple(keys),
         app_id=app_id if key_files else None,

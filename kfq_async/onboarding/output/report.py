@@ -228,7 +228,8 @@ def _row_groups(groups: Sequence[tuple[str, RowNumbers]]) -> str:
 
 def _row_ranges(rows: RowNumbers) -> str:
     ranges = ", ".join(str(first) if first == last else f"{first}{_RANGE_DASH}{last}" for first, last in rows.ranges())
-    return f"{ranges} {escape(gettext('and {count:,} more', count=rows.more))}" if rows.more else ranges
+    shown = escape(ngettext("row {rows}", "rows {rows}", rows.count, rows=ranges))
+    return f"{shown} {escape(gettext('and {count:,} more', count=rows.more))}" if rows.more else shown
 
 
 STYLE = """

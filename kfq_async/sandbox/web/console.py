@@ -159,12 +159,13 @@ def console_page(
         f"{language_switch(_url(search, texts, lang=texts.other), texts)}<h1>{texts('console')}</h1>"
         f'<p class="soft">{texts("zone")}{texts("space")}<a href="{escape(url)}">{texts("refresh")}</a></p>'
         f"{_search_form(search, texts)}{_settings(info, texts)}"
-        f"{_heading('notifications', len(notifications), all_notifications, texts, reorder)}"
+        f"{_heading('notifications', len(notifications), all_notifications, texts, search=search, more=reorder)}"
         f"{''.join(_notification(each, forms, texts) for each in notifications)}"
-        f"{_heading('orders', len(orders), all_orders, texts)}{''.join(_order(each, texts) for each in orders)}"
-        f"{_heading('contracts', len(contracts), all_contracts, texts)}"
+        f"{_heading('orders', len(orders), all_orders, texts, search=search)}"
+        f"{''.join(_order(each, texts) for each in orders)}"
+        f"{_heading('contracts', len(contracts), all_contracts, texts, search=search)}"
         f"{''.join(_contract(each, texts) for each in contracts)}"
-        f"{_heading('events', len(events), all_events, texts)}"
+        f"{_heading('events', len(events), all_events, texts, search=search)}"
         f"{''.join(_event(each, forms, texts) for each in events)}",
         wide=True,
         lang=texts.html_lang,
@@ -209,9 +210,9 @@ def _settings(info: ConsoleInfo, texts: ConsoleTexts) -> str:
     )
 
 
-def _heading(title: str, listed: int, count: int, texts: ConsoleTexts, more: str = "") -> str:
+def _heading(title: str, listed: int, count: int, texts: ConsoleTexts, *, search: Search, more: str = "") -> str:
     shown = texts("listed", listed=listed, count=count) if count > listed else f"{count}"
-    empty = "" if listed else f'<p class="soft">{texts("none")}</p>'
+    empty = "" if listed else f'<p class="soft">{texts("none_found" if search.fields else "none")}</p>'
     return f'<h2>{texts(title)}<span class="pill">{shown}</span>{more}</h2>{empty}'
 
 

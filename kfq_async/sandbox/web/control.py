@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 from aiohttp import web
 
-from kfq_async.sandbox.faults import Fault, InjectionPoint, fault_kind
+from kfq_async.sandbox.faults import FAULT_KINDS, Fault, InjectionPoint, fault_kind
 from kfq_async.sandbox.orders import STATUS_AFTER
 from kfq_async.sandbox.web.frame import headers
 from kfq_async.sandbox.web.order_form import order_form
@@ -22,6 +22,7 @@ __all__ = ["OrderControl"]
 
 PATH = "/sandbox/orders/{order_no}"
 RESEND = "resend"
+_CALLBACK_KINDS = [name for name, kind in FAULT_KINDS.items() if kind.point is InjectionPoint.NOTIFICATION]
 
 
 class OrderControl:
@@ -57,9 +58,15 @@ class OrderControl:
         try:
             if request.content_type != "application/json":
                 raise ValueError("Content-Type must be application/json")
-            fault = _callback_fault(orjson.loads(await request.read())["fault"])
-        except (ValueError, TypeError, KeyError, AttributeError) as problem:
+            text = orjson.loads(await request.read())["fault"]
+            if not isinstance(text, str | None):
+                raise TypeError("fault must be a string or null")
+        except (ValueError, TypeError, KeyError) as problem:
             return _refusal(400, f'send {{"fault": null}} or {{"fault": "callback-duplicate"}}: {problem}')
+        try:
+            fault = _callback_fault(text)
+        except ValueError as problem:
+            return _refusal(400, str(problem))
         sent = self._order_service.store.notifications.all("order_no = ?", order_no)
         if not sent:
             return _refusal(404, f"order {order_no} does not exist, or has no notification yet")
@@ -73,7 +80,9 @@ def _callback_fault(text: str | None) -> Fault | None:
         return None
     fault = Fault.parse(text)
     if fault_kind(fault.kind).point is not InjectionPoint.NOTIFICATION:
-        raise ValueError(f"fault {fault.kind!r} does not apply to notifications")
+        raise ValueError(
+            f"fault {fault.kind!r} does not apply to notifications; those that do are {', '.join(_CALLBACK_KINDS)}"
+        )
     return fault
 
 

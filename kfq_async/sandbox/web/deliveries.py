@@ -18,6 +18,12 @@ __all__ = ["act_on_event", "delivery", "delivery_state", "event_buttons"]
 
 _LOST, _HELD = "event-lose", "event-hold"
 """Faults that the state of the event shows."""
+_ERRORS = {
+    "ClientConnectorError": "no_connection",
+    "ClientConnectorDNSError": "unknown_host",
+    "ServerDisconnectedError": "disconnected",
+}
+"""Names of texts by the error of an attempt."""
 
 
 def delivery_state(notification: Notification | ContractNotification, texts: ConsoleTexts) -> str:
@@ -64,11 +70,18 @@ def act_on_event(sender: EventSender, event: ContractNotification, action: str) 
     return None
 
 
+def _error_text(error: str, texts: ConsoleTexts) -> str:
+    """Return the error of an attempt in the page's language, or as recorded if there is no text for its kind."""
+    kind, _, _ = error.partition(":")
+    return texts(_ERRORS[kind]) if kind in _ERRORS else error
+
+
 def _attempt(attempt: DeliveryAttempt, texts: ConsoleTexts) -> str:
     fault = f'<span class="pill busy">{texts(attempt.fault)}</span>' if attempt.fault else ""
     status = texts("no_response") if attempt.http_status is None else f"HTTP {attempt.http_status}"
     style = "good" if attempt.acknowledged else "bad"
-    details = " ".join(f"<code>{escape(text)}</code>" for text in (attempt.response_body, attempt.error) if text)
+    error = attempt.error and _error_text(attempt.error, texts)
+    details = " ".join(f"<code>{escape(text)}</code>" for text in (attempt.response_body, error) if text)
     if attempt.acknowledged and attempt.fault == "callback-corrupt":
         style, details = "bad", f"{details} {texts('corrupt_accepted')}"
     elif attempt.acknowledged and attempt.http_status != 200:

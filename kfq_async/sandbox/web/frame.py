@@ -34,7 +34,7 @@ addEventListener("hashchange",follow);follow();
 """
 """Script of the start page: leads from the link of a task, whose fragment no server sees, to the signing page."""
 _BAR = {
-    "zh-CN": "kfq_async 沙箱 · 并非开放签平台，不会进行真实认证",
+    "zh-CN": "kfq_async 沙箱 · 并非开放签平台，不会进行真实的认证或签署",
     "en": "kfq_async sandbox · not the Kaifangqian platform, nothing here is a real identification or signature",
 }
 

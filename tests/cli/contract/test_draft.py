@@ -198,9 +198,9 @@ def test_invalid_requests(
         ([*OPTIONS, *SIGNER, "--sign", "Seal@last"], "each --sign needs a --signer: 2 were given, and 1"),
         ([*OPTIONS, "--seal", "@9:10,10", "--seal-id", "seal-a"], "seal: page 9 does not exist"),
         ([*OPTIONS, *SEAL[2:], "--send"], "signers[0].seal_id: is missing"),
-        ([*OPTIONS, *SIGNER, "--expires", "2020-01-01"], "expire_date: must be after today"),
+        ([*OPTIONS, *SIGNER, "--expires", "2020-01-01"], "--expires: must be after today"),
         ([*OPTIONS, *SIGNER, "--expires", "2099-12-31T18:00"], "--expires must be a day, such as 2027-01-31"),
-        (OPTIONS, "signers: must name a party"),
+        (OPTIONS, "--signer: must name a party"),
     ],
 )
 def test_usage_errors(arguments: list[str], message: str, file: Path, capsys: pytest.CaptureFixture[str]) -> None:

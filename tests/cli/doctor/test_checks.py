@@ -99,6 +99,22 @@ def test_clock(response: HttpResponse | KfqError, status: Status) -> None:
 
 
 @pytest.mark.parametrize(
+    ("offset", "found"),
+    [
+        (0.9, "agrees with that of this machine"),
+        (-0.9, "agrees with that of this machine"),
+        (1.0, "is 1.0 s behind"),
+        (-1.0, "is 1.0 s ahead"),
+    ],
+)
+def test_offset_of_the_clock(offset: float, found: str) -> None:
+    """A header tells whole seconds, so that less than one is no difference."""
+    response = HttpResponse(200, {"Date": "Sun, 15 Jun 2025 15:06:40 GMT"}, b"[]")
+    check = check_clock(response, 1_750_000_000.0 + offset)
+    assert (check.status, check.finding) == (OK, f"the platform's clock {found}")
+
+
+@pytest.mark.parametrize(
     ("base_url", "response", "status", "remedy"),
     [
         (BASE_URL, ROOT, OK, ""),

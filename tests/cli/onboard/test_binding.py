@@ -268,6 +268,27 @@ def test_callbacks_are_remembered(
     assert "changed" not in (tmp_path / "companies.links.csv").read_text(encoding="utf-8-sig")
 
 
+def test_links_without_callbacks(
+    connection_options: list[str],
+    kfq_sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Companies that got their links before the callback URLs were given are counted until they have new orders."""
+    monkeypatch.setenv("KFQ_CALLBACK_SECRET", "ab" * 32)
+    source, ledger = tmp_path / "companies.csv", str(tmp_path / "companies.ledger")
+    assert run(["onboard", write(source, 1), *connection_options]) == 0
+    assert "callback URLs" not in capsys.readouterr().err
+    assert run(["onboard", write(source, 2), *connection_options, *URLS]) == 0
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "1 company got its link without the callback URLs, so no notification about it will come" in shown
+    assert run(["onboard", "reissue", ledger, "--key", "C00000,0@example.com"]) == 0
+    assert run(["onboard", str(source), *connection_options]) == 0
+    assert "callback URLs" not in capsys.readouterr().err
+    assert len(kfq_sandbox.orders) == 3
+
+
 def test_doubt_keeps_its_callbacks(
     connection_options: list[str], kfq_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

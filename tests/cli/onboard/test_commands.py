@@ -314,7 +314,7 @@ def test_status_and_links(
     shown = capsys.readouterr().out.splitlines()
     assert shown[:2] == ["4 companies: 3 linked, 1 refused", "linked companies: 2 no notification, 1 identified"]
     assert re.fullmatch(rf"last run: {TIME} to {TIME}", shown[2])
-    assert shown[3] == "invalid rows, never sent: 6-7"
+    assert shown[3] == "invalid, never sent: rows 6-7"
     assert run(["onboard", "status", ledger, "--json"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["companies"] == {"linked": 3, "refused": 1}

@@ -96,7 +96,7 @@ def test_callback_urls(monkeypatch: pytest.MonkeyPatch) -> None:
         (PAGE, NOTIFY, "secret!", "KFQ_CALLBACK_SECRET must hold hexadecimal digits, two per byte"),
         (PAGE, NOTIFY, "abc", "KFQ_CALLBACK_SECRET must hold hexadecimal digits, two per byte"),
         (PAGE, NOTIFY, "abcd", "KFQ_CALLBACK_SECRET: a secret has 2 bytes"),
-        (PAGE, NOTIFY, "", "KFQ_CALLBACK_SECRET: a secret has 0 bytes"),
+        (PAGE, NOTIFY, "", "KFQ_CALLBACK_SECRET is not set: generate a secret with python3 -c "),
         ("shop.example", NOTIFY, "ab" * 32, "page must be like https"),
     ],
 )

@@ -64,10 +64,10 @@ def statistics() -> Statistics:
         ("尚无通知 1", "no notification 1"),
         ("1 次请求 9 2 次请求 1", "1 attempt 9 2 attempts 1"),
         ("5 次及以上 1", "5 attempts or more 1"),
-        ("31101 企业经办人未实名 · 1 10", "31101 the enterprise's operator is not verified · 1 10"),
-        ("– 无错误码 · 1 11", "– no error code · 1 11"),
-        ("将以相同的请求标识重试 · 1 12", "run the same command again to retry with the same ids · 1 12"),
-        ("手机号 应为整数 · 1 14", "手机号 must be a whole number · 1 14"),
+        ("31101 企业经办人未实名 · 1 第 10 行", "31101 the enterprise's operator is not verified · 1 row 10"),
+        ("– 无错误码 · 1 第 11 行", "– no error code · 1 row 11"),
+        ("将以相同的请求标识重试 · 1 第 12 行", "run the same command again to retry with the same ids · 1 row 12"),
+        ("手机号 应为整数 · 1 第 14 行", "手机号 must be a whole number · 1 row 14"),
         ("中位数 103 ms · p90 2 s · p99 2 s", "median 103 ms · p90 2 s · p99 2 s"),  # right within 5 %
         ("11:59:02", "11:59:02"),
     ],
@@ -106,7 +106,7 @@ def test_texts_are_escaped() -> None:
     statistics.add_invalid(3, [Problem(NASTY, NASTY)])
     html = page(statistics)
     assert "<script" not in html
-    assert f"{NASTY} {NASTY} · 1 3" in text(html)
+    assert f"{NASTY} {NASTY} · 1 第 3 行" in text(html)
 
 
 def test_many_rows() -> None:
@@ -114,7 +114,7 @@ def test_many_rows() -> None:
     statistics = Statistics()
     for number in range(2, 5004):
         statistics.add(entry(number, State.UNKNOWN))
-    assert "· 5,002 2‑5001 另有 2 行" in text(page(statistics))
+    assert "· 5,002 第 2‑5001 行 另有 2 行" in text(page(statistics))
 
 
 def test_empty_ledger() -> None:

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
             ["已停止", "无响应", "TimeoutError"],
         ),
         (
+            (attempt(http_status=None, response_body="", error="ClientConnectorError: Cannot …", acknowledged=False),),
+            None,
+            ["无响应", "<code>连接被拒绝，或无法到达</code>"],
+        ),
+        (
             (attempt(http_status=503, response_body="later", acknowledged=False),),
             NOW,
             ["HTTP 503", "later", "下次发送"],
@@ -381,6 +386,7 @@ async def test_form_of_the_search(http: aiohttp.ClientSession, filled: Sandbox) 
     assert '<option value="SIGNING" selected>being signed</option>' in page
     assert '<a href="/sandbox/?lang=en">Clear</a>' in page
     assert "<script" not in page
+    assert page.count("None that match.") == 4
     _, page = await show(http, filled, params={"state": "NEW"})
     assert " selected" not in page
     assert "清除条件" not in page
