@@ -38,6 +38,7 @@ from kfq_async.onboarding import (
     write_output,
 )
 from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
+from kfq_async.onboarding.ledgers.files import check_in_place
 from kfq_async.onboarding.output.files import atomic_write, check_output, remove_leftovers
 from kfq_async.onboarding.output.texts import reason_text, state_text
 from kfq_async.onboarding.planner import Planner
@@ -72,7 +73,10 @@ class RunFiles:
     report: Path
 
     def check(self, *, dry_run: bool = False) -> None:
-        """Raise `SourceError` if two of them are the same file, or one cannot be written (a dry run writes none)."""
+        """Raise `SourceError` if two of them are the same file, or one cannot be written (a dry run writes none).
+
+        Raises `LedgerError` if the ledger is missing although it was used.
+        """
         ledger = Path(os.path.realpath(self.ledger))  # where its other files are
         next_to_ledger = {
             f"the ledger's {suffix}": ledger.with_name(f"{ledger.name}{suffix}") for suffix in LEDGER_SUFFIXES
@@ -87,6 +91,7 @@ class RunFiles:
             read_only = dry_run or path is self.source
             if path.is_dir() or not os.access(path.parent, os.F_OK if read_only else os.W_OK):
                 raise SourceError(f"{name}: {path} cannot be written; choose a file in an existing, writable folder")
+        check_in_place(ledger)
 
     def outputs(self) -> list[tuple[str, Path, str, bool]]:
         """Return option and path of each file that is written, its path from the ledger, and whether it exists."""

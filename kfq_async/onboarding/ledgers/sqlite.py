@@ -36,10 +36,12 @@ from kfq_async.onboarding.ledgers.base import (
 from kfq_async.onboarding.ledgers.files import (
     Key,
     Opening,
+    check_in_place,
     check_private,
     connect,
     create_private,
     is_in_place,
+    missing_error,
     next_to,
     register,
     unregister,
@@ -379,6 +381,7 @@ class SqliteLedger:
 
     def _open(self) -> None:
         self._file = Path(os.path.realpath(self.path))  # one lock for all symbolic links to the ledger
+        check_in_place(self._file, with_key=self._given_secret is None)
         create_private(self._file)
         self._opening = register(self._file, exclusive=self._exclusive)
         if self._exclusive:
@@ -470,10 +473,7 @@ class SqliteLedger:
     def _create_tables(self) -> None:
         check = self._read_secret(create=True).check()
         if self._key is not None and self._key.revision:
-            raise LedgerError(
-                f"{self.path} is new, and {self._key.path.name} belongs to a ledger that was used: restore that "
-                f"ledger, or delete {self._key.path.name} to request every company again"
-            )
+            raise missing_error(self._file, [self._key.path.name])
         for statement in SCHEMA.split(";"):
             self._run(statement)
         self._run(SET_FACT, ("check", check))
