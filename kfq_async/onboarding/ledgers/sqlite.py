@@ -93,6 +93,7 @@ NEXT_REVISION = "UPDATE facts SET value = value + 1 WHERE name = 'revision' RETU
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM entries"  # noqa: S608  # our own names
 CURRENT = f"{SELECT} AS it WHERE generation = (SELECT max(generation) FROM entries WHERE key_hash = it.key_hash)"  # noqa: S608
 FINISHED = f"{CURRENT} AND ((state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?))"
+USED = "SELECT EXISTS (SELECT 1 FROM entries WHERE state != ? OR status IS NOT NULL)"
 STATUS = "SELECT status FROM entries WHERE client_request_id = ?"
 COMPLETE = "UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ?"
 
@@ -298,6 +299,28 @@ class SqliteLedger:
                 self._run(SET_FACT, (name, value))
 
         await self._do(work)
+
+    async def rebind(self, name: str, value: str) -> bool:
+        """Store a fact in place of the one of this name, unless `was_used`; return whether it was stored."""
+
+        def work() -> bool:
+            with self._transaction(runner=True):
+                if self._was_used():
+                    return False
+                self._run(SET_FACT, (name, value))
+            return True
+
+        return await self._do(work)
+
+    async def was_used(self) -> bool:
+        """Return whether a generation of a company is not pending, or has a status.
+
+        Without one, nothing can have been ordered.
+        """
+        return await self._do(self._was_used)
+
+    def _was_used(self) -> bool:
+        return self._run(USED, (State.PENDING,)) == [(1,)]
 
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:
         """Record the status that a notification carried if it supersedes the one on record.

@@ -576,6 +576,30 @@ async def test_moved_during_a_run(path: Path, tmp_path: Path, ledger: SqliteLedg
         assert await all_of(again) == [entry(1), entry(2)]
 
 
+@pytest.mark.parametrize("state", [state for state in State if state is not State.PENDING])
+async def test_rebind(ledger: SqliteLedger, path: Path, state: State) -> None:
+    """A fact can be replaced until something may have been ordered, by the ledger's runner only."""
+    await ledger.record_fact("platform", "a")
+    assert await ledger.rebind("platform", "b")
+    await ledger.put([entry(1, State.PENDING), entry(2, State.PENDING)])
+    assert await ledger.rebind("platform", "c")
+    await ledger.put([entry(2, state), entry(2, State.PENDING, generation=2)])
+    assert await ledger.was_used()
+    assert not await ledger.rebind("platform", "d")
+    assert await ledger.fact("platform") == "c"
+    async with SqliteLedger(path, exclusive=False) as reader:
+        with pytest.raises(LedgerError, match="opened with exclusive=False, to read only"):
+            await reader.rebind("platform", "e")
+
+
+async def test_used_by_a_notification(ledger: SqliteLedger) -> None:
+    """A notification about a company proves an order, whatever the state of its entry."""
+    await ledger.put([entry(1, State.PENDING)])
+    assert not await ledger.was_used()
+    assert await ledger.complete("id-1-1", 2, 1.0)
+    assert await ledger.was_used()
+
+
 async def test_purge_while_another_process_reads(path: Path) -> None:
     """If a reader keeps deleted data in the files, purge says so, and cleans them when it is called again."""
     made = [entry(number, State.REFUSED, reason=f"MARK-{number}") for number in range(60)]
