@@ -292,6 +292,13 @@ MESSAGES: Mapping[str, str] = {
     "linked companies: {counts}": "已获链接的企业：{counts}",
     "last run: {began} to {ended}": "上次运行：{began} 至 {ended}",
     "now (in progress, or killed)": "现在（进行中，或已被强制终止）",
+    "now (in progress)": "现在（进行中）",
+    "an unknown time (killed, or stopped by an error): run kfq onboard again to resume": (
+        "未记录（被强制终止，或因错误中止）：请再次运行 kfq onboard 续跑"
+    ),
+    "{state}: run kfq onboard again, which retries them with the same ids": (
+        "{state}：请再次运行 kfq onboard，将以原请求标识重试"
+    ),
     "invalid rows, never sent: {rows}": "数据无效、从未发送的行：{rows}",
     "links: {out}": "链接：{out}",
     "report: {path}": "报告：{path}",

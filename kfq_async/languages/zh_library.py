@@ -356,6 +356,7 @@ TEXTS: Mapping[str, str] = {
     "{file} does not hold {count} bytes as hexadecimal digits: restore it": (
         "{file} 的内容不是 {count} 字节的十六进制数：请恢复该文件"
     ),
+    "an earlier attempt may have been executed; last error: {error}": "此前的请求可能已执行；最近一次错误：{error}",
     # What a ledger is bound to
     "{ledger} has the {name} {recorded}, not {value}: {advice}": (
         "{ledger} 的{name}为 {recorded}，而不是 {value}：{advice}"

@@ -64,13 +64,18 @@ async def read_status(ledger: SqliteLedger) -> LedgerStatus:
     lines = [
         gettext("{count} companies: {counts}", count=states.total(), counts=_format_counts(names)),
         gettext("linked companies: {counts}", counts=_format_counts(statuses)),
-        *([] if last is None else _last_run_lines(last)),
+        *([] if last is None else _last_run_lines(last, runner_ended=await ledger.runner_ended())),
     ]
+    if states[State.UNKNOWN]:
+        advice = gettext(
+            "{state}: run kfq onboard again, which retries them with the same ids", state=state_text(State.UNKNOWN)
+        )
+        lines.append(advice)
     return LedgerStatus({"companies": dict(states), "linked": dict(statuses), "last_run": last}, lines)
 
 
-def _last_run_lines(last: dict[str, Any]) -> list[str]:
-    ended = last["ended"] or gettext("now (in progress, or killed)")
+def _last_run_lines(last: dict[str, Any], *, runner_ended: bool | None) -> list[str]:
+    ended = last["ended"] or _without_end(runner_ended=runner_ended)
     lines = [gettext("last run: {began} to {ended}", began=last["began"], ended=ended)]
     if ranges := last.get("invalid_rows"):
         listed = ", ".join(
@@ -79,6 +84,15 @@ def _last_run_lines(last: dict[str, Any]) -> list[str]:
         more = " \N{HORIZONTAL ELLIPSIS}" if len(ranges) > MAX_LISTED_RANGES else ""
         lines.append(gettext("invalid rows, never sent: {rows}", rows=f"{listed}{more}"))
     return lines
+
+
+def _without_end(*, runner_ended: bool | None) -> str:
+    """Return what is known of the end of a run that has not recorded it."""
+    if runner_ended is None:
+        return gettext("now (in progress, or killed)")
+    if runner_ended:
+        return gettext("an unknown time (killed, or stopped by an error): run kfq onboard again to resume")
+    return gettext("now (in progress)")
 
 
 def shown_key(label: str | None, *, show_key: bool) -> str | None:

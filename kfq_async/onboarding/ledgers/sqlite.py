@@ -276,6 +276,14 @@ class SqliteLedger:
             return Run(run=run, began_at=began_at, ended_at=ended_at, counts=json.loads(counts or "{}"))
         return None
 
+    async def runner_ended(self) -> bool | None:
+        """Return whether the last runner's process has ended, or has closed the ledger, without taking a lock.
+
+        ``None`` if it was on another machine and has not closed the ledger.
+        """
+        holder = await self.fact("holder")
+        return holder is None or process_ended(holder)
+
     async def record_fact(self, name: str, value: str) -> str:
         """Store a fact about the whole ledger unless one of this name is stored; return the stored value."""
 
