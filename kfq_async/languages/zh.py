@@ -283,6 +283,9 @@ MESSAGES: Mapping[str, str] = {
     "token #{digits}": "令牌 #{digits}",
     "{token}, as in the last run": "{token}，与上次运行一致",
     "{token}, new to the ledger": "{token}，首次用于该台账",
+    "the ledger was copied or moved from {path}: never run two copies, which request companies twice": (
+        "该台账由 {path} 复制或移动而来：切勿运行同一台账的两个副本，否则企业会被重复申请"
+    ),
     "to send": "待发送",
     "{count} companies: {counts}": "企业 {count} 家：{counts}",
     "{count} companies: {counts}; nothing was sent": "企业 {count} 家：{counts}；未发送任何请求",

@@ -139,6 +139,7 @@ class OnboardRun:
         ):
             tenant, callbacks = await self.binding.apply(ledger)
             print_line(self.console, gettext("tenant: {tenant}", tenant=tenant))
+            await self._remember_path(ledger)
             await self._claim_outputs(ledger)
             run = Onboarding(
                 session,
@@ -209,6 +210,18 @@ class OnboardRun:
         folder = self.files.ledger.resolve().parent
         for path in {self.files.out, self.files.report, *(folder / name for name in written)}:
             remove_leftovers(path)
+
+    async def _remember_path(self, ledger: SqliteLedger) -> None:
+        """Tell if the ledger was elsewhere in its last run: two copies request twice what both of them have pending."""
+        path = await asyncio.to_thread(os.path.realpath, self.files.ledger)
+        known = await ledger.record_fact("path", path)
+        if known != path:
+            await ledger.replace_fact("path", path)
+            notice = gettext(
+                "the ledger was copied or moved from {path}: never run two copies, which request companies twice",
+                path=printable(known),
+            )
+            print_line(self.console, notice, style="yellow")
 
     async def _claim_outputs(self, ledger: SqliteLedger) -> None:
         """Record the files that are written for the ledger; raise `UsageError` if one of them is a foreign file."""

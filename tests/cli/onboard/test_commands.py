@@ -656,6 +656,24 @@ def test_moved_during_a_run(
     assert len(kfq_sandbox.orders) == 40
 
 
+def test_moved_between_runs(
+    connection_options: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first run of a ledger that was moved, or copied, warns of running two copies."""
+    source, moved = write(tmp_path, 2), tmp_path / "elsewhere"
+    assert run(["onboard", str(source), *connection_options]) == 0
+    moved.mkdir()
+    for suffix in ("", ".key"):
+        (tmp_path / f"companies.ledger{suffix}").rename(moved / f"companies.ledger{suffix}")
+    expected = f"the ledger was copied or moved from {(tmp_path / 'companies.ledger').resolve()}: never run two copies"
+    for told in (True, False):
+        capsys.readouterr()
+        options = ["--ledger", str(moved / "companies.ledger"), "--force"]
+        assert run(["onboard", str(source), *connection_options, *options]) == 0
+        assert (expected in " ".join(capsys.readouterr().err.split())) is told
+    assert len(kfq_sandbox.orders) == 2
+
+
 def test_kill() -> None:
     """After repeated kills among faults, each company has one order and its link."""
     command = [sys.executable, "-m", "benchmarks.kill", "--rows", "300", "--kills", "4", "--delay", "0"]
