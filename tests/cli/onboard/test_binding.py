@@ -238,6 +238,19 @@ def test_wrong_token_first(connection_options: list[str], kfq_sandbox: Sandbox, 
     assert len(kfq_sandbox.orders) == 2
 
 
+def test_another_tenant_of_refused_companies(
+    connection_options: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Companies that were refused have no order, so another tenant may follow; another platform may not."""
+    kfq_sandbox.inject_faults(Fault("code-31000"))
+    source = write(tmp_path / "companies.csv", 1)
+    assert run(["onboard", source, *connection_options]) == 1
+    assert run(["onboard", source, *connection_options[:2], "--base-url", "http://127.0.0.1:9/x"]) == 2
+    assert "has the platform" in capsys.readouterr().err
+    assert run(["onboard", source, "--token", "ANOTHER1", *connection_options[2:]]) == 1
+    assert "new to the ledger" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("first", ["address", "token"])
 def test_wrong_connection_first(
     *,
