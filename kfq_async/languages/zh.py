@@ -318,6 +318,9 @@ MESSAGES: Mapping[str, str] = {
     "token #{digits}": "令牌 #{digits}",
     "{token}, as in the last run": "{token}，与上次运行一致",
     "{token}, new to the ledger": "{token}，首次用于该台账",
+    "the ledger was copied or moved from {path}: never run two copies, which request companies twice": (
+        "该台账由 {path} 复制或移动而来：切勿运行同一台账的两个副本，否则企业会被重复申请"
+    ),
     "to send": "待发送",
     "{count} companies: {counts}": "企业 {count} 家：{counts}",
     (
@@ -335,6 +338,13 @@ MESSAGES: Mapping[str, str] = {
     "last run: {began} to {ended}": "上次运行：{began} 至 {ended}",
     "now (in progress, or killed)": "现在（进行中，或已被强制终止）",
     "invalid, never sent: row {rows}": "数据无效、从未发送：第 {rows} 行",
+    "now (in progress)": "现在（进行中）",
+    "an unknown time (killed, or stopped by an error): run kfq onboard again to resume": (
+        "未记录（被强制终止，或因错误中止）：请再次运行 kfq onboard 续跑"
+    ),
+    "{state}: run kfq onboard again, which retries them with the same ids": (
+        "{state}：请再次运行 kfq onboard，将以原请求标识重试"
+    ),
     "links: {out}": "链接：{out}",
     "report: {path}": "报告：{path}",
     "row {row}: {state}: {reason}": "第 {row} 行：{state}：{reason}",

@@ -319,9 +319,13 @@ TEXTS: Mapping[str, str] = {
         "where it was used last, or restore the newest copy of ledger and key"
     ): ("{ledger} 比 {key} 旧，缺少已发送的请求标识：请从上次使用的目录取回 -wal 文件放在其旁，或恢复最新的台账与密钥"),
     (
-        "{ledger} is new, and {key} belongs to a ledger that was used: restore that ledger, or delete {same} to "
-        "request every company again"
-    ): ("{ledger} 是新台账，而 {key} 属于已使用过的台账：请恢复该台账；若要全部重新申请，请删除 {same}"),
+        "{ledger} is missing or empty, and files of a ledger that was used are beside it ({files}): put that ledger "
+        "back in its place beside them, and run again. Delete them only to begin a new ledger, which requests a second "
+        "order for each company that was requested before"
+    ): (
+        "{ledger} 不存在或为空，而旁边有已使用过的台账的文件（{files}）：请将该台账放回原处，与这些文件在一起，再重新运"
+        "行。只有要另建台账时才可删除这些文件：已申请过的企业都会再次申请，产生第二个订单"
+    ),
     "{ledger} was opened with exclusive=False, to read only: open it without for a run": (
         "{ledger} 以 exclusive=False 只读打开：运行时请勿使用该参数"
     ),
@@ -359,6 +363,7 @@ TEXTS: Mapping[str, str] = {
         "{ledger} was moved, deleted or replaced while it was open: put the latest one back, with its -wal and .key, "
         "and run again"
     ): ("{ledger} 在使用中被移动、删除或替换：请将最新的台账连同 -wal 与 .key 放回原处，然后再次运行"),
+    "an earlier attempt may have been executed; last error: {error}": "此前的请求可能已执行；最近一次错误：{error}",
     # What a ledger is bound to
     "{ledger} has the {name} {recorded}, not {value}: {advice}": (
         "{ledger} 的{name}为 {recorded}，而不是 {value}：{advice}"

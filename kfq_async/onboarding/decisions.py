@@ -12,6 +12,7 @@ from attrs import define, evolve, field, frozen
 from kfq_async.callbacks.urls import CallbackUrls
 from kfq_async.errors import (
     ApiError,
+    ConnectError,
     EncodeError,
     KfqError,
     NonceError,
@@ -304,6 +305,8 @@ def apply_result(entry: Entry, call: CallResult, *, in_doubt: bool, now: float) 
     auth_url: str | None = None
     if isinstance(result, KfqError):
         state, reason = _state_after(result, in_doubt=in_doubt), str(result.args[0])
+        if state is State.UNKNOWN and (in_doubt or _follows_doubt(result)):
+            reason = f"an earlier attempt may have been executed; last error: {reason}"
         code = result.code if isinstance(result, ApiError) else None
     else:
         state, order_no, auth_url = State.LINKED, result.order_no, result.auth_url
@@ -329,6 +332,11 @@ def _state_after(error: KfqError, *, in_doubt: bool) -> State:
     if isinstance(error, ApiError) and not isinstance(error, ServerError | NonceError):
         return State.REFUSED
     return State.UNKNOWN
+
+
+def _follows_doubt(error: KfqError) -> bool:
+    """Return whether an error that tells that nothing was done is not about the attempt that may have been executed."""
+    return error.phase is Phase.SENT and isinstance(error, ApiError | ConnectError)
 
 
 def outcome_from_entry(pending: PendingRequest, entry: Entry, *, sent: bool) -> Outcome:

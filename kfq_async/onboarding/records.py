@@ -274,7 +274,8 @@ class Outcome:
     Attributes:
         row_number: Position of the row in its source.
         status: The row's `OutcomeStatus`.
-        sent: Whether this run sent the row's request; ``False`` if the result was known before, or nothing was sent.
+        sent: Whether this run sent the row's request; ``False`` if the result was known before, or nothing was sent,
+            such as without a connection.
         entry: The ledger's entry for the row; ``None`` for an invalid row, and for one that the ledger lacks.
         problems: Defects and warnings.
         order_no: Number of the identification order; ``None`` if there is none.
@@ -288,7 +289,8 @@ class Outcome:
     status: OutcomeStatus
     """The row's `OutcomeStatus`."""
     sent: bool
-    """Whether this run sent the row's request; ``False`` if the result was known before, or nothing was sent."""
+    """Whether this run sent the row's request; ``False`` if the result was known before, or nothing was sent, such as
+    without a connection."""
     entry: Entry | None = field(default=None, repr=False)
     """The ledger's entry for the row; ``None`` for an invalid row, and for one that the ledger lacks."""
     problems: tuple[Problem, ...] = ()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
-from kfq_async.errors import KfqError, RunPaused, SessionError
+from kfq_async.errors import KfqError, Phase, RunPaused, SessionError
 from kfq_async.onboarding.decisions import (
     PendingRequest,
     apply_result,
@@ -294,7 +294,7 @@ class Onboarding:
                 if advice := self._detector.record(call.result):
                     self._pause(call.result, advice)
                 entry = apply_result(pending.entry, call, in_doubt=pending.in_doubt, now=self._clock())
-                self._add_result(outcome_from_entry(pending, entry, sent=True))
+                self._add_result(outcome_from_entry(pending, entry, sent=_was_sent(call.result)))
 
     def _add_result(self, outcome: Outcome) -> None:
         """Add a result to the next commit, which is due with half a group, with the last result, or after a while."""
@@ -318,6 +318,11 @@ class Onboarding:
         if self._paused is None and isinstance(result, KfqError):
             self._paused = RunPaused(result, advice)
             self.stop()
+
+
+def _was_sent(result: CorpIdentLink | KfqError) -> bool:
+    """Return whether a byte of the request can have reached the platform."""
+    return not isinstance(result, KfqError) or result.phase is not Phase.NOT_SENT
 
 
 def _outcome_unsent(pending: PendingRequest) -> Outcome:

@@ -278,10 +278,18 @@ def api(kind: type[ApiError], code: int = 31000, *, phase: Phase = Phase.ANSWERE
     return error
 
 
+def connect_error_after_doubt() -> ConnectError:
+    """Return the error of a last attempt, before which another one was lost."""
+    error = ConnectError("x")
+    error.phase = Phase.SENT
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "state", "after_doubt"),
     [
         (ConnectError("x"), State.PENDING, State.UNKNOWN),
+        (connect_error_after_doubt(), State.UNKNOWN, State.UNKNOWN),
         (ConnectionLost("x", phase=Phase.SENT), State.UNKNOWN, State.UNKNOWN),
         (GatewayError(502), State.UNKNOWN, State.UNKNOWN),
         (DecodeError(("x",)), State.UNKNOWN, State.UNKNOWN),
@@ -308,7 +316,10 @@ def test_apply_error(error: KfqError, state: State, after_doubt: State) -> None:
             sent_entry(), CallResult(result=error, attempts=1, seconds=0.1), in_doubt=in_doubt, now=1001.0
         )
         assert entry.state is expected
-        assert entry.reason == error.args[0]
+        earlier = "an earlier attempt may have been executed; last error: "
+        follows = isinstance(error, ApiError | ConnectError) and error.phase is Phase.SENT
+        doubt = expected is State.UNKNOWN and (in_doubt or follows)
+        assert entry.reason == f"{earlier if doubt else ''}{error.args[0]}"
         assert entry.code == getattr(error, "code", None)
 
 

@@ -78,6 +78,10 @@ class BoundLedger(Protocol):
         """Store a fact in place of the one of this name."""
         ...
 
+    async def rebind(self, name: str, value: str) -> bool:
+        """Store a fact in place of the one of this name, if nothing can have been ordered; return whether it was."""
+        ...
+
     def entries(self, states: Collection[State], /) -> AsyncIterator[Entry]:
         """Iterate over the entries in these states."""
         ...
@@ -111,19 +115,21 @@ class Binding:
         """Check the ledger, store what it does not know yet, and return a line on its tenant, and the callbacks.
 
         Raises `LedgerError` if it belongs to another platform, key or tenant: every row would be requested again, or
-        links of another enterprise be handed out.
+        links of another enterprise be handed out. While nothing can have been ordered, platform and tenant are
+        replaced: a first run with a wrong address or token claims nothing.
         """
-        facts = {
-            "platform": (self.base_url, "name another --ledger for another platform"),
-            "key": (self.key or DEFAULT_KEY, "give the same --key again, or name another --ledger"),
-        }
-        for name, (value, advice) in facts.items():
-            if (recorded := await ledger.record_fact(name, value)) != value:
-                raise LedgerError(f"{ledger.path} has the {name} {recorded}, not {value}: {advice}")
+        advice = "give the same --key again, or name another --ledger"
+        await self._check_fact(ledger, "key", self.key or DEFAULT_KEY, advice)
+        if not await ledger.rebind("platform", self.base_url):
+            await self._check_fact(ledger, "platform", self.base_url, "name another --ledger for another platform")
         tenant = await self._apply_tenant(ledger)
         if self.reading != READ_AS_DETECTED:
             await ledger.replace_fact(READING_FACT, self.reading.to_fact())
         return tenant, await self._apply_callbacks(ledger)
+
+    async def _check_fact(self, ledger: BoundLedger, name: str, value: str, advice: str) -> None:
+        if (recorded := await ledger.record_fact(name, value)) != value:
+            raise LedgerError(f"{ledger.path} has the {name} {recorded}, not {value}: {advice}")
 
     async def _apply_tenant(self, ledger: BoundLedger) -> str:
         if self.token is None:
@@ -133,6 +139,8 @@ class Binding:
         recorded = await ledger.fact("tenant")
         if recorded == fingerprint:
             return gettext("{token}, as in the last run", token=shown)
+        if await ledger.rebind("tenant", fingerprint):
+            return gettext("{token}, new to the ledger", token=shown)
         if recorded is not None and not self.new_token and await _has_orders(ledger):
             raise LedgerError(
                 f"{ledger.path} belongs to another tenant (token #{recorded[:SHOWN_DIGITS]}, not "

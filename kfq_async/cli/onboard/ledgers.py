@@ -73,8 +73,13 @@ async def read_status(ledger: SqliteLedger) -> LedgerStatus:
     lines = [
         gettext("{count} companies: {counts}", count=states.total(), counts=_format_counts(names)),
         gettext("linked companies: {counts}", counts=_format_counts(statuses)),
-        *([] if run is None else _last_run_lines(run)),
+        *([] if run is None else _last_run_lines(run, runner_ended=await ledger.runner_ended())),
     ]
+    if states[State.UNKNOWN]:
+        advice = gettext(
+            "{state}: run kfq onboard again, which retries them with the same ids", state=state_text(State.UNKNOWN)
+        )
+        lines.append(advice)
     return LedgerStatus(
         {
             "companies": dict(states),
@@ -85,8 +90,8 @@ async def read_status(ledger: SqliteLedger) -> LedgerStatus:
     )
 
 
-def _last_run_lines(last: Run) -> list[str]:
-    began, ended = _local(last.began_at), gettext("now (in progress, or killed)")
+def _last_run_lines(last: Run, *, runner_ended: bool | None) -> list[str]:
+    began, ended = _local(last.began_at), _without_end(runner_ended=runner_ended)
     if last.ended_at is not None:
         ended = _format_time(_local(last.ended_at))
     lines = [gettext("last run: {began} to {ended}", began=_format_time(began), ended=ended)]
@@ -105,6 +110,15 @@ def format_ranges(ranges: Sequence[tuple[int, int]]) -> str:
     """Return the first ranges of row numbers as text."""
     listed = ", ".join(str(first) if first == end else f"{first}-{end}" for first, end in ranges[:MAX_LISTED_RANGES])
     return f"{listed} \N{HORIZONTAL ELLIPSIS}" if len(ranges) > MAX_LISTED_RANGES else listed
+
+
+def _without_end(*, runner_ended: bool | None) -> str:
+    """Return what is known of the end of a run that has not recorded it."""
+    if runner_ended is None:
+        return gettext("now (in progress, or killed)")
+    if runner_ended:
+        return gettext("an unknown time (killed, or stopped by an error): run kfq onboard again to resume")
+    return gettext("now (in progress)")
 
 
 def shown_key(label: str | None, *, show_key: bool) -> str | None:

@@ -73,3 +73,10 @@ class DryRunLedger:
     async def replace_fact(self, name: str, value: str) -> None:
         """Keep a fact in place of the one of this name."""
         self._facts[name] = value
+
+    async def rebind(self, name: str, value: str) -> bool:
+        """Keep a fact in place of the one of this name, if nothing can have been ordered; return whether it was."""
+        if self._ledger is not None and await self._ledger.was_used():
+            return False
+        self._facts[name] = value
+        return True

@@ -43,6 +43,7 @@ from kfq_async.onboarding import (
 )
 from kfq_async.onboarding.decisions import PendingRequest, outcome_from_decision
 from kfq_async.onboarding.ledgers.base import HASH_BYTES
+from kfq_async.onboarding.ledgers.files import check_in_place
 from kfq_async.onboarding.output.files import atomic_write, check_output, remove_leftovers
 from kfq_async.onboarding.output.statistics import RowNumbers
 from kfq_async.onboarding.output.texts import reason_text, state_text
@@ -78,7 +79,10 @@ class RunFiles:
     report: Path
 
     def check(self, *, dry_run: bool = False) -> None:
-        """Raise `SourceError` if two of them are the same file, or one cannot be written (a dry run writes none)."""
+        """Raise `SourceError` if two of them are the same file, or one cannot be written (a dry run writes none).
+
+        Raises `LedgerError` if the ledger is missing although it was used.
+        """
         ledger = Path(os.path.realpath(self.ledger))  # where its other files are
         next_to_ledger = {
             f"the ledger's {suffix}": ledger.with_name(f"{ledger.name}{suffix}") for suffix in LEDGER_SUFFIXES
@@ -93,6 +97,7 @@ class RunFiles:
             read_only = dry_run or path is self.source
             if path.is_dir() or not os.access(path.parent, os.F_OK if read_only else os.W_OK):
                 raise SourceError(f"{name}: {path} cannot be written; choose a file in an existing, writable folder")
+        check_in_place(ledger)
 
     def outputs(self) -> list[tuple[str, Path, str, bool]]:
         """Return option and path of each file that is written, its path from the ledger, and whether it exists."""
@@ -140,6 +145,7 @@ class OnboardRun:
         ):
             tenant, callbacks = await self.binding.apply(ledger)
             print_line(self.console, gettext("tenant: {tenant}", tenant=tenant))
+            await self._remember_path(ledger)
             await self._claim_outputs(ledger)
             run = Onboarding(
                 session,
@@ -231,6 +237,18 @@ class OnboardRun:
         folder = self.files.ledger.resolve().parent
         for path in {self.files.out, self.files.report, *(folder / name for name in written)}:
             remove_leftovers(path)
+
+    async def _remember_path(self, ledger: SqliteLedger) -> None:
+        """Tell if the ledger was elsewhere in its last run: two copies request twice what both of them have pending."""
+        path = await asyncio.to_thread(os.path.realpath, self.files.ledger)
+        known = await ledger.record_fact("path", path)
+        if known != path:
+            await ledger.replace_fact("path", path)
+            notice = gettext(
+                "the ledger was copied or moved from {path}: never run two copies, which request companies twice",
+                path=printable(known),
+            )
+            print_line(self.console, notice, style="yellow")
 
     async def _claim_outputs(self, ledger: SqliteLedger) -> None:
         """Record the files that are written for the ledger; raise `UsageError` if one of them is a foreign file."""

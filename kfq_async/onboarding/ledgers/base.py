@@ -163,11 +163,11 @@ def describe_process() -> str:
     return f"process {os.getpid()} on {socket.gethostname()}, since {since}"
 
 
-def process_ended(description: str) -> bool:
-    """Return whether a process that `describe_process` described ran on this host and runs no longer."""
+def process_ended(description: str) -> bool | None:
+    """Return whether a process that `describe_process` described runs no longer; ``None`` if this host cannot tell."""
     found = _DESCRIPTION.match(description)
     if found is None or found["host"] != socket.gethostname() or os.name != "posix":
-        return False
+        return None
     try:
         os.kill(int(found["process"]), 0)
     except ProcessLookupError:

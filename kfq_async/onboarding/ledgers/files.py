@@ -9,6 +9,7 @@ import stat
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
@@ -16,13 +17,18 @@ from kfq_async.errors import LedgerError
 from kfq_async.models.masking import MaskedBytes
 from kfq_async.onboarding.ledgers.base import SECRET_BYTES
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 __all__ = [
     "Key",
     "Opening",
+    "check_in_place",
     "check_private",
     "connect",
     "create_private",
     "is_in_place",
+    "missing_error",
     "next_to",
     "register",
     "unregister",
@@ -67,6 +73,42 @@ def create_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
     if not path.is_file():
         raise LedgerError(f"{path} is a folder or a device: name another file")
+
+
+def check_in_place(path: Path, *, with_key: bool = True) -> None:
+    """Raise `LedgerError` if a ledger is missing, or empty, and files beside it show that it was used.
+
+    No file is created, or opened other than the key: SQLite deletes the ``-wal`` file beside an empty database, and
+    with it the newest ids.
+
+    Args:
+        path: The ledger's file, without symbolic links.
+        with_key: Whether its secret is in ``PATH.key``.
+    """
+    key, wal = next_to(path, ".key"), next_to(path, "-wal")
+    found = [wal.name] if _size(wal) else []
+    if with_key and Key.is_used(key):
+        found.append(key.name)
+    # Last: another process may have created and used the ledger meanwhile.
+    if found and not _size(path):
+        raise missing_error(path, found)
+
+
+def missing_error(path: Path, beside: Sequence[str]) -> LedgerError:
+    """Return the error about a ledger that is missing while these files beside it belong to one that was used."""
+    return LedgerError(
+        f"{path} is missing or empty, and files of a ledger that was used are beside it ({', '.join(beside)}): put "
+        "that ledger back in its place beside them, and run again. Delete them only to begin a new ledger, which "
+        "requests a second order for each company that was requested before"
+    )
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, 0 if it is missing."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def check_private(path: Path) -> None:
@@ -169,6 +211,14 @@ class Key:
         if len(key.secret) != SECRET_BYTES:
             raise LedgerError(f"{path} does not hold {SECRET_BYTES} bytes as hexadecimal digits: restore it")
         return key
+
+    @classmethod
+    def is_used(cls, path: Path) -> bool:
+        """Return whether the file is the key of a ledger that stored ids; one that is being written is of a new one."""
+        try:
+            return int(path.read_text(encoding="ascii").partition("\n")[2] or 0) > 0
+        except (FileNotFoundError, ValueError):
+            return False
 
     def write(self, revision: int) -> None:
         """Write a revision, on the disk when this returns; only its digits change.

@@ -36,10 +36,12 @@ from kfq_async.onboarding.ledgers.base import (
 from kfq_async.onboarding.ledgers.files import (
     Key,
     Opening,
+    check_in_place,
     check_private,
     connect,
     create_private,
     is_in_place,
+    missing_error,
     next_to,
     register,
     unregister,
@@ -91,6 +93,7 @@ NEXT_REVISION = "UPDATE facts SET value = value + 1 WHERE name = 'revision' RETU
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM entries"  # noqa: S608  # our own names
 CURRENT = f"{SELECT} AS it WHERE generation = (SELECT max(generation) FROM entries WHERE key_hash = it.key_hash)"  # noqa: S608
 FINISHED = f"{CURRENT} AND ((state = ? AND ended_at < ?) OR (status IN (?, ?, ?) AND status_at < ?))"
+USED = "SELECT EXISTS (SELECT 1 FROM entries WHERE state != ? OR status IS NOT NULL)"
 STATUS = "SELECT status FROM entries WHERE client_request_id = ?"
 COMPLETE = "UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ?"
 
@@ -273,6 +276,14 @@ class SqliteLedger:
             return Run(run=run, began_at=began_at, ended_at=ended_at, counts=json.loads(counts or "{}"))
         return None
 
+    async def runner_ended(self) -> bool | None:
+        """Return whether the last runner's process has ended, or has closed the ledger, without taking a lock.
+
+        ``None`` if it was on another machine and has not closed the ledger.
+        """
+        holder = await self.fact("holder")
+        return holder is None or process_ended(holder)
+
     async def record_fact(self, name: str, value: str) -> str:
         """Store a fact about the whole ledger unless one of this name is stored; return the stored value."""
 
@@ -296,6 +307,28 @@ class SqliteLedger:
                 self._run(SET_FACT, (name, value))
 
         await self._do(work)
+
+    async def rebind(self, name: str, value: str) -> bool:
+        """Store a fact in place of the one of this name, unless `was_used`; return whether it was stored."""
+
+        def work() -> bool:
+            with self._transaction(runner=True):
+                if self._was_used():
+                    return False
+                self._run(SET_FACT, (name, value))
+            return True
+
+        return await self._do(work)
+
+    async def was_used(self) -> bool:
+        """Return whether a generation of a company is not pending, or has a status.
+
+        Without one, nothing can have been ordered.
+        """
+        return await self._do(self._was_used)
+
+    def _was_used(self) -> bool:
+        return self._run(USED, (State.PENDING,)) == [(1,)]
 
     async def complete(self, client_request_id: str, status: int, at: float) -> bool:
         """Record the status that a notification carried if it supersedes the one on record.
@@ -379,6 +412,7 @@ class SqliteLedger:
 
     def _open(self) -> None:
         self._file = Path(os.path.realpath(self.path))  # one lock for all symbolic links to the ledger
+        check_in_place(self._file, with_key=self._given_secret is None)
         create_private(self._file)
         self._opening = register(self._file, exclusive=self._exclusive)
         if self._exclusive:
@@ -470,10 +504,7 @@ class SqliteLedger:
     def _create_tables(self) -> None:
         check = self._read_secret(create=True).check()
         if self._key is not None and self._key.revision:
-            raise LedgerError(
-                f"{self.path} is new, and {self._key.path.name} belongs to a ledger that was used: restore that "
-                f"ledger, or delete {self._key.path.name} to request every company again"
-            )
+            raise missing_error(self._file, [self._key.path.name])
         for statement in SCHEMA.split(";"):
             self._run(statement)
         self._run(SET_FACT, ("check", check))

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -250,6 +251,51 @@ def test_wrong_token_first(connection_options: list[str], kfq_sandbox: Sandbox, 
     assert run(["onboard", source, "--token", "WRONG", *connection_options[2:]]) == 3
     assert run(["onboard", source, *connection_options]) == 0
     assert len(kfq_sandbox.orders) == 2
+
+
+def test_another_tenant_of_refused_companies(
+    connection_options: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Companies that were refused have no order, so another tenant may follow; another platform may not."""
+    kfq_sandbox.inject_faults(Fault("code-31000"))
+    source = write(tmp_path / "companies.csv", 1)
+    assert run(["onboard", source, *connection_options]) == 1
+    assert run(["onboard", source, *connection_options[:2], "--base-url", "http://127.0.0.1:9/x"]) == 2
+    assert "has the platform" in capsys.readouterr().err
+    assert run(["onboard", source, "--token", "ANOTHER1", *connection_options[2:]]) == 1
+    assert "new to the ledger" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("first", ["address", "token"])
+def test_wrong_connection_first(
+    *,
+    first: str,
+    connection_options: list[str],
+    kfq_sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An address and a token with which nothing was ordered claim no ledger; those of an order do, as ever."""
+    monkeypatch.setattr("kfq_async.transport.retry.backoff", lambda *_: 0.0)
+    source = write(tmp_path / "companies.csv", 9)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    wrong = {
+        "address": ["--token", "ANOTHER1", "--base-url", f"http://127.0.0.1:{port}"],
+        "token": ["--token", "ANOTHER1", *connection_options[2:]],
+    }[first]
+    assert run(["onboard", source, *wrong]) == (1 if first == "address" else 3)
+    shown = capsys.readouterr().err
+    assert "9 companies: 9 pending" in shown
+    assert ("0 sent in" in shown) is (first == "address")
+    for more in (["--dry-run"], []):
+        assert run(["onboard", source, *connection_options, *more]) == 0
+    assert len(kfq_sandbox.orders) == 9
+    capsys.readouterr()
+    for more in (["--dry-run"], []):
+        assert run(["onboard", source, *wrong, *more]) == 2
+        assert ("has the platform" if first == "address" else "another tenant") in capsys.readouterr().err
 
 
 def test_callbacks_are_remembered(

@@ -651,6 +651,55 @@ def test_interrupt(times: int, kfq_sandbox: Sandbox, tmp_path: Path) -> None:
     assert len(kfq_sandbox.orders) == 500
 
 
+@pytest.mark.parametrize("kill", [True, False])
+def test_moved_during_a_run(
+    *, kill: bool, kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Runs without the ledger that was moved are refused and change nothing; with it, each company has one order."""
+    kfq_sandbox.inject_faults(Fault("delay", seconds=0.2))
+    (tmp_path / "elsewhere").mkdir()
+    source, ledger, moved = write(tmp_path, 40), tmp_path / "companies.ledger", tmp_path / "elsewhere" / "c.ledger"
+    environment = quiet_environment(KFQ_APP_AUTH_TOKEN=kfq_sandbox.token, KFQ_BASE_URL=kfq_sandbox.base_url)
+    command = [sys.executable, "-m", "kfq_async", "onboard", str(source), "--concurrency", "5"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        _wait_until(lambda: len(kfq_sandbox.orders) > 0)
+        ledger.rename(moved)
+        if kill:
+            process.kill()
+    assert process.returncode == (-signal.SIGKILL if kill else 3)
+    kfq_sandbox.inject_faults()
+    ordered = len(kfq_sandbox.orders)
+    options = ["onboard", str(source), "--token", kfq_sandbox.token, "--base-url", kfq_sandbox.base_url]
+    for more in (["--dry-run"], ["--yes"], []):
+        assert run([*options, *more]) == 2
+        shown = " ".join(capsys.readouterr().err.split())
+        assert "(companies.ledger-wal, companies.ledger.key): put that ledger back in its place beside them" in shown
+        assert "(new)" not in shown
+        assert not ledger.exists()
+    assert len(kfq_sandbox.orders) == ordered
+    moved.rename(ledger)
+    assert run(options) == 0
+    assert len(kfq_sandbox.orders) == 40
+
+
+def test_moved_between_runs(
+    connection_options: list[str], kfq_sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first run of a ledger that was moved, or copied, warns of running two copies."""
+    source, moved = write(tmp_path, 2), tmp_path / "elsewhere"
+    assert run(["onboard", str(source), *connection_options]) == 0
+    moved.mkdir()
+    for suffix in ("", ".key"):
+        (tmp_path / f"companies.ledger{suffix}").rename(moved / f"companies.ledger{suffix}")
+    expected = f"the ledger was copied or moved from {(tmp_path / 'companies.ledger').resolve()}: never run two copies"
+    for told in (True, False):
+        capsys.readouterr()
+        options = ["--ledger", str(moved / "companies.ledger"), "--force"]
+        assert run(["onboard", str(source), *connection_options, *options]) == 0
+        assert (expected in " ".join(capsys.readouterr().err.split())) is told
+    assert len(kfq_sandbox.orders) == 2
+
+
 def test_kill() -> None:
     """After repeated kills among faults, each company has one order and its link."""
     command = [sys.executable, "-m", "benchmarks.kill", "--rows", "300", "--kills", "4", "--delay", "0"]

@@ -41,6 +41,8 @@ async def test_view_of_a_ledger(tmp_path: Path) -> None:
         assert await view.record_fact("new", "c") == "c"
         await view.replace_fact("tenant", "d")
         assert [await view.fact(name) for name in ("tenant", "new", "none")] == ["d", "c", None]
+        assert await view.rebind("platform", "e")
+        assert await view.fact("platform") == "e"
     async with SqliteLedger(path) as ledger:
         assert [entry async for entry in ledger.entries()] == before
         assert [await ledger.fact(name) for name in ("tenant", "new")] == ["a", None]
@@ -55,6 +57,8 @@ async def test_view_of_a_new_ledger(tmp_path: Path) -> None:
         assert await view.record_fact("platform", "a") == "a"
         assert await view.record_fact("platform", "b") == "a"
         assert await view.fact("tenant") is None
+        assert await view.rebind("platform", "c")
+        assert await view.fact("platform") == "c"
     async with SqliteLedger(tmp_path / "empty"):
         pass
     async with DryRunLedger.open(tmp_path / "empty", exists=True) as view:

@@ -12,6 +12,7 @@ from kfq_async.errors import LedgerError
 from kfq_async.onboarding.ledgers.files import (
     Key,
     Opening,
+    check_in_place,
     check_private,
     connect,
     create_private,
@@ -51,6 +52,29 @@ def test_no_file(tmp_path: Path) -> None:
     """A folder is refused."""
     with pytest.raises(LedgerError, match="is a folder or a device: name another file"):
         create_private(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "", "ab", "ab\n", f"ab\n{0:020d}\n", "secret\nx", "\u00e9"])
+def test_unused_key(tmp_path: Path, content: str | None) -> None:
+    """Beside a key that was never used, or is no key, a ledger may begin."""
+    if content is not None:
+        (tmp_path / "a.key").write_text(content, encoding="utf-8")
+    assert not Key.is_used(tmp_path / "a.key")
+    (tmp_path / "a-wal").touch()
+    check_in_place(tmp_path / "a")
+
+
+def test_used_key(tmp_path: Path) -> None:
+    """Beside a key that was used, a ledger that is missing or empty is refused; a secret of one's own has no key."""
+    file = tmp_path / "a"
+    (tmp_path / "a.key").write_text(f"ab\n{7:020d}\n", encoding="ascii")
+    for _ in range(2):
+        with pytest.raises(LedgerError, match=r"a is missing or empty, .* \(a\.key\): put that ledger back"):
+            check_in_place(file)
+        check_in_place(file, with_key=False)
+        file.touch()
+    file.write_text("content")
+    check_in_place(file)
 
 
 def test_connect(tmp_path: Path) -> None:

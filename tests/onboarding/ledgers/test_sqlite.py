@@ -514,8 +514,90 @@ def test_key_of_a_lost_ledger(path: Path) -> None:
     path.unlink()
     asyncio.run(_create(path, entry(1)))
     path.unlink()
-    with pytest.raises(LedgerError, match=r"is new, and companies\.ledger\.key belongs to a ledger that was used"):
+    with pytest.raises(LedgerError, match=r"are beside it \(companies\.ledger\.key\): put that ledger back"):
         asyncio.run(_create(path))
+    assert not path.exists()
+
+
+def test_database_without_tables_beside_a_used_key(path: Path) -> None:
+    """A database that holds nothing, though it is not empty, is no reason to begin anew either."""
+    asyncio.run(_create(path, entry(1)))
+    path.unlink()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 1")
+    path.chmod(0o600)
+    with pytest.raises(LedgerError, match=r"are beside it \(companies\.ledger\.key\): put that ledger back"):
+        asyncio.run(_create(path))
+
+
+@pytest.mark.parametrize("secret", [None, SECRET])
+@pytest.mark.parametrize("exclusive", [True, False])
+@pytest.mark.parametrize("empty", [True, False])
+async def test_moved_without_its_wal(
+    path: Path, tmp_path: Path, *, secret: bytes | None, exclusive: bool, empty: bool
+) -> None:
+    """Without its ledger, a -wal is kept as it is until the ledger is back beside it, which then has all entries."""
+    whole, moved = tmp_path / "whole", tmp_path / "moved"
+    async with SqliteLedger(path, secret=secret) as ledger:
+        await ledger.put([entry(1)])
+        suffixes = ("", "-wal") if secret else ("", "-wal", ".key")
+        await asyncio.to_thread(_copy_files, path, whole, suffixes)
+    ledger_file = whole / path.name
+    await asyncio.to_thread(ledger_file.rename, moved)
+    if empty:
+        ledger_file.touch(0o600)
+    before = {file.name: file.read_bytes() for file in whole.iterdir()}
+    files = "companies.ledger-wal" if secret else "companies.ledger-wal, companies.ledger.key"
+    for _ in range(2):
+        with pytest.raises(LedgerError) as caught:
+            await SqliteLedger(ledger_file, secret=secret, exclusive=exclusive).__aenter__()
+        assert str(caught.value) == (
+            f"{ledger_file} is missing or empty, and files of a ledger that was used are beside it ({files}): put that "
+            "ledger back in its place beside them, and run again. Delete them only to begin a new ledger, which "
+            "requests a second order for each company that was requested before"
+        )
+        assert {file.name: file.read_bytes() for file in whole.iterdir()} == before
+    await asyncio.to_thread(moved.replace, ledger_file)
+    async with SqliteLedger(ledger_file, secret=secret, exclusive=exclusive) as again:
+        assert await all_of(again) == [entry(1)]
+
+
+async def test_moved_during_a_run(path: Path, tmp_path: Path, ledger: SqliteLedger) -> None:
+    """While a run goes on in a ledger that was moved, no second one begins beside its -wal; put back, it has all."""
+    await ledger.put([entry(1)])
+    await asyncio.to_thread(path.rename, tmp_path / "moved")
+    for exclusive in (True, False):
+        assert "is missing or empty" in await open_elsewhere(path, exclusive=exclusive)
+    await ledger.put([entry(2)])
+    await ledger.aclose()
+    assert "is missing or empty" in await open_elsewhere(path)
+    await asyncio.to_thread((tmp_path / "moved").rename, path)
+    async with SqliteLedger(path) as again:
+        assert await all_of(again) == [entry(1), entry(2)]
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.PENDING])
+async def test_rebind(ledger: SqliteLedger, path: Path, state: State) -> None:
+    """A fact can be replaced until something may have been ordered, by the ledger's runner only."""
+    await ledger.record_fact("platform", "a")
+    assert await ledger.rebind("platform", "b")
+    await ledger.put([entry(1, State.PENDING), entry(2, State.PENDING)])
+    assert await ledger.rebind("platform", "c")
+    await ledger.put([entry(2, state), entry(2, State.PENDING, generation=2)])
+    assert await ledger.was_used()
+    assert not await ledger.rebind("platform", "d")
+    assert await ledger.fact("platform") == "c"
+    async with SqliteLedger(path, exclusive=False) as reader:
+        with pytest.raises(LedgerError, match="opened with exclusive=False, to read only"):
+            await reader.rebind("platform", "e")
+
+
+async def test_used_by_a_notification(ledger: SqliteLedger) -> None:
+    """A notification about a company proves an order, whatever the state of its entry."""
+    await ledger.put([entry(1, State.PENDING)])
+    assert not await ledger.was_used()
+    assert await ledger.complete("id-1-1", 2, 1.0)
+    assert await ledger.was_used()
 
 
 async def test_purge_while_another_process_reads(path: Path) -> None:
