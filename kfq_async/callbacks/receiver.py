@@ -22,7 +22,7 @@ from kfq_async.models.fields import MAX_KEY, new_id
 from kfq_async.models.functions import check_clock
 from kfq_async.models.masking import type_name
 from kfq_async.models.notifications import ContractEvent
-from kfq_async.redaction import printable
+from kfq_async.redaction import MASK, printable, visible_id, visible_status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -474,11 +474,14 @@ class NotificationReceiver:
         if delivery is not None:
             notification = delivery.notification
             if isinstance(notification, ContractEvent):
-                ids = {"contract_id": notification.contract_id, "status": str(notification.callback_type)}
+                ids["contract_id"] = visible_id(notification.contract_id)
+                ids["status"] = visible_status(str(notification.callback_type))
+                ids["key"] = delivery.key  # a digest
             else:
                 status = notification.order_status
-                ids = {"order_no": notification.order_no, "status": None if status is None else str(int(status))}
-            ids["key"] = delivery.key
+                ids["order_no"] = visible_id(notification.order_no)
+                ids["status"] = visible_status(None if status is None else str(int(status)))
+                ids["key"] = MASK if MASK in ids.values() else delivery.key
         return NotificationEvent(
             kind=self._authenticator.kind,
             outcome=outcome,

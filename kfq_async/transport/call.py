@@ -138,7 +138,7 @@ class Call:
         except BaseException as problem:
             observer.end_call(self, problem)
             raise
-        observer.end_call(self, envelope)
+        observer.end_call(self, envelope, result)
         return envelope, result
 
     async def _fetch(self) -> tuple[Envelope, Any]:
@@ -220,7 +220,7 @@ class Call:
     async def _retry(
         self, first: KfqError, attempt: Callable[[], Awaitable[Envelope | KfqError]]
     ) -> Envelope | KfqError:
-        clock = asyncio.get_running_loop().time
+        clock, observer = asyncio.get_running_loop().time, self.observer
         return await retry(
             first,
             attempt,
@@ -228,6 +228,7 @@ class Call:
             policy=self._settings.retry,
             remaining=lambda: self._total_at - clock(),
             sleep=self._sleep,
+            stopped=None if observer is None else observer.note_stop,
         )
 
     async def _authorized_attempt(

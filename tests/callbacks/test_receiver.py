@@ -1162,6 +1162,44 @@ async def test_log_records_are_one_line(caplog: pytest.LogCaptureFixture) -> Non
     assert all("\n" not in record.getMessage() for record in package_records(caplog))
 
 
+@pytest.mark.parametrize(
+    ("changes", "order_no", "status", "key"),
+    [
+        ({"orderStatus": "13800138000"}, "ORDER-1", "***", "***"),
+        ({"orderNo": "13800138000"}, "***", "1", "***"),
+        ({"orderNo": "https://h.example/?token=SECRET"}, "***", "1", "***"),
+        ({"orderStatus": 77}, "ORDER-1", "77", "client-1:ORDER-1:77"),
+    ],
+)
+async def test_values_in_place_of_ids(
+    changes: dict[str, Any], order_no: str, status: str, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What does not have the form of an id or a state is masked in logs and events, also of authentic notifications."""
+    caplog.set_level(logging.DEBUG, "kfq_async")
+    hooks, handler = Recorder(), Handler()
+    receiver = NotificationReceiver(handler, urls=URLS, hooks=[hooks])
+    await receiver.receive(make_body(**changes), {}, notification_path("client-1"))
+    (event,), (record,) = hooks.events, package_records(caplog)
+    assert (event.order_no, event.status, event.key) == (order_no, status, key)
+    assert record.getMessage().endswith(f"; client_request_id=client-1 order_no={order_no} status={status}")
+    assert not any(value in f"{event} {vars(record)}" for value in ("13800138000", "SECRET"))
+    assert handler.finished == 1
+
+
+async def test_values_in_place_of_the_ids_of_an_event(caplog: pytest.LogCaptureFixture) -> None:
+    """The same holds for contract events, whose key is a digest."""
+    caplog.set_level(logging.DEBUG, "kfq_async")
+    hooks = Recorder()
+    receiver = NotificationReceiver(
+        Handler(), verifier=ContractEventVerifier([private_key().public_key()]), hooks=[hooks]
+    )
+    body = make_body({**SIGNED, "contractId": "13800138000", "callbackType": "手机号13800138000"})
+    await receiver.receive(body, signed_event_headers(body), "/")
+    (event,), (record,) = hooks.events, package_records(caplog)
+    assert (event.contract_id, event.status, len(event.key or "")) == ("***", "***", 64)
+    assert "13800138000" not in f"{event} {vars(record)}"
+
+
 class Recorder(Hooks):
     """Keeps the events of notifications."""
 
