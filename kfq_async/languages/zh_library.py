@@ -757,6 +757,8 @@ TEXTS: Mapping[str, str] = {
     "{proxy} is used": "使用代理 {proxy}",
     "give --base-url, such as {url}": "请指定 --base-url，例如 {url}",
     "it holds the API path, which is added to it": "其中含有接口路径，该路径会自动追加",
+    "its path holds {path} more than once": "其路径中 {path} 重复出现",
+    "give --base-url {url}, where its API responds": "请指定 --base-url {url}，该地址的接口有响应",
     "give --base-url {url}": "请指定 --base-url {url}",
     "none in the environment": "环境变量中没有代理",
     "{proxy} of the environment is used": "使用环境变量中的代理 {proxy}",
