@@ -585,6 +585,7 @@ class RejectionReason(StrEnum):
         TIMESTAMP_MALFORMED: The timestamp is not a number of milliseconds.
         BODY_TOO_LARGE: The body exceeds the receiver's size limit, or holds more values than any notification.
         BODY_TIMEOUT: The body did not arrive within the receiver's ``body_timeout``.
+        BODY_INCOMPLETE: The sender disconnected before the end of the body, or sent malformed chunks.
         BODY_MALFORMED: The body is not a JSON object in UTF-8.
         FIELD_MALFORMED: A field of the body is missing or has the wrong type.
         WRONG_KIND: The body is a notification of another kind than this receiver handles.
@@ -612,6 +613,8 @@ class RejectionReason(StrEnum):
     """The body exceeds the receiver's size limit, or holds more values than any notification."""
     BODY_TIMEOUT = "body_timeout"
     """The body did not arrive within the receiver's ``body_timeout``."""
+    BODY_INCOMPLETE = "body_incomplete"
+    """The sender disconnected before the end of the body, or sent malformed chunks."""
     BODY_MALFORMED = "body_malformed"
     """The body is not a JSON object in UTF-8."""
     FIELD_MALFORMED = "field_malformed"
@@ -647,7 +650,8 @@ _REPLIES: dict[RejectionReason, tuple[int, int, str]] = {
     RejectionReason.HEADER_MALFORMED: (23000, 400, "a header is not text, or is too long"),
     RejectionReason.TIMESTAMP_MALFORMED: (41001, 400, "the timestamp is not a number of milliseconds"),
     RejectionReason.BODY_TOO_LARGE: (23000, 400, "the body is too large"),
-    RejectionReason.BODY_TIMEOUT: (91000, 503, "the body took too long to arrive, retry later"),
+    RejectionReason.BODY_TIMEOUT: (91000, 503, "the body took too long to arrive"),
+    RejectionReason.BODY_INCOMPLETE: (25000, 400, "the body is incomplete"),
     RejectionReason.BODY_MALFORMED: (25000, 400, "the body is not a JSON object in UTF-8"),
     RejectionReason.FIELD_MALFORMED: (23000, 400, "a field is missing or has the wrong type"),
     RejectionReason.WRONG_KIND: (23000, 400, "this is another kind of notification"),
@@ -656,11 +660,11 @@ _REPLIES: dict[RejectionReason, tuple[int, int, str]] = {
     RejectionReason.STALE: (41001, 401, "the timestamp is out of range"),
     RejectionReason.BAD_SIGNATURE: (26000, 401, "the signature is not valid"),
     RejectionReason.REPLAYED: (41002, 401, "the nonce was used before with another body"),
-    RejectionReason.BUSY: (91000, 503, "the notification is already being handled, retry later"),
-    RejectionReason.UNFINISHED: (91000, 503, "the handler is still running, retry later"),
-    RejectionReason.HANDLER_FAILED: (91000, 503, "the handler failed, retry later"),
-    RejectionReason.STORE_FAILED: (91000, 503, "the store failed, retry later"),
-    RejectionReason.CLOSING: (91000, 503, "the receiver is closing, retry later"),
+    RejectionReason.BUSY: (91000, 503, "the notification is already being handled"),
+    RejectionReason.UNFINISHED: (91000, 503, "the handler is still running"),
+    RejectionReason.HANDLER_FAILED: (91000, 503, "the handler failed"),
+    RejectionReason.STORE_FAILED: (91000, 503, "the store failed"),
+    RejectionReason.CLOSING: (91000, 503, "the receiver is closing"),
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from attrs import frozen
 
@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 _LOG = logging.getLogger("kfq_async")
+StopReason: TypeAlias = Literal["attempts", "total"]
+"""Limit that ends the retries of a call."""
 
 
 @frozen(kw_only=True)
@@ -104,6 +106,12 @@ class CallEvent:
         slot_wait: Seconds waited for slots and the lane, in all attempts.
         rate_limit_wait: Seconds waited for the rate limit, in all attempts.
         attempt_events: The events of its attempts, in order.
+        order_no: ``orderNo`` of the result; ``None`` if it has none. Here and in ``contract_id``, ``***`` stands for a
+            value that does not have the form of an id.
+        contract_id: ``contractId`` of the result; ``None`` if it has none.
+        stopped: Limit that kept an error that can be retried from being retried: ``attempts``
+            (`RetryPolicy.attempts` were made), or ``total`` (the wait for the next attempt would have outlasted
+            `Timeouts.total`). ``None`` otherwise.
     """
 
     operation: str
@@ -130,6 +138,14 @@ class CallEvent:
     """Seconds waited for the rate limit, in all attempts."""
     attempt_events: tuple[AttemptEvent, ...] = ()
     """The events of its attempts, in order."""
+    order_no: str | None = None
+    """``orderNo`` of the result; ``None`` if it has none. Here and in ``contract_id``, ``***`` stands for a value that
+    does not have the form of an id."""
+    contract_id: str | None = None
+    """``contractId`` of the result; ``None`` if it has none."""
+    stopped: StopReason | None = None
+    """Limit that kept an error that can be retried from being retried: ``attempts`` (`RetryPolicy.attempts` were made),
+    or ``total`` (the wait for the next attempt would have outlasted `Timeouts.total`). ``None`` otherwise."""
 
 
 class NotificationOutcome(StrEnum):
@@ -169,7 +185,8 @@ class NotificationEvent:
         http_status: HTTP status of the reply.
         client_request_id: ``clientRequestId`` of the request, carried by the URL; ``None`` without `CallbackUrls`, and
             if the URL is not authentic.
-        order_no: ``orderNo`` of an identity notification; ``None`` if it was refused or has none.
+        order_no: ``orderNo`` of an identity notification; ``None`` if it was refused or has none. Here and in the next
+            three, ``***`` stands for a value that does not have the form of an id or a state.
         contract_id: ``contractId`` of a contract event; ``None`` if it was refused.
         status: ``orderStatus``, or ``callbackType`` of a contract event; ``None`` if it was refused or has none.
         key: `NotificationDelivery.key`; ``None`` if it was refused before it was read.
@@ -190,7 +207,8 @@ class NotificationEvent:
     """``clientRequestId`` of the request, carried by the URL; ``None`` without `CallbackUrls`, and if the URL is not
     authentic."""
     order_no: str | None = None
-    """``orderNo`` of an identity notification; ``None`` if it was refused or has none."""
+    """``orderNo`` of an identity notification; ``None`` if it was refused or has none. Here and in the next three,
+    ``***`` stands for a value that does not have the form of an id or a state."""
     contract_id: str | None = None
     """``contractId`` of a contract event; ``None`` if it was refused."""
     status: str | None = None

@@ -1,11 +1,11 @@
-"""Text of others in errors, logs and terminals: on one line, and of the platform's messages only known words."""
+"""Text of others in errors, logs and terminals: one line; only known words of messages; ids and states by form."""
 
 from __future__ import annotations
 
 import re
 from itertools import dropwhile
 
-__all__ = ["printable", "redact"]
+__all__ = ["MASK", "printable", "redact", "visible_id", "visible_status"]
 
 _HIDDEN = "…"
 """Stands for what is left out."""
@@ -110,6 +110,17 @@ _HAN_WORDS = _LABELS | _VERDICTS | _OTHER_WORDS
 _WORD = re.compile(f"[!-~]+|{'|'.join(sorted(_HAN_WORDS, key=len, reverse=True))}|.")
 
 
+MASK = "***"
+"""Stands for a value that does not have the form of an id or a state."""
+_ID = re.compile("[A-Za-z0-9_-]{1,64}")
+_PERSONAL_NUMBER = re.compile(
+    r"(?<![0-9])(?:(?:00)?86)?1[3-9][0-9]{9}(?![0-9])"
+    r"|(?<![0-9])[1-9][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx](?![0-9])"
+)
+"""Mainland mobile number, or an identity number, whose seventh to fourteenth digit are a date."""
+_STATUS = re.compile("-?[0-9]{1,6}|[A-Za-z_]{1,32}")
+
+
 def printable(text: str, limit: int | None = None) -> str:
     """Return text on one line, cut after ``limit`` characters.
 
@@ -120,6 +131,27 @@ def printable(text: str, limit: int | None = None) -> str:
     if not part.isprintable():
         part = "".join(character if character.isprintable() else " " for character in part)
     return part if len(part) == len(text) else f"{part}{_HIDDEN}"
+
+
+def visible_id(value: str | None) -> str | None:
+    """Return an id that came from outside as logs, events and spans show it; ``None`` stays ``None``.
+
+    An id has 1 to 64 letters, digits, ``-`` and ``_``, and is neither a mainland mobile number nor an identity number.
+    Anything else is ``***``.
+    """
+    if value is None:
+        return None
+    return value if _ID.fullmatch(value) and not _PERSONAL_NUMBER.search(value) else MASK
+
+
+def visible_status(value: str | None) -> str | None:
+    """Return a state that came from outside as logs, events and spans show it; ``None`` stays ``None``.
+
+    A state is a number of at most 6 digits, or a word of at most 32 letters and ``_``. Anything else is ``***``.
+    """
+    if value is None:
+        return None
+    return value if _STATUS.fullmatch(value) else MASK
 
 
 def redact(message: str) -> str:

@@ -94,8 +94,8 @@ class AsyncSession:
     Args:
         app_auth_token: The ``appAuthToken`` of the tenant, printable ASCII; or an async function without parameters
             that returns it. The function is asked by the first call, and once more by a call whose token the platform
-            refuses (`CredentialsError`); if it then returns another one, that call is sent again. ``timeouts`` do not
-            include its time, and what it raises is a `SessionError`.
+            refuses (`CredentialsError`); if it then returns another one, that call is sent again. ``timeouts.total``
+            includes its time, and what it raises is a `SessionError`.
         base_url: URL of the platform with its context path, by default the hosted platform. Names below ``localhost``
             are connected to 127.0.0.1, unless ``connector`` or ``proxy`` is given.
         operator_account: Account that the platform acts as in operations on contracts, files and accounts, if it has

@@ -414,6 +414,7 @@ def test_no_personal_data_in_texts(before: str, secret: str, after: str, name: s
         ("timestamp_malformed", 41001, 400),
         ("body_too_large", 23000, 400),
         ("body_timeout", 91000, 503),
+        ("body_incomplete", 25000, 400),
         ("body_malformed", 25000, 400),
         ("field_malformed", 23000, 400),
         ("wrong_kind", 23000, 400),
@@ -433,4 +434,4 @@ def test_rejection_reasons(reason: str, code: int, status: int) -> None:
     """Each reason is a plain string, with its error code and HTTP status."""
     error = CallbackRejected(RejectionReason(reason))
     assert (error.reason, error.code, error.http_status) == (reason, code, status)
-    assert len(RejectionReason) == 19
+    assert len(RejectionReason) == 20

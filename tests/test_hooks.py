@@ -27,6 +27,7 @@ from calls import (
 )
 from kfq_async.cli import app
 from kfq_async.resources.auth import CORP_IDENT_LINK
+from kfq_async.resources.contracts import CONTRACT_DRAFT
 from servers import SUCCESS, ReceivedRequest, ScriptedServer, http_response, success
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ async def test_call_with_a_retry() -> None:
         "phase": kfq.Phase.ANSWERED,
         "http_status": 200,
         "code": response.envelope.code,
+        "order_no": response.result.order_no,
+        "contract_id": None,
+        "stopped": None,
     }
     ids = {event.client_request_id for event in hooks.attempts} | {call.client_request_id}
     assert ids == {REQUEST.client_request_id}
@@ -319,8 +323,69 @@ async def test_log_of_a_call(caplog: pytest.LogCaptureFixture) -> None:
     assert "attempt_events" not in vars(failed)
     assert (vars(failed)["code"], vars(failed)["phase"]) == (41000, "answered")
     assert succeeded.getMessage().startswith(f"{OPERATION}: code {response.envelope.code}; attempts=1 seconds=")
-    assert succeeded.getMessage().endswith(f" client_request_id=none unique_code={response.unique_code}")
+    assert succeeded.getMessage().endswith(f" client_request_id=none unique_code={response.unique_code} order_no=N1")
     assert {failed.levelname, succeeded.levelname} == {"DEBUG"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "result", "name", "shown"),
+    [
+        (CORP_IDENT_LINK, SUCCESS, "order_no", SUCCESS["orderNo"]),
+        (CORP_IDENT_LINK, {**SUCCESS, "orderNo": "13800138000"}, "order_no", "***"),
+        (CONTRACT_DRAFT, {"contractId": "C-1"}, "contract_id", "C-1"),
+        (CONTRACT_DRAFT, {"contractId": "https://h.example/?token=1"}, "contract_id", "***"),
+    ],
+)
+async def test_ids_of_a_result(
+    operation: Any, result: Any, name: str, shown: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A successful call tells which order or contract came of it, if the id has the form of one."""
+    caplog.set_level(logging.DEBUG, logger="kfq_async")
+    hooks = Recorder()
+    async with (
+        ScriptedServer(respond(success(result))) as server,
+        open_session(server, hooks=[hooks]) as session,
+    ):
+        await session.send(operation, REQUEST if operation is CORP_IDENT_LINK else {})
+    other = {"order_no": "contract_id", "contract_id": "order_no"}[name]
+    (event,), (record,) = hooks.calls, [record for record in caplog.records if record.name == "kfq_async"]
+    assert (getattr(event, name), getattr(event, other)) == (shown, None)
+    assert record.getMessage().endswith(f" unique_code={event.unique_code} {name}={shown}")
+    assert vars(record)[name] == shown
+
+
+@pytest.mark.parametrize(
+    ("options", "stopped", "words"),
+    [
+        (
+            {"timeouts": kfq.Timeouts(total=5)},
+            "total",
+            "; not retried: no time for another attempt in Timeouts(total=...); attempts=1 ",
+        ),
+        ({"retry": NO_RETRY}, "attempts", "; not retried: all attempts of RetryPolicy were made; attempts=1 "),
+    ],
+)
+async def test_limit_of_the_retries(
+    options: dict[str, Any], stopped: str, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error that could be retried tells the limit that it met; another error meets none."""
+    caplog.set_level(logging.DEBUG, logger="kfq_async")
+    hooks = Recorder()
+    limited = http_response({"code": 999999, "message": "x"}, 429, Retry_After="30")
+    async with (
+        ScriptedServer(respond(limited, refusal(31000))) as server,
+        open_session(server, hooks=[hooks], **options) as session,
+    ):
+        await error_of(session)
+        await error_of(session)
+    assert [(event.error, event.stopped) for event in hooks.calls] == [
+        ("TooFrequentError", stopped),
+        ("BusinessError", None),
+    ]
+    first, second = [record for record in caplog.records if record.name == "kfq_async"]
+    assert words in first.getMessage()
+    assert (vars(first)["stopped"], vars(second)["stopped"]) == (stopped, None)
+    assert "not retried" not in second.getMessage()
 
 
 async def test_log_of_a_cancelled_call(caplog: pytest.LogCaptureFixture) -> None:

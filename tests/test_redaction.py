@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kfq_async.models import accounts, contracts, identity, notifications
 from kfq_async.protocol.codec import camel
-from kfq_async.redaction import printable, redact
+from kfq_async.redaction import printable, redact, visible_id, visible_status
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -191,3 +191,52 @@ def wire_names(module: ModuleType) -> set[str]:
 def test_wire_names_are_known(module: ModuleType) -> None:
     """Messages may name the field that they are about: every field of a model."""
     assert {name for name in wire_names(module) if redact(name) != name} == set()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, None),
+        ("N1", "N1"),
+        ("2026_order-7", "2026_order-7"),
+        ("1958374650123456789", "1958374650123456789"),
+        ("958374650123456789", "958374650123456789"),
+        ("0f" * 32, "0f" * 32),
+        ("0f" * 32 + "0", "***"),
+        ("", "***"),
+        ("N1\n", "***"),
+        ("张三", "***"),
+        ("https://h.example/?token=1", "***"),
+        ("13800138000", "***"),
+        ("8613800138000", "***"),
+        ("order-13800138000", "***"),
+        ("1138001380001", "1138001380001"),
+        ("110101199001011234", "***"),
+        ("11010119900101123X", "***"),
+        ("id_11010119900101123x", "***"),
+    ],
+)
+def test_visible_ids(value: str | None, shown: str | None) -> None:
+    """Only what has the form of an id is shown, and no mobile or identity number."""
+    assert visible_id(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, None),
+        ("1", "1"),
+        ("-1", "-1"),
+        ("123456", "123456"),
+        ("1234567", "***"),
+        ("13800138000", "***"),
+        ("SUBMIT_SIGN", "SUBMIT_SIGN"),
+        ("x" * 33, "***"),
+        ("张三", "***"),
+        ("a b", "***"),
+        ("", "***"),
+    ],
+)
+def test_visible_states(value: str | None, shown: str | None) -> None:
+    """Only a short number or word is shown as a state."""
+    assert visible_status(value) == shown

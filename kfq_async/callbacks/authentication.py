@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from attrs import field, frozen
 from kfq_async.callbacks.parsing import parse_body, parse_contract_event, parse_identity_notification
 from kfq_async.callbacks.signatures import ContractEventVerifier, SignedHead
 from kfq_async.callbacks.urls import Purpose
+from kfq_async.errors import CallbackRejected
 from kfq_async.models.fields import repr_masked
 from kfq_async.models.notifications import ContractEvent, IdentityNotification
 
@@ -96,6 +98,10 @@ class Authenticator(Protocol):
         """Check path and headers before the body is read; raise `CallbackRejected` if they already fail."""
         ...
 
+    def request_id_of(self, path: str | bytes) -> str | None:
+        """Return the id that an authentic URL carries; ``None`` for any other path, and without bound URLs."""
+        ...
+
     def authenticate(self, body: bytes, head: RequestHead) -> AuthenticatedDelivery:
         """Return the delivery, or raise `CallbackRejected`."""
         ...
@@ -133,6 +139,11 @@ class _IdentityAuthenticator:
             signed=None if self._verifier is None else self._verifier.precheck(headers, path),
         )
 
+    def request_id_of(self, path: str | bytes) -> str | None:
+        with suppress(CallbackRejected):
+            return None if self._urls is None else self._urls.match(path, purpose=Purpose.NOTIFY)
+        return None
+
     def authenticate(self, body: bytes, head: RequestHead) -> AuthenticatedDelivery:
         if self._verifier is None or head.signed is None:
             parsed, nonce = parse_body(body), None
@@ -167,6 +178,9 @@ class _ContractEventAuthenticator:
 
     def precheck(self, headers: Headers, _: str | bytes) -> RequestHead:
         return RequestHead(signature=self._verifier.precheck(headers))
+
+    def request_id_of(self, _: str | bytes) -> str | None:
+        return None
 
     def authenticate(self, body: bytes, head: RequestHead) -> AuthenticatedDelivery:
         parsed = self._verifier.authenticate(body, head.signature)

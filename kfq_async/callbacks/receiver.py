@@ -22,7 +22,7 @@ from kfq_async.models.fields import MAX_KEY, new_id
 from kfq_async.models.functions import check_clock
 from kfq_async.models.masking import type_name
 from kfq_async.models.notifications import ContractEvent
-from kfq_async.redaction import printable
+from kfq_async.redaction import MASK, printable, visible_id, visible_status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -42,6 +42,18 @@ _SUCCESS = b"success"
 """The acknowledgement: this text and nothing else (protocol sections 5.5 and 6.6)."""
 _SERVICE_FAULTS = (RejectionReason.HANDLER_FAILED, RejectionReason.STORE_FAILED)
 """Reasons that are logged as errors."""
+_CLOSED = {
+    RejectionReason.HANDLER_FAILED: (
+        "cancelled, since the receiver was closed, and close_within (within= of aclose) expired; the notification was "
+        "released; interrupted"
+    ),
+    RejectionReason.STORE_FAILED: (
+        "cancelled, since the receiver was closed, and close_within (within= of aclose) expired; interrupted"
+    ),
+}
+"""Details of what was cancelled by `NotificationReceiver.aclose`."""
+_RETRY_LATER = 503
+"""HTTP status that asks the sender to retry."""
 _LOGGED_IDS = ("client_request_id", "order_no", "contract_id", "status")
 _STORE_METHODS = ("claim", "mark_done", "release", "register_nonce")
 _FOREVER = 1e9
@@ -291,7 +303,7 @@ class NotificationReceiver:
         for request in [request for task, request in self._tasks.items() if task in hanging - releasing]:
             detail = "it ignores its cancellation; the notification is released when the lease expires"
             rejection = CallbackRejected(RejectionReason.HANDLER_FAILED, detail)
-            await self._report(rejection, request, NotificationOutcome.IN_DOUBT)
+            await self._report(rejection, request, NotificationOutcome.IN_DOUBT, replied=False)
 
     async def precheck(self, headers: Headers, path: str | bytes) -> Reply | None:
         """Check what can be checked before the body is read: path, signature headers, application and freshness.
@@ -310,7 +322,7 @@ class NotificationReceiver:
             rejection = error
         else:
             return None
-        return await self._report_and_reply(rejection, _Request())
+        return await self._report_and_reply(rejection, _Request(), path)
 
     async def receive(self, body: bytes, headers: Headers, path: str | bytes) -> Reply:
         """Authenticate and handle one request, and return the reply to send.
@@ -329,13 +341,23 @@ class NotificationReceiver:
             rejection = error
         else:
             return await self._handle_within_timeout(request)
-        return await self._report_and_reply(rejection, request)
+        return await self._report_and_reply(rejection, request, path)
 
-    async def reject(self, reason: RejectionReason, detail: str = "") -> Reply:
-        """Report a request that could not be read, such as one with too large a body, and return the reply to send."""
-        return await self._report_and_reply(CallbackRejected(reason, detail), _Request())
+    async def reject(self, reason: RejectionReason, detail: str = "", *, path: str | bytes | None = None) -> Reply:
+        """Report a request that could not be read, such as one with too large a body, and return the reply to send.
 
-    async def _report_and_reply(self, rejection: CallbackRejected, request: _Request) -> Reply:
+        Args:
+            reason: Reason of the rejection.
+            detail: More about it, for the log.
+            path: Undecoded path, without query. The report has the ``client_request_id`` of a bound URL.
+        """
+        return await self._report_and_reply(CallbackRejected(reason, detail), _Request(), path)
+
+    async def _report_and_reply(
+        self, rejection: CallbackRejected, request: _Request, path: str | bytes | None
+    ) -> Reply:
+        if request.client_request_id is None and path is not None:
+            request.client_request_id = self._authenticator.request_id_of(path)
         await self._report(rejection, request, NotificationOutcome.REFUSED)
         return self._rejection_reply(rejection)
 
@@ -361,10 +383,12 @@ class NotificationReceiver:
         if task.done() and not task.cancelled():
             rejection = task.result()
         elif task.done():
-            rejection = CallbackRejected(RejectionReason.HANDLER_FAILED)
+            detail = "its task was cancelled before it began"
+            rejection = CallbackRejected(RejectionReason.HANDLER_FAILED, detail)
             await self._report(rejection, request, NotificationOutcome.FAILED)
         else:
-            rejection = CallbackRejected(RejectionReason.UNFINISHED)
+            detail = f"after reply_timeout={self._reply_timeout:g} s; it continues"
+            rejection = CallbackRejected(RejectionReason.UNFINISHED, detail)
             await self._report(rejection, request, NotificationOutcome.IN_DOUBT)
         return _ACKNOWLEDGED if rejection is None else self._rejection_reply(rejection)
 
@@ -380,10 +404,20 @@ class NotificationReceiver:
         try:
             outcome = await self._handle_once(delivery)
         except CallbackRejected as error:
-            await self._report(error, request, self._outcome_of(error, delivery.store_key))
-            return error
+            rejection = self._explain(error)
+            await self._report(rejection, request, self._outcome_of(rejection, delivery.store_key))
+            return rejection
         self._report_acknowledged(request, outcome)
         return None
+
+    def _explain(self, rejection: CallbackRejected) -> CallbackRejected:
+        """Return a rejection that tells the close of the receiver from a fault of handler or store."""
+        cause = rejection.__cause__
+        if not isinstance(cause, asyncio.CancelledError) or asyncio.current_task() not in self._cancelled:
+            return rejection
+        explained = CallbackRejected(rejection.reason, _CLOSED[rejection.reason])
+        explained.__cause__ = cause
+        return explained
 
     def _outcome_of(self, rejection: CallbackRejected, store_key: str) -> NotificationOutcome:
         if rejection.reason not in _SERVICE_FAULTS:
@@ -474,11 +508,14 @@ class NotificationReceiver:
         if delivery is not None:
             notification = delivery.notification
             if isinstance(notification, ContractEvent):
-                ids = {"contract_id": notification.contract_id, "status": str(notification.callback_type)}
+                ids["contract_id"] = visible_id(notification.contract_id)
+                ids["status"] = visible_status(str(notification.callback_type))
+                ids["key"] = delivery.key  # a digest
             else:
                 status = notification.order_status
-                ids = {"order_no": notification.order_no, "status": None if status is None else str(int(status))}
-            ids["key"] = delivery.key
+                ids["order_no"] = visible_id(notification.order_no)
+                ids["status"] = visible_status(None if status is None else str(int(status)))
+                ids["key"] = MASK if MASK in ids.values() else delivery.key
         return NotificationEvent(
             kind=self._authenticator.kind,
             outcome=outcome,
@@ -490,12 +527,20 @@ class NotificationReceiver:
             **ids,
         )
 
-    async def _report(self, rejection: CallbackRejected, request: _Request, outcome: NotificationOutcome) -> None:
+    async def _report(
+        self, rejection: CallbackRejected, request: _Request, outcome: NotificationOutcome, *, replied: bool = True
+    ) -> None:
+        """Report a notification that is not acknowledged to log, hooks and ``on_rejected``.
+
+        ``replied`` tells whether the rejection is the reply.
+        """
         rejection.with_traceback(None)  # its frames hold the body, and would be kept by it
         event = self._event(request, outcome, rejection)
         level = logging.ERROR if rejection.reason in _SERVICE_FAULTS else logging.INFO
-        place = _raised_at(rejection.__cause__)
-        _LOG.log(level, "notification rejected: %s%s%s", rejection, place, _describe(event), extra=attrs.asdict(event))
+        text = f"{rejection}{_raised_at(rejection.__cause__)}"
+        if replied and rejection.http_status == _RETRY_LATER:
+            text += "; the sender was asked to retry"
+        _LOG.log(level, "notification rejected: %s%s", text, _describe(event), extra=attrs.asdict(event))
         call_hooks(self._hooks, "on_notification", event)
         if self._on_rejected is None:
             return

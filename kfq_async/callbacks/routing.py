@@ -14,6 +14,7 @@ from kfq_async.models.notifications import (
     known_callback_type,
     known_identity_status,
 )
+from kfq_async.redaction import visible_status
 
 if TYPE_CHECKING:
     from kfq_async.callbacks.authentication import NotificationDelivery
@@ -60,7 +61,8 @@ class _Router(Generic[KindT, NotificationT]):
     async def _dispatch(self, kind: KindT | None, delivery: NotificationDelivery[NotificationT]) -> None:
         handler = self._fallback if kind is None else self._handlers.get(kind, self._fallback)
         if handler is None:
-            _LOG.info("notification without a handler acknowledged: %r", kind)
+            status = None if kind is None else visible_status(str(kind))
+            _LOG.info("notification without a handler acknowledged: status=%s", status or "none")
         else:
             await handler(delivery)
 

@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["CallbackUrls", "Purpose"]
 
 _MIN_SECRET_BYTES = 16
+_REWRITTEN = (
+    "it was issued for another path: a proxy added or removed a prefix (pass public_path= to CallbackUrls), or the URL "
+    "of CallbackUrls was changed; `kfq verify-callback` tells which"
+)
+_FORGED = (
+    "none of the secrets= of CallbackUrls made its HMAC: keep an old secret until its links have expired; otherwise it "
+    "was altered or forged"
+)
+_FOREIGN = (
+    "neither its path nor its HMAC is that of CallbackUrls: another URL, another secret behind a proxy that rewrites "
+    "paths, or a forged request; `kfq verify-callback` tells which"
+)
 
 
 class Purpose(StrEnum):
@@ -107,8 +119,19 @@ class CallbackUrls:
             if purpose in (None, candidate) and parent == base_url.path
         ]
         if not any(matches):
-            raise CallbackRejected(RejectionReason.UNKNOWN_PATH)
+            raise CallbackRejected(RejectionReason.UNKNOWN_PATH, self._mismatch(parent, segment, purpose))
         return _decode_id(segment.partition(".")[0])
+
+    def _mismatch(self, parent: str, segment: str, purpose: Purpose | None) -> str:
+        """Return what differs in a path that was not issued here, and the remedy; nothing of the path itself."""
+        authentic = [candidate for candidate in self._bases if self._is_authentic(candidate, segment)]
+        if purpose in authentic or (authentic and purpose is None):
+            return _REWRITTEN
+        if authentic:
+            return f"it was issued as {authentic[0]}=, not as {purpose}="
+        if parent in {base_url.path for base_url in self._bases.values()}:
+            return _FORGED
+        return _FOREIGN
 
     def _url(self, purpose: Purpose, request_id: str) -> str:
         encoded_id = base64.urlsafe_b64encode(request_id.encode()).decode().rstrip("=")

@@ -131,6 +131,9 @@ class OpenTelemetryHooks(Hooks):
             **_result_attributes(event),
             "kfq.unique_code": event.unique_code,
             "kfq.attempts": event.attempts,
+            "kfq.order_no": event.order_no,
+            "kfq.contract_id": event.contract_id,
+            "kfq.stopped": event.stopped,
             "kfq.slot_wait": event.slot_wait,
             "kfq.rate_limit_wait": event.rate_limit_wait,
         }

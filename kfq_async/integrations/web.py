@@ -26,6 +26,7 @@ from kfq_async.errors import (
     TooFrequentError,
 )
 from kfq_async.session import AsyncSession
+from kfq_async.transport.observation import describe_ids
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable
@@ -58,9 +59,10 @@ _SERVER_LOGGERS = ("uvicorn.access", "sanic.access", "sanic.error", "sanic.root"
 """Loggers of uvicorn, Sanic and aiohttp whose records hold the URLs of requests."""
 # A segment of `CallbackUrls`: encoded id, dot, and 43 characters of HMAC; proxies may percent-encode any of them.
 _CHARACTER = "(?:[A-Za-z0-9_-]|%[0-9A-Fa-f]{2})"
+_QUERY = r"""(?:\?[^\s"']*)?"""  # not of this package: it may hold anything
 # A whole path in a redacted message, where it consists of names of fields and of indexes.
 _JSON_PATH = re.compile(r"@ \$\.([A-Za-z0-9_.\[\]]+)(?=[\s:;；,，。]|$)")
-_SEGMENT = re.compile(rf"(?<=/)({_CHARACTER}+?(?:\.|%2[Ee])){_CHARACTER}{{43}}(?!{_CHARACTER})")
+_SEGMENT = re.compile(rf"(?<=/)({_CHARACTER}+?(?:\.|%2[Ee])){_CHARACTER}{{43}}(?!{_CHARACTER}){_QUERY}")
 
 
 def web_session(**options: Any) -> AsyncSession:
@@ -126,15 +128,17 @@ async def handle_notification(
         async with asyncio.timeout(receiver.body_timeout) as timeout:
             body = await read_limited(chunks, receiver.max_body)
     except IncompleteBody as error:
-        reply = await receiver.reject(RejectionReason.BODY_MALFORMED, str(error))
+        reply = await receiver.reject(RejectionReason.BODY_INCOMPLETE, str(error), path=path)
     except TimeoutError:
         if not timeout.expired():
             raise
-        reply = await receiver.reject(RejectionReason.BODY_TIMEOUT, f"incomplete after {receiver.body_timeout:g} s")
+        detail = f"incomplete after body_timeout={receiver.body_timeout:g} s"
+        reply = await receiver.reject(RejectionReason.BODY_TIMEOUT, detail, path=path)
     else:
         if body is not None:
             return _notification_response(await receiver.receive(body, headers, path), close=False)
-        reply = await receiver.reject(RejectionReason.BODY_TOO_LARGE, f"more than {receiver.max_body} bytes")
+        detail = f"more than max_body={receiver.max_body} bytes"
+        reply = await receiver.reject(RejectionReason.BODY_TOO_LARGE, detail, path=path)
     return _notification_response(reply, close=True)
 
 
@@ -154,11 +158,12 @@ async def close_receivers(receivers: Iterable[NotificationReceiver], within: flo
 
 
 class CallbackUrlFilter(logging.Filter):
-    """Logging filter that masks the HMAC in URLs of `CallbackUrls`, which are secrets; it drops no record.
+    """Logging filter that masks the HMAC in URLs of `CallbackUrls`, which are secrets, and drops a query behind it.
 
     ``/hooks/kfq/cm93LTE.<HMAC>`` becomes ``/hooks/kfq/cm93LTE.***``, at any path: in messages, in their arguments,
     and in attributes of records, such as Sanic's ``request``. Add it to loggers with `mask_callback_urls`, to a
-    handler, or in a `logging.config` dictionary as ``{"()": "kfq_async.integrations.web.CallbackUrlFilter"}``.
+    handler, or in a `logging.config` dictionary as ``{"()": "kfq_async.integrations.web.CallbackUrlFilter"}``. It drops
+    no record.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -229,7 +234,10 @@ def http_error(error: KfqError) -> ErrorResponse:
     fields, also their paths as ``fields``, such as ``["corpIdentInfo.companyType"]``.
     """
     status = _status(error)
-    _LOG.log(logging.INFO if status < 500 else logging.ERROR, "responded with %d: %s", status, error, extra=_ids(error))
+    known = error.client_request_id is not None or error.unique_code is not None
+    ids = f"; {describe_ids(error.client_request_id, error.unique_code)}" if known else ""
+    level = logging.INFO if status < 500 else logging.ERROR
+    _LOG.log(level, "responded with %d: %s%s", status, error, ids, extra=_details(error))
     body: dict[str, object] = {
         "error": re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower(),
         "phase": error.phase.value,
@@ -248,12 +256,15 @@ def _refused_fields(error: KfqError) -> list[str]:
     return list(dict.fromkeys(_JSON_PATH.findall(str(error.message))))
 
 
-def _ids(error: KfqError) -> dict[str, object]:
-    """Return what a record of the log tells of an error besides its text."""
+def _details(error: KfqError) -> dict[str, object]:
+    """Return the attributes that an error adds to its record of the log."""
     return {
         "operation": error.operation,
         "error": type(error).__name__,
         "phase": error.phase,
+        "attempts": error.attempts,
+        "code": getattr(error, "code", None),
+        "http_status": getattr(error, "http_status", None),
         "client_request_id": error.client_request_id,
         "unique_code": error.unique_code,
     }

@@ -917,6 +917,8 @@ TEXTS: Mapping[str, str] = {
     "{proxy} is used": "使用代理 {proxy}",
     "give --base-url, such as {url}": "请指定 --base-url，例如 {url}",
     "it holds the API path, which is added to it": "其中含有接口路径，该路径会自动追加",
+    "its path holds {path} more than once": "其路径中 {path} 重复出现",
+    "give --base-url {url}, where its API responds": "请指定 --base-url {url}，该地址的接口有响应",
     "give --base-url {url}": "请指定 --base-url {url}",
     "none in the environment": "环境变量中没有代理",
     "{proxy} of the environment is used": "使用环境变量中的代理 {proxy}",
@@ -1005,6 +1007,10 @@ TEXTS: Mapping[str, str] = {
     ),
     "truncated": "被截断",
     "extended": "被加长",
+    "re-encoded": "被重新序列化",
+    "save the raw bytes, before anything parses the JSON and writes it again": (
+        "请在任何组件解析并重新序列化 JSON 之前保存原始字节"
+    ),
     "it was truncated: the JSON does not end within its {size} bytes": "被截断：{size} 字节内 JSON 未结束",
     "save the raw bytes; let proxy and framework pass the whole body": "请保存原始字节；代理与框架须完整传递请求体",
     "let proxy and framework pass the whole body": "代理与框架须完整传递请求体",
@@ -1047,6 +1053,9 @@ TEXTS: Mapping[str, str] = {
         "由{key}签名，但对应另一请求：{parts} 在途中被改动，方式未知"
     ),
     "body, path, nonce, timestamp or appId": "请求体、路径、nonce、timestamp 或 appId",
+    "save the raw bytes of the body and the raw path; compare --notify with the URL that the platform has": (
+        "请保存请求体的原始字节和原始路径，并核对 --notify 与平台上登记的地址是否一致"
+    ),
     "save the raw bytes of the body and the raw path; give --notify, if a proxy rewrites the path": (
         "请保存请求体的原始字节与原始路径；若代理改写路径，请指定 --notify"
     ),

@@ -148,7 +148,7 @@ def _unexpected(response: HttpResponse, base_url: str) -> KfqError:
     kind = _media_type(response.headers.get("Content-Type", ""))
     text = f"HTTP {status} with {len(response.body)} bytes of {kind} is not a response from the platform"
     if CONTEXT_PATH not in URL(base_url).path:
-        text += f"; base_url lacks the context path, did you mean {base_url}{CONTEXT_PATH} ?"
+        text += f"; base_url lacks the context path, did you mean {URL(base_url).origin()}{CONTEXT_PATH} ?"
     elif response.body.lstrip()[:1] == b"<":
         text += "; it is an HTML page, check base_url and any proxy in between"
     phase = Phase.ANSWERED if 400 <= status < 500 else Phase.SENT

@@ -247,7 +247,9 @@ _ERRORS = {
 
 def _reset(request: web.Request) -> web.Response:
     """Reset the connection like a crashed server."""
-    _reset_on_close(request.get_extra_info("socket"))
+    connection = request.get_extra_info("socket")
+    if connection is not None:  # the client may have disconnected meanwhile
+        _reset_on_close(connection)
     request.protocol.force_close()
     return web.Response()
 
@@ -257,14 +259,16 @@ def _reset_on_close(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def _transport(request: web.Request) -> asyncio.Transport:
-    """Return the connection's transport, which exists while a request is handled."""
-    return cast("asyncio.Transport", request.transport)
+def _transport(request: web.Request) -> asyncio.Transport | None:
+    """Return the connection's transport; ``None`` if the client has disconnected."""
+    return request.transport
 
 
 def _write_and_close(request: web.Request, data: bytes) -> web.Response:
     """Write bytes to the connection, past the framework, and close it."""
-    _transport(request).write(data)
+    transport = _transport(request)
+    if transport is not None:
+        transport.write(data)
     request.protocol.force_close()
     return web.Response()
 
@@ -286,6 +290,8 @@ _RAW: dict[str, Callable[[bytes], bytes]] = {
 
 async def _trickle(request: web.Request, body: bytes, seconds: float) -> web.Response:
     transport = _transport(request)
+    if transport is None:
+        return web.Response()
     for byte in _head(len(body)) + body:
         transport.write(bytes([byte]))
         await asyncio.sleep(seconds)
@@ -298,6 +304,8 @@ async def _trickle(request: web.Request, body: bytes, seconds: float) -> web.Res
 async def _endless(request: web.Request, _body: bytes, _seconds: float) -> web.Response:
     """Send chunks until the client disconnects."""
     transport = _transport(request)
+    if transport is None:
+        return web.Response()
     transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
     transport.write(b'9\r\n{"code": \r\n')
     while not transport.is_closing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from math import inf
 from types import MappingProxyType
@@ -138,7 +139,7 @@ class Call:
         except BaseException as problem:
             observer.end_call(self, problem)
             raise
-        observer.end_call(self, envelope)
+        observer.end_call(self, envelope, result)
         return envelope, result
 
     async def _fetch(self) -> tuple[Envelope, Any]:
@@ -148,18 +149,36 @@ class Call:
         return envelope, self.read_result(envelope)
 
     async def _authorize(self, source: TokenSource) -> None:
-        """Set the token of the call; raise `SessionError` if there is none."""
+        """Set the token of the call; raise `SessionError` if there is none, and `TotalTimeout` if it takes too long."""
+        failed: KfqError | None
+        total = self._settings.timeouts.total
+        if total is not None:
+            self._total_at = asyncio.get_running_loop().time() + total
         try:
-            await self._client.interruptible(source.ensure)
+            failed = await self._ask_for_token(source.ensure)
         except SessionError as problem:
             failed = problem.with_traceback(None)
-        else:
+        if failed is None:
             self._settings = evolve(self._settings, app_auth_token=source.token)
             return
         try:
             raise self.explain(failed)
         finally:
             del failed  # as in `run`
+
+    async def _ask_for_token(self, ask: Callable[[], Awaitable[None]]) -> TotalTimeout | None:
+        """Let a source ask its provider for a token; return an error if ``total`` expires first."""
+        scope = asyncio.timeout_at(None if self._total_at == inf else self._total_at)
+        with suppress(TimeoutError):  # of this scope: what a provider raises becomes a `SessionError`
+            async with scope:
+                await self._client.interruptible(ask)
+        if not scope.expired():
+            return None
+        total = self._settings.timeouts.total
+        return TotalTimeout(
+            f"total timeout ({total} s) expired while the provider of app_auth_token was asked; "
+            "let it answer faster, such as from a cache, or raise Timeouts(total=...)"
+        )
 
     async def run(self) -> Envelope:
         """Return the envelope of a success, or raise the one `KfqError` of the call."""
@@ -170,7 +189,7 @@ class Call:
             await asyncio.sleep(0)  # a cancellation that is pending is raised here, before anything is sent
         self._cancelling = task.cancelling()
         total = self._settings.timeouts.total
-        if total is not None:
+        if total is not None and self._total_at == inf:
             self._total_at = task.get_loop().time() + total
         try:
             attempt = self._attempt if self.observer is None else self._observed_attempt
@@ -220,7 +239,7 @@ class Call:
     async def _retry(
         self, first: KfqError, attempt: Callable[[], Awaitable[Envelope | KfqError]]
     ) -> Envelope | KfqError:
-        clock = asyncio.get_running_loop().time
+        clock, observer = asyncio.get_running_loop().time, self.observer
         return await retry(
             first,
             attempt,
@@ -228,6 +247,7 @@ class Call:
             policy=self._settings.retry,
             remaining=lambda: self._total_at - clock(),
             sleep=self._sleep,
+            stopped=None if observer is None else observer.note_stop,
         )
 
     async def _authorized_attempt(
@@ -239,7 +259,9 @@ class Call:
             return outcome
         self._token_renewed = True
         refused = self._settings.app_auth_token
-        await self._client.interruptible(partial(source.renew, refused))
+        expired = await self._ask_for_token(partial(source.renew, refused))
+        if expired is not None:
+            return expired
         if source.token == refused:
             return outcome
         self._settings = evolve(self._settings, app_auth_token=source.token)

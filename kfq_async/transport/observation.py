@@ -14,13 +14,14 @@ from kfq_async.hooks import AttemptEvent, AttemptStart, CallEvent, Hooks, call_h
 from kfq_async.models.fields import MAX_KEY
 from kfq_async.protocol.envelope import Envelope
 from kfq_async.protocol.requests import NOTHING, copy_additions
-from kfq_async.redaction import printable
+from kfq_async.redaction import printable, visible_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from multidict import CIMultiDict
 
+    from kfq_async.hooks import StopReason
     from kfq_async.transport.call import Call
 
 __all__ = ["CallObserver", "describe_ids", "observe"]
@@ -32,6 +33,13 @@ def describe_ids(client_request_id: str | None, unique_code: str | None) -> str:
     """Return the ids of a call for a line of the log."""
     request_id = "none" if client_request_id is None else printable(client_request_id, MAX_KEY)
     return f"client_request_id={request_id} unique_code={unique_code or 'none'}"
+
+
+_STOPPED: Mapping[StopReason, str] = {
+    "attempts": "not retried: all attempts of RetryPolicy were made",
+    "total": "not retried: no time for another attempt in Timeouts(total=...)",
+}
+"""Words for the limits that end retries."""
 
 
 def _is_scalar(_attribute: object, value: object) -> bool:
@@ -56,6 +64,7 @@ class CallObserver:
         self._attempts: list[AttemptEvent] = []
         self._attempt: AttemptStart | None = None
         """The attempt under way, once it is about to be sent."""
+        self._stopped: StopReason | None = None
         self._headers: dict[str, str] = {}
         """Headers that hooks add to it."""
 
@@ -116,8 +125,12 @@ class CallObserver:
         self._attempts.append(event)
         call_hooks(self._hooks, "on_attempt", event)
 
-    def end_call(self, call: Call, outcome: object) -> None:
-        """Report the call; ``outcome`` is its envelope or what it raised."""
+    def note_stop(self, reason: StopReason) -> None:
+        """Note the limit that kept the last error from being retried."""
+        self._stopped = reason
+
+    def end_call(self, call: Call, outcome: object, result: object = None) -> None:
+        """Report the call; ``outcome`` is its envelope or what it raised, and ``result`` what it returns."""
         event = CallEvent(
             operation=call.operation.name,
             attempts=call.attempts,
@@ -131,6 +144,9 @@ class CallObserver:
             slot_wait=self._total_slot_wait,
             rate_limit_wait=self._total_rate_limit_wait,
             attempt_events=tuple(self._attempts),
+            order_no=_id_in(result, "order_no"),
+            contract_id=_id_in(result, "contract_id"),
+            stopped=self._stopped,
         )
         call_hooks(self._hooks, "on_call", event)
         if self._logs:
@@ -140,16 +156,19 @@ class CallObserver:
 def _log_call(event: CallEvent, outcome: object) -> None:
     """Log a call at level DEBUG: one line, with what it raised."""
     result = f"code {event.code}" if event.error is None else f"{event.error} ({event.phase})"
+    ids = {"order_no": event.order_no, "contract_id": event.contract_id}
     waits = {"slot_wait": event.slot_wait, "rate_limit_wait": event.rate_limit_wait}
     _LOG.debug(
-        "%s: %s%s; attempts=%d seconds=%.3f%s %s",
+        "%s: %s%s%s; attempts=%d seconds=%.3f%s %s%s",
         event.operation,
         result,
         f": {outcome.args[0]}" if isinstance(outcome, KfqError) else "",
+        "" if event.stopped is None else f"; {_STOPPED[event.stopped]}",
         event.attempts,
         event.seconds,
         "".join(f" {name}={seconds:.3f}" for name, seconds in waits.items() if seconds),
         describe_ids(event.client_request_id, event.unique_code),
+        "".join(f" {name}={value}" for name, value in ids.items() if value is not None),
         extra=attrs.asdict(event, filter=_is_scalar),
     )
 
@@ -163,6 +182,11 @@ def _check_headers(hooks: Hooks, headers: object) -> Mapping[str, str]:
     except (TypeError, ValueError) as error:
         _LOG.error("%s.on_attempt_start returned no valid headers: %s", type(hooks).__name__, error)
     return NOTHING
+
+
+def _id_in(result: object, name: str) -> str | None:
+    value = getattr(result, name, None)
+    return visible_id(value) if isinstance(value, str) else None
 
 
 def _error_of(outcome: object) -> str | None:

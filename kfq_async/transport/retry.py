@@ -8,7 +8,7 @@ from enum import Enum, auto
 from random import uniform
 from typing import TYPE_CHECKING, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from kfq_async.errors import (
     ApiError,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from kfq_async.config import RetryPolicy
+    from kfq_async.hooks import StopReason
 
 __all__ = ["FailureKind", "RetryDecision", "backoff", "classify_failure", "decide_retry", "log_retry", "retry"]
 
@@ -173,25 +174,35 @@ async def retry(
     policy: RetryPolicy,
     remaining: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    stopped: Callable[[StopReason], None] | None = None,
 ) -> T | KfqError:
     """Attempt until there is a result, an error that is not ``retryable``, or no attempt or time left.
 
     Errors are values here: an exception is a cancellation or a bug, and propagates at once. ``first``, the error of
     the first attempt, counts as one. ``remaining`` returns the seconds left; a wait that exceeds them is not started.
+    ``stopped`` is told the limit that a retryable error met.
     """
     failed = [first]
 
     async def step() -> T | KfqError:
         return failed.pop() if failed else await attempt()
 
-    def exceeds(state: RetryCallState) -> bool:
-        return state.upcoming_sleep >= remaining()
+    def stop(state: RetryCallState) -> bool:
+        if state.attempt_number >= policy.attempts:
+            reason: StopReason = "attempts"
+        elif state.upcoming_sleep >= remaining():
+            reason = "total"
+        else:
+            return False
+        if stopped is not None:
+            stopped(reason)
+        return True
 
     retrying = AsyncRetrying(
         sleep=sleep,
         retry=retry_if_result(lambda outcome: isinstance(outcome, KfqError) and retryable(outcome)),
         wait=lambda state: backoff(_error(state), state.attempt_number, policy),
-        stop=lambda state: stop_after_attempt(policy.attempts)(state) or exceeds(state),
+        stop=stop,
         before_sleep=_log_retry,
         retry_error_callback=_error,
     )

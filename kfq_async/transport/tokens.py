@@ -54,4 +54,7 @@ class TokenSource:
             return self._check(provided)
         except Exception as error:  # noqa: BLE001  # a provider may raise anything, with secrets in its text
             failure = type(error).__name__
-        raise SessionError(f"the provider of app_auth_token failed: {failure}")
+        raise SessionError(
+            f"the provider of app_auth_token failed: {failure}; it must return the token as a str: await it alone "
+            "to see the whole error, which may hold secrets"
+        )

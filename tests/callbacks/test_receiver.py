@@ -997,9 +997,9 @@ async def test_request_that_could_not_be_read() -> None:
     """A body that an integration gave up reading is reported, and answered so that its sender retries."""
     rejected: list[CallbackRejected] = []
     receiver = make_receiver(Handler(), on_rejected=rejected.append)
-    reply = await receiver.reject(RejectionReason.BODY_TIMEOUT, "10 s")
+    reply = await receiver.reject(RejectionReason.BODY_TIMEOUT, "10 s", path=PATH)
     assert rejection(reply) == (503, 91000, "body_timeout")
-    assert [str(problem) for problem in rejected] == ["the body took too long to arrive, retry later: 10 s"]
+    assert [str(problem) for problem in rejected] == ["the body took too long to arrive: 10 s"]
 
 
 async def test_rejection_carries_the_time() -> None:
@@ -1125,12 +1125,80 @@ async def test_log_records(caplog: pytest.LogCaptureFixture) -> None:
     await receiver.receive(BODY, {}, PATH)
     failed, missing = package_records(caplog)
     assert (failed.levelname, missing.levelname) == ("ERROR", "INFO")
-    assert failed.getMessage().startswith(
-        f"notification rejected: the handler failed, retry later: LookupError at {__file__}:"
-    )
+    assert failed.getMessage().startswith(f"notification rejected: the handler failed: LookupError at {__file__}:")
     assert missing.getMessage() == "notification rejected: a header is missing or blank: appId"
-    assert failed.getMessage().endswith("; order_no=ORDER-1 status=1")
+    assert failed.getMessage().endswith("; the sender was asked to retry; order_no=ORDER-1 status=1")
     assert [secret for secret in ("13800138000", "张三") if secret in caplog.text] == []
+
+
+async def test_log_of_a_handler_that_outlasts_aclose(caplog: pytest.LogCaptureFixture) -> None:
+    """A handler that was cancelled by the close of its receiver is told from one that failed."""
+    handler = Handler()
+    handler.gate.clear()
+    receiver = NotificationReceiver(handler, urls=URLS)
+    request = asyncio.create_task(receiver.receive(BODY, {}, notification_path("client-1")))
+    await handler.started.wait()
+    await receiver.aclose(within=0)
+    await request
+    (record,) = package_records(caplog)
+    assert record.getMessage().startswith(
+        "notification rejected: the handler failed: cancelled, since the receiver was closed, and close_within "
+        "(within= of aclose) expired; the notification was released; interrupted at "
+    )
+    assert record.getMessage().endswith(
+        "; the sender was asked to retry; client_request_id=client-1 order_no=ORDER-1 status=1"
+    )
+    assert vars(record)["error"] == "CancelledError"
+
+
+async def test_log_of_a_store_that_outlasts_aclose(caplog: pytest.LogCaptureFixture) -> None:
+    """A store that was cancelled by the close is told from one that failed; the handler has run."""
+    store = HangingStore("mark_done")
+    receiver = make_receiver(Handler(), store=store)
+    request = asyncio.create_task(deliver(receiver))
+    await store.hanging.wait()
+    await receiver.aclose(within=0)
+    await request
+    (record,) = package_records(caplog)
+    assert "the store failed: cancelled, since the receiver was closed, " in record.getMessage()
+    assert "released" not in record.getMessage()
+
+
+async def test_log_of_a_slow_handler(caplog: pytest.LogCaptureFixture) -> None:
+    """A handler that outlasts its reply is logged with the limit that it met."""
+    caplog.set_level(logging.INFO, "kfq_async")
+    handler = Handler()
+    handler.gate.clear()
+    receiver = make_receiver(handler, reply_timeout=0.01)
+    await deliver(receiver)
+    handler.gate.set()
+    await receiver.aclose()
+    (record,) = package_records(caplog)
+    assert record.getMessage().startswith(
+        "notification rejected: the handler is still running: after reply_timeout=0.01 s; it continues; "
+        "the sender was asked to retry; "
+    )
+
+
+async def test_id_of_a_rejected_request() -> None:
+    """The id of an authentic URL is reported whatever else is wrong; a foreign URL has none."""
+    hooks = Recorder()
+    verifier = CallbackVerifier([private_key().public_key()], app_id=APP_ID, clock=Clock())
+    receiver = NotificationReceiver(Handler(), urls=URLS, verifier=verifier, hooks=[hooks], max_body=10)
+    path = notification_path("client-1")
+    await receiver.reject(RejectionReason.BODY_TIMEOUT, path=path)
+    await receiver.reject(RejectionReason.BODY_TIMEOUT, path="/n/foreign")
+    await receiver.precheck({}, path)
+    await receiver.receive(bytes(11), {}, path)
+    await receiver.aclose()
+    await receiver.receive(b"{}", {}, path)
+    assert [(event.reason, event.client_request_id) for event in hooks.events] == [
+        ("body_timeout", "client-1"),
+        ("body_timeout", None),
+        ("header_missing", "client-1"),
+        ("body_too_large", "client-1"),
+        ("closing", "client-1"),
+    ]
 
 
 async def test_log_records_at_level_debug(caplog: pytest.LogCaptureFixture) -> None:
@@ -1160,6 +1228,44 @@ async def test_log_records_are_one_line(caplog: pytest.LogCaptureFixture) -> Non
     caplog.set_level(logging.DEBUG, "kfq_async")
     await deliver(make_receiver(Handler()), make_body(orderNo="a\nERROR forged"))
     assert all("\n" not in record.getMessage() for record in package_records(caplog))
+
+
+@pytest.mark.parametrize(
+    ("changes", "order_no", "status", "key"),
+    [
+        ({"orderStatus": "13800138000"}, "ORDER-1", "***", "***"),
+        ({"orderNo": "13800138000"}, "***", "1", "***"),
+        ({"orderNo": "https://h.example/?token=SECRET"}, "***", "1", "***"),
+        ({"orderStatus": 77}, "ORDER-1", "77", "client-1:ORDER-1:77"),
+    ],
+)
+async def test_values_in_place_of_ids(
+    changes: dict[str, Any], order_no: str, status: str, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What does not have the form of an id or a state is masked in logs and events, also of authentic notifications."""
+    caplog.set_level(logging.DEBUG, "kfq_async")
+    hooks, handler = Recorder(), Handler()
+    receiver = NotificationReceiver(handler, urls=URLS, hooks=[hooks])
+    await receiver.receive(make_body(**changes), {}, notification_path("client-1"))
+    (event,), (record,) = hooks.events, package_records(caplog)
+    assert (event.order_no, event.status, event.key) == (order_no, status, key)
+    assert record.getMessage().endswith(f"; client_request_id=client-1 order_no={order_no} status={status}")
+    assert not any(value in f"{event} {vars(record)}" for value in ("13800138000", "SECRET"))
+    assert handler.finished == 1
+
+
+async def test_values_in_place_of_the_ids_of_an_event(caplog: pytest.LogCaptureFixture) -> None:
+    """The same holds for contract events, whose key is a digest."""
+    caplog.set_level(logging.DEBUG, "kfq_async")
+    hooks = Recorder()
+    receiver = NotificationReceiver(
+        Handler(), verifier=ContractEventVerifier([private_key().public_key()]), hooks=[hooks]
+    )
+    body = make_body({**SIGNED, "contractId": "13800138000", "callbackType": "手机号13800138000"})
+    await receiver.receive(body, signed_event_headers(body), "/")
+    (event,), (record,) = hooks.events, package_records(caplog)
+    assert (event.contract_id, event.status, len(event.key or "")) == ("***", "***", 64)
+    assert "13800138000" not in f"{event} {vars(record)}"
 
 
 class Recorder(Hooks):

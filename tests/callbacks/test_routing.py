@@ -54,7 +54,17 @@ async def test_without_a_fallback(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="kfq_async")
     await kfq.ContractEventRouter()(event("DELETE"))
     (record,) = caplog.records
-    assert record.getMessage().startswith("notification without a handler acknowledged: <CallbackType.DELETE")
+    assert record.getMessage() == "notification without a handler acknowledged: status=DELETE"
+
+
+@pytest.mark.parametrize(("status", "shown"), [(None, "none"), (3, "3"), (13800138000, "***")])
+async def test_state_without_a_handler(status: int | None, shown: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A state that does not have the form of one is masked."""
+    caplog.set_level(logging.INFO, logger="kfq_async")
+    notification = kfq.IdentityNotification(order_status=status)
+    await kfq.IdentityRouter()(kfq.NotificationDelivery(notification=notification, key="k"))
+    (record,) = caplog.records
+    assert record.getMessage() == f"notification without a handler acknowledged: status={shown}"
 
 
 async def test_handler_of_a_receiver() -> None:

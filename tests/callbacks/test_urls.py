@@ -26,7 +26,7 @@ def bound_paths(request_id: str = "client-1", urls: CallbackUrls = URLS) -> tupl
 
 def is_rejected(path: Any, urls: CallbackUrls = URLS, purpose: Purpose | None = None) -> bool:
     """Return whether a path is rejected."""
-    with pytest.raises(CallbackRejected, match=r"^the path was not issued here$") as caught:
+    with pytest.raises(CallbackRejected, match=r"^the path was not issued here(: |$)") as caught:
         urls.match(path, purpose=purpose)
     return (caught.value.reason, caught.value.http_status, caught.value.code) == ("unknown_path", 401, 26000)
 
@@ -131,6 +131,34 @@ def test_secret_rotation() -> None:
     assert during.match(bound_paths(urls=before)[1]) == "client-1"
     assert bound_paths(urls=during) == bound_paths(urls=URLS)
     assert is_rejected(bound_paths(urls=before)[1])
+
+
+@pytest.mark.parametrize(
+    ("path", "urls", "purpose", "found"),
+    [
+        (f"/api{bound_paths()[1]}", URLS, Purpose.NOTIFY, "a proxy added or removed a prefix (pass public_path= to "),
+        (
+            bound_paths()[1].removeprefix("/hooks"),
+            URLS,
+            None,
+            "a proxy added or removed a prefix (pass public_path= to ",
+        ),
+        (bound_paths()[0], URLS, Purpose.NOTIFY, ": it was issued as page=, not as notify="),
+        (
+            bound_paths(urls=CallbackUrls([OLD], page=PAGE, notify=NOTIFY))[1],
+            URLS,
+            Purpose.NOTIFY,
+            ": none of the secrets= of CallbackUrls made its HMAC: keep an old secret until its links have expired",
+        ),
+        ("/elsewhere/a.b", URLS, None, ": neither its path nor its HMAC is that of CallbackUrls: "),
+    ],
+)
+def test_cause_of_a_rejection(path: str, urls: CallbackUrls, purpose: Purpose | None, found: str) -> None:
+    """The text names the cause and its remedy, and nothing of the path."""
+    with pytest.raises(CallbackRejected) as caught:
+        urls.match(path, purpose=purpose)
+    assert found in str(caught.value)
+    assert path.rpartition("/")[2] not in str(caught.value)
 
 
 @pytest.mark.parametrize("public_path", ["/api", lambda path: f"/api{path}"])

@@ -110,8 +110,8 @@ def test_sender_hangs_up(running: RunningService, framing: str) -> None:
     with RawConnection(running.origin) as connection:
         connection.post(BOUND_PATH, framing, body=chunks(BODY, len(BODY))[0] if framing == CHUNKED else BODY)
         time.sleep(0.1)
-    wait_for_event(running.service, "body_malformed")
-    assert running.service.events == ["body_malformed"]
+    wait_for_event(running.service, "body_incomplete")
+    assert running.service.events == ["body_incomplete"]
 
 
 def test_sender_hangs_up_before_the_reply(running: RunningService) -> None:
@@ -168,7 +168,7 @@ def test_malformed_chunks(server: str, running: RunningService, connection: RawC
     connection.post(BOUND_PATH, CHUNKED, body=b"5\r\n[1,2]\r\nzz\r\n\r\n")
     assert connection.response().status == 400
     assert connection.is_closed()
-    reported = [] if server == "aiohttp" else ["body_malformed"]
+    reported = [] if server == "aiohttp" else ["body_incomplete"]
     for event in reported:
         wait_for_event(running.service, event)
     assert running.service.events == reported

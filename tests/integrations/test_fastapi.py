@@ -300,7 +300,7 @@ async def test_client_disconnect_is_reported() -> None:
     scope = {"type": "http", "method": "POST", "path": "/hooks", "raw_path": BOUND_PATH.encode(), "headers": []}
     await app({**scope, "query_string": b"", "app": app}, receive, send)
     assert sent[0]["status"] == 400
-    assert service.events == ["body_malformed"]
+    assert service.events == ["body_incomplete"]
 
 
 async def test_read_body() -> None:

@@ -96,6 +96,7 @@ async def test_spans_of_a_call_with_a_retry() -> None:
         "kfq.operation": OPERATION,
         "kfq.unique_code": response.unique_code,
         "kfq.attempts": 2,
+        "kfq.order_no": "N1",
         "kfq.code": 10000,
         "kfq.phase": "answered",
         "http.response.status_code": 200,

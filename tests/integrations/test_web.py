@@ -115,7 +115,7 @@ def test_retry_after(retry_after: float | None, expected: str) -> None:
 def test_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """The error is logged on one line with its code and without personal data."""
     error = kfq.ServerError(91000, "\x1b[2J手机号13800138000\r\nERROR forged", http_status=500)
-    error.client_request_id, error.unique_code = "row-1", "u-1"
+    error.client_request_id, error.unique_code, error.attempts = "row-1", "u-1", 3
     http_error(error)
     (record,) = package_records(caplog)
     assert (record.name, record.levelno) == ("kfq_async", logging.ERROR)
@@ -127,6 +127,16 @@ def test_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
         "row-1",
         "u-1",
     )
+    assert record.message.endswith("; client_request_id=row-1 unique_code=u-1")
+    assert (vars(record)["attempts"], vars(record)["code"], vars(record)["http_status"]) == (3, 91000, 500)
+
+
+def test_error_without_ids_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """An error outside a call has no ids, code or HTTP status."""
+    http_error(kfq.SessionError("closed"))
+    (record,) = package_records(caplog)
+    assert record.message == "responded with 500: closed"
+    assert (vars(record)["attempts"], vars(record)["code"], vars(record)["http_status"]) == (0, None, None)
 
 
 async def test_read_limited() -> None:
@@ -183,21 +193,32 @@ async def test_body_of_a_stranger_is_not_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("chunks", "status", "event"),
+    ("chunks", "status", "event", "text"),
     [
-        ([bytes(16_384), b"."], 400, "body_too_large"),
-        ([b"{", IncompleteBody("the client disconnected")], 400, "body_malformed"),
+        ([bytes(16_384), b"."], 400, "body_too_large", "the body is too large: more than max_body=16384 bytes"),
+        (
+            [b"{", IncompleteBody("the client disconnected")],
+            400,
+            "body_incomplete",
+            "the body is incomplete: the client disconnected",
+        ),
     ],
 )
-async def test_unreadable_body(chunks: list[bytes | Exception], status: int, event: str) -> None:
-    """A body that cannot be read to its end is rejected, and the connection must be closed."""
+async def test_unreadable_body(
+    chunks: list[bytes | Exception], status: int, event: str, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A body that cannot be read to its end is rejected with the id of its URL, and the connection must be closed."""
+    caplog.set_level(logging.INFO, logger="kfq_async")
     service = Service()
     response = await handle_notification(service.url_receiver, body_of(*chunks), {}, BOUND_PATH)
     assert (response.status, response.close, service.events) == (status, True, [event])
+    (record,) = package_records(caplog)
+    assert record.message == f"notification rejected: {text}; client_request_id=row-1"
 
 
-async def test_endless_body() -> None:
+async def test_endless_body(caplog: pytest.LogCaptureFixture) -> None:
     """A body is given up after ``body_timeout``."""
+    caplog.set_level(logging.INFO, logger="kfq_async")
 
     async def chunks() -> AsyncIterator[bytes]:
         while True:
@@ -207,6 +228,11 @@ async def test_endless_body() -> None:
     service = Service(body_timeout=0.2)
     response = await handle_notification(service.url_receiver, chunks(), {}, BOUND_PATH)
     assert (response.status, response.close, service.events) == (503, True, ["body_timeout"])
+    (record,) = package_records(caplog)
+    assert record.message == (
+        "notification rejected: the body took too long to arrive: incomplete after body_timeout=0.2 s; "
+        "the sender was asked to retry; client_request_id=row-1"
+    )
 
 
 async def test_timeout_of_the_server() -> None:
@@ -233,7 +259,9 @@ def test_masked_records() -> None:
     assert formatted(f'"POST {BOUND_PATH} HTTP/1.1" 200') == line
     assert formatted('"%s %s HTTP/%s" %d', "POST", BOUND_PATH, "1.1", 200) == line
     assert formatted('"%(r)s" %(s)d', {"r": f"POST {BOUND_PATH} HTTP/1.1", "s": 200}) == line
-    assert formatted("", request=f"POST http://127.0.0.1{BOUND_PATH}?a=1") == f" POST http://127.0.0.1{MASKED_PATH}?a=1"
+    assert formatted("", request=f"POST http://127.0.0.1{BOUND_PATH}?a=1 x") == f" POST http://127.0.0.1{MASKED_PATH} x"
+    assert formatted(f'"GET {BOUND_PATH}?phone=13800138000&x=1 HTTP/1.1" 200') == f'"GET {MASKED_PATH} HTTP/1.1" 200'
+    assert formatted("/?phone=1") == "/?phone=1"
     assert formatted(ValueError("a problem")) == "a problem"
     record = logging.makeLogRecord({"msg": BOUND_PATH, "args": None})
     assert CallbackUrlFilter().filter(record)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from kfq_async import (
     ApiError,
@@ -20,9 +22,20 @@ from kfq_async import (
     RetryPolicy,
 )
 from kfq_async.sandbox import Fault, Sandbox
+from kfq_async.sandbox.fault_injection import FaultInjector
 from kfq_async.sandbox.faults import FAULT_KINDS
 
 ONCE = RetryPolicy(attempts=1)
+
+
+@pytest.mark.parametrize("kind", ["lose-response", "close", "trickle", "endless"])
+async def test_client_that_disconnected(kind: str) -> None:
+    """A fault of the connection is harmless if the client has disconnected meanwhile."""
+    request = Mock(transport=None, read=AsyncMock(), get_extra_info=Mock(return_value=None))
+    handle = AsyncMock(return_value=web.Response(body=b"{}"))
+    response = await FaultInjector(lambda: 0).inject([Fault("delay", seconds=0.01), Fault(kind)], request, handle)
+    assert isinstance(response, web.Response)
+    assert request.protocol.force_close.called or kind in {"trickle", "endless"}
 
 
 async def put(sandbox: Sandbox, body: Any, **options: Any) -> tuple[int, Any]:

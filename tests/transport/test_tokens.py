@@ -140,6 +140,7 @@ async def test_failing_provider(provided: object, failure: str) -> None:
         error = await error_of(session, CORP_IDENT_LINK, REQUEST)
         assert isinstance(error, kfq.SessionError)
         assert str(error).startswith(f"POST /auth/corp/ident/link: the provider of app_auth_token failed: {failure}")
+        assert "; it must return the token as a str: await it alone to see the whole error" in str(error)
         assert "SECRET" not in str(error)
         assert (error.phase, error.attempts, error.client_request_id) == ("not_sent", 0, REQUEST.client_request_id)
         assert error.__cause__ is error.__context__ is None
@@ -157,6 +158,30 @@ async def test_provider_that_fails_when_asked_again(caplog: pytest.LogCaptureFix
     assert record.getMessage().startswith("no other token after one was refused: ")
     assert "KeyError" in record.getMessage()
     assert "SECRET" not in record.getMessage()
+
+
+@pytest.mark.parametrize("tokens", [(), ("OLD",)], ids=["first", "renewed"])
+async def test_slow_provider(tokens: tuple[str, ...]) -> None:
+    """The total timeout of a call bounds its provider, and the next call asks again."""
+    provided = list(tokens)
+    hanging = True
+
+    async def provide() -> str:
+        if provided:
+            return provided.pop()
+        if hanging:
+            await asyncio.Event().wait()
+        return "NEW"
+
+    async with ScriptedServer(accept_new) as server, make_session(server, provide) as session:
+        limited = session.with_options(timeouts=kfq.Timeouts(total=0.2))
+        error = await error_of(limited, CORP_IDENT_LINK, REQUEST)
+        assert type(error) is kfq.TotalTimeout
+        assert "total timeout (0.2 s) expired while the provider of app_auth_token was asked; let it" in str(error)
+        assert (error.attempts, error.client_request_id) == (len(tokens), REQUEST.client_request_id)
+        assert error.__cause__ is error.__context__ is None
+        hanging = False
+        await session.auth.corp_ident_link(REQUEST)
 
 
 async def test_closing_while_the_provider_is_asked() -> None:

@@ -31,7 +31,7 @@ from kfq_async.models.hosts import is_loopback
 from kfq_async.protocol.envelope import parse_envelope
 from kfq_async.protocol.operation import CredentialPlacement, Idempotency, Operation
 from kfq_async.protocol.requests import API_PATH
-from kfq_async.protocol.responses import HttpResponse, read_response
+from kfq_async.protocol.responses import CONTEXT_PATH, HttpResponse, read_response
 from kfq_async.session import HOSTED, parse_base_url
 
 if TYPE_CHECKING:
@@ -46,11 +46,13 @@ __all__ = [
     "check_connection",
     "check_edition",
     "check_hook",
+    "check_other_url",
     "check_platform",
     "check_proxy",
     "check_token",
     "check_versions",
     "unchecked",
+    "usual_url",
 ]
 
 TOLERANCE = 300.0
@@ -100,7 +102,19 @@ def check_base_url(value: str) -> Check:
         return Check(
             name, Status.FAILED, "it holds the API path, which is added to it", f"give --base-url {base_url[:start]}"
         )
+    if base_url.count(CONTEXT_PATH) > 1:
+        return Check(
+            name,
+            Status.FAILED,
+            f"its path holds {CONTEXT_PATH} more than once",
+            f"give --base-url {usual_url(base_url)}",
+        )
     return Check(name, Status.OK, base_url)
+
+
+def usual_url(base_url: str) -> str:
+    """Return the origin of a base URL with the context path that the platform has by default."""
+    return f"{URL(base_url).origin()}{CONTEXT_PATH}"
 
 
 def check_proxy(proxy: Proxy | None, *, given: bool, trust_env: bool) -> Check:
@@ -149,6 +163,14 @@ def check_platform(base_url: str, root: HttpResponse | KfqError, contracts: Http
     if isinstance(found, HiddenErrorPage) or isinstance(_read(root, base_url), ApiError):
         return Check(name, Status.FAILED, f"a platform responds, without an API at {base_url}{API_PATH}", remedy)
     return Check(name, Status.FAILED, _describe(found), remedy)
+
+
+def check_other_url(found: Check, url: str, contracts: HttpResponse | KfqError) -> Check:
+    """Return a failed check of the platform, with ``url`` as its remedy if the API responds there."""
+    other = check_platform(url, contracts, contracts)
+    if other.status is not Status.OK:
+        return found
+    return Check(found.name, found.status, found.finding, f"give --base-url {url}, where its API responds")
 
 
 def check_edition(base_url: str, contracts: HttpResponse | KfqError, links: HttpResponse | KfqError) -> Check:

@@ -17,11 +17,13 @@ from kfq_async.cli.doctor.checks import (
     check_connection,
     check_edition,
     check_hook,
+    check_other_url,
     check_platform,
     check_proxy,
     check_token,
     check_versions,
     unchecked,
+    usual_url,
 )
 from kfq_async.cli.doctor.probe import Network, Probe
 from kfq_async.cli.findings import Check, Status, print_check, print_checks_as_json
@@ -131,6 +133,10 @@ async def _platform_checks(base_url: str, token: str | None, network: Network) -
         now = (before + time.time()) / 2
         yield check_clock(contracts, now)
         found_platform = check_platform(base_url, root, contracts)
+        usual = usual_url(base_url)
+        if found_platform.status is Status.FAILED and usual != base_url:
+            response = await probe.get(URL(f"{usual}{API_PATH}{CONTRACT_TASKS.path}"))
+            found_platform = check_other_url(found_platform, usual, response)
         yield found_platform
         if found_platform.status is Status.FAILED:
             return

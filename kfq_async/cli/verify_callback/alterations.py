@@ -41,7 +41,9 @@ def _original_paths(path: str, registered: str | None) -> Iterator[tuple[str, Al
         put = f"the proxy put the prefix {prefix} in front", "pass public_path=a function that removes it"
         yield "/" + "/".join(segments[index:]), put
     if registered is not None:
-        yield registered, _rewritten(bare, registered)
+        bound = f"{registered.rstrip('/')}/{bare.rstrip('/').rpartition('/')[2]}"  # with the segment of a bound URL
+        for public in (registered, bound):
+            yield public, _rewritten(bare, public)
 
 
 def _rewritten(path: str, registered: str) -> Alteration:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from itertools import product
 from typing import TYPE_CHECKING, TypeVar
 
@@ -85,9 +86,9 @@ def _check_body(request: SavedRequest) -> Check:
     lengths = request.values("Content-Length")
     plain = not request.values("Content-Encoding")
     if plain and len(lengths) == 1 and lengths[0].isdecimal() and int(lengths[0]) != size:
-        kind = "truncated" if int(lengths[0]) > size else "extended"
+        kind, remedy = _explain_length(request.body, int(lengths[0]))
         found = f"it was {kind}: Content-Length says {lengths[0]} bytes, and it has {size}"
-        return Check(name, Status.FAILED, found, "save the raw bytes; let proxy and framework pass the whole body")
+        return Check(name, Status.FAILED, found, remedy)
     try:
         load_json(request.body)
     except json.JSONDecodeError as error:
@@ -101,6 +102,16 @@ def _check_body(request: SavedRequest) -> Check:
     except CallbackRejected as error:
         return Check(name, Status.FAILED, str(error), "save the raw bytes of the request")
     return Check(name, Status.OK, f"a JSON object of {size} bytes")
+
+
+def _explain_length(body: bytes, length: int) -> tuple[str, str]:
+    """Return what was done to a body of another length than was sent, and the remedy; whole JSON was re-encoded."""
+    with suppress(ValueError):
+        load_json(body)
+        if len(body) < length or body[length:].strip():
+            return "re-encoded", "save the raw bytes, before anything parses the JSON and writes it again"
+    kind = "truncated" if length > len(body) else "extended"
+    return kind, "save the raw bytes; let proxy and framework pass the whole body"
 
 
 def _check_headers(request: SavedRequest, names: Iterable[str]) -> Check:
@@ -178,7 +189,11 @@ def _compare(
         name,
         Status.FAILED,
         f"{key} made it, for another request: {parts} changed on the way, in no way that is known",
-        "save the raw bytes of the body and the raw path; give --notify, if a proxy rewrites the path",
+        (
+            "save the raw bytes of the body and the raw path; give --notify, if a proxy rewrites the path"
+            if expected.registered is None
+            else "save the raw bytes of the body and the raw path; compare --notify with the URL that the platform has"
+        ),
     )
 
 
@@ -224,7 +239,7 @@ def _check_url(request: SavedRequest, urls: CallbackUrls, registered: str | None
         remedy = "use it as callback_page only; notifications have a URL of their own"
         return Check(name, Status.FAILED, "it is the URL of the page, not that of notifications", remedy)
     segment = path.partition("?")[0].rstrip("/").rpartition("/")[2]
-    for candidate, (altered, remedy) in original_paths(path, f"{registered}/{segment}").items():
+    for candidate, (altered, remedy) in original_paths(path, registered).items():
         if _matches(urls, candidate, Purpose.NOTIFY):
             return Check(name, Status.FAILED, f"it holds for the path before it was altered: {altered}", remedy)
     if "." not in segment:

@@ -7,14 +7,17 @@ import pytest
 from yarl import URL
 
 from kfq_async.cli.doctor.checks import (
+    check_base_url,
     check_clock,
     check_connection,
     check_edition,
     check_hook,
+    check_other_url,
     check_platform,
     check_token,
+    usual_url,
 )
-from kfq_async.cli.findings import Status
+from kfq_async.cli.findings import Check, Status
 from kfq_async.errors import AttemptTimeout, CertificateError, ConnectError, KfqError, Phase, ProxyError, ServerError
 from kfq_async.protocol.responses import HttpResponse
 
@@ -58,6 +61,23 @@ def test_platform(root: HttpResponse, contracts: HttpResponse | KfqError, status
     check = check_platform(BASE_URL, root, contracts)
     assert (check.status, check.finding[: len(finding)]) == (status, finding)
     assert ("context path" in check.remedy) == (status is FAILED)
+
+
+@pytest.mark.parametrize(
+    ("response", "remedy"),
+    [(NO_TOKEN, "give --base-url https://h.example/resrun-paas, where its API responds"), (HTML, "r"), (LOST, "r")],
+)
+def test_other_url(response: HttpResponse | KfqError, remedy: str) -> None:
+    """The usual context path is the remedy if the API responds there."""
+    found = check_other_url(Check("platform", FAILED, "f", "r"), usual_url("https://h.example/wrong"), response)
+    assert found == Check("platform", FAILED, "f", remedy)
+
+
+def test_doubled_context_path() -> None:
+    """A context path that was given twice is named as such."""
+    found = check_base_url("https://h.example/resrun-paas/resrun-paas")
+    assert (found.status, found.finding) == (FAILED, "its path holds /resrun-paas more than once")
+    assert found.remedy == "give --base-url https://h.example/resrun-paas"
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,14 @@ def test_self_hosted(token: str | None, status: str, finding: str, output: pytes
 @pytest.mark.parametrize(
     ("path", "name", "texts"),
     [
-        ("", "platform", ("did you mean", "context path")),
-        ("/resrun-paas/paas", "platform", (f"without an API at {{origin}}/resrun-paas/paas{API_PATH}", "context path")),
+        ("", "platform", ("did you mean", "give --base-url {origin}/resrun-paas, where its API responds")),
+        ("/wrong", "platform", ("did you mean {origin}/resrun-paas ?", "give --base-url {origin}/resrun-paas, where")),
+        (
+            "/resrun-paas/paas",
+            "platform",
+            (f"without an API at {{origin}}/resrun-paas/paas{API_PATH}", "give --base-url {origin}/resrun-paas, where"),
+        ),
+        ("/resrun-paas/resrun-paas", "base-url", ("more than once", "give --base-url {origin}/resrun-paas")),
         (f"/resrun-paas{API_PATH}", "base-url", ("API path", "give --base-url {origin}/resrun-paas")),
         ("/resrun-paas/kaifangqian/openapi/v2/", "base-url", ("API path", "give --base-url {origin}/resrun-paas")),
         ("/resrun-paas?x=1", "base-url", ("query", "give --base-url, such as https://")),

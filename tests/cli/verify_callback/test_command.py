@@ -117,6 +117,7 @@ def test_everything_holds(
     [
         ("/auth", "/hooks/kfq/auth", ["--notify", NOTIFY], "removed the prefix /hooks/kfq", "public_path='/hooks/kfq'"),
         ("/inner", "/hooks/kfq/auth", ["--notify", NOTIFY], "rewrote the path of --notify", "public_path=a function"),
+        ("/kfq/auth/x.y", "/hooks/kfq/auth/x.y", ["--notify", NOTIFY], "removed the prefix /hooks ", "='/hooks'"),
         ("/app/hooks/kfq", "/hooks/kfq", [], "put the prefix /app in front", "public_path=a function"),
         ("/hooks/", "/hooks", [], "a slash was added", "path unchanged"),
         ("/hooks", "/hooks/", [], "a slash was added", "path unchanged"),
@@ -192,6 +193,9 @@ def test_keys_and_content(command: Command) -> None:
     assert command.identity(BODY, other)["finding"] == "none of the keys made it"
     changed = command.identity(make_body(orderStatus=3), signed_headers(BODY))
     assert "key 1 of 1 made it, for another request: body, path, nonce, timestamp or appId" in changed["finding"]
+    assert "give --notify" in changed["remedy"]
+    given = command.identity(make_body(orderStatus=3), signed_headers(BODY), PATH, "--notify", NOTIFY)
+    assert "compare --notify with the URL that the platform has" in given["remedy"]
     unreadable = command.identity(b"no JSON", signed_headers(BODY))
     assert "for another request" in unreadable["finding"]
     event = command.event(EVENT[:-1] + b" ,}", signed_event_headers(EVENT))
@@ -236,8 +240,11 @@ def test_freshness(received: list[str], status: str, finding: str, command: Comm
 @pytest.mark.parametrize(
     ("body", "more", "finding"),
     [
-        (BODY, {"Content-Length": str(len(BODY) + 1)}, "it was truncated: Content-Length says"),
-        (BODY, {"Content-Length": str(len(BODY) - 1)}, "it was extended: Content-Length says"),
+        (BODY[:-1], {"Content-Length": str(len(BODY))}, "it was truncated: Content-Length says"),
+        (BODY + b"x", {"Content-Length": str(len(BODY))}, "it was extended: Content-Length says"),
+        (BODY + b"\r\n", {"Content-Length": str(len(BODY))}, "it was extended: Content-Length says"),
+        (BODY, {"Content-Length": str(len(BODY) + 21)}, "it was re-encoded: Content-Length says"),
+        (BODY, {"Content-Length": str(len(BODY) - 21)}, "it was re-encoded: Content-Length says"),
         (BODY[:-1], {}, "it was truncated: the JSON does not end"),
         (b'{"name": "', {}, "it was truncated: the JSON does not end"),
         (b'{"name" "x"}', {}, "not a JSON object"),
