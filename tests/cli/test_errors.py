@@ -135,7 +135,7 @@ def test_failed_call_in_chinese(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     shown = capsys.readouterr().err
     assert shown.startswith("kfq: ConnectError: ")
     assert "：无法连接 127.0.0.1:1（" in shown
-    assert "［未发送，请求 " in shown
+    assert "［未发送，尝试 " in shown
 
 
 def test_findings_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:

@@ -147,7 +147,7 @@ def test_warnings(connection_options: list[str], tmp_path: Path, capsys: pytest.
     shown = " ".join(capsys.readouterr().err.split())
     assert "3 rows have warnings (2-4); the output lists them" in shown
     page = (tmp_path / "companies.report.html").read_text(encoding="utf-8")
-    assert "<dt><b>统一社会信用代码</b> must have 18 characters · 3</dt><dd>2\N{NON-BREAKING HYPHEN}4</dd>" in page
+    assert "<dt><b>统一社会信用代码</b> must have 18 characters · 3</dt><dd>rows 2\N{NON-BREAKING HYPHEN}4</dd>" in page
     reasons = [row["reason"] for row in read(tmp_path / "companies.links.csv")]
     assert ["统一社会信用代码" in reason for reason in reasons] == [True, True, True, False]
     other = ["--ledger", str(tmp_path / "strict"), "--force"]
