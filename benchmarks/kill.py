@@ -40,6 +40,8 @@ FAULTS = ("lose-response@0.05", "lose-request@0.05")
 CONCURRENCY = 20
 MAX_DELAY = 1.5
 """Longest time from the first write of a run to its kill, in seconds."""
+HARD_LINKS = "hard links"
+"""Part of the message that refuses a ledger with several names."""
 SECOND_RUNNERS = 0.4
 """Part of the kills before which a second runner is started."""
 MAX_RUNS = 3
@@ -129,7 +131,7 @@ class SecondRunner:
         outputs = ("--out=second.csv", "--report=second.html")
         self._names = {
             "symbolic link": OtherName(source=source, options=("--ledger=symbolic", *outputs)),
-            "hard link": OtherName(source=source, options=("--ledger=hard", *outputs), refusal="hard links"),
+            "hard link": OtherName(source=source, options=("--ledger=hard", *outputs), refusal=HARD_LINKS),
             "relative path": OtherName(source=source, options=(relative, *outputs)),
             "copy of the source": OtherName(source=copy),
         }
@@ -139,10 +141,11 @@ class SecondRunner:
     def start(self, base_url: str, first: subprocess.Popen[str]) -> None:
         """Start it by a name drawn at random; it counts if the first one outlives it."""
         name, other = self._chance.choice(list(self._names.items()))
-        self._hard_link.hardlink_to(self._ledger)
+        if other.refusal == HARD_LINKS:
+            self._hard_link.hardlink_to(self._ledger)
         process = onboard(other.source, base_url, *other.options, stderr=subprocess.PIPE)
         _, shown = process.communicate()
-        self._hard_link.unlink()
+        self._hard_link.unlink(missing_ok=True)
         if first.poll() is not None:
             return
         self.started[name] += 1

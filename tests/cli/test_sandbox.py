@@ -1,5 +1,6 @@
 """`kfq sandbox` as a process."""
 
+import inspect
 import json
 import re
 import shlex
@@ -238,7 +239,7 @@ def test_foreign_state_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert state.read_text().startswith("Dear Sir")
 
 
-HELP = (sandbox.__doc__ or "").partition("    fault\n")[2].partition("    seed\n")[0]
+HELP = (inspect.getdoc(sandbox) or "").partition("\nfault\n")[2].partition("\nseed\n")[0]
 
 
 @pytest.mark.parametrize(
