@@ -354,6 +354,11 @@ def test_doubt_keeps_its_callbacks(
     assert hosts(kfq_sandbox) == ["shop.example"]
 
 
+def shown(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what standard error shows, as one line."""
+    return " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
 def test_remembered_callbacks_need_their_secret(
     *,
@@ -370,5 +375,8 @@ def test_remembered_callbacks_need_their_secret(
     assert run(["onboard", write(source, 1), *connection_options, *URLS]) == 0
     monkeypatch.delenv("KFQ_CALLBACK_SECRET")
     assert run(["onboard", write(source, 2), *connection_options, *more]) == 2
-    assert "the ledger's callback URLs need KFQ_CALLBACK_SECRET" in " ".join(capsys.readouterr().err.split())
+    assert "the ledger's callback URLs need KFQ_CALLBACK_SECRET, which is not set" in shown(capsys)
+    monkeypatch.setenv("KFQ_CALLBACK_SECRET", "not hexadecimal")
+    assert run(["onboard", write(source, 2), *connection_options, *more]) == 2
+    assert "the ledger's callback URLs need KFQ_CALLBACK_SECRET; KFQ_CALLBACK_SECRET must hold" in shown(capsys)
     assert len(kfq_sandbox.orders) == 1
