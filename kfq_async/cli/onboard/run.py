@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Self
 
 from attrs import field, frozen
 from rich.console import Console
 
 from kfq_async.cli.onboard.binding import Binding, Callbacks
+from kfq_async.cli.onboard.interrupts import InterruptHandler
 from kfq_async.cli.onboard.ledgers import format_ranges
 from kfq_async.cli.onboard.options import column_option
 from kfq_async.cli.onboard.rehearsal import DryRunLedger
@@ -58,7 +56,6 @@ PAUSED = 3
 """Exit status of a paused run."""
 INTERRUPTED = 130
 """Exit status of an interrupted run."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LEDGER_SUFFIXES = ("-wal", "-shm", ".key", ".lock")
 """Suffixes of the files next to a ledger."""
 IMPORTANT_FIELDS = {"company_name": "companyName", "account_name": "accountName"}
@@ -139,7 +136,7 @@ class OnboardRun:
         """Run to the end, a pause or an interruption, and write the files in any case."""
         progress, messages = ProgressReporter(self.console, total), _RowMessages()
         async with (
-            _InterruptHandler(progress) as interrupts,
+            InterruptHandler(progress) as interrupts,
             SqliteLedger(self.files.ledger) as ledger,
             self.session() as session,
         ):
@@ -467,43 +464,6 @@ async def _count_decisions(run: OnboardRun, messages: _RowMessages) -> Counter[s
                 counts[TO_SEND if isinstance(decision, PendingRequest) else outcome.status] += 1
                 messages.record(outcome)
     return counts
-
-
-class _InterruptHandler:
-    """Signal handler: the first Ctrl-C finishes the requests in progress, the second one cancels the run."""
-
-    def __init__(self, progress: ProgressReporter) -> None:
-        self.interrupted = False
-        self._progress = progress
-        self._stop: Callable[[], None] = lambda: None
-
-    def attach(self, stop: Callable[[], None]) -> None:
-        """Set the function that stops the run, now that there is one."""
-        self._stop = stop
-        if self.interrupted:
-            stop()
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.current_task()
-        for number in SIGNALS:
-            with suppress(NotImplementedError):  # on Windows, Ctrl-C ends the process at once
-                asyncio.get_running_loop().add_signal_handler(number, self._handle)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for number in SIGNALS:
-            with suppress(NotImplementedError):
-                asyncio.get_running_loop().remove_signal_handler(number)
-
-    def _handle(self) -> None:
-        if self.interrupted and self._task is not None:
-            self._task.cancel()
-            return
-        self.interrupted = True
-        self._stop()
-        self._progress.print_message(
-            gettext("Finishing the requests in progress. Press Ctrl-C again to stop at once; nothing is lost.")
-        )
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen
 
@@ -22,7 +22,7 @@ from kfq_async.onboarding.output.texts import identity_status_text, state_text
 from kfq_async.onboarding.records import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from kfq_async.languages import Language
     from kfq_async.onboarding.input import TableRow
@@ -75,25 +75,19 @@ class Result:
     identity_status: int | None = None
 
 
+_KEYS: Mapping[str, tuple[str, Literal["text", "number", "link"]]] = {
+    "row": ("行号", "number"),
+    "state": ("申请状态", "text"),
+    "identity_status": ("认证状态", "text"),
+    "auth_url": ("认证链接", "link"),
+    "reason": ("说明", "text"),
+    "order_no": ("订单号", "text"),
+    "client_request_id": ("请求标识", "text"),
+}
+"""Chinese heading and kind of each column that follows those of the input, by its key, which is the English heading."""
 _COLUMNS: dict[Language, tuple[Column, ...]] = {
-    "en": (
-        Column("row", "row", "number"),
-        Column("state", "state"),
-        Column("identity_status", "identity_status"),
-        Column("auth_url", "auth_url", "link"),
-        Column("reason", "reason"),
-        Column("order_no", "order_no"),
-        Column("client_request_id", "client_request_id"),
-    ),
-    "zh": (
-        Column("行号", "row", "number"),
-        Column("申请状态", "state"),
-        Column("认证状态", "identity_status"),
-        Column("认证链接", "auth_url", "link"),
-        Column("说明", "reason"),
-        Column("订单号", "order_no"),
-        Column("请求标识", "client_request_id"),
-    ),
+    "en": tuple(Column(key, key, kind) for key, (_, kind) in _KEYS.items()),
+    "zh": tuple(Column(heading, key, kind) for key, (heading, kind) in _KEYS.items()),
 }
 """Columns that follow those of the input."""
 _FORMER_HEADINGS = (

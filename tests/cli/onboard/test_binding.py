@@ -39,6 +39,11 @@ def write(path: Path, count: int = 2, headings: str = HEADINGS) -> str:
     return str(path)
 
 
+def error_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what standard error shows, as one line."""
+    return " ".join(capsys.readouterr().err.split())
+
+
 def hosts(sandbox: Sandbox) -> list[str | None]:
     """Return the host of each order's notifications, ``None`` for an order without."""
     found = [json.loads(order.request).get("authCallbackUrl") for order in sandbox.orders]
@@ -96,11 +101,11 @@ def test_important_columns(
     """Without a column for an important field nothing is sent, unless ``--yes`` says so; a dry run only tells it."""
     source = write(tmp_path / "companies.csv", headings=headings)
     assert run(["onboard", source, *connection_options]) == 2
-    shown = " ".join(capsys.readouterr().err.split())
+    shown = error_line(capsys)
     assert f"nothing was sent, since no column fills {missing}: choose one with --column " in shown
     assert {path.name for path in tmp_path.iterdir()} == {"companies.csv"}
     assert run(["onboard", source, *connection_options, "--dry-run"]) == 2
-    shown = " ".join(capsys.readouterr().err.split())
+    shown = error_line(capsys)
     assert f"no column fills {missing} " in shown
     assert shown.endswith(
         f"a run would send nothing, since no column fills {missing}: choose one with {options} (one column may fill "
@@ -173,7 +178,7 @@ def test_foreign_files(
     for option, name in (("--out", "thesis.csv"), ("--report", "thesis.html")):
         (tmp_path / name).write_text("years of work")
         assert run(["onboard", source, *connection_options, *ledger, option, str(tmp_path / name)]) == 2
-        shown = " ".join(capsys.readouterr().err.split())
+        shown = error_line(capsys)
         assert f"thesis{name[-4:] if option == '--out' else '.html'} was not written for" in shown
         assert f"choose another file with {option}, or add --force to replace it" in shown
         assert (tmp_path / name).read_text() == "years of work"
@@ -231,7 +236,7 @@ def test_another_tenant(
     for more in ([], ["--dry-run"]):
         capsys.readouterr()
         assert run(["onboard", source, *other, *more]) == 2
-        shown = " ".join(capsys.readouterr().err.split())
+        shown = error_line(capsys)
         assert "belongs to another tenant" in shown
         assert "add --new-token if the token is a new one of the same enterprise" in shown
         assert "ANOTHER1" not in shown
@@ -327,7 +332,7 @@ def test_links_without_callbacks(
     assert run(["onboard", write(source, 1), *connection_options]) == 0
     assert "callback URLs" not in capsys.readouterr().err
     assert run(["onboard", write(source, 2), *connection_options, *URLS]) == 0
-    shown = " ".join(capsys.readouterr().err.split())
+    shown = error_line(capsys)
     assert "1 company got its link without the callback URLs, so no notification about it will come" in shown
     assert run(["onboard", "reissue", ledger, "--key", "C00000,0@example.com"]) == 0
     assert run(["onboard", str(source), *connection_options]) == 0
@@ -354,11 +359,6 @@ def test_doubt_keeps_its_callbacks(
     assert hosts(kfq_sandbox) == ["shop.example"]
 
 
-def shown(capsys: pytest.CaptureFixture[str]) -> str:
-    """Return what standard error shows, as one line."""
-    return " ".join(capsys.readouterr().err.split())
-
-
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
 def test_remembered_callbacks_need_their_secret(
     *,
@@ -375,8 +375,8 @@ def test_remembered_callbacks_need_their_secret(
     assert run(["onboard", write(source, 1), *connection_options, *URLS]) == 0
     monkeypatch.delenv("KFQ_CALLBACK_SECRET")
     assert run(["onboard", write(source, 2), *connection_options, *more]) == 2
-    assert "the ledger's callback URLs need KFQ_CALLBACK_SECRET, which is not set" in shown(capsys)
+    assert "the ledger's callback URLs need KFQ_CALLBACK_SECRET, which is not set" in error_line(capsys)
     monkeypatch.setenv("KFQ_CALLBACK_SECRET", "not hexadecimal")
     assert run(["onboard", write(source, 2), *connection_options, *more]) == 2
-    assert "the ledger's callback URLs need KFQ_CALLBACK_SECRET; KFQ_CALLBACK_SECRET must hold" in shown(capsys)
+    assert "the ledger's callback URLs need KFQ_CALLBACK_SECRET; KFQ_CALLBACK_SECRET must hold" in error_line(capsys)
     assert len(kfq_sandbox.orders) == 1
