@@ -35,6 +35,12 @@ def new_id() -> str:
     return os.urandom(16).hex()
 
 
+def new_ids(count: int) -> list[str]:
+    """Return so many ids like `new_id`, from one read; see `new_id_pair`."""
+    digits = os.urandom(16 * count).hex()
+    return [digits[at : at + 32] for at in range(0, 32 * count, 32)]
+
+
 def new_id_pair() -> tuple[str, str]:
     """Return two ids like `new_id`, from one read: each read releases the GIL and may switch threads."""
     digits = os.urandom(32).hex()
@@ -121,6 +127,8 @@ def as_tuple(value: Sequence[Any] | None) -> tuple[Any, ...] | None:
 
 def as_masked(value: str | None) -> str | None:
     """Convert a ``str`` to a `MaskedStr`; leave anything else for the validator to refuse."""
+    if value is None or type(value) is MaskedStr:  # the entry of a company is converted several times
+        return value
     return MaskedStr(value) if type(value) is str else cast("str | None", mask_text(value))
 
 

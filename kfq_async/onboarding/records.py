@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import define, field, frozen, setters
 
 from kfq_async.models.fields import SECRET, as_masked, repr_masked
 from kfq_async.models.identity import CorpIdentLink, CorpIdentLinkRequest
@@ -54,9 +54,12 @@ FINAL_STATES = frozenset({State.LINKED, State.REFUSED})
 """States in which no request is sent under the same id."""
 
 
-@frozen
+@define(unsafe_hash=True, on_setattr=setters.NO_OP)
 class Entry:
     """One generation of one company in the ledger; holds no personal data.
+
+    Not frozen, which would make creating it ten times as expensive, and a run creates two for each company; do not
+    modify it.
 
     Link and label are masked in ``repr``, also by themselves, so that tools that show the variables of a failed
     function do not show them.
@@ -267,9 +270,9 @@ _ORDER_ENDED = {
 }
 
 
-@frozen(kw_only=True)
+@define(kw_only=True, unsafe_hash=True)
 class Outcome:
-    """Result of one row; it is in the ledger before it is returned.
+    """Result of one row; it is in the ledger before it is returned. Not frozen, as `Entry`; do not modify it.
 
     Attributes:
         row_number: Position of the row in its source.

@@ -132,21 +132,18 @@ class Call:
     async def fetch(self) -> tuple[Envelope, Any]:
         """Return the envelope of a success and the result in it, or raise the one `KfqError` of the call."""
         observer = self.observer
-        if observer is None:
-            return await self._fetch()
         try:
-            envelope, result = await self._fetch()
+            if self._settings.token_source is not None:
+                await self._authorize(self._settings.token_source)
+            envelope = await self.run()
+            result = self.read_result(envelope)
         except BaseException as problem:
-            observer.end_call(self, problem)
+            if observer is not None:
+                observer.end_call(self, problem)
             raise
-        observer.end_call(self, envelope, result)
+        if observer is not None:
+            observer.end_call(self, envelope, result)
         return envelope, result
-
-    async def _fetch(self) -> tuple[Envelope, Any]:
-        if self._settings.token_source is not None:
-            await self._authorize(self._settings.token_source)
-        envelope = await self.run()
-        return envelope, self.read_result(envelope)
 
     async def _authorize(self, source: TokenSource) -> None:
         """Set the token of the call; raise `SessionError` if there is none, and `TotalTimeout` if it takes too long."""
