@@ -125,7 +125,7 @@ class NullLedger:
     async def put(self, entries: Sequence[Entry]) -> None:
         """Store nothing."""
 
-    async def record(self, entries: Sequence[Entry]) -> None:
+    async def record(self, entries: Sequence[Entry], *, unknown: Sequence[Entry] = ()) -> None:
         """Store nothing."""
 
     async def begin_run(self) -> int:

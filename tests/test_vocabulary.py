@@ -158,7 +158,6 @@ RENAMES = [
     Rename("onboarding/", "Rules", "DecisionContext"),
     Rename("onboarding/", "CallEnd", "CallResult"),
     Rename("onboarding/", "ask", "request_link", DEFINED),
-    Rename("onboarding/decisions.py", "released", "mark_pending", DEFINED),
     Rename("onboarding/decisions.py", "settled", "apply_result", DEFINED),
     Rename("onboarding/", "settle", "record", DEFINED),
     Rename("onboarding/", "advice_on", "systemic_failure_advice"),

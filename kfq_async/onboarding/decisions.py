@@ -40,7 +40,6 @@ __all__ = [
     "apply_result",
     "decide",
     "encode_request",
-    "mark_pending",
     "next_generation",
     "outcome_from_decision",
     "outcome_from_entry",
@@ -106,7 +105,7 @@ class PendingRequest:
     before: Entry | None = field(repr=False)
     """The ledger's present entry."""
     entry: Entry = field(repr=False)
-    """The entry to be written just before the request is sent."""
+    """The entry to be written: pending, or unknown if ``in_doubt``; it becomes unknown just before it is sent."""
     request: EncodedRequest
     in_doubt: bool
     """Whether an earlier run may have sent the same request."""
@@ -209,7 +208,7 @@ def _repeat(
 def _pending_request(row: Row, before: Entry, entry: Entry, request: EncodedRequest) -> PendingRequest:
     return PendingRequest(
         before=before,
-        entry=evolve(entry, state=State.UNKNOWN),
+        entry=entry,
         request=request,
         in_doubt=before.state is State.UNKNOWN,
         problems=row.problems,
@@ -232,7 +231,7 @@ def _new_generation(
         generation=1 if before is None else before.generation + 1,
         client_request_id=request_id,
         body_hash=body_hash,
-        state=State.UNKNOWN,
+        state=State.PENDING,
         row_number=row.row_number,
         run=context.run,
         label=row.label,
@@ -282,11 +281,6 @@ def next_generation(entry: Entry, *, new_id: str, now: float) -> Entry:
         label=entry.label,
         opened_at=now,
     )
-
-
-def mark_pending(entry: Entry, *, in_doubt: bool) -> Entry:
-    """Return the entry of a request that was not sent: not yet, or not any more, because the run ended."""
-    return entry if in_doubt else evolve(entry, state=State.PENDING)
 
 
 def apply_result(entry: Entry, call: CallResult, *, in_doubt: bool, now: float) -> Entry:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
 
-from kfq_async.models.fields import new_id
+from kfq_async.models.fields import new_ids
 from kfq_async.onboarding.decisions import (
     Decision,
     DecisionContext,
     PendingRequest,
     decide,
-    mark_pending,
 )
 from kfq_async.onboarding.ledgers.base import Hashes
 
@@ -63,21 +62,21 @@ class Planner:
         """Decide on each row; the entries that the decisions rely on are in the ledger when this returns."""
         keys = self._keys(rows)
         current = await self._find(rows, keys)
-        context = self._context()
+        context = self._context(rows)
         decisions: list[Decision | PendingRequest] = []
         async for row, key in _cooperatively(zip(rows, keys, strict=True)):
             decision = decide(row, key, None if key is None else current.get(key), context)
             if decision.entry is not None and key is not None:
                 current[key] = decision.entry  # for a later row of the same company
             decisions.append(decision)
-        await self._ledger.put([entry for decision in decisions if (entry := _planned_entry(decision)) is not None])
+        await self._ledger.put([each.entry for each in decisions if each.entry is not None])
         return decisions
 
     async def inspect(self, rows: Sequence[Row]) -> list[Decision | PendingRequest]:
         """Return the decision on each row after the run without changing the ledger; no later run may have begun."""
         keys = self._keys(rows)
         found = await self._find(rows, keys)
-        context = self._context()
+        context = self._context(rows)
         next_run = evolve(context, run=_NO_RUN)
         decisions: list[Decision | PendingRequest] = []
         async for row, key in _cooperatively(zip(rows, keys, strict=True)):
@@ -109,24 +108,17 @@ class Planner:
             found |= {key: entries[old] for key, hashes in former.items() for old in hashes if old in entries}
         return found
 
-    def _context(self) -> DecisionContext:
+    def _context(self, rows: Sequence[Row]) -> DecisionContext:
         return DecisionContext(
             run=self._run,
             hashes=self._hashes,
-            new_id=new_id,
+            new_id=iter(new_ids(len(rows))).__next__,
             now=self._clock(),
             callbacks=self._callbacks,
             earlier_callbacks=self._earlier_callbacks,
             retry_refused=self._retry_refused,
             strict=self._strict,
         )
-
-
-def _planned_entry(decision: Decision | PendingRequest) -> Entry | None:
-    """Return the entry to write with a decision: a request is pending until the commit just before it is sent."""
-    if isinstance(decision, PendingRequest):
-        return mark_pending(decision.entry, in_doubt=decision.in_doubt)
-    return decision.entry
 
 
 async def _cooperatively(items: Iterable[T]) -> AsyncIterator[T]:

@@ -13,7 +13,6 @@ from kfq_async.errors import KfqError, Phase, RunPaused, SessionError
 from kfq_async.onboarding.decisions import (
     PendingRequest,
     apply_result,
-    mark_pending,
     outcome_from_decision,
     outcome_from_entry,
 )
@@ -100,8 +99,8 @@ async def request_link(session: AsyncSession, request: EncodedRequest) -> CallRe
     began = time.monotonic()
     result: CorpIdentLink | KfqError
     try:
-        response = await session.send(CORP_IDENT_LINK, request)
-        result, attempts = response.result, response.attempts
+        link, attempts = await session._send_encoded(CORP_IDENT_LINK, request)  # noqa: SLF001
+        result = link
     except SessionError:
         raise
     except KfqError as error:
@@ -270,7 +269,7 @@ class Onboarding:
             group = self._planned.take_now(min(self._concurrency, self._room))
             self._in_doubt += len(group)
             changed = [outcome.entry for outcome in results if outcome.entry is not None]
-            await self._ledger.record([*changed, *(each.entry for each in group if not each.in_doubt)])
+            await self._ledger.record(changed, unknown=[each.entry for each in group if not each.in_doubt])
             await self._requests.put(group)
             await self._outcomes.put(results)
             if self._planned and self._room >= self._concurrency:
@@ -327,7 +326,7 @@ def _was_sent(result: CorpIdentLink | KfqError) -> bool:
 
 def _outcome_unsent(pending: PendingRequest) -> Outcome:
     """Return the outcome of a row that was not sent, because the run ended."""
-    return outcome_from_entry(pending, mark_pending(pending.entry, in_doubt=pending.in_doubt), sent=False)
+    return outcome_from_entry(pending, pending.entry, sent=False)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -35,7 +35,6 @@ from kfq_async.onboarding.decisions import (
     apply_result,
     decide,
     encode_request,
-    mark_pending,
     next_generation,
     outcome_from_decision,
     outcome_from_entry,
@@ -70,11 +69,11 @@ def sent_entry() -> Entry:
     """Return the entry of the first row, sent in run 1."""
     decision = decide_on(row(), None, context())
     assert isinstance(decision, PendingRequest)
-    return decision.entry
+    return evolve(decision.entry, state=State.UNKNOWN)
 
 
 def test_new_row() -> None:
-    """A company that the ledger lacks is sent under a fresh id, and is unknown until there is a result."""
+    """A company that the ledger lacks is sent under a fresh id, and is pending until just before."""
     data = row(5)
     decision = decide_on(data, None, context())
     assert isinstance(decision, PendingRequest)
@@ -85,7 +84,7 @@ def test_new_row() -> None:
         generation=1,
         client_request_id="id-10",
         body_hash=HASHES.body(decision.request.body),
-        state=State.UNKNOWN,
+        state=State.PENDING,
         row_number=7,
         run=1,
         label="C5",
@@ -145,7 +144,7 @@ def test_known_row(
     assert (None if isinstance(decision, PendingRequest) else decision.reason) is reason
     if isinstance(decision, PendingRequest):
         assert decision.in_doubt is (state is State.UNKNOWN)
-        assert decision.entry.state is State.UNKNOWN
+        assert decision.entry.state is (State.UNKNOWN if decision.in_doubt else State.PENDING)
         assert decision.request.client_request_id == decision.entry.client_request_id
         assert decision.entry.body_hash == HASHES.body(decision.request.body)
     assert message in " ".join(map(str, decision.problems))
@@ -237,12 +236,6 @@ def test_next_generation() -> None:
     decision = decide_on(row(), opened, context(2))
     assert isinstance(decision, PendingRequest)
     assert (decision.entry.generation, decision.entry.client_request_id) == (2, "id-new")
-
-
-def test_mark_pending() -> None:
-    """A row that was not sent after all is pending, unless an earlier run may have sent it."""
-    assert mark_pending(sent_entry(), in_doubt=False).state is State.PENDING
-    assert mark_pending(sent_entry(), in_doubt=True).state is State.UNKNOWN
 
 
 def test_apply_link() -> None:
@@ -394,10 +387,11 @@ def test_doubt_is_repeated_byte_for_byte(
     """A request whose result is unknown is sent again with the callback URLs that it had."""
     first = decide_on(row(), None, bound(before, run=1))
     assert isinstance(first, PendingRequest)
-    again = decide_on(row(), first.entry, bound(now, *earlier))
+    unknown = evolve(first.entry, state=State.UNKNOWN)
+    again = decide_on(row(), unknown, bound(now, *earlier))
     assert isinstance(again, PendingRequest)
     assert again.request == first.request
-    assert again.entry == evolve(first.entry, run=2)
+    assert again.entry == evolve(unknown, run=2)
 
 
 @pytest.mark.parametrize(

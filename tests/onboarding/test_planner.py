@@ -27,7 +27,8 @@ async def test_ids_are_stored_before_decisions_are_returned(tmp_path: Path) -> N
         SkipReason.DUPLICATE,
         SkipReason.INVALID,
     ]
-    assert stored == [attrs.evolve(each.entry, state=State.PENDING) for each in decisions[:2] if each.entry]
+    assert stored == [each.entry for each in decisions[:2]]
+    assert {entry.state for entry in stored} == {State.PENDING}
 
 
 async def test_a_row_in_doubt_stays_unknown(tmp_path: Path) -> None:
@@ -35,11 +36,11 @@ async def test_a_row_in_doubt_stays_unknown(tmp_path: Path) -> None:
     async with SqliteLedger(tmp_path / "ledger") as ledger:
         (first,) = await Planner(ledger, run=1).decide([row(1)])
         assert isinstance(first, PendingRequest)
-        await ledger.record([first.entry])
+        await ledger.record([], unknown=[first.entry])
         (second,) = await Planner(ledger, run=2).decide([row(1)])
         assert isinstance(second, PendingRequest)
         assert second.in_doubt
-        assert [entry async for entry in ledger.entries()] == [attrs.evolve(first.entry, run=2)]
+        assert [entry async for entry in ledger.entries()] == [attrs.evolve(first.entry, run=2, state=State.UNKNOWN)]
 
 
 async def test_duplicate_in_another_batch(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections import Counter
 from itertools import count
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from unittest.mock import AsyncMock
 
@@ -350,7 +349,7 @@ async def test_concurrency(session: AsyncSession, sandbox: Sandbox, ledger: Sqli
     """No more than ``concurrency`` requests are under way at a time."""
     sandbox.inject_faults(Fault("delay", seconds=0.02))
     active = most = 0
-    send = session.send
+    send = session._send_encoded
 
     async def counting(*args: object) -> object:
         nonlocal active, most
@@ -361,7 +360,7 @@ async def test_concurrency(session: AsyncSession, sandbox: Sandbox, ledger: Sqli
         finally:
             active -= 1
 
-    session.send = counting  # type: ignore[method-assign, assignment]
+    session._send_encoded = counting  # type: ignore[method-assign, assignment]
     await outcomes_of(Onboarding(session, ledger, rows(40), concurrency=4))
     assert most == 4
 
@@ -373,8 +372,9 @@ async def test_rows_in_doubt(concurrency: int, session: AsyncSession, sandbox: S
     doubtful = []
     put, record = ledger.put, ledger.record
 
-    def note(entries: Sequence[Entry]) -> None:
+    def note(entries: Sequence[Entry], unknown: Sequence[Entry] = ()) -> None:
         stored.update((entry.key_hash, entry.state) for entry in entries)
+        stored.update((entry.key_hash, State.UNKNOWN) for entry in unknown)
         doubtful.append(sum(state is State.UNKNOWN for state in stored.values()))
 
     async def put_and_note(entries: Sequence[Entry]) -> None:
@@ -382,18 +382,18 @@ async def test_rows_in_doubt(concurrency: int, session: AsyncSession, sandbox: S
         note(entries)
         assert not any(entry.state is State.UNKNOWN for entry in entries)
 
-    async def record_and_note(entries: Sequence[Entry]) -> None:
-        await record(entries)
-        note(entries)
-        assert sum(entry.state is State.UNKNOWN for entry in entries) <= concurrency
+    async def record_and_note(entries: Sequence[Entry], *, unknown: Sequence[Entry] = ()) -> None:
+        await record(entries, unknown=unknown)
+        note(entries, unknown)
+        assert len(unknown) <= concurrency
 
     async def send_noted(operation: Operation[EncodedRequest, CorpIdentLink], request: EncodedRequest) -> object:
         (entry,) = [each async for each in ledger.entries() if each.client_request_id == request.client_request_id]
         assert entry.state is State.UNKNOWN
         return await send(operation, request)
 
-    send = session.send
-    session.send = send_noted  # type: ignore[method-assign, assignment]
+    send = session._send_encoded
+    session._send_encoded = send_noted  # type: ignore[method-assign, assignment]
     ledger.put, ledger.record = put_and_note, record_and_note  # type: ignore[method-assign]
     found = await outcomes_of(Onboarding(session, ledger, rows(60), concurrency=concurrency))
     assert statuses(found) == {(OutcomeStatus.LINKED, True): 60}
@@ -424,7 +424,7 @@ async def test_results_are_committed_after_a_while(
 ) -> None:
     """A result does not wait for others that may never come."""
     sandbox.inject_faults(Fault("delay", seconds=60))
-    send, first = session.send, True
+    send, first = session._send_encoded, True
 
     async def send_first_quickly(operation: Operation[EncodedRequest, CorpIdentLink], data: EncodedRequest) -> object:
         nonlocal first
@@ -436,7 +436,7 @@ async def test_results_are_committed_after_a_while(
             return result
         return await asyncio.Event().wait()
 
-    session.send = send_first_quickly  # type: ignore[method-assign, assignment]
+    session._send_encoded = send_first_quickly  # type: ignore[method-assign, assignment]
     async with asyncio.timeout(55), Onboarding(session, ledger, rows(20), concurrency=10) as run:
         assert (await anext(run)).status is OutcomeStatus.LINKED
 
@@ -449,13 +449,17 @@ def test_full_commits() -> None:
     async def put(entries: Sequence[Entry]) -> None:
         committed.append(sum(entry.state is State.LINKED for entry in entries))
 
-    async def send_steadily(*_: object) -> SimpleNamespace:
+    async def record(entries: Sequence[Entry], *, unknown: Sequence[Entry]) -> None:
+        assert len(unknown) <= 10
+        await put(entries)
+
+    async def send_steadily(*_: object) -> tuple[CorpIdentLink, int]:
         await asyncio.sleep(0.015 * next(numbers) - asyncio.get_running_loop().time())
-        return SimpleNamespace(result=CorpIdentLink(order_no="X", auth_url="https://x"), attempts=1)
+        return CorpIdentLink(order_no="X", auth_url="https://x"), 1
 
     async def main() -> None:
-        session = AsyncMock(AsyncSession, send=send_steadily)
-        ledger = AsyncMock(SqliteLedger, secret=bytes(32), put=put, record=put)
+        session = AsyncMock(AsyncSession, _send_encoded=send_steadily)
+        ledger = AsyncMock(SqliteLedger, secret=bytes(32), put=put, record=record)
         ledger.find.return_value = {}
         await outcomes_of(Onboarding(session, ledger, asynchronously([*rows(40)]), concurrency=10))  # type: ignore[arg-type]
 

@@ -8,11 +8,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from kfq_async.errors import LedgerError
 from kfq_async.models.masking import MaskedBytes
-from kfq_async.onboarding.decisions import apply_result, mark_pending
+from kfq_async.onboarding.decisions import apply_result
 from kfq_async.onboarding.ledgers.base import HASH_BYTES, Hashes
 from kfq_async.onboarding.records import FINAL_STATES, State
 from kfq_async.protocol.requests import EncodedRequest
@@ -49,9 +47,8 @@ class Outbox:
         """Store requests with their entries, in place of those that wait under the same ids; return the ids."""
         entries, encrypted = [], []
         for pending in requests:
-            entry = mark_pending(pending.entry, in_doubt=pending.in_doubt)  # `start` makes it unknown
-            entries.append(entry)
-            encrypted.append((entry.client_request_id, self._cipher.encrypt(pending.request)))
+            entries.append(pending.entry)
+            encrypted.append((pending.entry.client_request_id, self._cipher.encrypt(pending.request)))
         await transaction.put(entries)
         async with transaction.connection.cursor() as cursor:
             await cursor.executemany(_ADD, encrypted)
@@ -70,7 +67,7 @@ class Outbox:
             found = await (await transaction.connection.execute(_GET, (client_request_id,))).fetchone()
             if found is None:
                 return None
-            await transaction.put([evolve(entry, state=State.UNKNOWN)])
+            await transaction.record([], unknown=[entry])
             return self._open(found[0], entry), entry.state is State.UNKNOWN
 
     def _open(self, sealed: bytes, entry: Entry) -> EncodedRequest:

@@ -87,11 +87,12 @@ class Ledger(EntryStore, Protocol):
     `LedgerError` if the storage fails.
     """
 
-    async def record(self, entries: Sequence[Entry]) -> None:
-        """Write the results of calls to existing entries: all or none, durable when this returns.
+    async def record(self, entries: Sequence[Entry], *, unknown: Sequence[Entry] = ()) -> None:
+        """Write the results of calls to existing entries, and mark others as unknown, whose requests are sent next.
 
-        No two of them may share key hash and generation; those that the ledger lacks are ignored. Writes ``state``,
-        ``order_no``, ``auth_url``, ``code``, ``reason``, ``attempts``, ``seconds`` and ``ended_at``.
+        All or none, durable when this returns. No two of them may share key hash and generation; those that the ledger
+        lacks are ignored. Of ``entries`` it writes ``state``, ``order_no``, ``auth_url``, ``code``, ``reason``,
+        ``attempts``, ``seconds`` and ``ended_at``; of ``unknown`` nothing, their ``state`` becomes `State.UNKNOWN`.
         """
         ...
 

@@ -90,6 +90,7 @@ ON CONFLICT (key_hash, generation) DO UPDATE SET
 RECORD = f"""
 UPDATE entries SET {", ".join(f"{name} = %s" for name in RESULT_COLUMNS)} WHERE key_hash = %s AND generation = %s
 """  # noqa: S608
+MARK_UNKNOWN = f"UPDATE entries SET state = '{State.UNKNOWN}' WHERE client_request_id = ANY(%s)"  # noqa: S608  # as above
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM entries"  # noqa: S608
 CURRENT = "generation = (SELECT max(generation) FROM entries AS other WHERE other.key_hash = entries.key_hash)"
 FIND = f"{SELECT} WHERE key_hash = ANY(%s) AND {CURRENT}"
@@ -145,10 +146,12 @@ class PostgresTransaction:
         async with self.connection.cursor() as cursor:
             await cursor.executemany(PUT, [_storable(_PUT_VALUES(entry)) for entry in entries])
 
-    async def record(self, entries: Sequence[Entry]) -> None:
-        """Write the results of calls to existing entries."""
+    async def record(self, entries: Sequence[Entry], *, unknown: Sequence[Entry] = ()) -> None:
+        """Write the results of calls to existing entries, and mark others as unknown."""
         async with self.connection.cursor() as cursor:
             await cursor.executemany(RECORD, [_storable(_RECORD_VALUES(entry)) for entry in entries])
+            if unknown:
+                await cursor.execute(MARK_UNKNOWN, ([entry.client_request_id for entry in unknown],))
 
 
 class PostgresLedger:
@@ -283,10 +286,13 @@ class PostgresLedger:
         async with self.transaction() as transaction:
             await transaction.put(entries)
 
-    async def record(self, entries: Sequence[Entry]) -> None:
-        """Write the results of calls to existing entries: all or none, committed when this returns."""
+    async def record(self, entries: Sequence[Entry], *, unknown: Sequence[Entry] = ()) -> None:
+        """Write the results of calls to existing entries, and mark others as unknown, whose requests are sent next.
+
+        All or none, committed when this returns.
+        """
         async with self.transaction() as transaction:
-            await transaction.record(entries)
+            await transaction.record(entries, unknown=unknown)
 
     async def begin_run(self) -> int:
         """Begin a run and return its number."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from attrs import frozen
 
 from kfq_async.errors import LedgerError
-from kfq_async.models.masking import MaskedBytes
+from kfq_async.models.masking import MaskedBytes, MaskedStr
 from kfq_async.models.notifications import IdentityStatus
 from kfq_async.onboarding.ledgers.base import (
     COLUMNS,
@@ -99,8 +99,12 @@ COMPLETE = "UPDATE entries SET status = ?, status_at = ? WHERE client_request_id
 
 RECORDED = ("key_hash", "generation", *RESULT_COLUMNS)
 """Columns of the values that `record` takes."""
+IDENTIFIED = ("client_request_id",)
+"""Columns of the entries that `record` marks as unknown."""
 _REPLACED = tuple(name for name in COLUMNS if name not in {*GENERATION_COLUMNS, *STATUS_COLUMNS})
 """Columns of an existing entry that `put` replaces."""
+
+sqlite3.register_adapter(MaskedStr, str.__str__)  # without one, two lookups that fail are made for each value
 
 T = TypeVar("T")
 _TO_SQL: dict[str, Callable[[Any], object]] = {"key_hash": bytearray, "body_hash": bytearray, "state": str}
@@ -126,6 +130,11 @@ def _record_statement(names: tuple[str, ...], rows: int) -> str:
         WITH new ({", ".join(f"new_{name}" for name in names)}) AS (VALUES {_placeholders(len(names), rows)})
         UPDATE entries SET {changes} FROM new WHERE key_hash = new_key_hash AND generation = new_generation
     """  # noqa: S608  # our own names
+
+
+def _unknown_statement(_: tuple[str, ...], rows: int) -> str:
+    """Return the statement that marks so many entries as unknown, by their ids."""
+    return f"UPDATE entries SET state = '{State.UNKNOWN}' WHERE client_request_id IN ({', '.join('?' * rows)})"  # noqa: S608  # our own names
 
 
 def _find_statement(rows: int) -> str:
@@ -239,9 +248,12 @@ class SqliteLedger:
         """Insert or replace entries: all or none, on the disk when this returns."""
         await self._do(partial(self._put, entries))
 
-    async def record(self, entries: Sequence[Entry]) -> None:
-        """Write the results of calls to existing entries: all or none, on the disk when this returns."""
-        await self._do(partial(self._record, entries))
+    async def record(self, entries: Sequence[Entry], *, unknown: Sequence[Entry] = ()) -> None:
+        """Write the results of calls to existing entries, and mark others as unknown, whose requests are sent next.
+
+        All or none, on the disk when this returns.
+        """
+        await self._do(partial(self._record, entries, unknown))
 
     async def begin_run(self) -> int:
         """Begin a run and return its number."""
@@ -574,10 +586,10 @@ class SqliteLedger:
         if self._key is not None:
             self._key.write(revision)
 
-    def _record(self, entries: Sequence[Entry]) -> None:
-        if not entries:
+    def _record(self, entries: Sequence[Entry], unknown: Sequence[Entry]) -> None:
+        steps = [*_steps(entries, RECORDED, _record_statement), *_steps(unknown, IDENTIFIED, _unknown_statement)]
+        if not steps:
             return
-        steps = _steps(entries, RECORDED, _record_statement)
         with self._transaction(runner=True):
             for step in steps:
                 self._run(*step)
@@ -649,8 +661,9 @@ def _columns(entries: Sequence[Entry], names: tuple[str, ...]) -> dict[str, Iter
     and ``None`` included.
     """
     columns: dict[str, Iterable[object]] = {}
-    for name, column in zip(names, zip(*map(attrgetter(*names), entries), strict=True), strict=True):
-        if column.count(None) < len(column):
+    for name in names:
+        column = list(map(attrgetter(name), entries))
+        if column[0] is not None or column.count(None) < len(column):  # in this order, since it compares each text
             convert = _TO_SQL.get(name)
             columns[name] = map(convert, column) if convert else column
     return columns

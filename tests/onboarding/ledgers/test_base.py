@@ -102,6 +102,15 @@ async def test_record(ledger: Ledger) -> None:
     assert await all_of(ledger) == [entry(1, row_number=9, run=4)]
 
 
+async def test_record_unknown(ledger: Ledger) -> None:
+    """Entries become unknown in the transaction of other results and keep all else; those it lacks are ignored."""
+    made = [entry(number, State.PENDING, reason=f"r{number}") for number in range(700)]
+    await ledger.put(made)
+    await ledger.record([entry(0)], unknown=[*made[1:600], entry(800, State.PENDING)])
+    marked = [evolve(each, state=State.UNKNOWN) for each in made[1:600]]
+    assert await all_of(ledger) == [entry(0), *marked, *made[600:]]
+
+
 async def test_record_mixed_results(ledger: Ledger) -> None:
     """Linked and refused entries of one large batch each get their own result."""
     refused: dict[str, Any] = {"order_no": None, "auth_url": None, "code": 31000, "reason": "no", "attempts": 3}
