@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 import kfq_async as kfq
+from kfq_async.cli.onboard.garbage import fewer_collections
 from kfq_async.onboarding import FileSource, Onboarding, Row, SqliteLedger
 
 if TYPE_CHECKING:
@@ -48,13 +49,20 @@ class Setting:
     concurrency: int
     delay: float
     """Seconds after which the server responds."""
+    default_collections: bool = False
+    """Whether Python looks for cyclic garbage as often as it does by default, and not as during ``kfq onboard``."""
 
     def __str__(self) -> str:
         responds = f"responses after {self.delay * 1000:.0f} ms" if self.delay else "responses at once"
-        return f"{self.links:,} links, {self.concurrency} in flight, {responds}"
+        collections = ", Python's default collections" if self.default_collections else ""
+        return f"{self.links:,} links, {self.concurrency} in flight, {responds}{collections}"
 
 
-SETTINGS = (Setting(links=10_000, concurrency=50, delay=0.0), Setting(links=2000, concurrency=10, delay=0.05))
+SETTINGS = (
+    Setting(links=10_000, concurrency=50, delay=0.0),
+    Setting(links=10_000, concurrency=50, delay=0.0, default_collections=True),
+    Setting(links=2000, concurrency=10, delay=0.05),
+)
 
 
 def main() -> int:
@@ -63,10 +71,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--many", type=int, default=100_000, help="rows whose memory is measured; 0 for none")
     parser.add_argument("--child", nargs=4, metavar=("KIND", "LINKS", "CONCURRENCY", "URL"))
+    parser.add_argument("--default-collections", action="store_true", help="of a child; see Setting")
     found = parser.parse_args()
     if found.child:
         kind, links, concurrency, url = found.child
-        print(json.dumps(asyncio.run(child(kind, int(links), int(concurrency), url))))
+        with nullcontext() if found.default_collections else fewer_collections():
+            print(json.dumps(asyncio.run(child(kind, int(links), int(concurrency), url))))
         return 0
     for setting in SETTINGS:
         with server(setting.delay) as url:
@@ -97,7 +107,8 @@ def costs(setting: Setting, rounds: int, url: str) -> None:
     measured = []
     for number in range(rounds):
         kinds = list(CONTESTANTS)[:: -1 if number % 2 else 1]  # load that comes or goes meets each of them
-        measured.append({kind: measure(kind, setting.links, setting.concurrency, url) for kind in kinds})
+        options = ["--default-collections"] if setting.default_collections else []
+        measured.append({kind: measure(kind, setting.links, setting.concurrency, url, *options) for kind in kinds})
 
     def ratios(kind: str, other: str) -> str:
         found = [each[other]["seconds"] / each[kind]["seconds"] for each in measured]
@@ -154,9 +165,10 @@ def memory(many: int, url: str) -> None:
         )
 
 
-def measure(kind: str, links: int, concurrency: int, url: str) -> dict[str, float]:
+def measure(kind: str, links: int, concurrency: int, url: str, *options: str) -> dict[str, float]:
     """Run one measurement in its own process."""
     command = [sys.executable, "-m", "benchmarks.onboarding", "--child", kind, str(links), str(concurrency), url]
+    command += options
     measured: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return measured
 

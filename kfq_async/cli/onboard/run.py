@@ -16,6 +16,7 @@ from attrs import field, frozen
 from rich.console import Console
 
 from kfq_async.cli.onboard.binding import Binding, Callbacks
+from kfq_async.cli.onboard.garbage import fewer_collections
 from kfq_async.cli.onboard.interrupts import InterruptHandler
 from kfq_async.cli.onboard.ledgers import format_ranges
 from kfq_async.cli.onboard.options import column_option
@@ -358,7 +359,7 @@ def _is_unreported(entry: Entry) -> bool:
 async def _consume(run: Onboarding, progress: ProgressReporter, messages: _RowMessages) -> OnboardingError | None:
     """Record the outcomes of a run until it ends, and return the error that ended it."""
     try:
-        with progress:
+        with progress, fewer_collections():
             async with run:
                 async for outcome in run:
                     progress.record(outcome)

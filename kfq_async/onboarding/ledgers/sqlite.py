@@ -97,7 +97,7 @@ USED = "SELECT EXISTS (SELECT 1 FROM entries WHERE state != ? OR status IS NOT N
 STATUS = "SELECT status FROM entries WHERE client_request_id = ?"
 COMPLETE = "UPDATE entries SET status = ?, status_at = ? WHERE client_request_id = ?"
 
-RECORDED = ("key_hash", "generation", *RESULT_COLUMNS)
+RECORDED = ("client_request_id", *RESULT_COLUMNS)
 """Columns of the values that `record` takes."""
 IDENTIFIED = ("client_request_id",)
 """Columns of the entries that `record` marks as unknown."""
@@ -128,7 +128,7 @@ def _record_statement(names: tuple[str, ...], rows: int) -> str:
     changes = ", ".join(f"{name} = {f'new_{name}' if name in names else 'NULL'}" for name in RESULT_COLUMNS)
     return f"""
         WITH new ({", ".join(f"new_{name}" for name in names)}) AS (VALUES {_placeholders(len(names), rows)})
-        UPDATE entries SET {changes} FROM new WHERE key_hash = new_key_hash AND generation = new_generation
+        UPDATE entries SET {changes} FROM new WHERE client_request_id = new_client_request_id
     """  # noqa: S608  # our own names
 
 
