@@ -15,7 +15,7 @@ from kfq_async.onboarding.input.cells import parse_code, parse_id
 from kfq_async.onboarding.input.mapping import FIELDS, PERSONAL_FIELDS, Columns
 from kfq_async.onboarding.input.remarks import remark_error
 from kfq_async.onboarding.input.table import column_name
-from kfq_async.onboarding.input.validation import require_stdnum, validate
+from kfq_async.onboarding.input.validation import CheckDigits, require_stdnum, validate
 from kfq_async.onboarding.keys import (
     canonical_account,
     canonical_code,
@@ -147,9 +147,10 @@ class FileSource:
 
     def with_cells(self) -> Iterator[tuple[TableRow, Row]]:
         """Iterate over the rows together with their cells."""
-        return ((table_row, self._to_row(table_row)) for table_row in self._table.rows())
+        cards = CheckDigits()
+        return ((table_row, self._to_row(table_row, cards)) for table_row in self._table.rows())
 
-    def _to_row(self, table_row: TableRow) -> Row:
+    def _to_row(self, table_row: TableRow, cards: CheckDigits) -> Row:
         request, cell_problems = self._columns.request(table_row.cells)
         problems = [problem for problem in table_row.problems if problem.column in self._used_columns]
         reported = {problem.column for problem in problems}
@@ -163,7 +164,7 @@ class FileSource:
             problems.append(Problem("", _NO_COMPANY))
         if self._checks:
             problems += self._blank_fields(request, problems)
-            found = validate(request, strict=self._strict)
+            found = validate(request, strict=self._strict, cards=cards)
             problems += [evolve(problem, column=self._columns.heading(problem.column)) for problem in found]
         former = self._former_keys(table_row.cells, request, key)
         return Row(

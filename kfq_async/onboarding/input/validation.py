@@ -11,6 +11,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from attrs import define
+
 from kfq_async.errors import SourceError
 from kfq_async.models.identity import CorpIdentInfo, OprIdentInfo
 from kfq_async.onboarding.records import Problem
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from kfq_async.models.identity import CorpIdentLinkRequest
 
-__all__ = ["require_stdnum", "validate"]
+__all__ = ["CheckDigits", "require_stdnum", "validate"]
 
 _MOBILE = re.compile(r"(\+?86)?1[3-9][0-9]{9}")
 # Possessive, so that no text makes it try a character twice.
@@ -32,6 +34,8 @@ _RESIDENT_CARD_TYPES = (None, 1)
 without a type can hardly be anything else."""
 _MAX_DIGITS = 15
 """Digits that a spreadsheet keeps of a number; it replaces the others by zeros."""
+_MANY_CARDS = 20
+"""Resident cards of a source from which on their check digits tell whether it is invented."""
 _NOT_A_MOBILE = "is not a mainland mobile number (11 digits, starting with 13 to 19)"
 _WRONG_CHECK_DIGIT = "has a wrong check digit; is it mistyped?"
 _LOST_DIGITS = (
@@ -43,14 +47,31 @@ _IMPOSSIBLE = frozenset({_LOST_DIGITS, _IMPOSSIBLE_ACCOUNT})
 """Messages that are fatal without ``strict`` too."""
 
 
-def validate(request: CorpIdentLinkRequest, *, strict: bool = False) -> list[Problem]:
+@define(eq=False)
+class CheckDigits:
+    """Counts the resident cards of a source whose digits were not lost, and those of them with a wrong check digit."""
+
+    checked: int = 0
+    wrong: int = 0
+
+    def count(self, *, wrong: bool) -> None:
+        """Count a resident card."""
+        self.checked += 1
+        self.wrong += wrong
+
+    @property
+    def invented(self) -> bool:
+        """Whether most are wrong, as in invented data: a wrong one does not tell that digits were lost."""
+        return self.checked >= _MANY_CARDS and 2 * self.wrong > self.checked
+
+
+def validate(request: CorpIdentLinkRequest, *, strict: bool = False, cards: CheckDigits | None = None) -> list[Problem]:
     """Return the problems of a request by field: warnings, or fatal if impossible or with ``strict``.
 
-    Raises `SourceError` if python-stdnum is not installed.
+    ``cards`` counts the resident cards of the requests before. Raises `SourceError` if python-stdnum is not installed.
     """
-    return [
-        Problem(field, message, strict or message in _IMPOSSIBLE) for field, message in _messages(request) if message
-    ]
+    found = _messages(request, cards or CheckDigits())
+    return [Problem(field, message, strict or message in _IMPOSSIBLE) for field, message in found if message]
 
 
 def require_stdnum() -> None:
@@ -61,15 +82,15 @@ def require_stdnum() -> None:
         raise SourceError("checking numbers needs python-stdnum; run pip install 'kfq-async[onboarding]'") from None
 
 
-def _messages(request: CorpIdentLinkRequest) -> Iterator[tuple[str, str]]:
+def _messages(request: CorpIdentLinkRequest, cards: CheckDigits) -> Iterator[tuple[str, str]]:
     require_stdnum()
     corp = request.corp_ident_info or CorpIdentInfo()
     operator = request.opr_ident_info or OprIdentInfo()
     yield "credit_code", _credit_code(corp.credit_code)
     yield "company_type", "" if corp.company_type in {None, 1, 2, 3} else "must be 1, 2 or 3"
     yield "account_name", _account(request.account_name)
-    if operator.id_card_type in _RESIDENT_CARD_TYPES:
-        yield "id_card", _resident_id(operator.id_card)
+    if operator.id_card and operator.id_card_type in _RESIDENT_CARD_TYPES:
+        yield "id_card", _resident_id(operator.id_card, cards)
     yield "mobile", _mobile(operator.mobile)
     yield "bank_card", _bank_card(operator.bank_card)
     yield "callback_page", _url(request.callback_page)
@@ -95,12 +116,10 @@ def _credit_code(value: str | None) -> str:
         return "has an invalid character; a credit code has digits and capital letters except I, O, S, V and Z"
 
 
-def _resident_id(value: str | None) -> str:
+def _resident_id(value: str, cards: CheckDigits) -> str:
     from stdnum.cn import ric
     from stdnum.exceptions import InvalidComponent
 
-    if not value:
-        return ""
     number = value.upper()
     if not re.fullmatch("[0-9]{17}[0-9X]", number):
         if _ends_in_lost_digits(number):
@@ -112,10 +131,12 @@ def _resident_id(value: str | None) -> str:
         ric.get_birth_date(number)
     except InvalidComponent:
         return "has no valid date of birth in its digits 7 to 14"
-    if number[-1] == ric.calc_check_digit(number):
-        return ""
+    wrong = number[-1] != ric.calc_check_digit(number)
     # A spreadsheet keeps the 15th digit: where that is zero, too, the number is rather a placeholder.
-    return _WRONG_CHECK_DIGIT if number.endswith("0000") else _wrong_check_digit(number)
+    if wrong and _ends_in_lost_digits(number) and not number.endswith("0000") and not cards.invented:
+        return _LOST_DIGITS
+    cards.count(wrong=wrong)
+    return _WRONG_CHECK_DIGIT if wrong else ""
 
 
 def _bank_card(value: str | None) -> str:

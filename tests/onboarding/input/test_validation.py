@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kfq_async.errors import SourceError
 from kfq_async.models.identity import CorpIdentInfo, CorpIdentLinkRequest, OprIdentInfo
-from kfq_async.onboarding.input.validation import require_stdnum, validate
+from kfq_async.onboarding.input.validation import CheckDigits, require_stdnum, validate
 
 GOOD_CODE = "91110000600037341L"
 GOOD_ID = "110101199001011237"
@@ -103,6 +103,21 @@ def test_impossible_values(request_: CorpIdentLinkRequest, field: str, message: 
     (problem,) = validate(request_)
     assert (problem.column, problem.fatal) == (field, True)
     assert message in problem.message
+
+
+def test_zeros_in_invented_numbers() -> None:
+    """Where most resident cards have a wrong check digit, one that ends in zeros has not lost its digits by itself."""
+    invented = [operator(f"11010119900101{number:04d}") for number in range(1, 1001)]
+    cards = CheckDigits()
+    assert not any(problem.fatal for each in invented for problem in validate(each, cards=cards))
+    (found,) = validate(operator("1101011990010110000"), cards=cards)
+    assert found.fatal
+    lost = [operator(f"1101011990010{number:02d}000") for number in range(11, 99) if number % 10]
+    for earlier in ([operator(GOOD_ID)] * 30, invented[:15], lost):
+        cards = CheckDigits()
+        for each in earlier:
+            validate(each, cards=cards)
+        assert [problem.fatal for problem in validate(operator("110101199001011000"), cards=cards)] == [True]
 
 
 @pytest.mark.parametrize("card", ["6222021234567890128", "6222000000000009", "6222021234567890000000"[:15], ""])
