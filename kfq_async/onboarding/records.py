@@ -58,8 +58,8 @@ FINAL_STATES = frozenset({State.LINKED, State.REFUSED})
 class Entry:
     """One generation of one company in the ledger; holds no personal data.
 
-    Not frozen, which would make creating it ten times as expensive, and a run creates two for each company; do not
-    modify it.
+    Not frozen, which would make creating it three times as expensive, and a run creates two for each company; do not
+    modify it: a link that is assigned would not be masked.
 
     Link and label are masked in ``repr``, also by themselves, so that tools that show the variables of a failed
     function do not show them.

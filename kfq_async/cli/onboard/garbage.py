@@ -20,11 +20,12 @@ def fewer_collections() -> Iterator[None]:
     """Let Python look for cyclic garbage less often, and not among what was imported before.
 
     A run holds objects of hundreds of companies and leaves hardly any cycles, but by their number alone they make
-    Python look for some all the time, which makes the fastest runs a third longer (``benchmarks/ONBOARDING.md``). The
-    setting is that of the whole process, so a library must leave it alone, and a program may choose it.
+    Python look for some all the time, for which the fastest runs need a third more CPU time
+    (``benchmarks/ONBOARDING.md``). The setting is that of the whole process, so a library must leave it alone, and a
+    program may choose it. One that has chosen already, by another threshold or ``gc.freeze``, keeps its choice.
     """
     thresholds = gc.get_threshold()
-    if not 0 < thresholds[0] < THRESHOLD:  # switched off, or set higher
+    if not 0 < thresholds[0] < THRESHOLD or gc.get_freeze_count():
         yield
         return
     gc.freeze()

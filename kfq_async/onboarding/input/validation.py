@@ -49,7 +49,7 @@ _IMPOSSIBLE = frozenset({_LOST_DIGITS, _IMPOSSIBLE_ACCOUNT})
 
 @define(eq=False)
 class CheckDigits:
-    """Counts the resident cards of a source whose digits were not lost, and those of them with a wrong check digit."""
+    """Counts the resident cards of a source that do not end in zeros, and those of them with a wrong check digit."""
 
     checked: int = 0
     wrong: int = 0
@@ -132,10 +132,11 @@ def _resident_id(value: str, cards: CheckDigits) -> str:
     except InvalidComponent:
         return "has no valid date of birth in its digits 7 to 14"
     wrong = number[-1] != ric.calc_check_digit(number)
+    if not _ends_in_lost_digits(number):
+        cards.count(wrong=wrong)
     # A spreadsheet keeps the 15th digit: where that is zero, too, the number is rather a placeholder.
-    if wrong and _ends_in_lost_digits(number) and not number.endswith("0000") and not cards.invented:
+    elif wrong and not number.endswith("0000") and not cards.invented:
         return _LOST_DIGITS
-    cards.count(wrong=wrong)
     return _WRONG_CHECK_DIGIT if wrong else ""
 
 

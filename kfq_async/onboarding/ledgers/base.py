@@ -90,9 +90,9 @@ class Ledger(EntryStore, Protocol):
     async def record(self, entries: Sequence[Entry], *, unknown: Sequence[Entry] = ()) -> None:
         """Write the results of calls to existing entries, and mark others as unknown, whose requests are sent next.
 
-        All or none, durable when this returns. No two of them may share key hash and generation; those that the ledger
-        lacks are ignored. Of ``entries`` it writes ``state``, ``order_no``, ``auth_url``, ``code``, ``reason``,
-        ``attempts``, ``seconds`` and ``ended_at``; of ``unknown`` nothing, their ``state`` becomes `State.UNKNOWN`.
+        All or none, durable when this returns. No two of them may share an id, or key hash and generation; those that
+        the ledger lacks are ignored. Of ``entries`` it writes ``state``, ``order_no``, ``auth_url``, ``code``,
+        ``reason``, ``attempts``, ``seconds`` and ``ended_at``; of ``unknown`` only ``state``, `State.UNKNOWN`.
         """
         ...
 

@@ -103,7 +103,7 @@ async def test_record(ledger: Ledger) -> None:
 
 
 async def test_record_unknown(ledger: Ledger) -> None:
-    """Entries become unknown in the transaction of other results and keep all else; those it lacks are ignored."""
+    """Entries become unknown beside the results of others and keep all else; those that it lacks are ignored."""
     made = [entry(number, State.PENDING, reason=f"r{number}") for number in range(700)]
     await ledger.put(made)
     await ledger.record([entry(0)], unknown=[*made[1:600], entry(800, State.PENDING)])
