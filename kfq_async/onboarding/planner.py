@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from attrs import evolve
 
 from kfq_async.models.fields import new_ids
-from kfq_async.onboarding.decisions import (
-    Decision,
-    DecisionContext,
-    PendingRequest,
-    decide,
-)
+from kfq_async.onboarding.decisions import Decision, DecisionContext, PendingRequest, decide
 from kfq_async.onboarding.ledgers.base import Hashes
 
 if TYPE_CHECKING:

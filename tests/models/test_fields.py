@@ -26,6 +26,7 @@ from kfq_async.models.fields import (
     models,
     new_id,
     new_id_pair,
+    new_ids,
     repr_keys,
     repr_masked,
     text,
@@ -181,8 +182,8 @@ def test_unknown_keys() -> None:
 
 def test_ids() -> None:
     """An id is 32 hexadecimal characters, which fit the platform's columns, and is unique."""
-    ids = [new_id() for _ in range(1000)] + [one for _ in range(1000) for one in new_id_pair()]
-    assert len(set(ids)) == 3000
+    ids = [new_id() for _ in range(1000)] + [one for _ in range(1000) for one in new_id_pair()] + new_ids(1000)
+    assert len(set(ids)) == 4000
     assert all(re.fullmatch(r"[0-9a-f]{32}", one) for one in ids)
 
 

@@ -111,6 +111,15 @@ async def test_record_unknown(ledger: Ledger) -> None:
     assert await all_of(ledger) == [entry(0), *marked, *made[600:]]
 
 
+async def test_record_is_atomic(ledger: Ledger) -> None:
+    """If the requests that are sent next cannot be marked, no result is written."""
+    made = [entry(1, State.UNKNOWN), entry(2, State.PENDING)]
+    await ledger.put(made)
+    with pytest.raises((LedgerError, UnicodeError)):
+        await ledger.record([entry(1)], unknown=[made[1], entry(3, client_request_id="\ud800")])
+    assert await all_of(ledger) == made
+
+
 async def test_record_mixed_results(ledger: Ledger) -> None:
     """Linked and refused entries of one large batch each get their own result."""
     refused: dict[str, Any] = {"order_no": None, "auth_url": None, "code": 31000, "reason": "no", "attempts": 3}
